@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: ISC
+# make, make static, make run, make check: see README. Everything that is built lands in build/, but for the two binaries.
+
+VERSION = 0.1.0
+CC = cc
+BUILD = build
+OPTIMIZE = -O2
+HARDEN = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+LINK_HARDEN = -pie -Wl,-z,relro,-z,now,-z,noexecstack
+WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
+	-Wwrite-strings -Wcast-qual -Wundef -Wvla -Wformat=2 -Wswitch-enum -Wimplicit-fallthrough -Wconversion
+WERROR =
+CFLAGS = $(OPTIMIZE) -g $(HARDEN)
+LDFLAGS = $(LINK_HARDEN)
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DDINIT_VERSION='"$(VERSION)"' $(WARN) $(WERROR) $(CFLAGS)
+
+MODULES = dinit policy service adopt ptrace logmux reaper svdir signaller loop spawn execfail log line config json stamp \
+	procfs
+OBJECTS = $(MODULES:%=$(BUILD)/%.o)
+HEADERS = $(wildcard *.h arch/*.h)
+
+all: dinit
+
+dinit: $(OBJECTS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS)
+
+$(BUILD)/%.o: %.c $(HEADERS) Makefile
+	@mkdir -p $(BUILD)
+	$(CC) $(ALL_CFLAGS) -I. -c -o $@ $<
+
+# Unit tests: each links its module, the modules below it that the module needs, and cmocka.
+UNITS = json config svdir execfail procfs stamp
+unit_json = json
+unit_config = config
+unit_svdir = svdir json
+unit_execfail = execfail
+unit_procfs = procfs json
+unit_stamp = stamp
+
+.SECONDEXPANSION:
+$(BUILD)/test_%: tests/test_%.c $$(unit_$$*:%=$(BUILD)/%.o)
+	$(CC) $(ALL_CFLAGS) -I. -o $@ $< $(unit_$*:%=$(BUILD)/%.o) $(LDFLAGS) -lcmocka
+
+units: $(UNITS:%=$(BUILD)/test_%)
+	@for t in $(UNITS); do $(BUILD)/test_$$t || exit 1; done
+
+clean:
+	rm -rf $(BUILD) dinit dinit-static
+
+.PHONY: all units clean

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+/* Time and readiness: one epoll instance, one signalfd, timers on the monotonic clock. One turn is: wait, dispatch what
+ * is ready, fire the timers that are due, call the end-of-turn hook. Nothing here blocks but the wait itself.
+ *
+ * Readiness is edge-triggered (EPOLLET, epoll(7)): a callback that does not use up its descriptor must remember that
+ * itself. All memory belongs to the callers; the loop only links what it is given. */
+#ifndef DINIT_LOOP_H
+#define DINIT_LOOP_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+
+#define LOOP_BATCH 64	/* events taken from the kernel at a time: bounds a turn, and sits on no one's stack */
+
+/* A descriptor's place in the loop. Owned by the caller; must stay where it is from loop_watch to loop_unwatch. */
+struct loop_io {
+	void (*on_ready)(void *ctx, uint32_t events);	/* events: EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP */
+	void *ctx;
+};
+
+/* A timer. Owned by the caller; zeroed it is not running. */
+struct loop_timer {
+	void (*on_due)(void *ctx);
+	void *ctx;
+	uint64_t due_ms;
+	struct loop_timer *prev, *next;
+	bool running;
+};
+
+/* What the end-of-turn hook answers. */
+enum loop_verdict {
+	LOOP_SLEEP,	/* nothing to do until something happens */
+	LOOP_AGAIN,	/* there is work left: do not sleep, look for news and call again */
+	LOOP_STOP,	/* leave loop_run */
+};
+
+struct loop {
+	int epoll_fd;
+	int signal_fd;
+	uint64_t now_ms;
+	struct loop_timer *first, *last;	/* running timers, soonest first */
+	struct loop_io signal_io;
+	void (*on_signal)(void *ctx, const struct signalfd_siginfo *info);
+	void *signal_ctx;
+	struct epoll_event batch[LOOP_BATCH];	/* what is being dispatched; loop_unwatch strikes entries out of it */
+	int batch_at, batch_len;
+};
+
+/* Sets up the loop; on_signal is called with ctx for each signal of the set, which the caller must have blocked.
+ * Returns 0, or -1 with errno and nothing left open. */
+int loop_open(struct loop *loop, const sigset_t *signals,
+	      void (*on_signal)(void *ctx, const struct signalfd_siginfo *info), void *ctx);
+
+void loop_close(struct loop *loop);
+
+/* Reports edges of events on fd to io->on_ready; readiness that is there already is reported too. Returns 0, or -1 with
+ * errno (EPERM: a kind of file that never blocks, such as a regular file). */
+int loop_watch(struct loop *loop, int fd, uint32_t events, struct loop_io *io);
+
+/* Ends that; io's callback is not called again, not even for an event already fetched. Call it before close(fd). */
+void loop_unwatch(struct loop *loop, int fd, struct loop_io *io);
+
+/* Milliseconds of CLOCK_MONOTONIC, as read at the beginning of this turn. */
+uint64_t loop_now_ms(const struct loop *loop);
+
+/* Starts (or restarts) the timer: on_due is called once, delay_ms from now (0: at the end of this turn or in the next).
+ * Cheap where timers are set in the order they fall due. */
+void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms);
+
+/* Stops the timer if it runs. */
+void loop_timer_stop(struct loop *loop, struct loop_timer *timer);
+
+/* Turns until on_turn_end says LOOP_STOP. Returns 0, or -1 with errno when the kernel refuses to wait. */
+int loop_run(struct loop *loop, enum loop_verdict (*on_turn_end)(void *ctx), void *ctx);
+
+#endif

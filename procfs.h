@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC */
+/* What /proc tells about processes (proc(5)), under a root that tests can set. Stateless; nothing is allocated. Whatever
+ * is read here can be out of date by the time it is used: only an unreaped child's pid is sure to mean the same process. */
+#ifndef DINIT_PROCFS_H
+#define DINIT_PROCFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define PROCFS_NAME_SIZE 256	/* room for a program's name, '\0' included */
+#define PROCFS_CMDLINE_SIZE 1024	/* room for a command line in a message, '\0' included; longer ones are cut */
+
+struct procfs {
+	const char *root;	/* "/proc" */
+};
+
+struct procfs_stat {
+	char state;		/* R S D Z T t X I … as in proc(5) */
+	pid_t parent;
+	uint64_t start_time;	/* clock ticks after boot: with the pid it names one process for ever */
+};
+
+/* Whether the root is a proc file system that shows this process under its own pid (not that of another pid namespace). */
+bool procfs_usable(const struct procfs *proc);
+
+/* Calls on_child for each child of process parent (for every thread of it), zombies included. Uses task/TID/children,
+ * or, where the kernel has none (CONFIG_PROC_CHILDREN; gVisor), stat of every process. Returns 0, or -1 with errno. */
+int procfs_each_child(const struct procfs *proc, pid_t parent, void (*on_child)(void *ctx, pid_t pid), void *ctx);
+
+/* Returns 0, or -1 with errno (ENOENT: no such process). */
+int procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *stat);
+
+/* The process's effective user. Returns 0, or -1 with errno. */
+int procfs_read_uid(const struct procfs *proc, pid_t pid, uid_t *uid);
+
+/* The kernel's command name (at most 15 bytes), printable: control bytes and ill-formed UTF-8 become '?'. "?" where it
+ * cannot be read. */
+void procfs_read_comm(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE]);
+
+/* The base name of argv[0], or the kernel's command name where there is none; printable as above. */
+void procfs_read_program(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE]);
+
+/* The command line in one line: arguments separated by spaces, control bytes and backslashes as \xHH; the command name in
+ * brackets where there is none (a zombie, a kernel thread). */
+void procfs_read_cmdline(const struct procfs *proc, pid_t pid, char line[PROCFS_CMDLINE_SIZE]);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/* Wall clock time as text: RFC 3339, UTC, milliseconds. */
+#ifndef DINIT_STAMP_H
+#define DINIT_STAMP_H
+
+#include <stdint.h>
+
+#define STAMP_LEN 24	/* 2026-11-22T06:03:40.642Z */
+
+/* The time stamp last made, so that the calendar is worked out once a second and nothing at all within a millisecond.
+ * Zeroed before first use. */
+struct stamp {
+	char text[STAMP_LEN];	/* no '\0' */
+	int64_t second;		/* what text was made from */
+	int32_t millisecond;
+	int valid;
+};
+
+/* Brings the stamp up to date with CLOCK_REALTIME. */
+void stamp_now(struct stamp *stamp);
+
+/* The same for a given time: seconds since 1970 (from year 0 to 9999; others are held at that bound) and milliseconds
+ * (0 to 999). */
+void stamp_set(struct stamp *stamp, int64_t second, int32_t millisecond);
+
+#endif
