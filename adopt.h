@@ -26,11 +26,19 @@ struct adopt_result {
 	char reason[ADOPT_REASON_SIZE];
 };
 
-/* Begins to redirect the process pid, an unreaped child of this process. on_done is called exactly once, later, from the
+/* Begins to redirect the process pid, an unreaped child of this process. The caller watches pid itself with the reaper and
+ * passes on what it hears with the two functions below; adopt watches every other process and thread that it traces.
+ * on_done is called exactly once, later, from the
  * loop (never from within adopt_begin), and the object is freed after it returned; descriptors not taken out of the
  * result (set to -1) are closed. Returns NULL with errno where memory is lacking; on_done is not called then. */
 struct adopt *adopt_begin(struct loop *loop, struct reaper *reaper, const struct procfs *proc, pid_t pid,
 			  void (*on_done)(void *ctx, struct adopt_result *result), void *ctx);
+
+/* A stop of pid, as the reaper's on_stop tells it. */
+void adopt_on_stop(struct adopt *adopt, int status);
+
+/* pid has ended and is reaped. What was redirected until then is kept: on_done is still called. */
+void adopt_on_exit(struct adopt *adopt);
 
 /* Gives up: lets go of every tracee as soon as that can be done, does not call on_done, frees the object when the last
  * tracee is released. */

@@ -12,15 +12,15 @@
 
 #define REAPER_BUCKETS 1024	/* of the pid table: 8 kB, chains of one or two at 1000 services */
 
-/* One interest in one process or (traced) thread. Owned by the caller, linked in the table while watched. Several
- * watches of one pid are allowed; each is told. */
+/* The interest in one process or (traced) thread: at most one watch a pid. Owned by the caller, linked in the table while
+ * it watches. */
 struct reaper_watch {
 	pid_t pid;		/* 0: not watched */
 	struct reaper_watch *next;
 	/* It has ended and is reaped: the pid is void from here on, and the watch is already taken out of the table. status as
 	 * of wait(2). */
 	void (*on_exit)(void *ctx, pid_t pid, int status);
-	/* A tracee's stop (ptrace(2)), status as of wait(2); may be NULL. */
+	/* A tracee's stop (ptrace(2)), status as of wait(2); NULL where the watched process is never traced. */
 	void (*on_stop)(void *ctx, pid_t pid, int status);
 	void *ctx;
 };

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns the epoll instance, the signalfd and the order of things within a turn; not the descriptors it watches.
+ * Invariant: a callback runs only for an io that is watched, and for a timer that is running, at that moment. */
+#include "loop.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SIGNALS_AT_A_TIME 16
+
+static void read_clock(struct loop *loop)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	loop->now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void read_signals(void *ctx, uint32_t events)
+{
+	struct loop *loop = ctx;
+	struct signalfd_siginfo infos[SIGNALS_AT_A_TIME];
+	ssize_t n;
+
+	(void)events;
+	while ((n = read(loop->signal_fd, infos, sizeof infos)) > 0)
+		for (size_t i = 0; i < (size_t)n / sizeof *infos; i++)
+			loop->on_signal(loop->signal_ctx, &infos[i]);
+}
+
+int loop_open(struct loop *loop, const sigset_t *signals,
+	      void (*on_signal)(void *ctx, const struct signalfd_siginfo *info), void *ctx)
+{
+	memset(loop, 0, sizeof *loop);
+	loop->on_signal = on_signal;
+	loop->signal_ctx = ctx;
+	loop->signal_io = (struct loop_io){ .on_ready = read_signals, .ctx = loop };
+	read_clock(loop);
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->epoll_fd < 0)
+		return -1;
+	loop->signal_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (loop->signal_fd < 0)
+		goto close_epoll;
+	if (loop_watch(loop, loop->signal_fd, EPOLLIN, &loop->signal_io) < 0)
+		goto close_signals;
+	return 0;
+
+close_signals:
+	close(loop->signal_fd);
+close_epoll:
+	close(loop->epoll_fd);
+	return -1;
+}
+
+void loop_close(struct loop *loop)
+{
+	close(loop->signal_fd);
+	close(loop->epoll_fd);
+}
+
+int loop_watch(struct loop *loop, int fd, uint32_t events, struct loop_io *io)
+{
+	struct epoll_event event = { .events = events | EPOLLET, .data.ptr = io };
+
+	return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+void loop_unwatch(struct loop *loop, int fd, struct loop_io *io)
+{
+	struct epoll_event unused = { 0 };	/* kernels before 2.6.9 want one (epoll_ctl(2)) */
+
+	epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, &unused);
+	for (int i = loop->batch_at; i < loop->batch_len; i++)
+		if (loop->batch[i].data.ptr == io)
+			loop->batch[i].data.ptr = NULL;
+}
+
+uint64_t loop_now_ms(const struct loop *loop)
+{
+	return loop->now_ms;
+}
+
+void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms)
+{
+	struct loop_timer *before;
+
+	loop_timer_stop(loop, timer);
+	timer->due_ms = delay_ms > UINT64_MAX - loop->now_ms ? UINT64_MAX : loop->now_ms + delay_ms;
+	for (before = loop->last; before && before->due_ms > timer->due_ms; before = before->prev)
+		;
+	timer->prev = before;
+	timer->next = before ? before->next : loop->first;
+	if (timer->next)
+		timer->next->prev = timer;
+	else
+		loop->last = timer;
+	if (before)
+		before->next = timer;
+	else
+		loop->first = timer;
+	timer->running = true;
+}
+
+void loop_timer_stop(struct loop *loop, struct loop_timer *timer)
+{
+	if (!timer->running)
+		return;
+	if (timer->prev)
+		timer->prev->next = timer->next;
+	else
+		loop->first = timer->next;
+	if (timer->next)
+		timer->next->prev = timer->prev;
+	else
+		loop->last = timer->prev;
+	timer->running = false;
+}
+
+static void fire_timers(struct loop *loop)
+{
+	struct loop_timer *timer;
+
+	while ((timer = loop->first) && timer->due_ms <= loop->now_ms) {
+		loop_timer_stop(loop, timer);
+		timer->on_due(timer->ctx);
+	}
+}
+
+static int sleep_ms(const struct loop *loop)
+{
+	uint64_t left;
+
+	if (!loop->first)
+		return -1;
+	if (loop->first->due_ms <= loop->now_ms)
+		return 0;
+	left = loop->first->due_ms - loop->now_ms;
+	return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+static int wait_and_dispatch(struct loop *loop, int timeout_ms)
+{
+	loop->batch_at = 0;
+	loop->batch_len = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, timeout_ms);
+	read_clock(loop);
+	if (loop->batch_len < 0) {
+		loop->batch_len = 0;
+		return errno == EINTR ? 0 : -1;
+	}
+	while (loop->batch_at < loop->batch_len) {
+		struct epoll_event *event = &loop->batch[loop->batch_at++];
+		struct loop_io *io = event->data.ptr;
+
+		if (io)
+			io->on_ready(io->ctx, event->events);
+	}
+	return 0;
+}
+
+int loop_run(struct loop *loop, enum loop_verdict (*on_turn_end)(void *ctx), void *ctx)
+{
+	enum loop_verdict verdict = LOOP_AGAIN;
+
+	while (verdict != LOOP_STOP) {
+		if (wait_and_dispatch(loop, verdict == LOOP_AGAIN ? 0 : sleep_ms(loop)) < 0)
+			return -1;
+		fire_timers(loop);
+		verdict = on_turn_end(ctx);
+	}
+	return 0;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns every wait call and the table from pid to watch; not what the end of a process means.
+ * Invariant: a pid in the table belongs to a process or tracee that has not been reaped. */
+#include "reaper.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static struct reaper_watch **bucket_of(struct reaper *reaper, pid_t pid)
+{
+	return &reaper->buckets[(unsigned)pid % REAPER_BUCKETS];
+}
+
+void reaper_init(struct reaper *reaper, void (*on_stranger)(void *ctx, pid_t pid, int status), void *ctx)
+{
+	memset(reaper, 0, sizeof *reaper);
+	reaper->on_stranger = on_stranger;
+	reaper->ctx = ctx;
+}
+
+void reaper_watch(struct reaper *reaper, struct reaper_watch *watch, pid_t pid)
+{
+	struct reaper_watch **bucket = bucket_of(reaper, pid);
+
+	watch->pid = pid;
+	watch->next = *bucket;
+	*bucket = watch;
+}
+
+void reaper_unwatch(struct reaper *reaper, struct reaper_watch *watch)
+{
+	if (watch->pid == 0)
+		return;
+	for (struct reaper_watch **at = bucket_of(reaper, watch->pid); *at; at = &(*at)->next) {
+		if (*at == watch) {
+			*at = watch->next;
+			break;
+		}
+	}
+	watch->pid = 0;
+	watch->next = NULL;
+}
+
+static struct reaper_watch *find(const struct reaper *reaper, pid_t pid)
+{
+	struct reaper_watch *watch = reaper->buckets[(unsigned)pid % REAPER_BUCKETS];
+
+	while (watch && watch->pid != pid)
+		watch = watch->next;
+	return watch;
+}
+
+bool reaper_knows(const struct reaper *reaper, pid_t pid)
+{
+	return find(reaper, pid) != NULL;
+}
+
+/* Status as waitpid gives it, from what waitid gives: the kernel's encoding, the same on every Linux. */
+static int status_of(const siginfo_t *info)
+{
+	if (info->si_code == CLD_EXITED)
+		return (info->si_status & 0xff) << 8;
+	return info->si_code == CLD_DUMPED ? info->si_status | 0x80 : info->si_status;
+}
+
+static bool has_ended(const siginfo_t *info)
+{
+	return info->si_code == CLD_EXITED || info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED;
+}
+
+/* Both return whether the wait call took what waitid had shown: if it did not, showing it again would never end. */
+static bool take_stop(struct reaper *reaper, pid_t pid)
+{
+	struct reaper_watch *watch = find(reaper, pid);
+	int status;
+
+	if (waitpid(pid, &status, WNOHANG | __WALL) != pid)
+		return false;
+	if (watch && watch->on_stop)
+		watch->on_stop(watch->ctx, pid, status);
+	return true;
+}
+
+static bool take_end(struct reaper *reaper, const siginfo_t *info)
+{
+	struct reaper_watch *watch = find(reaper, info->si_pid);
+	int status = status_of(info);
+
+	if (!watch)
+		reaper->on_stranger(reaper->ctx, info->si_pid, status);
+	if (waitpid(info->si_pid, &status, WNOHANG | __WALL) != info->si_pid)
+		return false;
+	if (watch) {
+		reaper_unwatch(reaper, watch);
+		watch->on_exit(watch->ctx, info->si_pid, status);
+	}
+	return true;
+}
+
+bool reaper_drain(struct reaper *reaper)
+{
+	siginfo_t info;
+
+	for (;;) {
+		info.si_pid = 0;
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0) {
+			if (errno == EINTR)
+				continue;
+			return errno != ECHILD;
+		}
+		if (info.si_pid == 0)
+			return true;
+		if (!(has_ended(&info) ? take_end(reaper, &info) : take_stop(reaper, info.si_pid)))
+			return true;
+	}
+}
