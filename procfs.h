@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What /proc tells about processes (proc(5)), under a root that tests can set. Stateless; nothing is allocated. Whatever
- * is read here can be out of date by the time it is used: only an unreaped child's pid is sure to mean the same process. */
+/* What /proc tells about processes (proc(5)), under a root that tests can set. Stateless; no memory is kept. Whatever is
+ * read here can be out of date by the time it is used: only an unreaped child's pid is sure to mean the same process. */
 #ifndef DINIT_PROCFS_H
 #define DINIT_PROCFS_H
 
@@ -22,11 +22,13 @@ struct procfs_stat {
 	uint64_t start_time;	/* clock ticks after boot: with the pid it names one process for ever */
 };
 
-/* Whether the root is a proc file system that shows this process under its own pid (not that of another pid namespace). */
+/* Whether the root is a proc file system that shows this process under its own pid (not another pid namespace's). */
 bool procfs_usable(const struct procfs *proc);
 
 /* Calls on_child for each child of process parent (for every thread of it), zombies included. Uses task/TID/children,
- * or, where the kernel has none (CONFIG_PROC_CHILDREN; gVisor), stat of every process. Returns 0, or -1 with errno. */
+ * or, where the kernel has none (CONFIG_PROC_CHILDREN; gVisor), stat of every process. on_child must not reap: the
+ * kernel finds its place in a long list by counting, and would skip others. Returns 0, or -1 with errno (ENOENT: no
+ * such process), in which case on_child may have been called for some. */
 int procfs_each_child(const struct procfs *proc, pid_t parent, void (*on_child)(void *ctx, pid_t pid), void *ctx);
 
 /* Returns 0, or -1 with errno (ENOENT: no such process). */
@@ -42,8 +44,9 @@ void procfs_read_comm(const struct procfs *proc, pid_t pid, char name[PROCFS_NAM
 /* The base name of argv[0], or the kernel's command name where there is none; printable as above. */
 void procfs_read_program(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE]);
 
-/* The command line in one line: arguments separated by spaces, control bytes and backslashes as \xHH; the command name in
- * brackets where there is none (a zombie, a kernel thread). */
+/* The command line in one line: arguments separated by spaces; control bytes, backslashes and ill-formed UTF-8 as
+ * \xHH; "..." at the end of one that was cut; the command name in brackets where there is none (a zombie, a kernel
+ * thread). */
 void procfs_read_cmdline(const struct procfs *proc, pid_t pid, char line[PROCFS_CMDLINE_SIZE]);
 
 #endif

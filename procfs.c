@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns the reading of /proc: paths below its root, the syntax of its files, and making what a process says about
+ * itself (its name, its arguments) harmless to print. Does not own what follows from it: who is a stranger, what is done
+ * to it. Invariant: every read is bounded, no number that is no positive pid reaches a caller (somebody will signal it),
+ * and no control byte that a process chose leaves unescaped. */
+#include "procfs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "json.h"
+
+#define PATH_SIZE 512	/* the root and "/PID/task/TID/children" */
+#define CHILDREN_SIZE 4096	/* read at once; the kernel hands out a page at a time */
+#define STAT_SIZE 1024	/* everything up to start_time, were all its numbers as long as can be */
+#define ARGV0_SIZE 4096	/* how much of argv[0] is looked at: PATH_MAX, no program has a longer path */
+
+/* What stands for the rest of a command line that was cut. */
+static const char ellipsis[] = "...";
+
+static bool is_digit(char byte)
+{
+	return byte >= '0' && byte <= '9';
+}
+
+/* Saturates, so that a number too large for its type is still too large afterwards. */
+static uint64_t append_digit(uint64_t number, char digit)
+{
+	uint64_t value = (uint64_t)(digit - '0');
+
+	return number > (UINT64_MAX - value) / 10 ? UINT64_MAX : number * 10 + value;
+}
+
+/* Returns 0 where the name is not that of a process or thread. */
+static pid_t parse_pid(const char *name)
+{
+	uint64_t pid = 0;
+
+	for (; is_digit(*name); name++)
+		pid = append_digit(pid, *name);
+	return *name == '\0' && pid <= INT_MAX ? (pid_t)pid : 0;
+}
+
+static int format_path(char path[PATH_SIZE], const struct procfs *proc, pid_t pid, const char *name)
+{
+	int len = snprintf(path, PATH_SIZE, "%s/%d/%s", proc->root, (int)pid, name);
+
+	if (len < 0 || len >= PATH_SIZE) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return 0;
+}
+
+static int open_file(const struct procfs *proc, pid_t pid, const char *name)
+{
+	char path[PATH_SIZE];
+
+	if (format_path(path, proc, pid, name) < 0)
+		return -1;
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static void close_keeping_errno(int fd)
+{
+	int error = errno;
+
+	close(fd);
+	errno = error;
+}
+
+/* A process that has gone is ENOENT when its file is opened, and ESRCH when it goes only then: one errno for both. */
+static ssize_t read_some(int fd, char *buffer, size_t size)
+{
+	ssize_t len;
+
+	do
+		len = read(fd, buffer, size);
+	while (len < 0 && errno == EINTR);
+	if (len < 0 && errno == ESRCH)
+		errno = ENOENT;
+	return len;
+}
+
+/* The first size bytes of the file, or all where it is shorter. */
+static ssize_t read_file(const struct procfs *proc, pid_t pid, const char *name, char *buffer, size_t size)
+{
+	size_t len = 0;
+	ssize_t got;
+	int fd = open_file(proc, pid, name);
+
+	if (fd < 0)
+		return -1;
+	do {
+		got = read_some(fd, buffer + len, size - len);
+		if (got > 0)
+			len += (size_t)got;
+	} while (got > 0 && len < size);
+	close_keeping_errno(fd);
+	return got < 0 ? -1 : (ssize_t)len;
+}
+
+bool procfs_usable(const struct procfs *proc)
+{
+	char path[PATH_SIZE], target[16];
+	int path_len = snprintf(path, sizeof path, "%s/self", proc->root);
+	ssize_t len;
+
+	if (path_len < 0 || path_len >= PATH_SIZE)
+		return false;
+	len = readlink(path, target, sizeof target - 1);
+	if (len <= 0)
+		return false;
+	target[len] = '\0';
+	return parse_pid(target) == getpid();
+}
+
+/* The list can be longer than any buffer (ten thousand zombies are 70 kB), so it is taken as it comes, numbers that are
+ * split between two reads included. */
+static int read_children(int fd, void (*on_child)(void *ctx, pid_t pid), void *ctx)
+{
+	char buffer[CHILDREN_SIZE];
+	uint64_t pid = 0;
+	ssize_t len;
+
+	while ((len = read_some(fd, buffer, sizeof buffer)) > 0) {
+		for (ssize_t i = 0; i < len; i++) {
+			if (is_digit(buffer[i])) {
+				pid = append_digit(pid, buffer[i]);
+				continue;
+			}
+			if (pid > 0 && pid <= INT_MAX)
+				on_child(ctx, (pid_t)pid);
+			pid = 0;
+		}
+	}
+	if (len == 0 && pid > 0 && pid <= INT_MAX)
+		on_child(ctx, (pid_t)pid);
+	return len < 0 ? -1 : 0;
+}
+
+static int list_thread_children(const struct procfs *proc, pid_t parent, pid_t tid,
+				void (*on_child)(void *ctx, pid_t pid), void *ctx)
+{
+	char name[sizeof "task/2147483647/children"];
+	int fd, result;
+
+	snprintf(name, sizeof name, "task/%d/children", (int)tid);
+	fd = open_file(proc, parent, name);
+	if (fd < 0)
+		return -1;
+	result = read_children(fd, on_child, ctx);
+	close_keeping_errno(fd);
+	return result;
+}
+
+/* Fails with ENOENT where not a single thread has a list; a thread without one among others has just ended. */
+static int list_children(const struct procfs *proc, pid_t parent, void (*on_child)(void *ctx, pid_t pid), void *ctx)
+{
+	char path[PATH_SIZE];
+	const struct dirent *entry;
+	bool listed = false;
+	DIR *tasks;
+	int error;
+
+	if (format_path(path, proc, parent, "task") < 0)
+		return -1;
+	tasks = opendir(path);
+	if (!tasks)
+		return -1;
+	while ((errno = 0, entry = readdir(tasks))) {
+		pid_t tid = parse_pid(entry->d_name);
+
+		if (tid == 0)
+			continue;
+		if (list_thread_children(proc, parent, tid, on_child, ctx) == 0)
+			listed = true;
+		else if (errno != ENOENT)
+			break;
+	}
+	error = errno;
+	closedir(tasks);
+	errno = error ? error : ENOENT;
+	return listed && error == 0 ? 0 : -1;
+}
+
+/* Of one process among all: it may have gone since, be hidden from us (hidepid), or be no process. Only what would hold
+ * for the next one as well ends the scan. */
+static bool is_lasting_error(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
+static int scan_children(const struct procfs *proc, pid_t parent, void (*on_child)(void *ctx, pid_t pid), void *ctx)
+{
+	const struct dirent *entry;
+	int error;
+	DIR *root = opendir(proc->root);
+
+	if (!root)
+		return -1;
+	while ((errno = 0, entry = readdir(root))) {
+		struct procfs_stat stat;
+		pid_t pid = parse_pid(entry->d_name);
+
+		if (pid == 0)
+			continue;
+		if (procfs_read_stat(proc, pid, &stat) < 0) {
+			if (is_lasting_error(errno))
+				break;
+			continue;
+		}
+		if (stat.parent == parent)
+			on_child(ctx, pid);
+	}
+	error = errno;
+	closedir(root);
+	errno = error;
+	return error ? -1 : 0;
+}
+
+int procfs_each_child(const struct procfs *proc, pid_t parent, void (*on_child)(void *ctx, pid_t pid), void *ctx)
+{
+	struct procfs_stat stat;
+
+	if (list_children(proc, parent, on_child, ctx) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return -1;
+	/* No lists in this kernel, or no such process: a process that lives has a stat. */
+	if (procfs_read_stat(proc, parent, &stat) < 0)
+		return -1;
+	return scan_children(proc, parent, on_child, ctx);
+}
+
+/* Moves *at past one number and the space before it; -1 where there is none. A minus sign (tpgid, priority) is passed
+ * over: no field that is used has one. */
+static int parse_field(const char **at, const char *end, uint64_t *number)
+{
+	const char *byte = *at;
+
+	*number = 0;
+	if (byte < end && *byte == ' ')
+		byte++;
+	if (byte < end && *byte == '-')
+		byte++;
+	if (byte == end || !is_digit(*byte))
+		return -1;
+	for (; byte < end && is_digit(*byte); byte++)
+		*number = append_digit(*number, *byte);
+	/* A number that the buffer's end cut is none. */
+	if (byte == end)
+		return -1;
+	*at = byte;
+	return 0;
+}
+
+int procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *stat)
+{
+	char buffer[STAT_SIZE];
+	const char *at, *end;
+	uint64_t number;
+	ssize_t len = read_file(proc, pid, "stat", buffer, sizeof buffer);
+
+	if (len < 0)
+		return -1;
+	end = buffer + len;
+	/* The name in parentheses may hold parentheses and spaces; nothing after it does. */
+	at = memrchr(buffer, ')', (size_t)len);
+	if (!at || end - at < 3 || at[1] != ' ')
+		goto malformed;
+	stat->state = at[2];
+	at += 3;
+	if (parse_field(&at, end, &number) < 0 || number > INT_MAX)
+		goto malformed;
+	stat->parent = (pid_t)number;
+	/* From pgrp, the 5th field, to starttime, the 22nd. */
+	for (int field = 5; field <= 22; field++)
+		if (parse_field(&at, end, &number) < 0)
+			goto malformed;
+	stat->start_time = number;
+	return 0;
+
+malformed:
+	errno = EPROTO;
+	return -1;
+}
+
+int procfs_read_uid(const struct procfs *proc, pid_t pid, uid_t *uid)
+{
+	char path[PATH_SIZE];
+	struct stat status;
+
+	/* The directory itself belongs to the effective user, even where what is in it is root's (not dumpable). */
+	if (format_path(path, proc, pid, "") < 0 || stat(path, &status) < 0)
+		return -1;
+	*uid = status.st_uid;
+	return 0;
+}
+
+static bool is_control(char byte)
+{
+	return (unsigned char)byte < 0x20 || byte == 0x7f;
+}
+
+/* The length of the printable character at the start of text, 0 where it is a control byte or ill-formed. */
+static size_t printable_char(const char *text, size_t len)
+{
+	return len > 0 && !is_control(*text) ? json_utf8_char(text, len) : 0;
+}
+
+static void copy_printable(char name[PROCFS_NAME_SIZE], const char *text, size_t len)
+{
+	size_t out = 0, i = 0;
+
+	while (i < len) {
+		size_t char_len = printable_char(text + i, len - i);
+		size_t width = char_len ? char_len : 1;
+
+		if (out + width > PROCFS_NAME_SIZE - 1)
+			break;
+		if (char_len)
+			memcpy(name + out, text + i, char_len);
+		else
+			name[out] = '?';
+		out += width;
+		i += width;
+	}
+	name[out] = '\0';
+}
+
+void procfs_read_comm(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE])
+{
+	char comm[PROCFS_NAME_SIZE];
+	ssize_t len = read_file(proc, pid, "comm", comm, sizeof comm);
+
+	if (len > 0 && comm[len - 1] == '\n')
+		len--;
+	if (len > 0)
+		copy_printable(name, comm, (size_t)len);
+	else
+		copy_printable(name, "?", 1);
+}
+
+void procfs_read_program(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE])
+{
+	char argv0[ARGV0_SIZE];
+	const char *base = argv0, *slash;
+	size_t base_len;
+	ssize_t len = read_file(proc, pid, "cmdline", argv0, sizeof argv0);
+
+	if (len <= 0)
+		goto none;
+	base_len = strnlen(argv0, (size_t)len);
+	slash = memrchr(argv0, '/', base_len);
+	if (slash) {
+		base = slash + 1;
+		base_len -= (size_t)(base - argv0);
+	}
+	if (base_len == 0)
+		goto none;
+	copy_printable(name, base, base_len);
+	return;
+
+none:
+	procfs_read_comm(proc, pid, name);
+}
+
+/* Writes the character at the start of text (a NUL, which ends an argument, as a space) to out, which has room for four
+ * bytes. Returns how many bytes that took; *taken is how many of text. */
+static size_t escape_char(char out[4], const char *text, size_t len, size_t *taken)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t char_len = printable_char(text, len);
+	unsigned char byte = (unsigned char)*text;
+
+	*taken = char_len ? char_len : 1;
+	if (byte == '\0') {
+		out[0] = ' ';
+		return 1;
+	}
+	if (char_len && byte != '\\') {
+		memcpy(out, text, char_len);
+		return char_len;
+	}
+	out[0] = '\\';
+	out[1] = 'x';
+	out[2] = hex[byte >> 4];
+	out[3] = hex[byte & 15];
+	return 4;
+}
+
+void procfs_read_cmdline(const struct procfs *proc, pid_t pid, char line[PROCFS_CMDLINE_SIZE])
+{
+	/* As much as fits and one byte more, which says that there is more. */
+	char args[PROCFS_CMDLINE_SIZE], name[PROCFS_NAME_SIZE];
+	/* Where the line is cut: the ellipsis must fit behind it. */
+	size_t out = 0, cut = 0, i = 0, taken, args_len;
+	ssize_t len = read_file(proc, pid, "cmdline", args, sizeof args);
+
+	/* The last argument's NUL, and those of a process that has overwritten its arguments with a shorter title. */
+	while (len > 0 && args[len - 1] == '\0')
+		len--;
+	if (len <= 0) {
+		procfs_read_comm(proc, pid, name);
+		snprintf(line, PROCFS_CMDLINE_SIZE, "[%s]", name);
+		return;
+	}
+	args_len = (size_t)len;
+	while (i < args_len) {
+		char escaped[4];
+		size_t escaped_len = escape_char(escaped, args + i, args_len - i, &taken);
+
+		if (out + escaped_len > PROCFS_CMDLINE_SIZE - 1) {
+			memcpy(line + cut, ellipsis, sizeof ellipsis);
+			return;
+		}
+		memcpy(line + out, escaped, escaped_len);
+		out += escaped_len;
+		i += taken;
+		if (out <= PROCFS_CMDLINE_SIZE - sizeof ellipsis)
+			cut = out;
+	}
+	line[out] = '\0';
+}
