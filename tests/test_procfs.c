@@ -1,0 +1,796 @@
+/* SPDX-License-Identifier: ISC */
+/* procfs.c, over a /proc made of ordinary files (for what a kernel rarely shows: odd names, missing lists, processes
+ * that vanish) and over the real one (for whether the kernel's format is what we think). Owns no processes but those that
+ * it forks, reaps every one, and removes the directory it made. */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "procfs.h"
+
+#define COUNT(array) (sizeof (array) / sizeof *(array))
+
+static const struct procfs real = { .root = "/proc" };
+
+/* One fake /proc for each test. */
+struct fake {
+	char root[64];
+	struct procfs proc;
+};
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+	(void)status;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
+static int setup(void **state)
+{
+	struct fake *fake = calloc(1, sizeof *fake);
+
+	assert_non_null(fake);
+	strcpy(fake->root, "/tmp/test_procfs.XXXXXX");
+	assert_non_null(mkdtemp(fake->root));
+	fake->proc.root = fake->root;
+	*state = fake;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fake *fake = *state;
+
+	assert_int_equal(nftw(fake->root, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	free(fake);
+	return 0;
+}
+
+/* Makes the directories above the file too. */
+static void put_bytes(const struct fake *fake, const char *name, const void *bytes, size_t len)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", fake->root, name);
+	for (char *slash = path + strlen(fake->root) + 1; (slash = strchr(slash, '/')); slash++) {
+		*slash = '\0';
+		assert_true(mkdir(path, 0755) == 0 || errno == EEXIST);
+		*slash = '/';
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, len), len);
+	close(fd);
+}
+
+static void put(const struct fake *fake, const char *name, const char *text)
+{
+	put_bytes(fake, name, text, strlen(text));
+}
+
+static void put_stat(const struct fake *fake, int pid, const char *comm, char state, int parent)
+{
+	char name[64], text[512];
+
+	snprintf(name, sizeof name, "%d/stat", pid);
+	snprintf(text, sizeof text, "%d (%s) %c %d 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 %d 23 24\n", pid, comm,
+		 state, parent, 1000 + pid);
+	put(fake, name, text);
+}
+
+struct seen {
+	pid_t pids[4096];
+	size_t len;
+};
+
+static void on_child(void *ctx, pid_t pid)
+{
+	struct seen *seen = ctx;
+
+	assert_true(seen->len < COUNT(seen->pids));
+	seen->pids[seen->len++] = pid;
+}
+
+static bool has_seen(const struct seen *seen, pid_t pid)
+{
+	size_t times = 0;
+
+	for (size_t i = 0; i < seen->len; i++)
+		times += seen->pids[i] == pid;
+	assert_true(times <= 1);
+	return times == 1;
+}
+
+static void make_self(const struct fake *fake, const char *target)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/self", fake->root);
+	unlink(path);
+	assert_int_equal(symlink(target, path), 0);
+}
+
+static void test_usable_real_proc_is(void **state)
+{
+	(void)state;
+	assert_true(procfs_usable(&real));
+}
+
+static void test_usable_self_must_be_this_process(void **state)
+{
+	const struct fake *fake = *state;
+	char target[32];
+
+	assert_false(procfs_usable(&fake->proc));
+	make_self(fake, "1234567");
+	assert_false(procfs_usable(&fake->proc));
+	make_self(fake, "nonsense");
+	assert_false(procfs_usable(&fake->proc));
+	snprintf(target, sizeof target, "%dx", (int)getpid());
+	make_self(fake, target);
+	assert_false(procfs_usable(&fake->proc));
+	make_self(fake, "12345678901234567890");
+	assert_false(procfs_usable(&fake->proc));
+	snprintf(target, sizeof target, "%d", (int)getpid());
+	make_self(fake, target);
+	assert_true(procfs_usable(&fake->proc));
+}
+
+static void test_usable_root_too_long_is_not(void **state)
+{
+	char root[2000];
+	struct procfs proc = { .root = root };
+	struct procfs_stat stat;
+
+	(void)state;
+	memset(root, 'x', sizeof root - 1);
+	root[sizeof root - 1] = '\0';
+	assert_false(procfs_usable(&proc));
+	assert_int_equal(procfs_read_stat(&proc, 1, &stat), -1);
+	assert_int_equal(errno, ENAMETOOLONG);
+}
+
+static void test_each_child_listed_children_are_reported(void **state)
+{
+	const struct fake *fake = *state;
+	struct seen seen = { .len = 0 };
+
+	put(fake, "7/task/7/children", "10 2147483647 12 ");
+	assert_int_equal(procfs_each_child(&fake->proc, 7, on_child, &seen), 0);
+	assert_int_equal(seen.len, 3);
+	assert_true(has_seen(&seen, 10) && has_seen(&seen, 12) && has_seen(&seen, 2147483647));
+}
+
+static void test_each_child_no_children_reports_none(void **state)
+{
+	const struct fake *fake = *state;
+	struct seen seen = { .len = 0 };
+
+	put(fake, "7/task/7/children", "");
+	/* Were the list not believed, this one would be found. */
+	put_stat(fake, 7, "parent", 'S', 1);
+	put_stat(fake, 8, "child", 'S', 7);
+	assert_int_equal(procfs_each_child(&fake->proc, 7, on_child, &seen), 0);
+	assert_int_equal(seen.len, 0);
+}
+
+static void test_each_child_last_number_without_space_is_reported(void **state)
+{
+	const struct fake *fake = *state;
+	struct seen seen = { .len = 0 };
+
+	put(fake, "7/task/7/children", "10 11");
+	assert_int_equal(procfs_each_child(&fake->proc, 7, on_child, &seen), 0);
+	assert_int_equal(seen.len, 2);
+	assert_true(has_seen(&seen, 11));
+}
+
+static void test_each_child_numbers_no_pid_are_never_reported(void **state)
+{
+	const struct fake *fake = *state;
+	struct seen seen = { .len = 0 };
+
+	/* A caller would signal 0 (its own group) or -1 (everybody). */
+	put(fake, "7/task/7/children", "0 2147483648 4294967295 4294967297 18446744073709551617 9 00 ");
+	assert_int_equal(procfs_each_child(&fake->proc, 7, on_child, &seen), 0);
+	assert_int_equal(seen.len, 1);
+	assert_int_equal(seen.pids[0], 9);
+}
+
+static void test_each_child_children_of_every_thread_are_reported(void **state)
+{
+	const struct fake *fake = *state;
+	struct seen seen = { .len = 0 };
+
+	put(fake, "7/task/7/children", "10 ");
+	put(fake, "7/task/8/children", "11 ");
+	put(fake, "7/task/9/comm", "a thread that ends as we look\n");
+	assert_int_equal(procfs_each_child(&fake->proc, 7, on_child, &seen), 0);
+	assert_int_equal(seen.len, 2);
+	assert_true(has_seen(&seen, 10) && has_seen(&seen, 11));
+}
+
+/* Every alignment of numbers against the read buffer's end: the list begins with 0 to 9 spaces. */
+static void test_each_child_long_list_is_split_nowhere(void **state)
+{
+	const struct fake *fake = *state;
+
+	for (size_t shift = 0; shift < 10; shift++) {
+		static char text[64 * 1024];
+		static struct seen seen;
+		size_t len = shift;
+
+		memset(text, ' ', shift);
+		for (int i = 0; i < 3000; i++)
+			len += (size_t)sprintf(text + len, "%d ", 100 + i * i);
+		put_bytes(fake, "7/task/7/children", text, len);
+		seen.len = 0;
+		assert_int_equal(procfs_each_child(&fake->proc, 7, on_child, &seen), 0);
+		assert_int_equal(seen.len, 3000);
+		for (int i = 0; i < 3000; i++)
+			assert_int_equal(seen.pids[i], 100 + i * i);
+	}
+}
+
+static void make_family(const struct fake *fake)
+{
+	put_stat(fake, 7, "parent", 'S', 1);
+	put_stat(fake, 10, "child", 'S', 7);
+	put_stat(fake, 11, "zombie", 'Z', 7);
+	put_stat(fake, 12, "other", 'S', 70);
+	put_stat(fake, 13, ") S 7 (", 'S', 1);
+	put_stat(fake, 14, "grandchild", 'S', 10);
+	put(fake, "15/comm", "vanished\n");
+	put(fake, "16/stat", "");
+	put(fake, "17", "no directory\n");
+	put(fake, "meminfo", "");
+	put(fake, "18x/stat", "18 (x) S 7 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23\n");
+}
+
+static void test_each_child_no_list_scans_every_process(void **state)
+{
+	const struct fake *fake = *state;
+	struct seen seen = { .len = 0 };
+
+	make_family(fake);
+	assert_int_equal(procfs_each_child(&fake->proc, 7, on_child, &seen), 0);
+	assert_int_equal(seen.len, 2);
+	assert_true(has_seen(&seen, 10) && has_seen(&seen, 11));
+}
+
+static void test_each_child_task_without_list_scans_every_process(void **state)
+{
+	const struct fake *fake = *state;
+	struct seen seen = { .len = 0 };
+
+	make_family(fake);
+	put(fake, "7/task/7/stat", "");
+	assert_int_equal(procfs_each_child(&fake->proc, 7, on_child, &seen), 0);
+	assert_int_equal(seen.len, 2);
+	assert_true(has_seen(&seen, 10) && has_seen(&seen, 11));
+}
+
+static void test_each_child_no_such_process_is_enoent(void **state)
+{
+	const struct fake *fake = *state;
+	struct seen seen = { .len = 0 };
+
+	make_family(fake);
+	assert_int_equal(procfs_each_child(&fake->proc, 99, on_child, &seen), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(procfs_each_child(&(struct procfs){ .root = "/nonexistent" }, 7, on_child, &seen), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(seen.len, 0);
+}
+
+static void test_each_child_no_descriptors_left_is_an_error(void **state)
+{
+	const struct fake *fake = *state;
+	struct seen seen = { .len = 0 };
+	struct rlimit limit, none;
+
+	make_family(fake);
+	put(fake, "8/task/8/children", "10 ");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	/* From no descriptor left to several: each place where one is opened fails once. */
+	for (rlim_t left = 0; left < 2; left++) {
+		int lowest = dup(0);
+
+		assert_true(lowest >= 0);
+		close(lowest);
+		none = (struct rlimit){ .rlim_cur = (rlim_t)lowest + left, .rlim_max = limit.rlim_max };
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+		errno = 0;
+		assert_int_equal(procfs_each_child(&fake->proc, left == 0 ? 7 : 8, on_child, &seen), -1);
+		assert_int_equal(errno, EMFILE);
+		assert_int_equal(procfs_each_child(&fake->proc, 7, on_child, &seen), -1);
+		assert_int_equal(errno, EMFILE);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		assert_int_equal(dup(0), lowest);
+		close(lowest);
+	}
+	assert_int_equal(seen.len, 0);
+}
+
+static pid_t fork_sleeper(void)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+static void kill_and_reap(pid_t pid)
+{
+	int status;
+
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+static pid_t fork_zombie(void)
+{
+	siginfo_t info;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	return pid;
+}
+
+static void test_each_child_real_children_and_zombies_are_reported(void **state)
+{
+	struct seen seen = { .len = 0 };
+	pid_t sleeper = fork_sleeper(), zombie = fork_zombie();
+
+	(void)state;
+	assert_int_equal(procfs_each_child(&real, getpid(), on_child, &seen), 0);
+	assert_true(has_seen(&seen, sleeper) && has_seen(&seen, zombie));
+	assert_int_equal(seen.len, 2);
+	kill_and_reap(sleeper);
+	kill_and_reap(zombie);
+	seen.len = 0;
+	assert_int_equal(procfs_each_child(&real, getpid(), on_child, &seen), 0);
+	assert_int_equal(seen.len, 0);
+	assert_int_equal(procfs_each_child(&real, zombie, on_child, &seen), -1);
+	assert_int_equal(errno, ENOENT);
+}
+
+static void test_each_child_real_long_list_is_complete(void **state)
+{
+	static struct seen seen;
+	static pid_t zombies[1200];
+
+	(void)state;
+	/* More than a page of numbers, whatever their length. */
+	for (size_t i = 0; i < COUNT(zombies); i++)
+		zombies[i] = fork_zombie();
+	seen.len = 0;
+	assert_int_equal(procfs_each_child(&real, getpid(), on_child, &seen), 0);
+	assert_int_equal(seen.len, COUNT(zombies));
+	for (size_t i = 0; i < COUNT(zombies); i++) {
+		assert_true(has_seen(&seen, zombies[i]));
+		kill_and_reap(zombies[i]);
+	}
+}
+
+struct forker {
+	pid_t child;
+	int done_fd;
+	int leave_fd;
+};
+
+/* Its child belongs to this thread in the kernel's lists as long as the thread lives. */
+static void *fork_in_thread(void *arg)
+{
+	struct forker *forker = arg;
+	char byte = 0;
+
+	forker->child = fork();
+	if (forker->child == 0)
+		for (;;)
+			pause();
+	if (write(forker->done_fd, &byte, 1) != 1 || read(forker->leave_fd, &byte, 1) != 0)
+		abort();
+	return NULL;
+}
+
+static void test_each_child_real_child_of_another_thread_is_reported(void **state)
+{
+	struct seen seen = { .len = 0 };
+	struct forker forker;
+	int done[2], leave[2];
+	pthread_t thread;
+	char byte;
+
+	(void)state;
+	assert_int_equal(pipe2(done, O_CLOEXEC) | pipe2(leave, O_CLOEXEC), 0);
+	forker = (struct forker){ .done_fd = done[1], .leave_fd = leave[0] };
+	assert_int_equal(pthread_create(&thread, NULL, fork_in_thread, &forker), 0);
+	assert_int_equal(read(done[0], &byte, 1), 1);
+	assert_int_equal(procfs_each_child(&real, getpid(), on_child, &seen), 0);
+	assert_int_equal(seen.len, 1);
+	assert_int_equal(seen.pids[0], forker.child);
+	/* The child has a copy of the write end: end it first. */
+	kill_and_reap(forker.child);
+	close(leave[1]);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	close(leave[0]);
+	close(done[0]);
+	close(done[1]);
+}
+
+static void test_read_stat_odd_names_do_not_confuse(void **state)
+{
+	const struct fake *fake = *state;
+	static const char *const names[] = {
+		"plain", "", " ", "a b", "(a)", ")", "a) S 99 (b", ") Z 1 1 1 1", "two\nlines", ") R 1\n", "\xff\xfe", "-1 -1",
+	};
+	struct procfs_stat stat;
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		put_stat(fake, 20, names[i], 'T', 345);
+		memset(&stat, 0, sizeof stat);
+		assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), 0);
+		assert_int_equal(stat.state, 'T');
+		assert_int_equal(stat.parent, 345);
+		assert_int_equal(stat.start_time, 1020);
+	}
+}
+
+static void test_read_stat_largest_numbers_are_kept(void **state)
+{
+	const struct fake *fake = *state;
+	struct procfs_stat stat;
+	char text[1200];
+	int len = sprintf(text, "2147483647 (123456789012345) D 2147483647");
+
+	for (int field = 5; field <= 52; field++)
+		len += sprintf(text + len, " %llu", field == 8 ? 0ULL : ~0ULL);
+	put(fake, "20/stat", text);
+	assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), 0);
+	assert_int_equal(stat.parent, 2147483647);
+	assert_true(stat.start_time == UINT64_MAX);
+}
+
+static void test_read_stat_malformed_is_eproto(void **state)
+{
+	const struct fake *fake = *state;
+	static const char *const texts[] = {
+		"", "\n", "20", "20 (x", "20 (x)", "20 (x) ", "20 (x) S", "20 (x)S 1", "20 (x) S x 5", "20 (x) S 1\n",
+		"20 (x) S 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21\n",
+		"20 (x) S 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 \n",
+		"20 (x) S 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 -\n",
+		"20 (x) S 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22",
+		"20 (x) S 99999999999 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23\n",
+	};
+	struct procfs_stat stat;
+
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		put(fake, "20/stat", texts[i]);
+		errno = 0;
+		assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), -1);
+		assert_int_equal(errno, EPROTO);
+	}
+	assert_int_equal(procfs_read_stat(&fake->proc, 21, &stat), -1);
+	assert_int_equal(errno, ENOENT);
+}
+
+static void test_read_stat_real_processes_are_told_apart(void **state)
+{
+	struct procfs_stat self, sleeping, dead;
+	pid_t sleeper = fork_sleeper(), zombie = fork_zombie();
+
+	(void)state;
+	assert_int_equal(procfs_read_stat(&real, getpid(), &self), 0);
+	assert_int_equal(self.state, 'R');
+	assert_int_equal(self.parent, getppid());
+	assert_int_equal(procfs_read_stat(&real, sleeper, &sleeping), 0);
+	assert_int_equal(sleeping.parent, getpid());
+	assert_true(sleeping.state == 'S' || sleeping.state == 'R');
+	assert_true(sleeping.start_time >= self.start_time);
+	assert_int_equal(procfs_read_stat(&real, zombie, &dead), 0);
+	assert_int_equal(dead.state, 'Z');
+	assert_int_equal(dead.parent, getpid());
+	kill_and_reap(sleeper);
+	kill_and_reap(zombie);
+	assert_int_equal(procfs_read_stat(&real, zombie, &dead), -1);
+	assert_int_equal(errno, ENOENT);
+}
+
+static void test_read_uid_effective_user_is_read(void **state)
+{
+	uid_t uid = 12345;
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(procfs_read_uid(&real, getpid(), &uid), 0);
+	assert_int_equal(uid, geteuid());
+	assert_int_equal(procfs_read_uid(&(struct procfs){ .root = "/nonexistent" }, 7, &uid), -1);
+	assert_int_equal(errno, ENOENT);
+	if (geteuid() != 0)
+		return;
+	/* A process that has dropped root is not dumpable: its files are root's, it is not. */
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (setresuid(0, 65534, 0) < 0 || write(ready[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	assert_int_equal(procfs_read_uid(&real, pid, &uid), 0);
+	assert_int_equal(uid, 65534);
+	kill_and_reap(pid);
+	close(ready[0]);
+	close(ready[1]);
+}
+
+static void test_read_comm_unprintable_bytes_are_replaced(void **state)
+{
+	const struct fake *fake = *state;
+	static const struct {
+		const char *text, *name;
+	} cases[] = {
+		{ "sleep\n", "sleep" },
+		{ "no newline", "no newline" },
+		{ "a\nb\n", "a?b" },
+		{ "\n\n", "?" },
+		{ "\n", "?" },
+		{ "", "?" },
+		{ "(a) b\n", "(a) b" },
+		{ "tab\there\x1b[m\x7f\n", "tab?here?[m?" },
+		{ "caf\xc3\xa9\n", "caf\xc3\xa9" },
+		{ "cut in two\xc3\n", "cut in two?" },
+		{ "\xff\xfe\xed\xa0\x80\n", "?????" },
+	};
+	char name[PROCFS_NAME_SIZE];
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		put(fake, "20/comm", cases[i].text);
+		procfs_read_comm(&fake->proc, 20, name);
+		assert_string_equal(name, cases[i].name);
+	}
+	put_bytes(fake, "20/comm", "a\0b\n", 4);
+	procfs_read_comm(&fake->proc, 20, name);
+	assert_string_equal(name, "a?b");
+	procfs_read_comm(&fake->proc, 21, name);
+	assert_string_equal(name, "?");
+}
+
+static void test_read_comm_long_name_is_cut(void **state)
+{
+	const struct fake *fake = *state;
+	char text[400], name[PROCFS_NAME_SIZE];
+
+	memset(text, 'x', sizeof text);
+	put_bytes(fake, "20/comm", text, sizeof text);
+	procfs_read_comm(&fake->proc, 20, name);
+	assert_int_equal(strlen(name), PROCFS_NAME_SIZE - 1);
+}
+
+/* cmdline's bytes: a literal holds NULs, and its own last one is the last argument's. */
+#define ARGS(literal) literal, sizeof literal
+
+static void test_read_program_base_name_of_first_argument(void **state)
+{
+	const struct fake *fake = *state;
+	static const struct {
+		const char *args;
+		size_t len;
+		const char *name;
+	} cases[] = {
+		{ ARGS("sleep\0" "10"), "sleep" },
+		{ ARGS("/usr/bin/sleep\0/a/b"), "sleep" },
+		{ ARGS("./a/b"), "b" },
+		{ ARGS("/bin/a b\nc"), "a b?c" },
+		{ ARGS("-bash"), "-bash" },
+		{ "title without NUL", 17, "title without NUL" },
+		{ ARGS("/bin/dir/"), "the comm" },
+		{ ARGS("\0x"), "the comm" },
+		{ ARGS(""), "the comm" },
+		{ "", 0, "the comm" },
+	};
+	char name[PROCFS_NAME_SIZE];
+
+	put(fake, "20/comm", "the comm\n");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		put_bytes(fake, "20/cmdline", cases[i].args, cases[i].len);
+		procfs_read_program(&fake->proc, 20, name);
+		assert_string_equal(name, cases[i].name);
+	}
+	procfs_read_program(&fake->proc, 21, name);
+	assert_string_equal(name, "?");
+}
+
+static void test_read_program_long_path_keeps_base_name(void **state)
+{
+	const struct fake *fake = *state;
+	char text[4000], name[PROCFS_NAME_SIZE];
+
+	memset(text, 'x', sizeof text);
+	memcpy(text + sizeof text - 6, "/name", sizeof "/name");
+	put_bytes(fake, "20/cmdline", text, sizeof text);
+	procfs_read_program(&fake->proc, 20, name);
+	assert_string_equal(name, "name");
+	/* A character that would be cut in two is left out. */
+	for (size_t i = 0; i < sizeof text; i += 2)
+		memcpy(text + i, "\xc3\xa9", 2);
+	put_bytes(fake, "20/cmdline", text, sizeof text);
+	procfs_read_program(&fake->proc, 20, name);
+	assert_int_equal(strlen(name), PROCFS_NAME_SIZE - 2);
+	assert_memory_equal(name + PROCFS_NAME_SIZE - 4, "\xc3\xa9", 3);
+}
+
+static void test_read_cmdline_is_one_harmless_line(void **state)
+{
+	const struct fake *fake = *state;
+	static const struct {
+		const char *args;
+		size_t len;
+		const char *line;
+	} cases[] = {
+		{ ARGS("sleep\0" "10"), "sleep 10" },
+		{ ARGS("sh\0-c\0a\nb\tc\\d"), "sh -c a\\x0ab\\x09c\\x5cd" },
+		{ ARGS("a\0\0b"), "a  b" },
+		{ ARGS("\0a"), " a" },
+		{ ARGS("title\0\0\0"), "title" },
+		{ "no NUL", 6, "no NUL" },
+		{ ARGS("\x1b[31m\x7f"), "\\x1b[31m\\x7f" },
+		{ ARGS("caf\xc3\xa9 \xc3 \xff"), "caf\xc3\xa9 \\xc3 \\xff" },
+		{ ARGS("\0\0\0"), "[a name?]" },
+		{ "", 0, "[a name?]" },
+	};
+	char line[PROCFS_CMDLINE_SIZE];
+
+	put(fake, "20/comm", "a name\x1b\n");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		put_bytes(fake, "20/cmdline", cases[i].args, cases[i].len);
+		procfs_read_cmdline(&fake->proc, 20, line);
+		assert_string_equal(line, cases[i].line);
+	}
+	procfs_read_cmdline(&fake->proc, 21, line);
+	assert_string_equal(line, "[?]");
+}
+
+/* Around the limit, with characters that take one, two and four bytes of output. */
+static void test_read_cmdline_long_line_is_cut_between_characters(void **state)
+{
+	const struct fake *fake = *state;
+	static const char *const units[] = { "x", "\xc3\xa9", "\n" };
+	static const char *const shown[] = { "x", "\xc3\xa9", "\\x0a" };
+	char args[3000], line[PROCFS_CMDLINE_SIZE];
+
+	for (size_t unit = 0; unit < COUNT(units); unit++) {
+		size_t unit_len = strlen(shown[unit]), limit = (PROCFS_CMDLINE_SIZE - 1) / unit_len;
+
+		for (size_t len = limit - 9; len < limit + 9; len++) {
+			size_t args_len = 0, line_len, dots;
+
+			for (size_t i = 0; i < len; i++)
+				args_len += (size_t)sprintf(args + args_len, "%s", units[unit]);
+			put_bytes(fake, "20/cmdline", args, args_len + 1);
+			procfs_read_cmdline(&fake->proc, 20, line);
+			line_len = strlen(line);
+			dots = len * unit_len > PROCFS_CMDLINE_SIZE - 1 ? 3 : 0;
+			assert_int_equal((line_len - dots) % unit_len, 0);
+			assert_memory_equal(line, shown[unit], unit_len);
+			assert_string_equal(line + line_len - dots, dots ? "..." : "");
+			if (dots)
+				assert_true(line_len > PROCFS_CMDLINE_SIZE - 1 - unit_len);
+			else
+				assert_int_equal(line_len, len * unit_len);
+		}
+	}
+}
+
+/* A shell under an odd argv[0] that says one byte on stdout and then waits for its stdin to end. */
+static pid_t fork_shell(const int in[2], const int out[2])
+{
+	char *const argv[] = {
+		(char[]){ "/odd dir/odd (name)" }, (char[]){ "-c" }, (char[]){ "echo; read line # a\nb" }, NULL,
+	};
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (dup2(in[0], 0) == 0 && dup2(out[1], 1) == 1)
+			execv("/bin/sh", argv);
+		_exit(1);
+	}
+	return pid;
+}
+
+static void test_read_names_real_process_then_zombie(void **state)
+{
+	char name[PROCFS_NAME_SIZE], line[PROCFS_CMDLINE_SIZE], byte;
+	int in[2], out[2];
+	siginfo_t info;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe2(in, O_CLOEXEC) | pipe2(out, O_CLOEXEC), 0);
+	pid = fork_shell(in, out);
+	assert_int_equal(read(out[0], &byte, 1), 1);
+	procfs_read_comm(&real, pid, name);
+	assert_string_equal(name, "sh");
+	procfs_read_program(&real, pid, name);
+	assert_string_equal(name, "odd (name)");
+	procfs_read_cmdline(&real, pid, line);
+	assert_string_equal(line, "/odd dir/odd (name) -c echo; read line # a\\x0ab");
+	kill(pid, SIGKILL);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	procfs_read_cmdline(&real, pid, line);
+	assert_string_equal(line, "[sh]");
+	procfs_read_program(&real, pid, name);
+	assert_string_equal(name, "sh");
+	kill_and_reap(pid);
+	close(in[0]);
+	close(in[1]);
+	close(out[0]);
+	close(out[1]);
+}
+
+int main(void)
+{
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_usable_real_proc_is),
+		TEST(test_usable_self_must_be_this_process),
+		TEST(test_usable_root_too_long_is_not),
+		TEST(test_each_child_listed_children_are_reported),
+		TEST(test_each_child_no_children_reports_none),
+		TEST(test_each_child_last_number_without_space_is_reported),
+		TEST(test_each_child_numbers_no_pid_are_never_reported),
+		TEST(test_each_child_children_of_every_thread_are_reported),
+		TEST(test_each_child_long_list_is_split_nowhere),
+		TEST(test_each_child_no_list_scans_every_process),
+		TEST(test_each_child_task_without_list_scans_every_process),
+		TEST(test_each_child_no_such_process_is_enoent),
+		TEST(test_each_child_no_descriptors_left_is_an_error),
+		TEST(test_each_child_real_children_and_zombies_are_reported),
+		TEST(test_each_child_real_long_list_is_complete),
+		TEST(test_each_child_real_child_of_another_thread_is_reported),
+		TEST(test_read_stat_odd_names_do_not_confuse),
+		TEST(test_read_stat_largest_numbers_are_kept),
+		TEST(test_read_stat_malformed_is_eproto),
+		TEST(test_read_stat_real_processes_are_told_apart),
+		TEST(test_read_uid_effective_user_is_read),
+		TEST(test_read_comm_unprintable_bytes_are_replaced),
+		TEST(test_read_comm_long_name_is_cut),
+		TEST(test_read_program_base_name_of_first_argument),
+		TEST(test_read_program_long_path_keeps_base_name),
+		TEST(test_read_cmdline_is_one_harmless_line),
+		TEST(test_read_cmdline_long_line_is_cut_between_characters),
+		TEST(test_read_names_real_process_then_zombie),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
