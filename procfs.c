@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the reading of /proc: paths below its root, the syntax of its files, and making what a process says about
- * itself (its name, its arguments) harmless to print. Does not own what follows from it: who is a stranger, what is done
- * to it. Invariant: every read is bounded, no number that is no positive pid reaches a caller (somebody will signal it),
- * and no control byte that a process chose leaves unescaped. */
+ * itself (its name, its arguments) harmless to print. Does not own what follows from it: who is a stranger, what is
+ * done to it. Invariant: every read is bounded, no number that is no positive pid reaches a caller (somebody will
+ * signal it), and no control byte that a process chose leaves unescaped. */
 #include "procfs.h"
 
 #include <dirent.h>

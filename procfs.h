@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What /proc tells about processes (proc(5)), under a root that tests can set. Stateless; no memory is kept. Whatever is
- * read here can be out of date by the time it is used: only an unreaped child's pid is sure to mean the same process. */
+/* What /proc tells about processes (proc(5)), under a root that tests can set. Stateless; no memory is kept. Whatever
+ * is read here can be out of date by the time it is used: only an unreaped child's pid is sure to stay its own. */
 #ifndef DINIT_PROCFS_H
 #define DINIT_PROCFS_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* procfs.c, over a /proc made of ordinary files (for what a kernel rarely shows: odd names, missing lists, processes
- * that vanish) and over the real one (for whether the kernel's format is what we think). Owns no processes but those that
- * it forks, reaps every one, and removes the directory it made. */
+ * that vanish) and over the real one (for whether the kernel's format is what we think). Owns no processes but those
+ * that it forks, reaps every one, and removes the directory it made. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -25,6 +25,21 @@
 #define COUNT(array) (sizeof (array) / sizeof *(array))
 
 static const struct procfs real = { .root = "/proc" };
+
+/* What read(2) gives in place of the truth, in order; 0 at the end. */
+static const int *scripted_errors;
+
+ssize_t __real_read(int fd, void *buffer, size_t size);
+ssize_t __wrap_read(int fd, void *buffer, size_t size);
+
+ssize_t __wrap_read(int fd, void *buffer, size_t size)
+{
+	if (scripted_errors && *scripted_errors) {
+		errno = *scripted_errors++;
+		return -1;
+	}
+	return __real_read(fd, buffer, size);
+}
 
 /* One fake /proc for each test. */
 struct fake {
@@ -89,8 +104,8 @@ static void put_stat(const struct fake *fake, int pid, const char *comm, char st
 	char name[64], text[512];
 
 	snprintf(name, sizeof name, "%d/stat", pid);
-	snprintf(text, sizeof text, "%d (%s) %c %d 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 %d 23 24\n", pid, comm,
-		 state, parent, 1000 + pid);
+	snprintf(text, sizeof text, "%d (%s) %c %d 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 %d 23 24\n",
+		 pid, comm, state, parent, 1000 + pid);
 	put(fake, name, text);
 }
 
@@ -159,11 +174,30 @@ static void test_usable_root_too_long_is_not(void **state)
 	struct procfs_stat stat;
 
 	(void)state;
-	memset(root, 'x', sizeof root - 1);
+	/* It exists: only its length is wrong. */
+	memset(root, '/', sizeof root - 1);
 	root[sizeof root - 1] = '\0';
 	assert_false(procfs_usable(&proc));
 	assert_int_equal(procfs_read_stat(&proc, 1, &stat), -1);
 	assert_int_equal(errno, ENAMETOOLONG);
+}
+
+/* A name that is cut could be that of something else. */
+static void test_usable_cut_path_is_never_used(void **state)
+{
+	const struct fake *fake = *state;
+	char root[600], path[80], target[32];
+	struct procfs proc = { .root = root };
+	/* The longest root for which "/s" fits in 511 bytes and "/self" does not. */
+	size_t len = 509, own = strlen(fake->root);
+
+	memset(root, '/', len);
+	memcpy(root + len - own, fake->root, own);
+	root[len] = '\0';
+	snprintf(path, sizeof path, "%s/s", fake->root);
+	snprintf(target, sizeof target, "%d", (int)getpid());
+	assert_int_equal(symlink(target, path), 0);
+	assert_false(procfs_usable(&proc));
 }
 
 static void test_each_child_listed_children_are_reported(void **state)
@@ -260,6 +294,8 @@ static void make_family(const struct fake *fake)
 	put(fake, "16/stat", "");
 	put(fake, "17", "no directory\n");
 	put(fake, "meminfo", "");
+	/* As a 32-bit number it would be 10. */
+	put(fake, "4294967306/stat", "10 (x) S 7 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23\n");
 	put(fake, "18x/stat", "18 (x) S 7 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23\n");
 }
 
@@ -447,7 +483,8 @@ static void test_read_stat_odd_names_do_not_confuse(void **state)
 {
 	const struct fake *fake = *state;
 	static const char *const names[] = {
-		"plain", "", " ", "a b", "(a)", ")", "a) S 99 (b", ") Z 1 1 1 1", "two\nlines", ") R 1\n", "\xff\xfe", "-1 -1",
+		"plain", "", " ", "a b", "(a)", ")", "a) S 99 (b", ") Z 1 1 1 1", "two\nlines", ") R 1\n", "\xff\xfe",
+		"-1 -1",
 	};
 	struct procfs_stat stat;
 
@@ -485,9 +522,12 @@ static void test_read_stat_malformed_is_eproto(void **state)
 		"20 (x) S 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 \n",
 		"20 (x) S 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 -\n",
 		"20 (x) S 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22",
+		"20 (x)S 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25\n",
 		"20 (x) S 99999999999 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23\n",
 	};
 	struct procfs_stat stat;
+	/* As much as is looked at, with the parenthesis at its very end. */
+	char text[1024];
 
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		put(fake, "20/stat", texts[i]);
@@ -495,8 +535,43 @@ static void test_read_stat_malformed_is_eproto(void **state)
 		assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), -1);
 		assert_int_equal(errno, EPROTO);
 	}
+	memset(text, 'x', sizeof text);
+	text[sizeof text - 1] = ')';
+	put_bytes(fake, "20/stat", text, sizeof text);
+	assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), -1);
+	assert_int_equal(errno, EPROTO);
 	assert_int_equal(procfs_read_stat(&fake->proc, 21, &stat), -1);
 	assert_int_equal(errno, ENOENT);
+}
+
+static void test_read_failing_read_is_reported(void **state)
+{
+	const struct fake *fake = *state;
+	struct seen seen = { .len = 0 };
+	struct procfs_stat stat;
+	char name[PROCFS_NAME_SIZE];
+
+	put_stat(fake, 20, "x", 'S', 1);
+	put(fake, "20/comm", "name\n");
+	put(fake, "20/cmdline", "x");
+	put(fake, "20/task/20/children", "21 ");
+	scripted_errors = (const int[]){ EINTR, EINTR, 0 };
+	assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), 0);
+	/* Gone between open and read: the same as gone before. */
+	scripted_errors = (const int[]){ ESRCH, 0 };
+	assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), -1);
+	assert_int_equal(errno, ENOENT);
+	scripted_errors = (const int[]){ EINTR, EIO, 0 };
+	assert_int_equal(procfs_each_child(&fake->proc, 20, on_child, &seen), -1);
+	assert_int_equal(errno, EIO);
+	assert_int_equal(seen.len, 0);
+	scripted_errors = (const int[]){ EIO, 0 };
+	procfs_read_comm(&fake->proc, 20, name);
+	assert_string_equal(name, "?");
+	scripted_errors = (const int[]){ EIO, 0 };
+	procfs_read_program(&fake->proc, 20, name);
+	assert_string_equal(name, "name");
+	scripted_errors = NULL;
 }
 
 static void test_read_stat_real_processes_are_told_apart(void **state)
@@ -706,7 +781,7 @@ static void test_read_cmdline_long_line_is_cut_between_characters(void **state)
 			if (dots)
 				assert_true(line_len > PROCFS_CMDLINE_SIZE - 1 - unit_len);
 			else
-				assert_int_equal(line_len, len * unit_len);
+				assert_null(strchr(line, '.'));
 		}
 	}
 }
@@ -765,6 +840,7 @@ int main(void)
 		TEST(test_usable_real_proc_is),
 		TEST(test_usable_self_must_be_this_process),
 		TEST(test_usable_root_too_long_is_not),
+		TEST(test_usable_cut_path_is_never_used),
 		TEST(test_each_child_listed_children_are_reported),
 		TEST(test_each_child_no_children_reports_none),
 		TEST(test_each_child_last_number_without_space_is_reported),
@@ -781,6 +857,7 @@ int main(void)
 		TEST(test_read_stat_odd_names_do_not_confuse),
 		TEST(test_read_stat_largest_numbers_are_kept),
 		TEST(test_read_stat_malformed_is_eproto),
+		TEST(test_read_failing_read_is_reported),
 		TEST(test_read_stat_real_processes_are_told_apart),
 		TEST(test_read_uid_effective_user_is_read),
 		TEST(test_read_comm_unprintable_bytes_are_replaced),
