@@ -64,7 +64,7 @@ void loop_close(struct loop *loop)
 
 int loop_watch(struct loop *loop, int fd, uint32_t events, struct loop_io *io)
 {
-	struct epoll_event event = { .events = events | EPOLLET, .data.ptr = io };
+	struct epoll_event event = { .events = events, .data.ptr = io };
 
 	return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }

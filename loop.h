@@ -2,8 +2,7 @@
 /* Time and readiness: one epoll instance, one signalfd, timers on the monotonic clock. One turn is: wait, dispatch what
  * is ready, fire the timers that are due, call the end-of-turn hook. Nothing here blocks but the wait itself.
  *
- * Readiness is edge-triggered (EPOLLET, epoll(7)): a callback that does not use up its descriptor must remember that
- * itself. All memory belongs to the callers; the loop only links what it is given. */
+ * All memory belongs to the callers; the loop only links what it is given. */
 #ifndef DINIT_LOOP_H
 #define DINIT_LOOP_H
 
@@ -56,8 +55,9 @@ int loop_open(struct loop *loop, const sigset_t *signals,
 
 void loop_close(struct loop *loop);
 
-/* Reports edges of events on fd to io->on_ready; readiness that is there already is reported too. Returns 0, or -1 with
- * errno (EPERM: a kind of file that never blocks, such as a regular file). */
+/* Reports events on fd to io->on_ready, from now on and for what is ready already; events as in epoll_ctl(2), by level
+ * unless EPOLLET is among them. Returns 0, or -1 with errno (EPERM: a kind of file that never blocks, such as a regular
+ * file). */
 int loop_watch(struct loop *loop, int fd, uint32_t events, struct loop_io *io);
 
 /* Ends that; io's callback is not called again, not even for an event already fetched. Call it before close(fd). */

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC */
+/* Streams: many sources (pipes that programs write to), two sinks (dinit's stdout and stderr). Cuts what the sources hold
+ * into lines, decorates them, and queues them at the sinks. A sink that takes no more stops the reading of the sources that
+ * feed it, and nothing else (back-pressure).
+ *
+ * Memory: beside the sinks' queues one buffer for all reads; a source has a buffer only while it holds an unfinished line,
+ * or lines that its sink cannot take yet. */
+#ifndef DINIT_LOGMUX_H
+#define DINIT_LOGMUX_H
+
+#include "config.h"
+#include "loop.h"
+#include "sink.h"
+#include "stamp.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LOGMUX_READ_SIZE (64 * 1024)	/* one read: what a pipe holds; bounds one source's share of a turn */
+#define LOGMUX_GIVE_UP_MS 5000	/* SPEC 5: well within the grace period of any container engine */
+
+enum logmux_stream {
+	LOGMUX_STDOUT,
+	LOGMUX_STDERR,
+};
+
+struct logmux_source;
+
+/* Sources that wait for room at a sink, the next in turn first. */
+struct logmux_parking {
+	struct logmux_source *first, *last;
+};
+
+struct logmux {
+	struct loop *loop;
+	enum config_stdout mode;
+	size_t max_line;
+	struct stamp stamp;
+	struct sink sinks[2];
+	struct logmux_parking parkings[2];
+	size_t out, err;	/* which sink is stdout's, stderr's: the same one where both are the same open file */
+	struct logmux_source *sources;	/* all of them, newest first */
+	struct logmux_source *stranded;	/* its bytes are still in read_buffer, for lack of memory: nothing else is read */
+	size_t stranded_at, stranded_len;
+	bool draining, dropped_said;
+	struct loop_timer give_up_timer, retry_timer;
+	uint64_t teardown_ms;	/* when the teardown began */
+	uint64_t own_dropped;	/* messages of dinit's own that found no room */
+	char read_buffer[LOGMUX_READ_SIZE];
+};
+
+/* Takes descriptors 1 and 2 as the sinks. closed[1], closed[2]: that descriptor was not open when dinit was started.
+ * Returns 0, or -1 with errno (memory) and nothing left allocated. */
+int logmux_open(struct logmux *mux, struct loop *loop, const struct config *config, const bool closed[3]);
+
+/* Frees what logmux_open allocated. There must be no source left. */
+void logmux_close(struct logmux *mux);
+
+/* Adds the read end fd of a pipe, which is made non-blocking when it is first read; it is the source's from here on (and
+ * closed on failure). service and stage label its lines. held: it is not read before logmux_release. *handle, which must
+ * stay where it is, points to the source until the source closes itself, at the end of the pipe; then it becomes NULL.
+ * Returns 0, or -1 with errno. */
+int logmux_add(struct logmux *mux, int fd, const char *service, const char *stage, enum logmux_stream stream, bool held,
+	       struct logmux_source **handle);
+
+/* Starts to read a held source, as soon as `after` (may be NULL) has given all that it holds now. */
+void logmux_release(struct logmux_source *source, struct logmux_source *after);
+
+/* Forgets the handle: the owner goes away before the source does. */
+void logmux_detach(struct logmux_source *source);
+
+/* One whole line of dinit's own (newline included) for stderr. Never fails, never blocks: where there is no room it is
+ * dropped, and it is said later how many were. A log_writer; ctx is the struct logmux. */
+void logmux_write_own(void *ctx, const char *line, size_t len);
+
+/* From now on a sink whose reader takes nothing for LOGMUX_GIVE_UP_MS is given up. */
+void logmux_begin_teardown(struct logmux *mux);
+
+/* No process is left that dinit waits for: from now on a source that has nothing to give is closed. */
+void logmux_begin_drain(struct logmux *mux);
+
+/* After logmux_begin_drain: whether all is read and written out, as far as it can be. */
+bool logmux_is_drained(struct logmux *mux);
+
+/* To be called at the end of each turn: writes each sink, reads the sources that waited for it. Returns whether there is
+ * more to do at once. */
+bool logmux_turn(struct logmux *mux);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns a queue and the way to write it out; not what stands in it, and not the descriptor it was given.
+ * Invariant: the queue begins where the last write ended, and ends with a whole line. */
+#include "sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool sink_same_file(int a, int b)
+{
+	struct stat of_a, of_b;
+
+	return fstat(a, &of_a) == 0 && fstat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
+/* An open file description of our own, so that not blocking is our business alone (open(2), O_NONBLOCK). */
+static int open_anew(int fd)
+{
+	char path[sizeof "/proc/self/fd/" + 3 * sizeof fd];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+}
+
+static void classify(struct sink *sink, int fd)
+{
+	struct stat status;
+	int own_fd;
+
+	sink->fd = fd;
+	sink->kind = SINK_KIND_FILE;
+	if (fstat(fd, &status) < 0)
+		return;
+	if (S_ISSOCK(status.st_mode)) {
+		sink->kind = SINK_KIND_SOCKET;
+	} else if (S_ISFIFO(status.st_mode) || isatty(fd)) {
+		own_fd = open_anew(fd);
+		sink->kind = own_fd < 0 ? SINK_KIND_POLLED : SINK_KIND_PRIVATE;
+		if (own_fd >= 0)
+			sink->fd = own_fd;
+	}
+}
+
+static void on_ready(void *ctx, uint32_t events)
+{
+	struct sink *sink = ctx;
+
+	(void)events;
+	sink->blocked = false;
+}
+
+int sink_open(struct sink *sink, struct loop *loop, int fd, const char *name)
+{
+	*sink = (struct sink){ .loop = loop, .name = name };
+	sink->queue = malloc(SINK_QUEUE_SIZE);
+	if (!sink->queue)
+		return -1;
+	sink->size = SINK_QUEUE_SIZE;
+	sink->io = (struct loop_io){ .on_ready = on_ready, .ctx = sink };
+	classify(sink, fd);
+	/* By edge, once and for all: it costs nothing while the sink takes what it gets. */
+	if (sink->kind != SINK_KIND_FILE && loop_watch(loop, sink->fd, EPOLLOUT | EPOLLET, &sink->io) < 0)
+		sink->kind = SINK_KIND_FILE;
+	return 0;
+}
+
+void sink_close(struct sink *sink)
+{
+	if (sink->kind != SINK_KIND_FILE)
+		loop_unwatch(sink->loop, sink->fd, &sink->io);
+	if (sink->kind == SINK_KIND_PRIVATE)
+		close(sink->fd);
+	free(sink->queue);
+	sink->queue = NULL;
+}
+
+size_t sink_len(const struct sink *sink)
+{
+	return sink->end - sink->start;
+}
+
+bool sink_takes_more(const struct sink *sink)
+{
+	return sink->state != SINK_OPEN || sink_len(sink) < SINK_HIGH_WATER;
+}
+
+/* Room at the end of the queue, made by moving it to the front or by making it larger. */
+static char *make_room(struct sink *sink, size_t max)
+{
+	size_t used = sink_len(sink);
+	char *larger;
+
+	if (sink->size - sink->end >= max)
+		return sink->queue + sink->end;
+	memmove(sink->queue, sink->queue + sink->start, used);
+	sink->start = 0;
+	sink->end = used;
+	if (sink->size - used >= max)
+		return sink->queue + used;
+	larger = realloc(sink->queue, used + max);
+	if (!larger) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	sink->queue = larger;
+	sink->size = used + max;
+	return larger + used;
+}
+
+char *sink_room(struct sink *sink, size_t max)
+{
+	size_t used = sink_len(sink);
+
+	if (used >= SINK_HIGH_WATER && used + max > SINK_LINE_WATER) {
+		errno = EAGAIN;
+		return NULL;
+	}
+	return make_room(sink, max);
+}
+
+char *sink_room_own(struct sink *sink, size_t max)
+{
+	if (sink_len(sink) + max > SINK_QUEUE_SIZE) {
+		errno = EAGAIN;
+		return NULL;
+	}
+	return make_room(sink, max);
+}
+
+void sink_commit(struct sink *sink, size_t len)
+{
+	if (sink_len(sink) == 0)
+		sink->moved_ms = loop_now_ms(sink->loop);
+	sink->end += len;
+}
+
+/* An empty queue begins at the beginning again, and gives back what a large line took. */
+static void reset_queue(struct sink *sink)
+{
+	char *smaller;
+
+	sink->start = sink->end = 0;
+	if (sink->size == SINK_QUEUE_SIZE)
+		return;
+	smaller = realloc(sink->queue, SINK_QUEUE_SIZE);
+	if (smaller) {
+		sink->queue = smaller;
+		sink->size = SINK_QUEUE_SIZE;
+	}
+}
+
+static ssize_t write_some(const struct sink *sink)
+{
+	const char *at = sink->queue + sink->start;
+	size_t len = sink_len(sink);
+	struct pollfd writable = { .fd = sink->fd, .events = POLLOUT };
+
+	switch (sink->kind) {
+	case SINK_KIND_FILE:
+	case SINK_KIND_PRIVATE:
+		return write(sink->fd, at, len);
+	case SINK_KIND_SOCKET:
+		return send(sink->fd, at, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	case SINK_KIND_POLLED:
+		if (poll(&writable, 1, 0) == 0) {
+			errno = EAGAIN;
+			return -1;
+		}
+		/* A pipe that polls writable takes this much without blocking (pipe(7), PIPE_BUF). */
+		return write(sink->fd, at, len < PIPE_BUF ? len : PIPE_BUF);
+	}
+	return 0;
+}
+
+int sink_flush(struct sink *sink)
+{
+	ssize_t n;
+
+	if (!sink_can_flush(sink))
+		return 0;
+	n = write_some(sink);
+	if (n > 0) {
+		sink->start += (size_t)n;
+		sink->moved_ms = loop_now_ms(sink->loop);
+		if (sink_len(sink) == 0)
+			reset_queue(sink);
+	} else if (n < 0 && errno == EAGAIN) {
+		sink->blocked = true;
+	} else if (n < 0 && errno != EINTR) {
+		int error = errno;
+
+		sink_lose(sink);
+		return error;
+	}
+	return 0;
+}
+
+bool sink_can_flush(const struct sink *sink)
+{
+	return sink->state == SINK_OPEN && !sink->blocked && sink_len(sink) > 0;
+}
+
+void sink_give_up(struct sink *sink)
+{
+	sink->state = SINK_GIVEN_UP;
+	sink->dropped += sink_len(sink);
+	reset_queue(sink);
+}
+
+void sink_lose(struct sink *sink)
+{
+	sink->state = SINK_GONE;
+	reset_queue(sink);
+}
+
+void sink_drop(struct sink *sink, size_t len)
+{
+	sink->dropped += len;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns what happens between fork and exec; not the descriptors it is given, nor the child once it runs.
+ * Invariant: the child touches nothing but its own descriptors and its stack before it executes the program. */
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define EXIT_CANNOT_EXEC 127	/* as shells say it; nobody looks: the failure comes by pipe */
+
+/* Moves the three descriptors into place. Sources below 3 are moved up first, lest one be overwritten before its turn. */
+static int place_fds(const int fds[3])
+{
+	int from[3];
+
+	for (int i = 0; i < 3; i++) {
+		from[i] = fds[i];
+		if (from[i] < 3 && from[i] != i) {
+			from[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+			if (from[i] < 0)
+				return -1;
+		}
+	}
+	for (int i = 0; i < 3; i++) {
+		if (from[i] == i) {
+			if (fcntl(i, F_SETFD, 0) < 0)
+				return -1;
+		} else if (dup2(from[i], i) < 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static void unblock_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Returns only where it failed, with the stage. The limit is lowered after the descriptors are in place: it would refuse
+ * them. */
+static enum spawn_stage become_program(const struct spawn_spec *spec)
+{
+	/* execve never writes to argv (POSIX, execve, "Rationale"). */
+	char *const argv[] = { (char *)(ptrdiff_t)spec->path, NULL };
+
+	if (place_fds(spec->fds) < 0 || setrlimit(RLIMIT_NOFILE, spec->nofile) < 0)
+		return SPAWN_SETUP;
+	if (chdir(spec->dir) < 0)
+		return SPAWN_CHDIR;
+	unblock_signals();
+	execve(spec->path, argv, spec->environment);
+	return SPAWN_EXEC;
+}
+
+/* With vfork the child borrows our memory and we do not run until it has executed the program: no page table is copied,
+ * and the spawn costs the same however large dinit is. The report comes through a pipe all the same, because some tools
+ * (valgrind, user-mode emulators) make an ordinary fork of it. */
+static pid_t vfork_program(const struct spawn_spec *spec, int report_fd)
+{
+	struct spawn_failure failure = { 0 };
+	pid_t pid = vfork();
+
+	if (pid != 0)
+		return pid;
+	failure.stage = become_program(spec);
+	failure.error = errno;
+	while (write(report_fd, &failure, sizeof failure) < 0 && errno == EINTR)
+		;
+	_exit(EXIT_CANNOT_EXEC);
+}
+
+pid_t spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure)
+{
+	int report[2];
+	ssize_t n;
+	pid_t pid;
+
+	*failure = (struct spawn_failure){ .stage = SPAWN_FORK };
+	if (pipe2(report, O_CLOEXEC) < 0) {
+		failure->error = errno;
+		return -1;
+	}
+	pid = vfork_program(spec, report[1]);
+	failure->error = errno;
+	close(report[1]);
+	if (pid < 0) {
+		close(report[0]);
+		return -1;
+	}
+	do
+		n = read(report[0], failure, sizeof *failure);
+	while (n < 0 && errno == EINTR);
+	close(report[0]);
+	failure->pid = pid;
+	return n == (ssize_t)sizeof *failure ? -1 : pid;
+}
+
+int spawn_open_pidfd(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+static void send_as(uid_t uid, int pidfd, int first, int second)
+{
+	if (setresuid(uid, uid, uid) < 0 || syscall(SYS_pidfd_send_signal, pidfd, first, NULL, 0) < 0)
+		_exit(errno);
+	if (second && syscall(SYS_pidfd_send_signal, pidfd, second, NULL, 0) < 0)
+		_exit(errno);
+	_exit(0);
+}
+
+/* An ordinary fork: a change of user in memory shared with dinit would take away dinit's access to its own /proc files. */
+pid_t spawn_kill_as(uid_t uid, int pidfd, int first, int second)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		send_as(uid, pidfd, first, second);
+	return pid;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC */
+/* A spec in, a process or (stage, errno) out. Knows nothing of services. */
+#ifndef DINIT_SPAWN_H
+#define DINIT_SPAWN_H
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+struct spawn_spec {
+	const char *path;	/* absolute; is argv[0], the only argument */
+	const char *dir;	/* the working directory */
+	char *const *environment;
+	int fds[3];		/* become stdin, stdout, stderr; they stay open here */
+	const struct rlimit *nofile;	/* RLIMIT_NOFILE of the new program */
+};
+
+/* Where a spawn stopped. */
+enum spawn_stage {
+	SPAWN_FORK,	/* there is no process: pid is 0 */
+	SPAWN_SETUP,	/* descriptors, limit */
+	SPAWN_CHDIR,
+	SPAWN_EXEC,
+};
+
+struct spawn_failure {
+	enum spawn_stage stage;
+	int error;	/* errno */
+	pid_t pid;	/* the process that could not become the program: a child that ends at once and must be reaped */
+};
+
+/* Starts the program with an empty signal mask. The caller has every signal at its default disposition, and every
+ * descriptor that the program shall not have close-on-exec. Returns its pid, or -1 and fills *failure. Returns once the
+ * program's image has replaced ours, so the time it takes is that of execve(2). */
+pid_t spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure);
+
+/* Starts a short-lived child that takes on the user uid and sends the signals (0: none) to the process that pidfd stands
+ * for, first, then second. It exits with 0, or with the errno that stopped it. Returns its pid, or -1 with errno. */
+pid_t spawn_kill_as(uid_t uid, int pidfd, int first, int second);
+
+/* The same file descriptor as pidfd_open(2); -1 with errno (ENOSYS before Linux 5.3). */
+int spawn_open_pidfd(pid_t pid);
+
+#endif
