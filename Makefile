@@ -14,19 +14,33 @@ CFLAGS = $(OPTIMIZE) -g $(HARDEN)
 LDFLAGS = $(LINK_HARDEN)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DDINIT_VERSION='"$(VERSION)"' $(WARN) $(WERROR) $(CFLAGS)
 
-MODULES = dinit policy service adopt ptrace logmux reaper svdir signaller loop spawn execfail log line config json stamp \
-	procfs
+MODULES = dinit policy service logmux sink signaller reaper svdir loop spawn execfail log line config json stamp procfs
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 HEADERS = $(wildcard *.h arch/*.h)
 
 all: dinit
 
-dinit: $(OBJECTS)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS)
+dinit: $(BUILD)/dinit
+	cp $(BUILD)/dinit $@
 
 $(BUILD)/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $(BUILD)
 	$(CC) $(ALL_CFLAGS) -I. -c -o $@ $<
+
+# One static, stripped binary, small enough to be copied into any image: with musl where it is installed.
+STATIC_CC := $(shell command -v musl-gcc || echo $(CC))
+STATIC_CFLAGS = -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -ffunction-sections -fdata-sections
+STATIC_LDFLAGS = -static-pie -s -Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack
+
+static: dinit-static
+
+dinit-static:
+	$(MAKE) BUILD=$(BUILD)/static CC='$(STATIC_CC)' CFLAGS='$(STATIC_CFLAGS)' LDFLAGS='$(STATIC_LDFLAGS)' \
+		$(BUILD)/static/dinit
+	cp $(BUILD)/static/dinit $@
+
+$(BUILD)/dinit: $(OBJECTS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS)
 
 # Unit tests: each links its module, the modules below it that the module needs, and cmocka.
 UNITS = json config svdir execfail procfs stamp
@@ -47,4 +61,4 @@ units: $(UNITS:%=$(BUILD)/test_%)
 clean:
 	rm -rf $(BUILD) dinit dinit-static
 
-.PHONY: all units clean
+.PHONY: all static dinit-static units clean

@@ -499,7 +499,8 @@ int logmux_add(struct logmux *mux, int fd, const char *service, const char *stag
 	if (mux->sources)
 		mux->sources->prev = source;
 	mux->sources = source;
-	*handle = source;
+	if (handle)
+		*handle = source;
 	if (held)
 		source->held = true;
 	else
@@ -518,11 +519,6 @@ void logmux_release(struct logmux_source *source, struct logmux_source *after)
 	after->follower = source;
 	if (!after->parked)
 		park(after, after->sink);
-}
-
-void logmux_detach(struct logmux_source *source)
-{
-	source->handle = NULL;
 }
 
 /* ---- the whole ---- */

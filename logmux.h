@@ -58,17 +58,15 @@ int logmux_open(struct logmux *mux, struct loop *loop, const struct config *conf
 void logmux_close(struct logmux *mux);
 
 /* Adds the read end fd of a pipe, which is made non-blocking when it is first read; it is the source's from here on (and
- * closed on failure). service and stage label its lines. held: it is not read before logmux_release. *handle, which must
- * stay where it is, points to the source until the source closes itself, at the end of the pipe; then it becomes NULL.
+ * closed on failure). service and stage label its lines. held: it is not read before logmux_release. *handle (handle may be
+ * NULL), which must stay where it is, points to the source until that closes itself, at the end of the pipe; then it becomes
+ * NULL.
  * Returns 0, or -1 with errno. */
 int logmux_add(struct logmux *mux, int fd, const char *service, const char *stage, enum logmux_stream stream, bool held,
 	       struct logmux_source **handle);
 
 /* Starts to read a held source, as soon as `after` (may be NULL) has given all that it holds now. */
 void logmux_release(struct logmux_source *source, struct logmux_source *after);
-
-/* Forgets the handle: the owner goes away before the source does. */
-void logmux_detach(struct logmux_source *source);
 
 /* One whole line of dinit's own (newline included) for stderr. Never fails, never blocks: where there is no room it is
  * dropped, and it is said later how many were. A log_writer; ctx is the struct logmux. */

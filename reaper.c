@@ -4,6 +4,7 @@
 #include "reaper.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -114,4 +115,13 @@ bool reaper_drain(struct reaper *reaper)
 		if (!(has_ended(&info) ? take_end(reaper, &info) : take_stop(reaper, info.si_pid)))
 			return true;
 	}
+}
+
+void reaper_describe_status(int status, char text[REAPER_STATUS_SIZE])
+{
+	if (WIFEXITED(status))
+		snprintf(text, REAPER_STATUS_SIZE, "exited with status %d", WEXITSTATUS(status));
+	else
+		snprintf(text, REAPER_STATUS_SIZE, "was killed by signal %d (%s)", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)));
 }

@@ -99,7 +99,6 @@ pid_t spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure
 		n = read(report[0], failure, sizeof *failure);
 	while (n < 0 && errno == EINTR);
 	close(report[0]);
-	failure->pid = pid;
 	return n == (ssize_t)sizeof *failure ? -1 : pid;
 }
 

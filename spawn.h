@@ -16,7 +16,7 @@ struct spawn_spec {
 
 /* Where a spawn stopped. */
 enum spawn_stage {
-	SPAWN_FORK,	/* there is no process: pid is 0 */
+	SPAWN_FORK,	/* there is no process; in the later stages there is one, which ends at once and must be reaped */
 	SPAWN_SETUP,	/* descriptors, limit */
 	SPAWN_CHDIR,
 	SPAWN_EXEC,
@@ -25,7 +25,6 @@ enum spawn_stage {
 struct spawn_failure {
 	enum spawn_stage stage;
 	int error;	/* errno */
-	pid_t pid;	/* the process that could not become the program: a child that ends at once and must be reaped */
 };
 
 /* Starts the program with an empty signal mask. The caller has every signal at its default disposition, and every

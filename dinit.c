@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns the process: arguments, signals, the teardown's state machine, the exit status. Reads from the bottom (main) upwards
+ * in time: prepare, start, run, tear down, leave.
+ * Invariant: handlers record what happened; only step() acts on it. */
+#include "config.h"
+#include "log.h"
+#include "logmux.h"
+#include "loop.h"
+#include "policy.h"
+#include "procfs.h"
+#include "reaper.h"
+#include "service.h"
+#include "signaller.h"
+#include "svdir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum exit_status {
+	EXIT_DONE = 0,		/* torn down from outside, by a service that ended with 0, or nothing to run */
+	EXIT_UNABLE = 1,	/* dinit could not do its work */
+	EXIT_FAILED = 3,	/* a service, logging program or adopted process failed */
+};
+
+enum state {
+	STATE_STARTING,
+	STATE_RUNNING,
+	STATE_STOPPING,		/* services were told to stop; processes are left */
+	STATE_DRAINING,		/* no process is left; lines may be */
+};
+
+/* What becomes of a teardown that takes too long. */
+enum overtime {
+	OVERTIME_NONE,
+	OVERTIME_SERVICES_KILLED,
+	OVERTIME_ALL_KILLED,
+	OVERTIME_LEAVE,		/* what is left cannot be killed: leave it behind */
+};
+
+/* How long each step of the overtime takes: time for a logging program to write what it has read, and for the kernel to end
+ * what was killed. */
+#define OVERTIME_STEP_MS 2000
+
+/* systemd's stop signal, SIGRTMIN+3 as the kernel and glibc count (container engines use that number, too); musl's SIGRTMIN is
+ * one higher. */
+#define SIGNAL_SYSTEMD_STOP (34 + 3)
+
+struct dinit {
+	struct config config;
+	struct svdir svdir;
+	struct loop loop;
+	struct reaper reaper;
+	struct procfs proc;
+	struct logmux mux;
+	struct signaller signaller;
+	struct services services;
+	struct policy policy;
+	bool closed[3];		/* descriptors that were not open at the start */
+	struct rlimit nofile;	/* as it was at the start */
+	int null_fd;
+	enum state state;
+	bool torn_down;		/* the teardown has a cause, and so an exit status */
+	enum exit_status exit_status;
+	bool children_changed, children_left;
+	enum overtime overtime;
+	struct loop_timer overtime_timer;
+};
+
+/* ---- what begins a teardown: the first cause decides ---- */
+
+static void begin_teardown(struct dinit *dinit, enum exit_status exit_status, bool from_inside)
+{
+	if (dinit->torn_down)
+		return;
+	dinit->torn_down = true;
+	dinit->exit_status = exit_status;
+	if (from_inside && dinit->config.stop_timeout_ms > 0)
+		loop_timer_start(&dinit->loop, &dinit->overtime_timer, dinit->config.stop_timeout_ms);
+}
+
+static void on_end(void *ctx, const struct service_end *end)
+{
+	struct dinit *dinit = ctx;
+	char how[REAPER_STATUS_SIZE];
+
+	reaper_describe_status(end->status, how);
+	if (dinit->torn_down)
+		log_info("%s/%s: PID %d %s", end->name, end->stage, end->pid, how);
+	else if (end->status != 0)
+		log_error("%s/%s: PID %d %s: stopping the container", end->name, end->stage, end->pid, how);
+	else
+		log_warn("%s/%s: PID %d %s: stopping the container", end->name, end->stage, end->pid, how);
+	begin_teardown(dinit, end->status != 0 ? EXIT_FAILED : EXIT_DONE, true);
+}
+
+static void on_start_failure(void *ctx)
+{
+	begin_teardown(ctx, EXIT_UNABLE, true);
+}
+
+static bool stops_container(int signal)
+{
+	switch (signal) {
+	case SIGTERM:
+	case SIGINT:
+	case SIGQUIT:
+	case SIGPWR:
+	case SIGNAL_SYSTEMD_STOP:
+		return true;
+	case SIGHUP:
+		return getpid() != 1;
+	default:
+		return false;
+	}
+}
+
+static void on_signal(void *ctx, const struct signalfd_siginfo *info)
+{
+	struct dinit *dinit = ctx;
+	int signal = (int)info->ssi_signo;
+
+	if (signal == SIGCHLD) {
+		dinit->children_changed = true;
+	} else if (!stops_container(signal)) {
+		log_info("signal %d (%s) ignored", signal, strsignal(signal));
+	} else if (dinit->torn_down) {
+		log_info("signal %d (%s) received: the container is being stopped already", signal, strsignal(signal));
+	} else {
+		log_info("signal %d (%s) received: stopping the container", signal, strsignal(signal));
+		begin_teardown(dinit, EXIT_DONE, false);
+	}
+}
+
+static void on_stranger(void *ctx, pid_t pid, int status)
+{
+	struct dinit *dinit = ctx;
+	char name[PROCFS_NAME_SIZE], how[REAPER_STATUS_SIZE];
+
+	if (!log_enabled(LOG_LEVEL_INFO))
+		return;
+	procfs_read_comm(&dinit->proc, pid, name);
+	reaper_describe_status(status, how);
+	log_info("%s/%d: reparented zombie %s", name, pid, how);
+}
+
+static void on_overtime(void *ctx)
+{
+	struct dinit *dinit = ctx;
+
+	dinit->overtime++;
+	loop_timer_start(&dinit->loop, &dinit->overtime_timer, OVERTIME_STEP_MS);
+	switch (dinit->overtime) {
+	case OVERTIME_NONE:
+	case OVERTIME_SERVICES_KILLED:
+		log_warn("the teardown takes longer than DINIT_STOP_TIMEOUT allows: killing what is left");
+		services_kill(&dinit->services, false);
+		policy_kill(&dinit->policy);
+		return;
+	case OVERTIME_ALL_KILLED:
+		services_kill(&dinit->services, true);
+		return;
+	case OVERTIME_LEAVE:
+		log_error("what is left cannot be killed: leaving it behind");
+		loop_timer_stop(&dinit->loop, &dinit->overtime_timer);
+		return;
+	}
+}
+
+/* ---- the state machine ---- */
+
+static void stop_everything(struct dinit *dinit)
+{
+	dinit->state = STATE_STOPPING;
+	logmux_begin_teardown(&dinit->mux);
+	services_stop(&dinit->services);
+	policy_begin_teardown(&dinit->policy);
+}
+
+/* Whether the teardown still has to wait for a process. */
+static bool is_waiting(const struct dinit *dinit)
+{
+	if (dinit->overtime == OVERTIME_LEAVE)
+		return false;
+	if (dinit->config.reparenting == CONFIG_REPARENTING_IGNORE)
+		return dinit->services.living > 0;
+	return dinit->children_left;
+}
+
+static void check_idleness(struct dinit *dinit)
+{
+	if (dinit->children_left || dinit->services.disabled < dinit->services.len)
+		return;
+	log_warn("all services have disabled themselves and nothing else is running: stopping the container");
+	begin_teardown(dinit, EXIT_DONE, true);
+}
+
+/* Moves on as far as it can. Returns whether there is something to do at once. */
+static bool step(struct dinit *dinit)
+{
+	switch (dinit->state) {
+	case STATE_STARTING:
+		if (dinit->torn_down) {
+			stop_everything(dinit);
+		} else if (!services_start_next(&dinit->services)) {
+			dinit->state = STATE_RUNNING;
+			dinit->children_changed = true;
+		}
+		return true;
+	case STATE_RUNNING:
+		if (!dinit->torn_down)
+			return false;
+		stop_everything(dinit);
+		return true;
+	case STATE_STOPPING:
+		if (is_waiting(dinit))
+			return false;
+		dinit->state = STATE_DRAINING;
+		logmux_begin_drain(&dinit->mux);
+		return true;
+	case STATE_DRAINING:
+		return false;
+	}
+	return false;
+}
+
+static void reap(struct dinit *dinit)
+{
+	dinit->children_changed = false;
+	dinit->children_left = reaper_drain(&dinit->reaper);
+	policy_children_changed(&dinit->policy);
+	if (dinit->state == STATE_RUNNING && !dinit->torn_down)
+		check_idleness(dinit);
+}
+
+static enum loop_verdict on_turn_end(void *ctx)
+{
+	struct dinit *dinit = ctx;
+	bool more;
+
+	if (dinit->children_changed)
+		reap(dinit);
+	more = step(dinit);
+	more |= logmux_turn(&dinit->mux);
+	if (dinit->state == STATE_DRAINING && logmux_is_drained(&dinit->mux))
+		return LOOP_STOP;
+	return more ? LOOP_AGAIN : LOOP_SLEEP;
+}
+
+/* ---- getting ready: until everything is open, a failure ends dinit with status 1 ---- */
+
+/* Descriptors 0 to 2 that are closed are filled, so that nothing else lands there. */
+static int fill_standard_fds(struct dinit *dinit)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		dinit->closed[fd] = true;
+		if (open("/dev/null", O_RDWR) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* All but those that mean a fault: with the kernel's call, for libc's keeps the signals back that it uses itself. SIGPIPE is
+ * not read either, EPIPE tells it. */
+static int block_signals(sigset_t *read_set)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
+	uint64_t blocked = ~UINT64_C(0);
+
+	sigfillset(read_set);
+	sigdelset(read_set, SIGPIPE);
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+		blocked &= ~(UINT64_C(1) << (faults[i] - 1));
+		sigdelset(read_set, faults[i]);
+	}
+	return (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, sizeof blocked);
+}
+
+/* So that what dinit starts has every signal at its default: it blocks signals, and ignores none. */
+static void reset_dispositions(void)
+{
+	struct sigaction action = { .sa_handler = SIG_DFL };
+
+	for (int signal = 1; signal <= SIGRTMAX; signal++)
+		sigaction(signal, &action, NULL);
+}
+
+static void raise_nofile(struct dinit *dinit)
+{
+	struct rlimit raised;
+
+	if (getrlimit(RLIMIT_NOFILE, &dinit->nofile) < 0)
+		dinit->nofile = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
+	raised = (struct rlimit){ dinit->nofile.rlim_max, dinit->nofile.rlim_max };
+	setrlimit(RLIMIT_NOFILE, &raised);
+}
+
+/* ctx: the config, whose log level is known by the time warnings come. */
+static void on_config_problem(void *ctx, enum config_problem problem, const char *text)
+{
+	const struct config *config = ctx;
+
+	log_set_level((enum log_level)config->log_level);
+	if (problem == CONFIG_PROBLEM_ERROR)
+		log_always(LOG_LEVEL_ERROR, "%s", text);
+	else
+		log_warn("%s", text);
+}
+
+static void on_svdir_problem(void *ctx, const char *text)
+{
+	(void)ctx;
+	log_error("%s", text);
+}
+
+static void on_checked_problem(void *ctx, const char *text)
+{
+	(void)ctx;
+	log_always(LOG_LEVEL_ERROR, "%s", text);
+}
+
+static int fail(const char *what)
+{
+	log_error("%s: %s", what, strerror(errno));
+	return -1;
+}
+
+static int open_all(struct dinit *dinit, const sigset_t *signals, char *const *environment)
+{
+	struct service_owner owner = { .on_end = on_end, .on_start_failure = on_start_failure, .ctx = dinit };
+	struct service_means service_means = {
+		.loop = &dinit->loop,
+		.reaper = &dinit->reaper,
+		.mux = &dinit->mux,
+		.signaller = &dinit->signaller,
+		.environment = environment,
+	};
+	struct policy_means policy_means = {
+		.loop = &dinit->loop,
+		.reaper = &dinit->reaper,
+		.proc = &dinit->proc,
+		.mux = &dinit->mux,
+		.signaller = &dinit->signaller,
+	};
+
+	raise_nofile(dinit);
+	if (getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		return fail("cannot become a subreaper (PR_SET_CHILD_SUBREAPER)");
+	dinit->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (dinit->null_fd < 0)
+		return fail("/dev/null, the services' stdin, cannot be opened");
+	if (loop_open(&dinit->loop, signals, on_signal, dinit) < 0)
+		return fail("cannot set up the event loop");
+	if (logmux_open(&dinit->mux, &dinit->loop, &dinit->config, dinit->closed) < 0)
+		return fail("cannot set up the output");
+	service_means.null_fd = dinit->null_fd;
+	service_means.nofile = dinit->nofile;
+	dinit->signaller = (struct signaller){ .reaper = &dinit->reaper, .proc = &dinit->proc };
+	reaper_init(&dinit->reaper, on_stranger, dinit);
+	if (services_open(&dinit->services, &dinit->svdir, dinit->config.skip, &service_means, &owner) < 0)
+		return fail("cannot set up the services");
+	log_set_writer(logmux_write_own, &dinit->mux);
+	policy_open(&dinit->policy, &dinit->config, &policy_means, on_end, dinit);
+	dinit->overtime_timer = (struct loop_timer){ .on_due = on_overtime, .ctx = dinit };
+	return 0;
+}
+
+static int read_config(struct config *config, char *const *environment)
+{
+	unsigned errors = config_read(config, environment, on_config_problem, config);
+
+	log_set_level((enum log_level)config->log_level);
+	return errors ? -1 : 0;
+}
+
+/* ---- what main offers ---- */
+
+static int run(char *const *environment)
+{
+	struct dinit dinit = { .proc = { .root = "/proc" } };
+	sigset_t signals;
+
+	if (fill_standard_fds(&dinit) < 0 || block_signals(&signals) < 0)
+		return EXIT_UNABLE;
+	reset_dispositions();
+	if (read_config(&dinit.config, environment) < 0)
+		return EXIT_UNABLE;
+	if (svdir_scan(&dinit.svdir, dinit.config.dir, on_svdir_problem, NULL) > 0)
+		return EXIT_UNABLE;
+	if (open_all(&dinit, &signals, environment) < 0)
+		return EXIT_UNABLE;
+	if (dinit.services.len == 0) {
+		log_warn("%s: there is no service to run", dinit.config.dir);
+		begin_teardown(&dinit, EXIT_DONE, true);
+	}
+
+	/* From here on nothing exits but the state machine. */
+	if (loop_run(&dinit.loop, on_turn_end, &dinit) < 0) {
+		log_set_writer(NULL, NULL);
+		log_error("cannot wait for events: %s", strerror(errno));
+		return EXIT_UNABLE;
+	}
+	return (int)dinit.exit_status;
+}
+
+static int check(const char *dir, char *const *environment)
+{
+	struct config config;
+	struct svdir svdir;
+	int unable = read_config(&config, environment) < 0;
+	const char *checked = dir ? dir : config.dir;
+
+	if (svdir_scan(&svdir, checked, on_checked_problem, NULL) > 0)
+		unable = 1;
+	if (!unable && svdir.len == 0)
+		log_warn("%s: there is no service in it", checked);
+	if (!unable)
+		printf("%s: %zu services, no problem found\n", checked, svdir.len);
+	svdir_free(&svdir);
+	return unable ? EXIT_UNABLE : EXIT_DONE;
+}
+
+static void print_usage(FILE *to)
+{
+	fputs("usage: dinit                 run the services of DINIT_DIR\n"
+	      "       dinit --check [DIR]   report every problem of DIR (or DINIT_DIR), start nothing\n"
+	      "       dinit --version\n"
+	      "       dinit --help\n"
+	      "\n"
+	      "dinit runs every executable /etc/service/NAME/run, labels and passes on what they print,\n"
+	      "looks after orphaned processes, and ends, in order, when any service ends.\n"
+	      "\n"
+	      "environment (default):\n"
+	      "  DINIT_DIR                 where the service directories are (/etc/service)\n"
+	      "  DINIT_JSON_STDOUT         1 JSON lines, 0 text, wrap: text becomes JSON (1)\n"
+	      "  DINIT_LOG_LEVEL           none, error, warn, info, debug (warn)\n"
+	      "  DINIT_REPARENTING_POLICY  adopt, terminate, ignore (terminate)\n"
+	      "  DINIT_KILL_TIMEOUT        seconds from TERM to KILL for orphans (30)\n"
+	      "  DINIT_STOP_TIMEOUT        seconds for a teardown nobody asked for, 0 no limit (60)\n"
+	      "  DINIT_SKIP                names of services not to start, separated by commas\n"
+	      "  DINIT_MAX_LINE            longest line kept whole, in bytes, k or M (1M)\n"
+	      "\n"
+	      "exit status: 0 stopped from outside or by a service that exited 0; 3 a service failed;\n"
+	      "1 dinit could not do its work. See dinit(8).\n", to);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 1)
+		return run(environ);
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		print_usage(stdout);
+		return EXIT_DONE;
+	}
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("dinit " DINIT_VERSION);
+		return EXIT_DONE;
+	}
+	if ((argc == 2 || argc == 3) && strcmp(argv[1], "--check") == 0)
+		return check(argv[2], environ);
+	print_usage(stderr);
+	return EXIT_UNABLE;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns the records of the living strangers and their timers; not their deaths (reaper), nor how one is redirected (adopt).
+ * Invariant: every stranger is watched, and in exactly one queue, in the order in which that queue falls due. */
+#include "policy.h"
+
+#include "log.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NAME_SIZE (PROCFS_NAME_SIZE + 12)	/* a program, a slash, a PID */
+
+struct stranger {
+	struct policy *policy;
+	struct policy_queue *queue;
+	struct stranger *prev, *next;
+	struct reaper_watch watch;
+	uint64_t due_ms;
+	bool adopted;
+};
+
+/* ---- queues ---- */
+
+static void arm(struct policy *policy, struct policy_queue *queue)
+{
+	uint64_t now = loop_now_ms(policy->loop);
+
+	if (!queue->first || queue == &policy->rest)
+		loop_timer_stop(policy->loop, &queue->timer);
+	else
+		loop_timer_start(policy->loop, &queue->timer, queue->first->due_ms > now ? queue->first->due_ms - now : 0);
+}
+
+static void leave(struct stranger *stranger)
+{
+	struct policy_queue *queue = stranger->queue;
+
+	if (stranger->prev)
+		stranger->prev->next = stranger->next;
+	else
+		queue->first = stranger->next;
+	if (stranger->next)
+		stranger->next->prev = stranger->prev;
+	else
+		queue->last = stranger->prev;
+	if (!stranger->prev)
+		arm(stranger->policy, queue);
+}
+
+static void enter(struct stranger *stranger, struct policy_queue *queue, uint64_t delay_ms)
+{
+	stranger->queue = queue;
+	stranger->due_ms = loop_now_ms(stranger->policy->loop) + delay_ms;
+	stranger->next = NULL;
+	stranger->prev = queue->last;
+	if (queue->last)
+		queue->last->next = stranger;
+	else
+		queue->first = stranger;
+	queue->last = stranger;
+	if (!stranger->prev)
+		arm(stranger->policy, queue);
+}
+
+static void move(struct stranger *stranger, struct policy_queue *queue, uint64_t delay_ms)
+{
+	leave(stranger);
+	enter(stranger, queue, delay_ms);
+}
+
+/* ---- what becomes of a stranger ---- */
+
+static void read_name(const struct stranger *stranger, char name[NAME_SIZE])
+{
+	char program[PROCFS_NAME_SIZE];
+
+	procfs_read_program(stranger->policy->proc, stranger->watch.pid, program);
+	snprintf(name, NAME_SIZE, "%s/%d", program, stranger->watch.pid);
+}
+
+static void send(struct stranger *stranger, int signal, const char *name)
+{
+	signaller_send(stranger->policy->signaller, stranger->watch.pid, signal, name);
+}
+
+static void warn_reparented(const struct stranger *stranger, const char *name, const char *verdict)
+{
+	char cmdline[PROCFS_CMDLINE_SIZE];
+
+	if (!log_enabled(LOG_LEVEL_WARN))
+		return;
+	procfs_read_cmdline(stranger->policy->proc, stranger->watch.pid, cmdline);
+	log_warn("%s: has lost its parent: %s: %s", name, verdict, cmdline);
+}
+
+static void kill_stranger(struct stranger *stranger)
+{
+	char name[NAME_SIZE];
+
+	read_name(stranger, name);
+	log_warn("%s: is still running: killing it", name);
+	send(stranger, SIGKILL, name);
+	move(stranger, &stranger->policy->rest, 0);
+	stranger->adopted = false;
+}
+
+static void terminate_stranger(struct stranger *stranger)
+{
+	char name[NAME_SIZE];
+
+	read_name(stranger, name);
+	if (!stranger->adopted)
+		warn_reparented(stranger, name, "terminating it");
+	stranger->adopted = false;
+	send(stranger, SIGTERM, name);
+	move(stranger, &stranger->policy->told, stranger->policy->kill_timeout_ms);
+}
+
+static void adopt_stranger(struct stranger *stranger)
+{
+	char name[NAME_SIZE];
+
+	read_name(stranger, name);
+	warn_reparented(stranger, name, "adopting it");
+	stranger->adopted = true;
+	move(stranger, &stranger->policy->rest, 0);
+}
+
+static void decide(struct stranger *stranger)
+{
+	struct policy *policy = stranger->policy;
+
+	if (policy->at_sight)
+		kill_stranger(stranger);
+	else if (policy->reparenting == CONFIG_REPARENTING_ADOPT && !policy->teardown)
+		adopt_stranger(stranger);
+	else
+		terminate_stranger(stranger);
+}
+
+static void on_young_due(void *ctx)
+{
+	struct policy *policy = ctx;
+	uint64_t now = loop_now_ms(policy->loop);
+
+	while (policy->young.first && policy->young.first->due_ms <= now)
+		decide(policy->young.first);
+	arm(policy, &policy->young);
+}
+
+static void on_told_due(void *ctx)
+{
+	struct policy *policy = ctx;
+	uint64_t now = loop_now_ms(policy->loop);
+
+	while (policy->told.first && policy->told.first->due_ms <= now)
+		kill_stranger(policy->told.first);
+	arm(policy, &policy->told);
+}
+
+static void on_stranger_exit(void *ctx, pid_t pid, int status)
+{
+	struct stranger *stranger = ctx;
+	struct policy *policy = stranger->policy;
+	char how[REAPER_STATUS_SIZE];
+
+	leave(stranger);
+	reaper_describe_status(status, how);
+	log_info("reparented process %d %s", pid, how);
+	free(stranger);
+	(void)policy;
+}
+
+/* ---- looking for strangers ---- */
+
+/* Where memory is lacking the next look finds it again. */
+static void on_child(void *ctx, pid_t pid)
+{
+	struct policy *policy = ctx;
+	struct stranger *stranger;
+
+	if (reaper_knows(policy->reaper, pid))
+		return;
+	stranger = calloc(1, sizeof *stranger);
+	if (!stranger)
+		return;
+	stranger->policy = policy;
+	stranger->watch.on_exit = on_stranger_exit;
+	stranger->watch.ctx = stranger;
+	reaper_watch(policy->reaper, &stranger->watch, pid);
+	enter(stranger, &policy->young, policy->at_sight ? 0 : POLICY_MATURE_MS);
+}
+
+static void look(struct policy *policy)
+{
+	policy->looked_ms = loop_now_ms(policy->loop);
+	procfs_each_child(policy->proc, getpid(), on_child, policy);
+	loop_timer_start(policy->loop, &policy->look_timer, policy->teardown ? POLICY_LOOK_TEARDOWN_MS : POLICY_LOOK_MS);
+}
+
+static void on_look_due(void *ctx)
+{
+	look(ctx);
+}
+
+static bool looks(const struct policy *policy)
+{
+	return policy->reparenting != CONFIG_REPARENTING_IGNORE && !policy->blind;
+}
+
+void policy_children_changed(struct policy *policy)
+{
+	uint64_t since = loop_now_ms(policy->loop) - policy->looked_ms;
+
+	if (!looks(policy))
+		return;
+	if (since >= POLICY_LOOK_APART_MS)
+		look(policy);
+	else
+		loop_timer_start(policy->loop, &policy->look_timer, POLICY_LOOK_APART_MS - since);
+}
+
+void policy_open(struct policy *policy, const struct config *config, const struct policy_means *means,
+		 void (*on_adopted_end)(void *ctx, const struct service_end *end), void *ctx)
+{
+	memset(policy, 0, sizeof *policy);
+	policy->loop = means->loop;
+	policy->reaper = means->reaper;
+	policy->proc = means->proc;
+	policy->mux = means->mux;
+	policy->signaller = means->signaller;
+	policy->reparenting = config->reparenting;
+	policy->kill_timeout_ms = config->kill_timeout_ms;
+	policy->on_adopted_end = on_adopted_end;
+	policy->ctx = ctx;
+	policy->young.timer = (struct loop_timer){ .on_due = on_young_due, .ctx = policy };
+	policy->told.timer = (struct loop_timer){ .on_due = on_told_due, .ctx = policy };
+	policy->look_timer = (struct loop_timer){ .on_due = on_look_due, .ctx = policy };
+	policy->blind = !procfs_usable(policy->proc);
+	if (looks(policy))
+		look(policy);
+	else if (policy->blind && policy->reparenting != CONFIG_REPARENTING_IGNORE)
+		log_warn("%s does not show this PID namespace's processes: running processes that lose their parent cannot be found; "
+			 "mount proc there", policy->proc->root);
+}
+
+/* ---- teardown ---- */
+
+void policy_begin_teardown(struct policy *policy)
+{
+	struct stranger *next;
+
+	policy->teardown = true;
+	if (!looks(policy))
+		return;
+	for (struct stranger *stranger = policy->rest.first; stranger; stranger = next) {
+		next = stranger->next;
+		if (stranger->adopted)
+			terminate_stranger(stranger);
+	}
+	look(policy);
+}
+
+void policy_kill(struct policy *policy)
+{
+	struct stranger *next;
+
+	if (!looks(policy))
+		return;
+	policy->at_sight = true;
+	while (policy->told.first)
+		kill_stranger(policy->told.first);
+	while (policy->young.first)
+		kill_stranger(policy->young.first);
+	for (struct stranger *stranger = policy->rest.first; stranger; stranger = next) {
+		next = stranger->next;
+		if (stranger->adopted)
+			kill_stranger(stranger);
+	}
+	look(policy);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/* Strangers: processes that lost their parent and became children of dinit. Finds the living ones, for no signal tells of
+ * them, and ignores, terminates or adopts them. The dead ones are the reaper's: it reaps them under every policy. */
+#ifndef DINIT_POLICY_H
+#define DINIT_POLICY_H
+
+#include "config.h"
+#include "logmux.h"
+#include "loop.h"
+#include "procfs.h"
+#include "reaper.h"
+#include "service.h"
+#include "signaller.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define POLICY_LOOK_MS 1000	/* SPEC 6: how often it looks for strangers unasked */
+#define POLICY_LOOK_TEARDOWN_MS 100
+#define POLICY_LOOK_APART_MS 10	/* and not more often than this, whatever happens: a look costs time for each child */
+#define POLICY_MATURE_MS 10	/* SPEC 6: so that a daemon's double fork is over */
+
+struct stranger;
+
+/* A queue in the order in which its strangers fall due, and its timer. */
+struct policy_queue {
+	struct stranger *first, *last;
+	struct loop_timer timer;
+};
+
+struct policy {
+	struct loop *loop;
+	struct reaper *reaper;
+	const struct procfs *proc;
+	struct logmux *mux;
+	struct signaller *signaller;
+	enum config_reparenting reparenting;
+	uint64_t kill_timeout_ms;
+	bool teardown;
+	bool at_sight;		/* kills at once whatever it finds */
+	bool blind;		/* no /proc: living strangers cannot be found */
+	struct policy_queue young;	/* not yet mature */
+	struct policy_queue told;	/* sent TERM, to be killed */
+	struct policy_queue rest;	/* adopted, or killed: nothing falls due */
+	struct loop_timer look_timer;
+	uint64_t looked_ms;	/* when it last looked */
+	void (*on_adopted_end)(void *ctx, const struct service_end *end);
+	void *ctx;
+};
+
+/* What a policy needs from below. */
+struct policy_means {
+	struct loop *loop;
+	struct reaper *reaper;
+	const struct procfs *proc;
+	struct logmux *mux;
+	struct signaller *signaller;
+};
+
+/* on_adopted_end is called when an adopted process has ended outside a teardown. Without a usable /proc it warns, once. */
+void policy_open(struct policy *policy, const struct config *config, const struct policy_means *means,
+		 void (*on_adopted_end)(void *ctx, const struct service_end *end), void *ctx);
+
+/* Something ended: there may be new strangers. Looks now, or soon if it has just looked. */
+void policy_children_changed(struct policy *policy);
+
+/* From now on adopt terminates, too, and looks are more frequent. */
+void policy_begin_teardown(struct policy *policy);
+
+/* Says which strangers are left, and kills them, and from now on every other at sight. */
+void policy_kill(struct policy *policy);
+
+#endif
