@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns what dinit's environment variables are called, what they take, and what counts where they are absent. Does not
+ * own the environment (its strings are pointed into, never copied or changed) nor what the settings do. Invariant: the
+ * struct is valid whatever the environment holds, for a variable that does not parse keeps its default; and every text
+ * that is reported is one printable line. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+
+#define PREFIX "DINIT_"
+#define PREFIX_LEN (sizeof PREFIX - 1)
+
+#define KILL_TIMEOUT_DEFAULT_MS 30000
+#define STOP_TIMEOUT_DEFAULT_MS 60000
+#define TIMEOUT_MAX_MS UINT64_C(1000000000000)	/* 31 years; far from where it would overflow when added to a clock */
+
+#define MAX_LINE_DEFAULT (1024 * 1024)
+#define MAX_LINE_MIN (4 * 1024)
+#define MAX_LINE_MAX (64 * 1024 * 1024)
+
+#define SHOWN_SIZE 68	/* as much of a name or value as a message shows, with "..." and '\0' */
+#define TEXT_SIZE 512	/* a message: two such, and the words around them */
+#define SUFFIX_SIZE 24	/* a name without prefix and underscores; a longer one is close to none of ours */
+#define TYPING_ERRORS_MAX 2	/* more would make names close that have nothing to do with each other */
+
+#define COUNT(array) (sizeof (array) / sizeof *(array))
+
+struct variable {
+	const char *name;
+	const char *takes;
+	bool (*parse)(struct config *config, const char *value);	/* false: *config is unchanged */
+};
+
+/* Returns -1 where value is none of the words. */
+static int find_word(const char *value, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(value, words[i]) == 0)
+			return (int)i;
+	return -1;
+}
+
+static bool is_digit(char byte)
+{
+	return byte >= '0' && byte <= '9';
+}
+
+/* Digits, at most one point, at least one digit, nothing else: fills *units with the number times unit (a million or so
+ * at most), rounded up, so that what is not 0 does not become 0. False where that is more than max. */
+static bool parse_decimal(const char *text, size_t len, uint64_t unit, uint64_t max, uint64_t *units)
+{
+	uint64_t whole = 0, fraction = 0, scale = 1;
+	bool digits = false, point = false, rest = false;
+
+	for (size_t i = 0; i < len; i++) {
+		uint64_t digit = (uint64_t)(text[i] - '0');
+
+		if (text[i] == '.' && !point) {
+			point = true;
+			continue;
+		}
+		if (!is_digit(text[i]))
+			return false;
+		digits = true;
+		if (!point) {
+			whole = whole * 10 + digit;
+			if (whole > max)
+				return false;
+		} else if (scale < 1000000000) {
+			fraction = fraction * 10 + digit;
+			scale *= 10;
+		} else {
+			rest |= digit > 0;
+		}
+	}
+	if (!digits)
+		return false;
+	*units = whole * unit + fraction * unit / scale + (rest || fraction * unit % scale > 0);
+	return *units <= max;
+}
+
+static bool parse_timeout(const char *value, uint64_t *timeout_ms)
+{
+	uint64_t ms;
+
+	if (!parse_decimal(value, strlen(value), 1000, TIMEOUT_MAX_MS, &ms))
+		return false;
+	*timeout_ms = ms;
+	return true;
+}
+
+static bool parse_dir(struct config *config, const char *value)
+{
+	config->dir = value;
+	return true;
+}
+
+static bool parse_stdout(struct config *config, const char *value)
+{
+	static const char *const words[] = {
+		[CONFIG_STDOUT_TEXT] = "0",
+		[CONFIG_STDOUT_JSON] = "1",
+		[CONFIG_STDOUT_WRAP] = "wrap",
+	};
+	int word = find_word(value, words, COUNT(words));
+
+	if (word < 0)
+		return false;
+	config->stdout_mode = (enum config_stdout)word;
+	return true;
+}
+
+static bool parse_log_level(struct config *config, const char *value)
+{
+	static const char *const words[] = {
+		[LOG_LEVEL_NONE] = "none",
+		[LOG_LEVEL_ERROR] = "error",
+		[LOG_LEVEL_WARN] = "warn",
+		[LOG_LEVEL_INFO] = "info",
+		[LOG_LEVEL_DEBUG] = "debug",
+	};
+	int word = find_word(value, words, COUNT(words));
+
+	if (word < 0)
+		return false;
+	config->log_level = word;
+	return true;
+}
+
+static bool parse_reparenting(struct config *config, const char *value)
+{
+	static const char *const words[] = {
+		[CONFIG_REPARENTING_ADOPT] = "adopt",
+		[CONFIG_REPARENTING_TERMINATE] = "terminate",
+		[CONFIG_REPARENTING_IGNORE] = "ignore",
+	};
+	int word = find_word(value, words, COUNT(words));
+
+	if (word < 0)
+		return false;
+	config->reparenting = (enum config_reparenting)word;
+	return true;
+}
+
+static bool parse_kill_timeout(struct config *config, const char *value)
+{
+	return parse_timeout(value, &config->kill_timeout_ms);
+}
+
+static bool parse_stop_timeout(struct config *config, const char *value)
+{
+	return parse_timeout(value, &config->stop_timeout_ms);
+}
+
+static bool parse_skip(struct config *config, const char *value)
+{
+	config->skip = value;
+	return true;
+}
+
+static bool parse_max_line(struct config *config, const char *value)
+{
+	size_t len = strlen(value);
+	uint64_t unit = 1, bytes;
+
+	if (len > 0 && value[len - 1] == 'k')
+		unit = 1024;
+	else if (len > 0 && value[len - 1] == 'M')
+		unit = 1024 * 1024;
+	if (unit > 1)
+		len--;
+	if (!parse_decimal(value, len, unit, MAX_LINE_MAX, &bytes) || bytes < MAX_LINE_MIN)
+		return false;
+	config->max_line = (size_t)bytes;
+	return true;
+}
+
+static const struct variable variables[] = {
+	{ "DINIT_DIR", "the path of a directory", parse_dir },
+	{ "DINIT_JSON_STDOUT", "0, 1 or wrap", parse_stdout },
+	{ "DINIT_LOG_LEVEL", "none, error, warn, info or debug", parse_log_level },
+	{ "DINIT_REPARENTING_POLICY", "adopt, terminate or ignore", parse_reparenting },
+	{ "DINIT_KILL_TIMEOUT", "seconds, as digits with at most one point, up to 1000000000", parse_kill_timeout },
+	{ "DINIT_STOP_TIMEOUT", "seconds, as digits with at most one point, up to 1000000000, or 0 for no limit",
+	  parse_stop_timeout },
+	{ "DINIT_SKIP", "names of services, separated by commas", parse_skip },
+	{ "DINIT_MAX_LINE", "a number of bytes from 4k to 64M (k: 1024, M: 1024 k)", parse_max_line },
+};
+
+/* The value of the first NAME=VALUE of that name, as getenv(3) would find it, or NULL. */
+static const char *find_value(char *const *environment, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (; *environment; environment++)
+		if (strncmp(*environment, name, len) == 0 && (*environment)[len] == '=')
+			return *environment + len + 1;
+	return NULL;
+}
+
+/* A message is one line and not a screenful, whatever stands in the environment. */
+static void show(char shown[SHOWN_SIZE], const char *text, size_t len)
+{
+	size_t kept = len;
+
+	if (kept > SHOWN_SIZE - sizeof "...") {
+		kept = SHOWN_SIZE - sizeof "...";
+		/* Not within a character of UTF-8: the bytes that continue one are 10xxxxxx. */
+		while (kept > 0 && ((unsigned char)text[kept] & 0xc0) == 0x80)
+			kept--;
+	}
+	for (size_t i = 0; i < kept; i++)
+		shown[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
+	strcpy(shown + kept, kept < len ? "..." : "");
+}
+
+/* Upper case without underscores: what remains of a name when it is remembered only roughly. Returns the length, or 0
+ * where the name does not fit: then it is as far from all of ours as can be. */
+static size_t fold_name(char folded[SUFFIX_SIZE], const char *name, size_t len)
+{
+	size_t folded_len = 0;
+
+	for (size_t i = PREFIX_LEN; i < len; i++) {
+		if (name[i] == '_')
+			continue;
+		if (folded_len == SUFFIX_SIZE)
+			return 0;
+		folded[folded_len++] = name[i] >= 'a' && name[i] <= 'z' ? (char)(name[i] - 'a' + 'A') : name[i];
+	}
+	return folded_len;
+}
+
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+/* How many letters must be inserted, left out, replaced or swapped with their neighbour (Damerau and Levenshtein, in
+ * the form that changes no letter twice). */
+static unsigned count_typing_errors(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	/* errors[i][j]: between the first i letters of a and the first j of b. */
+	unsigned errors[SUFFIX_SIZE + 1][SUFFIX_SIZE + 1];
+
+	for (size_t j = 0; j <= b_len; j++)
+		errors[0][j] = (unsigned)j;
+	for (size_t i = 1; i <= a_len; i++) {
+		errors[i][0] = (unsigned)i;
+		for (size_t j = 1; j <= b_len; j++) {
+			unsigned replaced = errors[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+			unsigned fewest = least(replaced, least(errors[i - 1][j], errors[i][j - 1]) + 1);
+
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				fewest = least(fewest, errors[i - 2][j - 2] + 1);
+			errors[i][j] = fewest;
+		}
+	}
+	return errors[a_len][b_len];
+}
+
+/* The variable that the name was probably meant for, or NULL. */
+static const char *find_close_name(const char *name, size_t len)
+{
+	const char *closest = NULL;
+	unsigned fewest = TYPING_ERRORS_MAX + 1;
+	char wrong[SUFFIX_SIZE], right[SUFFIX_SIZE];
+	size_t wrong_len = fold_name(wrong, name, len);
+
+	for (size_t i = 0; i < COUNT(variables); i++) {
+		size_t right_len = fold_name(right, variables[i].name, strlen(variables[i].name));
+		unsigned errors = count_typing_errors(wrong, wrong_len, right, right_len);
+
+		/* Every short name is two letters away from DIR. */
+		if (errors < fewest && errors <= right_len / 3) {
+			fewest = errors;
+			closest = variables[i].name;
+		}
+	}
+	return closest;
+}
+
+static bool is_known_name(const char *name, size_t len)
+{
+	static const char pid[] = "DINIT_PID";	/* not a setting: what a terminate program gets */
+
+	for (size_t i = 0; i < COUNT(variables); i++)
+		if (strlen(variables[i].name) == len && memcmp(name, variables[i].name, len) == 0)
+			return true;
+	return len == sizeof pid - 1 && memcmp(name, pid, len) == 0;
+}
+
+static void warn_of_unknown(char *const *environment,
+			    void (*on_problem)(void *ctx, enum config_problem problem, const char *text), void *ctx)
+{
+	char shown[SHOWN_SIZE], text[TEXT_SIZE];
+
+	for (; *environment; environment++) {
+		const char *name = *environment, *end = strchr(name, '='), *close_name;
+
+		if (!end || strncmp(name, PREFIX, PREFIX_LEN) != 0 || is_known_name(name, (size_t)(end - name)))
+			continue;
+		show(shown, name, (size_t)(end - name));
+		close_name = find_close_name(name, (size_t)(end - name));
+		if (close_name)
+			snprintf(text, sizeof text, "%s is no variable of dinit and has no effect: did you mean %s?",
+				 shown, close_name);
+		else
+			snprintf(text, sizeof text, "%s is no variable of dinit and has no effect", shown);
+		on_problem(ctx, CONFIG_PROBLEM_WARNING, text);
+	}
+}
+
+unsigned config_read(struct config *config, char *const *environment,
+		     void (*on_problem)(void *ctx, enum config_problem problem, const char *text), void *ctx)
+{
+	char shown[SHOWN_SIZE], text[TEXT_SIZE];
+	unsigned errors = 0;
+
+	*config = (struct config){
+		.dir = CONFIG_DIR_DEFAULT,
+		.skip = "",
+		.stdout_mode = CONFIG_STDOUT_JSON,
+		.log_level = LOG_LEVEL_WARN,
+		.reparenting = CONFIG_REPARENTING_TERMINATE,
+		.kill_timeout_ms = KILL_TIMEOUT_DEFAULT_MS,
+		.stop_timeout_ms = STOP_TIMEOUT_DEFAULT_MS,
+		.max_line = MAX_LINE_DEFAULT,
+	};
+	for (size_t i = 0; i < COUNT(variables); i++) {
+		const char *value = find_value(environment, variables[i].name);
+
+		if (!value || *value == '\0' || variables[i].parse(config, value))
+			continue;
+		show(shown, value, strlen(value));
+		snprintf(text, sizeof text, "%s is \"%s\": it takes %s", variables[i].name, shown, variables[i].takes);
+		on_problem(ctx, CONFIG_PROBLEM_ERROR, text);
+		errors++;
+	}
+	warn_of_unknown(environment, on_problem, ctx);
+	return errors;
+}
