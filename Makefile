@@ -42,6 +42,11 @@ dinit-static:
 $(BUILD)/dinit: $(OBJECTS)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS)
 
+# make run DINIT_DIR=/path runs the services of another directory; other variables of dinit's are given the same way.
+run: export DINIT_DIR ?= test-services/demo
+run: dinit
+	@tests/run ./dinit
+
 # Unit tests: each links its module, the modules below it that the module needs, and cmocka.
 UNITS = json config svdir execfail procfs stamp
 unit_json = json
@@ -52,8 +57,8 @@ unit_procfs = procfs json
 unit_stamp = stamp
 
 .SECONDEXPANSION:
-$(BUILD)/test_%: tests/test_%.c $$(unit_$$*:%=$(BUILD)/%.o)
-	$(CC) $(ALL_CFLAGS) -I. -o $@ $< $(unit_$*:%=$(BUILD)/%.o) $(LDFLAGS) -lcmocka
+$(BUILD)/test_%: tests/test_%.c $$(addprefix $(BUILD)/,$$(addsuffix .o,$$(unit_$$*)))
+	$(CC) $(ALL_CFLAGS) -I. -o $@ $< $(unit_$*:%=$(BUILD)/%.o) $(LDFLAGS) $(unit_$*_LDFLAGS) -lcmocka
 
 units: $(UNITS:%=$(BUILD)/test_%)
 	@for t in $(UNITS); do $(BUILD)/test_$$t || exit 1; done
@@ -61,4 +66,4 @@ units: $(UNITS:%=$(BUILD)/test_%)
 clean:
 	rm -rf $(BUILD) dinit dinit-static
 
-.PHONY: all static dinit-static units clean
+.PHONY: all static dinit-static run units clean

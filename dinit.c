@@ -178,6 +178,7 @@ static void on_overtime(void *ctx)
 static void stop_everything(struct dinit *dinit)
 {
 	dinit->state = STATE_STOPPING;
+	dinit->children_changed = true;
 	logmux_begin_teardown(&dinit->mux);
 	services_stop(&dinit->services);
 	policy_begin_teardown(&dinit->policy);
@@ -333,24 +334,8 @@ static int fail(const char *what)
 	return -1;
 }
 
-static int open_all(struct dinit *dinit, const sigset_t *signals, char *const *environment)
+static int open_all(struct dinit *dinit, const sigset_t *signals)
 {
-	struct service_owner owner = { .on_end = on_end, .on_start_failure = on_start_failure, .ctx = dinit };
-	struct service_means service_means = {
-		.loop = &dinit->loop,
-		.reaper = &dinit->reaper,
-		.mux = &dinit->mux,
-		.signaller = &dinit->signaller,
-		.environment = environment,
-	};
-	struct policy_means policy_means = {
-		.loop = &dinit->loop,
-		.reaper = &dinit->reaper,
-		.proc = &dinit->proc,
-		.mux = &dinit->mux,
-		.signaller = &dinit->signaller,
-	};
-
 	raise_nofile(dinit);
 	if (getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return fail("cannot become a subreaper (PR_SET_CHILD_SUBREAPER)");
@@ -359,18 +344,57 @@ static int open_all(struct dinit *dinit, const sigset_t *signals, char *const *e
 		return fail("/dev/null, the services' stdin, cannot be opened");
 	if (loop_open(&dinit->loop, signals, on_signal, dinit) < 0)
 		return fail("cannot set up the event loop");
-	if (logmux_open(&dinit->mux, &dinit->loop, &dinit->config, dinit->closed) < 0)
+	if (logmux_open(&dinit->mux, &dinit->loop, &dinit->config, dinit->closed) < 0) {
+		loop_close(&dinit->loop);
 		return fail("cannot set up the output");
-	service_means.null_fd = dinit->null_fd;
-	service_means.nofile = dinit->nofile;
-	dinit->signaller = (struct signaller){ .reaper = &dinit->reaper, .proc = &dinit->proc };
+	}
 	reaper_init(&dinit->reaper, on_stranger, dinit);
-	if (services_open(&dinit->services, &dinit->svdir, dinit->config.skip, &service_means, &owner) < 0)
-		return fail("cannot set up the services");
-	log_set_writer(logmux_write_own, &dinit->mux);
-	policy_open(&dinit->policy, &dinit->config, &policy_means, on_end, dinit);
+	dinit->signaller = (struct signaller){ .reaper = &dinit->reaper, .proc = &dinit->proc };
 	dinit->overtime_timer = (struct loop_timer){ .on_due = on_overtime, .ctx = dinit };
 	return 0;
+}
+
+static void close_all(struct dinit *dinit)
+{
+	log_set_writer(NULL, NULL);
+	logmux_close(&dinit->mux);
+	loop_close(&dinit->loop);
+	close(dinit->null_fd);
+}
+
+static int prepare_services(struct dinit *dinit, char *const *environment)
+{
+	struct service_owner owner = { .on_end = on_end, .on_start_failure = on_start_failure, .ctx = dinit };
+	struct service_means means = {
+		.loop = &dinit->loop,
+		.reaper = &dinit->reaper,
+		.mux = &dinit->mux,
+		.signaller = &dinit->signaller,
+		.null_fd = dinit->null_fd,
+		.nofile = dinit->nofile,
+		.environment = environment,
+	};
+
+	if (services_open(&dinit->services, &dinit->svdir, dinit->config.skip, &means, &owner) < 0)
+		return fail("cannot set up the services");
+	if (dinit->services.len == 0) {
+		log_warn("%s: there is no service to run", dinit->config.dir);
+		begin_teardown(dinit, EXIT_DONE, true);
+	}
+	return 0;
+}
+
+static void prepare_policy(struct dinit *dinit)
+{
+	struct policy_means means = {
+		.loop = &dinit->loop,
+		.reaper = &dinit->reaper,
+		.proc = &dinit->proc,
+		.mux = &dinit->mux,
+		.signaller = &dinit->signaller,
+	};
+
+	policy_open(&dinit->policy, &dinit->config, &means, on_end, dinit);
 }
 
 static int read_config(struct config *config, char *const *environment)
@@ -383,9 +407,22 @@ static int read_config(struct config *config, char *const *environment)
 
 /* ---- what main offers ---- */
 
+/* From here on nothing ends dinit but the state machine. */
+static int supervise(struct dinit *dinit)
+{
+	log_set_writer(logmux_write_own, &dinit->mux);
+	prepare_policy(dinit);
+	if (loop_run(&dinit->loop, on_turn_end, dinit) == 0)
+		return (int)dinit->exit_status;
+	log_set_writer(NULL, NULL);
+	log_error("cannot wait for events: %s", strerror(errno));
+	return EXIT_UNABLE;
+}
+
 static int run(char *const *environment)
 {
 	struct dinit dinit = { .proc = { .root = "/proc" } };
+	int status = EXIT_UNABLE;
 	sigset_t signals;
 
 	if (fill_standard_fds(&dinit) < 0 || block_signals(&signals) < 0)
@@ -393,22 +430,16 @@ static int run(char *const *environment)
 	reset_dispositions();
 	if (read_config(&dinit.config, environment) < 0)
 		return EXIT_UNABLE;
-	if (svdir_scan(&dinit.svdir, dinit.config.dir, on_svdir_problem, NULL) > 0)
-		return EXIT_UNABLE;
-	if (open_all(&dinit, &signals, environment) < 0)
-		return EXIT_UNABLE;
-	if (dinit.services.len == 0) {
-		log_warn("%s: there is no service to run", dinit.config.dir);
-		begin_teardown(&dinit, EXIT_DONE, true);
+	if (svdir_scan(&dinit.svdir, dinit.config.dir, on_svdir_problem, NULL) > 0 || open_all(&dinit, &signals) < 0)
+		goto free_svdir;
+	if (prepare_services(&dinit, environment) == 0) {
+		status = supervise(&dinit);
+		services_close(&dinit.services);
 	}
-
-	/* From here on nothing exits but the state machine. */
-	if (loop_run(&dinit.loop, on_turn_end, &dinit) < 0) {
-		log_set_writer(NULL, NULL);
-		log_error("cannot wait for events: %s", strerror(errno));
-		return EXIT_UNABLE;
-	}
-	return (int)dinit.exit_status;
+	close_all(&dinit);
+free_svdir:
+	svdir_free(&dinit.svdir);
+	return status;
 }
 
 static int check(const char *dir, char *const *environment)

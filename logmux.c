@@ -165,7 +165,10 @@ static void start(struct logmux_source *source)
 {
 	source->held = source->following = false;
 	fcntl(source->fd, F_SETFL, O_NONBLOCK);
-	park(source, source->sink);
+	if (source->mux->draining)
+		park(source, source->sink);
+	else
+		watch(source);
 }
 
 static void release_follower(struct logmux_source *source)
@@ -437,14 +440,14 @@ static void on_nothing_to_read(struct logmux_source *source)
 static void read_source(struct logmux_source *source)
 {
 	struct logmux *mux = source->mux;
-	ssize_t n = read(source->fd, mux->read_buffer, sizeof mux->read_buffer);
+	ssize_t n = read(source->fd, mux->read_buffer, LOGMUX_READ_SIZE);
 
 	if (n > 0) {
 		note_time(source);
 		give_new(source, mux->read_buffer, (size_t)n);
 		if (source->parked)
 			return;
-		if (n == (ssize_t)sizeof mux->read_buffer || source->follower || mux->draining)
+		if (n == LOGMUX_READ_SIZE || source->follower || mux->draining)
 			park(source, source->sink);
 		else
 			watch(source);
@@ -560,18 +563,25 @@ int logmux_open(struct logmux *mux, struct loop *loop, const struct config *conf
 	mux->max_line = config->max_line;
 	mux->give_up_timer = (struct loop_timer){ .on_due = on_give_up_due, .ctx = mux };
 	mux->retry_timer = (struct loop_timer){ .on_due = on_retry_due, .ctx = mux };
+	mux->err = !closed[1] && !closed[2] && sink_same_file(STDOUT_FILENO, STDERR_FILENO) ? 0 : 1;
+	mux->read_buffer = malloc(LOGMUX_READ_SIZE);
+	if (!mux->read_buffer)
+		return -1;
 	if (sink_open(&mux->sinks[0], loop, STDOUT_FILENO, "stdout") < 0)
-		return -1;
-	if (!closed[1] && !closed[2] && sink_same_file(STDOUT_FILENO, STDERR_FILENO))
+		goto free_buffer;
+	if (mux->err == 0)
 		return 0;
-	mux->err = 1;
-	if (sink_open(&mux->sinks[1], loop, STDERR_FILENO, "stderr") < 0) {
-		sink_close(&mux->sinks[0]);
-		return -1;
-	}
+	if (sink_open(&mux->sinks[1], loop, STDERR_FILENO, "stderr") < 0)
+		goto close_sink;
 	open_closed(mux, mux->out, closed[1]);
 	open_closed(mux, mux->err, closed[2]);
 	return 0;
+
+close_sink:
+	sink_close(&mux->sinks[0]);
+free_buffer:
+	free(mux->read_buffer);
+	return -1;
 }
 
 void logmux_close(struct logmux *mux)
@@ -580,6 +590,7 @@ void logmux_close(struct logmux *mux)
 		sink_close(&mux->sinks[i]);
 	loop_timer_stop(mux->loop, &mux->give_up_timer);
 	loop_timer_stop(mux->loop, &mux->retry_timer);
+	free(mux->read_buffer);
 }
 
 static void say_own_dropped(struct logmux *mux)

@@ -47,7 +47,7 @@ struct logmux {
 	struct loop_timer give_up_timer, retry_timer;
 	uint64_t teardown_ms;	/* when the teardown began */
 	uint64_t own_dropped;	/* messages of dinit's own that found no room */
-	char read_buffer[LOGMUX_READ_SIZE];
+	char *read_buffer;	/* LOGMUX_READ_SIZE */
 };
 
 /* Takes descriptors 1 and 2 as the sinks. closed[1], closed[2]: that descriptor was not open when dinit was started.
