@@ -14,7 +14,8 @@ CFLAGS = $(OPTIMIZE) -g $(HARDEN)
 LDFLAGS = $(LINK_HARDEN)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DDINIT_VERSION='"$(VERSION)"' $(WARN) $(WERROR) $(CFLAGS)
 
-MODULES = dinit policy service logmux sink signaller reaper svdir loop spawn execfail log line config json stamp procfs
+MODULES = dinit policy service adopt redirect ptrace fdtable logmux sink signaller reaper svdir loop spawn execfail log line config \
+	json stamp procfs
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 HEADERS = $(wildcard *.h arch/*.h)
 

@@ -489,11 +489,8 @@ int logmux_add(struct logmux *mux, int fd, const char *service, const char *stag
 {
 	struct logmux_source *source = malloc(sizeof *source + line_label_size(service, stage));
 
-	if (!source) {
-		close(fd);
-		errno = ENOMEM;
+	if (!source)
 		return -1;
-	}
 	*source = (struct logmux_source){ .mux = mux, .fd = fd, .handle = handle, .next = mux->sources };
 	source->io = (struct loop_io){ .on_ready = on_source_ready, .ctx = source };
 	source->sink = stream == LOGMUX_STDOUT ? mux->out : mux->err;

@@ -57,8 +57,8 @@ int logmux_open(struct logmux *mux, struct loop *loop, const struct config *conf
 /* Frees what logmux_open allocated. There must be no source left. */
 void logmux_close(struct logmux *mux);
 
-/* Adds the read end fd of a pipe, which is made non-blocking when it is first read; it is the source's from here on (and
- * closed on failure). service and stage label its lines. held: it is not read before logmux_release. *handle (handle may be
+/* Adds the read end fd of a pipe, which is made non-blocking when it is first read; it is the source's from here on (but on
+ * failure the caller's still). service and stage label its lines. held: it is not read before logmux_release. *handle (handle may be
  * NULL), which must stay where it is, points to the source until that closes itself, at the end of the pipe; then it becomes
  * NULL.
  * Returns 0, or -1 with errno. */

@@ -3,8 +3,10 @@
  * Invariant: every stranger is watched, and in exactly one queue, in the order in which that queue falls due. */
 #include "policy.h"
 
+#include "adopt.h"
 #include "log.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +20,12 @@ struct stranger {
 	struct policy_queue *queue;
 	struct stranger *prev, *next;
 	struct reaper_watch watch;
+	pid_t pid;
 	uint64_t due_ms;
-	bool adopted;
+	bool adopted;		/* its end ends the container */
+	bool ended;		/* and reaped; the record lives on until adopt is done with it */
+	struct adopt *adopt;	/* its output is being redirected */
+	char *program;		/* of an adopted one: the name its lines are labelled with */
 };
 
 /* ---- queues ---- */
@@ -77,13 +83,13 @@ static void read_name(const struct stranger *stranger, char name[NAME_SIZE])
 {
 	char program[PROCFS_NAME_SIZE];
 
-	procfs_read_program(stranger->policy->proc, stranger->watch.pid, program);
-	snprintf(name, NAME_SIZE, "%s/%d", program, stranger->watch.pid);
+	procfs_read_program(stranger->policy->proc, stranger->pid, program);
+	snprintf(name, NAME_SIZE, "%s/%d", program, stranger->pid);
 }
 
 static void send(struct stranger *stranger, int signal, const char *name)
 {
-	signaller_send(stranger->policy->signaller, stranger->watch.pid, signal, name);
+	signaller_send(stranger->policy->signaller, stranger->pid, signal, name);
 }
 
 static void warn_reparented(const struct stranger *stranger, const char *name, const char *verdict)
@@ -92,7 +98,7 @@ static void warn_reparented(const struct stranger *stranger, const char *name, c
 
 	if (!log_enabled(LOG_LEVEL_WARN))
 		return;
-	procfs_read_cmdline(stranger->policy->proc, stranger->watch.pid, cmdline);
+	procfs_read_cmdline(stranger->policy->proc, stranger->pid, cmdline);
 	log_warn("%s: has lost its parent: %s: %s", name, verdict, cmdline);
 }
 
@@ -115,19 +121,82 @@ static void terminate_stranger(struct stranger *stranger)
 	if (!stranger->adopted)
 		warn_reparented(stranger, name, "terminating it");
 	stranger->adopted = false;
+	if (stranger->adopt)
+		adopt_cancel(stranger->adopt);
 	send(stranger, SIGTERM, name);
 	move(stranger, &stranger->policy->told, stranger->policy->kill_timeout_ms);
 }
 
+/* ---- adoption ---- */
+
+static void free_stranger(struct stranger *stranger)
+{
+	free(stranger->program);
+	free(stranger);
+}
+
+static const char *program_of(const struct stranger *stranger)
+{
+	return stranger->program ? stranger->program : "?";
+}
+
+static int on_adopt_pipe(void *ctx, int stream, int read_fd)
+{
+	struct stranger *stranger = ctx;
+	char stage[3 * sizeof(pid_t) + 1];
+
+	snprintf(stage, sizeof stage, "%d", stranger->pid);
+	return logmux_add(stranger->policy->mux, read_fd, program_of(stranger), stage,
+			  stream == STDOUT_FILENO ? LOGMUX_STDOUT : LOGMUX_STDERR, false, NULL);
+}
+
+static void on_adopt_trouble(void *ctx, const char *text)
+{
+	struct stranger *stranger = ctx;
+
+	log_warn("%s/%d: its output cannot be redirected: %s", program_of(stranger), stranger->pid, text);
+}
+
+static void on_adopt_end(void *ctx)
+{
+	struct stranger *stranger = ctx;
+
+	stranger->adopt = NULL;
+	if (stranger->ended)
+		free_stranger(stranger);
+}
+
+static void on_stranger_stop(void *ctx, pid_t pid, int status)
+{
+	struct stranger *stranger = ctx;
+
+	(void)pid;
+	if (stranger->adopt)
+		adopt_on_stop(stranger->adopt, status);
+}
+
 static void adopt_stranger(struct stranger *stranger)
 {
-	char name[NAME_SIZE];
+	static const struct adopt_hooks hooks = {
+		.on_pipe = on_adopt_pipe,
+		.on_trouble = on_adopt_trouble,
+		.on_end = on_adopt_end,
+	};
+	struct policy *policy = stranger->policy;
+	char program[PROCFS_NAME_SIZE], name[NAME_SIZE];
 
 	read_name(stranger, name);
 	warn_reparented(stranger, name, "adopting it");
+	procfs_read_program(policy->proc, stranger->pid, program);
+	stranger->program = strdup(program);
 	stranger->adopted = true;
-	move(stranger, &stranger->policy->rest, 0);
+	move(stranger, &policy->rest, 0);
+	stranger->adopt = adopt_begin(policy->loop, policy->reaper, policy->proc, stranger->pid, &hooks, stranger);
+	if (!stranger->adopt)
+		on_adopt_trouble(stranger, strerror(errno));
 }
+
+/* ---- what falls due ---- */
 
 static void decide(struct stranger *stranger)
 {
@@ -161,17 +230,37 @@ static void on_told_due(void *ctx)
 	arm(policy, &policy->told);
 }
 
+static void tell_adopted_end(const struct stranger *stranger, int status)
+{
+	char stage[3 * sizeof(pid_t) + 1];
+	struct service_end end = {
+		.name = program_of(stranger),
+		.stage = stage,
+		.pid = stranger->pid,
+		.status = status,
+	};
+
+	snprintf(stage, sizeof stage, "%d", stranger->pid);
+	stranger->policy->on_adopted_end(stranger->policy->ctx, &end);
+}
+
 static void on_stranger_exit(void *ctx, pid_t pid, int status)
 {
 	struct stranger *stranger = ctx;
-	struct policy *policy = stranger->policy;
 	char how[REAPER_STATUS_SIZE];
 
 	leave(stranger);
-	reaper_describe_status(status, how);
-	log_info("reparented process %d %s", pid, how);
-	free(stranger);
-	(void)policy;
+	stranger->ended = true;
+	if (stranger->adopted) {
+		tell_adopted_end(stranger, status);
+	} else {
+		reaper_describe_status(status, how);
+		log_info("reparented process %d %s", pid, how);
+	}
+	if (stranger->adopt)
+		adopt_on_exit(stranger->adopt);
+	else
+		free_stranger(stranger);
 }
 
 /* ---- looking for strangers ---- */
@@ -188,7 +277,9 @@ static void on_child(void *ctx, pid_t pid)
 	if (!stranger)
 		return;
 	stranger->policy = policy;
+	stranger->pid = pid;
 	stranger->watch.on_exit = on_stranger_exit;
+	stranger->watch.on_stop = on_stranger_stop;
 	stranger->watch.ctx = stranger;
 	reaper_watch(policy->reaper, &stranger->watch, pid);
 	enter(stranger, &policy->young, policy->at_sight ? 0 : POLICY_MATURE_MS);

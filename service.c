@@ -25,12 +25,6 @@
 
 /* ---- pipes ---- */
 
-static void close_fd(int fd)
-{
-	if (fd >= 0)
-		close(fd);
-}
-
 static int make_pipe(int pair[2])
 {
 	if (pipe2(pair, O_CLOEXEC) < 0)
@@ -47,6 +41,7 @@ static int open_stream(struct service *service, const char *stage, enum logmux_s
 	if (make_pipe(pair) < 0)
 		return -1;
 	if (logmux_add(service->all->means.mux, pair[0], service->entry->name, stage, stream, false, handle) < 0) {
+		close(pair[0]);
 		close(pair[1]);
 		errno = ENOMEM;
 		return -1;
@@ -160,7 +155,8 @@ static int start_with_streams(struct service *service, struct reaper_watch *watc
 	result = start_program(service, watch, stage, &spec, reason);
 	close(err_fd);
 close_out:
-	close_fd(out_fd);
+	if (out_fd >= 0)
+		close(out_fd);
 	return result;
 }
 
@@ -202,9 +198,14 @@ static int start_logged(struct service *service, const char **stage, char reason
 		return -1;
 	}
 	own_fd = open_read_end(pair[0]);
-	if (own_fd < 0 || logmux_add(service->all->means.mux, own_fd, service->entry->name, "run", LOGMUX_STDOUT, true,
-				     &service->unlogged) < 0) {
+	if (own_fd < 0) {
 		explain_pipe(errno, reason);
+		goto close_pair;
+	}
+	if (logmux_add(service->all->means.mux, own_fd, service->entry->name, "run", LOGMUX_STDOUT, true,
+		       &service->unlogged) < 0) {
+		close(own_fd);
+		explain_pipe(ENOMEM, reason);
 		goto close_pair;
 	}
 	*stage = "log";
