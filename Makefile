@@ -61,10 +61,30 @@ unit_stamp = stamp
 $(BUILD)/test_%: tests/test_%.c $$(addprefix $(BUILD)/,$$(addsuffix .o,$$(unit_$$*)))
 	$(CC) $(ALL_CFLAGS) -I. -o $@ $< $(unit_$*:%=$(BUILD)/%.o) $(LDFLAGS) $(unit_$*_LDFLAGS) -lcmocka
 
-units: $(UNITS:%=$(BUILD)/test_%)
-	@for t in $(UNITS); do $(BUILD)/test_$$t || exit 1; done
+# What the tests need beside gcc and make, as Debian's packages.
+CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server
+UNIT_PROGRAMS = $(UNITS:%=$(BUILD)/test_%)
+SCENARIO_PROGRAMS = $(SCENARIOS:%=$(BUILD)/scenario_%)
+
+check: setup
+	@$(MAKE) --no-print-directory check-built
+
+setup:
+	@tests/setup $(CHECK_PACKAGES)
+
+check-built: $(BUILD)/dinit $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
+	@DINIT_BINARY=$(CURDIR)/$(BUILD)/dinit tests/suites $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
+
+units: $(UNIT_PROGRAMS)
+	@tests/suites $(UNIT_PROGRAMS)
+
+# The same tests with the address and undefined behaviour sanitizers.
+ASAN_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+
+check-asan: setup
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='$(ASAN_CFLAGS)' LDFLAGS='$(ASAN_CFLAGS)' check-built
 
 clean:
 	rm -rf $(BUILD) dinit dinit-static
 
-.PHONY: all static dinit-static run units clean
+.PHONY: all static dinit-static run check setup check-built check-asan units clean
