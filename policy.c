@@ -202,7 +202,10 @@ static void decide(struct stranger *stranger)
 {
 	struct policy *policy = stranger->policy;
 
-	if (policy->at_sight)
+	/* It may have ended since the last reaping: then it is a zombie like any other, and not to be adopted. */
+	if (reaper_is_zombie(stranger->pid))
+		move(stranger, &policy->rest, 0);
+	else if (policy->at_sight)
 		kill_stranger(stranger);
 	else if (policy->reparenting == CONFIG_REPARENTING_ADOPT && !policy->teardown)
 		adopt_stranger(stranger);

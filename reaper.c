@@ -117,6 +117,14 @@ bool reaper_drain(struct reaper *reaper)
 	}
 }
 
+bool reaper_is_zombie(pid_t pid)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 && info.si_pid == pid &&
+	       has_ended(&info);
+}
+
 void reaper_describe_status(int status, char text[REAPER_STATUS_SIZE])
 {
 	if (WIFEXITED(status))

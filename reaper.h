@@ -48,6 +48,9 @@ bool reaper_knows(const struct reaper *reaper, pid_t pid);
  * Returns whether dinit has any child left (living, or not yet reaped). */
 bool reaper_drain(struct reaper *reaper);
 
+/* Whether pid, an unreaped child, has ended, and only waits to be reaped. */
+bool reaper_is_zombie(pid_t pid);
+
 #define REAPER_STATUS_SIZE 80
 
 /* A status of wait(2) in words: "exited with status 1", "was killed by signal 9 (Killed)". */
