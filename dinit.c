@@ -407,10 +407,22 @@ static int read_config(struct config *config, char *const *environment)
 
 /* ---- what main offers ---- */
 
+static void say_start(const struct dinit *dinit)
+{
+	const struct config *config = &dinit->config;
+
+	log_info("dinit " DINIT_VERSION " runs %zu of %zu services in %s, as PID %d", dinit->services.len, dinit->svdir.len,
+		 config->dir, getpid());
+	log_debug("stdout mode %d, reparenting policy %d, kill timeout %llu ms, stop timeout %llu ms, longest line %zu bytes",
+		  config->stdout_mode, config->reparenting, (unsigned long long)config->kill_timeout_ms,
+		  (unsigned long long)config->stop_timeout_ms, config->max_line);
+}
+
 /* From here on nothing ends dinit but the state machine. */
 static int supervise(struct dinit *dinit)
 {
 	log_set_writer(logmux_write_own, &dinit->mux);
+	say_start(dinit);
 	prepare_policy(dinit);
 	if (loop_run(&dinit->loop, on_turn_end, dinit) == 0)
 		return (int)dinit->exit_status;
