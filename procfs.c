@@ -19,6 +19,7 @@
 #define PATH_SIZE 512	/* the root and "/PID/task/TID/children" */
 #define CHILDREN_SIZE 4096	/* read at once; the kernel hands out a page at a time */
 #define STAT_SIZE 1024	/* everything up to start_time, were all its numbers as long as can be */
+#define STATUS_SIZE 8192	/* status, of a process in some hundred groups: they stand before what is looked for */
 #define ARGV0_SIZE 4096	/* how much of argv[0] is looked at: PATH_MAX, no program has a longer path */
 
 /* What stands for the rest of a command line that was cut. */
@@ -290,6 +291,61 @@ int procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *s
 malformed:
 	errno = EPROTO;
 	return -1;
+}
+
+int procfs_each_thread(const struct procfs *proc, pid_t pid, bool (*on_thread)(void *ctx, pid_t tid), void *ctx)
+{
+	char path[PATH_SIZE];
+	const struct dirent *entry;
+	bool wanted = true;
+	DIR *tasks;
+	int error;
+
+	if (format_path(path, proc, pid, "task") < 0)
+		return -1;
+	tasks = opendir(path);
+	if (!tasks)
+		return -1;
+	while (wanted && (errno = 0, entry = readdir(tasks))) {
+		pid_t tid = parse_pid(entry->d_name);
+
+		if (tid != 0)
+			wanted = on_thread(ctx, tid);
+	}
+	error = wanted ? errno : 0;
+	closedir(tasks);
+	errno = error;
+	return error ? -1 : 0;
+}
+
+/* The number behind "\nname:\t", -1 where status has no such line. */
+static int find_number(const char *status, const char *name)
+{
+	const char *at = strstr(status, name);
+	uint64_t number = 0;
+
+	if (!at)
+		return -1;
+	for (at += strlen(name); is_digit(*at); at++)
+		number = append_digit(number, *at);
+	return number <= INT_MAX ? (int)number : INT_MAX;
+}
+
+int procfs_read_guard(const struct procfs *proc, pid_t tid, struct procfs_guard *guard)
+{
+	char status[STATUS_SIZE];
+	int number;
+	ssize_t len = read_file(proc, tid, "status", status, sizeof status - 1);
+
+	if (len < 0)
+		return -1;
+	status[len] = '\0';
+	number = find_number(status, "\nTracerPid:\t");
+	guard->tracer = number > 0 ? number : 0;
+	number = find_number(status, "\nSeccomp:\t");
+	guard->seccomp_mode = number > 0 ? (unsigned)number : 0;
+	guard->seccomp_filters = find_number(status, "\nSeccomp_filters:\t");
+	return 0;
 }
 
 int procfs_read_uid(const struct procfs *proc, pid_t pid, uid_t *uid)

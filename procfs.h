@@ -31,6 +31,19 @@ bool procfs_usable(const struct procfs *proc);
  * such process), in which case on_child may have been called for some. */
 int procfs_each_child(const struct procfs *proc, pid_t parent, void (*on_child)(void *ctx, pid_t pid), void *ctx);
 
+/* What decides whether a thread may be traced, and by whom it already is. */
+struct procfs_guard {
+	pid_t tracer;		/* 0: none */
+	unsigned seccomp_mode;	/* 0 none, 1 strict, 2 filters */
+	int seccomp_filters;	/* how many; -1 where the kernel does not count them (before 5.9) */
+};
+
+/* Calls on_thread for each thread of the process, as long as it returns true. Returns 0, or -1 with errno. */
+int procfs_each_thread(const struct procfs *proc, pid_t pid, bool (*on_thread)(void *ctx, pid_t tid), void *ctx);
+
+/* Of a process's first thread or of any thread. Returns 0, or -1 with errno (ENOENT: no such thread). */
+int procfs_read_guard(const struct procfs *proc, pid_t tid, struct procfs_guard *guard);
+
 /* Returns 0, or -1 with errno (ENOENT: no such process). */
 int procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *stat);
 
