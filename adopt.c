@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns the decision which descriptors of a process and its descendants are moved, and how often it is looked at; not the
+ * moving (redirect.h). Invariant: a descriptor is moved only if, with its process standing still, it was open for
+ * writing on one of the files that were found under the adopted process's own 1 and 2. */
+#include "adopt.h"
+
+#include "fdtable.h"
+#include "log.h"
+#include "redirect.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Descendants looked at: more than any container runs under one parent, and a bound to what a fork bomb costs us. */
+#define TREE_MAX 4096
+/* When it is looked at again, after its first redirection: soon, because what it prints until then goes elsewhere; and
+ * once more when the second in which daemons redirect themselves is over. */
+static const unsigned short looks_ms[] = { 20, 80, 200, 400, ADOPT_SETTLE_MS + 20 };
+#define LOOKS (sizeof looks_ms / sizeof *looks_ms)
+/* Two files to begin with, and two more for each look. */
+#define FILES_MAX (2 + 2 * (LOOKS + 1))
+
+/* A file that was found under descriptor 1 or 2, and whose copies are moved. */
+struct source {
+	struct fdtable_file file;
+	int stream;
+};
+
+struct adopt {
+	pid_t pid;
+	const struct procfs *proc;
+	const struct adopt_hooks *hooks;
+	void *ctx;
+	struct redirect_group group;
+	struct redirect *redirects;	/* those under way, and those that failed for good */
+	struct loop_timer timer;
+	unsigned looks;			/* made since the first redirection */
+	bool settling;			/* the adopted process itself has been dealt with once */
+	bool cancelled;			/* or its process has ended */
+	bool descendant_told;
+	size_t source_count, pipe_count;
+	struct source sources[FILES_MAX];
+	struct fdtable_file pipes[FILES_MAX];	/* that it has been given for 1 and 2 */
+};
+
+static struct redirect *find_redirect(const struct adopt *adopt, pid_t pid)
+{
+	struct redirect *redirect = adopt->redirects;
+
+	while (redirect && redirect->pid != pid)
+		redirect = redirect->next;
+	return redirect;
+}
+
+static void drop_redirect(struct adopt *adopt, struct redirect *redirect)
+{
+	for (struct redirect **at = &adopt->redirects; *at; at = &(*at)->next) {
+		if (*at == redirect) {
+			*at = redirect->next;
+			break;
+		}
+	}
+	free(redirect);
+}
+
+static bool is_own_pipe(const struct adopt *adopt, const struct fdtable_file *file)
+{
+	for (size_t i = 0; i < adopt->pipe_count; i++)
+		if (fdtable_same_file(&adopt->pipes[i], file))
+			return true;
+	return false;
+}
+
+/* Where descriptor fd on that file is moved to: the stream, or 0 where it stays. */
+static int stream_of(const struct adopt *adopt, int fd, const struct fdtable_file *file)
+{
+	int stream = 0;
+
+	for (size_t i = 0; i < adopt->source_count; i++) {
+		const struct source *source = &adopt->sources[i];
+
+		if (!fdtable_same_file(&source->file, file))
+			continue;
+		if (source->stream == fd)
+			return fd;
+		if (stream == 0)
+			stream = source->stream;
+	}
+	if (fd == STDIN_FILENO || (fd > STDERR_FILENO && fdtable_is_void(file)))
+		return 0;
+	return stream;
+}
+
+/* What is under its descriptors 1 and 2 now, where that is not what we put there. */
+static void note_sources(struct adopt *adopt)
+{
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+		struct source source = { .stream = fd };
+		int flags;
+
+		if (fdtable_identify(adopt->proc, adopt->pid, fd, &source.file) < 0 ||
+		    fdtable_read_flags(adopt->proc, adopt->pid, fd, &flags) < 0 || !fdtable_is_writable(flags))
+			continue;
+		if (!is_own_pipe(adopt, &source.file) && stream_of(adopt, fd, &source.file) != fd &&
+		    adopt->source_count < FILES_MAX)
+			adopt->sources[adopt->source_count++] = source;
+	}
+}
+
+/* Whether descriptor fd of thread or process pid is to be moved; *move says how. */
+static bool plan_move(const struct adopt *adopt, pid_t pid, int fd, const struct fdtable_file *file,
+		      struct redirect_move *move)
+{
+	*move = (struct redirect_move){ .fd = fd, .file = *file, .stream = stream_of(adopt, fd, file) };
+	return move->stream != 0 && fdtable_read_flags(adopt->proc, pid, fd, &move->flags) == 0 &&
+	       fdtable_is_writable(move->flags);
+}
+
+struct planning {
+	struct adopt *adopt;
+	struct redirect *redirect;	/* NULL: it is only asked whether there is anything to be moved */
+	pid_t pid;
+	bool found;
+};
+
+static bool plan_fd(void *ctx, int fd, const struct fdtable_file *file)
+{
+	struct planning *planning = ctx;
+	struct redirect_move move;
+
+	if (plan_move(planning->adopt, planning->pid, fd, file, &move)) {
+		planning->found = true;
+		if (planning->redirect)
+			redirect_add_move(planning->redirect, &move);
+	}
+	return planning->redirect || !planning->found;
+}
+
+static void on_plan(void *ctx, struct redirect *redirect)
+{
+	struct planning planning = { .adopt = ctx, .redirect = redirect, .pid = redirect->thread.tid };
+
+	/* It may have replaced them since they were looked at. */
+	if (redirect->pid == planning.adopt->pid)
+		note_sources(planning.adopt);
+	fdtable_each(planning.adopt->proc, planning.pid, plan_fd, &planning);
+}
+
+static int on_pipe(void *ctx, struct redirect *redirect, int stream, int read_fd)
+{
+	struct adopt *adopt = ctx;
+
+	if (redirect->pid == adopt->pid && adopt->pipe_count < FILES_MAX &&
+	    fdtable_identify_own(read_fd, &adopt->pipes[adopt->pipe_count]) == 0)
+		adopt->pipe_count++;
+	return adopt->hooks->on_pipe(adopt->ctx, stream, read_fd);
+}
+
+/* Of its descendants one stands for all: they mostly share the cause. */
+static void on_trouble(void *ctx, struct redirect *redirect, const char *text)
+{
+	struct adopt *adopt = ctx;
+	char about[REDIRECT_TEXT_SIZE + 64];
+
+	if (redirect->pid == adopt->pid) {
+		adopt->hooks->on_trouble(adopt->ctx, text);
+		return;
+	}
+	snprintf(about, sizeof about, "its descendant %d: %s", (int)redirect->pid, text);
+	if (adopt->descendant_told)
+		log_info("redirecting process %d, %s", (int)adopt->pid, about);
+	else
+		adopt->hooks->on_trouble(adopt->ctx, about);
+	adopt->descendant_told = true;
+}
+
+static void begin(struct adopt *adopt, pid_t pid)
+{
+	struct redirect *redirect = malloc(sizeof *redirect);
+
+	if (!redirect) {
+		adopt->hooks->on_trouble(adopt->ctx, strerror(errno));
+		return;
+	}
+	redirect_begin(redirect, &adopt->group, pid);
+	redirect->next = adopt->redirects;
+	adopt->redirects = redirect;
+}
+
+static bool has_something_to_move(struct adopt *adopt, pid_t pid)
+{
+	struct planning planning = { .adopt = adopt, .pid = pid };
+
+	fdtable_each(adopt->proc, pid, plan_fd, &planning);
+	return planning.found;
+}
+
+/* The adopted process and its descendants, parents before their children. */
+struct tree {
+	size_t count;
+	pid_t pids[TREE_MAX];
+};
+
+static void add_to_tree(void *ctx, pid_t pid)
+{
+	struct tree *tree = ctx;
+
+	if (tree->count < TREE_MAX)
+		tree->pids[tree->count++] = pid;
+}
+
+static void look(struct adopt *adopt)
+{
+	struct tree *tree = malloc(sizeof *tree);
+
+	if (!tree) {
+		adopt->hooks->on_trouble(adopt->ctx, strerror(errno));
+		return;
+	}
+	note_sources(adopt);
+	tree->count = 0;
+	add_to_tree(tree, adopt->pid);
+	for (size_t i = 0; i < tree->count; i++) {
+		pid_t pid = tree->pids[i];
+
+		if (!find_redirect(adopt, pid) && has_something_to_move(adopt, pid))
+			begin(adopt, pid);
+		procfs_each_child(adopt->proc, pid, add_to_tree, tree);
+	}
+	free(tree);
+}
+
+static bool is_under_way(const struct adopt *adopt)
+{
+	for (const struct redirect *redirect = adopt->redirects; redirect; redirect = redirect->next)
+		if (!redirect_is_over(redirect))
+			return true;
+	return false;
+}
+
+/* What comes next, once something has ended: another look, or the end. */
+static void set_timer(struct adopt *adopt)
+{
+	const struct redirect *own = find_redirect(adopt, adopt->pid);
+
+	if (adopt->cancelled || adopt->looks == LOOKS) {
+		if (!is_under_way(adopt))
+			loop_timer_start(adopt->group.loop, &adopt->timer, 0);
+		return;
+	}
+	if (!adopt->settling && own && !redirect_is_over(own))
+		return;
+	adopt->settling = true;
+	if (!adopt->timer.running)
+		loop_timer_start(adopt->group.loop, &adopt->timer,
+				 looks_ms[adopt->looks] - (adopt->looks ? looks_ms[adopt->looks - 1] : 0U));
+}
+
+static void on_redirect_end(void *ctx, struct redirect *redirect)
+{
+	struct adopt *adopt = ctx;
+
+	/* One that failed stays on the list, so that it is not tried and complained about again. */
+	if (!redirect->failed)
+		drop_redirect(adopt, redirect);
+	set_timer(adopt);
+}
+
+static void finish(struct adopt *adopt)
+{
+	while (adopt->redirects)
+		drop_redirect(adopt, adopt->redirects);
+	adopt->hooks->on_end(adopt->ctx);
+	free(adopt);
+}
+
+static void on_due(void *ctx)
+{
+	struct adopt *adopt = ctx;
+
+	if (adopt->cancelled || adopt->looks == LOOKS) {
+		if (!is_under_way(adopt))
+			finish(adopt);
+		return;
+	}
+	if (adopt->settling)
+		adopt->looks++;
+	look(adopt);
+	set_timer(adopt);
+}
+
+struct adopt *adopt_begin(struct loop *loop, struct reaper *reaper, const struct procfs *proc, pid_t pid,
+			  const struct adopt_hooks *hooks, void *ctx)
+{
+	struct adopt *adopt = calloc(1, sizeof *adopt);
+
+	if (!adopt)
+		return NULL;
+	adopt->pid = pid;
+	adopt->proc = proc;
+	adopt->hooks = hooks;
+	adopt->ctx = ctx;
+	adopt->group = (struct redirect_group){ .loop = loop, .reaper = reaper, .proc = proc, .watched_pid = pid,
+						.on_plan = on_plan, .on_pipe = on_pipe, .on_trouble = on_trouble,
+						.on_end = on_redirect_end, .ctx = adopt };
+	adopt->timer = (struct loop_timer){ .on_due = on_due, .ctx = adopt };
+	loop_timer_start(loop, &adopt->timer, 0);
+	return adopt;
+}
+
+void adopt_on_stop(struct adopt *adopt, int status)
+{
+	struct redirect *redirect = find_redirect(adopt, adopt->pid);
+
+	if (redirect)
+		redirect_on_stop(redirect, adopt->pid, status);
+}
+
+void adopt_cancel(struct adopt *adopt)
+{
+	adopt->cancelled = true;
+	for (struct redirect *redirect = adopt->redirects; redirect; redirect = redirect->next)
+		redirect_cancel(redirect);
+	loop_timer_start(adopt->group.loop, &adopt->timer, 0);
+}
+
+void adopt_on_exit(struct adopt *adopt)
+{
+	struct redirect *redirect = find_redirect(adopt, adopt->pid);
+
+	if (redirect)
+		redirect_on_exit(redirect);
+	adopt_cancel(adopt);
+}

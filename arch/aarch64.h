@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC */
+/* System calls in another process's registers: aarch64 (syscall(2); the kernel's arch/arm64/kernel/signal.c, ptrace.c
+ * and Documentation/arch/arm64/sve.rst). */
+#ifndef DINIT_ARCH_AARCH64_H
+#define DINIT_ARCH_AARCH64_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+
+#define ARCH_TRACES 1
+#define ARCH_CALL_INSN "\x01\x00\x00\xd4"	/* svc #0 */
+#define ARCH_CALL_INSN_LEN 4
+#define ARCH_CALL_INSN_ALIGN 4
+
+/* A stop within an interrupted system call shows the registers with the restart already prepared: pc back on the svc, x0
+ * as it was. What is missing is whether the call goes on as restart_syscall (a sleep whose time is partly over): the
+ * kernel decides that after the stop, from a value that nobody sees. It shows in x8 when the restarted call is entered. */
+#define ARCH_HIDES_RESTART 1
+
+#define ARCH_REGSET_SYSTEM_CALL 0x404	/* NT_ARM_SYSTEM_CALL */
+#define ARCH_REGSET_SVE 0x405		/* NT_ARM_SVE */
+#define ARCH_REGSET_STREAMING_SVE 0x40b	/* NT_ARM_SSVE */
+#define ARCH_SVE_REGS 1			/* SVE_PT_REGS_SVE: flags of a header with vector registers behind it */
+#define ARCH_BRANCH_TYPE 0xc00ULL	/* PSTATE.BTYPE: the next instruction must be a landing pad */
+
+struct arch_regs {
+	struct user_regs_struct user;
+};
+
+static inline uint64_t arch_pc(const struct arch_regs *regs)
+{
+	return regs->user.pc;
+}
+
+static inline void arch_set_call(struct arch_regs *regs, uint64_t insn, long number, const uint64_t args[6])
+{
+	regs->user.pc = insn;
+	regs->user.pstate &= ~ARCH_BRANCH_TYPE;
+	regs->user.regs[8] = (uint64_t)number;
+	for (int i = 0; i < 6; i++)
+		regs->user.regs[i] = args[i];
+}
+
+static inline long arch_result(const struct arch_regs *regs)
+{
+	return (long)regs->user.regs[0];
+}
+
+/* At the entry of a system call: lets it return without having done anything. */
+static inline int arch_skip_call(pid_t tid)
+{
+	int number = -1;
+	struct iovec regset = { .iov_base = &number, .iov_len = sizeof number };
+
+	return ptrace(PTRACE_SETREGSET, tid, (void *)ARCH_REGSET_SYSTEM_CALL, &regset) < 0 ? -1 : 0;
+}
+
+/* What a thread that was stopped before a system call goes on with; its other registers were right all along (and x7
+ * is not, at the entry of a call). */
+static inline void arch_take_restart(struct arch_regs *saved, const struct arch_regs *at_entry)
+{
+	saved->user.regs[8] = at_entry->user.regs[8];
+}
+
+/* A system call may discard the part of the vector registers that only SVE knows, and leaves streaming mode. */
+struct arch_vectors {
+	uintptr_t regset;	/* 0: nothing saved */
+	struct iovec data;
+};
+
+/* The kernel's struct user_sve_header. */
+struct arch_sve_header {
+	uint32_t size, max_size;
+	uint16_t vl, max_vl, flags, reserved;
+};
+
+/* Saves the regset where it is the one in use. Returns 0, or -1 with errno. */
+static inline int arch_save_regset(pid_t tid, struct arch_vectors *vectors, uintptr_t regset)
+{
+	struct arch_sve_header header;
+	struct iovec found = { .iov_base = &header, .iov_len = sizeof header };
+
+	if (ptrace(PTRACE_GETREGSET, tid, (void *)regset, &found) < 0)
+		return errno == EINVAL || errno == ENODEV || errno == EIO ? 0 : -1;
+	if (!(header.flags & ARCH_SVE_REGS) || header.size <= sizeof header)
+		return 0;
+	vectors->data.iov_base = malloc(header.size);
+	if (!vectors->data.iov_base)
+		return -1;
+	vectors->data.iov_len = header.size;
+	if (ptrace(PTRACE_GETREGSET, tid, (void *)regset, &vectors->data) < 0) {
+		free(vectors->data.iov_base);
+		return -1;
+	}
+	vectors->regset = regset;
+	return 0;
+}
+
+static inline int arch_save_vectors(pid_t tid, struct arch_vectors *vectors)
+{
+	vectors->regset = 0;
+	if (arch_save_regset(tid, vectors, ARCH_REGSET_STREAMING_SVE) < 0)
+		return -1;
+	return vectors->regset ? 0 : arch_save_regset(tid, vectors, ARCH_REGSET_SVE);
+}
+
+static inline void arch_drop_vectors(struct arch_vectors *vectors)
+{
+	if (vectors->regset)
+		free(vectors->data.iov_base);
+	vectors->regset = 0;
+}
+
+static inline void arch_restore_vectors(pid_t tid, struct arch_vectors *vectors)
+{
+	if (vectors->regset)
+		ptrace(PTRACE_SETREGSET, tid, (void *)vectors->regset, &vectors->data);
+	arch_drop_vectors(vectors);
+}
+
+#endif

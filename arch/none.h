@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/* A CPU whose system calls we do not know how to make in another process: nothing is traced, and nothing here called. */
+#ifndef DINIT_ARCH_NONE_H
+#define DINIT_ARCH_NONE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#define ARCH_TRACES 0
+#define ARCH_CALL_INSN "\0"
+#define ARCH_CALL_INSN_LEN 1
+#define ARCH_CALL_INSN_ALIGN 1
+#define ARCH_HIDES_RESTART 0
+
+struct arch_regs {
+	char none;
+};
+
+struct arch_vectors {
+	char none;
+};
+
+static inline uint64_t arch_pc(const struct arch_regs *regs)
+{
+	return (uint64_t)regs->none;
+}
+
+static inline void arch_set_call(struct arch_regs *regs, uint64_t insn, long number, const uint64_t args[6])
+{
+	regs->none = (char)(insn + (uint64_t)number + args[0]);
+}
+
+static inline long arch_result(const struct arch_regs *regs)
+{
+	return regs->none;
+}
+
+static inline int arch_skip_call(pid_t tid)
+{
+	(void)tid;
+	return -1;
+}
+
+static inline void arch_take_restart(struct arch_regs *saved, const struct arch_regs *at_entry)
+{
+	*saved = *at_entry;
+}
+
+static inline int arch_save_vectors(pid_t tid, struct arch_vectors *vectors)
+{
+	(void)tid;
+	(void)vectors;
+	return -1;
+}
+
+static inline void arch_restore_vectors(pid_t tid, struct arch_vectors *vectors)
+{
+	(void)tid;
+	(void)vectors;
+}
+
+static inline void arch_drop_vectors(struct arch_vectors *vectors)
+{
+	(void)vectors;
+}
+
+#endif

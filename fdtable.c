@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns the reading of other processes' descriptor tables; not what is done to them.
+ * Invariant: no file that another process has open is touched, only asked for what the kernel has in memory. */
+#include "fdtable.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define PATH_SIZE 512	/* the root and "/PID/fdinfo/FD" */
+#define INFO_SIZE 256	/* fdinfo's first two lines are position and flags */
+#define MEMORY_MAJOR 1	/* the driver of /dev/null, zero, full, random */
+#define DONT_SYNC 0x4000	/* AT_STATX_DONT_SYNC */
+#define BASIC_STATS 0x7ff	/* STATX_BASIC_STATS */
+
+/* The kernel's struct statx (statx(2)): musl had none before 1.2.5. */
+struct kernel_statx {
+	uint32_t mask, blksize;
+	uint64_t attributes;
+	uint32_t nlink, uid, gid;
+	uint16_t mode, unused;
+	uint64_t inode, size, blocks, attributes_mask;
+	struct { int64_t sec; uint32_t nsec; int32_t unused; } times[4];
+	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+	uint64_t more[14];
+};
+
+bool fdtable_same_file(const struct fdtable_file *a, const struct fdtable_file *b)
+{
+	return a->inode == b->inode && a->dev_major == b->dev_major && a->dev_minor == b->dev_minor &&
+	       a->rdev_major == b->rdev_major && a->rdev_minor == b->rdev_minor;
+}
+
+bool fdtable_is_void(const struct fdtable_file *file)
+{
+	return S_ISCHR(file->mode) && file->rdev_major == MEMORY_MAJOR;
+}
+
+/* stat(2) asks a network file system's server, which may never answer; statx(2) can be told not to. A kernel (before
+ * 4.11) or a system call filter without statx leaves stat. */
+static int identify_at(int dir_fd, const char *name, int at_flags, struct fdtable_file *file)
+{
+	struct kernel_statx found;
+	struct stat old;
+
+	if (syscall(SYS_statx, dir_fd, name, at_flags | DONT_SYNC, BASIC_STATS, &found) == 0) {
+		*file = (struct fdtable_file){ .inode = found.inode, .mode = found.mode,
+					       .dev_major = found.dev_major, .dev_minor = found.dev_minor,
+					       .rdev_major = found.rdev_major, .rdev_minor = found.rdev_minor };
+		return 0;
+	}
+	if (errno != ENOSYS && errno != EPERM)
+		return -1;
+	if (fstatat(dir_fd, name, &old, at_flags) < 0)
+		return -1;
+	*file = (struct fdtable_file){ .inode = old.st_ino, .mode = old.st_mode,
+				       .dev_major = major(old.st_dev), .dev_minor = minor(old.st_dev),
+				       .rdev_major = major(old.st_rdev), .rdev_minor = minor(old.st_rdev) };
+	return 0;
+}
+
+static int format_path(char path[PATH_SIZE], const struct procfs *proc, pid_t pid, const char *table, int fd)
+{
+	int len = snprintf(path, PATH_SIZE, "%s/%d/%s/%d", proc->root, (int)pid, table, fd);
+
+	if (len < 0 || len >= PATH_SIZE) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return 0;
+}
+
+int fdtable_identify(const struct procfs *proc, pid_t pid, int fd, struct fdtable_file *file)
+{
+	char path[PATH_SIZE];
+
+	return format_path(path, proc, pid, "fd", fd) < 0 ? -1 : identify_at(AT_FDCWD, path, 0, file);
+}
+
+int fdtable_identify_own(int fd, struct fdtable_file *file)
+{
+	return identify_at(fd, "", AT_EMPTY_PATH, file);
+}
+
+/* -1 where the name is no descriptor's ("." and ".."). */
+static int parse_fd(const char *name)
+{
+	char *end;
+	long fd = strtol(name, &end, 10);
+
+	return end != name && *end == '\0' && fd >= 0 && fd <= INT_MAX ? (int)fd : -1;
+}
+
+int fdtable_each(const struct procfs *proc, pid_t pid,
+		 bool (*on_fd)(void *ctx, int fd, const struct fdtable_file *file), void *ctx)
+{
+	char path[PATH_SIZE];
+	const struct dirent *entry;
+	bool wanted = true;
+	DIR *table;
+	int len, error;
+
+	len = snprintf(path, sizeof path, "%s/%d/fd", proc->root, (int)pid);
+	if (len < 0 || len >= PATH_SIZE) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	table = opendir(path);
+	if (!table)
+		return -1;
+	while (wanted && (errno = 0, entry = readdir(table))) {
+		struct fdtable_file file;
+		int fd = parse_fd(entry->d_name);
+
+		if (fd >= 0 && identify_at(dirfd(table), entry->d_name, 0, &file) == 0)
+			wanted = on_fd(ctx, fd, &file);
+	}
+	error = wanted ? errno : 0;
+	closedir(table);
+	errno = error;
+	return error ? -1 : 0;
+}
+
+int fdtable_read_flags(const struct procfs *proc, pid_t pid, int fd, int *flags)
+{
+	char path[PATH_SIZE], info[INFO_SIZE];
+	const char *at;
+	ssize_t len;
+	int info_fd, error;
+
+	if (format_path(path, proc, pid, "fdinfo", fd) < 0)
+		return -1;
+	info_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (info_fd < 0)
+		return -1;
+	len = read(info_fd, info, sizeof info - 1);
+	error = errno;
+	close(info_fd);
+	errno = error;
+	if (len < 0)
+		return -1;
+	info[len] = '\0';
+	at = strstr(info, "flags:");
+	if (!at) {
+		errno = EPROTO;
+		return -1;
+	}
+	*flags = (int)strtol(at + strlen("flags:"), NULL, 8);
+	return 0;
+}
+
+bool fdtable_is_writable(int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH);
+}
+
+int fdtable_open(const struct procfs *proc, pid_t pid, int fd, int flags)
+{
+	char path[PATH_SIZE];
+
+	return format_path(path, proc, pid, "fd", fd) < 0 ? -1 : open(path, flags | O_CLOEXEC);
+}

@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns the borrowed thread of one process and the order of the calls it makes; not which descriptors are moved.
+ * Invariant: whatever the process was made to map or open for this, it unmaps and closes again before it is let go, but
+ * for the descriptors that were moved. */
+#include "redirect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SCRATCH_SIZE 4096	/* the kernel rounds it up to its page */
+#define PIPE_MODE 0622		/* as a service's pipe: whoever drops root can still open /dev/stdout */
+
+/* A thread stops within microseconds, and reads from a disk are over in a moment. One that needs longer is frozen, waits
+ * for a dead server or for its vfork child: that may last, and is worth a word. */
+#define STALL_MS 2000
+/* Looking again at what does not come forward by itself: soon, and then less and less often. */
+#define PAUSE_MIN_MS 10
+#define PAUSE_MAX_MS 5000
+
+static void set_timer(struct redirect *redirect, uint64_t delay_ms)
+{
+	redirect->pause_ms = delay_ms;
+	loop_timer_start(redirect->group->loop, &redirect->timer, delay_ms);
+}
+
+static __attribute__((format(printf, 2, 3))) void tell(struct redirect *redirect, const char *format, ...)
+{
+	char text[REDIRECT_TEXT_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (!redirect->cancelled)
+		redirect->group->on_trouble(redirect->group->ctx, redirect, text);
+}
+
+/* The first failure is told: the others follow from it. */
+#define FAIL(redirect, ...)				\
+	do {						\
+		if (!(redirect)->failed)		\
+			tell(redirect, __VA_ARGS__);	\
+		(redirect)->failed = true;		\
+	} while (0)
+
+static void unwatch(struct redirect *redirect)
+{
+	reaper_unwatch(redirect->group->reaper, &redirect->thread_watch);
+	reaper_unwatch(redirect->group->reaper, &redirect->process_watch);
+}
+
+static void end(struct redirect *redirect)
+{
+	unwatch(redirect);
+	redirect->state = REDIRECT_ENDED;
+	set_timer(redirect, 0);
+}
+
+/* Not traced any more, and not done. */
+static void try_later(struct redirect *redirect)
+{
+	unwatch(redirect);
+	if (redirect->cancelled) {
+		end(redirect);
+		return;
+	}
+	redirect->state = REDIRECT_WAITING;
+	set_timer(redirect, PAUSE_MIN_MS);
+}
+
+/* Of a process that is not our child the pid can be another's by now; the time it started at tells. */
+static bool is_same_process(const struct redirect *redirect)
+{
+	struct procfs_stat stat;
+
+	return procfs_read_stat(redirect->group->proc, redirect->pid, &stat) == 0 &&
+	       stat.start_time == redirect->start_time;
+}
+
+struct thread_choice {
+	const struct procfs *proc;
+	pid_t tid;
+};
+
+static bool choose_living(void *ctx, pid_t tid)
+{
+	struct thread_choice *choice = ctx;
+	struct procfs_stat stat;
+
+	if (procfs_read_stat(choice->proc, tid, &stat) == 0 && stat.state != 'Z' && stat.state != 'X')
+		choice->tid = tid;
+	return choice->tid == 0;
+}
+
+/* The first thread, or, where that has ended before the others, one of them. Returns 0 where there is none. */
+static pid_t choose_thread(const struct redirect *redirect, char *state)
+{
+	struct thread_choice choice = { .proc = redirect->group->proc };
+	struct procfs_stat stat;
+
+	if (procfs_each_thread(choice.proc, redirect->pid, choose_living, &choice) < 0 || choice.tid == 0 ||
+	    procfs_read_stat(choice.proc, choice.tid, &stat) < 0)
+		return 0;
+	*state = stat.state;
+	return choice.tid;
+}
+
+/* What the thread forbids itself, we must not do in its name. */
+static bool is_more_confined(const struct procfs_guard *guard, const struct procfs_guard *own)
+{
+	if (guard->seccomp_filters >= 0 && own->seccomp_filters >= 0)
+		return guard->seccomp_filters > own->seccomp_filters || guard->seccomp_mode == 1;
+	return guard->seccomp_mode != 0 && guard->seccomp_mode != own->seccomp_mode;
+}
+
+/* Says why the kernel does not let us trace it. */
+static void tell_forbidden(struct redirect *redirect)
+{
+	uid_t uid;
+
+	if (procfs_read_uid(redirect->group->proc, redirect->pid, &uid) == 0 && uid != geteuid())
+		FAIL(redirect, "it runs as user %u: tracing it takes CAP_SYS_PTRACE, which dinit does not have",
+		     (unsigned)uid);
+	else
+		FAIL(redirect, "tracing it is not permitted: it has privileges that dinit has not, or is not dumpable, or a "
+		     "security module (Yama) or seccomp profile forbids it; CAP_SYS_PTRACE may help");
+}
+
+static void watch(struct redirect *redirect, pid_t tid)
+{
+	struct reaper *reaper = redirect->group->reaper;
+
+	if (tid != redirect->group->watched_pid)
+		reaper_watch(reaper, &redirect->thread_watch, tid);
+	/* A thread that calls execve becomes its process's first. */
+	if (tid != redirect->pid && redirect->pid != redirect->group->watched_pid)
+		reaper_watch(reaper, &redirect->process_watch, redirect->pid);
+}
+
+/* EPERM is also what the kernel says of a thread that has just ended. */
+static void on_seize_refused(struct redirect *redirect, pid_t tid)
+{
+	struct procfs_stat stat;
+	int error = errno;
+
+	if (procfs_read_stat(redirect->group->proc, tid, &stat) < 0 || stat.state == 'Z' || stat.state == 'X' ||
+	    error == ESRCH) {
+		try_later(redirect);
+		return;
+	}
+	if (error == ENOTSUP)
+		FAIL(redirect, "dinit cannot do that on this kind of CPU");
+	else if (error == EPERM)
+		tell_forbidden(redirect);
+	else
+		FAIL(redirect, "tracing it fails: %s", strerror(error));
+	end(redirect);
+}
+
+/* Whether it may be traced at all. */
+static bool may_trace(struct redirect *redirect, pid_t tid)
+{
+	struct procfs_guard guard, own;
+
+	if (procfs_read_guard(redirect->group->proc, tid, &guard) < 0 ||
+	    procfs_read_guard(redirect->group->proc, getpid(), &own) < 0)
+		return true;
+	if (guard.tracer != 0 && guard.tracer != getpid())
+		FAIL(redirect, "process %d traces it already", (int)guard.tracer);
+	else if (is_more_confined(&guard, &own))
+		FAIL(redirect, "it has seccomp filters that dinit does not have");
+	return !redirect->failed;
+}
+
+static void wait_longer(struct redirect *redirect, char state)
+{
+	uint64_t pause_ms = redirect->pause_ms < PAUSE_MIN_MS ? PAUSE_MIN_MS : redirect->pause_ms * 2;
+
+	if (!redirect->delay_told && loop_now_ms(redirect->group->loop) - redirect->begun_ms >= STALL_MS) {
+		redirect->delay_told = true;
+		tell(redirect, "it does not stop for that (state %c in /proc/%d/stat); it will be done when it does", state,
+		     (int)redirect->pid);
+	}
+	set_timer(redirect, pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause_ms);
+}
+
+static void try_now(struct redirect *redirect)
+{
+	char state;
+	pid_t tid = choose_thread(redirect, &state);
+
+	if (tid == 0 || redirect->cancelled) {
+		end(redirect);
+		return;
+	}
+	/* A thread in the middle of an execve that waits for a disk would make us wait: ptrace(2) takes the same lock. One
+	 * that waits for its vfork child would stop only when that is gone. */
+	if (state == 'D') {
+		wait_longer(redirect, state);
+		return;
+	}
+	/* Somebody else has an interest in it, who will do what is to be done. */
+	if ((tid != redirect->group->watched_pid && reaper_knows(redirect->group->reaper, tid)) ||
+	    !may_trace(redirect, tid)) {
+		end(redirect);
+		return;
+	}
+	if (ptrace_seize(&redirect->thread, redirect->group->proc, tid) < 0) {
+		on_seize_refused(redirect, tid);
+		return;
+	}
+	watch(redirect, tid);
+	/* From here on the thread cannot be replaced by another of its number: we would have to reap it first. */
+	if (!is_same_process(redirect))
+		ptrace_release(&redirect->thread);
+	redirect->state = REDIRECT_TRACED;
+	set_timer(redirect, PAUSE_MIN_MS);
+}
+
+/* Nothing was heard of the thread for a while. An execve by another thread takes a traced one away without a word, and
+ * one that has ended before the others of its process is not told of until they end too. */
+static void check_traced(struct redirect *redirect)
+{
+	const struct procfs *proc = redirect->group->proc;
+	struct procfs_guard guard;
+	struct procfs_stat stat;
+
+	if (procfs_read_guard(proc, redirect->thread.tid, &guard) < 0 || guard.tracer != getpid() ||
+	    procfs_read_stat(proc, redirect->thread.tid, &stat) < 0 || stat.state == 'Z' || stat.state == 'X') {
+		ptrace_forget(&redirect->thread);
+		try_later(redirect);
+		return;
+	}
+	wait_longer(redirect, stat.state);
+}
+
+static void on_due(void *ctx)
+{
+	struct redirect *redirect = ctx;
+
+	switch (redirect->state) {
+	case REDIRECT_WAITING:
+		try_now(redirect);
+		break;
+	case REDIRECT_TRACED:
+	case REDIRECT_LOST:
+		check_traced(redirect);
+		break;
+	case REDIRECT_ENDED:
+		redirect->group->on_end(redirect->group->ctx, redirect);
+		break;
+	}
+}
+
+static void lose(struct redirect *redirect)
+{
+	redirect->state = REDIRECT_LOST;
+	set_timer(redirect, PAUSE_MIN_MS);
+}
+
+static void release(struct redirect *redirect)
+{
+	switch (ptrace_release(&redirect->thread)) {
+	case PTRACE_NEWS_RELEASED:
+		end(redirect);
+		break;
+	case PTRACE_NEWS_LOST:
+		lose(redirect);
+		break;
+	case PTRACE_NEWS_PENDING:
+	case PTRACE_NEWS_HELD:
+	case PTRACE_NEWS_RETURNED:
+	case PTRACE_NEWS_REFUSED:
+		break;
+	}
+}
+
+static void call(struct redirect *redirect, enum redirect_step step, long number, const uint64_t args[6])
+{
+	redirect->step = step;
+	if (ptrace_call(&redirect->thread, number, args) < 0)
+		lose(redirect);
+}
+
+static void call_close(struct redirect *redirect, enum redirect_step step, int fd)
+{
+	call(redirect, step, SYS_close, (uint64_t[6]){ (uint64_t)fd });
+}
+
+static void call_map(struct redirect *redirect)
+{
+	call(redirect, REDIRECT_MAP, SYS_mmap, (uint64_t[6]){ 0, SCRATCH_SIZE, PROT_READ | PROT_WRITE,
+	     MAP_PRIVATE | MAP_ANONYMOUS, UINT64_MAX, 0 });
+}
+
+static void call_unmap(struct redirect *redirect)
+{
+	call(redirect, REDIRECT_UNMAP, SYS_munmap, (uint64_t[6]){ redirect->scratch, SCRATCH_SIZE });
+}
+
+/* The next of the stream's moves from here on; move_count where there is none. */
+static size_t next_move(const struct redirect *redirect, size_t move)
+{
+	while (move < redirect->move_count && redirect->moves[move].stream != redirect->stream)
+		move++;
+	return move;
+}
+
+/* The next stream that has something to be moved gets its pipe. */
+static void begin_stream(struct redirect *redirect)
+{
+	while (++redirect->stream <= STDERR_FILENO && !redirect->cancelled) {
+		size_t first = next_move(redirect, 0);
+
+		if (first == redirect->move_count)
+			continue;
+		redirect->move = first;
+		/* Non-blocking where the old file was: a program expects EAGAIN of it, or never to see it. */
+		call(redirect, REDIRECT_PIPE, SYS_pipe2, (uint64_t[6]){ redirect->scratch,
+		     (uint64_t)(O_CLOEXEC | (redirect->moves[first].flags & O_NONBLOCK)) });
+		return;
+	}
+	call_unmap(redirect);
+}
+
+/* Other threads run on, and may have put another file in the descriptor's place since it was looked at. */
+static bool is_still_there(const struct redirect *redirect, const struct redirect_move *move)
+{
+	struct fdtable_file file;
+
+	return fdtable_identify(redirect->group->proc, redirect->thread.tid, move->fd, &file) == 0 &&
+	       fdtable_same_file(&file, &move->file);
+}
+
+static void move_next(struct redirect *redirect)
+{
+	while ((redirect->move = next_move(redirect, redirect->move)) < redirect->move_count) {
+		const struct redirect_move *move = &redirect->moves[redirect->move++];
+
+		if (!is_still_there(redirect, move))
+			continue;
+		call(redirect, REDIRECT_DUP, SYS_dup3, (uint64_t[6]){ (uint64_t)redirect->pipe[1], (uint64_t)move->fd,
+		     (uint64_t)(move->flags & O_CLOEXEC) });
+		return;
+	}
+	call_close(redirect, REDIRECT_CLOSE_WRITE, redirect->pipe[1]);
+}
+
+/* The read end gets a file description of our own: non-blocking for us only, and the process can close its own. */
+static int take_read_end(struct redirect *redirect)
+{
+	int fd = fdtable_open(redirect->group->proc, redirect->thread.tid, redirect->pipe[0], O_RDONLY | O_NONBLOCK);
+
+	if (fd < 0)
+		return -1;
+	/* Fails where the pipe is another user's; then only that user can open it again, as usual. */
+	(void)!fchmod(fd, PIPE_MODE);
+	if (redirect->group->on_pipe(redirect->group->ctx, redirect, redirect->stream, fd) < 0) {
+		int error = errno;
+
+		close(fd);
+		errno = error;
+		return -1;
+	}
+	return 0;
+}
+
+static void on_pipe_made(struct redirect *redirect)
+{
+	uint64_t both;
+
+	if (ptrace_peek(&redirect->thread, redirect->scratch, &both) < 0) {
+		FAIL(redirect, "its memory cannot be read: %s", strerror(errno));
+		call_unmap(redirect);
+		return;
+	}
+	memcpy(redirect->pipe, &both, sizeof redirect->pipe);
+	if (take_read_end(redirect) < 0) {
+		FAIL(redirect, "the pipe made in it cannot be opened: %s", strerror(errno));
+		call_close(redirect, REDIRECT_CLOSE_WRITE, redirect->pipe[1]);
+		return;
+	}
+	move_next(redirect);
+}
+
+static void on_returned(struct redirect *redirect)
+{
+	long result = redirect->thread.result;
+	int error = result < 0 && result >= -4095 ? (int)-result : 0;
+
+	switch (redirect->step) {
+	case REDIRECT_MAP:
+		if (error) {
+			FAIL(redirect, "it cannot map memory: %s", strerror(error));
+			release(redirect);
+			break;
+		}
+		redirect->scratch = (uint64_t)result;
+		begin_stream(redirect);
+		break;
+	case REDIRECT_PIPE:
+		if (error) {
+			FAIL(redirect, "it cannot make a pipe: %s", strerror(error));
+			call_unmap(redirect);
+			break;
+		}
+		on_pipe_made(redirect);
+		break;
+	case REDIRECT_DUP:
+		if (error)
+			FAIL(redirect, "its descriptor %d cannot be replaced: %s",
+			     redirect->moves[redirect->move - 1].fd, strerror(error));
+		move_next(redirect);
+		break;
+	case REDIRECT_CLOSE_WRITE:
+		call_close(redirect, REDIRECT_CLOSE_READ, redirect->pipe[0]);
+		break;
+	case REDIRECT_CLOSE_READ:
+		begin_stream(redirect);
+		break;
+	case REDIRECT_UNMAP:
+		release(redirect);
+		break;
+	}
+}
+
+static void on_held(struct redirect *redirect)
+{
+	redirect->move_count = 0;
+	redirect->stream = 0;
+	if (!redirect->cancelled)
+		redirect->group->on_plan(redirect->group->ctx, redirect);
+	if (redirect->move_count > 0)
+		call_map(redirect);
+	else
+		release(redirect);
+}
+
+static void on_refused(struct redirect *redirect)
+{
+	if (errno == EAGAIN) {
+		try_later(redirect);
+		return;
+	}
+	if (errno == ENOEXEC)
+		FAIL(redirect, "it is a program of another architecture than dinit");
+	else if (errno == ENOSYS)
+		FAIL(redirect, "no system call instruction was found in it");
+	else if (errno == EPERM)
+		FAIL(redirect, "it catches its own system calls");
+	else
+		FAIL(redirect, "its registers cannot be read: %s", strerror(errno));
+	end(redirect);
+}
+
+void redirect_on_exit(struct redirect *redirect)
+{
+	if (redirect->state == REDIRECT_ENDED)
+		return;
+	ptrace_forget(&redirect->thread);
+	end(redirect);
+}
+
+static void on_thread_exit(void *ctx, pid_t tid, int status)
+{
+	struct redirect *redirect = ctx;
+
+	(void)status;
+	if (tid == redirect->pid) {
+		redirect_on_exit(redirect);
+	} else if (redirect->state != REDIRECT_ENDED) {
+		/* Another of its threads may do. */
+		ptrace_forget(&redirect->thread);
+		try_later(redirect);
+	}
+}
+
+void redirect_on_stop(struct redirect *redirect, pid_t tid, int status)
+{
+	/* Killed between the reaper's look and its wait. */
+	if (!WIFSTOPPED(status)) {
+		on_thread_exit(redirect, tid, status);
+		return;
+	}
+	if (redirect->state != REDIRECT_TRACED) {
+		ptrace_discard(tid, status);
+		return;
+	}
+	redirect->thread.tid = tid;
+	switch (ptrace_on_stop(&redirect->thread, status)) {
+	case PTRACE_NEWS_PENDING:
+		break;
+	case PTRACE_NEWS_HELD:
+		on_held(redirect);
+		break;
+	case PTRACE_NEWS_RETURNED:
+		on_returned(redirect);
+		break;
+	case PTRACE_NEWS_RELEASED:
+		end(redirect);
+		break;
+	case PTRACE_NEWS_REFUSED:
+		on_refused(redirect);
+		break;
+	case PTRACE_NEWS_LOST:
+		lose(redirect);
+		break;
+	}
+}
+
+static void on_thread_stop(void *ctx, pid_t tid, int status)
+{
+	redirect_on_stop(ctx, tid, status);
+}
+
+void redirect_begin(struct redirect *redirect, const struct redirect_group *group, pid_t pid)
+{
+	struct procfs_stat stat = { 0 };
+	struct reaper_watch watch = { .on_exit = on_thread_exit, .on_stop = on_thread_stop, .ctx = redirect };
+
+	memset(redirect, 0, sizeof *redirect);
+	redirect->group = group;
+	redirect->pid = pid;
+	redirect->thread_watch = watch;
+	redirect->process_watch = watch;
+	redirect->timer = (struct loop_timer){ .on_due = on_due, .ctx = redirect };
+	/* Where there is nothing to read any more, nothing is found later either. */
+	procfs_read_stat(group->proc, pid, &stat);
+	redirect->start_time = stat.start_time;
+	redirect->begun_ms = loop_now_ms(group->loop);
+	redirect->state = REDIRECT_WAITING;
+	set_timer(redirect, 0);
+}
+
+bool redirect_is_over(const struct redirect *redirect)
+{
+	return redirect->state == REDIRECT_ENDED && !redirect->timer.running;
+}
+
+void redirect_add_move(struct redirect *redirect, const struct redirect_move *move)
+{
+	if (redirect->move_count < REDIRECT_MOVES_MAX)
+		redirect->moves[redirect->move_count++] = *move;
+	else
+		FAIL(redirect, "it has more than %d copies of its stdout and stderr open", REDIRECT_MOVES_MAX);
+}
+
+void redirect_cancel(struct redirect *redirect)
+{
+	redirect->cancelled = true;
+	switch (redirect->state) {
+	case REDIRECT_WAITING:
+		end(redirect);
+		break;
+	case REDIRECT_TRACED:
+		/* Before its first stop nothing has been done to it. The reaper lets go of a tracee that nobody watches, when it
+		 * stops at last: nobody has to remember it until then. */
+		if (redirect->thread.state == PTRACE_STATE_STOPPING && redirect->thread.tid != redirect->group->watched_pid)
+			end(redirect);
+		else if (redirect->thread.state == PTRACE_STATE_STOPPING)
+			release(redirect);
+		break;
+	case REDIRECT_LOST:
+	case REDIRECT_ENDED:
+		break;
+	}
+}
