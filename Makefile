@@ -14,8 +14,8 @@ CFLAGS = $(OPTIMIZE) -g $(HARDEN)
 LDFLAGS = $(LINK_HARDEN)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DDINIT_VERSION='"$(VERSION)"' $(WARN) $(WERROR) $(CFLAGS)
 
-MODULES = dinit policy service adopt redirect ptrace fdtable logmux sink signaller reaper svdir loop spawn execfail log line config \
-	json stamp procfs
+MODULES = dinit policy service adopt redirect ptrace fdtable logmux sink signaller reaper svdir loop spawn execfail \
+	log line config json stamp procfs
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 HEADERS = $(wildcard *.h arch/*.h)
 
@@ -63,14 +63,20 @@ $(BUILD)/test_%: tests/test_%.c $$(addprefix $(BUILD)/,$$(addsuffix .o,$$(unit_$
 
 # What the tests need beside gcc and make, as Debian's packages.
 CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server
+ALL_PACKAGES = $(CHECK_PACKAGES) musl-tools clang clang-format clang-tidy cppcheck shellcheck mandoc valgrind \
+	libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
 UNIT_PROGRAMS = $(UNITS:%=$(BUILD)/test_%)
 SCENARIO_PROGRAMS = $(SCENARIOS:%=$(BUILD)/scenario_%)
 
+# The tests of the binary as it is built here: the modules one by one, then the whole program.
 check: setup
 	@$(MAKE) --no-print-directory check-built
 
 setup:
 	@tests/setup $(CHECK_PACKAGES)
+
+setup-all:
+	@tests/setup $(ALL_PACKAGES)
 
 check-built: $(BUILD)/dinit $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
 	@DINIT_BINARY=$(CURDIR)/$(BUILD)/dinit tests/suites $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
@@ -84,7 +90,53 @@ ASAN_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-s
 check-asan: setup
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='$(ASAN_CFLAGS)' LDFLAGS='$(ASAN_CFLAGS)' check-built
 
+# The whole program as it is shipped, and how large it is.
+check-static: setup static $(SCENARIO_PROGRAMS)
+	@size=$$(stat -c %s dinit-static); echo "dinit-static: $$size bytes"; test $$size -le 153600
+	@DINIT_BINARY=$(CURDIR)/dinit-static tests/suites $(SCENARIO_PROGRAMS)
+
+check-valgrind: setup $(UNIT_PROGRAMS)
+	@TEST_WRAPPER='valgrind --quiet --error-exitcode=99 --leak-check=full' tests/suites $(UNIT_PROGRAMS)
+
+# The code for processors without SSE2, run here.
+PORTABLE = $(BUILD)/portable/test_json $(BUILD)/portable/test_line
+
+check-portable: setup
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/portable CFLAGS='$(CFLAGS) -DJSON_PORTABLE -DLINE_PORTABLE' $(PORTABLE)
+	@tests/suites $(PORTABLE)
+
+# Warnings are errors here, for every compiler and processor that dinit is meant for.
+check-builds:
+	$(MAKE) BUILD=$(BUILD)/clang CC=clang WERROR=-Werror $(BUILD)/clang/dinit
+	$(MAKE) BUILD=$(BUILD)/aarch64 CC=aarch64-linux-gnu-gcc WERROR=-Werror $(BUILD)/aarch64/dinit
+	$(MAKE) BUILD=$(BUILD)/riscv64 CC=riscv64-linux-gnu-gcc WERROR=-Werror $(BUILD)/riscv64/dinit
+
+lint:
+	@CFLAGS_LINT="-std=gnu11 -D_GNU_SOURCE -DDINIT_VERSION=\"x\" -I." tests/lint
+
+# Every bar of speed and size, beside cat, s6-log and a bare loop: BENCH_QUICK=1 for a short one, BENCH_ONLY=flow or life for
+# a part, BENCH_SAVE=1 to write the table that later runs are compared to.
+BENCH_PACKAGES = s6 runit
+BENCH_PARTS = bench table proc corpus flow life
+BENCH_HELPERS = writer floor sleeper spawnloop orphans
+BENCH_HEADERS = $(wildcard tests/bench/*.h)
+
+$(BUILD)/bench/driver: $(BENCH_PARTS:%=tests/bench/%.c) $(BENCH_HEADERS)
+	@mkdir -p $(BUILD)/bench
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(BENCH_PARTS:%=tests/bench/%.c)
+
+$(BENCH_HELPERS:%=$(BUILD)/bench/%): $(BUILD)/bench/%: tests/bench/%.c $(BENCH_HEADERS)
+	@mkdir -p $(BUILD)/bench
+	$(STATIC_CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(WERROR) -O2 -static -o $@ $<
+
+bench: dinit dinit-static $(BUILD)/bench/driver $(BENCH_HELPERS:%=$(BUILD)/bench/%)
+	@tests/setup $(BENCH_PACKAGES)
+	@$(BUILD)/bench/driver ./dinit ./dinit-static $(BUILD)/bench tests/bench/ratios.txt
+
+.PHONY: bench
+
 clean:
 	rm -rf $(BUILD) dinit dinit-static
 
-.PHONY: all static dinit-static run check setup check-built check-asan units clean
+.PHONY: all static dinit-static run check setup setup-all check-built check-asan check-static check-valgrind check-portable \
+	check-builds lint units clean
