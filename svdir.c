@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns the rules of what a service directory looks like, and the paths of those that keep them. Does not own what
+ * happens to a service, nor whether its programs run: execfail.c knows about that when it has been tried. Invariant: an
+ * entry in the result has been examined in every part and has no problem; for every part that has one there was exactly
+ * one message. */
+#include "svdir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "json.h"
+
+#define SHOWN_SIZE 1536	/* as much of a path as a message shows; two such paths fit into a message of log.h */
+
+struct scan {
+	void (*on_problem)(void *ctx, const char *text);
+	void *ctx;
+	unsigned problems;
+	bool out_of_memory;	/* has been reported; there is no point in going on */
+};
+
+enum found {
+	FOUND,
+	FOUND_NOTHING,
+	FOUND_PROBLEM,	/* has been reported */
+};
+
+static bool is_control(char byte)
+{
+	return (unsigned char)byte < 0x20 || byte == 0x7f;
+}
+
+/* One line and valid UTF-8, whatever the name of the file: all other bytes as \xHH. */
+static void show(char shown[SHOWN_SIZE], const char *text)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t len = strlen(text), out = 0, i = 0;
+
+	while (i < len) {
+		unsigned char byte = (unsigned char)text[i];
+		size_t char_len = is_control(text[i]) ? 0 : json_utf8_char(text + i, len - i);
+
+		if (out + 4 > SHOWN_SIZE - sizeof "...") {
+			strcpy(shown + out, "...");
+			return;
+		}
+		if (char_len > 0) {
+			memcpy(shown + out, text + i, char_len);
+			out += char_len;
+			i += char_len;
+			continue;
+		}
+		shown[out++] = '\\';
+		shown[out++] = 'x';
+		shown[out++] = hex[byte >> 4];
+		shown[out++] = hex[byte & 15];
+		i++;
+	}
+	shown[out] = '\0';
+}
+
+/* One sentence: what it is about, what is wrong with it, and what or why (can be empty). */
+static void report(struct scan *scan, const char *path, const char *problem, const char *detail)
+{
+	char shown_path[SHOWN_SIZE], shown_detail[SHOWN_SIZE];
+	char text[2 * SHOWN_SIZE + 256];
+
+	show(shown_path, path);
+	show(shown_detail, detail);
+	snprintf(text, sizeof text, "%s %s%s", shown_path, problem, shown_detail);
+	scan->problems++;
+	scan->on_problem(scan->ctx, text);
+}
+
+/* "directory/name", for the caller to free; NULL (reported) where memory is lacking. */
+static char *join_path(struct scan *scan, const char *directory, const char *name)
+{
+	size_t directory_len = strlen(directory), name_len = strlen(name);
+	char *path = malloc(directory_len + name_len + 2);
+
+	if (!path) {
+		if (!scan->out_of_memory)
+			report(scan, *directory ? directory : name, "cannot be examined: ", strerror(ENOMEM));
+		scan->out_of_memory = true;
+		return NULL;
+	}
+	memcpy(path, directory, directory_len);
+	if (directory_len > 0 && directory[directory_len - 1] != '/')
+		path[directory_len++] = '/';
+	memcpy(path + directory_len, name, name_len + 1);
+	return path;
+}
+
+/* Only the form of the path is changed: what it leads to is what the user said, links and ".." included. */
+static char *make_absolute(struct scan *scan, const char *dir)
+{
+	char current[PATH_MAX] = "";
+	char *path;
+	size_t len;
+
+	if (*dir == '\0') {
+		report(scan, "\"\"", "is no path: name the directory that holds the services", "");
+		return NULL;
+	}
+	if (*dir != '/' && !getcwd(current, sizeof current)) {
+		report(scan, dir, "cannot be found, for the current directory is unknown: ", strerror(errno));
+		return NULL;
+	}
+	while (dir[0] == '.' && dir[1] == '/')
+		dir += 1 + strspn(dir + 1, "/");
+	if (strcmp(dir, ".") == 0)
+		dir = "";
+	path = join_path(scan, current, dir);
+	if (!path)
+		return NULL;
+	for (len = strlen(path); len > 1 && path[len - 1] == '/'; len--)
+		path[len - 1] = '\0';
+	return path;
+}
+
+static void report_dangling(struct scan *scan, const char *path)
+{
+	char target[PATH_MAX];
+	ssize_t len = readlink(path, target, sizeof target - 1);
+
+	target[len > 0 ? len : 0] = '\0';
+	report(scan, path, "is a symbolic link to what does not exist: remove it, or create ", target);
+}
+
+/* A link that leads nowhere is a mistake, not an absence. */
+static enum found find_file(struct scan *scan, const char *path, struct stat *status)
+{
+	int error;
+
+	if (stat(path, status) == 0)
+		return FOUND;
+	error = errno;
+	if (error == ENOENT || error == ENOTDIR) {
+		if (lstat(path, status) < 0 && (errno == ENOENT || errno == ENOTDIR))
+			return FOUND_NOTHING;
+		report_dangling(scan, path);
+	} else if (error == EACCES) {
+		report(scan, path, "cannot be examined, for this user may not pass a directory on the way: ",
+		       strerror(error));
+	} else {
+		report(scan, path, "cannot be examined: ", strerror(error));
+	}
+	return FOUND_PROBLEM;
+}
+
+static void report_not_executable(struct scan *scan, const char *path, mode_t mode, int error)
+{
+	struct statvfs fs;
+
+	if (error == EACCES && !(mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
+		report(scan, path, "is not executable: make it so with chmod +x ", path);
+	else if (error == EACCES && statvfs(path, &fs) == 0 && fs.f_flag & ST_NOEXEC)
+		report(scan, path, "is on a file system that is mounted noexec: mount that with exec, or move the file",
+		       "");
+	else if (error == EACCES)
+		report(scan, path, "is not executable for this user: permit it with chmod a+rx ", path);
+	else
+		report(scan, path, "cannot be executed: ", strerror(error));
+}
+
+static enum found find_program(struct scan *scan, const char *path)
+{
+	struct stat status;
+	enum found found = find_file(scan, path, &status);
+
+	if (found != FOUND)
+		return found;
+	if (!S_ISREG(status.st_mode)) {
+		report(scan, path, S_ISDIR(status.st_mode) ? "is a directory: put an executable file there"
+		       : "is no regular file: put an executable file there", "");
+		return FOUND_PROBLEM;
+	}
+	/* Not faccessat(2) with flags: seccomp profiles older than faccessat2 refuse that. */
+	if (access(path, X_OK) == 0)
+		return FOUND;
+	report_not_executable(scan, path, status.st_mode, errno);
+	return FOUND_PROBLEM;
+}
+
+/* The path of the program, for the caller to free, or NULL where there is none. */
+static char *find_optional_program(struct scan *scan, const char *directory, const char *name)
+{
+	char *path = join_path(scan, directory, name);
+
+	if (path && find_program(scan, path) == FOUND)
+		return path;
+	free(path);
+	return NULL;
+}
+
+static char *find_required_program(struct scan *scan, const char *directory, const char *name)
+{
+	char *path = join_path(scan, directory, name);
+	enum found found = path ? find_program(scan, path) : FOUND_PROBLEM;
+
+	switch (found) {
+	case FOUND:
+		return path;
+	case FOUND_NOTHING:
+		report(scan, path, "is missing: every service needs this executable file", "");
+		break;
+	case FOUND_PROBLEM:
+		break;
+	}
+	free(path);
+	return NULL;
+}
+
+static bool has_part(struct scan *scan, const char *directory, const char *name)
+{
+	struct stat status;
+	char *path = join_path(scan, directory, name);
+	enum found found = path ? find_file(scan, path, &status) : FOUND_PROBLEM;
+
+	free(path);
+	return found == FOUND;
+}
+
+/* One message, where each file in the directory would have given one. */
+static bool may_enter(struct scan *scan, const char *directory)
+{
+	if (access(directory, X_OK) == 0)
+		return true;
+	report(scan, directory, "cannot be examined, for this user may not enter it: ", strerror(errno));
+	return false;
+}
+
+static void check_name(struct scan *scan, const char *path, const char *name)
+{
+	size_t len = strlen(name), char_len;
+
+	for (size_t i = 0; i < len; i += char_len) {
+		char_len = json_utf8_char(name + i, len - i);
+		if (char_len == 0) {
+			report(scan, path, "has a name that is not valid UTF-8: rename it", "");
+			return;
+		}
+		if (is_control(name[i])) {
+			report(scan, path, "has a control character in its name: rename it", "");
+			return;
+		}
+	}
+}
+
+static void free_entry(struct svdir_entry *entry)
+{
+	free(entry->dir);	/* and with it the name */
+	free(entry->run);
+	free(entry->terminate);
+	free(entry->log_dir);
+	free(entry->log_run);
+}
+
+/* Everything is looked at, even after a problem, so that all are known at once. Where log or control is no directory,
+ * no file is found below it. */
+static void examine_service(struct scan *scan, struct svdir_entry *entry, const char *name)
+{
+	char *control = NULL;
+
+	check_name(scan, entry->dir, name);
+	if (!may_enter(scan, entry->dir))
+		return;
+	entry->name = strrchr(entry->dir, '/') + 1;
+	entry->run = find_required_program(scan, entry->dir, "run");
+	entry->terminate = find_optional_program(scan, entry->dir, "terminate");
+	if (has_part(scan, entry->dir, "control"))
+		control = find_optional_program(scan, entry->dir, "control/t");
+	if (entry->terminate)
+		free(control);
+	else
+		entry->terminate = control;
+	if (has_part(scan, entry->dir, "log"))
+		entry->log_run = find_optional_program(scan, entry->dir, "log/run");
+	if (entry->log_run)
+		entry->log_dir = join_path(scan, entry->dir, "log");
+	entry->down = has_part(scan, entry->dir, "down");
+}
+
+static void examine_entry(struct scan *scan, struct svdir *svdir, const char *base, const char *name)
+{
+	struct svdir_entry entry = { .name = NULL };
+	unsigned problems = scan->problems;
+	struct stat status;
+
+	entry.dir = join_path(scan, base, name);
+	/* What has vanished since its name was read is no entry any more. */
+	if (!entry.dir || find_file(scan, entry.dir, &status) != FOUND || !S_ISDIR(status.st_mode))
+		goto drop;
+	examine_service(scan, &entry, name);
+	if (scan->problems > problems)
+		goto drop;
+	svdir->entries[svdir->len++] = entry;
+	return;
+
+drop:
+	free_entry(&entry);
+}
+
+static int is_entry(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+/* Not alphasort(3), which follows the locale. */
+static int compare_names(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static void scan_directory(struct scan *scan, struct svdir *svdir, const char *base)
+{
+	struct dirent **names;
+	struct stat status;
+	enum found found = find_file(scan, base, &status);
+	int len;
+
+	if (found == FOUND_PROBLEM)
+		return;
+	if (found == FOUND_NOTHING) {
+		report(scan, base, "does not exist: create it with a directory for each service, or set DINIT_DIR", "");
+		return;
+	}
+	if (!S_ISDIR(status.st_mode)) {
+		report(scan, base, "is no directory: it must hold a directory for each service", "");
+		return;
+	}
+	if (!may_enter(scan, base))
+		return;
+	len = scandir(base, &names, is_entry, compare_names);
+	if (len < 0) {
+		report(scan, base, "cannot be read: ", strerror(errno));
+		return;
+	}
+	/* Room for all, and for one: calloc(0) may be NULL without being a failure. */
+	svdir->entries = calloc(len > 0 ? (size_t)len : 1, sizeof *svdir->entries);
+	if (!svdir->entries)
+		report(scan, base, "cannot be examined: ", strerror(ENOMEM));
+	for (int i = 0; i < len; i++) {
+		if (svdir->entries && !scan->out_of_memory)
+			examine_entry(scan, svdir, base, names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+}
+
+unsigned svdir_scan(struct svdir *svdir, const char *dir, void (*on_problem)(void *ctx, const char *text), void *ctx)
+{
+	struct scan scan = { .on_problem = on_problem, .ctx = ctx };
+	char *base;
+
+	*svdir = (struct svdir){ .entries = NULL };
+	base = make_absolute(&scan, dir);
+	if (base)
+		scan_directory(&scan, svdir, base);
+	free(base);
+	return scan.problems;
+}
+
+void svdir_free(struct svdir *svdir)
+{
+	for (size_t i = 0; i < svdir->len; i++)
+		free_entry(&svdir->entries[i]);
+	free(svdir->entries);
+	*svdir = (struct svdir){ .entries = NULL };
+}

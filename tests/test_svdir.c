@@ -1,0 +1,853 @@
+/* SPDX-License-Identifier: ISC */
+/* svdir.c, over directories made for each test. Owns the directory it makes under /tmp, which is the current directory
+ * during a test, and removes it. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <grp.h>
+#include <limits.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "svdir.h"
+
+#define COUNT(array) (sizeof (array) / sizeof *(array))
+#define NOBODY 65534
+#define SKIPPED 77	/* exit status of a child that could not try */
+
+/* The failures that are scripted: the n-th allocation from now (0: none), all after it too, and scandir's errno. */
+static unsigned failing_allocation;
+static bool failing_ever_after;
+static int failing_scandir;
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+int __real_scandir(const char *dir, struct dirent ***names, int (*filter)(const struct dirent *),
+		   int (*compare)(const struct dirent **, const struct dirent **));
+int __wrap_scandir(const char *dir, struct dirent ***names, int (*filter)(const struct dirent *),
+		   int (*compare)(const struct dirent **, const struct dirent **));
+
+static bool fails_now(void)
+{
+	if (failing_allocation == 0)
+		return false;
+	if (failing_allocation == 1) {
+		failing_allocation = failing_ever_after;
+		return true;
+	}
+	failing_allocation--;
+	return false;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return fails_now() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return fails_now() ? NULL : __real_calloc(count, size);
+}
+
+int __wrap_scandir(const char *dir, struct dirent ***names, int (*filter)(const struct dirent *),
+		   int (*compare)(const struct dirent **, const struct dirent **))
+{
+	if (failing_scandir == 0)
+		return __real_scandir(dir, names, filter, compare);
+	errno = failing_scandir;
+	return -1;
+}
+
+struct problems {
+	size_t len;
+	char *texts[64];
+};
+
+static char base[64];
+static struct problems problems;
+static struct svdir svdir;
+
+static void on_problem(void *ctx, const char *text)
+{
+	struct problems *found = ctx;
+
+	assert_true(found->len < COUNT(found->texts));
+	/* One line, and never without its object. */
+	assert_true(*text != '\0' && *text != ' ');
+	for (const char *byte = text; *byte; byte++)
+		assert_true((unsigned char)*byte >= 0x20 && *byte != 0x7f);
+	found->texts[found->len++] = strdup(text);
+}
+
+static void forget(void)
+{
+	for (size_t i = 0; i < problems.len; i++)
+		free(problems.texts[i]);
+	problems.len = 0;
+	svdir_free(&svdir);
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+	(void)status;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	strcpy(base, "/tmp/test_svdir.XXXXXX");
+	assert_non_null(mkdtemp(base));
+	assert_int_equal(chmod(base, 0755), 0);
+	assert_int_equal(chdir(base), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	failing_allocation = 0;
+	failing_scandir = 0;
+	forget();
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	return 0;
+}
+
+/* Makes a file of that mode, and the directories above it. */
+static void put(const char *name, mode_t mode)
+{
+	char path[600];
+	int fd;
+
+	snprintf(path, sizeof path, "%s", name);
+	for (char *slash = path; (slash = strchr(slash, '/')); slash++) {
+		*slash = '\0';
+		assert_true(mkdir(path, 0755) == 0 || errno == EEXIST);
+		*slash = '/';
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(fchmod(fd, mode), 0);
+	close(fd);
+}
+
+static void put_link(const char *target, const char *name)
+{
+	assert_int_equal(symlink(target, name), 0);
+}
+
+static void scan(void)
+{
+	unsigned count;
+
+	forget();
+	count = svdir_scan(&svdir, base, on_problem, &problems);
+	assert_int_equal(count, problems.len);
+}
+
+/* That the only problem is with base/name, and that its message has the words. */
+static void assert_problem(const char *name, const char *words)
+{
+	char start[200];
+
+	snprintf(start, sizeof start, "%s/%s ", base, name);
+	if (problems.len != 1 || strncmp(problems.texts[0], start, strlen(start)) != 0 ||
+	    !strstr(problems.texts[0], words))
+		fail_msg("%zu problems; first \"%s\"; not \"%s\" with \"%s\"", problems.len,
+			 problems.len ? problems.texts[0] : "", start, words);
+}
+
+static const struct svdir_entry *find_entry(const char *name)
+{
+	for (size_t i = 0; i < svdir.len; i++)
+		if (strcmp(svdir.entries[i].name, name) == 0)
+			return &svdir.entries[i];
+	return NULL;
+}
+
+static void assert_path(const char *path, const char *name)
+{
+	char expected[600];
+
+	snprintf(expected, sizeof expected, "%s/%s", base, name);
+	assert_non_null(path);
+	assert_string_equal(path, expected);
+}
+
+/* Runs the check in a child, as nobody where this is root: root may read and enter everything. */
+static void run_as_ordinary_user(void (*check)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
+			_exit(SKIPPED);
+		check();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == SKIPPED) {
+		print_message("this root may not become an ordinary user\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* In a child a failed assertion would run on into the next test: this says what there was and ends it. */
+static void expect_problems(size_t len, const char *name, const char *words)
+{
+	char start[200];
+
+	scan();
+	snprintf(start, sizeof start, "%s%s%s ", base, *name ? "/" : "", name);
+	if (problems.len == len && strncmp(problems.texts[0], start, strlen(start)) == 0 &&
+	    strstr(problems.texts[0], words))
+		return;
+	for (size_t i = 0; i < problems.len; i++)
+		print_error("problem: %s\n", problems.texts[i]);
+	_exit(1);
+}
+
+static void test_svdir_scan_minimal_service_has_only_run(void **state)
+{
+	(void)state;
+	put("web/run", 0755);
+	scan();
+	assert_int_equal(problems.len, 0);
+	assert_int_equal(svdir.len, 1);
+	assert_string_equal(svdir.entries[0].name, "web");
+	assert_path(svdir.entries[0].dir, "web");
+	assert_path(svdir.entries[0].run, "web/run");
+	assert_null(svdir.entries[0].terminate);
+	assert_null(svdir.entries[0].log_dir);
+	assert_null(svdir.entries[0].log_run);
+	assert_false(svdir.entries[0].down);
+}
+
+static void test_svdir_scan_full_service_has_every_part(void **state)
+{
+	(void)state;
+	put("web/run", 0100);
+	put("web/terminate", 0755);
+	put("web/control/t", 0755);
+	put("web/log/run", 0755);
+	put("web/down", 0);
+	put("web/data/run", 0);
+	put("web/finish", 0);
+	scan();
+	assert_int_equal(problems.len, 0);
+	assert_int_equal(svdir.len, 1);
+	assert_path(svdir.entries[0].run, "web/run");
+	assert_path(svdir.entries[0].terminate, "web/terminate");
+	assert_path(svdir.entries[0].log_dir, "web/log");
+	assert_path(svdir.entries[0].log_run, "web/log/run");
+	assert_true(svdir.entries[0].down);
+}
+
+static void test_svdir_scan_control_t_stands_in_for_terminate(void **state)
+{
+	(void)state;
+	put("web/run", 0755);
+	put("web/control/t", 0755);
+	scan();
+	assert_int_equal(problems.len, 0);
+	assert_path(find_entry("web")->terminate, "web/control/t");
+}
+
+static void test_svdir_scan_parts_that_are_no_directories_are_ignored(void **state)
+{
+	(void)state;
+	put("a/run", 0755);
+	put("a/log", 0644);
+	put("a/control", 0644);
+	put("b/run", 0755);
+	put("b/log/config", 0644);
+	put("b/control/x", 0644);
+	scan();
+	assert_int_equal(problems.len, 0);
+	assert_int_equal(svdir.len, 2);
+	for (size_t i = 0; i < svdir.len; i++) {
+		assert_null(svdir.entries[i].log_dir);
+		assert_null(svdir.entries[i].log_run);
+		assert_null(svdir.entries[i].terminate);
+	}
+}
+
+static void test_svdir_scan_entries_are_sorted_by_bytes(void **state)
+{
+	static const char *const sorted[] = { "10", "9", "B", "Z", "_", "a", "a-b", "aa", "b", "\xc3\xa9" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(sorted); i++) {
+		char name[20];
+
+		snprintf(name, sizeof name, "%s/run", sorted[(i * 7) % COUNT(sorted)]);
+		put(name, 0755);
+	}
+	scan();
+	assert_int_equal(problems.len, 0);
+	assert_int_equal(svdir.len, COUNT(sorted));
+	for (size_t i = 0; i < COUNT(sorted); i++)
+		assert_string_equal(svdir.entries[i].name, sorted[i]);
+}
+
+static void test_svdir_scan_what_is_no_service_is_skipped(void **state)
+{
+	(void)state;
+	put("README", 0644);
+	put("bad\nname", 0755);
+	put("bad\xff", 0755);
+	put(".git/HEAD", 0644);
+	put_link("nowhere", ".dangling");
+	put_link("README", "link to a file");
+	assert_int_equal(mkfifo("fifo", 0600), 0);
+	scan();
+	assert_int_equal(problems.len, 0);
+	assert_int_equal(svdir.len, 0);
+}
+
+static void test_svdir_scan_links_count_as_what_they_lead_to(void **state)
+{
+	(void)state;
+	put(".hidden/web/run", 0755);
+	put(".hidden/program", 0755);
+	put(".hidden/log/run", 0755);
+	put_link(".hidden/web", "web");
+	put_link("web", "again");
+	put("linked/x", 0);
+	put_link("../.hidden/program", "linked/run");
+	put_link("run", "linked/terminate");
+	put_link("../.hidden/log", "linked/log");
+	put_link("/dev/null", "linked/down");
+	scan();
+	assert_int_equal(problems.len, 0);
+	assert_int_equal(svdir.len, 3);
+	/* The path is that of the link, which is the name users know. */
+	assert_path(find_entry("again")->run, "again/run");
+	assert_path(find_entry("web")->run, "web/run");
+	assert_path(find_entry("linked")->terminate, "linked/terminate");
+	assert_path(find_entry("linked")->log_run, "linked/log/run");
+	assert_true(find_entry("linked")->down);
+	assert_false(find_entry("web")->down);
+}
+
+static void test_svdir_scan_dangling_link_is_a_problem(void **state)
+{
+	static const char *const parts[] = { "run", "terminate", "log", "log/run", "control", "control/t", "down" };
+	static const char *const targets[] = { "no\nwhere", "x/../../../gone", "x/beyond a file" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(parts); i++) {
+		for (size_t j = 0; j < COUNT(targets); j++) {
+			char name[40], path[80];
+
+			put("web/x", 0644);
+			put("web/run", 0755);
+			put("ok/run", 0755);
+			snprintf(name, sizeof name, "web/%s", parts[i]);
+			if (strchr(parts[i], '/')) {
+				snprintf(path, sizeof path, "%s-", name);
+				put(path, 0644);
+			}
+			unlink(name);
+			put_link(targets[j], name);
+			scan();
+			assert_problem(name, "symbolic link to what does not exist");
+			assert_non_null(strstr(problems.texts[0], j ? targets[j] : "no\\x0awhere"));
+			assert_int_equal(svdir.len, 1);
+			assert_non_null(find_entry("ok"));
+			assert_int_equal(nftw("web", remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+		}
+	}
+	put_link("nowhere", "entry");
+	scan();
+	assert_problem("entry", "symbolic link to what does not exist");
+	unlink("entry");
+	put_link("entry", "entry");
+	scan();
+	assert_problem("entry", strerror(ELOOP));
+}
+
+static void test_svdir_scan_missing_run_is_a_problem(void **state)
+{
+	(void)state;
+	put("web/terminate", 0755);
+	scan();
+	assert_problem("web/run", "is missing");
+	assert_int_equal(svdir.len, 0);
+}
+
+static void test_svdir_scan_part_that_cannot_be_executed_is_a_problem(void **state)
+{
+	static const char *const parts[] = { "run", "terminate", "log/run", "control/t" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(parts); i++) {
+		char name[40], chmod_hint[200];
+
+		snprintf(name, sizeof name, "web/%s", parts[i]);
+		snprintf(chmod_hint, sizeof chmod_hint, "chmod +x %s/%s", base, name);
+		put("web/run", 0755);
+		put(name, 0644);
+		scan();
+		assert_problem(name, chmod_hint);
+		unlink(name);
+		assert_int_equal(mkdir(name, 0755), 0);
+		scan();
+		assert_problem(name, "is a directory");
+		rmdir(name);
+		assert_int_equal(mkfifo(name, 0755), 0);
+		scan();
+		assert_problem(name, "is no regular file");
+		unlink(name);
+		put_link("/dev/null", name);
+		scan();
+		assert_problem(name, "is no regular file");
+		unlink(name);
+	}
+}
+
+static void test_svdir_scan_control_t_is_examined_beside_terminate(void **state)
+{
+	(void)state;
+	put("web/run", 0755);
+	put("web/terminate", 0755);
+	put("web/control/t", 0644);
+	scan();
+	assert_problem("web/control/t", "chmod +x");
+	assert_int_equal(svdir.len, 0);
+}
+
+static void test_svdir_scan_service_that_is_down_is_examined(void **state)
+{
+	(void)state;
+	put("web/down", 0644);
+	scan();
+	assert_problem("web/run", "is missing");
+	put("web/run", 0755);
+	unlink("web/down");
+	assert_int_equal(mkdir("web/down", 0755), 0);
+	scan();
+	assert_int_equal(problems.len, 0);
+	assert_true(svdir.entries[0].down);
+}
+
+static void test_svdir_scan_every_problem_is_reported(void **state)
+{
+	static const char *const objects[] = {
+		"a/run", "a/terminate", "a/control/t", "a/log/run", "a/down", "b", "c/run", "c/log", "e\\x01",
+		"e\\x01/run",
+	};
+
+	(void)state;
+	put("a/run", 0644);
+	put("a/terminate", 0644);
+	put("a/control/t", 0644);
+	put("a/log/run", 0644);
+	put_link("nowhere", "a/down");
+	put_link("nowhere", "b");
+	put("c/x", 0755);
+	put_link("nowhere", "c/log");
+	put("d/run", 0755);
+	put("e\x01/x", 0755);
+	scan();
+	assert_int_equal(problems.len, COUNT(objects));
+	for (size_t i = 0; i < COUNT(objects); i++) {
+		char start[200];
+
+		snprintf(start, sizeof start, "%s/%s ", base, objects[i]);
+		assert_memory_equal(problems.texts[i], start, strlen(start));
+	}
+	assert_int_equal(svdir.len, 1);
+	assert_string_equal(svdir.entries[0].name, "d");
+}
+
+static void test_svdir_scan_bad_name_is_a_problem(void **state)
+{
+	static const struct {
+		const char *name, *shown, *words;
+	} cases[] = {
+		{ "a\nb", "a\\x0ab", "control character" },
+		{ "\x01", "\\x01", "control character" },
+		{ "tab\t", "tab\\x09", "control character" },
+		{ "\x1f", "\\x1f", "control character" },
+		{ "del\x7f", "del\\x7f", "control character" },
+		{ "caf\xe9", "caf\\xe9", "UTF-8" },
+		{ "\xc0\xaf", "\\xc0\\xaf", "UTF-8" },
+		{ "\xed\xa0\x80", "\\xed\\xa0\\x80", "UTF-8" },
+		{ "cut\xe2\x82", "cut\\xe2\\x82", "UTF-8" },
+		{ "\xe2\x82\xac\xff\n", "\xe2\x82\xac\\xff\\x0a", "UTF-8" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char run[40];
+
+		snprintf(run, sizeof run, "%s/run", cases[i].name);
+		put(run, 0755);
+		scan();
+		assert_problem(cases[i].shown, cases[i].words);
+		assert_int_equal(svdir.len, 0);
+		assert_int_equal(nftw(cases[i].name, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	}
+}
+
+static void test_svdir_scan_unusual_name_is_accepted(void **state)
+{
+	static const char *const names[] = { " ", "a b", "\"", "\\", "caf\xc3\xa9", "\xf0\x9f\x90\xa7", "a,b", "%s%n",
+		"-rf", "\xc2\x80" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		char run[40];
+
+		snprintf(run, sizeof run, "%s/run", names[i]);
+		put(run, 0755);
+	}
+	scan();
+	assert_int_equal(problems.len, 0);
+	assert_int_equal(svdir.len, COUNT(names));
+	for (size_t i = 0; i < COUNT(names); i++)
+		assert_non_null(find_entry(names[i]));
+}
+
+static void test_svdir_scan_relative_path_is_made_absolute(void **state)
+{
+	static const struct {
+		const char *in, *dir, *expected;
+	} cases[] = {
+		{ "", "web", "web" },
+		{ "", "web/", "web" },
+		{ "", "web///", "web" },
+		{ "", "./web", "web" },
+		{ "", ".//././web/", "web" },
+		{ "web", ".", "web" },
+		{ "web", "./", "web" },
+		{ "web", "./.", "web" },
+		{ "web", "..", "web/.." },
+		{ "web", "../web", "web/../web" },
+		{ "", ".web", ".web" },
+	};
+
+	(void)state;
+	put("web/svc/run", 0755);
+	put(".web/svc/run", 0755);
+	put("svc/run", 0755);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct svdir_entry *entry;
+		char expected[600];
+
+		snprintf(expected, sizeof expected, "%s/%s", base, cases[i].in);
+		assert_int_equal(chdir(expected), 0);
+		forget();
+		svdir_scan(&svdir, cases[i].dir, on_problem, &problems);
+		entry = find_entry("svc");
+		assert_non_null(entry);
+		snprintf(expected, sizeof expected, "%s/svc/run", cases[i].expected);
+		assert_path(entry->run, expected);
+	}
+}
+
+static void test_svdir_scan_absolute_path_keeps_its_form(void **state)
+{
+	char dir[200];
+
+	(void)state;
+	put("svc/run", 0755);
+	snprintf(dir, sizeof dir, "/./tmp/..//%s///", base);
+	assert_int_equal(svdir_scan(&svdir, dir, on_problem, &problems), 0);
+	assert_int_equal(svdir.len, 1);
+	snprintf(dir, sizeof dir, "/./tmp/..//%s/svc/run", base);
+	assert_string_equal(svdir.entries[0].run, dir);
+}
+
+/* Its entries are no services, so their paths are seen in the messages. */
+static void test_svdir_scan_root_directory_has_one_slash(void **state)
+{
+	static const char *const roots[] = { "/", "//", ".", "./" };
+
+	(void)state;
+	assert_int_equal(chdir("/"), 0);
+	for (size_t i = 0; i < COUNT(roots); i++) {
+		forget();
+		assert_true(svdir_scan(&svdir, roots[i], on_problem, &problems) > 0);
+		for (size_t j = 0; j < problems.len; j++)
+			assert_true(problems.texts[j][0] == '/' && problems.texts[j][1] != '/');
+	}
+}
+
+static void scan_only(const char *dir, const char *words)
+{
+	forget();
+	assert_int_equal(svdir_scan(&svdir, dir, on_problem, &problems), 1);
+	assert_int_equal(problems.len, 1);
+	assert_non_null(strstr(problems.texts[0], words));
+	assert_int_equal(svdir.len, 0);
+}
+
+static void test_svdir_scan_directory_that_is_none_is_a_problem(void **state)
+{
+	(void)state;
+	put("file", 0755);
+	put_link("nowhere", "dangling");
+	put_link("loop", "loop");
+	scan_only("missing", "/missing does not exist");
+	scan_only("missing/deeper", "/missing/deeper does not exist");
+	scan_only("file", "/file is no directory");
+	scan_only("file/below", "/file/below does not exist");
+	scan_only("dangling", "/dangling is a symbolic link to what does not exist");
+	scan_only("loop", strerror(ELOOP));
+	scan_only("", "\"\" is no path");
+}
+
+static void test_svdir_scan_unreadable_entries_are_a_problem(void **state)
+{
+	(void)state;
+	put("web/run", 0755);
+	failing_scandir = EIO;
+	scan_only(base, strerror(EIO));
+	failing_scandir = ENOMEM;
+	scan_only(base, strerror(ENOMEM));
+}
+
+static void test_svdir_scan_lost_current_directory_is_a_problem(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("gone", 0755), 0);
+	assert_int_equal(chdir("gone"), 0);
+	assert_int_equal(rmdir("../gone"), 0);
+	scan_only("services", "current directory is unknown");
+}
+
+static void test_svdir_scan_path_too_long_is_a_problem(void **state)
+{
+	char name[3 * PATH_MAX];
+
+	(void)state;
+	memset(name, 'x', 300);
+	name[300] = '\0';
+	scan_only(name, strerror(ENAMETOOLONG));
+	memset(name, '/', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	for (size_t i = 1; i < sizeof name - 1; i += 2)
+		name[i] = i % 3 ? 'x' : '\n';
+	scan_only(name, strerror(ENAMETOOLONG));
+}
+
+/* The directory's path fits, that of a file in it does not. */
+static void test_svdir_scan_file_path_too_long_is_a_problem(void **state)
+{
+	char path[PATH_MAX], name[256];
+	size_t len = strlen(base);
+
+	(void)state;
+	memset(name, 'n', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	strcpy(path, base);
+	while (len + 1 + 255 < PATH_MAX - 2) {
+		assert_int_equal(mkdir(name, 0755), 0);
+		assert_int_equal(chdir(name), 0);
+		len += (size_t)sprintf(path + len, "/%s", name);
+	}
+	assert_int_equal(mkdir("entry", 0755) | mkdir("entry/web", 0755), 0);
+	memset(path + len, '/', PATH_MAX - 1 - len);
+	memcpy(path + PATH_MAX - 1 - 7, "/entry", 7);
+	path[PATH_MAX - 1] = '\0';
+	forget();
+	assert_int_equal(svdir_scan(&svdir, path, on_problem, &problems), 1);
+	assert_non_null(strstr(problems.texts[0], strerror(ENAMETOOLONG)));
+	assert_int_equal(svdir.len, 0);
+	assert_int_equal(rmdir("entry/web") | rmdir("entry"), 0);
+}
+
+static void check_forbidden(void)
+{
+	expect_problems(1, "web/run", "not executable for this user");
+	_exit(0);
+}
+
+static void check_closed_service(void)
+{
+	expect_problems(1, "web", "may not enter it");
+	_exit(0);
+}
+
+static void check_closed_log(void)
+{
+	expect_problems(1, "web/log/run", "may not pass a directory on the way");
+	_exit(0);
+}
+
+static void check_closed_base(void)
+{
+	expect_problems(1, "", "may not enter it");
+	_exit(0);
+}
+
+static void check_unreadable_base(void)
+{
+	expect_problems(1, "", strerror(EACCES));
+	_exit(0);
+}
+
+static void test_svdir_scan_no_permission_is_one_problem(void **state)
+{
+	(void)state;
+	put("web/run", 0755);
+	put("web/log/run", 0755);
+	put("web/terminate", 0755);
+	/* Executable for the group: not the one of nobody, and for the owner only the owner's bits count. */
+	assert_int_equal(chmod("web/run", 0650), 0);
+	run_as_ordinary_user(check_forbidden);
+	assert_int_equal(chmod("web/run", 0755), 0);
+	assert_int_equal(chmod("web/log", 0600), 0);
+	run_as_ordinary_user(check_closed_log);
+	assert_int_equal(chmod("web/log", 0755), 0);
+	assert_int_equal(chmod("web", 0644), 0);
+	run_as_ordinary_user(check_closed_service);
+	assert_int_equal(chmod("web", 0755), 0);
+	assert_int_equal(chmod(base, 0644), 0);
+	run_as_ordinary_user(check_closed_base);
+	assert_int_equal(chmod(base, 0311), 0);
+	run_as_ordinary_user(check_unreadable_base);
+	assert_int_equal(chmod(base, 0755), 0);
+}
+
+static void check_noexec(void)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("test", base, "tmpfs", MS_NOEXEC, NULL) < 0 || chdir(base) < 0)
+		_exit(SKIPPED);
+	put("web/run", 0755);
+	expect_problems(1, "web/run", "noexec");
+	_exit(0);
+}
+
+static void test_svdir_scan_noexec_mount_is_named(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0)
+		check_noexec();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == SKIPPED) {
+		print_message("only root may mount here\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* Returns whether the n-th allocation was reached. */
+static bool scan_with_failing_allocation(unsigned n)
+{
+	unsigned count, left;
+
+	forget();
+	failing_allocation = n;
+	count = svdir_scan(&svdir, base, on_problem, &problems);
+	left = failing_allocation;
+	failing_allocation = 0;
+	if (count == 0)
+		return false;
+	assert_int_equal(left, failing_ever_after);
+	assert_int_equal(count, 1);
+	assert_int_equal(problems.len, 1);
+	assert_non_null(strstr(problems.texts[0], base));
+	assert_non_null(strstr(problems.texts[0], strerror(ENOMEM)));
+	/* What came before the failure is whole, what comes after it is not looked at. */
+	assert_true(svdir.len == 0 || (svdir.len == 1 && strcmp(svdir.entries[0].name, "a") == 0));
+	return true;
+}
+
+static void test_svdir_scan_lack_of_memory_is_one_problem(void **state)
+{
+	(void)state;
+	put("a/run", 0755);
+	put("a/terminate", 0755);
+	put("b/run", 0755);
+	put("b/log/run", 0755);
+	put("b/control/t", 0755);
+	for (int i = 0; i < 2; i++) {
+		unsigned n = 1;
+
+		failing_ever_after = i;
+		while (scan_with_failing_allocation(n))
+			n++;
+		/* The path itself, the array, and for each service at least its directory and its run. */
+		assert_true(n > 6);
+		assert_int_equal(problems.len, 0);
+		assert_int_equal(svdir.len, 2);
+	}
+}
+
+static void test_svdir_free_nothing_is_harmless(void **state)
+{
+	struct svdir nothing = { .entries = NULL };
+
+	(void)state;
+	svdir_free(&nothing);
+	assert_int_equal(svdir_scan(&nothing, base, on_problem, &problems), 0);
+	assert_int_equal(nothing.len, 0);
+	svdir_free(&nothing);
+	svdir_free(&nothing);
+	assert_null(nothing.entries);
+}
+
+int main(void)
+{
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_svdir_scan_minimal_service_has_only_run),
+		TEST(test_svdir_scan_full_service_has_every_part),
+		TEST(test_svdir_scan_control_t_stands_in_for_terminate),
+		TEST(test_svdir_scan_parts_that_are_no_directories_are_ignored),
+		TEST(test_svdir_scan_entries_are_sorted_by_bytes),
+		TEST(test_svdir_scan_what_is_no_service_is_skipped),
+		TEST(test_svdir_scan_links_count_as_what_they_lead_to),
+		TEST(test_svdir_scan_dangling_link_is_a_problem),
+		TEST(test_svdir_scan_missing_run_is_a_problem),
+		TEST(test_svdir_scan_part_that_cannot_be_executed_is_a_problem),
+		TEST(test_svdir_scan_control_t_is_examined_beside_terminate),
+		TEST(test_svdir_scan_service_that_is_down_is_examined),
+		TEST(test_svdir_scan_every_problem_is_reported),
+		TEST(test_svdir_scan_bad_name_is_a_problem),
+		TEST(test_svdir_scan_unusual_name_is_accepted),
+		TEST(test_svdir_scan_relative_path_is_made_absolute),
+		TEST(test_svdir_scan_absolute_path_keeps_its_form),
+		TEST(test_svdir_scan_root_directory_has_one_slash),
+		TEST(test_svdir_scan_directory_that_is_none_is_a_problem),
+		TEST(test_svdir_scan_unreadable_entries_are_a_problem),
+		TEST(test_svdir_scan_lost_current_directory_is_a_problem),
+		TEST(test_svdir_scan_path_too_long_is_a_problem),
+		TEST(test_svdir_scan_file_path_too_long_is_a_problem),
+		TEST(test_svdir_scan_no_permission_is_one_problem),
+		TEST(test_svdir_scan_noexec_mount_is_named),
+		TEST(test_svdir_scan_lack_of_memory_is_one_problem),
+		TEST(test_svdir_free_nothing_is_harmless),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
