@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: ISC */
+/* The driver of `make bench`: every bar of the specification, side by side with what it is compared to, in one run.
+ * Usage: bench DINIT DINIT_STATIC PROGRAMS RATIOS. BENCH_QUICK=1: fewer rounds. BENCH_SAVE=1: writes RATIOS.
+ * BENCH_ONLY=flow or life: only that part. */
+#include "bench.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LIMIT_S 600 /* a bench that hangs ends */
+
+static char temp[BENCH_PATH_SIZE - 128];
+static volatile sig_atomic_t interrupted;
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *ftw)
+{
+	(void)status;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static void clean_up(void)
+{
+	proc_kill_all();
+	if (temp[0])
+		nftw(temp, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+_Noreturn void bench_fail(const char *what)
+{
+	int error = errno;
+
+	fflush(stdout);
+	if (interrupted)
+		fprintf(stderr, "bench: ended by signal %d\n", (int)interrupted);
+	else if (error)
+		fprintf(stderr, "bench: %s: %s\n", what, strerror(error));
+	else
+		fprintf(stderr, "bench: %s\n", what);
+	clean_up();
+	_exit(1);
+}
+
+/* What the driver waits for dies, so that it goes on and fails. */
+static void on_signal(int signal)
+{
+	interrupted = signal;
+	proc_kill_all();
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGALRM, &action, NULL);
+	alarm(LIMIT_S);
+}
+
+static void make_temp(void)
+{
+	const char *parent = getenv("TMPDIR");
+
+	snprintf(temp, sizeof temp, "%.200s/dinit-bench.XXXXXX", parent && parent[0] ? parent : "/tmp");
+	if (!mkdtemp(temp)) {
+		temp[0] = '\0';
+		bench_fail("no temporary directory");
+	}
+}
+
+static bool is_set(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && strcmp(value, "1") == 0;
+}
+
+static bool is_wanted(const char *part)
+{
+	const char *only = getenv("BENCH_ONLY");
+
+	return !only || !only[0] || strcmp(only, part) == 0;
+}
+
+static char *absolute(const char *path)
+{
+	char *result = realpath(path, NULL);
+
+	if (!result)
+		bench_fail(path);
+	return result;
+}
+
+int main(int argc, char **argv)
+{
+	struct bench bench;
+
+	if (argc != 5) {
+		fputs("usage: bench DINIT DINIT_STATIC PROGRAMS RATIOS\n", stderr);
+		return 1;
+	}
+	catch_signals();
+	make_temp();
+	bench = (struct bench){
+		.dinit = absolute(argv[1]),
+		.dinit_static = absolute(argv[2]),
+		.programs = absolute(argv[3]),
+		.temp = temp,
+		.quick = is_set("BENCH_QUICK"),
+	};
+	/* What is measured is started with the defaults, whatever the caller's environment says. */
+	unsetenv("DINIT_LOG_LEVEL");
+	unsetenv("DINIT_REPARENTING_POLICY");
+	unsetenv("DINIT_MAX_LINE");
+	unsetenv("DINIT_SKIP");
+	if (is_wanted("life"))
+		life_bench(&bench);
+	if (is_wanted("flow"))
+		flow_bench(&bench);
+	table_compare(argv[4], is_set("BENCH_SAVE"));
+	table_summary();
+	clean_up();
+	return 0;
+}

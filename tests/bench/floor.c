@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+/* The floor: reads its stdin and writes BENCH_OUT bytes for every BENCH_IN bytes to stdout, and looks at none of them.
+ * What that costs is the kernel's copying, which any program pays that takes so much in and gives so much out. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define READ_SIZE (64 * 1024)
+
+static char in[READ_SIZE], out[4 * READ_SIZE];
+
+static int write_all(size_t len)
+{
+	size_t at = 0;
+
+	while (at < len) {
+		ssize_t n = write(STDOUT_FILENO, out + at, len - at);
+
+		if (n <= 0)
+			return -1;
+		at += (size_t)n;
+	}
+	return 0;
+}
+
+int main(void)
+{
+	const char *in_text = getenv("BENCH_IN"), *out_text = getenv("BENCH_OUT");
+	uint64_t per_in = in_text ? strtoull(in_text, NULL, 10) : 0,
+		 per_out = out_text ? strtoull(out_text, NULL, 10) : 0;
+	uint64_t taken = 0, given = 0;
+	ssize_t n;
+
+	if (per_in == 0)
+		return 2;
+	while ((n = read(STDIN_FILENO, in, sizeof in)) > 0) {
+		uint64_t due;
+
+		taken += (uint64_t)n;
+		due = (uint64_t)((double)taken * (double)per_out / (double)per_in);
+		if (due - given > sizeof out)
+			return 2;
+		if (write_all((size_t)(due - given)) < 0)
+			return 3;
+		given = due;
+	}
+	return 0;
+}
