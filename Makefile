@@ -49,13 +49,14 @@ run: dinit
 	@tests/run ./dinit
 
 # Unit tests: each links its module, the modules below it that the module needs, and cmocka.
-UNITS = json config svdir execfail procfs stamp
+UNITS = json config svdir execfail procfs stamp line
 unit_json = json
 unit_config = config
 unit_svdir = svdir json
 unit_execfail = execfail
 unit_procfs = procfs json
 unit_stamp = stamp
+unit_line = line json stamp
 
 .SECONDEXPANSION:
 $(BUILD)/test_%: tests/test_%.c $$(addprefix $(BUILD)/,$$(addsuffix .o,$$(unit_$$*)))

@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: ISC */
+/* line.c: where lines end, at every length around its blocks and with the input split at every byte; and every byte of
+ * every decoration. All buffers have exactly the size that the header says, so that the address sanitizer sees one byte
+ * too many. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "line.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define BYTES(literal) { literal, sizeof(literal) - 1 }
+#define CUTS_MAX 64
+
+/* Bytes that may hold '\0'. */
+struct bytes {
+	const char *text;
+	size_t len;
+};
+
+/* What a splitter made of an input: where each line or piece began, its length, and which of the two it is. */
+struct cuts {
+	size_t count;
+	struct { size_t at, len; enum line_found found; } list[CUTS_MAX];
+};
+
+static void add_cut(struct cuts *cuts, size_t at, size_t len, enum line_found found)
+{
+	assert_true(cuts->count < CUTS_MAX);
+	cuts->list[cuts->count].at = at;
+	cuts->list[cuts->count].len = len;
+	cuts->list[cuts->count++].found = found;
+}
+
+/* The slow and obvious way: with the whole input at hand, line by line, then piece by piece. */
+static void cut_obviously(const char *text, size_t len, size_t max, struct cuts *cuts)
+{
+	size_t at = 0;
+
+	cuts->count = 0;
+	while (at < len) {
+		size_t end = at, next;
+
+		while (end < len && text[end] != '\n')
+			end++;
+		next = end < len ? end + 1 : end;
+		if (end > at && text[end - 1] == '\r')
+			end--;
+		for (; end - at > max; at += max)
+			add_cut(cuts, at, max, LINE_PIECE);
+		add_cut(cuts, at, end - at, LINE_WHOLE);
+		at = next;
+	}
+}
+
+/* Finds lines in the first `have` bytes, from *at on, in memory of exactly that size; *searched is carried along as a
+ * reader of a pipe would. */
+static void cut_found(const char *text, size_t have, size_t max, bool at_end, size_t *at, size_t *searched, struct cuts *cuts)
+{
+	size_t len = have - *at, used = 0;
+	char *exact = malloc(len ? len : 1);
+	struct line_cut cut;
+	enum line_found found;
+
+	assert_non_null(exact);
+	memcpy(exact, text + *at, len);
+	while ((found = line_find(exact + used, len - used, *searched, max, at_end, &cut)) != LINE_NONE) {
+		assert_true(cut.used > 0 && cut.used <= len - used && cut.len <= cut.used);
+		add_cut(cuts, *at + used, cut.len, found);
+		used += cut.used;
+		*searched = 0;
+	}
+	*searched = len - used;
+	*at += used;
+	free(exact);
+}
+
+static void assert_cuts_equal(const struct cuts *cuts, const struct cuts *expected)
+{
+	assert_int_equal(cuts->count, expected->count);
+	for (size_t i = 0; i < cuts->count; i++) {
+		assert_int_equal(cuts->list[i].at, expected->list[i].at);
+		assert_int_equal(cuts->list[i].len, expected->list[i].len);
+		assert_int_equal(cuts->list[i].found, expected->list[i].found);
+	}
+}
+
+/* The input in two parts, split at every offset, is cut as it is in one. */
+static void assert_cut_at_every_split(const char *text, size_t len, size_t max, const struct cuts *expected)
+{
+	for (size_t split = 0; split <= len; split++) {
+		struct cuts cuts = { 0 };
+		size_t at = 0, searched = 0;
+
+		cut_found(text, split, max, false, &at, &searched, &cuts);
+		cut_found(text, len, max, false, &at, &searched, &cuts);
+		cut_found(text, len, max, true, &at, &searched, &cuts);
+		assert_int_equal(at, len);
+		assert_cuts_equal(&cuts, expected);
+	}
+}
+
+/* Each line or piece of input in order; a piece begins with '+', a line with '='. NULL ends the list. */
+static const struct {
+	struct bytes input;
+	size_t max;
+	const char *lines[8];
+} cases[] = {
+	{ BYTES(""), 4, { NULL } },
+	{ BYTES("\n"), 4, { "=", NULL } },
+	{ BYTES("\r\n"), 4, { "=", NULL } },
+	{ BYTES("\r"), 4, { "=", NULL } },
+	{ BYTES("\r\r\n"), 4, { "=\r", NULL } },
+	{ BYTES("a"), 4, { "=a", NULL } },
+	{ BYTES("a\n"), 4, { "=a", NULL } },
+	{ BYTES("a\r"), 4, { "=a", NULL } },
+	{ BYTES("a\rb\n"), 4, { "=a\rb", NULL } },
+	{ BYTES("a\n\nb"), 4, { "=a", "=", "=b", NULL } },
+	{ BYTES("a\r\nb\r\n"), 4, { "=a", "=b", NULL } },
+	{ BYTES("abcd\n"), 4, { "=abcd", NULL } },
+	{ BYTES("abcd\r\n"), 4, { "=abcd", NULL } },
+	{ BYTES("abcd\r\r\n"), 4, { "+abcd", "=\r", NULL } },
+	{ BYTES("abcd"), 4, { "=abcd", NULL } },
+	{ BYTES("abcd\r"), 4, { "=abcd", NULL } },
+	{ BYTES("abcd\re"), 4, { "+abcd", "=\re", NULL } },
+	{ BYTES("abcde"), 4, { "+abcd", "=e", NULL } },
+	{ BYTES("abcde\n"), 4, { "+abcd", "=e", NULL } },
+	{ BYTES("abcdefgh\n"), 4, { "+abcd", "=efgh", NULL } },
+	{ BYTES("abcdefgh\r\n"), 4, { "+abcd", "=efgh", NULL } },
+	{ BYTES("abcdefgh\r"), 4, { "+abcd", "=efgh", NULL } },
+	{ BYTES("abcdefghi"), 4, { "+abcd", "+efgh", "=i", NULL } },
+	{ BYTES("abc\r\r\n"), 4, { "=abc\r", NULL } },
+	{ BYTES("abcdef\nx\nabcdef\ny"), 4, { "+abcd", "=ef", "=x", "+abcd", "=ef", "=y", NULL } },
+};
+
+static void test_line_find_cases_split_anywhere_cuts_the_same(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct cuts expected = { 0 };
+		size_t at = 0;
+
+		for (const char *const *line = cases[i].lines; *line; line++) {
+			size_t len = strlen(*line + 1);
+			const char *text = cases[i].input.text;
+
+			assert_memory_equal(text + at, *line + 1, len);
+			add_cut(&expected, at, len, **line == '+' ? LINE_PIECE : LINE_WHOLE);
+			at += len;
+			if (**line == '=')
+				at += strspn(text + at, "\r");
+			if (**line == '=' && text[at] == '\n')
+				at++;
+		}
+		assert_int_equal(at, cases[i].input.len);
+		assert_cut_at_every_split(cases[i].input.text, cases[i].input.len, cases[i].max, &expected);
+	}
+}
+
+static void test_line_find_every_short_input_cuts_as_the_obvious_way(void **state)
+{
+	static const char alphabet[] = { 'a', '\r', '\n', '\0' };
+	char text[7];
+
+	(void)state;
+	for (size_t len = 0; len <= sizeof text; len++) {
+		for (size_t number = 0; number < (size_t)1 << 2 * len; number++) {
+			for (size_t i = 0; i < len; i++)
+				text[i] = alphabet[number >> 2 * i & 3];
+			for (size_t max = 1; max <= 3; max++) {
+				struct cuts expected;
+
+				cut_obviously(text, len, max, &expected);
+				assert_cut_at_every_split(text, len, max, &expected);
+			}
+		}
+	}
+}
+
+/* The search goes in blocks of 8 or 16 bytes: a newline in every place of several of them, behind bytes that differ from
+ * it in one bit or borrow into it, at every alignment. */
+static void test_line_find_newline_anywhere_in_blocks_is_found(void **state)
+{
+	static const char others[] = { 'a', '\x0b', '\x8a', '\x09', '\0', '\xff', '\x0d' };
+	char text[96];
+
+	(void)state;
+	for (size_t kind = 0; kind < sizeof others; kind++) {
+		for (size_t start = 0; start < 16; start++) {
+			for (size_t place = 0; start + place < sizeof text; place++) {
+				struct line_cut cut;
+				size_t len = sizeof text - start;
+
+				memset(text, others[kind], sizeof text);
+				text[start + place] = '\n';
+				assert_int_equal(line_find(text + start, len, 0, 4096, false, &cut), LINE_WHOLE);
+				assert_int_equal(cut.used, place + 1);
+				assert_int_equal(line_find(text + start, len, place, 4096, false, &cut), LINE_WHOLE);
+				assert_int_equal(cut.used, place + 1);
+				assert_int_equal(line_find(text + start, place, 0, 4096, false, &cut), LINE_NONE);
+			}
+		}
+	}
+}
+
+static void test_line_find_two_newlines_finds_the_first(void **state)
+{
+	char text[64];
+
+	(void)state;
+	for (size_t first = 0; first + 1 < sizeof text; first++) {
+		struct line_cut cut;
+
+		memset(text, 'a', sizeof text);
+		memset(text + first, '\n', sizeof text - first);
+		assert_int_equal(line_find(text, sizeof text, 0, 4096, false, &cut), LINE_WHOLE);
+		assert_int_equal(cut.len, first);
+		assert_int_equal(cut.used, first + 1);
+	}
+}
+
+static void test_line_find_searched_bytes_are_not_looked_at_again(void **state)
+{
+	struct line_cut cut;
+
+	(void)state;
+	assert_int_equal(line_find("a\nb\nc", 5, 2, 100, false, &cut), LINE_WHOLE);
+	assert_int_equal(cut.len, 3);
+	assert_int_equal(line_find("a\nb", 3, 3, 100, false, &cut), LINE_NONE);
+}
+
+static void test_line_find_too_long_gives_a_piece_as_soon_as_it_is_known(void **state)
+{
+	struct line_cut cut;
+
+	(void)state;
+	assert_int_equal(line_find("abcd", 4, 0, 4, false, &cut), LINE_NONE);
+	assert_int_equal(line_find("abcd\r", 5, 0, 4, false, &cut), LINE_NONE);
+	assert_int_equal(line_find("abcde", 5, 0, 4, false, &cut), LINE_PIECE);
+	assert_int_equal(cut.len, 4);
+	assert_int_equal(cut.used, 4);
+	assert_int_equal(line_find("abcd\r\r", 6, 0, 4, false, &cut), LINE_PIECE);
+}
+
+static void test_line_find_longest_lines_at_their_bound_stay_whole(void **state)
+{
+	(void)state;
+	for (size_t max = 1; max <= 40; max++) {
+		for (size_t len = max - 1; len <= 2 * max + 2; len++) {
+			for (int end = 0; end < 4; end++) {
+				static const char *const ends[] = { "", "\n", "\r\n", "\r" };
+				char text[100];
+				struct cuts expected;
+
+				memset(text, 'x', len);
+				memcpy(text + len, ends[end], strlen(ends[end]));
+				cut_obviously(text, len + strlen(ends[end]), max, &expected);
+				assert_cut_at_every_split(text, len + strlen(ends[end]), max, &expected);
+			}
+		}
+	}
+}
+
+static const struct {
+	struct bytes text;
+	size_t whole;
+} characters[] = {
+	{ BYTES(""), 0 },
+	{ BYTES("a"), 1 },
+	{ BYTES("abcd"), 4 },
+	{ BYTES("ab\xc3\xa9"), 4 },
+	{ BYTES("abc\xc3"), 3 },
+	{ BYTES("ab\xe2\x82\xac"), 5 },
+	{ BYTES("ab\xe2\x82"), 2 },
+	{ BYTES("abc\xe2"), 3 },
+	{ BYTES("a\xf0\x9f\x98\x80"), 5 },
+	{ BYTES("a\xf0\x9f\x98"), 1 },
+	{ BYTES("a\xf0\x9f"), 1 },
+	{ BYTES("a\xf0"), 1 },
+	/* no characters at all: nothing is gained by keeping them together */
+	{ BYTES("a\x80\x80\x80"), 4 },
+	{ BYTES("\x80\x80\x80\x80\x80"), 5 },
+	{ BYTES("ab\xc3\xa9\xa9"), 5 },
+	/* the beginning of one is all there is */
+	{ BYTES("\xf0"), 1 },
+	{ BYTES("\xf0\x9f\x98"), 3 },
+};
+
+static void test_line_whole_characters_cases_cut_before_the_unfinished_one(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(characters); i++) {
+		size_t len = characters[i].text.len;
+		char *exact = malloc(len ? len : 1);
+
+		assert_non_null(exact);
+		memcpy(exact, characters[i].text.text, len);
+		assert_int_equal(line_whole_characters(exact, len), characters[i].whole);
+		free(exact);
+	}
+}
+
+static void test_line_whole_characters_of_any_bytes_is_never_zero_and_cuts_at_most_three(void **state)
+{
+	static const unsigned char kinds[] = { 'a', 0x80, 0xbf, 0xc0, 0xc3, 0xdf, 0xe0, 0xe2, 0xef, 0xf0, 0xf4, 0xff };
+	char text[4];
+
+	(void)state;
+	for (size_t number = 0; number < COUNT(kinds) * COUNT(kinds) * COUNT(kinds) * COUNT(kinds); number++) {
+		size_t rest = number, whole;
+
+		for (size_t i = 0; i < sizeof text; i++, rest /= COUNT(kinds))
+			text[i] = (char)kinds[rest % COUNT(kinds)];
+		whole = line_whole_characters(text, sizeof text);
+		assert_in_range(whole, 1, sizeof text);
+	}
+}
+
+/* A label in memory of exactly the size asked for. */
+static char *make_label(struct line_label *label, const char *service, const char *stage)
+{
+	char *memory = malloc(line_label_size(service, stage));
+
+	assert_non_null(memory);
+	line_label_make(label, memory, service, stage);
+	return memory;
+}
+
+static struct stamp a_stamp(void)
+{
+	struct stamp stamp = { .valid = 0 };
+
+	stamp_set(&stamp, 1795327420, 642);
+	return stamp;
+}
+
+#define STAMP "2026-11-22T06:03:40.642Z"
+
+static void assert_bytes(const char *out, size_t len, const char *expected)
+{
+	assert_int_equal(len, strlen(expected));
+	assert_memory_equal(out, expected, len);
+}
+
+static void test_line_label_make_plain_names_reads_as_specified(void **state)
+{
+	struct line_label label;
+	char *memory = make_label(&label, "web", "run");
+
+	(void)state;
+	assert_bytes(label.prefix, label.prefix_len, " web/run: ");
+	assert_bytes(label.fields, label.fields_len, ",\"service\":\"web\",\"stage\":\"run\",\"logged\":\"");
+	free(memory);
+}
+
+static void test_line_label_make_odd_names_escapes_them_in_fields_only(void **state)
+{
+	struct line_label label;
+	char *memory = make_label(&label, "a\"b\\c\xc3\xa9", "\x01\xff");
+
+	(void)state;
+	assert_bytes(label.prefix, label.prefix_len, " a\"b\\c\xc3\xa9/\x01\xff: ");
+	assert_bytes(label.fields, label.fields_len,
+		     ",\"service\":\"a\\\"b\\\\c\xc3\xa9\",\"stage\":\"\\u0001\xef\xbf\xbd\",\"logged\":\"");
+	free(memory);
+}
+
+static void test_line_label_make_long_names_stay_within_the_size(void **state)
+{
+	(void)state;
+	for (size_t len = 0; len <= 255; len++) {
+		char name[256];
+		struct line_label label;
+		char *memory;
+
+		memset(name, '\x01', len);
+		name[len] = '\0';
+		memory = make_label(&label, name, name);
+		assert_true(label.fields + label.fields_len <= memory + line_label_size(name, name));
+		assert_int_equal(label.prefix_len, 2 * len + 4);
+		free(memory);
+	}
+}
+
+static void test_line_put_text_line_is_prefixed(void **state)
+{
+	struct stamp stamp = a_stamp();
+	struct line_label label;
+	char *memory = make_label(&label, "web", "run");
+	char *out = malloc(line_put_max(&label, 5));
+
+	(void)state;
+	assert_bytes(out, line_put_text(out, &stamp, &label, "hello", 5), STAMP " web/run: hello\n");
+	assert_bytes(out, line_put_text(out, &stamp, &label, "", 0), STAMP " web/run: \n");
+	free(out);
+	free(memory);
+}
+
+static void test_line_put_stray_line_is_a_warning_that_holds_it(void **state)
+{
+	struct stamp stamp = a_stamp();
+	struct line_label label;
+	char *memory = make_label(&label, "web", "run");
+	size_t max = line_put_max(&label, 5), len;
+	char *out = malloc(max);
+
+	(void)state;
+	len = line_put_stray(out, &stamp, &label, "hello", 5);
+	assert_bytes(out, len, STAMP " dinit: warning: web/run: not a JSON object: hello\n");
+	assert_true(len <= max);
+	free(out);
+	free(memory);
+}
+
+static void test_line_put_json_objects_get_the_fields_at_their_end(void **state)
+{
+#define FIELDS "\"service\":\"web\",\"stage\":\"run\",\"logged\":\"" STAMP "\"}\n"
+	static const char *const objects[][2] = {
+		{ "{}", "{" FIELDS },
+		{ "{ }", "{ " FIELDS },
+		{ "\t{\t}\r ", "{\t" FIELDS },
+		{ "{\"a\":1}", "{\"a\":1," FIELDS },
+		{ "  {\"a\":{}}  ", "{\"a\":{}," FIELDS },
+		{ "{\"a\":1 }", "{\"a\":1 ," FIELDS },
+		{ "{\"service\":\"me\"}", "{\"service\":\"me\"," FIELDS },
+	};
+	struct stamp stamp = a_stamp();
+	struct line_label label;
+	char *memory = make_label(&label, "web", "run");
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(objects); i++) {
+		const char *line = objects[i][0];
+		size_t max = line_put_max(&label, strlen(line)), len;
+		struct json_object object;
+		char *out = malloc(max);
+
+		assert_true(json_find_object(line, strlen(line), &object));
+		len = line_put_json(out, &stamp, &label, line, &object);
+		assert_bytes(out, len, objects[i][1]);
+		assert_true(len <= max);
+		free(out);
+	}
+	free(memory);
+}
+
+static void test_line_put_wrapped_line_becomes_a_message(void **state)
+{
+	struct stamp stamp = a_stamp();
+	struct line_label label;
+	char *memory = make_label(&label, "web", "run");
+	static const char line[] = "say \"hi\"\t\\ \0\xff \xc3\xa9";
+	size_t max = line_put_wrapped_max(&label, sizeof line - 1), len;
+	char *out = malloc(max);
+
+	(void)state;
+	len = line_put_wrapped(out, &stamp, &label, line, sizeof line - 1);
+	assert_true(len <= max);
+	assert_bytes(out, len, "{\"message\":\"say \\\"hi\\\"\\t\\\\ \\u0000\xef\xbf\xbd \xc3\xa9\","
+		     "\"service\":\"web\",\"stage\":\"run\",\"logged\":\"" STAMP "\"}\n");
+	free(out);
+	free(memory);
+}
+
+static void test_line_put_wrapped_worst_line_fills_the_room_exactly(void **state)
+{
+	struct stamp stamp = a_stamp();
+	struct line_label label;
+	char *memory = make_label(&label, "web", "run");
+
+	(void)state;
+	for (size_t len = 0; len <= 100; len++) {
+		size_t max = line_put_wrapped_max(&label, len);
+		char *line = calloc(len ? len : 1, 1), *out = malloc(max);
+
+		assert_non_null(line);
+		assert_int_equal(line_put_wrapped(out, &stamp, &label, line, len), max);
+		free(line);
+		free(out);
+	}
+	free(memory);
+}
+
+/* Copies go in blocks, too: every length over several of them, with nothing to spare on either side. */
+static void test_line_put_text_lines_of_every_length_are_copied_exactly(void **state)
+{
+	struct stamp stamp = a_stamp();
+	char *memory, *out;
+	struct line_label label;
+
+	(void)state;
+	for (size_t len = 0; len <= 200; len++) {
+		char name[2 * 17] = "", *line = malloc(len ? len : 1);
+		size_t put, before;
+
+		memset(name, 'n', len % 33);
+		memory = make_label(&label, name, "");
+		for (size_t i = 0; i < len; i++)
+			line[i] = (char)(i * 7 + 1);
+		before = STAMP_LEN + 1 + len % 33 + 3;
+		out = malloc(before + len + 1);
+		put = line_put_text(out, &stamp, &label, line, len);
+		assert_int_equal(put, before + len + 1);
+		assert_true(put <= line_put_max(&label, len));
+		assert_memory_equal(out, STAMP " ", STAMP_LEN + 1);
+		assert_memory_equal(out + STAMP_LEN + 1, name, len % 33);
+		assert_memory_equal(out + before - 3, "/: ", 3);
+		assert_memory_equal(out + before, line, len);
+		assert_int_equal(out[put - 1], '\n');
+		free(line);
+		free(out);
+		free(memory);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_line_find_cases_split_anywhere_cuts_the_same),
+		cmocka_unit_test(test_line_find_every_short_input_cuts_as_the_obvious_way),
+		cmocka_unit_test(test_line_find_newline_anywhere_in_blocks_is_found),
+		cmocka_unit_test(test_line_find_two_newlines_finds_the_first),
+		cmocka_unit_test(test_line_find_searched_bytes_are_not_looked_at_again),
+		cmocka_unit_test(test_line_find_too_long_gives_a_piece_as_soon_as_it_is_known),
+		cmocka_unit_test(test_line_find_longest_lines_at_their_bound_stay_whole),
+		cmocka_unit_test(test_line_whole_characters_cases_cut_before_the_unfinished_one),
+		cmocka_unit_test(test_line_whole_characters_of_any_bytes_is_never_zero_and_cuts_at_most_three),
+		cmocka_unit_test(test_line_label_make_plain_names_reads_as_specified),
+		cmocka_unit_test(test_line_label_make_odd_names_escapes_them_in_fields_only),
+		cmocka_unit_test(test_line_label_make_long_names_stay_within_the_size),
+		cmocka_unit_test(test_line_put_text_line_is_prefixed),
+		cmocka_unit_test(test_line_put_stray_line_is_a_warning_that_holds_it),
+		cmocka_unit_test(test_line_put_json_objects_get_the_fields_at_their_end),
+		cmocka_unit_test(test_line_put_wrapped_line_becomes_a_message),
+		cmocka_unit_test(test_line_put_wrapped_worst_line_fills_the_room_exactly),
+		cmocka_unit_test(test_line_put_text_lines_of_every_length_are_copied_exactly),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
