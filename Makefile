@@ -62,6 +62,20 @@ unit_line = line json stamp
 $(BUILD)/test_%: tests/test_%.c $$(addprefix $(BUILD)/,$$(addsuffix .o,$$(unit_$$*)))
 	$(CC) $(ALL_CFLAGS) -I. -o $@ $< $(unit_$*:%=$(BUILD)/%.o) $(LDFLAGS) $(unit_$*_LDFLAGS) -lcmocka
 
+# Scenario tests: each runs the whole program, DINIT_BINARY, over directories of services. Beside the harness a program may
+# need other objects of tests/: scenario_NAME = object...
+SCENARIOS = start
+$(BUILD)/tests/%.o: tests/%.c $(wildcard tests/*.h)
+	@mkdir -p $(BUILD)/tests
+	$(CC) $(ALL_CFLAGS) -Itests -I. -c -o $@ $<
+
+$(BUILD)/scenario_%: tests/scenario_%.c $(BUILD)/tests/harness.o $$(patsubst %,$(BUILD)/tests/%.o,$$(scenario_$$*))
+	$(CC) $(ALL_CFLAGS) -Itests -I. -o $@ $(filter %.c %.o,$^) $(LDFLAGS) -lcmocka
+
+.SECONDARY: $(BUILD)/tests/harness.o
+scenarios: $(BUILD)/dinit $(SCENARIOS:%=$(BUILD)/scenario_%)
+	@DINIT_BINARY=$${DINIT_BINARY:-$(CURDIR)/$(BUILD)/dinit} tests/suites $(SCENARIOS:%=$(BUILD)/scenario_%)
+
 # What the tests need beside gcc and make, as Debian's packages.
 CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server
 ALL_PACKAGES = $(CHECK_PACKAGES) musl-tools clang clang-format clang-tidy cppcheck shellcheck mandoc valgrind \
@@ -140,4 +154,4 @@ clean:
 	rm -rf $(BUILD) dinit dinit-static
 
 .PHONY: all static dinit-static run check setup setup-all check-built check-asan check-static check-valgrind check-portable \
-	check-builds lint units clean
+	check-builds lint units scenarios clean
