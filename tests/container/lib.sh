@@ -1,0 +1,157 @@
+# shellcheck shell=sh disable=SC2154,SC2069
+# SPDX-License-Identifier: ISC
+# What the scenarios of this directory are made of. Each is a shell function test_<what>_<condition>_<outcome>, run in a
+# subshell under `set -eu`; the first command that fails fails it. They look at containers only as a user of the engine can:
+# logs of both streams, state, exit status, top. Nobody sleeps for luck: wait_* ask again until a deadline.
+#
+# Of run: $top, $run (a name that is this run's alone), $dir (this scenario's directory, readable for everyone), $image.
+# TEST_DEADLINE_FACTOR makes every deadline so many times longer.
+# (For shellcheck: run sets those variables, and `2>&1 >/dev/null` means stderr alone.)
+
+docker() {
+	timeout -k 5 $((60 * ${TEST_DEADLINE_FACTOR:-1})) docker "$@"
+}
+
+fail() {
+	echo "$*"
+	exit 1
+}
+
+now_ms() {
+	date +%s%3N
+}
+
+# eventually SECONDS COMMAND...: until the command succeeds. What it prints is shown if it never does.
+eventually() {
+	_until=$(($(now_ms) + $1 * 1000 * ${TEST_DEADLINE_FACTOR:-1}))
+	shift
+	until "$@" > "$dir/eventually" 2>&1; do
+		if [ "$(now_ms)" -ge $_until ]; then
+			echo "never: $*"
+			cat "$dir/eventually"
+			return 1
+		fi
+		sleep 0.05
+	done
+}
+
+# script PATH BODY: writes $dir/services/PATH, a shell script, for services that are not worth an example in test-services/.
+script() {
+	mkdir -p "$(dirname "$dir/services/$1")"
+	printf '#!/bin/sh\n%s\n' "$2" > "$dir/services/$1"
+	chmod 755 "$dir/services/$1"
+}
+
+# container NAME: what the engine knows it by.
+container() {
+	echo "$run-$1"
+}
+
+# start NAME SERVICES OPTION...: a container with the services of test-services/SERVICES, or of a directory if that begins
+# with a slash, and these options of `docker run`.
+start() {
+	_name=$1 _services=$2
+	shift 2
+	case $_services in
+	/*) ;;
+	*) _services=$top/test-services/$_services ;;
+	esac
+	docker run --detach --name "$(container "$_name")" --label "dinit-check=$run" --network none \
+		--volume "$_services:/etc/service:ro" "$@" "$image" > /dev/null
+}
+
+# in_container NAME COMMAND...
+in_container() {
+	_name=$1
+	shift
+	docker exec "$(container "$_name")" "$@"
+}
+
+# output NAME out|err
+output() {
+	case $2 in
+	out) docker logs "$(container "$1")" 2> /dev/null ;;
+	err) docker logs "$(container "$1")" 2>&1 > /dev/null ;;
+	esac
+}
+
+# has_line NAME out|err REGEX (extended)
+has_line() {
+	output "$1" "$2" | grep -qE -- "$3"
+}
+
+count_lines() {
+	output "$1" "$2" | grep -cE -- "$3" || :
+}
+
+# wait_line NAME out|err REGEX [SECONDS]
+wait_line() {
+	eventually "${4:-10}" has_line "$1" "$2" "$3" || fail "$1: no line like this on std$2: $3"
+}
+
+expect_line() {
+	has_line "$1" "$2" "$3" || fail "$1: no line like this on std$2: $3"
+}
+
+expect_no_line() {
+	! has_line "$1" "$2" "$3" || fail "$1: a line like this on std$2: $3"
+}
+
+# inspect NAME FORMAT
+inspect() {
+	docker inspect --format "$2" "$(container "$1")"
+}
+
+is_state() {
+	[ "$(inspect "$1" '{{.State.Status}}')" = "$2" ]
+}
+
+# wait_status NAME STATUS [SECONDS]: until the container has ended, with this exit status.
+wait_status() {
+	eventually "${3:-10}" is_state "$1" exited || fail "$1: does not end: $(inspect "$1" '{{.State.Status}}')"
+	_status=$(inspect "$1" '{{.State.ExitCode}}')
+	[ "$_status" -eq "$2" ] || fail "$1: exit status $_status, not $2"
+}
+
+expect_running() {
+	is_state "$1" running || fail "$1: is not running: $(inspect "$1" '{{.State.Status}}')"
+}
+
+# stop NAME STATUS MILLISECONDS: `docker stop`, which takes no longer than that.
+stop() {
+	_began=$(now_ms)
+	docker stop --time 30 "$(container "$1")" > /dev/null
+	stop_ms=$(($(now_ms) - _began))
+	wait_status "$1" "$2"
+	[ $stop_ms -le $(($3 * ${TEST_DEADLINE_FACTOR:-1})) ] || fail "$1: docker stop took $stop_ms ms, more than $3 ms"
+}
+
+# expect_json NAME: every line on the container's stdout is a JSON object with dinit's fields.
+expect_json() {
+	output "$1" out | jq -es 'length > 0 and all(type == "object" and has("service") and has("stage") and has("logged"))' \
+		> /dev/null || fail "$1: not JSON with dinit's fields on stdout: $(output "$1" out | head -n 3)"
+}
+
+# top_of NAME: "ppid stat args" of each process, as the engine sees them. (A user's `docker top`.)
+top_of() {
+	docker top "$(container "$1")" -eo pid,ppid,stat,args | sed 1d
+}
+
+expect_no_zombie() {
+	! top_of "$1" | awk '$3 ~ /^Z/ { print; found = 1 } END { exit !found }' || fail "$1: a zombie"
+}
+
+# show: for the report of a failed scenario.
+show() {
+	docker ps -a --filter "label=dinit-check=$run" --format '{{.Names}}' | while read -r _name; do
+		echo "--- $_name: $(docker inspect --format '{{.State.Status}}, {{.State.ExitCode}} {{.State.Error}}' "$_name")"
+		docker logs "$_name" 2> /dev/null | tail -n 20 | sed 's/^/out: /'
+		docker logs "$_name" 2>&1 > /dev/null | tail -n 40 | sed 's/^/err: /'
+	done
+}
+
+remove_containers() {
+	_ids=$(docker ps -aq --filter "label=dinit-check=$run")
+	# shellcheck disable=SC2086 # a list of words
+	[ -z "$_ids" ] || docker rm -fv $_ids > /dev/null
+}
