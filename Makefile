@@ -150,6 +150,15 @@ bench: dinit dinit-static $(BUILD)/bench/driver $(BENCH_HELPERS:%=$(BUILD)/bench
 
 .PHONY: bench
 
+# Images as files for `docker load`, and the scenarios in real containers (tests/container/run; THEMES chooses some of them).
+images: dinit-static
+	@images/build $(BUILD)/images
+
+check-container: dinit-static
+	@tests/container/run dinit-static $(BUILD)/container $(THEMES)
+
+.PHONY: images check-container
+
 clean:
 	rm -rf $(BUILD) dinit dinit-static
 
