@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The driver of `make bench`: every bar of the specification, side by side with what it is compared to, in one run.
  * Usage: bench DINIT DINIT_STATIC PROGRAMS RATIOS. BENCH_QUICK=1: fewer rounds. BENCH_SAVE=1: writes RATIOS.
- * BENCH_ONLY=flow or life: only that part. */
+ * BENCH_ONLY=flow, life, or the name of a case of flow.c: only that. */
 #include "bench.h"
 
 #include <errno.h>
@@ -84,7 +84,7 @@ static bool is_set(const char *name)
 	return value && strcmp(value, "1") == 0;
 }
 
-static bool is_wanted(const char *part)
+bool bench_is_wanted(const char *part)
 {
 	const char *only = getenv("BENCH_ONLY");
 
@@ -122,10 +122,9 @@ int main(int argc, char **argv)
 	unsetenv("DINIT_REPARENTING_POLICY");
 	unsetenv("DINIT_MAX_LINE");
 	unsetenv("DINIT_SKIP");
-	if (is_wanted("life"))
+	if (bench_is_wanted("life"))
 		life_bench(&bench);
-	if (is_wanted("flow"))
-		flow_bench(&bench);
+	flow_bench(&bench);
 	table_compare(argv[4], is_set("BENCH_SAVE"));
 	table_summary();
 	clean_up();

@@ -26,6 +26,9 @@ struct bench {
 /* Says why and ends the bench with status 1; everything it started is killed, its directory removed. */
 _Noreturn void bench_fail(const char *what);
 
+/* Whether this part is to be measured: "flow", "life", or one case of flow.c. */
+bool bench_is_wanted(const char *part);
+
 /* ---- table.c: what is printed, and the verdicts ---- */
 
 enum table_bar {

@@ -456,5 +456,6 @@ void flow_bench(const struct bench *bench)
 	snprintf(writer, sizeof writer, "%s/writer", bench->programs);
 	life_make_services(dir, 1, writer);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		run_case(bench, &cases[i]);
+		if (bench_is_wanted("flow") || bench_is_wanted(cases[i].title))
+			run_case(bench, &cases[i]);
 }
