@@ -390,19 +390,22 @@ static void make_arguments(struct scene *scene, const struct run_spec *spec, cha
 	arguments[count] = NULL;
 }
 
+static const char *binary_name(void)
+{
+	const char *name = getenv("DINIT_BINARY");
+
+	return name && *name ? name : "./dinit";
+}
+
 /* Another user may not be able to reach the directory it was built in: it gets a copy. */
 static const char *find_binary(struct scene *scene, const struct run_spec *spec)
 {
-	const char *name = getenv("DINIT_BINARY");
-	const char *copied = scene_path(scene, "dinit");
+	const char *name = binary_name(), *copied = scene_path(scene, "dinit");
 	struct stat status;
 	char path[PATH_SIZE];
 	int from, to;
 
-	if (!name || !*name)
-		name = "./dinit";
-	if (!realpath(name, path))
-		scene_fail_at(SCENE_HERE, "DINIT_BINARY is %s: %s", name, strerror(errno));
+	CHECK(realpath(name, path), name);
 	if (spec->user == 0 && !(namespace_flags(spec) & CLONE_NEWUSER && scene->mode == RUN_AS_INIT))
 		return keep(scene, path, strlen(path));
 	if (access(copied, X_OK) == 0)
@@ -1049,6 +1052,10 @@ int scene_run_all(const char *name, const struct CMUnitTest *tests, size_t count
 	const char *only = getenv("TEST_ONLY");
 	char filter[256];
 
+	if (access(binary_name(), X_OK) < 0) {
+		print_error("DINIT_BINARY is %s: %s\n", binary_name(), strerror(errno));
+		return 1;
+	}
 	if (only && *only) {
 		snprintf(filter, sizeof filter, "*%s*", only);
 		cmocka_set_test_filter(filter);

@@ -183,7 +183,7 @@ struct run {
 };
 
 /* Starts dinit. */
-#define run_start(scene, spec) run_start_at(scene, spec, SCENE_HERE)
+#define run_start(scene, ...) run_start_at(scene, __VA_ARGS__, SCENE_HERE)	/* the spec can be a compound literal */
 struct run *run_start_at(struct scene *scene, const struct run_spec *spec, const char *where);
 
 /* Waits until a whole line of that stream matches the extended regular expression (regex(7)); one that came earlier counts.

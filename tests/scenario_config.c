@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: ISC */
+/* The environment, the command line and the examination of the directory: SPEC 2 and 3. A service that is started in these
+ * tests prints "started", so that its absence means something. */
+#include "harness.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof (array) / sizeof *(array))
+#define ERROR "^[^ ]+Z dinit: error: "
+#define WARNING "^[^ ]+Z dinit: warning: "
+
+static void add_service(struct scene *scene)
+{
+	scene_service(scene, "web", "echo started; touch \"$SCENE/started\"");
+}
+
+static void expect_nothing_started(struct scene *scene, struct run *run)
+{
+	run_expect_no_line(run, RUN_STDOUT, "started");
+	run_expect_no_line(run, RUN_STDERR, "started");
+	assert_int_equal(access(scene_path(scene, "started"), F_OK), -1);
+}
+
+/* ---- SPEC 2: variables ---- */
+
+static struct run *run_with(struct scene *scene, const char *variable)
+{
+	return run_start(scene, &(struct run_spec){ .environment = LIST(variable) });
+}
+
+static void test_variable_valid_starts_services(struct scene *scene)
+{
+	static const char *const valid[] = {
+		"DINIT_JSON_STDOUT=0", "DINIT_JSON_STDOUT=1", "DINIT_JSON_STDOUT=wrap", "DINIT_LOG_LEVEL=none",
+		"DINIT_LOG_LEVEL=error", "DINIT_LOG_LEVEL=warn", "DINIT_LOG_LEVEL=info", "DINIT_LOG_LEVEL=debug",
+		"DINIT_REPARENTING_POLICY=adopt", "DINIT_REPARENTING_POLICY=terminate", "DINIT_REPARENTING_POLICY=ignore",
+		"DINIT_KILL_TIMEOUT=0", "DINIT_KILL_TIMEOUT=7", "DINIT_KILL_TIMEOUT=0.5", "DINIT_KILL_TIMEOUT=.5",
+		"DINIT_STOP_TIMEOUT=0", "DINIT_STOP_TIMEOUT=1.5", "DINIT_SKIP=", "DINIT_MAX_LINE=4096", "DINIT_MAX_LINE=4k",
+		"DINIT_MAX_LINE=64M", "DINIT_MAX_LINE=67108864", "DINIT_PID=17",
+	};
+
+	add_service(scene);
+	for (size_t i = 0; i < COUNT(valid); i++) {
+		struct run *run = run_with(scene, valid[i]);
+
+		run_expect_exit(run, 0);
+		run_expect_no_line(run, RUN_STDERR, "dinit: error|no variable");
+		assert_int_equal(unlink(scene_path(scene, "started")), 0);
+	}
+}
+
+/* One message that names the variable, the value and what it takes; exit 1; nothing started. */
+static void test_variable_invalid_is_error_and_starts_nothing(struct scene *scene)
+{
+	static const struct {
+		const char *name, *value, *takes;
+	} invalid[] = {
+		{ "DINIT_JSON_STDOUT", "2", "wrap" },
+		{ "DINIT_JSON_STDOUT", "WRAP", "wrap" },
+		{ "DINIT_JSON_STDOUT", "true", "wrap" },
+		{ "DINIT_LOG_LEVEL", "warning", "warn" },
+		{ "DINIT_LOG_LEVEL", "Warn", "warn" },
+		{ "DINIT_REPARENTING_POLICY", "kill", "adopt" },
+		{ "DINIT_KILL_TIMEOUT", "-1", "seconds" },
+		{ "DINIT_KILL_TIMEOUT", "1e3", "seconds" },
+		{ "DINIT_KILL_TIMEOUT", "5s", "seconds" },
+		{ "DINIT_KILL_TIMEOUT", " 5", "seconds" },
+		{ "DINIT_KILL_TIMEOUT", "1.2.3", "seconds" },
+		{ "DINIT_KILL_TIMEOUT", ".", "seconds" },
+		{ "DINIT_STOP_TIMEOUT", "never", "seconds" },
+		{ "DINIT_STOP_TIMEOUT", "0x10", "seconds" },
+		{ "DINIT_MAX_LINE", "4095", "4k" },
+		{ "DINIT_MAX_LINE", "65M", "64M" },
+		{ "DINIT_MAX_LINE", "1K", "k" },
+		{ "DINIT_MAX_LINE", "1G", "64M" },
+		{ "DINIT_MAX_LINE", "99999999999999999999", "64M" },
+	};
+
+	add_service(scene);
+	for (size_t i = 0; i < COUNT(invalid); i++) {
+		struct run *run = run_with(scene, scene_format(scene, "%s=%s", invalid[i].name, invalid[i].value));
+
+		run_expect_exit(run, 1);
+		run_expect_line(run, RUN_STDERR, scene_format(scene, ERROR "%s.*%s.*%s", invalid[i].name, invalid[i].value,
+							      invalid[i].takes));
+		assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 1);
+		expect_nothing_started(scene, run);
+	}
+}
+
+static void test_variable_invalid_ends_with_1_at_every_log_level(struct scene *scene)
+{
+	static const char *const levels[] = { "none", "error", "warn", "info", "debug" };
+
+	add_service(scene);
+	for (size_t i = 0; i < COUNT(levels); i++) {
+		const char *level = scene_format(scene, "DINIT_LOG_LEVEL=%s", levels[i]);
+		struct run *run = run_start(scene, &(struct run_spec){
+			.environment = LIST(level, "DINIT_KILL_TIMEOUT=soon") });
+
+		run_expect_exit(run, 1);
+		run_expect_line(run, RUN_STDERR, ERROR "DINIT_KILL_TIMEOUT.*soon");
+		expect_nothing_started(scene, run);
+	}
+}
+
+static void test_variables_several_invalid_are_reported_at_once(struct scene *scene)
+{
+	struct run *run;
+
+	add_service(scene);
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(
+		"DINIT_KILL_TIMEOUT=soon", "DINIT_JSON_STDOUT=yes", "DINIT_LOG_LEVEL=loud", "DINIT_STOP_TIMEOUT=late",
+		"DINIT_REPARENTING_POLICY=love", "DINIT_MAX_LINE=huge") });
+	run_expect_exit(run, 1);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, ERROR "DINIT_"), 6);
+	expect_nothing_started(scene, run);
+}
+
+static void test_variables_empty_mean_the_default(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "web", "echo '{\"a\":1}'; exit 3");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(
+		"DINIT_JSON_STDOUT=", "DINIT_LOG_LEVEL=", "DINIT_REPARENTING_POLICY=", "DINIT_KILL_TIMEOUT=",
+		"DINIT_STOP_TIMEOUT=", "DINIT_SKIP=", "DINIT_MAX_LINE=") });
+	run_expect_exit(run, 3);
+	run_expect_line(run, RUN_STDOUT, "^\\{\"a\":1,\"service\":\"web\",");
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "dinit: error: web/run"), 1);
+	run_expect_no_line(run, RUN_STDERR, "dinit: info");
+}
+
+static void test_variable_unknown_is_warned_about_with_nearest_name(struct scene *scene)
+{
+	struct run *run;
+
+	add_service(scene);
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_LOGLEVEL=info", "DINIT_ZEBRA=1") });
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, WARNING "DINIT_LOGLEVEL.*DINIT_LOG_LEVEL");
+	run_expect_line(run, RUN_STDERR, WARNING "DINIT_ZEBRA");
+	run_expect_no_line(run, RUN_STDERR, "DINIT_ZEBRA.*DINIT_(DIR|SKIP)");
+	run_expect_line(run, RUN_STDERR, "not a JSON object: started");
+}
+
+/* Everything passes, in order and byte for byte, dinit's own variables included; nothing is added. */
+static void test_environment_passes_to_programs_unchanged(struct scene *scene)
+{
+	static const char show[] = "od -An -v -tx1 <\"/proc/$$/environ\" | tr -d ' \\n' | { cat; echo; }";
+	const char *end = scene_format(scene, "SCENE=%s", scene->dir);
+	struct run *run;
+	char hex[4096] = "";
+	const char *entries[] = { "B=2", "A=with space\tand\nnewline", "DINIT_JSON_STDOUT=0", "DINIT_PID=5", "EMPTY=", "HOST=\xff",
+				  "=odd", "PATH=/usr/bin:/bin", "DINIT_DIR", end, NULL };
+	size_t len = 0;
+
+	scene_service(scene, "web", show);
+	entries[8] = scene_format(scene, "DINIT_DIR=%s", scene->services);
+	for (const char **entry = entries; *entry; entry++)
+		for (const char *byte = *entry; byte < *entry + strlen(*entry) + 1; byte++)
+			len += (size_t)snprintf(hex + len, sizeof hex - len, "%02x", (unsigned char)*byte);
+	run = run_start(scene, &(struct run_spec){ .environment = entries });
+	run_expect_exit(run, 0);
+	assert_string_equal(run_match(run, RUN_STDOUT, " web/run: ([0-9a-f]+)", 1), hex);
+}
+
+/* ---- SPEC 2: arguments ---- */
+
+static void test_argument_help_prints_usage_on_stdout(struct scene *scene)
+{
+	struct run *run = run_start(scene, &(struct run_spec){ .arguments = LIST("--help") });
+
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, "usage: dinit");
+	assert_int_equal(run->outputs[RUN_STDERR].len, 0);
+}
+
+static void test_argument_version_prints_one_line(struct scene *scene)
+{
+	struct run *run = run_start(scene, &(struct run_spec){ .arguments = LIST("--version") });
+
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, "^dinit [0-9]+\\.[0-9]+");
+	assert_int_equal(run_count_lines(run, RUN_STDOUT, "."), 1);
+	assert_int_equal(run->outputs[RUN_STDERR].len, 0);
+}
+
+static void test_argument_other_prints_usage_on_stderr_and_fails(struct scene *scene)
+{
+	const char *const *const lists[] = {
+		LIST("--verbose"), LIST("-h"), LIST(""), LIST("--check", "a", "b"), LIST("--help", "more"), LIST("/etc/service"),
+	};
+
+	add_service(scene);
+	for (size_t i = 0; i < COUNT(lists); i++) {
+		struct run *run = run_start(scene, &(struct run_spec){ .arguments = lists[i] });
+
+		run_expect_exit(run, 1);
+		run_expect_line(run, RUN_STDERR, "usage: dinit");
+		assert_int_equal(run->outputs[RUN_STDOUT].len, 0);
+		expect_nothing_started(scene, run);
+	}
+}
+
+static void test_argument_check_of_good_directory_starts_nothing(struct scene *scene)
+{
+	struct run *run;
+
+	add_service(scene);
+	run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check") });
+	run_expect_exit(run, 0);
+	run_expect_no_line(run, RUN_STDERR, "error|warning");
+	expect_nothing_started(scene, run);
+}
+
+/* The argument wins over DINIT_DIR; every problem is said, at every log level. */
+static void test_argument_check_of_bad_directory_reports_all(struct scene *scene)
+{
+	static const char *const levels[] = { "DINIT_LOG_LEVEL=none", "DINIT_LOG_LEVEL=debug" };
+
+	add_service(scene);
+	scene_mkdir(scene, "other/empty");
+	scene_file(scene, "other/plain/run", 0644, "#!/bin/sh\n");
+	for (size_t i = 0; i < COUNT(levels); i++) {
+		struct run *run = run_start(scene, &(struct run_spec){
+			.arguments = LIST("--check", scene_path(scene, "other")), .environment = LIST(levels[i]) });
+
+		run_expect_exit(run, 1);
+		run_expect_line(run, RUN_STDERR, ERROR ".*other/empty/run");
+		run_expect_line(run, RUN_STDERR, ERROR ".*other/plain/run");
+		assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 2);
+		expect_nothing_started(scene, run);
+	}
+}
+
+static void test_argument_check_of_bad_configuration_fails(struct scene *scene)
+{
+	struct run *run;
+
+	add_service(scene);
+	run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check"),
+						   .environment = LIST("DINIT_MAX_LINE=long") });
+	run_expect_exit(run, 1);
+	run_expect_line(run, RUN_STDERR, ERROR "DINIT_MAX_LINE.*long");
+}
+
+/* ---- SPEC 3: the directory ---- */
+
+static void make_link(struct scene *scene, const char *target, const char *path)
+{
+	assert_int_equal(symlink(target, scene_path(scene, "%s", path)), 0);
+}
+
+static void make_bad_services(struct scene *scene)
+{
+	static const char script[] = "#!/bin/sh\n";
+
+	scene_mkdir(scene, "services/norun");
+	scene_file(scene, "services/plainrun/run", 0644, script);
+	scene_mkdir(scene, "services/dirrun/run");
+	scene_mkdir(scene, "services/linkrun");
+	make_link(scene, "nowhere", "services/linkrun/run");
+	make_link(scene, "nowhere", "services/linkentry");
+	scene_service(scene, "plainlog", ":");
+	scene_file(scene, "services/plainlog/log/run", 0644, script);
+	scene_service(scene, "linklog", ":");
+	make_link(scene, "nowhere", "services/linklog/log");
+	scene_service(scene, "plainterm", ":");
+	scene_file(scene, "services/plainterm/terminate", 0644, script);
+	scene_service(scene, "linkterm", ":");
+	make_link(scene, "nowhere", "services/linkterm/terminate");
+	scene_service(scene, "plaincontrol", ":");
+	scene_file(scene, "services/plaincontrol/control/t", 0644, script);
+	scene_service(scene, "linkdown", ":");
+	make_link(scene, "nowhere", "services/linkdown/down");
+	scene_service(scene, "bad\x01name", ":");
+	scene_service(scene, "bad\xc3", ":");
+	scene_service(scene, "deldel\x7f", ":");
+}
+
+/* One message each, that names the entry; nothing is started; exit 1. */
+static void test_directory_with_problems_reports_all_and_starts_nothing(struct scene *scene)
+{
+	static const char *const named[] = { "norun", "plainrun", "dirrun", "linkrun", "linkentry", "plainlog", "linklog",
+					     "plainterm", "linkterm", "plaincontrol", "linkdown", "bad.*name", "bad\\\\xc3",
+					     "deldel" };
+	struct run *run;
+
+	add_service(scene);
+	make_bad_services(scene);
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0") });
+	run_expect_exit(run, 1);
+	for (size_t i = 0; i < COUNT(named); i++)
+		run_expect_line(run, RUN_STDERR, scene_format(scene, ERROR ".*services/%s", named[i]));
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), COUNT(named));
+	expect_nothing_started(scene, run);
+}
+
+static void test_directory_hidden_entries_and_files_are_skipped(struct scene *scene)
+{
+	struct run *run;
+
+	add_service(scene);
+	scene_mkdir(scene, "services/.hidden");
+	scene_file(scene, "services/README", 0644, "about\n");
+	scene_file(scene, "services/script", 0755, "#!/bin/sh\necho never\n");
+	make_link(scene, "README", "services/link-to-file");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0") });
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, " web/run: started$");
+	assert_int_equal(run_count_lines(run, RUN_STDOUT, "."), 1);
+	run_expect_no_line(run, RUN_STDERR, "dinit: error");
+}
+
+static void test_directory_link_to_directory_is_a_service(struct scene *scene)
+{
+	struct run *run;
+
+	scene_script(scene, "elsewhere/run", "echo \"argv0 $0\"");
+	make_link(scene, "../elsewhere", "services/linked");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0") });
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, scene_format(scene, " linked/run: argv0 %s/linked/run$", scene->services));
+}
+
+/* A service that is down is examined all the same. */
+static void test_directory_down_is_examined_and_not_started(struct scene *scene)
+{
+	struct run *run;
+
+	add_service(scene);
+	scene_service(scene, "resting", "touch \"$SCENE/never\"");
+	scene_file(scene, "services/resting/down", 0644, "");
+	run = run_start(scene, &(struct run_spec){ 0 });
+	run_expect_exit(run, 0);
+	assert_int_equal(access(scene_path(scene, "never"), F_OK), -1);
+	assert_int_equal(unlink(scene_path(scene, "started")), 0);
+	scene_file(scene, "services/resting/run", 0644, "");
+	run = run_start(scene, &(struct run_spec){ 0 });
+	run_expect_exit(run, 1);
+	run_expect_line(run, RUN_STDERR, ERROR ".*resting/run");
+	expect_nothing_started(scene, run);
+}
+
+static void test_directory_log_that_is_a_file_means_no_logging_program(struct scene *scene)
+{
+	struct run *run;
+
+	add_service(scene);
+	scene_file(scene, "services/web/log", 0644, "not a directory\n");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0") });
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, " web/run: started$");
+}
+
+/* runit's control/t, where there is no terminate. */
+static void test_directory_control_t_stops_service_without_terminate(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "a", "trap '' TERM; echo up; read go <\"$SCENE/go\"");
+	scene_script(scene, "services/a/control/t", "echo by-control; echo now >\"$SCENE/go\"");
+	scene_service(scene, "b", "trap '' TERM; echo up; read go <\"$SCENE/go\"");
+	scene_script(scene, "services/b/control/t", "echo never");
+	scene_script(scene, "services/b/terminate", "echo by-terminate; echo now >\"$SCENE/go\"");
+	scene_fifo(scene, "go");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0") });
+	run_wait_lines(run, RUN_STDOUT, "/run: up$", 2);
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, " a/term: by-control$");
+	run_expect_line(run, RUN_STDOUT, " b/term: by-terminate$");
+	run_expect_no_line(run, RUN_STDOUT, "never");
+}
+
+static void test_skip_keeps_named_services_down(struct scene *scene)
+{
+	struct run *run;
+
+	add_service(scene);
+	scene_service(scene, "api", "echo never");
+	scene_service(scene, "worker", "echo never");
+	scene_service(scene, "work", "exec sleep 1000");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_SKIP=api,worker") });
+	run_expect_exit(run, 0);
+	run_expect_no_line(run, RUN_STDOUT, "never");
+	run_expect_no_line(run, RUN_STDERR, "DINIT_SKIP");
+}
+
+static void test_skip_of_unknown_name_is_warned_about(struct scene *scene)
+{
+	struct run *run;
+
+	add_service(scene);
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_SKIP=wep,,we") });
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, WARNING ".*DINIT_SKIP.*wep");
+	run_expect_line(run, RUN_STDERR, WARNING ".*DINIT_SKIP.*\"?we\"");
+	run_expect_line(run, RUN_STDOUT, "started");
+}
+
+/* A service that is skipped is examined like any other. */
+static void test_skip_of_bad_service_is_an_error(struct scene *scene)
+{
+	struct run *run;
+
+	add_service(scene);
+	scene_mkdir(scene, "services/bad");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_SKIP=bad") });
+	run_expect_exit(run, 1);
+	expect_nothing_started(scene, run);
+}
+
+static void test_directory_without_services_is_a_warning(struct scene *scene)
+{
+	struct run *run = run_start(scene, &(struct run_spec){ 0 });
+
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, scene_format(scene, WARNING ".*%s", scene->services));
+	add_service(scene);
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_SKIP=web") });
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, WARNING);
+	expect_nothing_started(scene, run);
+}
+
+static void test_directory_missing_or_no_directory_is_an_error(struct scene *scene)
+{
+	struct run *run;
+
+	scene_file(scene, "file", 0644, "");
+	run = run_with(scene, scene_format(scene, "DINIT_DIR=%s/nowhere", scene->dir));
+	run_expect_exit(run, 1);
+	run_expect_line(run, RUN_STDERR, ERROR ".*nowhere");
+	run = run_with(scene, scene_format(scene, "DINIT_DIR=%s/file", scene->dir));
+	run_expect_exit(run, 1);
+	run_expect_line(run, RUN_STDERR, ERROR ".*/file");
+}
+
+/* "No permission", for a user who is not root: the directory, a service in it, a run. */
+static void test_directory_without_permission_is_an_error(struct scene *scene)
+{
+	struct run_spec spec = { .user = geteuid() == 0 ? scene_user() : 0 };
+	struct run *run;
+
+	scene_need(geteuid() == 0, "root's directories are not this user's");
+	add_service(scene);
+	scene_service(scene, "closed", ":");
+	scene_service(scene, "mine", ":");
+	assert_int_equal(chmod(scene_path(scene, "services/closed"), 0700), 0);
+	assert_int_equal(chmod(scene_path(scene, "services/mine/run"), 0700), 0);
+	run = run_start(scene, &spec);
+	run_expect_exit(run, 1);
+	run_expect_line(run, RUN_STDERR, ERROR ".*services/closed");
+	run_expect_line(run, RUN_STDERR, ERROR ".*services/mine/run");
+	expect_nothing_started(scene, run);
+	assert_int_equal(chmod(scene->services, 0700), 0);
+	run = run_start(scene, &spec);
+	run_expect_exit(run, 1);
+	run_expect_line(run, RUN_STDERR, scene_format(scene, ERROR ".*%s", scene->services));
+}
+
+static void change_directory(void *ctx)
+{
+	if (chdir(ctx) < 0)
+		_exit(126);
+}
+
+static void test_directory_relative_is_made_absolute(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "web", "echo \"argv0 $0\"");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_DIR=services"),
+						   .prepare = change_directory, .prepare_ctx = scene->dir });
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, scene_format(scene, "argv0 %s/web/run$", scene->services));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCENE_AS_SUBREAPER(test_variable_valid_starts_services),
+		SCENE_AS_SUBREAPER(test_variable_invalid_is_error_and_starts_nothing),
+		SCENE(test_variable_invalid_ends_with_1_at_every_log_level),
+		SCENE(test_variables_several_invalid_are_reported_at_once),
+		SCENE(test_variables_empty_mean_the_default),
+		SCENE(test_variable_unknown_is_warned_about_with_nearest_name),
+		SCENE(test_environment_passes_to_programs_unchanged),
+		SCENE_AS_SUBREAPER(test_argument_help_prints_usage_on_stdout),
+		SCENE_AS_SUBREAPER(test_argument_version_prints_one_line),
+		SCENE_AS_SUBREAPER(test_argument_other_prints_usage_on_stderr_and_fails),
+		SCENE_AS_SUBREAPER(test_argument_check_of_good_directory_starts_nothing),
+		SCENE_AS_SUBREAPER(test_argument_check_of_bad_directory_reports_all),
+		SCENE_AS_SUBREAPER(test_argument_check_of_bad_configuration_fails),
+		SCENE(test_directory_with_problems_reports_all_and_starts_nothing),
+		SCENE(test_directory_hidden_entries_and_files_are_skipped),
+		SCENE(test_directory_link_to_directory_is_a_service),
+		SCENE(test_directory_down_is_examined_and_not_started),
+		SCENE(test_directory_log_that_is_a_file_means_no_logging_program),
+		SCENE(test_directory_control_t_stops_service_without_terminate),
+		SCENE(test_skip_keeps_named_services_down),
+		SCENE(test_skip_of_unknown_name_is_warned_about),
+		SCENE(test_skip_of_bad_service_is_an_error),
+		SCENE(test_directory_without_services_is_a_warning),
+		SCENE(test_directory_missing_or_no_directory_is_an_error),
+		SCENE(test_directory_without_permission_is_an_error),
+		SCENE(test_directory_relative_is_made_absolute),
+	};
+
+	return scene_run_all("config", tests, COUNT(tests));
+}
