@@ -97,6 +97,16 @@ expect_no_line() {
 	! has_line "$1" "$2" "$3" || fail "$1: a line like this on std$2: $3"
 }
 
+# expect_count NAME out|err REGEX NUMBER
+expect_count() {
+	expect_equal "$1: lines like this on std$2: $3" "$(count_lines "$1" "$2" "$3")" "$4"
+}
+
+# expect_equal WHAT GOT WANTED
+expect_equal() {
+	[ "$2" = "$3" ] || fail "$1: \"$2\", not \"$3\""
+}
+
 # inspect NAME FORMAT
 inspect() {
 	docker inspect --format "$2" "$(container "$1")"
@@ -114,7 +124,7 @@ wait_status() {
 }
 
 expect_running() {
-	is_state "$1" running || fail "$1: is not running: $(inspect "$1" '{{.State.Status}}')"
+	expect_equal "$1: state" "$(inspect "$1" '{{.State.Status}}')" running
 }
 
 # stop NAME STATUS MILLISECONDS: `docker stop`, which takes no longer than that.
@@ -137,8 +147,13 @@ top_of() {
 	docker top "$(container "$1")" -eo pid,ppid,stat,args | sed 1d
 }
 
+# One that is about to be reaped may be seen.
 expect_no_zombie() {
-	! top_of "$1" | awk '$3 ~ /^Z/ { print; found = 1 } END { exit !found }' || fail "$1: a zombie"
+	eventually 5 no_zombie "$1" || fail "$1: a zombie"
+}
+
+no_zombie() {
+	top_of "$1" | awk '$3 ~ /^Z/ { print; found = 1 } END { exit found }'
 }
 
 # show: for the report of a failed scenario.

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154 # run sets them
+# shellcheck shell=sh disable=SC2154 # variables of run
 # SPDX-License-Identifier: ISC
 # Real programs as services: nginx, PostgreSQL, redis, runit's own tools.
 
@@ -61,7 +61,7 @@ test_postgresql_stopped_shuts_down_cleanly() {
 	wait_line second out '"message":"database system is ready to accept connections"' 20
 	expect_line second out '"message":"database system was shut down at '
 	expect_no_line second out 'interrupted|recovery|not properly shut down'
-	[ "$(sql second 'select n from kept')" = 42 ]
+	expect_equal "the table's row" "$(sql second 'select n from kept')" 42
 
 	# What it looks like when it is not stopped so well: the lines looked for above do come.
 	docker kill "$(container second)" > /dev/null
@@ -80,8 +80,8 @@ clients_sleep() {
 test_redis_converting_log_gives_json() {
 	start cache redis
 	wait_line cache out '"level":"notice".*"message":"Ready to accept connections.*"service":"cache","stage":"run"'
-	[ "$(in_container cache redis-cli set greeting hello)" = OK ]
-	[ "$(in_container cache redis-cli get greeting)" = hello ]
+	expect_equal set "$(in_container cache redis-cli set greeting hello)" OK
+	expect_equal get "$(in_container cache redis-cli get greeting)" hello
 	stop cache 0 3000
 	expect_json cache
 	# The last line before it ends, through the pipe to the logging program and through dinit.
@@ -93,7 +93,7 @@ test_runit_directory_unchanged_works() {
 	start app runit --env DINIT_LOG_LEVEL=info
 	eventually 10 in_container app grep -q 'hello world, I am nobody and may open 64 files' /var/log/app/current
 	# stdout is svlogd's affair, which prints nothing.
-	[ -z "$(output app out)" ]
+	expect_equal stdout "$(output app out)" ''
 	stop app 0 3000
 	docker cp "$(container app):/var/log/app/current" "$dir/current"
 	tail -n 1 "$dir/current" | grep -q 'goodbye$' || fail "the last line is not in svlogd's file: $(cat "$dir/current")"
