@@ -64,7 +64,7 @@ $(BUILD)/test_%: tests/test_%.c $$(addprefix $(BUILD)/,$$(addsuffix .o,$$(unit_$
 
 # Scenario tests: each runs the whole program, DINIT_BINARY, over directories of services. Beside the harness a program may
 # need other objects of tests/: scenario_NAME = object...
-SCENARIOS = start
+SCENARIOS = $(patsubst tests/scenario_%.c,%,$(wildcard tests/scenario_*.c))
 $(BUILD)/tests/%.o: tests/%.c $(wildcard tests/*.h)
 	@mkdir -p $(BUILD)/tests
 	$(CC) $(ALL_CFLAGS) -Itests -I. -c -o $@ $<

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <grp.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <regex.h>
 #include <sched.h>
@@ -31,6 +32,7 @@
 #define READ_SIZE 65536
 #define PATH_SIZE 4096
 #define ENVIRONMENT_MAX 64
+#define INHERITED_MAX 1024	/* where the kernel has no close_range (before 5.11) */
 
 struct scene_string {
 	struct scene_string *next;
@@ -286,7 +288,15 @@ static void report(const struct launch *launch, const char *what)
 	_exit(127);
 }
 
-/* What else the test holds is close-on-exec. */
+/* What the test itself was started with is not for dinit. */
+static void keep_fds_from_dinit(void)
+{
+	if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+		return;
+	for (int fd = 3; fd < INHERITED_MAX; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 static void place_fds(const struct launch *launch)
 {
 	for (int i = 0; i < 3; i++) {
@@ -330,6 +340,7 @@ static void become_dinit(const struct launch *launch)
 	if (launch->scene->mode == RUN_AS_INIT)
 		enter_mounts(launch);
 	place_fds(launch);
+	keep_fds_from_dinit();
 	take_user(launch);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
