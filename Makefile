@@ -22,7 +22,7 @@ HEADERS = $(wildcard *.h arch/*.h)
 all: dinit
 
 dinit: $(BUILD)/dinit
-	cp $(BUILD)/dinit $@
+	cp -f $(BUILD)/dinit $@
 
 $(BUILD)/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $(BUILD)
@@ -38,7 +38,7 @@ static: dinit-static
 dinit-static:
 	$(MAKE) BUILD=$(BUILD)/static CC='$(STATIC_CC)' CFLAGS='$(STATIC_CFLAGS)' LDFLAGS='$(STATIC_LDFLAGS)' \
 		$(BUILD)/static/dinit
-	cp $(BUILD)/static/dinit $@
+	cp -f $(BUILD)/static/dinit $@
 
 $(BUILD)/dinit: $(OBJECTS)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS)

@@ -189,9 +189,7 @@ static bool is_waiting(const struct dinit *dinit)
 {
 	if (dinit->overtime == OVERTIME_LEAVE)
 		return false;
-	if (dinit->config.reparenting == CONFIG_REPARENTING_IGNORE)
-		return dinit->services.living > 0;
-	return dinit->children_left;
+	return policy_finds_strangers(&dinit->policy) ? dinit->children_left : dinit->services.living > 0;
 }
 
 static void check_idleness(struct dinit *dinit)

@@ -300,7 +300,7 @@ static void on_look_due(void *ctx)
 	look(ctx);
 }
 
-static bool looks(const struct policy *policy)
+bool policy_finds_strangers(const struct policy *policy)
 {
 	return policy->reparenting != CONFIG_REPARENTING_IGNORE && !policy->blind;
 }
@@ -309,7 +309,7 @@ void policy_children_changed(struct policy *policy)
 {
 	uint64_t since = loop_now_ms(policy->loop) - policy->looked_ms;
 
-	if (!looks(policy))
+	if (!policy_finds_strangers(policy))
 		return;
 	if (since >= POLICY_LOOK_APART_MS)
 		look(policy);
@@ -334,7 +334,7 @@ void policy_open(struct policy *policy, const struct config *config, const struc
 	policy->told.timer = (struct loop_timer){ .on_due = on_told_due, .ctx = policy };
 	policy->look_timer = (struct loop_timer){ .on_due = on_look_due, .ctx = policy };
 	policy->blind = !procfs_usable(policy->proc);
-	if (looks(policy))
+	if (policy_finds_strangers(policy))
 		look(policy);
 	else if (policy->blind && policy->reparenting != CONFIG_REPARENTING_IGNORE)
 		log_warn("%s does not show this PID namespace's processes: running processes that lose their parent cannot be found; "
@@ -348,7 +348,7 @@ void policy_begin_teardown(struct policy *policy)
 	struct stranger *next;
 
 	policy->teardown = true;
-	if (!looks(policy))
+	if (!policy_finds_strangers(policy))
 		return;
 	for (struct stranger *stranger = policy->rest.first; stranger; stranger = next) {
 		next = stranger->next;
@@ -362,7 +362,7 @@ void policy_kill(struct policy *policy)
 {
 	struct stranger *next;
 
-	if (!looks(policy))
+	if (!policy_finds_strangers(policy))
 		return;
 	policy->at_sight = true;
 	while (policy->told.first)

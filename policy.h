@@ -64,6 +64,10 @@ void policy_open(struct policy *policy, const struct config *config, const struc
 /* Something ended: there may be new strangers. Looks now, or soon if it has just looked. */
 void policy_children_changed(struct policy *policy);
 
+/* Whether every living stranger comes to light sooner or later, so that a teardown can wait for them all: not under `ignore`,
+ * and not without /proc. */
+bool policy_finds_strangers(const struct policy *policy);
+
 /* From now on adopt terminates, too, and looks are more frequent. */
 void policy_begin_teardown(struct policy *policy);
 
