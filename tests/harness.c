@@ -696,6 +696,22 @@ void run_signal(struct run *run, int signal)
 	CHECK(kill(run->pid, signal) == 0, "kill");
 }
 
+void scene_wait_process_at(pid_t pid, const char *where)
+{
+	struct pollfd polled = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+	uint64_t until_ms = scene_now_ms() + scene_deadline_ms(LINE_DEADLINE_MS);
+	int ready = 0;
+
+	if (polled.fd < 0)
+		return;
+	do
+		ready = poll(&polled, 1, left_ms(until_ms));
+	while (ready < 0 && errno == EINTR);
+	close(polled.fd);
+	if (ready <= 0)
+		scene_fail_at(where, "process %d has not ended in time", (int)pid);
+}
+
 void run_kill(struct run *run)
 {
 	run->scene->may_leave = true;
@@ -882,8 +898,10 @@ static void print_output(const struct run *run, enum run_stream stream)
 {
 	const struct run_output *output = &run->outputs[stream];
 
-	print_error("---- %s of dinit (PID %d), %zu bytes ----\n%s", name_of(stream), (int)run->pid, output->len,
-		    output->bytes ? output->bytes : "");
+	/* Not print_error, which cuts at 1024 bytes. */
+	fprintf(stderr, "---- %s of dinit (PID %d), %zu bytes ----\n", name_of(stream), (int)run->pid, output->len);
+	fwrite(output->bytes, 1, output->len, stderr);
+	fputs(output->len > 0 && output->bytes[output->len - 1] != '\n' ? "\n" : "", stderr);
 }
 
 /* Says what a process is, for the message about one that was left behind. */

@@ -217,6 +217,11 @@ const char *run_match_at(struct run *run, enum run_stream stream, const char *re
 
 void run_signal(struct run *run, int signal);
 
+/* Waits until that process has ended, reaped or not, although it is not the test's child: a service that printed its $$. Only
+ * as subreaper: elsewhere the PIDs are others. */
+#define scene_wait_process(pid) scene_wait_process_at(pid, SCENE_HERE)
+void scene_wait_process_at(pid_t pid, const char *where);
+
 /* Stops reading a stream, as a stalled reader does, and goes on; or closes it, as one that has gone. */
 void run_pause(struct run *run, enum run_stream stream);
 void run_resume(struct run *run, enum run_stream stream);
