@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: ISC */
+/* What dinit does where the machine refuses: processes, descriptors, writing, signals. And many services at once. */
+#include "harness.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof (array) / sizeof *(array))
+#define TEXT LIST("DINIT_JSON_STDOUT=0")
+#define ERROR "^[^ ]+Z dinit: error: "
+#define WARNING "^[^ ]+Z dinit: warning: "
+
+/* Says that it was told to stop, and does. */
+#define POLITE "trap 'echo told; exit 0' TERM; echo up; read go <\"$SCENE/never\""
+
+/* ---- SPEC 4: "the same where a process or a pipe cannot be made" ---- */
+
+/* ctx: how many processes the user may have, dinit included. */
+static void limit_processes(void *ctx)
+{
+	const rlim_t *limit = ctx;
+
+	if (setrlimit(RLIMIT_NPROC, &(struct rlimit){ *limit, *limit }) < 0)
+		_exit(126);
+}
+
+static void test_process_refused_at_start_ends_with_1(struct scene *scene)
+{
+	rlim_t limit = 3;
+	struct run *run;
+
+	scene_fifo(scene, "never");
+	scene_service(scene, "a", POLITE);
+	scene_service(scene, "b", "exec sleep 1000");
+	scene_service(scene, "c", "echo never; exec sleep 1000");
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT, .user = scene_user(),
+						   .prepare = limit_processes, .prepare_ctx = &limit });
+	run_expect_exit(run, 1);
+	run_expect_line(run, RUN_STDERR, ERROR "c/run: .*process");
+	run_expect_no_line(run, RUN_STDOUT, "never");
+}
+
+static void test_process_refused_to_terminate_sends_term(struct scene *scene)
+{
+	rlim_t limit = 3;
+	struct run *run;
+
+	scene_fifo(scene, "never");
+	scene_service(scene, "a", POLITE);
+	scene_service(scene, "b", POLITE);
+	scene_script(scene, "services/a/terminate", "echo never");
+	scene_script(scene, "services/b/terminate", "echo never");
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT, .user = scene_user(),
+						   .prepare = limit_processes, .prepare_ctx = &limit });
+	run_wait_lines(run, RUN_STDOUT, "up$", 2);
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, WARNING "a/term: .*process");
+	run_expect_line(run, RUN_STDOUT, " a/run: told$");
+	run_expect_line(run, RUN_STDOUT, " b/run: told$");
+}
+
+static void limit_files(void *ctx)
+{
+	const rlim_t *limit = ctx;
+
+	if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){ *limit, *limit }) < 0)
+		_exit(126);
+}
+
+enum { FILES_MIN = 5, FILES_MAX = 40 };
+
+/* Whatever the limit, either everything starts, or it is said what does not, and it ends with 1. */
+static void test_files_refused_at_start_end_with_1(struct scene *scene)
+{
+	size_t refused = 0, started = 0;
+
+	scene_service(scene, "a", "exec sleep 1000");
+	scene_script(scene, "services/a/log/run", "exec cat");
+	scene_service(scene, "b", "exec sleep 1000");
+	scene_service(scene, "z", "echo last; exit 0");
+	for (rlim_t limit = FILES_MIN; limit < FILES_MAX; limit++) {
+		struct run *run = run_start(scene, &(struct run_spec){
+			.environment = TEXT, .prepare = limit_files, .prepare_ctx = &limit });
+		int status = run_wait_exit(run);
+
+		if (status == 0) {
+			run_expect_line(run, RUN_STDOUT, " z/run: last$");
+			started++;
+			continue;
+		}
+		assert_int_equal(status, 1);
+		run_expect_line(run, RUN_STDERR, ERROR ".*(Too many open files|No file descriptors available)");
+		refused += run_count_lines(run, RUN_STDERR, ERROR "[abz]/(run|log): ");
+	}
+	assert_true(refused > 0);
+	assert_true(started > 0);
+}
+
+/* Whatever the limit: where everything could start, everything stops. */
+static void test_files_refused_to_terminate_send_term(struct scene *scene)
+{
+	size_t refused = 0;
+
+	scene_fifo(scene, "never");
+	scene_service(scene, "a", POLITE);
+	scene_script(scene, "services/a/terminate", "kill -TERM \"$DINIT_PID\"");
+	scene_script(scene, "services/a/log/run", "exec cat");
+	scene_service(scene, "b", POLITE);
+	scene_script(scene, "services/b/terminate", "kill -TERM \"$DINIT_PID\"");
+	for (rlim_t limit = FILES_MIN; limit < FILES_MAX; limit++) {
+		struct run *run = run_start(scene, &(struct run_spec){
+			.environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info"),
+			.prepare = limit_files, .prepare_ctx = &limit });
+
+		run_wait_line(run, RUN_STDERR, "(error:|b/run: running)");
+		if (run_count_lines(run, RUN_STDERR, "error:") == 0) {
+			run_wait_lines(run, RUN_STDOUT, "up$", 2);
+			run_signal(run, SIGTERM);
+			run_expect_exit(run, 0);
+			run_expect_line(run, RUN_STDOUT, " a/run: told$");
+			run_expect_line(run, RUN_STDOUT, " b/run: told$");
+			refused += run_count_lines(run, RUN_STDERR, WARNING "[ab]/term: .*(open files|descriptors)");
+		} else {
+			run_expect_exit(run, 1);
+		}
+	}
+	assert_true(refused > 0);
+}
+
+/* ---- where dinit has little: "writes no files, needs no privileges, no writable file system" ---- */
+
+static void test_root_read_only_is_enough(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "web", "touch \"$SCENE/new\" 2>/dev/null && echo writable; echo up; exec sleep 1000");
+	scene_script(scene, "services/web/log/run", "exec cat");
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT, .read_only = true });
+	run_wait_line(run, RUN_STDOUT, "up$");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_no_line(run, RUN_STDOUT, "writable");
+	run_expect_no_line(run, RUN_STDERR, ".");
+}
+
+static void expect_ordinary_life(struct scene *scene, const struct run_spec *spec)
+{
+	struct run *run;
+
+	scene_fifo(scene, "never");
+	scene_service(scene, "web", POLITE "; echo never");
+	scene_script(scene, "services/web/log/run", "exec cat");
+	scene_script(scene, "services/web/terminate", "kill -TERM \"$DINIT_PID\"");
+	scene_service(scene, "orphan", "(exec sleep 1000) & exec sleep 1000");
+	run = run_start(scene, spec);
+	run_wait_line(run, RUN_STDOUT, " web/run: up$");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, " web/run: told$");
+	run_expect_no_line(run, RUN_STDERR, "error");
+}
+
+static void test_ordinary_user_is_enough(struct scene *scene)
+{
+	expect_ordinary_life(scene, &(struct run_spec){ .environment = TEXT, .user = scene_user() });
+}
+
+static void test_user_namespace_is_enough(struct scene *scene)
+{
+	expect_ordinary_life(scene, &(struct run_spec){ .environment = TEXT, .user_namespace = true });
+}
+
+static void drop_capabilities(void *ctx)
+{
+	for (const int *capability = ctx; *capability >= 0; capability++)
+		if (prctl(PR_CAPBSET_DROP, *capability) < 0)
+			_exit(126);
+}
+
+static void test_root_without_capabilities_is_enough(struct scene *scene)
+{
+	int all[CAP_LAST_CAP + 2];
+
+	scene_need(geteuid() == 0, "only root can drop capabilities");
+	for (int i = 0; i <= CAP_LAST_CAP; i++)
+		all[i] = i;
+	all[CAP_LAST_CAP + 1] = -1;
+	expect_ordinary_life(scene, &(struct run_spec){ .environment = TEXT, .prepare = drop_capabilities,
+							.prepare_ctx = all });
+}
+
+/* ---- the standard descriptors ---- */
+
+/* Every set of them closed: nothing lands in their place, those that are open get what is theirs. */
+static void test_standard_descriptors_closed_are_no_obstacle(struct scene *scene)
+{
+	scene_service(scene, "web", "readlink /proc/$$/fd/0; echo out; echo err >&2; echo done >\"$SCENE/done\"; exit 5");
+	for (int closed = 1; closed < 8; closed++) {
+		struct run *run = run_start(scene, &(struct run_spec){
+			.environment = TEXT,
+			.in = closed & 1 ? RUN_FD_CLOSED : RUN_FD_DEFAULT,
+			.out = closed & 2 ? RUN_FD_CLOSED : RUN_FD_DEFAULT,
+			.err = closed & 4 ? RUN_FD_CLOSED : RUN_FD_DEFAULT });
+
+		run_expect_exit(run, 3);
+		assert_string_equal(scene_read(scene, "done"), "done\n");
+		unlink(scene_path(scene, "done"));
+		if (!(closed & 2)) {
+			run_expect_line(run, RUN_STDOUT, " web/run: out$");
+			run_expect_line(run, RUN_STDOUT, " web/run: /dev/null$");
+		}
+		if (!(closed & 4)) {
+			run_expect_line(run, RUN_STDERR, " web/run: err$");
+			run_expect_line(run, RUN_STDERR, ERROR "web/run: PID [0-9]+ exited with status 5");
+		}
+		/* A stream that is not there is said on the other one. */
+		if ((closed & 6) == 2)
+			run_expect_line(run, RUN_STDERR, WARNING "stdout .*Bad file descriptor");
+		if ((closed & 6) == 4)
+			run_expect_line(run, RUN_STDOUT, " dinit: warning: stderr .*Bad file descriptor");
+	}
+}
+
+static void test_standard_descriptors_of_every_kind_get_their_lines(struct scene *scene)
+{
+	static const enum run_fd kinds[] = { RUN_FD_PIPE, RUN_FD_FILE, RUN_FD_TTY, RUN_FD_SOCKET, RUN_FD_NULL };
+
+	scene_service(scene, "web", "seq -f 'out %g' 1 1000; seq -f 'err %g' 1 1000 >&2; exit 5");
+	for (size_t out = 0; out < COUNT(kinds); out++) {
+		for (size_t err = 0; err < COUNT(kinds); err++) {
+			struct run *run = run_start(scene, &(struct run_spec){
+				.environment = TEXT, .out = kinds[out], .err = kinds[err] });
+
+			run_expect_exit(run, 3);
+			if (kinds[out] != RUN_FD_NULL)
+				assert_int_equal(run_count_lines(run, RUN_STDOUT, "Z web/run: out [0-9]+$"), 1000);
+			if (kinds[err] != RUN_FD_NULL)
+				assert_int_equal(run_count_lines(run, RUN_STDERR, "Z web/run: err [0-9]+$"), 1000);
+		}
+	}
+}
+
+static void test_standard_descriptors_that_are_one_get_whole_lines(struct scene *scene)
+{
+	static const enum run_fd kinds[] = { RUN_FD_PIPE, RUN_FD_FILE, RUN_FD_TTY, RUN_FD_SOCKET };
+
+	scene_service(scene, "web", "seq -f 'out %g' 1 1000; seq -f 'err %g' 1 1000 >&2; exit 5");
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		struct run *run = run_start(scene, &(struct run_spec){
+			.environment = TEXT, .out = kinds[i], .err = RUN_FD_STDOUT });
+
+		run_expect_exit(run, 3);
+		assert_int_equal(run_count_lines(run, RUN_STDOUT, "^[^ ]+Z web/run: out [0-9]+$"), 1000);
+		assert_int_equal(run_count_lines(run, RUN_STDOUT, "^[^ ]+Z web/run: err [0-9]+$"), 1000);
+		run_expect_line(run, RUN_STDOUT, ERROR "web/run");
+	}
+}
+
+/* ---- SPEC 7: where a signal is refused ---- */
+
+static int without_kill[] = { CAP_KILL, -1 };
+
+/* The service is another user's, and is stopped, too. */
+static void test_signal_refused_is_sent_by_child_that_takes_on_the_user(struct scene *scene)
+{
+	struct run *run;
+
+	scene_need(geteuid() == 0, "only root can drop root");
+	scene_fifo(scene, "never");
+	scene_script(scene, "polite", POLITE);
+	scene_script(scene, "stopped", "trap 'echo told; exit 0' TERM\n"
+		"(while ! grep -q '^State:.T' /proc/$$/status; do sleep 0.01; done; echo up) &\n"
+		"kill -STOP $$; read go <\"$SCENE/never\"");
+	scene_service(scene, "web", "exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$SCENE/polite\"");
+	scene_service(scene, "web2", "exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$SCENE/stopped\"");
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT, .prepare = drop_capabilities,
+						   .prepare_ctx = without_kill });
+	run_wait_lines(run, RUN_STDOUT, "up$", 2);
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, " web/run: told$");
+	run_expect_line(run, RUN_STDOUT, " web2/run: told$");
+	run_expect_no_line(run, RUN_STDERR, ".");
+}
+
+/* KILL at the end of DINIT_STOP_TIMEOUT, in the same way. */
+static void test_kill_refused_is_sent_by_child_that_takes_on_the_user(struct scene *scene)
+{
+	struct run *run;
+
+	scene_need(geteuid() == 0, "only root can drop root");
+	scene_fifo(scene, "go");
+	scene_script(scene, "stubborn", "trap '' TERM; echo up; exec sleep 1000");
+	scene_service(scene, "web", "exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$SCENE/stubborn\"");
+	scene_service(scene, "trigger", "read go <\"$SCENE/go\"; exit 4");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_STOP_TIMEOUT=0.2"),
+						   .prepare = drop_capabilities, .prepare_ctx = without_kill });
+	run_wait_line(run, RUN_STDOUT, "up$");
+	scene_let_go(scene, "go");
+	run_expect_exit(run, 3);
+	run_expect_line(run, RUN_STDERR, WARNING "web/run: PID [0-9]+ .*killing it");
+	run_expect_no_line(run, RUN_STDERR, "cannot send");
+}
+
+/* As a service that calls sudo: dinit is an ordinary user, the service becomes another one. A program of root's with the
+ * set-user-ID bit does that here. */
+static void test_signal_refused_altogether_is_warned_about(struct scene *scene)
+{
+	const char *tool = scene_path(scene, "setpriv");
+	struct run *run;
+
+	scene_need(geteuid() == 0, "only root can make a set-user-ID program");
+	scene_fifo(scene, "go");
+	scene_service(scene, "copy", "cp \"$(command -v setpriv)\" \"$SCENE/setpriv\" && chmod 4755 \"$SCENE/setpriv\"");
+	run_expect_exit(run_start(scene, &(struct run_spec){ .environment = TEXT }), 0);
+	scene_need(access(tool, X_OK) == 0, "setpriv (util-linux) is needed");
+	scene_file(scene, "services/copy/down", 0644, "");
+	scene_script(scene, "deaf", "echo up; read go <\"$SCENE/go\"; echo ended by itself");
+	scene_service(scene, "web", "exec \"$SCENE/setpriv\" --reuid 65534 --regid 65534 --clear-groups \"$SCENE/deaf\"");
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT, .user = scene_user() });
+	run_wait_line(run, RUN_STDOUT, "up$");
+	run_signal(run, SIGTERM);
+	run_wait_line(run, RUN_STDERR, WARNING "web/run: .*TERM.*PID [0-9]+.*not permitted");
+	scene_let_go(scene, "go");
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, " web/run: ended by itself$");
+}
+
+/* ---- many ---- */
+
+static void test_services_1000_start_and_stop(struct scene *scene)
+{
+	enum { SERVICES = 1000 };
+	struct rlimit limit;
+	struct run *run;
+
+	scene_need(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max > 3 * SERVICES, "the limit of files is too low");
+	for (int i = 0; i < SERVICES; i++)
+		scene_service(scene, scene_format(scene, "s%03d", i), "echo up; exec sleep 1000");
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
+	run_wait_lines(run, RUN_STDOUT, "up$", SERVICES);
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	assert_int_equal(run_count_lines(run, RUN_STDOUT, " s[0-9]{3}/run: up$"), SERVICES);
+	assert_int_equal(run->outputs[RUN_STDERR].len, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCENE(test_process_refused_at_start_ends_with_1),
+		SCENE(test_process_refused_to_terminate_sends_term),
+		SCENE(test_files_refused_at_start_end_with_1),
+		SCENE(test_files_refused_to_terminate_send_term),
+		SCENE_AS_INIT(test_root_read_only_is_enough),
+		SCENE(test_ordinary_user_is_enough),
+		SCENE_AS_INIT(test_user_namespace_is_enough),
+		SCENE(test_root_without_capabilities_is_enough),
+		SCENE(test_standard_descriptors_closed_are_no_obstacle),
+		SCENE(test_standard_descriptors_of_every_kind_get_their_lines),
+		SCENE(test_standard_descriptors_that_are_one_get_whole_lines),
+		SCENE(test_signal_refused_is_sent_by_child_that_takes_on_the_user),
+		SCENE(test_kill_refused_is_sent_by_child_that_takes_on_the_user),
+		SCENE(test_signal_refused_altogether_is_warned_about),
+		SCENE(test_services_1000_start_and_stop),
+	};
+
+	return scene_run_all("failures", tests, COUNT(tests));
+}

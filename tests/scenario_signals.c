@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: ISC */
+/* What signals do to dinit: SPEC 9. */
+#include "harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof (array) / sizeof *(array))
+#define INFO LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info")
+#define SYSTEMD_STOP 37	/* SIGRTMIN+3, as the kernel counts */
+
+/* Ends when it is told to, and says so. */
+static struct run *start_polite(struct scene *scene)
+{
+	struct run *run;
+
+	scene_fifo(scene, "never");
+	scene_service(scene, "web", "trap 'echo told; exit 0' TERM; echo up; read go <\"$SCENE/never\"");
+	run = run_start(scene, &(struct run_spec){ .environment = INFO });
+	run_wait_line(run, RUN_STDOUT, "up$");
+	return run;
+}
+
+static void expect_stop(struct scene *scene, int signal)
+{
+	struct run *run = start_polite(scene);
+
+	run_signal(run, signal);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, "told$");
+	run_expect_line(run, RUN_STDERR, scene_format(scene, "dinit: info: signal %d .*stopping", signal));
+	run_expect_line(run, RUN_STDERR, "dinit: info: web/run: sending TERM to PID ");
+}
+
+static void test_signal_term_stops_container(struct scene *scene)
+{
+	expect_stop(scene, SIGTERM);
+}
+
+static void test_signal_int_stops_container(struct scene *scene)
+{
+	expect_stop(scene, SIGINT);
+}
+
+static void test_signal_quit_stops_container(struct scene *scene)
+{
+	expect_stop(scene, SIGQUIT);
+}
+
+static void test_signal_pwr_stops_container(struct scene *scene)
+{
+	expect_stop(scene, SIGPWR);
+}
+
+static void test_signal_rtmin_plus_3_stops_container(struct scene *scene)
+{
+	expect_stop(scene, SYSTEMD_STOP);
+}
+
+/* Each is said, one after the other; then TERM shows that dinit is as it was. */
+static void expect_ignored(struct scene *scene, struct run *run, const int *signals, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		run_signal(run, signals[i]);
+		run_wait_line(run, RUN_STDERR, scene_format(scene, "dinit: info: signal %d .*ignored", signals[i]));
+	}
+	run_expect_no_line(run, RUN_STDOUT, "told");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, "told$");
+	run_expect_no_line(run, RUN_STDERR, "warning|error");
+}
+
+static void test_signal_hup_stops_subreaper_only(struct scene *scene)
+{
+	static const int hup[] = { SIGHUP };
+
+	if (scene->mode == RUN_AS_SUBREAPER)
+		expect_stop(scene, SIGHUP);
+	else
+		expect_ignored(scene, start_polite(scene), hup, COUNT(hup));
+}
+
+static void test_signals_without_meaning_are_ignored_and_said(struct scene *scene)
+{
+	static const int signals[] = { SIGUSR1, SIGUSR2, SIGWINCH, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGXCPU, SIGXFSZ,
+				       SIGURG, SIGSTKFLT, 36, 38, 64 };
+
+	expect_ignored(scene, start_polite(scene), signals, COUNT(signals));
+}
+
+/* Those that libcs keep for themselves: 32 and 33 glibc, 34 as well musl. The kernel hands out the last one last. */
+static void test_signals_of_libc_are_ignored_and_said(struct scene *scene)
+{
+	static const int last[] = { 64 };
+	struct run *run = start_polite(scene);
+
+	for (int signal = 32; signal <= 34; signal++)
+		run_signal(run, signal);
+	expect_ignored(scene, run, last, COUNT(last));
+	for (int signal = 32; signal <= 34; signal++)
+		run_expect_line(run, RUN_STDERR, scene_format(scene, "dinit: info: signal %d .*ignored", signal));
+}
+
+static void test_signals_of_terminals_do_not_stop_dinit(struct scene *scene)
+{
+	static const int signals[] = { SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT };
+
+	expect_ignored(scene, start_polite(scene), signals, COUNT(signals));
+}
+
+static void test_signal_pipe_does_nothing(struct scene *scene)
+{
+	static const int after[] = { SIGUSR1 };
+	struct run *run = start_polite(scene);
+
+	run_signal(run, SIGPIPE);
+	expect_ignored(scene, run, after, COUNT(after));
+}
+
+/* Ignored signals are said at info, and not at the level that is usual. */
+static void test_signal_ignored_is_silent_at_default_level(struct scene *scene)
+{
+	struct run *run;
+
+	scene_fifo(scene, "go");
+	scene_service(scene, "web", "echo up; read go <\"$SCENE/go\"; exit 115");
+	scene_service(scene, "web2", "echo up; exec sleep 1000");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0") });
+	run_wait_lines(run, RUN_STDOUT, "up$", 2);
+	run_signal(run, SIGUSR1);
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_no_line(run, RUN_STDERR, ".");
+}
+
+static void no_core(void *unused)
+{
+	(void)unused;
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+}
+
+/* TRAP stands for the faults: sanitizers have plans of their own for the others. */
+static void test_signal_of_fault_kills_dinit(struct scene *scene)
+{
+	struct run *run;
+
+	scene_may_leave(scene);
+	scene_service(scene, "web", "echo up; exec sleep 1000");
+	run = run_start(scene, &(struct run_spec){ .environment = INFO, .prepare = no_core });
+	run_wait_line(run, RUN_STDOUT, "up$");
+	run_signal(run, SIGTRAP);
+	run_expect_exit(run, -SIGTRAP);
+}
+
+/* What happens while dinit is stopped is found when it goes on: lines, the end of a service, another signal. */
+static void test_stop_and_cont_lose_nothing(struct scene *scene)
+{
+	struct run *run;
+	pid_t pid;
+
+	scene_fifo(scene, "go");
+	scene_fifo(scene, "never");
+	scene_service(scene, "other", "trap 'echo told; exit 0' TERM; echo up; read go <\"$SCENE/never\"");
+	scene_service(scene, "web", "echo \"pid $$\"; read go <\"$SCENE/go\"; seq -f 'word %g' 1 4000; exit 7");
+	run = run_start(scene, &(struct run_spec){ .environment = INFO });
+	run_wait_line(run, RUN_STDOUT, "up$");
+	run_wait_line(run, RUN_STDOUT, "pid [0-9]+$");
+	pid = atoi(run_match(run, RUN_STDOUT, "pid ([0-9]+)$", 1));
+	run_signal(run, SIGSTOP);
+	run_signal(run, SIGUSR1);
+	scene_let_go(scene, "go");
+	scene_wait_process(pid);
+	run_signal(run, SIGCONT);
+	run_expect_exit(run, 3);
+	assert_int_equal(run_count_lines(run, RUN_STDOUT, " web/run: word [0-9]+$"), 4000);
+	run_expect_line(run, RUN_STDERR, "error: web/run: PID [0-9]+ exited with status 7");
+	run_expect_line(run, RUN_STDERR, "signal 10 .*ignored");
+	run_expect_line(run, RUN_STDOUT, "told$");
+}
+
+static void test_stop_and_term_and_cont_ends_container(struct scene *scene)
+{
+	struct run *run = start_polite(scene);
+
+	run_signal(run, SIGSTOP);
+	run_signal(run, SIGTERM);
+	run_signal(run, SIGCONT);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, "told$");
+}
+
+/* Many at once, in the middle of everything. */
+static void test_signals_in_a_burst_end_container_once(struct scene *scene)
+{
+	static const int signals[] = { SIGUSR1, SIGTERM, SIGINT, SIGQUIT, SIGPWR, SYSTEMD_STOP, SIGTERM, SIGUSR2, SIGCONT };
+	struct run *run = start_polite(scene);
+
+	for (size_t i = 0; i < COUNT(signals); i++)
+		if (run->ended || kill(run->pid, signals[i]) < 0)
+			break;
+	run_expect_exit(run, 0);
+	assert_int_equal(run_count_lines(run, RUN_STDOUT, "told$"), 1);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "web/run: sending TERM"), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCENE(test_signal_term_stops_container),
+		SCENE(test_signal_int_stops_container),
+		SCENE(test_signal_quit_stops_container),
+		SCENE(test_signal_pwr_stops_container),
+		SCENE(test_signal_rtmin_plus_3_stops_container),
+		SCENE(test_signal_hup_stops_subreaper_only),
+		SCENE(test_signals_without_meaning_are_ignored_and_said),
+		SCENE(test_signals_of_libc_are_ignored_and_said),
+		SCENE(test_signals_of_terminals_do_not_stop_dinit),
+		SCENE(test_signal_pipe_does_nothing),
+		SCENE(test_signal_ignored_is_silent_at_default_level),
+		SCENE_AS_SUBREAPER(test_signal_of_fault_kills_dinit),
+		SCENE_AS_SUBREAPER(test_stop_and_cont_lose_nothing),
+		SCENE(test_stop_and_term_and_cont_ends_container),
+		SCENE(test_signals_in_a_burst_end_container_once),
+	};
+
+	return scene_run_all("signals", tests, COUNT(tests));
+}
