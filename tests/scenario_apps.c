@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: ISC */
+/* Real programs, and the examples in test-services that a user reads: each runs as it stands there. */
+#include "harness.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define ANSWER_DEADLINE_MS 10000
+
+static struct sockaddr_in local_port(int port)
+{
+	return (struct sockaddr_in){ .sin_family = AF_INET,
+				     .sin_port = htons((uint16_t)port),
+				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+}
+
+/* A port of the loopback interface that was free a moment ago. */
+static int find_port(void)
+{
+	struct sockaddr_in address = local_port(0);
+	socklen_t len = sizeof address;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+	close(fd);
+	return ntohs(address.sin_port);
+}
+
+/* Sends the request to the port, and fails unless the answer holds the text. */
+static void expect_answer(int port, const char *request, const char *text)
+{
+	struct sockaddr_in address = local_port(port);
+	struct pollfd polled = { .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .events = POLLIN };
+	uint64_t until_ms = scene_now_ms() + scene_deadline_ms(ANSWER_DEADLINE_MS);
+	char answer[4096];
+	size_t len = 0;
+	ssize_t n = 1;
+
+	assert_true(polled.fd >= 0);
+	assert_int_equal(connect(polled.fd, (struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(write(polled.fd, request, strlen(request)), strlen(request));
+	do {
+		answer[len] = '\0';
+		if (scene_now_ms() < until_ms && poll(&polled, 1, 1000) > 0)
+			n = read(polled.fd, answer + len, sizeof answer - 1 - len);
+		if (n > 0)
+			len += (size_t)n;
+		answer[len] = '\0';
+	} while (!strstr(answer, text) && n > 0 && scene_now_ms() < until_ms);
+	close(polled.fd);
+	if (!strstr(answer, text))
+		scene_fail("port %d answers \"%s\", not \"%s\"", port, answer, text);
+}
+
+static void need_program(const char *name)
+{
+	static const char *const directories[] = { "/usr/sbin",      "/usr/bin", "/usr/local/sbin",
+						   "/usr/local/bin", "/sbin",    "/bin" };
+	char path[256];
+
+	for (size_t i = 0; i < COUNT(directories); i++) {
+		snprintf(path, sizeof path, "%s/%s", directories[i], name);
+		if (access(path, X_OK) == 0)
+			return;
+	}
+	scene_need(false, name);
+}
+
+/* They serve, they log in JSON, and they stop in order. */
+static void expect_nginx_and_redis(struct scene *scene, struct run_spec spec)
+{
+	int web = find_port(), cache = find_port();
+	struct run *run;
+
+	need_program("nginx");
+	need_program("redis-server");
+	scene_example(scene, "nginx-redis");
+	spec.environment = LIST(scene_format(scene, "SCRATCH=%s", scene->dir), scene_format(scene, "WEB_PORT=%d", web),
+				scene_format(scene, "CACHE_PORT=%d", cache), "DINIT_LOG_LEVEL=info");
+	run = run_start(scene, &spec);
+	run_wait_line(run, RUN_STDERR, " web/run: .*start worker process ");
+	run_wait_line(
+		run, RUN_STDOUT,
+		"^\\{\"message\":\".*[Rr]eady to accept connections.*\",\"service\":\"cache\",\"stage\":\"run\",");
+	expect_answer(web, "GET /page HTTP/1.0\r\n\r\n", "\r\n\r\nhello\n");
+	expect_answer(cache, "PING\r\n", "+PONG\r\n");
+	run_wait_line(run, RUN_STDOUT,
+		      "^\\{\"client\":\"127.0.0.1\",\"request\":\"GET /page "
+		      "HTTP/1.0\",\"status\":200,.*\"service\":\"web\",");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, "info: web/term: PID [0-9]+ exited with status 0");
+	run_expect_line(run, RUN_STDERR, "info: web/run: PID [0-9]+ exited with status 0");
+	run_expect_line(run, RUN_STDERR, "info: cache/run: PID [0-9]+ exited with status 0");
+	run_expect_line(run, RUN_STDOUT, "now ready to exit, bye bye.*\"service\":\"cache\"");
+	run_expect_no_line(run, RUN_STDERR, "dinit: (warning|error)");
+	run_expect_no_line(run, RUN_STDOUT, "[^}]$");
+}
+
+static void test_nginx_and_redis_serve_log_and_stop(struct scene *scene)
+{
+	expect_nginx_and_redis(scene, (struct run_spec){ 0 });
+}
+
+static void test_nginx_and_redis_of_ordinary_user_serve_log_and_stop(struct scene *scene)
+{
+	expect_nginx_and_redis(scene, (struct run_spec){ .user = scene_user() });
+}
+
+static void test_nginx_dying_stops_redis_in_order(struct scene *scene)
+{
+	int web = find_port();
+	struct run *run;
+
+	need_program("nginx");
+	need_program("redis-server");
+	scene_example(scene, "nginx-redis");
+	scene_fifo(scene, "go");
+	scene_service(scene, "killer",
+		      "read go <\"$SCENE/go\"; kill -KILL \"$(cat \"$SCENE/nginx/pid\")\"; exec sleep 1000");
+	run = run_start(scene,
+			&(struct run_spec){ .environment = LIST(scene_format(scene, "SCRATCH=%s", scene->dir),
+								scene_format(scene, "WEB_PORT=%d", web),
+								scene_format(scene, "CACHE_PORT=%d", find_port())) });
+	run_wait_line(run, RUN_STDERR, " web/run: .*start worker process ");
+	run_wait_line(run, RUN_STDOUT, "[Rr]eady to accept connections");
+	scene_let_go(scene, "go");
+	run_expect_exit(run, 3);
+	run_expect_line(run, RUN_STDERR, "dinit: error: web/run: PID [0-9]+ was killed by signal 9");
+	run_expect_line(run, RUN_STDOUT, "now ready to exit, bye bye.*\"service\":\"cache\"");
+}
+
+static void test_example_optional_disables_what_is_not_wanted(struct scene *scene)
+{
+	struct run *run;
+
+	scene_example(scene, "optional");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_LOG_LEVEL=info") });
+	run_wait_line(run, RUN_STDERR, "metrics/run: .*disabled itself");
+	run_wait_line(run, RUN_STDOUT, "app is up.*\"service\":\"app\"");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, "no metrics.*\"service\":\"metrics\"");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("METRICS_PORT=1234") });
+	run_wait_line(run, RUN_STDOUT, "metrics on port 1234");
+	run_wait_line(run, RUN_STDOUT, "app is up");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_no_line(run, RUN_STDERR, ".");
+}
+
+static void test_example_drop_root_opens_its_streams(struct scene *scene)
+{
+	struct run *run;
+
+	scene_need(geteuid() == 0, "only root can drop root");
+	scene_example(scene, "drop-root");
+	run = run_start(scene, &(struct run_spec){ 0 });
+	run_wait_line(run, RUN_STDOUT, "^\\{\"uid\":65534,\"service\":\"app\"");
+	run_wait_line(run, RUN_STDERR, " app/run: an error line$");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+}
+
+static void test_example_logging_makes_json_of_text(struct scene *scene)
+{
+	struct run *run;
+
+	scene_example(scene, "logging");
+	run = run_start(scene, &(struct run_spec){
+				       .environment = LIST(scene_format(scene, "LOG_FILE=%s/quiet.log", scene->dir)) });
+	run_wait_line(run, RUN_STDOUT, "^\\{\"message\":\"ready: it says \\\\\"hello\\\\\"\",\"service\":\"app\"");
+	run_wait_line(run, RUN_STDOUT, "^\\{\"message\":\"quiet is up\",\"service\":\"quiet\"");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, "^\\{\"message\":\"stopping\",\"service\":\"app\"");
+	assert_string_equal(scene_read(scene, "quiet.log"), "{\"message\":\"quiet is up\"}\n");
+	run = run_start(scene, &(struct run_spec){ 0 });
+	run_wait_line(run, RUN_STDOUT, "^\\{\"message\":\"ready: ");
+	run_wait_line(run, RUN_STDOUT, "^\\{\"message\":\"quiet is up\",\"service\":\"quiet\"");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_no_line(run, RUN_STDERR, ".");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCENE(test_nginx_and_redis_serve_log_and_stop),
+		SCENE(test_nginx_and_redis_of_ordinary_user_serve_log_and_stop),
+		SCENE(test_nginx_dying_stops_redis_in_order),
+		SCENE(test_example_optional_disables_what_is_not_wanted),
+		SCENE(test_example_drop_root_opens_its_streams),
+		SCENE(test_example_logging_makes_json_of_text),
+	};
+
+	return scene_run_all("apps", tests, COUNT(tests));
+}
