@@ -32,7 +32,7 @@
 #define READ_SIZE 65536
 #define PATH_SIZE 4096
 #define ENVIRONMENT_MAX 64
-#define INHERITED_MAX 1024	/* where the kernel has no close_range (before 5.11) */
+#define INHERITED_MAX 1024 /* where the kernel has no close_range (before 5.11) */
 
 struct scene_string {
 	struct scene_string *next;
@@ -51,8 +51,8 @@ struct launch {
 	const struct run_spec *spec;
 	const char *binary;
 	char **arguments, **environment;
-	int fds[3];		/* -1: to be closed */
-	int go[2];		/* the end of this pipe says that the user namespace is mapped */
+	int fds[3]; /* -1: to be closed */
+	int go[2]; /* the end of this pipe says that the user namespace is mapped */
 	int report_fd;
 };
 
@@ -68,7 +68,7 @@ void scene_fail_at(const char *where, const char *format, ...)
 	va_end(args);
 	print_error("%s: %s\n", where, text);
 	fail();
-	abort();	/* fail() has left already; the compiler cannot know */
+	abort(); /* fail() has left already; the compiler cannot know */
 }
 
 #define CHECK(condition, what) \
@@ -197,6 +197,50 @@ void scene_service(struct scene *scene, const char *name, const char *body)
 	scene_script(scene, scene_format(scene, "services/%s/run", name), body);
 }
 
+static void copy_file(const char *from, const char *to)
+{
+	int in = open(from, O_RDONLY | O_CLOEXEC), out;
+	struct stat status;
+
+	CHECK(in >= 0 && fstat(in, &status) == 0, from);
+	out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	CHECK(out >= 0 && fchmod(out, status.st_mode & 07777) == 0, to);
+	CHECK(sendfile(out, in, NULL, (size_t)status.st_size) == status.st_size, to);
+	close(in);
+	close(out);
+}
+
+static void copy_directory(struct scene *scene, const char *from, const char *to)
+{
+	const struct dirent *entry;
+	struct stat status;
+	DIR *dir = opendir(from);
+
+	CHECK(dir, from);
+	make_directories(to, true);
+	while ((entry = readdir(dir))) {
+		const char *inner_from = scene_format(scene, "%s/%s", from, entry->d_name);
+		const char *inner_to = scene_format(scene, "%s/%s", to, entry->d_name);
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		CHECK(stat(inner_from, &status) == 0, inner_from);
+		if (S_ISDIR(status.st_mode))
+			copy_directory(scene, inner_from, inner_to);
+		else
+			copy_file(inner_from, inner_to);
+	}
+	closedir(dir);
+}
+
+void scene_example(struct scene *scene, const char *name)
+{
+	const char *examples = getenv("TEST_SERVICES");
+
+	copy_directory(scene, scene_format(scene, "%s/%s", examples && *examples ? examples : "test-services", name),
+		       scene->services);
+}
+
 void scene_fifo(struct scene *scene, const char *path)
 {
 	const char *whole = scene_path(scene, "%s", path);
@@ -265,7 +309,7 @@ static int mount_own_proc(void)
 
 static bool can_make_namespaces(const struct run_spec *spec)
 {
-	static int known[2];	/* 1: yes, 2: no */
+	static int known[2]; /* 1: yes, 2: no */
 	int flags = namespace_flags(spec), *answer = &known[(flags & CLONE_NEWUSER) != 0], status = 1;
 	pid_t pid;
 
@@ -357,8 +401,8 @@ static bool has_variable(char *const *environment, size_t count, const char *ent
 	size_t name_len = strcspn(entry, "=");
 
 	for (size_t i = 0; i < count; i++)
-		if (strncmp(environment[i], entry, name_len) == 0 && (environment[i][name_len] == '=' ||
-								      environment[i][name_len] == '\0'))
+		if (strncmp(environment[i], entry, name_len) == 0 &&
+		    (environment[i][name_len] == '=' || environment[i][name_len] == '\0'))
 			return true;
 	return false;
 }
@@ -396,7 +440,8 @@ static void make_arguments(struct scene *scene, const struct run_spec *spec, cha
 	size_t count = 0;
 
 	arguments[count++] = copy(scene, "dinit");
-	for (const char *const *argument = spec->arguments; argument && *argument && count < ENVIRONMENT_MAX - 1; argument++)
+	for (const char *const *argument = spec->arguments; argument && *argument && count < ENVIRONMENT_MAX - 1;
+	     argument++)
 		arguments[count++] = copy(scene, *argument);
 	arguments[count] = NULL;
 }
@@ -412,27 +457,21 @@ static const char *binary_name(void)
 static const char *find_binary(struct scene *scene, const struct run_spec *spec)
 {
 	const char *name = binary_name(), *copied = scene_path(scene, "dinit");
-	struct stat status;
 	char path[PATH_SIZE];
-	int from, to;
 
 	CHECK(realpath(name, path), name);
 	if (spec->user == 0 && !(namespace_flags(spec) & CLONE_NEWUSER && scene->mode == RUN_AS_INIT))
 		return keep(scene, path, strlen(path));
 	if (access(copied, X_OK) == 0)
 		return copied;
-	from = open(path, O_RDONLY | O_CLOEXEC);
-	CHECK(from >= 0 && fstat(from, &status) == 0, path);
-	to = open(copied, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-	CHECK(to >= 0 && sendfile(to, from, NULL, (size_t)status.st_size) == status.st_size && fchmod(to, 0755) == 0, copied);
-	close(to);
-	close(from);
+	copy_file(path, copied);
 	return copied;
 }
 
 static void make_pair(int pair[2], bool socket)
 {
-	CHECK(socket ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0 : pipe2(pair, O_CLOEXEC) == 0, "a pair");
+	CHECK(socket ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0 : pipe2(pair, O_CLOEXEC) == 0,
+	      "a pair");
 }
 
 static void make_tty(int pair[2])
@@ -469,15 +508,9 @@ static int make_output(struct scene *scene, struct run_output *output, enum run_
 	switch (kind) {
 	case RUN_FD_DEFAULT:
 	case RUN_FD_PIPE:
-	case RUN_FD_SOCKET:
-		make_pair(pair, kind == RUN_FD_SOCKET);
-		break;
-	case RUN_FD_TTY:
-		make_tty(pair);
-		break;
-	case RUN_FD_FILE:
-		make_file(scene, output, pair);
-		break;
+	case RUN_FD_SOCKET: make_pair(pair, kind == RUN_FD_SOCKET); break;
+	case RUN_FD_TTY: make_tty(pair); break;
+	case RUN_FD_FILE: make_file(scene, output, pair); break;
 	case RUN_FD_NULL:
 		pair[1] = open("/dev/null", O_WRONLY | O_CLOEXEC);
 		CHECK(pair[1] >= 0, "/dev/null");
@@ -486,8 +519,7 @@ static int make_output(struct scene *scene, struct run_output *output, enum run_
 		pair[1] = fcntl(stdout_fd, F_DUPFD_CLOEXEC, 3);
 		CHECK(pair[1] >= 0, "stdout");
 		break;
-	case RUN_FD_CLOSED:
-		break;
+	case RUN_FD_CLOSED: break;
 	}
 	output->fd = pair[0];
 	if (pair[0] >= 0)
@@ -568,7 +600,9 @@ struct run *run_start_at(struct scene *scene, const struct run_spec *spec, const
 	scene_need(scene->mode != RUN_AS_INIT || can_make_namespaces(spec), "no new PID namespace is allowed here");
 	run = calloc(1, sizeof *run);
 	CHECK(run, "calloc");
-	*run = (struct run){ .scene = scene, .next = scene->runs, .pid_fd = -1,
+	*run = (struct run){ .scene = scene,
+			     .next = scene->runs,
+			     .pid_fd = -1,
 			     .outputs = { { .fd = -1, .notify_fd = -1 }, { .fd = -1, .notify_fd = -1 } } };
 	scene->runs = run;
 	launch.binary = find_binary(scene, spec);
@@ -757,7 +791,8 @@ static const char *next_line(const struct run_output *output, size_t *at)
 }
 
 /* The first match at or after *at, which is moved behind it. NULL: none among the whole lines so far. */
-static const char *find_match(struct run *run, enum run_stream stream, const regex_t *compiled, size_t group, size_t *at)
+static const char *find_match(struct run *run, enum run_stream stream, const regex_t *compiled, size_t group,
+			      size_t *at)
 {
 	regmatch_t matches[10];
 	const char *line;
@@ -866,7 +901,8 @@ int run_wait_exit_at(struct run *run, const char *where)
 		scene_fail_at(where, "dinit has not ended in time");
 	for (int i = 0; i < 2; i++)
 		if (!has_ended(&run->outputs[i]))
-			scene_fail_at(where, "dinit has ended, but somebody still holds its %s", name_of((enum run_stream)i));
+			scene_fail_at(where, "dinit has ended, but somebody still holds its %s",
+				      name_of((enum run_stream)i));
 	run_expect_no_line_at(run, RUN_STDERR, "(Address|Leak|Thread)Sanitizer|: runtime error: ", where);
 	return WIFEXITED(run->status) ? WEXITSTATUS(run->status) : -WTERMSIG(run->status);
 }

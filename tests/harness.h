@@ -26,14 +26,16 @@
  * subreaper in the test's namespace. A mode that this machine does not allow is skipped, and says so.
  *
  * Rules of the house. Nothing here sleeps, and no test may: wait for a line, for the end, or for a FIFO that a service
- * writes to; everything has a deadline (see TEST_DEADLINE_FACTOR below). Whoever fails prints what the run wrote so far.
- * When a test ends every run must have ended (run_expect_exit, run_wait_exit) or be given up (run_kill); and dinit must have
- * left no process and no zombie behind, which is found out as a subreaper (as PID 1 the kernel leaves none).
+ * writes to; everything has a deadline (see TEST_DEADLINE_FACTOR below). Whoever fails prints what the run wrote so
+ * far. When a test ends every run must have ended (run_expect_exit, run_wait_exit) or be given up (run_kill); and
+ * dinit must have left no process and no zombie behind, which is found out as a subreaper (as PID 1 the kernel
+ * leaves none).
  *
  * The environment of the test programs:
  *	DINIT_BINARY		the program under test (./dinit)
  *	TEST_DEADLINE_FACTOR	makes every deadline so many times longer (1), for valgrind and slow machines
  *	TEST_ONLY		runs only the tests whose name contains this
+ *	TEST_SERVICES		where the examples are (test-services)
  *	TMPDIR			where the scenes keep their files (/tmp) */
 #ifndef TESTS_HARNESS_H
 #define TESTS_HARNESS_H
@@ -51,18 +53,18 @@
 /* ---- scenes: one test, its directory, its runs ---- */
 
 enum run_mode {
-	RUN_AS_INIT,		/* PID 1 of a PID namespace */
+	RUN_AS_INIT, /* PID 1 of a PID namespace */
 	RUN_AS_SUBREAPER,
 };
 
 struct scene {
 	enum run_mode mode;
-	char *dir;		/* a directory of its own, writable by everyone, removed at the end; services find it as $SCENE */
-	char *services;		/* $SCENE/services, where scene_service puts them: DINIT_DIR of the runs */
+	char *dir; /* a directory of its own, writable by everyone, removed at the end; services find it as $SCENE */
+	char *services; /* $SCENE/services, where scene_service puts them: DINIT_DIR of the runs */
 	void (*test)(struct scene *scene);
 	struct run *runs;
 	struct scene_fifo *fifos;
-	struct scene_string *strings;	/* what the functions below returned */
+	struct scene_string *strings; /* what the functions below returned */
 	bool passed, may_leave;
 };
 
@@ -76,7 +78,12 @@ struct scene_case {
 #define SCENE_AS_SUBREAPER(test) SCENE_CASE(test, RUN_AS_SUBREAPER, " [subreaper]")
 #define SCENE(test) SCENE_AS_INIT(test), SCENE_AS_SUBREAPER(test)
 #define SCENE_CASE(test, mode, suffix) \
-	{ #test suffix, scene_play, scene_set_up, scene_tear_down, &(struct scene_case){ test, mode } }
+	{ \
+#test suffix, scene_play, scene_set_up, scene_tear_down, &(struct scene_case) \
+		{ \
+			test, mode \
+		} \
+	}
 
 /* Runs the tests of the table and returns how many failed: what main returns. */
 int scene_run_all(const char *name, const struct CMUnitTest *tests, size_t count);
@@ -92,8 +99,8 @@ const char *scene_path(struct scene *scene, const char *name, ...) __attribute__
 /* A string made by printf's format. */
 const char *scene_format(struct scene *scene, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Writes services/<name>/run: a shell script with this body ("#!/bin/sh" and a newline are put before it). Other scripts of
- * the same service: scene_script(scene, "services/web/log/run", ...). Directories on the way are made. */
+/* Writes services/<name>/run: a shell script with this body ("#!/bin/sh" and a newline are put before it). Other
+ * scripts of the same service: scene_script(scene, "services/web/log/run", ...). Directories on the way are made. */
 void scene_service(struct scene *scene, const char *name, const char *body);
 void scene_script(struct scene *scene, const char *path, const char *body);
 
@@ -104,9 +111,13 @@ void scene_file(struct scene *scene, const char *path, mode_t mode, const char *
 void scene_mkdir(struct scene *scene, const char *path);
 
 /* Makes a FIFO below $SCENE that everyone may use. What does `read line <"$SCENE/go"` waits until the test has called
- * scene_let_go on it, once for each reader. (The test holds both ends, so that nobody else waits: cat would never end.) */
+ * scene_let_go on it, once for each reader. (The test holds both ends, so that nobody else waits: cat would never
+ * end.) */
 void scene_fifo(struct scene *scene, const char *path);
 void scene_let_go(struct scene *scene, const char *path);
+
+/* Copies the service directories of test-services/<name> (or $TEST_SERVICES/<name>) to $SCENE/services. */
+void scene_example(struct scene *scene, const char *name);
 
 /* The content of a file below $SCENE ("" where there is none). */
 const char *scene_read(struct scene *scene, const char *path);
@@ -129,14 +140,14 @@ uint64_t scene_deadline_ms(uint64_t ms);
 
 /* What a standard descriptor of dinit is. */
 enum run_fd {
-	RUN_FD_DEFAULT,		/* stdin: /dev/null; stdout and stderr: a pipe each */
+	RUN_FD_DEFAULT, /* stdin: /dev/null; stdout and stderr: a pipe each */
 	RUN_FD_PIPE,
-	RUN_FD_FILE,		/* a regular file, opened for appending */
-	RUN_FD_TTY,		/* a pseudo terminal in raw mode */
+	RUN_FD_FILE, /* a regular file, opened for appending */
+	RUN_FD_TTY, /* a pseudo terminal in raw mode */
 	RUN_FD_SOCKET,
-	RUN_FD_NULL,		/* /dev/null */
+	RUN_FD_NULL, /* /dev/null */
 	RUN_FD_CLOSED,
-	RUN_FD_STDOUT,		/* stderr only: the same as stdout */
+	RUN_FD_STDOUT, /* stderr only: the same as stdout */
 };
 
 enum run_stream {
@@ -146,18 +157,19 @@ enum run_stream {
 
 /* How to start dinit; what is zero is as usual. */
 struct run_spec {
-	/* NAME=VALUE each, up to NULL, beside the usual: PATH, SCENE, DINIT_DIR, and the sanitizers' options if they are set.
-	 * NAME=VALUE takes the place of the usual one, NAME alone removes it. Write LIST("A=1", "B=2"). */
+	/* NAME=VALUE each, up to NULL, beside the usual: PATH, SCENE, DINIT_DIR, and the sanitizers' options if they
+	 * are set. NAME=VALUE takes the place of the usual one, NAME alone removes it. Write LIST("A=1", "B=2"). */
 	const char *const *environment;
-	const char *const *arguments;	/* beside argv[0]; LIST("--check") */
+	const char *const *arguments; /* beside argv[0]; LIST("--check") */
 	enum run_fd in, out, err;
-	uid_t user;		/* the user (and group) that dinit runs as, 0: the test's own; needs root */
-	/* Start it in a user namespace as its root, which is an ordinary user outside, as a rootless container engine does. Only
-	 * as PID 1; it is always so where the test does not run as root. */
+	uid_t user; /* the user (and group) that dinit runs as, 0: the test's own; needs root */
+	/* Start it in a user namespace as its root, which is an ordinary user outside, as a rootless container
+	 * engine does. Only as PID 1; it is always so where the test does not run as root. */
 	bool user_namespace;
-	bool read_only;		/* the root file system is read-only; only as PID 1 */
-	bool no_proc;		/* /proc is empty; only as PID 1 */
-	/* Called in the new process when everything else is ready, right before execve(2): for limits, capabilities, signals. */
+	bool read_only; /* the root file system is read-only; only as PID 1 */
+	bool no_proc; /* /proc is empty; only as PID 1 */
+	/* Called in the new process when everything else is ready, right before execve(2): for limits, capabilities,
+	 * signals. */
 	void (*prepare)(void *ctx);
 	void *prepare_ctx;
 };
@@ -165,10 +177,10 @@ struct run_spec {
 #define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 struct run_output {
-	int fd;			/* -1: none, or its end has come */
-	int notify_fd;		/* a file's changes */
+	int fd; /* -1: none, or its end has come */
+	int notify_fd; /* a file's changes */
 	bool paused;
-	char *bytes;		/* everything so far, terminated */
+	char *bytes; /* everything so far, terminated */
 	size_t len, size;
 };
 
@@ -178,16 +190,16 @@ struct run {
 	pid_t pid;
 	int pid_fd;
 	bool ended;
-	int status;		/* as of wait(2) */
+	int status; /* as of wait(2) */
 	struct run_output outputs[2];
 };
 
 /* Starts dinit. */
-#define run_start(scene, ...) run_start_at(scene, __VA_ARGS__, SCENE_HERE)	/* the spec can be a compound literal */
+#define run_start(scene, ...) run_start_at(scene, __VA_ARGS__, SCENE_HERE) /* the spec can be a compound literal */
 struct run *run_start_at(struct scene *scene, const struct run_spec *spec, const char *where);
 
-/* Waits until a whole line of that stream matches the extended regular expression (regex(7)); one that came earlier counts.
- * Returns the line. Fails the test when the stream ends without one, or after 10 s (times the factor). */
+/* Waits until a whole line of that stream matches the extended regular expression (regex(7)); one that came earlier
+ * counts. Returns the line. Fails the test when the stream ends without one, or after 10 s (times the factor). */
 #define run_wait_line(run, stream, regex) run_wait_line_at(run, stream, regex, SCENE_HERE)
 const char *run_wait_line_at(struct run *run, enum run_stream stream, const char *regex, const char *where);
 
@@ -195,8 +207,8 @@ const char *run_wait_line_at(struct run *run, enum run_stream stream, const char
 #define run_wait_lines(run, stream, regex, count) run_wait_lines_at(run, stream, regex, count, SCENE_HERE)
 void run_wait_lines_at(struct run *run, enum run_stream stream, const char *regex, size_t count, const char *where);
 
-/* Waits until dinit has ended and both streams have. Returns the exit status, or minus the signal that killed it. Fails the
- * test after 20 s (times the factor), and where a sanitizer of dinit had something to say. */
+/* Waits until dinit has ended and both streams have. Returns the exit status, or minus the signal that killed it.
+ * Fails the test after 20 s (times the factor), and where a sanitizer of dinit had something to say. */
 #define run_wait_exit(run) run_wait_exit_at(run, SCENE_HERE)
 int run_wait_exit_at(struct run *run, const char *where);
 
@@ -211,14 +223,15 @@ const char *run_expect_line_at(struct run *run, enum run_stream stream, const ch
 #define run_expect_no_line(run, stream, regex) run_expect_no_line_at(run, stream, regex, SCENE_HERE)
 void run_expect_no_line_at(struct run *run, enum run_stream stream, const char *regex, const char *where);
 
-/* The text of the first line that matches, from the given group of the regular expression; fails unless there is one. */
+/* The text of the first line that matches, from the given group of the regular expression; fails unless there is
+ * one. */
 #define run_match(run, stream, regex, group) run_match_at(run, stream, regex, group, SCENE_HERE)
 const char *run_match_at(struct run *run, enum run_stream stream, const char *regex, size_t group, const char *where);
 
 void run_signal(struct run *run, int signal);
 
-/* Waits until that process has ended, reaped or not, although it is not the test's child: a service that printed its $$. Only
- * as subreaper: elsewhere the PIDs are others. */
+/* Waits until that process has ended, reaped or not, although it is not the test's child: a service that printed its
+ * $$. Only as subreaper: elsewhere the PIDs are others. */
 #define scene_wait_process(pid) scene_wait_process_at(pid, SCENE_HERE)
 void scene_wait_process_at(pid_t pid, const char *where);
 

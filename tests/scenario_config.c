@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The environment, the command line and the examination of the directory: SPEC 2 and 3. A service that is started in these
- * tests prints "started", so that its absence means something. */
+/* The environment, the command line and the examination of the directory: SPEC 2 and 3. A service that is started in
+ * these tests prints "started", so that its absence means something. */
 #include "harness.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof (array) / sizeof *(array))
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define ERROR "^[^ ]+Z dinit: error: "
 #define WARNING "^[^ ]+Z dinit: warning: "
 
@@ -34,12 +34,29 @@ static struct run *run_with(struct scene *scene, const char *variable)
 static void test_variable_valid_starts_services(struct scene *scene)
 {
 	static const char *const valid[] = {
-		"DINIT_JSON_STDOUT=0", "DINIT_JSON_STDOUT=1", "DINIT_JSON_STDOUT=wrap", "DINIT_LOG_LEVEL=none",
-		"DINIT_LOG_LEVEL=error", "DINIT_LOG_LEVEL=warn", "DINIT_LOG_LEVEL=info", "DINIT_LOG_LEVEL=debug",
-		"DINIT_REPARENTING_POLICY=adopt", "DINIT_REPARENTING_POLICY=terminate", "DINIT_REPARENTING_POLICY=ignore",
-		"DINIT_KILL_TIMEOUT=0", "DINIT_KILL_TIMEOUT=7", "DINIT_KILL_TIMEOUT=0.5", "DINIT_KILL_TIMEOUT=.5",
-		"DINIT_STOP_TIMEOUT=0", "DINIT_STOP_TIMEOUT=1.5", "DINIT_SKIP=", "DINIT_MAX_LINE=4096", "DINIT_MAX_LINE=4k",
-		"DINIT_MAX_LINE=64M", "DINIT_MAX_LINE=67108864", "DINIT_PID=17",
+		"DINIT_JSON_STDOUT=0",
+		"DINIT_JSON_STDOUT=1",
+		"DINIT_JSON_STDOUT=wrap",
+		"DINIT_LOG_LEVEL=none",
+		"DINIT_LOG_LEVEL=error",
+		"DINIT_LOG_LEVEL=warn",
+		"DINIT_LOG_LEVEL=info",
+		"DINIT_LOG_LEVEL=debug",
+		"DINIT_REPARENTING_POLICY=adopt",
+		"DINIT_REPARENTING_POLICY=terminate",
+		"DINIT_REPARENTING_POLICY=ignore",
+		"DINIT_KILL_TIMEOUT=0",
+		"DINIT_KILL_TIMEOUT=7",
+		"DINIT_KILL_TIMEOUT=0.5",
+		"DINIT_KILL_TIMEOUT=.5",
+		"DINIT_STOP_TIMEOUT=0",
+		"DINIT_STOP_TIMEOUT=1.5",
+		"DINIT_SKIP=",
+		"DINIT_MAX_LINE=4096",
+		"DINIT_MAX_LINE=4k",
+		"DINIT_MAX_LINE=64M",
+		"DINIT_MAX_LINE=67108864",
+		"DINIT_PID=17",
 	};
 
 	add_service(scene);
@@ -84,8 +101,9 @@ static void test_variable_invalid_is_error_and_starts_nothing(struct scene *scen
 		struct run *run = run_with(scene, scene_format(scene, "%s=%s", invalid[i].name, invalid[i].value));
 
 		run_expect_exit(run, 1);
-		run_expect_line(run, RUN_STDERR, scene_format(scene, ERROR "%s.*%s.*%s", invalid[i].name, invalid[i].value,
-							      invalid[i].takes));
+		run_expect_line(run, RUN_STDERR,
+				scene_format(scene, ERROR "%s.*%s.*%s", invalid[i].name, invalid[i].value,
+					     invalid[i].takes));
 		assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 1);
 		expect_nothing_started(scene, run);
 	}
@@ -98,8 +116,8 @@ static void test_variable_invalid_ends_with_1_at_every_log_level(struct scene *s
 	add_service(scene);
 	for (size_t i = 0; i < COUNT(levels); i++) {
 		const char *level = scene_format(scene, "DINIT_LOG_LEVEL=%s", levels[i]);
-		struct run *run = run_start(scene, &(struct run_spec){
-			.environment = LIST(level, "DINIT_KILL_TIMEOUT=soon") });
+		struct run *run =
+			run_start(scene, &(struct run_spec){ .environment = LIST(level, "DINIT_KILL_TIMEOUT=soon") });
 
 		run_expect_exit(run, 1);
 		run_expect_line(run, RUN_STDERR, ERROR "DINIT_KILL_TIMEOUT.*soon");
@@ -112,9 +130,10 @@ static void test_variables_several_invalid_are_reported_at_once(struct scene *sc
 	struct run *run;
 
 	add_service(scene);
-	run = run_start(scene, &(struct run_spec){ .environment = LIST(
-		"DINIT_KILL_TIMEOUT=soon", "DINIT_JSON_STDOUT=yes", "DINIT_LOG_LEVEL=loud", "DINIT_STOP_TIMEOUT=late",
-		"DINIT_REPARENTING_POLICY=love", "DINIT_MAX_LINE=huge") });
+	run = run_start(scene, &(struct run_spec){
+				       .environment = LIST("DINIT_KILL_TIMEOUT=soon", "DINIT_JSON_STDOUT=yes",
+							   "DINIT_LOG_LEVEL=loud", "DINIT_STOP_TIMEOUT=late",
+							   "DINIT_REPARENTING_POLICY=love", "DINIT_MAX_LINE=huge") });
 	run_expect_exit(run, 1);
 	assert_int_equal(run_count_lines(run, RUN_STDERR, ERROR "DINIT_"), 6);
 	expect_nothing_started(scene, run);
@@ -125,9 +144,10 @@ static void test_variables_empty_mean_the_default(struct scene *scene)
 	struct run *run;
 
 	scene_service(scene, "web", "echo '{\"a\":1}'; exit 3");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST(
-		"DINIT_JSON_STDOUT=", "DINIT_LOG_LEVEL=", "DINIT_REPARENTING_POLICY=", "DINIT_KILL_TIMEOUT=",
-		"DINIT_STOP_TIMEOUT=", "DINIT_SKIP=", "DINIT_MAX_LINE=") });
+	run = run_start(scene, &(struct run_spec){
+				       .environment = LIST("DINIT_JSON_STDOUT=", "DINIT_LOG_LEVEL=",
+							   "DINIT_REPARENTING_POLICY=", "DINIT_KILL_TIMEOUT=",
+							   "DINIT_STOP_TIMEOUT=", "DINIT_SKIP=", "DINIT_MAX_LINE=") });
 	run_expect_exit(run, 3);
 	run_expect_line(run, RUN_STDOUT, "^\\{\"a\":1,\"service\":\"web\",");
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "dinit: error: web/run"), 1);
@@ -154,8 +174,10 @@ static void test_environment_passes_to_programs_unchanged(struct scene *scene)
 	const char *end = scene_format(scene, "SCENE=%s", scene->dir);
 	struct run *run;
 	char hex[4096] = "";
-	const char *entries[] = { "B=2", "A=with space\tand\nnewline", "DINIT_JSON_STDOUT=0", "DINIT_PID=5", "EMPTY=", "HOST=\xff",
-				  "=odd", "PATH=/usr/bin:/bin", "DINIT_DIR", end, NULL };
+	const char *entries[] = {
+		"B=2",  "A=with space\tand\nnewline", "DINIT_JSON_STDOUT=0", "DINIT_PID=5", "EMPTY=", "HOST=\xff",
+		"=odd", "PATH=/usr/bin:/bin",         "DINIT_DIR",           end,           NULL
+	};
 	size_t len = 0;
 
 	scene_service(scene, "web", show);
@@ -192,7 +214,8 @@ static void test_argument_version_prints_one_line(struct scene *scene)
 static void test_argument_other_prints_usage_on_stderr_and_fails(struct scene *scene)
 {
 	const char *const *const lists[] = {
-		LIST("--verbose"), LIST("-h"), LIST(""), LIST("--check", "a", "b"), LIST("--help", "more"), LIST("/etc/service"),
+		LIST("--verbose"),      LIST("-h"),           LIST(""), LIST("--check", "a", "b"),
+		LIST("--help", "more"), LIST("/etc/service"),
 	};
 
 	add_service(scene);
@@ -226,8 +249,9 @@ static void test_argument_check_of_bad_directory_reports_all(struct scene *scene
 	scene_mkdir(scene, "other/empty");
 	scene_file(scene, "other/plain/run", 0644, "#!/bin/sh\n");
 	for (size_t i = 0; i < COUNT(levels); i++) {
-		struct run *run = run_start(scene, &(struct run_spec){
-			.arguments = LIST("--check", scene_path(scene, "other")), .environment = LIST(levels[i]) });
+		struct run *run =
+			run_start(scene, &(struct run_spec){ .arguments = LIST("--check", scene_path(scene, "other")),
+							     .environment = LIST(levels[i]) });
 
 		run_expect_exit(run, 1);
 		run_expect_line(run, RUN_STDERR, ERROR ".*other/empty/run");
@@ -242,8 +266,8 @@ static void test_argument_check_of_bad_configuration_fails(struct scene *scene)
 	struct run *run;
 
 	add_service(scene);
-	run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check"),
-						   .environment = LIST("DINIT_MAX_LINE=long") });
+	run = run_start(scene,
+			&(struct run_spec){ .arguments = LIST("--check"), .environment = LIST("DINIT_MAX_LINE=long") });
 	run_expect_exit(run, 1);
 	run_expect_line(run, RUN_STDERR, ERROR "DINIT_MAX_LINE.*long");
 }
@@ -285,9 +309,9 @@ static void make_bad_services(struct scene *scene)
 /* One message each, that names the entry; nothing is started; exit 1. */
 static void test_directory_with_problems_reports_all_and_starts_nothing(struct scene *scene)
 {
-	static const char *const named[] = { "norun", "plainrun", "dirrun", "linkrun", "linkentry", "plainlog", "linklog",
-					     "plainterm", "linkterm", "plaincontrol", "linkdown", "bad.*name", "bad\\\\xc3",
-					     "deldel" };
+	static const char *const named[] = { "norun",    "plainrun",  "dirrun",     "linkrun",  "linkentry",
+					     "plainlog", "linklog",   "plainterm",  "linkterm", "plaincontrol",
+					     "linkdown", "bad.*name", "bad\\\\xc3", "deldel" };
 	struct run *run;
 
 	add_service(scene);
@@ -385,7 +409,8 @@ static void test_skip_keeps_named_services_down(struct scene *scene)
 	scene_service(scene, "api", "echo never");
 	scene_service(scene, "worker", "echo never");
 	scene_service(scene, "work", "exec sleep 1000");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_SKIP=api,worker") });
+	run = run_start(scene,
+			&(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_SKIP=api,worker") });
 	run_expect_exit(run, 0);
 	run_expect_no_line(run, RUN_STDOUT, "never");
 	run_expect_no_line(run, RUN_STDERR, "DINIT_SKIP");
@@ -476,7 +501,8 @@ static void test_directory_relative_is_made_absolute(struct scene *scene)
 
 	scene_service(scene, "web", "echo \"argv0 $0\"");
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_DIR=services"),
-						   .prepare = change_directory, .prepare_ctx = scene->dir });
+						   .prepare = change_directory,
+						   .prepare_ctx = scene->dir });
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDOUT, scene_format(scene, "argv0 %s/web/run$", scene->services));
 }

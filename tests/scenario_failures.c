@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof (array) / sizeof *(array))
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define TEXT LIST("DINIT_JSON_STDOUT=0")
 #define ERROR "^[^ ]+Z dinit: error: "
 #define WARNING "^[^ ]+Z dinit: warning: "
@@ -40,8 +40,10 @@ static void test_process_refused_at_start_ends_with_1(struct scene *scene)
 	scene_service(scene, "a", POLITE);
 	scene_service(scene, "b", "exec sleep 1000");
 	scene_service(scene, "c", "echo never; exec sleep 1000");
-	run = run_start(scene, &(struct run_spec){ .environment = TEXT, .user = scene_user(),
-						   .prepare = limit_processes, .prepare_ctx = &limit });
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT,
+						   .user = scene_user(),
+						   .prepare = limit_processes,
+						   .prepare_ctx = &limit });
 	run_expect_exit(run, 1);
 	run_expect_line(run, RUN_STDERR, ERROR "c/run: .*process");
 	run_expect_no_line(run, RUN_STDOUT, "never");
@@ -57,8 +59,10 @@ static void test_process_refused_to_terminate_sends_term(struct scene *scene)
 	scene_service(scene, "b", POLITE);
 	scene_script(scene, "services/a/terminate", "echo never");
 	scene_script(scene, "services/b/terminate", "echo never");
-	run = run_start(scene, &(struct run_spec){ .environment = TEXT, .user = scene_user(),
-						   .prepare = limit_processes, .prepare_ctx = &limit });
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT,
+						   .user = scene_user(),
+						   .prepare = limit_processes,
+						   .prepare_ctx = &limit });
 	run_wait_lines(run, RUN_STDOUT, "up$", 2);
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
@@ -75,7 +79,10 @@ static void limit_files(void *ctx)
 		_exit(126);
 }
 
-enum { FILES_MIN = 5, FILES_MAX = 40 };
+enum {
+	FILES_MIN = 5,
+	FILES_MAX = 40
+};
 
 /* Whatever the limit, either everything starts, or it is said what does not, and it ends with 1. */
 static void test_files_refused_at_start_end_with_1(struct scene *scene)
@@ -87,8 +94,9 @@ static void test_files_refused_at_start_end_with_1(struct scene *scene)
 	scene_service(scene, "b", "exec sleep 1000");
 	scene_service(scene, "z", "echo last; exit 0");
 	for (rlim_t limit = FILES_MIN; limit < FILES_MAX; limit++) {
-		struct run *run = run_start(scene, &(struct run_spec){
-			.environment = TEXT, .prepare = limit_files, .prepare_ctx = &limit });
+		struct run *run =
+			run_start(scene, &(struct run_spec){
+						 .environment = TEXT, .prepare = limit_files, .prepare_ctx = &limit });
 		int status = run_wait_exit(run);
 
 		if (status == 0) {
@@ -116,9 +124,10 @@ static void test_files_refused_to_terminate_send_term(struct scene *scene)
 	scene_service(scene, "b", POLITE);
 	scene_script(scene, "services/b/terminate", "kill -TERM \"$DINIT_PID\"");
 	for (rlim_t limit = FILES_MIN; limit < FILES_MAX; limit++) {
-		struct run *run = run_start(scene, &(struct run_spec){
-			.environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info"),
-			.prepare = limit_files, .prepare_ctx = &limit });
+		struct run *run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+											   "DINIT_LOG_LEVEL=info"),
+								       .prepare = limit_files,
+								       .prepare_ctx = &limit });
 
 		run_wait_line(run, RUN_STDERR, "(error:|b/run: running)");
 		if (run_count_lines(run, RUN_STDERR, "error:") == 0) {
@@ -193,8 +202,8 @@ static void test_root_without_capabilities_is_enough(struct scene *scene)
 	for (int i = 0; i <= CAP_LAST_CAP; i++)
 		all[i] = i;
 	all[CAP_LAST_CAP + 1] = -1;
-	expect_ordinary_life(scene, &(struct run_spec){ .environment = TEXT, .prepare = drop_capabilities,
-							.prepare_ctx = all });
+	expect_ordinary_life(scene, &(struct run_spec){
+					    .environment = TEXT, .prepare = drop_capabilities, .prepare_ctx = all });
 }
 
 /* ---- the standard descriptors ---- */
@@ -202,13 +211,14 @@ static void test_root_without_capabilities_is_enough(struct scene *scene)
 /* Every set of them closed: nothing lands in their place, those that are open get what is theirs. */
 static void test_standard_descriptors_closed_are_no_obstacle(struct scene *scene)
 {
-	scene_service(scene, "web", "readlink /proc/$$/fd/0; echo out; echo err >&2; echo done >\"$SCENE/done\"; exit 5");
+	scene_service(scene, "web",
+		      "readlink /proc/$$/fd/0; echo out; echo err >&2; echo done >\"$SCENE/done\"; exit 5");
 	for (int closed = 1; closed < 8; closed++) {
-		struct run *run = run_start(scene, &(struct run_spec){
-			.environment = TEXT,
-			.in = closed & 1 ? RUN_FD_CLOSED : RUN_FD_DEFAULT,
-			.out = closed & 2 ? RUN_FD_CLOSED : RUN_FD_DEFAULT,
-			.err = closed & 4 ? RUN_FD_CLOSED : RUN_FD_DEFAULT });
+		struct run *run =
+			run_start(scene, &(struct run_spec){ .environment = TEXT,
+							     .in = closed & 1 ? RUN_FD_CLOSED : RUN_FD_DEFAULT,
+							     .out = closed & 2 ? RUN_FD_CLOSED : RUN_FD_DEFAULT,
+							     .err = closed & 4 ? RUN_FD_CLOSED : RUN_FD_DEFAULT });
 
 		run_expect_exit(run, 3);
 		assert_string_equal(scene_read(scene, "done"), "done\n");
@@ -236,8 +246,9 @@ static void test_standard_descriptors_of_every_kind_get_their_lines(struct scene
 	scene_service(scene, "web", "seq -f 'out %g' 1 1000; seq -f 'err %g' 1 1000 >&2; exit 5");
 	for (size_t out = 0; out < COUNT(kinds); out++) {
 		for (size_t err = 0; err < COUNT(kinds); err++) {
-			struct run *run = run_start(scene, &(struct run_spec){
-				.environment = TEXT, .out = kinds[out], .err = kinds[err] });
+			struct run *run =
+				run_start(scene, &(struct run_spec){
+							 .environment = TEXT, .out = kinds[out], .err = kinds[err] });
 
 			run_expect_exit(run, 3);
 			if (kinds[out] != RUN_FD_NULL)
@@ -254,8 +265,9 @@ static void test_standard_descriptors_that_are_one_get_whole_lines(struct scene 
 
 	scene_service(scene, "web", "seq -f 'out %g' 1 1000; seq -f 'err %g' 1 1000 >&2; exit 5");
 	for (size_t i = 0; i < COUNT(kinds); i++) {
-		struct run *run = run_start(scene, &(struct run_spec){
-			.environment = TEXT, .out = kinds[i], .err = RUN_FD_STDOUT });
+		struct run *run =
+			run_start(scene,
+				  &(struct run_spec){ .environment = TEXT, .out = kinds[i], .err = RUN_FD_STDOUT });
 
 		run_expect_exit(run, 3);
 		assert_int_equal(run_count_lines(run, RUN_STDOUT, "^[^ ]+Z web/run: out [0-9]+$"), 1000);
@@ -276,12 +288,14 @@ static void test_signal_refused_is_sent_by_child_that_takes_on_the_user(struct s
 	scene_need(geteuid() == 0, "only root can drop root");
 	scene_fifo(scene, "never");
 	scene_script(scene, "polite", POLITE);
-	scene_script(scene, "stopped", "trap 'echo told; exit 0' TERM\n"
-		"(while ! grep -q '^State:.T' /proc/$$/status; do sleep 0.01; done; echo up) &\n"
-		"kill -STOP $$; read go <\"$SCENE/never\"");
+	scene_script(scene, "stopped",
+		     "trap 'echo told; exit 0' TERM\n"
+		     "(while ! grep -q '^State:.T' /proc/$$/status; do sleep 0.01; done; echo up) &\n"
+		     "kill -STOP $$; read go <\"$SCENE/never\"");
 	scene_service(scene, "web", "exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$SCENE/polite\"");
 	scene_service(scene, "web2", "exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$SCENE/stopped\"");
-	run = run_start(scene, &(struct run_spec){ .environment = TEXT, .prepare = drop_capabilities,
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT,
+						   .prepare = drop_capabilities,
 						   .prepare_ctx = without_kill });
 	run_wait_lines(run, RUN_STDOUT, "up$", 2);
 	run_signal(run, SIGTERM);
@@ -302,7 +316,8 @@ static void test_kill_refused_is_sent_by_child_that_takes_on_the_user(struct sce
 	scene_service(scene, "web", "exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$SCENE/stubborn\"");
 	scene_service(scene, "trigger", "read go <\"$SCENE/go\"; exit 4");
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_STOP_TIMEOUT=0.2"),
-						   .prepare = drop_capabilities, .prepare_ctx = without_kill });
+						   .prepare = drop_capabilities,
+						   .prepare_ctx = without_kill });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	scene_let_go(scene, "go");
 	run_expect_exit(run, 3);
@@ -310,8 +325,8 @@ static void test_kill_refused_is_sent_by_child_that_takes_on_the_user(struct sce
 	run_expect_no_line(run, RUN_STDERR, "cannot send");
 }
 
-/* As a service that calls sudo: dinit is an ordinary user, the service becomes another one. A program of root's with the
- * set-user-ID bit does that here. */
+/* As a service that calls sudo: dinit is an ordinary user, the service becomes another one. A program of root's with
+ * the set-user-ID bit does that here. */
 static void test_signal_refused_altogether_is_warned_about(struct scene *scene)
 {
 	const char *tool = scene_path(scene, "setpriv");
@@ -319,12 +334,14 @@ static void test_signal_refused_altogether_is_warned_about(struct scene *scene)
 
 	scene_need(geteuid() == 0, "only root can make a set-user-ID program");
 	scene_fifo(scene, "go");
-	scene_service(scene, "copy", "cp \"$(command -v setpriv)\" \"$SCENE/setpriv\" && chmod 4755 \"$SCENE/setpriv\"");
+	scene_service(scene, "copy",
+		      "cp \"$(command -v setpriv)\" \"$SCENE/setpriv\" && chmod 4755 \"$SCENE/setpriv\"");
 	run_expect_exit(run_start(scene, &(struct run_spec){ .environment = TEXT }), 0);
 	scene_need(access(tool, X_OK) == 0, "setpriv (util-linux) is needed");
 	scene_file(scene, "services/copy/down", 0644, "");
 	scene_script(scene, "deaf", "echo up; read go <\"$SCENE/go\"; echo ended by itself");
-	scene_service(scene, "web", "exec \"$SCENE/setpriv\" --reuid 65534 --regid 65534 --clear-groups \"$SCENE/deaf\"");
+	scene_service(scene, "web",
+		      "exec \"$SCENE/setpriv\" --reuid 65534 --regid 65534 --clear-groups \"$SCENE/deaf\"");
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT, .user = scene_user() });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	run_signal(run, SIGTERM);
@@ -338,11 +355,14 @@ static void test_signal_refused_altogether_is_warned_about(struct scene *scene)
 
 static void test_services_1000_start_and_stop(struct scene *scene)
 {
-	enum { SERVICES = 1000 };
+	enum {
+		SERVICES = 1000
+	};
 	struct rlimit limit;
 	struct run *run;
 
-	scene_need(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max > 3 * SERVICES, "the limit of files is too low");
+	scene_need(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max > 3 * SERVICES,
+		   "the limit of files is too low");
 	for (int i = 0; i < SERVICES; i++)
 		scene_service(scene, scene_format(scene, "s%03d", i), "echo up; exec sleep 1000");
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });

@@ -7,9 +7,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof (array) / sizeof *(array))
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define INFO LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info")
-#define SYSTEMD_STOP 37	/* SIGRTMIN+3, as the kernel counts */
+#define SYSTEMD_STOP 37 /* SIGRTMIN+3, as the kernel counts */
 
 /* Ends when it is told to, and says so. */
 static struct run *start_polite(struct scene *scene)
@@ -85,8 +85,8 @@ static void test_signal_hup_stops_subreaper_only(struct scene *scene)
 
 static void test_signals_without_meaning_are_ignored_and_said(struct scene *scene)
 {
-	static const int signals[] = { SIGUSR1, SIGUSR2, SIGWINCH, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGXCPU, SIGXFSZ,
-				       SIGURG, SIGSTKFLT, 36, 38, 64 };
+	static const int signals[] = { SIGUSR1, SIGUSR2, SIGWINCH, SIGALRM,   SIGVTALRM, SIGPROF, SIGIO,
+				       SIGXCPU, SIGXFSZ, SIGURG,   SIGSTKFLT, 36,        38,      64 };
 
 	expect_ignored(scene, start_polite(scene), signals, COUNT(signals));
 }
@@ -195,7 +195,8 @@ static void test_stop_and_term_and_cont_ends_container(struct scene *scene)
 /* Many at once, in the middle of everything. */
 static void test_signals_in_a_burst_end_container_once(struct scene *scene)
 {
-	static const int signals[] = { SIGUSR1, SIGTERM, SIGINT, SIGQUIT, SIGPWR, SYSTEMD_STOP, SIGTERM, SIGUSR2, SIGCONT };
+	static const int signals[] = { SIGUSR1,      SIGTERM, SIGINT,  SIGQUIT, SIGPWR,
+				       SYSTEMD_STOP, SIGTERM, SIGUSR2, SIGCONT };
 	struct run *run = start_polite(scene);
 
 	for (size_t i = 0; i < COUNT(signals); i++)

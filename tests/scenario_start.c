@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* How programs are started, and what becomes of those that cannot be: SPEC 4. And the plain forms of what they print: SPEC 5. */
+/* How programs are started, and what becomes of those that cannot be: SPEC 4. And the plain forms of what they
+ * print: SPEC 5. */
 #include "harness.h"
 
 #include <elf.h>
@@ -13,12 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof (array) / sizeof *(array))
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define TEXT LIST("DINIT_JSON_STDOUT=0")
 #define STAMP "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z"
 
-/* A service, its logging program and its terminate that all run the same lines of shell, which say something on stderr. The
- * service ends when it is told to. */
+/* A service, its logging program and its terminate that all run the same lines of shell, which say something on
+ * stderr. The service ends when it is told to. */
 static void add_three_programs(struct scene *scene, const char *lines)
 {
 	scene_fifo(scene, "go");
@@ -56,19 +57,23 @@ static void test_program_started_has_absolute_path_and_own_directory(struct scen
 
 	add_three_programs(scene, "echo \"argv0 $0 args $# cwd $(pwd -P)\" >&2");
 	run = play_three_programs(scene, &(struct run_spec){ .environment = TEXT }, "argv0");
-	run_expect_line(run, RUN_STDERR, scene_format(scene, " web/run: argv0 %s/web/run args 0 cwd %s/web$", scene->services,
-						     scene->services));
-	run_expect_line(run, RUN_STDERR, scene_format(scene, " web/log: argv0 %s/web/log/run args 0 cwd %s/web/log$",
-						     scene->services, scene->services));
-	run_expect_line(run, RUN_STDERR, scene_format(scene, " web/term: argv0 %s/web/terminate args 0 cwd %s/web$",
-						     scene->services, scene->services));
+	run_expect_line(run, RUN_STDERR,
+			scene_format(scene, " web/run: argv0 %s/web/run args 0 cwd %s/web$", scene->services,
+				     scene->services));
+	run_expect_line(run, RUN_STDERR,
+			scene_format(scene, " web/log: argv0 %s/web/log/run args 0 cwd %s/web/log$", scene->services,
+				     scene->services));
+	run_expect_line(run, RUN_STDERR,
+			scene_format(scene, " web/term: argv0 %s/web/terminate args 0 cwd %s/web$", scene->services,
+				     scene->services));
 }
 
 static void test_program_started_has_its_streams(struct scene *scene)
 {
 	struct run *run;
 
-	add_three_programs(scene, "echo \"$(readlink /proc/$$/fd/0) $(readlink /proc/$$/fd/1) $(readlink /proc/$$/fd/2)\" >&2");
+	add_three_programs(
+		scene, "echo \"$(readlink /proc/$$/fd/0) $(readlink /proc/$$/fd/1) $(readlink /proc/$$/fd/2)\" >&2");
 	run = play_three_programs(scene, &(struct run_spec){ .environment = TEXT }, ".*pipe");
 	run_expect_line(run, RUN_STDERR, " web/run: /dev/null pipe:.* pipe:");
 	run_expect_line(run, RUN_STDERR, " web/log: pipe:.* pipe:.* pipe:");
@@ -94,7 +99,8 @@ static void test_program_started_has_no_signal_blocked_or_ignored(struct scene *
 	struct run *run;
 
 	add_three_programs(scene, "grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status >&2");
-	run = play_three_programs(scene, &(struct run_spec){ .environment = TEXT, .prepare = block_and_ignore }, "SigIgn");
+	run = play_three_programs(scene, &(struct run_spec){ .environment = TEXT, .prepare = block_and_ignore },
+				  "SigIgn");
 	expect_of_three(scene, run, "SigBlk:\t0+");
 	expect_of_three(scene, run, "SigIgn:\t0+");
 }
@@ -151,7 +157,8 @@ static void test_program_started_has_descriptors_given_to_dinit(struct scene *sc
 /* Also where the service's stdout is a logging program's stdin. */
 static void test_program_without_root_can_open_dev_stdout(struct scene *scene)
 {
-	static const char drop[] = "exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c '"
+	static const char drop[] =
+		"exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c '"
 		"echo by stdout >/dev/stdout; echo by stderr >/dev/stderr; echo appended >>/dev/stdout'";
 	struct run *run;
 
@@ -213,7 +220,8 @@ static void test_services_started_all_at_once(struct scene *scene)
 /* ---- SPEC 4: what cannot be executed ---- */
 
 /* Service a is up, then b cannot be started: it is said, a is told to stop, exit 1. */
-static void expect_start_failure(struct scene *scene, const struct run_spec *spec, const char *program, const char *reason)
+static void expect_start_failure(struct scene *scene, const struct run_spec *spec, const char *program,
+				 const char *reason)
 {
 	struct run *run;
 
@@ -256,7 +264,10 @@ static void test_exec_of_other_architecture_is_named(struct scene *scene)
 {
 	Elf64_Ehdr header = {
 		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-		.e_type = ET_EXEC, .e_machine = EM_AARCH64, .e_version = EV_CURRENT, .e_ehsize = sizeof header,
+		.e_type = ET_EXEC,
+		.e_machine = EM_AARCH64,
+		.e_version = EV_CURRENT,
+		.e_ehsize = sizeof header,
 	};
 	int fd;
 
@@ -276,7 +287,8 @@ static void mount_noexec(void *ctx)
 	char path[4096];
 
 	snprintf(path, sizeof path, "%s/services", scene->dir);
-	if (mount(path, path, NULL, MS_BIND, NULL) < 0 || mount("none", path, NULL, MS_REMOUNT | MS_BIND | MS_NOEXEC, NULL) < 0)
+	if (mount(path, path, NULL, MS_BIND, NULL) < 0 ||
+	    mount("none", path, NULL, MS_REMOUNT | MS_BIND | MS_NOEXEC, NULL) < 0)
 		_exit(126);
 }
 
@@ -285,7 +297,8 @@ static void test_exec_on_noexec_mount_is_named(struct scene *scene)
 	struct run *run;
 
 	scene_service(scene, "b", "echo never");
-	run = run_start(scene, &(struct run_spec){ .environment = TEXT, .prepare = mount_noexec, .prepare_ctx = scene });
+	run = run_start(scene,
+			&(struct run_spec){ .environment = TEXT, .prepare = mount_noexec, .prepare_ctx = scene });
 	run_expect_exit(run, 1);
 	run_expect_line(run, RUN_STDERR, " dinit: error: .*b/run.*noexec");
 }
@@ -295,7 +308,8 @@ static void test_exec_refused_after_start_of_others_stops_them(struct scene *sce
 {
 	struct run *run;
 
-	scene_service(scene, "a", "trap '' TERM; echo up; echo mark >\"$SCENE/up\"; read go <\"$SCENE/go\"; echo last words");
+	scene_service(scene, "a",
+		      "trap '' TERM; echo up; echo mark >\"$SCENE/up\"; read go <\"$SCENE/go\"; echo last words");
 	scene_script(scene, "services/a/terminate", "echo now >\"$SCENE/go\"");
 	scene_fifo(scene, "go");
 	scene_file(scene, "services/b/run", 0755, "#!/no/such\n");
@@ -343,7 +357,8 @@ static void test_line_of_logging_program_and_terminate_has_stage(struct scene *s
 	struct run *run;
 
 	scene_service(scene, "web", "trap '' TERM; echo one; echo two >&2; read go <\"$SCENE/go\"");
-	scene_script(scene, "services/web/log/run", "echo three >&2; while read -r line; do echo \"logged $line\"; done");
+	scene_script(scene, "services/web/log/run",
+		     "echo three >&2; while read -r line; do echo \"logged $line\"; done");
 	scene_script(scene, "services/web/terminate", "echo four; echo five >&2; echo now >\"$SCENE/go\"");
 	scene_fifo(scene, "go");
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
@@ -376,7 +391,8 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* UTC whatever the time zone, and when the line was read: of a line that came before the next event, earlier than it. */
+/* UTC whatever the time zone, and when the line was read: of a line that came before the next event, earlier than
+ * it. */
 static void test_time_of_line_is_utc_and_when_it_was_read(struct scene *scene)
 {
 	int64_t before, between, after;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof (array) / sizeof *(array))
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define TEXT LIST("DINIT_JSON_STDOUT=0")
 #define INFO LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info")
 #define ERROR "^[^ ]+Z dinit: error: "
@@ -85,7 +85,8 @@ static void test_logging_program_ending_under_service_stops_container(struct sce
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct run *run;
 
-		scene_script(scene, "services/web/log/run", scene_format(scene, "read line; echo \"$line\"; %s", cases[i].how));
+		scene_script(scene, "services/web/log/run",
+			     scene_format(scene, "read line; echo \"$line\"; %s", cases[i].how));
 		run = run_start(scene, &(struct run_spec){ .environment = TEXT });
 		run_expect_exit(run, cases[i].status);
 		run_expect_line(run, RUN_STDERR, cases[i].message);
@@ -94,8 +95,8 @@ static void test_logging_program_ending_under_service_stops_container(struct sce
 	}
 }
 
-/* "By more than 10 ms": dinit is stopped while first the logging program ends, then its service, so that it sees both at the
- * same time, and the service is the cause. */
+/* "By more than 10 ms": dinit is stopped while first the logging program ends, then its service, so that it sees
+ * both at the same time, and the service is the cause. */
 static void test_logging_program_ending_just_before_service_is_no_cause(struct scene *scene)
 {
 	struct run *run;
@@ -171,7 +172,9 @@ static void test_service_ending_at_once_is_a_cause_like_any_other(struct scene *
 /* What is not started yet when the first service ends is not started any more. */
 static void test_service_ending_during_start_keeps_the_rest_from_starting(struct scene *scene)
 {
-	enum { OTHERS = 400 };
+	enum {
+		OTHERS = 400
+	};
 	struct run *run;
 
 	link_run(scene, "0", "/bin/false");
@@ -269,8 +272,8 @@ static void test_services_all_exiting_115_wait_for_what_still_runs(struct scene 
 
 	scene_fifo(scene, "go");
 	scene_service(scene, "one", "(read go <\"$SCENE/go\"; echo orphan done) & exit 115");
-	run = run_start(scene, &(struct run_spec){
-		.environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info", "DINIT_REPARENTING_POLICY=ignore") });
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info",
+								       "DINIT_REPARENTING_POLICY=ignore") });
 	run_wait_line(run, RUN_STDERR, "one/run: PID [0-9]+ .*115");
 	run_expect_no_line(run, RUN_STDERR, "all services");
 	scene_let_go(scene, "go");
@@ -316,8 +319,10 @@ static void test_terminate_runs_with_pid_of_run_and_directory(struct scene *scen
 	struct run *run;
 
 	scene_fifo(scene, "go");
-	scene_service(scene, "web", "trap 'echo told' TERM; echo \"pid $$\"; read go <\"$SCENE/go\"; echo ended by itself");
-	scene_script(scene, "services/web/terminate", "echo \"pid $DINIT_PID in $(pwd -P) x $X\"; echo now >\"$SCENE/go\"");
+	scene_service(scene, "web",
+		      "trap 'echo told' TERM; echo \"pid $$\"; read go <\"$SCENE/go\"; echo ended by itself");
+	scene_script(scene, "services/web/terminate",
+		     "echo \"pid $DINIT_PID in $(pwd -P) x $X\"; echo now >\"$SCENE/go\"");
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "X=y", "DINIT_PID=1") });
 	run_wait_line(run, RUN_STDOUT, " web/run: pid");
 	run_signal(run, SIGTERM);
@@ -349,7 +354,8 @@ static void test_terminate_failing_is_warned_about_and_term_sent(struct scene *s
 		run_expect_exit(run, 0);
 		run_expect_line(run, RUN_STDOUT, " web/term: trying$");
 		run_expect_line(run, RUN_STDOUT, " web/run: told$");
-		run_expect_line(run, RUN_STDERR, scene_format(scene, WARNING "web/term: PID [0-9]+ .*%s", cases[i].reason));
+		run_expect_line(run, RUN_STDERR,
+				scene_format(scene, WARNING "web/term: PID [0-9]+ .*%s", cases[i].reason));
 	}
 }
 
@@ -401,7 +407,8 @@ static void test_terminate_outliving_its_service_is_waited_for(struct scene *sce
 	scene_fifo(scene, "go");
 	scene_fifo(scene, "end");
 	scene_service(scene, "web", "echo up; read go <\"$SCENE/go\"");
-	scene_script(scene, "services/web/terminate", "echo now >\"$SCENE/go\"; read go <\"$SCENE/end\"; echo cleaned up; exit 1");
+	scene_script(scene, "services/web/terminate",
+		     "echo now >\"$SCENE/go\"; read go <\"$SCENE/end\"; echo cleaned up; exit 1");
 	run = run_start(scene, &(struct run_spec){ .environment = INFO });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	run_signal(run, SIGTERM);
@@ -418,9 +425,10 @@ static void test_service_stopped_by_signal_ends_on_term(struct scene *scene)
 	struct run *run;
 
 	scene_fifo(scene, "never");
-	scene_service(scene, "web", "trap 'echo told; exit 0' TERM\n"
-		"(while ! grep -q '^State:.T' /proc/$$/status; do sleep 0.01; done; echo stopped) &\n"
-		"kill -STOP $$; read go <\"$SCENE/never\"");
+	scene_service(scene, "web",
+		      "trap 'echo told; exit 0' TERM\n"
+		      "(while ! grep -q '^State:.T' /proc/$$/status; do sleep 0.01; done; echo stopped) &\n"
+		      "kill -STOP $$; read go <\"$SCENE/never\"");
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
 	run_wait_line(run, RUN_STDOUT, "stopped$");
 	run_signal(run, SIGTERM);
@@ -434,10 +442,13 @@ static void test_lines_of_teardown_all_arrive(struct scene *scene)
 	struct run *run;
 
 	scene_fifo(scene, "never");
-	scene_service(scene, "web", "trap 'seq -f \"word %g\" 1 2000; exit 0' TERM; echo up; read go <\"$SCENE/never\"");
-	scene_service(scene, "api", "trap 'seq -f \"word %g\" 1 2000; exit 0' TERM; echo up; read go <\"$SCENE/never\"");
-	scene_script(scene, "services/api/log/run", "trap 'echo logger was told' TERM; while read -r line; do echo \"$line\"; done;"
-		" echo logger ends");
+	scene_service(scene, "web",
+		      "trap 'seq -f \"word %g\" 1 2000; exit 0' TERM; echo up; read go <\"$SCENE/never\"");
+	scene_service(scene, "api",
+		      "trap 'seq -f \"word %g\" 1 2000; exit 0' TERM; echo up; read go <\"$SCENE/never\"");
+	scene_script(scene, "services/api/log/run",
+		     "trap 'echo logger was told' TERM; while read -r line; do echo \"$line\"; done;"
+		     " echo logger ends");
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
 	run_wait_lines(run, RUN_STDOUT, "up$", 2);
 	run_signal(run, SIGTERM);
@@ -481,7 +492,8 @@ static void test_logged_service_ignoring_term_is_killed_and_its_lines_kept(struc
 	scene_fifo(scene, "go");
 	add_trigger(scene, "exit 6");
 	scene_service(scene, "web", STUBBORN);
-	scene_script(scene, "services/web/log/run", "trap '' TERM; while read -r line; do echo \"$line\"; done; echo last line");
+	scene_script(scene, "services/web/log/run",
+		     "trap '' TERM; while read -r line; do echo \"$line\"; done; echo last line");
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", SHORT_LIMIT) });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	scene_let_go(scene, "trigger");
@@ -515,8 +527,8 @@ static void test_signal_during_own_teardown_keeps_the_limit(struct scene *scene)
 	scene_fifo(scene, "go");
 	add_trigger(scene, "exit 6");
 	scene_service(scene, "web", STUBBORN);
-	run = run_start(scene, &(struct run_spec){
-		.environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info", SHORT_LIMIT) });
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info",
+								       SHORT_LIMIT) });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	scene_let_go(scene, "trigger");
 	run_wait_line(run, RUN_STDERR, "web/run: sending TERM");
@@ -533,7 +545,8 @@ static void expect_no_limit(struct scene *scene, const char *limit, bool from_ou
 
 	scene_fifo(scene, "go");
 	add_trigger(scene, "exit 6");
-	scene_service(scene, "slow", "trap 'sleep 0.8; echo time has passed; exit 0' TERM; echo up; while :; do sleep 0.1; done");
+	scene_service(scene, "slow",
+		      "trap 'sleep 0.8; echo time has passed; exit 0' TERM; echo up; while :; do sleep 0.1; done");
 	scene_service(scene, "web", STUBBORN);
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", limit) });
 	run_wait_lines(run, RUN_STDOUT, "up$", 2);
@@ -564,7 +577,8 @@ static void test_orphan_ignoring_term_is_killed_after_kill_timeout(struct scene 
 	struct run *run;
 
 	scene_service(scene, "web", "(trap '' TERM; echo up; exec sleep 1000) & exec sleep 1000");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_KILL_TIMEOUT=0.3") });
+	run = run_start(scene,
+			&(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_KILL_TIMEOUT=0.3") });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
@@ -579,7 +593,7 @@ static void test_orphan_under_ignore_is_not_waited_for(struct scene *scene)
 	scene_may_leave(scene);
 	scene_service(scene, "web", "(trap '' TERM; echo up; exec sleep 1000) & exec sleep 1000");
 	run = run_start(scene, &(struct run_spec){
-		.environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_REPARENTING_POLICY=ignore") });
+				       .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_REPARENTING_POLICY=ignore") });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
@@ -610,14 +624,15 @@ static void test_log_level_decides_what_is_said(struct scene *scene)
 		bool error, warning, info;
 	} cases[] = {
 		{ "DINIT_LOG_LEVEL=none", false, false, false }, { "DINIT_LOG_LEVEL=error", true, false, false },
-		{ "DINIT_LOG_LEVEL=warn", true, true, false }, { "DINIT_LOG_LEVEL=info", true, true, true },
+		{ "DINIT_LOG_LEVEL=warn", true, true, false },   { "DINIT_LOG_LEVEL=info", true, true, true },
 		{ "DINIT_LOG_LEVEL=debug", true, true, true },
 	};
 
 	scene_service(scene, "web", "exit 2");
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct run *run = run_start(scene, &(struct run_spec){
-			.environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_SKIP=nobody", cases[i].level) });
+		struct run *run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+											   "DINIT_SKIP=nobody",
+											   cases[i].level) });
 
 		run_expect_exit(run, 3);
 		assert_int_equal(run_count_lines(run, RUN_STDERR, ERROR "web/run") > 0, cases[i].error);
@@ -650,8 +665,10 @@ static void test_log_level_info_tells_the_life_of_each_process(struct scene *sce
 		const char *pid;
 
 		run_expect_line(run, RUN_STDERR, scene_format(scene, "dinit: info: %s: starting", names[i]));
-		pid = run_match(run, RUN_STDERR, scene_format(scene, "dinit: info: %s: running with PID ([0-9]+)", names[i]), 1);
-		run_expect_line(run, RUN_STDERR, scene_format(scene, "dinit: info: %s: PID %s (exited|was killed)", names[i], pid));
+		pid = run_match(run, RUN_STDERR,
+				scene_format(scene, "dinit: info: %s: running with PID ([0-9]+)", names[i]), 1);
+		run_expect_line(run, RUN_STDERR,
+				scene_format(scene, "dinit: info: %s: PID %s (exited|was killed)", names[i], pid));
 	}
 	run_expect_line(run, RUN_STDERR, "dinit: info: api/run: sending TERM to PID [0-9]+");
 	run_expect_line(run, RUN_STDERR, "dinit: info: api/run: PID [0-9]+ was killed by signal 15");
