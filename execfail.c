@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns the reading of what the kernel's program loaders read: a #! line, an ELF header. Does not own the attempt: it
+ * has failed, and is only explained. The kernel's errno is about one of several files (a script, its interpreter, that
+ * one's dynamic loader), so these are followed one after another until one is found that fits. Invariant: nothing in a
+ * file is believed, for it is data that anybody wrote: every offset goes to pread(2), which checks it, every loop has a
+ * bound, and nothing but a regular file is read, so that it cannot block. */
+#include "execfail.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define HEAD_SIZE 256	/* what the kernel reads to tell the kind of a file (BINPRM_BUF_SIZE): no #! line is longer */
+#define FILES_MAX 6	/* a script whose interpreter is a script and so on: the kernel gives up after five */
+#define SEGMENTS_MAX 1024	/* about as many program headers as the kernel takes (64 kB of them) */
+#define SHOWN_SIZE 164	/* as much of a path as is shown, with "..." and '\0' */
+
+#define COUNT(array) (sizeof (array) / sizeof *(array))
+
+enum role {
+	ROLE_PROGRAM,
+	ROLE_INTERPRETER,
+	ROLE_LOADER,
+};
+
+/* One of the files that the kernel has to open to execute the first of them. */
+struct file {
+	const char *path;
+	enum role role;
+	int error;	/* of stat; 0: status is filled */
+	struct stat status;
+	unsigned char head[HEAD_SIZE];	/* head_len bytes, then 0: as the kernel has it */
+	size_t head_len;	/* 0 where it cannot be read */
+	char next[HEAD_SIZE];	/* the file that it needs; "": none */
+	enum role next_role;
+};
+
+static const struct machine {
+	unsigned number;
+	const char *name;
+	const char *uname;	/* how uname(2) begins where it runs */
+} machines[] = {
+	{ EM_X86_64, "x86_64", "x86_64" },
+	{ EM_AARCH64, "aarch64", "aarch64" },
+	{ EM_386, "i386", "i" },
+	{ EM_ARM, "arm", "arm" },
+	{ EM_RISCV, "riscv", "riscv" },
+	{ EM_PPC64, "ppc64", "ppc64" },
+	{ EM_S390, "s390", "s390" },
+	{ EM_MIPS, "mips", "mips" },
+};
+
+/* One printable line of the path's end, which says more than its beginning. */
+static const char *show(char shown[SHOWN_SIZE], const char *path)
+{
+	const char *dots = "";
+	size_t len = strlen(path), out;
+
+	if (len > SHOWN_SIZE - 1) {
+		dots = "...";
+		path += len - (SHOWN_SIZE - sizeof "...");
+	}
+	out = strlen(strcpy(shown, dots));
+	for (; *path; path++)
+		shown[out++] = (unsigned char)*path < 0x20 || *path == 0x7f ? '?' : *path;
+	shown[out] = '\0';
+	return shown;
+}
+
+/* ---- reading ---- */
+
+/* The number of size bytes at bytes, in the byte order of the file. */
+static uint64_t get_number(const struct file *file, const unsigned char *bytes, size_t size)
+{
+	bool big = file->head[EI_DATA] == ELFDATA2MSB;
+	uint64_t number = 0;
+
+	for (size_t i = 0; i < size; i++)
+		number = number << 8 | bytes[big ? i : size - 1 - i];
+	return number;
+}
+
+static bool is_elf(const struct file *file)
+{
+	return memcmp(file->head, ELFMAG, SELFMAG) == 0;
+}
+
+static bool is_64_bit(const struct file *file)
+{
+	return file->head[EI_CLASS] == ELFCLASS64;
+}
+
+static bool is_script(const struct file *file)
+{
+	return file->head[0] == '#' && file->head[1] == '!';
+}
+
+/* What stands between "#!" and the next blank, as the kernel reads it. Leaves next empty where that is nothing, or
+ * where it goes on beyond what the kernel reads. */
+static void find_interpreter(struct file *file)
+{
+	const char *line = (const char *)file->head + 2;
+	size_t left = HEAD_SIZE - 2, blanks, len = 0;
+
+	for (blanks = 0; blanks < left && (line[blanks] == ' ' || line[blanks] == '\t'); blanks++)
+		;
+	line += blanks;
+	left -= blanks;
+	/* A NUL ends it too: strchr finds that one as well. */
+	while (len < left && !strchr(" \t\n", line[len]))
+		len++;
+	if (len == left)
+		return;
+	memcpy(file->next, line, len);
+	file->next[len] = '\0';
+	file->next_role = ROLE_INTERPRETER;
+}
+
+/* An offset too large for off_t becomes negative, which pread refuses. */
+static bool read_at(int fd, uint64_t offset, void *bytes, size_t size)
+{
+	return pread(fd, bytes, size, (off_t)offset) == (ssize_t)size;
+}
+
+/* What the PT_INTERP segment of an ELF file holds. */
+static void find_loader(struct file *file, int fd)
+{
+	bool wide = is_64_bit(file);
+	const unsigned char *head = file->head;
+	uint64_t table = wide ? get_number(file, head + offsetof(Elf64_Ehdr, e_phoff), 8)
+		: get_number(file, head + offsetof(Elf32_Ehdr, e_phoff), 4);
+	size_t count = (size_t)get_number(file, head + (wide ? offsetof(Elf64_Ehdr, e_phnum)
+							: offsetof(Elf32_Ehdr, e_phnum)), 2);
+	size_t size = wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
+	unsigned char segment[sizeof(Elf64_Phdr)];
+	uint64_t offset, len;
+
+	for (size_t i = 0; i < count && i < SEGMENTS_MAX; i++) {
+		if (!read_at(fd, table + i * size, segment, size))
+			return;
+		if (get_number(file, segment, 4) != PT_INTERP)
+			continue;
+		offset = wide ? get_number(file, segment + offsetof(Elf64_Phdr, p_offset), 8)
+			: get_number(file, segment + offsetof(Elf32_Phdr, p_offset), 4);
+		len = wide ? get_number(file, segment + offsetof(Elf64_Phdr, p_filesz), 8)
+			: get_number(file, segment + offsetof(Elf32_Phdr, p_filesz), 4);
+		if (len > sizeof file->next - 1 || !read_at(fd, offset, file->next, (size_t)len))
+			len = 0;
+		file->next[len] = '\0';
+		file->next_role = ROLE_LOADER;
+		return;
+	}
+}
+
+/* A FIFO would block in open, a device in read. */
+static void read_file(struct file *file, const char *path, enum role role)
+{
+	ssize_t len;
+	int fd;
+
+	*file = (struct file){ .path = path, .role = role };
+	file->error = stat(path, &file->status) < 0 ? errno : 0;
+	if (file->error != 0 || !S_ISREG(file->status.st_mode))
+		return;
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	/* It may have been replaced since. */
+	if (fstat(fd, &file->status) == 0 && S_ISREG(file->status.st_mode)) {
+		len = pread(fd, file->head, HEAD_SIZE, 0);
+		file->head_len = len > 0 ? (size_t)len : 0;
+		if (is_script(file))
+			find_interpreter(file);
+		else if (is_elf(file))
+			find_loader(file, fd);
+	}
+	close(fd);
+}
+
+/* ---- explaining ---- */
+
+/* "PATH problem", "its interpreter PATH problem". */
+static bool say(const struct file *file, const char *problem, char *text, size_t size)
+{
+	static const char *const roles[] = {
+		[ROLE_PROGRAM] = "",
+		[ROLE_INTERPRETER] = "its interpreter ",
+		[ROLE_LOADER] = "its dynamic loader ",
+	};
+	char shown[SHOWN_SIZE];
+
+	snprintf(text, size, "%s%s %s", roles[file->role], show(shown, file->path), problem);
+	return true;
+}
+
+static bool explain_missing(const struct file *file, char *text, size_t size)
+{
+	static const char *const problems[] = {
+		[ROLE_PROGRAM] = "does not exist",
+		[ROLE_INTERPRETER] = "does not exist: install it, or correct the #! line",
+		[ROLE_LOADER] = "does not exist: install the C library that needs it, or link the program statically",
+	};
+	size_t next_len = strlen(file->next);
+	char shown[SHOWN_SIZE];
+
+	if (file->error == ENOENT || file->error == ENOTDIR)
+		return say(file, problems[file->role], text, size);
+	if (next_len == 0 || file->next_role != ROLE_INTERPRETER)
+		return false;
+	if (file->next[next_len - 1] == '\r' && access(file->next, F_OK) < 0) {
+		show(shown, file->path);
+		snprintf(text, size, "the first line of %s ends in a carriage return (Windows line ending): "
+			 "convert it, e.g. with sed -i 's/\\r$//' %s", shown, shown);
+		return true;
+	}
+	if (file->next[0] != '/') {
+		snprintf(text, size, "its interpreter %s is no absolute path: write the whole path into the #! line",
+			 show(shown, file->next));
+		return true;
+	}
+	return false;
+}
+
+/* An empty name is ENOEXEC, or EACCES where the file ends there: the kernel then tries the current directory. */
+static bool explain_script(const struct file *file, char *text, size_t size)
+{
+	if (*file->next)
+		return false;
+	if (file->head_len < HEAD_SIZE || memchr(file->head, '\n', HEAD_SIZE))
+		return say(file, "names no interpreter after #!", text, size);
+	return say(file, "has a #! line whose interpreter is too long: 253 bytes is the most", text, size);
+}
+
+static bool explain_forbidden(const struct file *file, char *text, size_t size)
+{
+	struct statvfs fs;
+
+	if (file->error == EACCES)
+		return say(file, "cannot be reached: this user may not pass a directory on the way", text, size);
+	if (file->error != 0)
+		return false;
+	if (!S_ISREG(file->status.st_mode))
+		return say(file, "is no regular file", text, size);
+	if (access(file->path, X_OK) == 0)
+		return is_script(file) && explain_script(file, text, size);
+	if (!(file->status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
+		return say(file, "is not executable: make it so with chmod +x", text, size);
+	if (statvfs(file->path, &fs) == 0 && fs.f_flag & ST_NOEXEC)
+		return say(file, "is on a file system that is mounted noexec: mount that with exec, or move the file",
+			   text, size);
+	return say(file, "is not executable for this user: permit it with chmod a+rx", text, size);
+}
+
+static bool explain_elf(const struct file *file, char *text, size_t size)
+{
+	unsigned number = (unsigned)get_number(file, file->head + offsetof(Elf64_Ehdr, e_machine), 2);
+	unsigned type = (unsigned)get_number(file, file->head + offsetof(Elf64_Ehdr, e_type), 2);
+	int bits = is_64_bit(file) ? 64 : 32;
+	const struct machine *machine = NULL;
+	struct utsname here;
+	char problem[128], name[24];
+
+	if (file->head_len < (bits == 64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr)))
+		return say(file, "is a program that was cut off: copy it again", text, size);
+	if (type != ET_EXEC && type != ET_DYN)
+		return say(file, "is an ELF file but no program: link it", text, size);
+	for (size_t i = 0; i < COUNT(machines); i++)
+		if (machines[i].number == number)
+			machine = &machines[i];
+	if (uname(&here) < 0)
+		return false;
+	if (machine && bits == (int)(8 * sizeof(long)) &&
+	    strncmp(here.machine, machine->uname, strlen(machine->uname)) == 0)
+		return false;
+	snprintf(name, sizeof name, "machine type %u", number);
+	snprintf(problem, sizeof problem, "is a %d-bit program for %s, and this machine is %.32s", bits,
+		 machine ? machine->name : name, here.machine);
+	return say(file, problem, text, size);
+}
+
+static bool explain_format(const struct file *file, char *text, size_t size)
+{
+	if (file->error != 0)
+		return false;
+	if (file->status.st_size == 0)
+		return say(file, "is empty: it needs a #! line, such as #!/bin/sh", text, size);
+	if (file->head_len == 0)
+		return false;
+	if (is_elf(file))
+		return explain_elf(file, text, size);
+	if (is_script(file))
+		return explain_script(file, text, size);
+	if (memcmp(file->head, "\xef\xbb\xbf#!", 5) == 0)
+		return say(file, "starts with a byte order mark: save it without, so that #! comes first", text, size);
+	return say(file, "starts with no #! line: put one there, such as #!/bin/sh", text, size);
+}
+
+/* What to do where the errno alone says enough about the cause. */
+static const char *find_hint(int error)
+{
+	switch (error) {
+	case EACCES:
+		return ": a security module or a mount may forbid it";
+	case EPERM:
+		return ": the file may carry capabilities that this container does not have, or seccomp may forbid it";
+	case E2BIG:
+		return ": the environment is too large";
+	case ETXTBSY:
+		return ": the file is open for writing";
+	case ENOMEM:
+		return ": raise the container's memory limit";
+	case EAGAIN:
+		return ": raise the limit of processes (pids limit, ulimit -u)";
+	case ELOOP:
+		return ": symbolic links in a circle, or an interpreter of an interpreter of an interpreter";
+	case ENOEXEC:
+		return ": the file may be damaged";
+	case ELIBBAD:
+		return ": the dynamic loader is damaged, or for another machine";
+	default:
+		return "";
+	}
+}
+
+static bool explain_file(const struct file *file, int error, char *text, size_t size)
+{
+	switch (error) {
+	case ENOENT:
+		return explain_missing(file, text, size);
+	case EACCES:
+		return explain_forbidden(file, text, size);
+	case ENOEXEC:
+		return explain_format(file, text, size);
+	default:
+		return false;
+	}
+}
+
+void execfail_explain(const char *path, int error, char *text, size_t size)
+{
+	char name[HEAD_SIZE], shown[SHOWN_SIZE];
+	enum role role = ROLE_PROGRAM;
+	const char *at = path;
+	struct file file;
+
+	for (int i = 0; i < FILES_MAX; i++) {
+		read_file(&file, at, role);
+		if (explain_file(&file, error, text, size))
+			return;
+		if (*file.next == '\0')
+			break;
+		at = strcpy(name, file.next);
+		role = file.next_role;
+	}
+	snprintf(text, size, "%s: %s%s", show(shown, path), strerror(error), find_hint(error));
+}
