@@ -69,10 +69,21 @@ $(BUILD)/tests/%.o: tests/%.c $(wildcard tests/*.h)
 	@mkdir -p $(BUILD)/tests
 	$(CC) $(ALL_CFLAGS) -Itests -I. -c -o $@ $<
 
-$(BUILD)/scenario_%: tests/scenario_%.c $(BUILD)/tests/harness.o $$(patsubst %,$(BUILD)/tests/%.o,$$(scenario_$$*))
+$(BUILD)/scenario_%: tests/scenario_%.c $(BUILD)/tests/harness.o \
+		$$(addprefix $(BUILD)/tests/,$$(addsuffix .o,$$(scenario_$$*)))
 	$(CC) $(ALL_CFLAGS) -Itests -I. -o $@ $(filter %.c %.o,$^) $(LDFLAGS) -lcmocka
 
 .SECONDARY: $(BUILD)/tests/harness.o
+
+# The scenarios of dinit's streams look at them with streams.c, and have their services played by a program beside them.
+STREAM_SCENARIOS = lines complete stall logging
+$(foreach name,$(STREAM_SCENARIOS),$(eval scenario_$(name) = streams))
+.SECONDARY: $(BUILD)/tests/streams.o
+$(STREAM_SCENARIOS:%=$(BUILD)/scenario_%): | $(BUILD)/actor
+$(BUILD)/actor: tests/actor.c
+	@mkdir -p $(BUILD)
+	$(CC) $(ALL_CFLAGS) -o $@ $< $(LDFLAGS)
+
 scenarios: $(BUILD)/dinit $(SCENARIOS:%=$(BUILD)/scenario_%)
 	@DINIT_BINARY=$${DINIT_BINARY:-$(CURDIR)/$(BUILD)/dinit} tests/suites $(SCENARIOS:%=$(BUILD)/scenario_%)
 
