@@ -104,6 +104,10 @@ const char *scene_format(struct scene *scene, const char *format, ...) __attribu
 void scene_service(struct scene *scene, const char *name, const char *body);
 void scene_script(struct scene *scene, const char *path, const char *body);
 
+/* How a script waits that has a trap: in short waits, for a shell runs traps only between commands, and one that comes
+ * right before a long wait (a read, an exec) would come too early for ever. */
+#define SCENE_TRAPPING "while :; do sleep 0.02; done"
+
 /* Writes a file below $SCENE, byte for byte, with these permissions (whatever the umask). */
 void scene_file(struct scene *scene, const char *path, mode_t mode, const char *content);
 

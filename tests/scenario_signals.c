@@ -16,8 +16,7 @@ static struct run *start_polite(struct scene *scene)
 {
 	struct run *run;
 
-	scene_fifo(scene, "never");
-	scene_service(scene, "web", "trap 'echo told; exit 0' TERM; echo up; read go <\"$SCENE/never\"");
+	scene_service(scene, "web", "trap 'echo told; exit 0' TERM; echo up; " SCENE_TRAPPING);
 	run = run_start(scene, &(struct run_spec){ .environment = INFO });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	return run;
@@ -162,8 +161,7 @@ static void test_stop_and_cont_lose_nothing(struct scene *scene)
 	pid_t pid;
 
 	scene_fifo(scene, "go");
-	scene_fifo(scene, "never");
-	scene_service(scene, "other", "trap 'echo told; exit 0' TERM; echo up; read go <\"$SCENE/never\"");
+	scene_service(scene, "other", "trap 'echo told; exit 0' TERM; echo up; " SCENE_TRAPPING);
 	scene_service(scene, "web", "echo \"pid $$\"; read go <\"$SCENE/go\"; seq -f 'word %g' 1 4000; exit 7");
 	run = run_start(scene, &(struct run_spec){ .environment = INFO });
 	run_wait_line(run, RUN_STDOUT, "up$");

@@ -225,7 +225,7 @@ static void expect_start_failure(struct scene *scene, const struct run_spec *spe
 {
 	struct run *run;
 
-	scene_service(scene, "a", "trap 'echo told; exit 0' TERM; sleep 1000 & wait; wait");
+	scene_service(scene, "a", "exec sleep 1000");
 	run = run_start(scene, spec);
 	run_expect_exit(run, 1);
 	run_expect_line(run, RUN_STDERR, scene_format(scene, STAMP " dinit: error: .*%s.*%s", program, reason));

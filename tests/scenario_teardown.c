@@ -14,16 +14,14 @@
 #define ERROR "^[^ ]+Z dinit: error: "
 #define WARNING "^[^ ]+Z dinit: warning: "
 
-/* Says that it was told to stop, and does. The wait is a read, which the trap interrupts at once. */
-#define POLITE "trap 'echo told; exit 0' TERM; echo up; read go <\"$SCENE/never\""
+/* Says that it was told to stop, and does. */
+#define POLITE "trap 'echo told; exit 0' TERM; echo up; " SCENE_TRAPPING
 
 /* Ignores TERM, and ends when the test lets it go. */
 #define STUBBORN "trap '' TERM; echo up; read go <\"$SCENE/go\"; echo ended by itself"
 
 static void add_polite(struct scene *scene, const char *name)
 {
-	if (access(scene_path(scene, "never"), F_OK) < 0)
-		scene_fifo(scene, "never");
 	scene_service(scene, name, POLITE);
 }
 
@@ -127,8 +125,7 @@ static void test_exit_status_is_that_of_the_first_cause(struct scene *scene)
 {
 	struct run *run;
 
-	scene_fifo(scene, "never");
-	scene_service(scene, "other", "trap 'exit 9' TERM; echo up; read go <\"$SCENE/never\"");
+	scene_service(scene, "other", "trap 'exit 9' TERM; echo up; " SCENE_TRAPPING);
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	run_signal(run, SIGTERM);
@@ -139,7 +136,7 @@ static void test_exit_status_is_that_of_the_first_cause(struct scene *scene)
 	run_wait_line(run, RUN_STDOUT, "up$");
 	scene_let_go(scene, "trigger");
 	run_expect_exit(run, 0);
-	scene_service(scene, "other", "trap 'exit 0' TERM; echo up; read go <\"$SCENE/never\"");
+	scene_service(scene, "other", "trap 'exit 0' TERM; echo up; " SCENE_TRAPPING);
 	scene_service(scene, "trigger", "read go <\"$SCENE/trigger\"; exit 1");
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
 	run_wait_line(run, RUN_STDOUT, "up$");
@@ -286,8 +283,7 @@ static void test_service_exiting_115_when_told_ends_container(struct scene *scen
 {
 	struct run *run;
 
-	scene_fifo(scene, "never");
-	scene_service(scene, "web", "trap 'exit 115' TERM; echo up; read go <\"$SCENE/never\"");
+	scene_service(scene, "web", "trap 'exit 115' TERM; echo up; " SCENE_TRAPPING);
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	run_signal(run, SIGTERM);
@@ -424,11 +420,10 @@ static void test_service_stopped_by_signal_ends_on_term(struct scene *scene)
 {
 	struct run *run;
 
-	scene_fifo(scene, "never");
 	scene_service(scene, "web",
 		      "trap 'echo told; exit 0' TERM\n"
 		      "(while ! grep -q '^State:.T' /proc/$$/status; do sleep 0.01; done; echo stopped) &\n"
-		      "kill -STOP $$; read go <\"$SCENE/never\"");
+		      "kill -STOP $$; " SCENE_TRAPPING);
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
 	run_wait_line(run, RUN_STDOUT, "stopped$");
 	run_signal(run, SIGTERM);
@@ -441,11 +436,8 @@ static void test_lines_of_teardown_all_arrive(struct scene *scene)
 {
 	struct run *run;
 
-	scene_fifo(scene, "never");
-	scene_service(scene, "web",
-		      "trap 'seq -f \"word %g\" 1 2000; exit 0' TERM; echo up; read go <\"$SCENE/never\"");
-	scene_service(scene, "api",
-		      "trap 'seq -f \"word %g\" 1 2000; exit 0' TERM; echo up; read go <\"$SCENE/never\"");
+	scene_service(scene, "web", "trap 'seq -f \"word %g\" 1 2000; exit 0' TERM; echo up; " SCENE_TRAPPING);
+	scene_service(scene, "api", "trap 'seq -f \"word %g\" 1 2000; exit 0' TERM; echo up; " SCENE_TRAPPING);
 	scene_script(scene, "services/api/log/run",
 		     "trap 'echo logger was told' TERM; while read -r line; do echo \"$line\"; done;"
 		     " echo logger ends");
