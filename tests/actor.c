@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: ISC */
+/* Plays the services and logging programs of the scenario tests of what dinit does with lines: what a shell script
+ * would do too slowly, or without knowing when it has happened. Scripts find it as $ACTOR; what it has to tell the
+ * test, and not dinit, it writes to the FIFO $REPORT, a line each.
+ *
+ *	count FD KIND N [unfinished]	writes the numbers 1 to N, the last without its newline where it says so
+ *	flood FD KIND			writes numbers until it is killed
+ *	stall FD KIND N NAME		the same as count; reports "stalled NAME" once nobody takes any more of it, and
+ *					"written NAME"
+ *	handle FD KIND N NAME		reports "ready NAME", waits for TERM, reports "term NAME <nanoseconds>", counts
+ *	until SIGNAL BEFORE AFTER	runs the shell script BEFORE, waits for the signal (TERM or USR1), which may
+ *					have come already, and becomes the script AFTER, which ignores it
+ *	gate FILE FD KIND N		the same as count unfinished, when it gets a shared lock on the file
+ *	drip FILE			writes the file to stdout, each byte when the one before has been read
+ *	split FILE			writes the file to stdout once for each place it can be cut at, in two parts,
+ *					each when the one before has been read; a newline goes before the first
+ *	drained				waits until all of stdout has been read
+ *	take N STATUS			copies N lines of stdin to stdout behind "took ", reads no byte more, exits
+ *	zombies N NAME			leaves N children of a child behind, reports "reaped NAME" when they are gone
+ *	ping FIFO			for each line of the FIFO a line "ping <nanoseconds>" to stdout
+ *	flags FD NAME			reports "flags NAME <F_GETFL in octal>"
+ *	report WORD...			reports these words
+ *	wait				until a signal ends it
+ *
+ * KIND is json ({"n":1}) or text (1). Time is that of CLOCK_MONOTONIC. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH_SIZE 65536
+#define STALLED_MS 300 /* far longer than a reader that is alive keeps anybody waiting */
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(99);
+}
+
+static unsigned long number(const char *text)
+{
+	return strtoul(text, NULL, 10);
+}
+
+static unsigned long long now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (unsigned long long)now.tv_sec * 1000000000 + (unsigned long long)now.tv_nsec;
+}
+
+static void write_all(int fd, const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, bytes, len);
+
+		if (n < 0 && errno != EINTR)
+			die("write");
+		if (n > 0) {
+			bytes += n;
+			len -= (size_t)n;
+		}
+	}
+}
+
+static void report(const char *what, const char *name)
+{
+	const char *path = getenv("REPORT");
+	char line[512];
+	int fd = path ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+	int len = snprintf(line, sizeof line, "%s%s%s\n", what, name ? " " : "", name ? name : "");
+
+	if (fd < 0)
+		die("REPORT");
+	write_all(fd, line, (size_t)len);
+	close(fd);
+}
+
+/* ---- numbers ---- */
+
+struct batch {
+	int fd;
+	const char *before, *after; /* what stands around a number */
+	const char *stalls; /* whose stalling is to be reported, once */
+	size_t len;
+	char bytes[BATCH_SIZE];
+};
+
+static struct batch batch;
+
+static void open_batch(const char *fd, const char *kind)
+{
+	bool json = strcmp(kind, "json") == 0;
+
+	batch.fd = (int)number(fd);
+	batch.before = json ? "{\"n\":" : "";
+	batch.after = json ? "}\n" : "\n";
+}
+
+/* A pipe that polls writable takes a page without blocking (pipe(7), PIPE_BUF). */
+static void write_watched(void)
+{
+	struct pollfd writable = { .fd = batch.fd, .events = POLLOUT };
+
+	for (size_t at = 0; at < batch.len;) {
+		size_t len = batch.len - at < 4096 ? batch.len - at : 4096;
+
+		if (batch.stalls && poll(&writable, 1, STALLED_MS) == 0) {
+			report("stalled", batch.stalls);
+			batch.stalls = NULL;
+		}
+		write_all(batch.fd, batch.bytes + at, len);
+		at += len;
+	}
+	batch.len = 0;
+}
+
+static void flush_batch(void)
+{
+	if (batch.stalls) {
+		write_watched();
+		return;
+	}
+	write_all(batch.fd, batch.bytes, batch.len);
+	batch.len = 0;
+}
+
+static char *put_number(char *at, unsigned long n)
+{
+	char digits[24];
+	size_t len = 0;
+
+	do
+		digits[len++] = (char)('0' + n % 10);
+	while ((n /= 10) > 0);
+	while (len > 0)
+		*at++ = digits[--len];
+	return at;
+}
+
+static void put_line(unsigned long n)
+{
+	char *at = batch.bytes + batch.len;
+
+	at = stpcpy(at, batch.before);
+	at = put_number(at, n);
+	at = stpcpy(at, batch.after);
+	batch.len = (size_t)(at - batch.bytes);
+	if (batch.len > BATCH_SIZE - 64)
+		flush_batch();
+}
+
+static void count(unsigned long n, bool unfinished)
+{
+	for (unsigned long i = 1; i <= n; i++)
+		put_line(i);
+	if (unfinished && batch.len > 0)
+		batch.len--;
+	flush_batch();
+}
+
+static void flood(void)
+{
+	for (unsigned long i = 1;; i++)
+		put_line(i);
+}
+
+static void stall(unsigned long n, const char *name)
+{
+	batch.stalls = name;
+	count(n, false);
+	report("written", name);
+}
+
+static void handle(unsigned long n, const char *name)
+{
+	char text[64];
+	sigset_t term;
+	int signal;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
+	report("ready", name);
+	sigwait(&term, &signal);
+	snprintf(text, sizeof text, "term %s %llu", name, now_ns());
+	report(text, NULL);
+	count(n, false);
+}
+
+static void run_script(const char *script, const sigset_t *mask)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		sigprocmask(SIG_SETMASK, mask, NULL);
+		execl("/bin/sh", "sh", "-c", script, (char *)NULL);
+	}
+	if (pid <= 0 || waitpid(pid, NULL, 0) < 0)
+		die("a script");
+}
+
+static void until(const char *name, const char *before, const char *after)
+{
+	sigset_t awaited, mask;
+	int signal_number = strcmp(name, "USR1") == 0 ? SIGUSR1 : SIGTERM;
+
+	sigemptyset(&awaited);
+	sigaddset(&awaited, signal_number);
+	sigprocmask(SIG_BLOCK, &awaited, &mask);
+	run_script(before, &mask);
+	sigwait(&awaited, &signal_number);
+	signal(signal_number, SIG_IGN);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	execl("/bin/sh", "sh", "-c", after, (char *)NULL);
+	die("a script");
+}
+
+static void gate(const char *path, unsigned long n)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, LOCK_SH) < 0)
+		die(path);
+	count(n, true);
+}
+
+/* ---- bytes at the reader's pace ---- */
+
+static void wait_until_read(void)
+{
+	int left;
+
+	while (ioctl(STDOUT_FILENO, FIONREAD, &left) == 0 && left > 0)
+		sched_yield();
+}
+
+static char *read_file(const char *path, size_t *len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat status;
+	char *bytes;
+
+	if (fd < 0 || fstat(fd, &status) < 0)
+		die(path);
+	*len = (size_t)status.st_size;
+	bytes = malloc(*len);
+	if (!bytes || read(fd, bytes, *len) != (ssize_t)*len)
+		die(path);
+	close(fd);
+	return bytes;
+}
+
+static void drip(const char *path)
+{
+	size_t len;
+	char *bytes = read_file(path, &len);
+
+	for (size_t i = 0; i < len; i++) {
+		write_all(STDOUT_FILENO, bytes + i, 1);
+		wait_until_read();
+	}
+	free(bytes);
+}
+
+static void split(const char *path)
+{
+	size_t len;
+	char *bytes = read_file(path, &len);
+
+	for (size_t i = 1; i < len; i++) {
+		write_all(STDOUT_FILENO, "\n", 1);
+		write_all(STDOUT_FILENO, bytes, i);
+		wait_until_read();
+		write_all(STDOUT_FILENO, bytes + i, len - i);
+		wait_until_read();
+	}
+	free(bytes);
+}
+
+/* ---- the others ---- */
+
+static void take(unsigned long lines)
+{
+	char byte, before = '\n';
+
+	while (lines > 0 && read(STDIN_FILENO, &byte, 1) == 1) {
+		if (before == '\n')
+			write_all(STDOUT_FILENO, "took ", 5);
+		write_all(STDOUT_FILENO, &byte, 1);
+		before = byte;
+		lines -= byte == '\n';
+	}
+}
+
+/* The grandchildren end when go is closed by the last other process that holds it, and then they are nobody's but
+ * dinit's. */
+static void leave_orphans(const int go[2], size_t n, pid_t *pids)
+{
+	char byte;
+
+	for (size_t i = 0; i < n; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			die("fork");
+		if (pid == 0) {
+			close(go[1]);
+			_exit(read(go[0], &byte, 1) < 0);
+		}
+		pids[i] = pid;
+	}
+	_exit(0);
+}
+
+static void zombies(size_t n, const char *name)
+{
+	pid_t *pids = mmap(NULL, n * sizeof *pids, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), child;
+	int go[2];
+
+	if (pids == MAP_FAILED || pipe(go) < 0)
+		die("zombies");
+	child = fork();
+	if (child == 0)
+		leave_orphans(go, n, pids);
+	if (child < 0 || waitpid(child, NULL, 0) < 0)
+		die("a child");
+	close(go[1]);
+	for (size_t i = 0; i < n; i++)
+		while (kill(pids[i], 0) == 0)
+			sched_yield();
+	report("reaped", name);
+}
+
+static void ping(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char line[64], byte;
+
+	while (read(fd, &byte, 1) == 1) {
+		int len;
+
+		if (byte != '\n')
+			continue;
+		len = snprintf(line, sizeof line, "ping %llu\n", now_ns());
+		write_all(STDOUT_FILENO, line, (size_t)len);
+	}
+}
+
+static void flags(const char *fd, const char *name)
+{
+	char text[128];
+
+	snprintf(text, sizeof text, "flags %s %o", name, (unsigned)fcntl((int)number(fd), F_GETFL));
+	report(text, NULL);
+}
+
+static void report_words(char **words)
+{
+	char text[256] = "";
+
+	for (; *words; words++) {
+		strncat(text, *words, sizeof text - strlen(text) - 1);
+		if (words[1])
+			strncat(text, " ", sizeof text - strlen(text) - 1);
+	}
+	report(text, NULL);
+}
+
+static bool is(char **arguments, const char *command, size_t count)
+{
+	size_t given = 0;
+
+	while (arguments[given])
+		given++;
+	return given > count && strcmp(arguments[0], command) == 0;
+}
+
+static int play_numbers(char **arguments)
+{
+	if (is(arguments, "gate", 4)) {
+		open_batch(arguments[2], arguments[3]);
+		gate(arguments[1], number(arguments[4]));
+		return 0;
+	}
+	if (!is(arguments, arguments[0], 2))
+		return -1;
+	open_batch(arguments[1], arguments[2]);
+	if (is(arguments, "count", 3))
+		count(number(arguments[3]), arguments[4] != NULL);
+	else if (is(arguments, "flood", 2))
+		flood();
+	else if (is(arguments, "stall", 4))
+		stall(number(arguments[3]), arguments[4]);
+	else if (is(arguments, "handle", 4))
+		handle(number(arguments[3]), arguments[4]);
+	else
+		return -1;
+	return 0;
+}
+
+static int play_others(char **arguments)
+{
+	if (is(arguments, "drip", 1))
+		drip(arguments[1]);
+	else if (is(arguments, "split", 1))
+		split(arguments[1]);
+	else if (is(arguments, "drained", 0))
+		wait_until_read();
+	else if (is(arguments, "zombies", 2))
+		zombies(number(arguments[1]), arguments[2]);
+	else if (is(arguments, "ping", 1))
+		ping(arguments[1]);
+	else if (is(arguments, "flags", 2))
+		flags(arguments[1], arguments[2]);
+	else if (is(arguments, "report", 1))
+		report_words(arguments + 1);
+	else if (is(arguments, "until", 3))
+		until(arguments[1], arguments[2], arguments[3]);
+	else if (is(arguments, "wait", 0))
+		pause();
+	else
+		return -1;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && is(argv + 1, "take", 2)) {
+		take(number(argv[2]));
+		return (int)number(argv[3]);
+	}
+	if (argc > 1 && (play_numbers(argv + 1) == 0 || play_others(argv + 1) == 0))
+		return 0;
+	fprintf(stderr, "actor: what is %s?\n", argc > 1 ? argv[1] : "that");
+	return 98;
+}
