@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define SHORT_LINE (16 * 1024)	/* the longest line where memory is lacking: sink_room promises room for it, even wrapped */
@@ -33,6 +34,8 @@ struct logmux_source {
 	bool held, following, watched, parked;	/* where it is; none of them: watching failed, and is tried again soon */
 	bool ended;	/* the end of the pipe was read: only the tail is left */
 	bool in_pieces;	/* the beginning of the current line went out already */
+	bool counted;	/* draining has begun for it: unread says how much of what is in the pipe it still reads */
+	int unread;
 	char *tail;	/* what was read and could not go out yet */
 	size_t tail_len, tail_size;
 	size_t searched;	/* so much of the tail holds no newline */
@@ -49,9 +52,10 @@ enum progress {
 	NO_MEMORY,	/* a line needs more memory than there is */
 };
 
-/* ---- messages about the sinks, each on the other one ---- */
+/* ---- news of a sink, said on the other one as soon as there is room ---- */
 
-static void warn_beside(struct logmux *mux, size_t sink, const char *text)
+/* Returns whether that is done with: it is said, or there is nowhere to say it. */
+static bool say_beside(struct logmux *mux, size_t sink, const char *text)
 {
 	static const char before[] = " dinit: warning: ";
 	size_t other = sink == mux->out ? mux->err : mux->out;
@@ -61,11 +65,11 @@ static void warn_beside(struct logmux *mux, size_t sink, const char *text)
 	char *room;
 
 	if (other == sink || to->state != SINK_OPEN || !log_enabled(LOG_LEVEL_WARN))
-		return;
+		return true;
 	line_label_make(&label, memory, "dinit", "warning");
 	room = sink_room_own(to, line_put_wrapped_max(&label, strlen(text)));
 	if (!room)
-		return;
+		return false;
 	stamp_now(&mux->stamp);
 	if (other == mux->out && mux->mode != CONFIG_STDOUT_TEXT) {
 		sink_commit(to, line_put_wrapped(room, &mux->stamp, &label, text, strlen(text)));
@@ -74,33 +78,49 @@ static void warn_beside(struct logmux *mux, size_t sink, const char *text)
 		label.prefix_len = sizeof before - 1;
 		sink_commit(to, line_put_text(room, &mux->stamp, &label, text, strlen(text)));
 	}
+	return true;
 }
 
-static void warn_lost(struct logmux *mux, size_t sink, int error)
+static bool say_lost(struct logmux *mux, size_t sink)
 {
 	char text[STREAM_WARNING_SIZE];
 
 	snprintf(text, sizeof text, "%s cannot be written to: %s; what belongs there is dropped from now on",
-		 mux->sinks[sink].name, strerror(error));
-	warn_beside(mux, sink, text);
+		 mux->sinks[sink].name, strerror(mux->news[sink].error));
+	return say_beside(mux, sink, text);
 }
 
-static void warn_given_up(struct logmux *mux, size_t sink)
+static bool say_given_up(struct logmux *mux, size_t sink)
 {
 	char text[STREAM_WARNING_SIZE];
 
-	snprintf(text, sizeof text, "%s: its reader took nothing for %d s during the teardown; what belongs there is dropped "
-		 "from now on", mux->sinks[sink].name, LOGMUX_GIVE_UP_MS / 1000);
-	warn_beside(mux, sink, text);
+	snprintf(text, sizeof text,
+		 "%s: its reader took nothing for %d s during the teardown; what belongs there is dropped from now on",
+		 mux->sinks[sink].name, LOGMUX_GIVE_UP_MS / 1000);
+	return say_beside(mux, sink, text);
 }
 
-static void warn_dropped(struct logmux *mux, size_t sink)
+static bool say_dropped(struct logmux *mux, size_t sink)
 {
 	char text[STREAM_WARNING_SIZE];
 
-	snprintf(text, sizeof text, "%s: %llu bytes were dropped because its reader took nothing", mux->sinks[sink].name,
-		 (unsigned long long)mux->sinks[sink].dropped);
-	warn_beside(mux, sink, text);
+	snprintf(text, sizeof text, "%s: %llu bytes were dropped because its reader took nothing",
+		 mux->sinks[sink].name, (unsigned long long)mux->sinks[sink].dropped);
+	return say_beside(mux, sink, text);
+}
+
+/* How much was dropped is known, and said, when the last source is gone. */
+static void say_news(struct logmux *mux, size_t sink)
+{
+	struct logmux_news *news = &mux->news[sink];
+	bool given_up = mux->sinks[sink].state == SINK_GIVEN_UP;
+
+	if (news->error && say_lost(mux, sink))
+		news->error = 0;
+	if (given_up && !news->given_up_said)
+		news->given_up_said = say_given_up(mux, sink);
+	if (given_up && !news->dropped_said && mux->draining && !mux->sources)
+		news->dropped_said = say_dropped(mux, sink);
 }
 
 /* ---- where a source is ---- */
@@ -290,6 +310,8 @@ static bool give(struct logmux_source *source, const char *bytes, size_t len, si
 
 static void drop_from_tail(struct logmux_source *source, size_t used)
 {
+	if (used == 0)
+		return;
 	source->tail_len -= used;
 	if (source->tail_len > 0) {
 		memmove(source->tail, source->tail + used, source->tail_len);
@@ -355,6 +377,7 @@ static bool give_stranded(struct logmux_source *source)
 
 	if (mux->stranded != source)
 		return true;
+	stamp_set(&mux->stamp, source->read_second, source->read_millisecond);
 	done = give(source, mux->read_buffer + mux->stranded_at, mux->stranded_len, &used);
 	mux->stranded_at += used;
 	mux->stranded_len -= used;
@@ -436,12 +459,26 @@ static void on_nothing_to_read(struct logmux_source *source)
 	watch(source);
 }
 
+/* How much one read may take. In a drain no more than the pipe held when the source's turn came: a process that dinit
+ * does not wait for may write faster than dinit reads, for ever. */
+static size_t readable(struct logmux_source *source)
+{
+	if (!source->mux->draining)
+		return LOGMUX_READ_SIZE;
+	if (!source->counted && ioctl(source->fd, FIONREAD, &source->unread) < 0)
+		source->unread = 0;
+	source->counted = true;
+	return source->unread < LOGMUX_READ_SIZE ? (size_t)source->unread : LOGMUX_READ_SIZE;
+}
+
 /* Reads once. A full buffer means that there is more: the source gets in line for its next turn. */
 static void read_source(struct logmux_source *source)
 {
 	struct logmux *mux = source->mux;
-	ssize_t n = read(source->fd, mux->read_buffer, LOGMUX_READ_SIZE);
+	ssize_t n = read(source->fd, mux->read_buffer, readable(source));
 
+	if (n > 0 && source->counted)
+		source->unread -= (int)n;
 	if (n > 0) {
 		note_time(source);
 		give_new(source, mux->read_buffer, (size_t)n);
@@ -510,6 +547,8 @@ int logmux_add(struct logmux *mux, int fd, const char *service, const char *stag
 
 void logmux_release(struct logmux_source *source, struct logmux_source *after)
 {
+	if (!source->held)
+		return;
 	if (!after) {
 		start(source);
 		return;
@@ -523,6 +562,8 @@ void logmux_release(struct logmux_source *source, struct logmux_source *after)
 
 /* ---- the whole ---- */
 
+/* Only a sink that has said EAGAIN since is given up: where dinit itself was stopped for so long, the reader may have
+ * taken everything, and the write at the end of this turn shows it. */
 static void on_give_up_due(void *ctx)
 {
 	struct logmux *mux = ctx;
@@ -532,11 +573,10 @@ static void on_give_up_due(void *ctx)
 		struct sink *sink = &mux->sinks[i];
 		uint64_t since = sink->moved_ms > mux->teardown_ms ? sink->moved_ms : mux->teardown_ms;
 
-		if (sink->state != SINK_OPEN || sink_len(sink) == 0)
+		if (sink->state != SINK_OPEN || !sink->blocked)
 			continue;
 		if (now - since >= LOGMUX_GIVE_UP_MS) {
 			sink_give_up(sink);
-			warn_given_up(mux, i);
 		} else if (since + LOGMUX_GIVE_UP_MS - now < next) {
 			next = since + LOGMUX_GIVE_UP_MS - now;
 		}
@@ -549,7 +589,7 @@ static void open_closed(struct logmux *mux, size_t sink, bool closed)
 	if (!closed)
 		return;
 	sink_lose(&mux->sinks[sink]);
-	warn_lost(mux, sink, EBADF);
+	mux->news[sink].error = EBADF;
 }
 
 int logmux_open(struct logmux *mux, struct loop *loop, const struct config *config, const bool closed[3])
@@ -647,22 +687,10 @@ void logmux_begin_drain(struct logmux *mux)
 	}
 }
 
-static void say_what_was_dropped(struct logmux *mux)
-{
-	if (mux->dropped_said)
-		return;
-	mux->dropped_said = true;
-	for (size_t i = 0; i <= mux->err; i++)
-		if (mux->sinks[i].state == SINK_GIVEN_UP)
-			warn_dropped(mux, i);
-}
-
-bool logmux_is_drained(struct logmux *mux)
+bool logmux_is_drained(const struct logmux *mux)
 {
 	if (mux->sources)
 		return false;
-	say_what_was_dropped(mux);
-	say_own_dropped(mux);
 	for (size_t i = 0; i <= mux->err; i++)
 		if (mux->sinks[i].state == SINK_OPEN && sink_len(&mux->sinks[i]) > 0)
 			return false;
@@ -674,7 +702,7 @@ static void flush(struct logmux *mux, size_t sink)
 	int error = sink_flush(&mux->sinks[sink]);
 
 	if (error)
-		warn_lost(mux, sink, error);
+		mux->news[sink].error = error;
 }
 
 /* Every source that waits now gets one turn, as long as the sink takes more. */
@@ -703,6 +731,10 @@ bool logmux_turn(struct logmux *mux)
 			flush(mux, i);
 		}
 	}
+	for (size_t i = 0; i <= mux->err; i++)
+		say_news(mux, i);
+	if (mux->draining && !mux->sources)
+		say_own_dropped(mux);
 	for (size_t i = 0; i <= mux->err; i++) {
 		more |= sink_can_flush(&mux->sinks[i]);
 		more |= mux->parkings[i].first && sink_takes_more(&mux->sinks[i]);

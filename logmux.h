@@ -32,18 +32,25 @@ struct logmux_parking {
 	struct logmux_source *first, *last;
 };
 
+/* What there is to say about a sink, on the other one. */
+struct logmux_news {
+	int error;	/* that made it SINK_GONE; 0: none, or said */
+	bool given_up_said, dropped_said;
+};
+
 struct logmux {
 	struct loop *loop;
 	enum config_stdout mode;
 	size_t max_line;
 	struct stamp stamp;
 	struct sink sinks[2];
+	struct logmux_news news[2];	/* of each sink */
 	struct logmux_parking parkings[2];
 	size_t out, err;	/* which sink is stdout's, stderr's: the same one where both are the same open file */
 	struct logmux_source *sources;	/* all of them, newest first */
 	struct logmux_source *stranded;	/* its bytes are still in read_buffer, for lack of memory: nothing else is read */
 	size_t stranded_at, stranded_len;
-	bool draining, dropped_said;
+	bool draining;
 	struct loop_timer give_up_timer, retry_timer;
 	uint64_t teardown_ms;	/* when the teardown began */
 	uint64_t own_dropped;	/* messages of dinit's own that found no room */
@@ -65,7 +72,8 @@ void logmux_close(struct logmux *mux);
 int logmux_add(struct logmux *mux, int fd, const char *service, const char *stage, enum logmux_stream stream, bool held,
 	       struct logmux_source **handle);
 
-/* Starts to read a held source, as soon as `after` (may be NULL) has given all that it holds now. */
+/* Starts to read a held source, as soon as `after` (may be NULL) has given all that it holds now. Nothing where it is not
+ * held any more: the drain has begun. */
 void logmux_release(struct logmux_source *source, struct logmux_source *after);
 
 /* One whole line of dinit's own (newline included) for stderr. Never fails, never blocks: where there is no room it is
@@ -79,10 +87,10 @@ void logmux_begin_teardown(struct logmux *mux);
 void logmux_begin_drain(struct logmux *mux);
 
 /* After logmux_begin_drain: whether all is read and written out, as far as it can be. */
-bool logmux_is_drained(struct logmux *mux);
+bool logmux_is_drained(const struct logmux *mux);
 
-/* To be called at the end of each turn: writes each sink, reads the sources that waited for it. Returns whether there is
- * more to do at once. */
+/* To be called at the end of each turn: writes each sink, reads the sources that waited for it, says what befell a sink.
+ * Returns whether there is more to do at once. */
 bool logmux_turn(struct logmux *mux);
 
 #endif
