@@ -49,7 +49,7 @@ run: dinit
 	@tests/run ./dinit
 
 # Unit tests: each links its module, the modules below it that the module needs, and cmocka.
-UNITS = json config svdir execfail procfs stamp line
+UNITS = json config svdir execfail procfs stamp line logmux
 unit_json = json
 unit_config = config
 unit_svdir = svdir json
@@ -57,6 +57,8 @@ unit_execfail = execfail
 unit_procfs = procfs json
 unit_stamp = stamp
 unit_line = line json stamp
+unit_logmux = logmux sink loop log line json stamp
+unit_logmux_LDFLAGS = -Wl,--wrap=malloc,--wrap=realloc,--wrap=free,--wrap=clock_gettime,--wrap=epoll_ctl,--wrap=read
 
 .SECONDEXPANSION:
 $(BUILD)/test_%: tests/test_%.c $$(addprefix $(BUILD)/,$$(addsuffix .o,$$(unit_$$*)))

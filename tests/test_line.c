@@ -61,7 +61,8 @@ static void cut_obviously(const char *text, size_t len, size_t max, struct cuts 
 
 /* Finds lines in the first `have` bytes, from *at on, in memory of exactly that size; *searched is carried along as a
  * reader of a pipe would. */
-static void cut_found(const char *text, size_t have, size_t max, bool at_end, size_t *at, size_t *searched, struct cuts *cuts)
+static void cut_found(const char *text, size_t have, size_t max, bool at_end, size_t *at, size_t *searched,
+		      struct cuts *cuts)
 {
 	size_t len = have - *at, used = 0;
 	char *exact = malloc(len ? len : 1);
@@ -183,8 +184,8 @@ static void test_line_find_every_short_input_cuts_as_the_obvious_way(void **stat
 	}
 }
 
-/* The search goes in blocks of 8 or 16 bytes: a newline in every place of several of them, behind bytes that differ from
- * it in one bit or borrow into it, at every alignment. */
+/* The search goes in blocks of 8 or 16 bytes: a newline in every place of several of them, behind bytes that differ
+ * from it in one bit or borrow into it, at every alignment. */
 static void test_line_find_newline_anywhere_in_blocks_is_found(void **state)
 {
 	static const char others[] = { 'a', '\x0b', '\x8a', '\x09', '\0', '\xff', '\x0d' };

@@ -1,0 +1,1639 @@
+/* SPDX-License-Identifier: ISC */
+/* logmux.c with real pipes on all sides, driven by the real loop, in one thread: what is written, and when which reader
+ * reads, is decided turn by turn, so that nothing waits for luck. The clocks, memory and epoll_ctl are scripted by the
+ * linker's --wrap. */
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "log.h"
+#include "logmux.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define FEEDERS_MAX 64
+#define QUIET_TURNS 3		/* one to see what is ready, one for what that made ready, one to be sure */
+#define TURNS_MAX 2000000	/* more: it spins */
+#define SECOND 1795327420
+#define STAMP "2026-11-22T06:03:40.642Z"
+#define STAMP_5 "2026-11-22T06:03:45.642Z"
+#define FIELDS "\"service\":\"web\",\"stage\":\"run\",\"logged\":\"" STAMP "\"}\n"
+#define STRAY STAMP " dinit: warning: web/run: not a JSON object: "
+#define WRAPPED(text) "{\"message\":\"" text "\"," FIELDS
+
+/* ---- what the kernel and libc are made to say ---- */
+
+static int64_t clock_offset_ms;	/* of both clocks; the wall clock stands still but for this */
+static int memory_until_failure = -1;	/* so many calls succeed; -1: all do */
+static int memory_failures;	/* and so many fail after that */
+static size_t memory_live, memory_peak;
+static int epoll_failures, read_interrupts;
+
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void __real_free(void *memory);
+void __wrap_free(void *memory);
+int __real_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event);
+ssize_t __real_read(int fd, void *buffer, size_t size);
+ssize_t __wrap_read(int fd, void *buffer, size_t size);
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+	if (clock == CLOCK_REALTIME) {
+		*now = (struct timespec){ SECOND + clock_offset_ms / 1000, (642 + clock_offset_ms % 1000) * 1000000 };
+		return 0;
+	}
+	__real_clock_gettime(clock, now);
+	now->tv_sec += clock_offset_ms / 1000;
+	return 0;
+}
+
+static bool memory_fails(void)
+{
+	if (memory_until_failure != 0) {
+		memory_until_failure -= memory_until_failure > 0;
+		return false;
+	}
+	if (memory_failures == 0)
+		return false;
+	memory_failures--;
+	errno = ENOMEM;
+	return true;
+}
+
+static void *account(void *memory)
+{
+	memory_live += malloc_usable_size(memory);
+	if (memory_live > memory_peak)
+		memory_peak = memory_live;
+	return memory;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return memory_fails() ? NULL : account(__real_malloc(size));
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	if (memory_fails())
+		return NULL;
+	memory_live -= malloc_usable_size(old);
+	return account(__real_realloc(old, size));
+}
+
+void __wrap_free(void *memory)
+{
+	memory_live -= malloc_usable_size(memory);
+	__real_free(memory);
+}
+
+int __wrap_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event)
+{
+	if (operation == EPOLL_CTL_ADD && epoll_failures > 0) {
+		epoll_failures--;
+		errno = ENOSPC;
+		return -1;
+	}
+	return __real_epoll_ctl(epoll_fd, operation, fd, event);
+}
+
+ssize_t __wrap_read(int fd, void *buffer, size_t size)
+{
+	if (read_interrupts > 0) {
+		read_interrupts--;
+		errno = EINTR;
+		return -1;
+	}
+	return __real_read(fd, buffer, size);
+}
+
+/* cmocka's fail_msg says it at once, on descriptor 2, which the logmux has; what an assertion says comes later. */
+static __attribute__((format(printf, 1, 2))) void wrong(const char *format, ...)
+{
+	char text[1000];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	assert_string_equal(text, "");
+}
+
+/* ---- the rig: a logmux on descriptors 1 and 2, readers behind them, feeders before it ---- */
+
+/* What dinit's stdout or stderr leads to. */
+struct reader {
+	int fd;		/* -1: it is gone */
+	bool stalls;
+	size_t at_most;	/* bytes a turn; 0: all there is */
+	char *text;
+	size_t len, size;
+};
+
+/* A program that writes into a source: the next bytes as soon as they fit. */
+struct feeder {
+	int fd;
+	const char *text;
+	size_t len, at;
+	size_t at_most;	/* bytes a turn; 0: all that fits */
+	bool stays;	/* it keeps the pipe open at its end */
+	bool floods;	/* it begins again at its end */
+};
+
+struct rig {
+	struct loop loop;
+	struct config config;
+	struct logmux mux;
+	struct reader out, err;
+	struct feeder feeders[FEEDERS_MAX];
+	size_t feeders_len;
+	int saved[2];
+	bool open, drained;
+	int quiet, turns, stop_after;
+};
+
+static void on_signal(void *ctx, const struct signalfd_siginfo *info)
+{
+	(void)ctx;
+	(void)info;
+}
+
+/* A pipe whose write end becomes descriptor fd. */
+static void lead_to_reader(struct reader *reader, int fd)
+{
+	int pair[2];
+
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	assert_int_equal(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(dup2(pair[1], fd), fd);
+	close(pair[1]);
+	reader->fd = pair[0];
+}
+
+static int setup(void **state)
+{
+	struct rig *rig = calloc(1, sizeof *rig);
+	sigset_t none;
+
+	clock_offset_ms = 0;
+	memory_until_failure = -1;
+	memory_failures = epoll_failures = read_interrupts = 0;
+	log_set_level(LOG_LEVEL_WARN);
+	fflush(NULL);
+	rig->saved[0] = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	rig->saved[1] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	lead_to_reader(&rig->out, STDOUT_FILENO);
+	lead_to_reader(&rig->err, STDERR_FILENO);
+	rig->config = (struct config){ .stdout_mode = CONFIG_STDOUT_TEXT, .max_line = 4096 };
+	sigemptyset(&none);
+	assert_int_equal(loop_open(&rig->loop, &none, on_signal, NULL), 0);
+	*state = rig;
+	return 0;
+}
+
+static void open_mux(struct rig *rig, enum config_stdout mode)
+{
+	static const bool closed[3];
+
+	rig->config.stdout_mode = mode;
+	assert_int_equal(logmux_open(&rig->mux, &rig->loop, &rig->config, closed), 0);
+	log_set_writer(logmux_write_own, &rig->mux);
+	rig->open = true;
+}
+
+static void lose_reader(struct reader *reader)
+{
+	if (reader->fd >= 0)
+		close(reader->fd);
+	reader->fd = -1;
+}
+
+static int teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	fflush(NULL);
+	log_set_writer(NULL, NULL);
+	if (rig->open)
+		logmux_close(&rig->mux);
+	loop_close(&rig->loop);
+	for (int i = 0; i < 2; i++) {
+		dup2(rig->saved[i], STDOUT_FILENO + i);
+		close(rig->saved[i]);
+	}
+	for (size_t i = 0; i < rig->feeders_len; i++)
+		if (rig->feeders[i].fd >= 0)
+			close(rig->feeders[i].fd);
+	lose_reader(&rig->out);
+	lose_reader(&rig->err);
+	free(rig->out.text);
+	free(rig->err.text);
+	free(rig);
+	return 0;
+}
+
+static bool read_some(struct reader *reader)
+{
+	bool any = false;
+	ssize_t n;
+
+	if (reader->fd < 0 || reader->stalls)
+		return false;
+	do {
+		size_t size = reader->at_most ? reader->at_most : 65536;
+
+		if (reader->size - reader->len < size + 1) {
+			reader->size = 2 * (reader->size + size + 1);
+			reader->text = __real_realloc(reader->text, reader->size);
+			assert_non_null(reader->text);
+			reader->text[reader->len] = '\0';
+		}
+		n = __real_read(reader->fd, reader->text + reader->len, size);
+		if (n <= 0)
+			break;
+		reader->len += (size_t)n;
+		reader->text[reader->len] = '\0';
+		any = true;
+	} while (reader->at_most == 0);
+	return any;
+}
+
+static void forget(struct reader *reader)
+{
+	reader->len = 0;
+	if (reader->text)
+		*reader->text = '\0';
+}
+
+static bool feed_some(struct feeder *feeder)
+{
+	size_t len = feeder->len - feeder->at;
+	ssize_t n;
+
+	if (feeder->fd < 0 || (len == 0 && feeder->stays))
+		return false;
+	if (len == 0) {
+		close(feeder->fd);
+		feeder->fd = -1;
+		return true;
+	}
+	if (feeder->at_most && feeder->at_most < len)
+		len = feeder->at_most;
+	n = write(feeder->fd, feeder->text + feeder->at, len);
+	if (n <= 0)
+		return false;
+	feeder->at += (size_t)n;
+	if (feeder->floods && feeder->at == feeder->len)
+		feeder->at = 0;
+	return true;
+}
+
+static enum loop_verdict on_turn_end(void *ctx)
+{
+	struct rig *rig = ctx;
+	bool more = logmux_turn(&rig->mux), any = more;
+
+	rig->drained = rig->mux.draining && logmux_is_drained(&rig->mux);
+	for (size_t i = 0; i <= rig->mux.err; i++)
+		if (!more && sink_can_flush(&rig->mux.sinks[i]))
+			wrong("%s has something to write and would sleep", rig->mux.sinks[i].name);
+	for (size_t i = 0; i < rig->feeders_len; i++)
+		any |= feed_some(&rig->feeders[i]);
+	any |= read_some(&rig->out);
+	any |= read_some(&rig->err);
+	rig->quiet = any ? 0 : rig->quiet + 1;
+	if (++rig->turns > TURNS_MAX)
+		wrong("it spins");
+	return rig->quiet < QUIET_TURNS && rig->turns != rig->stop_after ? LOOP_AGAIN : LOOP_STOP;
+}
+
+/* Until nothing moves any more. */
+static void run(struct rig *rig)
+{
+	rig->quiet = rig->turns = 0;
+	assert_int_equal(loop_run(&rig->loop, on_turn_end, rig), 0);
+}
+
+static void run_turns(struct rig *rig, int turns)
+{
+	rig->stop_after = turns;
+	run(rig);
+	rig->stop_after = 0;
+}
+
+static void move_clock(struct rig *rig, int64_t ms)
+{
+	clock_offset_ms += ms;
+	run(rig);
+}
+
+/* A source whose writer is a new feeder. */
+static struct feeder *add_held(struct rig *rig, const char *name, enum logmux_stream stream, bool held,
+			       struct logmux_source **handle)
+{
+	struct feeder *feeder = &rig->feeders[rig->feeders_len++];
+	int pair[2];
+
+	assert_true(rig->feeders_len <= FEEDERS_MAX);
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	assert_int_equal(fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(logmux_add(&rig->mux, pair[0], name, "run", stream, held, handle), 0);
+	*feeder = (struct feeder){ .fd = pair[1], .stays = true };
+	return feeder;
+}
+
+static struct feeder *add(struct rig *rig, enum logmux_stream stream)
+{
+	return add_held(rig, "web", stream, false, NULL);
+}
+
+static void feed_bytes(struct feeder *feeder, const char *text, size_t len)
+{
+	feeder->text = text;
+	feeder->len = len;
+	feeder->at = 0;
+}
+
+static void feed(struct feeder *feeder, const char *text)
+{
+	feed_bytes(feeder, text, strlen(text));
+}
+
+static void finish(struct feeder *feeder)
+{
+	feeder->stays = false;
+}
+
+/* All writers end, all readers read on: everything must come to its end. */
+static void drain(struct rig *rig)
+{
+	for (size_t i = 0; i < rig->feeders_len; i++)
+		finish(&rig->feeders[i]);
+	rig->out.stalls = rig->err.stalls = false;
+	logmux_begin_teardown(&rig->mux);
+	run(rig);
+	logmux_begin_drain(&rig->mux);
+	run(rig);
+	assert_true(rig->drained);
+	assert_null(rig->mux.sources);
+}
+
+static void assert_text(const struct reader *reader, const char *expected)
+{
+	if (strcmp(reader->text ? reader->text : "", expected) != 0)
+		wrong("\"%.2000s\" should be \"%s\"", reader->text ? reader->text : "", expected);
+	assert_int_equal(reader->len, strlen(expected));
+}
+
+static void assert_has(const struct reader *reader, const char *part)
+{
+	if (!reader->text || !strstr(reader->text, part))
+		wrong("\"%s\" is not in \"%.2000s\"", part, reader->text ? reader->text : "");
+}
+
+/* As memmem(3), which the address sanitizer makes slow. */
+static const char *find(const char *at, const char *end, const char *part)
+{
+	size_t len = strlen(part);
+
+	while (at && (size_t)(end - at) >= len && memcmp(at, part, len) != 0)
+		at = memchr(at + 1, *part, (size_t)(end - at - 1));
+	return at && (size_t)(end - at) >= len ? at : NULL;
+}
+
+static size_t count(const struct reader *reader, const char *part)
+{
+	const char *at = reader->text, *end = reader->text + reader->len;
+	size_t n = 0;
+
+	for (; at && (at = find(at, end, part)); at += strlen(part))
+		n++;
+	return n;
+}
+
+/* ---- lines through, in three modes ---- */
+
+static void test_logmux_text_mode_labels_both_streams(void **state)
+{
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feed(add(rig, LOGMUX_STDOUT), "one\n{\"a\":1}\n\n\r\ntwo\r\n");
+	feed(add(rig, LOGMUX_STDERR), "three\nfo");
+	run(rig);
+	assert_text(&rig->out, STAMP " web/run: one\n" STAMP " web/run: {\"a\":1}\n" STAMP " web/run: two\n");
+	assert_text(&rig->err, STAMP " web/run: three\n");
+	drain(rig);
+	assert_text(&rig->err, STAMP " web/run: three\n" STAMP " web/run: fo\n");
+}
+
+static void test_logmux_json_mode_adds_fields_and_warns_of_what_is_no_object(void **state)
+{
+	struct rig *rig = *state;
+
+	log_set_level(LOG_LEVEL_NONE);
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	feed(add(rig, LOGMUX_STDOUT), "{\"a\":1}\nplain\n {} \r\n[1]\n");
+	feed(add(rig, LOGMUX_STDERR), "{\"b\":1}\n");
+	drain(rig);
+	assert_text(&rig->out, "{\"a\":1," FIELDS "{" FIELDS);
+	assert_int_equal(count(&rig->err, STRAY), 2);
+	assert_has(&rig->err, STRAY "plain\n");
+	assert_has(&rig->err, STRAY "[1]\n");
+	assert_has(&rig->err, STAMP " web/run: {\"b\":1}\n");
+}
+
+static void test_logmux_wrap_mode_turns_lines_into_objects(void **state)
+{
+	static const char lines[] = "{\"a\":1}\na \"b\" \0\xff\n";
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_WRAP);
+	feed_bytes(add(rig, LOGMUX_STDOUT), lines, sizeof lines - 1);
+	drain(rig);
+	assert_text(&rig->out, "{\"a\":1," FIELDS WRAPPED("a \\\"b\\\" \\u0000\xef\xbf\xbd"));
+	assert_text(&rig->err, "");
+}
+
+static void test_logmux_bytes_one_at_a_time_make_the_same_lines(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	feeder = add(rig, LOGMUX_STDOUT);
+	feed(feeder, "{\"a\":1}\r\n\nplain\n{\"b\":2}");
+	feeder->at_most = 1;
+	run(rig);
+	assert_text(&rig->out, "{\"a\":1," FIELDS);
+	drain(rig);
+	assert_text(&rig->out, "{\"a\":1," FIELDS "{\"b\":2," FIELDS);
+	assert_text(&rig->err, STRAY "plain\n");
+}
+
+/* The writes of one read after another: a line split at every byte of a long input. */
+static void test_logmux_split_at_every_byte_makes_the_same_lines(void **state)
+{
+	static const char text[] = "{\"a\":1}\n{}\r\nx\n{\"b\":[]}\n";
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	for (size_t split = 1; split < sizeof text - 1; split++) {
+		struct feeder *feeder = add_held(rig, "web", LOGMUX_STDOUT, false, NULL);
+
+		forget(&rig->out);
+		forget(&rig->err);
+		feed_bytes(feeder, text, split);
+		run(rig);
+		feed_bytes(feeder, text + split, sizeof text - 1 - split);
+		finish(feeder);
+		run(rig);
+		assert_text(&rig->out, "{\"a\":1," FIELDS "{" FIELDS "{\"b\":[]," FIELDS);
+		assert_text(&rig->err, STRAY "x\n");
+		rig->feeders_len--;
+	}
+}
+
+/* A line of len bytes of c with an end, in memory of the test. */
+static char *long_line(size_t len, char c, const char *end)
+{
+	char *line = __real_malloc(len + strlen(end) + 1);
+
+	assert_non_null(line);
+	memset(line, c, len);
+	strcpy(line + len, end);
+	return line;
+}
+
+static void test_logmux_line_longer_than_the_limit_goes_out_in_pieces(void **state)
+{
+	struct rig *rig = *state;
+	char *line = long_line(10000, 'x', "\r\nnext\n");
+	static const size_t lens[] = { 4096, 4096, 1808 };
+	const char *at;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feed(add(rig, LOGMUX_STDOUT), line);
+	drain(rig);
+	at = rig->out.text;
+	for (size_t i = 0; i < COUNT(lens); i++) {
+		assert_memory_equal(at, STAMP " web/run: x", STAMP_LEN + 11);
+		at += STAMP_LEN + 10;
+		assert_int_equal(strspn(at, "x"), lens[i]);
+		at += lens[i];
+		assert_int_equal(*at++, '\n');
+	}
+	assert_string_equal(at, STAMP " web/run: next\n");
+	__real_free(line);
+}
+
+static void test_logmux_line_at_the_limit_stays_whole(void **state)
+{
+	struct rig *rig = *state;
+	char *line = long_line(4096, 'x', "\r\n");
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feed(add(rig, LOGMUX_STDOUT), line);
+	drain(rig);
+	assert_int_equal(count(&rig->out, "\n"), 1);
+	assert_int_equal(rig->out.len, STAMP_LEN + 10 + 4096 + 1);
+	__real_free(line);
+}
+
+/* The last piece of a long line may be an object by itself: it is none, for it is no line. */
+static void test_logmux_pieces_in_json_mode_are_no_objects(void **state)
+{
+	struct rig *rig = *state;
+	char *line = long_line(4096, ' ', "{\"a\":1}\n{\"b\":1}\n");
+
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	feed(add(rig, LOGMUX_STDOUT), line);
+	drain(rig);
+	assert_text(&rig->out, "{\"b\":1," FIELDS);
+	assert_int_equal(count(&rig->err, STRAY), 2);
+	assert_has(&rig->err, STRAY "{\"a\":1}\n");
+	__real_free(line);
+}
+
+static void test_logmux_pieces_in_wrap_mode_keep_characters_together(void **state)
+{
+	struct rig *rig = *state;
+	char *line = long_line(4095, 'x', "\xe2\x82\xac" "end\n");
+
+	open_mux(rig, CONFIG_STDOUT_WRAP);
+	feed(add(rig, LOGMUX_STDOUT), line);
+	drain(rig);
+	assert_int_equal(count(&rig->out, "\n"), 2);
+	assert_has(&rig->out, "{\"message\":\"\xe2\x82\xac" "end\",");
+	__real_free(line);
+}
+
+static void test_logmux_line_larger_than_the_queue_goes_out_whole(void **state)
+{
+	struct rig *rig = *state;
+	size_t len = 3 << 20;
+	char *line = long_line(len, 'x', "\n");
+
+	rig->config.max_line = 4 << 20;
+	open_mux(rig, CONFIG_STDOUT_WRAP);
+	feed(add(rig, LOGMUX_STDOUT), line);
+	rig->out.at_most = 10000;
+	drain(rig);
+	assert_int_equal(count(&rig->out, "\n"), 1);
+	assert_int_equal(rig->out.len, strlen("{\"message\":\"\",") + len + strlen(FIELDS));
+	assert_int_equal(rig->mux.sinks[0].size, SINK_QUEUE_SIZE);
+	__real_free(line);
+}
+
+static void test_logmux_same_open_file_shares_one_queue(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *out, *err;
+
+	assert_int_equal(dup2(STDOUT_FILENO, STDERR_FILENO), STDERR_FILENO);
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	assert_int_equal(rig->mux.err, rig->mux.out);
+	out = add(rig, LOGMUX_STDOUT);
+	err = add(rig, LOGMUX_STDERR);
+	feed(out, "{}\nplain\n");
+	run(rig);
+	feed(err, "error\n");
+	run(rig);
+	log_warn("own");
+	drain(rig);
+	assert_text(&rig->out, "{" FIELDS STRAY "plain\n" STAMP " web/run: error\n" STAMP " dinit: warning: own\n");
+}
+
+/* ---- back-pressure ---- */
+
+/* count numbered lines of a kind; the test's own memory. */
+static char *numbered(size_t count, const char *format)
+{
+	size_t size = count * 40 + 1, at = 0;
+	char *text = __real_malloc(size);
+
+	assert_non_null(text);
+	for (size_t i = 0; i < count; i++)
+		at += (size_t)snprintf(text + at, size - at, "%s%zu%s", format, i, *format == '{' ? "}\n" : "\n");
+	return text;
+}
+
+/* The next line at *at, which is moved behind it; its length without newline. NULL at the end. */
+static const char *next_line(const char **at, size_t *len)
+{
+	const char *line = *at, *end;
+
+	if (!line || *line == '\0')
+		return NULL;
+	end = strchr(line, '\n');
+	if (!end)
+		wrong("the last line is not whole: \"%.200s\"", line);
+	*len = (size_t)(end - line);
+	*at = end + 1;
+	return line;
+}
+
+/* Every number from 0 to count-1 stands behind the mark once, in order. */
+static void assert_numbered(const struct reader *reader, size_t count, const char *mark)
+{
+	const char *at = reader->text, *line;
+	size_t seen = 0, len;
+
+	while ((line = next_line(&at, &len))) {
+		const char *found = find(line, line + len, mark);
+
+		if (found && strtoul(found + strlen(mark), NULL, 10) != seen++)
+			wrong("\"%.200s\" stands where %zu should", line, seen - 1);
+	}
+	assert_int_equal(seen, count);
+}
+
+static void test_logmux_stalled_stdout_stops_it_and_nothing_else(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(100000, "out ");
+	struct feeder *out, *err;
+	size_t stopped_at;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	rig->out.stalls = true;
+	out = add(rig, LOGMUX_STDOUT);
+	feed(out, lines);
+	run(rig);
+	stopped_at = out->at;
+	assert_true(stopped_at < out->len / 2);
+	assert_true(sink_len(&rig->mux.sinks[0]) <= SINK_LINE_WATER);
+	err = add(rig, LOGMUX_STDERR);
+	feed(err, "flows\n");
+	log_warn("flows, too");
+	run(rig);
+	assert_int_equal(out->at, stopped_at);
+	assert_has(&rig->err, STAMP " web/run: flows\n");
+	assert_has(&rig->err, " dinit: warning: flows, too\n");
+	drain(rig);
+	assert_numbered(&rig->out, 100000, " web/run: out ");
+	__real_free(lines);
+}
+
+static void test_logmux_stalled_stderr_stops_strays_and_stderr_only(void **state)
+{
+	struct rig *rig = *state;
+	char *objects = numbered(100000, "{\"n\":"), *strays = numbered(100000, "stray ");
+	char *text = __real_malloc(1 << 22);
+	struct feeder *good, *bad, *mixed;
+
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	rig->err.stalls = true;
+	bad = add(rig, LOGMUX_STDOUT);
+	feed(bad, strays);
+	run(rig);
+	assert_true(bad->at < bad->len / 2);
+	mixed = add_held(rig, "mixed", LOGMUX_STDOUT, false, NULL);
+	sprintf(text, "{\"m\":0}\n%s{\"m\":1}\n", strays);
+	feed(mixed, text);
+	good = add(rig, LOGMUX_STDOUT);
+	feed(good, objects);
+	run(rig);
+	assert_numbered(&rig->out, 100000, "{\"n\":");
+	assert_int_equal(count(&rig->out, "{\"m\":"), 1);
+	drain(rig);
+	assert_numbered(&rig->err, 100000, "web/run: not a JSON object: stray ");
+	assert_numbered(&rig->err, 100000, "mixed/run: not a JSON object: stray ");
+	assert_numbered(&rig->out, 2, "{\"m\":");
+	__real_free(text);
+	__real_free(objects);
+	__real_free(strays);
+}
+
+static void read_slowly(struct rig *rig, enum config_stdout mode, const char *format, const char *mark)
+{
+	char *lines = numbered(100000, format);
+
+	open_mux(rig, mode);
+	rig->out.at_most = 777;
+	rig->err.at_most = 1234;
+	feed(add_held(rig, "a", LOGMUX_STDOUT, false, NULL), lines);
+	feed(add_held(rig, "b", LOGMUX_STDERR, false, NULL), lines);
+	drain(rig);
+	assert_numbered(&rig->out, 100000, mark);
+	assert_numbered(&rig->err, 100000, "b/run: ");
+	__real_free(lines);
+}
+
+static void test_logmux_slow_readers_lose_nothing_in_text_mode(void **state)
+{
+	read_slowly(*state, CONFIG_STDOUT_TEXT, "", "a/run: ");
+}
+
+static void test_logmux_slow_readers_lose_nothing_in_json_mode(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(100000, "{\"n\":");
+
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	rig->out.at_most = 777;
+	feed(add_held(rig, "a", LOGMUX_STDOUT, false, NULL), lines);
+	feed(add_held(rig, "b", LOGMUX_STDOUT, false, NULL), "plain\n");
+	drain(rig);
+	assert_numbered(&rig->out, 100000, "{\"n\":");
+	__real_free(lines);
+}
+
+static void test_logmux_slow_readers_lose_nothing_in_wrap_mode(void **state)
+{
+	read_slowly(*state, CONFIG_STDOUT_WRAP, "", "{\"message\":\"");
+}
+
+static void test_logmux_stalled_reader_keeps_memory_bounded(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(200000, "");
+	size_t before;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	rig->out.stalls = true;
+	before = memory_peak = memory_live;
+	for (int i = 0; i < 10; i++)
+		feed(add(rig, LOGMUX_STDOUT), lines);
+	run(rig);
+	/* what one read brought may wait for room in each */
+	assert_true(memory_peak - before <= 10 * (2 * LOGMUX_READ_SIZE + 4096));
+	drain(rig);
+	assert_int_equal(memory_live, before);
+	__real_free(lines);
+}
+
+static void test_logmux_finished_line_gives_its_memory_back(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+	size_t before;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = add(rig, LOGMUX_STDOUT);
+	run(rig);
+	before = memory_live;
+	feed(feeder, "begun");
+	run(rig);
+	assert_true(memory_live > before);
+	feed(feeder, " and ended\n");
+	run(rig);
+	assert_int_equal(memory_live, before);
+	drain(rig);
+	assert_text(&rig->out, STAMP " web/run: begun and ended\n");
+}
+
+static void test_logmux_two_floods_share_a_slow_reader_fairly(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(100000, "");
+	struct feeder *a, *b;
+	size_t of_a, of_b;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	a = add_held(rig, "a", LOGMUX_STDOUT, false, NULL);
+	b = add_held(rig, "b", LOGMUX_STDOUT, false, NULL);
+	feed(a, lines);
+	feed(b, lines);
+	a->floods = b->floods = true;
+	rig->out.at_most = 16384;
+	run_turns(rig, 1000);
+	of_a = count(&rig->out, " a/run: ");
+	of_b = count(&rig->out, " b/run: ");
+	assert_true(of_a > 10000 && of_b > 10000);
+	assert_in_range(of_a * 100 / of_b, 80, 125);
+	a->floods = b->floods = false;
+	drain(rig);
+	__real_free(lines);
+}
+
+/* Its reader keeps up: then no flood keeps another's line back for more than a few turns. */
+static void test_logmux_flood_does_not_delay_anothers_line(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(100000, "");
+	struct feeder *flood, *quiet;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	flood = add_held(rig, "flood", LOGMUX_STDOUT, false, NULL);
+	quiet = add_held(rig, "quiet", LOGMUX_STDOUT, false, NULL);
+	feed(flood, lines);
+	flood->floods = true;
+	run_turns(rig, 100);
+	feed(quiet, "here\n");
+	run_turns(rig, 8);
+	assert_has(&rig->out, " quiet/run: here\n");
+	flood->floods = false;
+	drain(rig);
+	__real_free(lines);
+}
+
+/* Strays of two sources, one after the other: what the first fills, one write to the pipe behind it empties in part. */
+static void fill_stderr(struct rig *rig, const char *lines)
+{
+	rig->err.stalls = true;
+	for (int i = 0; i < 2; i++) {
+		feed(add(rig, LOGMUX_STDOUT), lines);
+		run(rig);
+	}
+	assert_true(sink_len(&rig->mux.sinks[1]) > SINK_LINE_WATER - 200);
+}
+
+static void test_logmux_lines_that_waited_carry_the_time_they_were_read(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(20000, "");
+	struct feeder *late;
+
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	fill_stderr(rig, lines);
+	late = add_held(rig, "late", LOGMUX_STDOUT, false, NULL);
+	feed(late, "stray\n");
+	run(rig);
+	move_clock(rig, 5000);
+	feed(late, "later\n");
+	run(rig);
+	drain(rig);
+	assert_has(&rig->err, STAMP " dinit: warning: late/run: not a JSON object: stray\n");
+	assert_has(&rig->err, STAMP_5 " dinit: warning: late/run: not a JSON object: later\n");
+	__real_free(lines);
+}
+
+/* ---- held sources ---- */
+
+static void test_logmux_held_source_is_not_read_before_its_release(void **state)
+{
+	struct rig *rig = *state;
+	struct logmux_source *handle = NULL;
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = add_held(rig, "web", LOGMUX_STDOUT, true, &handle);
+	feed(feeder, "kept\n");
+	run(rig);
+	assert_text(&rig->out, "");
+	assert_non_null(handle);
+	logmux_release(handle, NULL);
+	run(rig);
+	assert_text(&rig->out, STAMP " web/run: kept\n");
+	finish(feeder);
+	run(rig);
+	assert_null(handle);
+}
+
+static void test_logmux_follower_comes_after_all_its_leader_holds(void **state)
+{
+	struct rig *rig = *state;
+	struct logmux_source *follower, *leader;
+	char *lines = numbered(30000, "leader ");
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	rig->out.at_most = 4096;
+	feeder = add_held(rig, "web", LOGMUX_STDOUT, false, &leader);
+	feed(add_held(rig, "web", LOGMUX_STDOUT, true, &follower), "follower 0\n");
+	feed(feeder, lines);
+	run_turns(rig, 3);
+	logmux_release(follower, leader);
+	finish(feeder);
+	run(rig);
+	assert_null(leader);
+	assert_non_null(follower);
+	assert_numbered(&rig->out, 30000, "leader ");
+	assert_true(strstr(rig->out.text, "follower 0\n") > strstr(rig->out.text, "leader 29999\n"));
+	drain(rig);
+	__real_free(lines);
+}
+
+/* The logging program has ended, and a child of it lives on with its stdout: what it holds now comes first, no more. */
+static void test_logmux_follower_of_a_leader_that_stays_open_starts_all_the_same(void **state)
+{
+	struct rig *rig = *state;
+	struct logmux_source *follower, *leader;
+	struct feeder *first, *second;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	first = add_held(rig, "a", LOGMUX_STDOUT, false, &leader);
+	second = add_held(rig, "b", LOGMUX_STDOUT, true, &follower);
+	feed(second, "follower\n");
+	run(rig);
+	feed(first, "leader\n");
+	assert_true(feed_some(first));
+	logmux_release(follower, leader);
+	run(rig);
+	assert_text(&rig->out, STAMP " a/run: leader\n" STAMP " b/run: follower\n");
+	feed(first, "more of leader\n");
+	feed(second, "more of follower\n");
+	drain(rig);
+	assert_int_equal(count(&rig->out, "more of"), 2);
+}
+
+/* A logging program that could not be killed ends while the drain is going on. */
+static void test_logmux_release_once_the_drain_has_begun_changes_nothing(void **state)
+{
+	struct rig *rig = *state;
+	struct logmux_source *handles[2], *leader;
+	char *lines = numbered(10000, "");
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	rig->out.stalls = true;
+	feed(add_held(rig, "leader", LOGMUX_STDOUT, false, &leader), lines);
+	for (int i = 0; i < 2; i++)
+		feed(add_held(rig, i ? "b" : "a", LOGMUX_STDOUT, true, &handles[i]), lines);
+	run(rig);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(rig->feeders[i].at, rig->feeders[i].len);
+	logmux_begin_drain(&rig->mux);
+	run(rig);
+	logmux_release(handles[0], NULL);
+	logmux_release(handles[1], leader);
+	run(rig);
+	logmux_release(handles[1], NULL);
+	drain(rig);
+	assert_numbered(&rig->out, 10000, " a/run: ");
+	assert_numbered(&rig->out, 10000, " b/run: ");
+	__real_free(lines);
+}
+
+/* ---- the end ---- */
+
+static void test_logmux_drain_ends_sources_that_a_stranger_still_holds(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = add(rig, LOGMUX_STDOUT);
+	feed(feeder, "line\nno newline");
+	assert_true(feed_some(feeder));
+	logmux_begin_teardown(&rig->mux);
+	logmux_begin_drain(&rig->mux);
+	run(rig);
+	assert_true(rig->drained);
+	assert_text(&rig->out, STAMP " web/run: line\n" STAMP " web/run: no newline\n");
+}
+
+static void test_logmux_drain_ends_though_a_stranger_writes_on_and_on(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(100000, "");
+	struct feeder *feeder;
+	size_t written;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = add(rig, LOGMUX_STDOUT);
+	feed(feeder, lines);
+	while (feed_some(feeder))
+		;
+	written = feeder->at;
+	feeder->floods = true;
+	logmux_begin_teardown(&rig->mux);
+	logmux_begin_drain(&rig->mux);
+	run_turns(rig, 1000);
+	assert_true(rig->drained);
+	assert_true(rig->out.len > written);
+	feeder->floods = false;
+	feeder->at = feeder->len;
+	__real_free(lines);
+}
+
+static void test_logmux_drain_reads_what_stood_in_the_pipes_whole(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(8000, "");
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	for (int i = 0; i < 50; i++) {
+		char name[16];
+		struct feeder *feeder;
+
+		snprintf(name, sizeof name, "s%02d", i);
+		feeder = add_held(rig, name, i % 2 ? LOGMUX_STDOUT : LOGMUX_STDERR, i % 3 == 0, NULL);
+		feed(feeder, lines);
+		assert_true(feed_some(feeder));
+		assert_int_equal(feeder->at, feeder->len);
+		finish(feeder);
+	}
+	logmux_begin_teardown(&rig->mux);
+	logmux_begin_drain(&rig->mux);
+	run(rig);
+	assert_true(rig->drained);
+	for (int i = 0; i < 50; i++) {
+		char mark[32];
+
+		snprintf(mark, sizeof mark, " s%02d/run: ", i);
+		assert_numbered(i % 2 ? &rig->out : &rig->err, 8000, mark);
+	}
+	__real_free(lines);
+}
+
+static void test_logmux_thousand_sources_ending_at_once_lose_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	for (int i = 0; i < 1000; i++) {
+		char text[32];
+		int pair[2];
+
+		snprintf(text, sizeof text, "last words %d\n", i);
+		assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+		assert_int_equal(write(pair[1], text, strlen(text)), strlen(text));
+		close(pair[1]);
+		assert_int_equal(logmux_add(&rig->mux, pair[0], "s", "run", LOGMUX_STDOUT, false, NULL), 0);
+	}
+	drain(rig);
+	assert_int_equal(count(&rig->out, "last words "), 1000);
+	assert_has(&rig->out, "last words 999\n");
+}
+
+/* ---- readers that are gone or give nothing ---- */
+
+static void fill_and_teardown(struct rig *rig, const char *lines, enum logmux_stream stream)
+{
+	struct feeder *feeder = add(rig, stream);
+
+	feed(feeder, lines);
+	run(rig);
+	assert_true(feeder->at < feeder->len);
+	logmux_begin_teardown(&rig->mux);
+}
+
+static void test_logmux_reader_that_takes_nothing_for_five_seconds_is_given_up(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(100000, "");
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	rig->out.stalls = true;
+	fill_and_teardown(rig, lines, LOGMUX_STDOUT);
+	move_clock(rig, LOGMUX_GIVE_UP_MS - 1000);
+	assert_int_equal(rig->mux.sinks[0].state, SINK_OPEN);
+	assert_text(&rig->err, "");
+	move_clock(rig, 1000);
+	assert_int_equal(rig->mux.sinks[0].state, SINK_GIVEN_UP);
+	assert_text(&rig->err, STAMP_5 " dinit: warning: stdout: its reader took nothing for 5 s during the teardown; "
+		    "what belongs there is dropped from now on\n");
+	assert_int_equal(rig->feeders[0].at, rig->feeders[0].len);
+	finish(&rig->feeders[0]);
+	logmux_begin_drain(&rig->mux);
+	run(rig);
+	assert_true(rig->drained);
+	assert_int_equal(count(&rig->err, "bytes were dropped because its reader took nothing\n"), 1);
+	__real_free(lines);
+}
+
+static void test_logmux_reader_that_stalled_before_the_teardown_gets_its_five_seconds(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(100000, "");
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	rig->out.stalls = true;
+	feed(add(rig, LOGMUX_STDOUT), lines);
+	run(rig);
+	move_clock(rig, 60000);
+	logmux_begin_teardown(&rig->mux);
+	move_clock(rig, LOGMUX_GIVE_UP_MS - 1000);
+	assert_int_equal(rig->mux.sinks[0].state, SINK_OPEN);
+	move_clock(rig, 1000);
+	assert_int_equal(rig->mux.sinks[0].state, SINK_GIVEN_UP);
+	drain(rig);
+	__real_free(lines);
+}
+
+static void test_logmux_reader_that_takes_a_little_is_not_given_up(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(100000, "");
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	rig->out.stalls = true;
+	fill_and_teardown(rig, lines, LOGMUX_STDOUT);
+	rig->out.at_most = 8192;
+	for (int i = 0; i < 10; i++) {
+		rig->out.stalls = false;
+		run_turns(rig, 2);
+		rig->out.stalls = true;
+		run(rig);
+		move_clock(rig, 4000);
+		assert_int_equal(rig->mux.sinks[0].state, SINK_OPEN);
+	}
+	rig->out.at_most = 0;
+	drain(rig);
+	assert_numbered(&rig->out, 100000, " web/run: ");
+	__real_free(lines);
+}
+
+/* dinit was stopped or starved: by the time it looks, the five seconds are over, and the reader has taken something. */
+static void test_logmux_reader_that_took_something_unseen_is_not_given_up(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(100000, "");
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	rig->out.stalls = true;
+	fill_and_teardown(rig, lines, LOGMUX_STDOUT);
+	rig->out.stalls = false;
+	assert_true(read_some(&rig->out));
+	rig->out.stalls = true;
+	move_clock(rig, 2 * LOGMUX_GIVE_UP_MS);
+	assert_int_equal(rig->mux.sinks[0].state, SINK_OPEN);
+	move_clock(rig, LOGMUX_GIVE_UP_MS - 1000);
+	assert_int_equal(rig->mux.sinks[0].state, SINK_OPEN);
+	drain(rig);
+	assert_numbered(&rig->out, 100000, " web/run: ");
+	__real_free(lines);
+}
+
+/* The sources are gone, the queue is not: given up only then, and how much was dropped is said all the same. */
+static void test_logmux_given_up_after_the_last_source_says_how_much_was_dropped(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(1500, "");
+	size_t in_queue;
+
+	open_mux(rig, CONFIG_STDOUT_WRAP);
+	rig->out.stalls = true;
+	feed(add(rig, LOGMUX_STDOUT), lines);
+	finish(&rig->feeders[0]);
+	run(rig);
+	logmux_begin_teardown(&rig->mux);
+	logmux_begin_drain(&rig->mux);
+	run(rig);
+	if (rig->mux.sources)
+		wrong("too many lines for the test");
+	in_queue = sink_len(&rig->mux.sinks[0]);
+	assert_true(in_queue > 0 && !rig->drained);
+	move_clock(rig, LOGMUX_GIVE_UP_MS);
+	assert_true(rig->drained);
+	assert_int_equal(rig->mux.sinks[0].dropped, in_queue);
+	assert_int_equal(count(&rig->err, " bytes were dropped because its reader took nothing\n"), 1);
+	__real_free(lines);
+}
+
+static void test_logmux_given_up_stderr_is_said_on_stdout_as_json(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(100000, "");
+
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	rig->err.stalls = true;
+	fill_and_teardown(rig, lines, LOGMUX_STDERR);
+	move_clock(rig, LOGMUX_GIVE_UP_MS);
+	assert_text(&rig->out, "{\"message\":\"stderr: its reader took nothing for 5 s during the teardown; "
+		    "what belongs there is dropped from now on\","
+		    "\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"" STAMP_5 "\"}\n");
+	__real_free(lines);
+	finish(&rig->feeders[0]);
+	run(rig);
+}
+
+static void test_logmux_both_readers_stalled_are_both_given_up(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(100000, "");
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	rig->out.stalls = rig->err.stalls = true;
+	feed(add(rig, LOGMUX_STDERR), lines);
+	finish(&rig->feeders[0]);
+	fill_and_teardown(rig, lines, LOGMUX_STDOUT);
+	finish(&rig->feeders[1]);
+	logmux_begin_drain(&rig->mux);
+	move_clock(rig, LOGMUX_GIVE_UP_MS);
+	assert_true(rig->drained);
+	__real_free(lines);
+}
+
+static void lose_stdout(struct rig *rig, enum config_stdout mode)
+{
+	open_mux(rig, mode);
+	lose_reader(&rig->out);
+	feed(add(rig, LOGMUX_STDOUT), "{}\n");
+	run(rig);
+	feed(&rig->feeders[0], "{}\nplain\n");
+	drain(rig);
+	assert_int_equal(count(&rig->err, "stdout cannot be written to: Broken pipe"), 1);
+}
+
+static void test_logmux_stdout_gone_is_said_once_on_stderr(void **state)
+{
+	struct rig *rig = *state;
+
+	lose_stdout(rig, CONFIG_STDOUT_TEXT);
+	assert_text(&rig->err, STAMP " dinit: warning: stdout cannot be written to: Broken pipe; "
+		    "what belongs there is dropped from now on\n");
+}
+
+static void test_logmux_stdout_gone_strays_still_reach_stderr(void **state)
+{
+	struct rig *rig = *state;
+
+	lose_stdout(rig, CONFIG_STDOUT_JSON);
+	assert_has(&rig->err, STRAY "plain\n");
+}
+
+static void test_logmux_stderr_gone_is_said_once_on_stdout(void **state)
+{
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_WRAP);
+	lose_reader(&rig->err);
+	log_warn("lost");
+	feed(add(rig, LOGMUX_STDERR), "lost, too\n");
+	run(rig);
+	log_warn("lost as well");
+	drain(rig);
+	assert_text(&rig->out, "{\"message\":\"stderr cannot be written to: Broken pipe; "
+		    "what belongs there is dropped from now on\","
+		    "\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"" STAMP "\"}\n");
+}
+
+static void test_logmux_stdout_gone_while_stderr_is_full_is_said_later(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(100000, "");
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	rig->err.stalls = true;
+	feed(add(rig, LOGMUX_STDERR), lines);
+	run(rig);
+	for (int i = 0; i < 10000; i++)
+		log_warn("dinit's own fill what is left of the queue");
+	lose_reader(&rig->out);
+	feed(add(rig, LOGMUX_STDOUT), "lost\n");
+	run(rig);
+	drain(rig);
+	assert_int_equal(count(&rig->err, "stdout cannot be written to: Broken pipe"), 1);
+	__real_free(lines);
+}
+
+static void test_logmux_both_gone_sources_are_still_read(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(100000, "");
+
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	lose_reader(&rig->out);
+	lose_reader(&rig->err);
+	feed(add(rig, LOGMUX_STDOUT), lines);
+	feed(add(rig, LOGMUX_STDERR), lines);
+	run(rig);
+	assert_int_equal(rig->feeders[0].at, rig->feeders[0].len);
+	assert_int_equal(rig->feeders[1].at, rig->feeders[1].len);
+	drain(rig);
+	__real_free(lines);
+}
+
+static void test_logmux_full_disk_is_said_and_services_go_on(void **state)
+{
+	struct rig *rig = *state;
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	char *lines = numbered(100000, "");
+
+	assert_int_equal(dup2(full, STDOUT_FILENO), STDOUT_FILENO);
+	close(full);
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feed(add(rig, LOGMUX_STDOUT), lines);
+	run(rig);
+	assert_int_equal(rig->feeders[0].at, rig->feeders[0].len);
+	drain(rig);
+	assert_int_equal(count(&rig->err, "stdout cannot be written to: No space left on device"), 1);
+	__real_free(lines);
+}
+
+static void test_logmux_open_with_a_descriptor_closed_says_so_on_the_other(void **state)
+{
+	static const bool closed[3] = { false, true, false };
+	struct rig *rig = *state;
+
+	assert_int_equal(logmux_open(&rig->mux, &rig->loop, &rig->config, closed), 0);
+	rig->open = true;
+	feed(add(rig, LOGMUX_STDOUT), "lost\n");
+	drain(rig);
+	assert_text(&rig->out, "");
+	assert_int_equal(count(&rig->err, "stdout cannot be written to: Bad file descriptor"), 1);
+}
+
+/* ---- dinit's own messages ---- */
+
+static void test_logmux_write_own_without_room_is_counted_and_said_later(void **state)
+{
+	struct rig *rig = *state;
+	size_t passed;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	rig->err.stalls = true;
+	for (int i = 0; i < 10000; i++)
+		log_warn("number %d", i);
+	run(rig);
+	assert_true(sink_len(&rig->mux.sinks[1]) <= SINK_QUEUE_SIZE);
+	rig->err.stalls = false;
+	run(rig);
+	passed = count(&rig->err, " dinit: warning: number ");
+	assert_in_range(passed, 1000, 9999);
+	log_warn("the last one");
+	run(rig);
+	{
+		char expected[200];
+
+		snprintf(expected, sizeof expected,
+			 " dinit: warning: %zu messages of dinit's own were dropped here because nobody read stderr\n"
+			 STAMP " dinit: warning: the last one\n", 10000 - passed);
+		assert_has(&rig->err, expected);
+	}
+	assert_numbered(&rig->err, passed, "number ");
+}
+
+static void test_logmux_write_own_dropped_is_said_at_the_latest_at_the_end(void **state)
+{
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	rig->err.stalls = true;
+	for (int i = 0; i < 10000; i++)
+		log_warn("number %d", i);
+	run(rig);
+	drain(rig);
+	assert_int_equal(count(&rig->err, "messages of dinit's own were dropped"), 1);
+}
+
+/* ---- failures ---- */
+
+static void test_logmux_open_without_memory_fails_and_leaves_nothing(void **state)
+{
+	static const bool closed[3];
+	struct rig *rig = *state;
+	size_t before = memory_live;
+
+	for (int calls = 0; calls < 3; calls++) {
+		memory_until_failure = calls;
+		memory_failures = 1;
+		assert_int_equal(logmux_open(&rig->mux, &rig->loop, &rig->config, closed), -1);
+		assert_int_equal(memory_failures, 0);
+		assert_int_equal(memory_live, before);
+	}
+	memory_until_failure = -1;
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+}
+
+static void test_logmux_add_without_memory_leaves_the_descriptor_to_the_caller(void **state)
+{
+	struct rig *rig = *state;
+	int pair[2];
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	memory_until_failure = 0;
+	memory_failures = 1;
+	assert_int_equal(logmux_add(&rig->mux, pair[0], "web", "run", LOGMUX_STDOUT, false, NULL), -1);
+	assert_null(rig->mux.sources);
+	assert_int_equal(close(pair[0]), 0);
+	assert_int_equal(close(pair[1]), 0);
+}
+
+static void test_logmux_epoll_refusing_is_tried_again(void **state)
+{
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	epoll_failures = 3;
+	feed(add(rig, LOGMUX_STDOUT), "one\n");
+	run(rig);
+	while (epoll_failures > 0)
+		move_clock(rig, 1000);
+	move_clock(rig, 1000);
+	feed(&rig->feeders[0], "two\n");
+	run(rig);
+	assert_int_equal(count(&rig->out, " web/run: one\n"), 1);
+	assert_int_equal(count(&rig->out, " web/run: two\n"), 1);
+	drain(rig);
+}
+
+static void test_logmux_epoll_refusing_to_the_end_loses_nothing(void **state)
+{
+	struct rig *rig = *state;
+	struct logmux_source *leader, *follower;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	epoll_failures = 1000;
+	feed(add_held(rig, "web", LOGMUX_STDOUT, false, &leader), "one\n");
+	feed(add_held(rig, "web", LOGMUX_STDOUT, true, &follower), "two\n");
+	run(rig);
+	logmux_release(follower, leader);
+	drain(rig);
+	assert_text(&rig->out, STAMP " web/run: one\n" STAMP " web/run: two\n");
+}
+
+static void test_logmux_interrupted_read_is_tried_again(void **state)
+{
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	read_interrupts = 3;
+	feed(add(rig, LOGMUX_STDOUT), "one\n");
+	run(rig);
+	assert_text(&rig->out, STAMP " web/run: one\n");
+	drain(rig);
+}
+
+/* The lines behind each prefix put together again, so that pieces do not count. */
+static size_t join(const struct reader *reader, const char *prefix, char *text)
+{
+	const char *at = reader->text, *line;
+	size_t joined = 0, len;
+
+	while ((line = next_line(&at, &len))) {
+		size_t before = STAMP_LEN + strlen(prefix);
+
+		assert_memory_equal(line + STAMP_LEN, prefix, strlen(prefix));
+		memcpy(text + joined, line + before, len - before);
+		joined += len - before;
+	}
+	return joined;
+}
+
+#define HARD_SIZE 600000
+
+/* Lines of many lengths, the longest larger than the sink's queue; without empty ones. */
+static size_t make_hard_text(char *text, char *joined)
+{
+	static const size_t lens[] = { 1, 300, 5, 70000, 20, 300000, 17000, 3, 65536, 100000 };
+	size_t at = 0, joined_len = 0;
+
+	for (size_t i = 0; i < COUNT(lens); i++) {
+		for (size_t n = 0; n < lens[i]; n++)
+			joined[joined_len++] = text[at++] = (char)('a' + (n + i) % 26);
+		text[at++] = '\n';
+	}
+	assert_true(at < HARD_SIZE);
+	return at;
+}
+
+static void run_with_failures(void **state, int calls, int failures)
+{
+	static char text[HARD_SIZE], expected[HARD_SIZE], joined[HARD_SIZE];
+	size_t len = make_hard_text(text, expected);
+	struct rig *rig = *state;
+	struct feeder *a, *b;
+
+	rig->config.max_line = 1 << 20;
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	rig->out.at_most = rig->err.at_most = 50000;
+	a = add_held(rig, "a", LOGMUX_STDOUT, false, NULL);
+	b = add_held(rig, "b", LOGMUX_STDERR, false, NULL);
+	feed_bytes(a, text, len);
+	feed_bytes(b, text, len);
+	a->at_most = 10007;
+	memory_until_failure = calls;
+	memory_failures = failures;
+	drain(rig);
+	memory_until_failure = -1;
+	memory_failures = 0;
+	assert_int_equal(join(&rig->out, " a/run: ", joined), strlen(expected));
+	assert_memory_equal(joined, expected, strlen(expected));
+	assert_int_equal(join(&rig->err, " b/run: ", joined), strlen(expected));
+	assert_memory_equal(joined, expected, strlen(expected));
+}
+
+static void test_logmux_memory_failing_at_any_call_loses_no_byte(void **state)
+{
+	static const int lasting[] = { 1, 2, 7, 1 << 30 };
+
+	for (size_t i = 0; i < COUNT(lasting); i++) {
+		for (int calls = 0; calls < 60; calls++) {
+			run_with_failures(state, calls, lasting[i]);
+			teardown(state);
+			setup(state);
+		}
+	}
+}
+
+/* What waits in the read buffer for lack of memory keeps the time of its read. */
+static void test_logmux_line_without_memory_to_wait_in_keeps_its_time(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(20000, "");
+	struct feeder *late;
+
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	fill_stderr(rig, lines);
+	late = add_held(rig, "late", LOGMUX_STDOUT, false, NULL);
+	memory_until_failure = 0;
+	memory_failures = 1 << 30;
+	feed(late, "stray\n");
+	run(rig);
+	assert_non_null(rig->mux.stranded);
+	move_clock(rig, 5000);
+	log_warn("this takes the time");
+	drain(rig);
+	assert_has(&rig->err, STAMP " dinit: warning: late/run: not a JSON object: stray\n");
+	__real_free(lines);
+}
+
+/* ---- seen by others ---- */
+
+static void test_logmux_output_in_json_modes_parses_with_jq(void **state)
+{
+	static const char lines[] = "{\"a\":\"\xc3\xa9\"}\n\xff\xfe \"quoted\" \\ \x01\x7f\n{}\n"
+				    " {\"a\":[1,{\"b\":null}]} \r\n{\"a\":1\n\\ud800\n\0\n{\"service\":\"mine\"}\nlast";
+	char path[] = "/tmp/test_logmux.XXXXXX", command[100];
+	struct rig *rig = *state;
+	int fd;
+
+	if (system("command -v jq >/dev/null") != 0)
+		skip();
+	open_mux(rig, CONFIG_STDOUT_WRAP);
+	feed_bytes(add_held(rig, "we\"b\\", LOGMUX_STDOUT, false, NULL), lines, sizeof lines - 1);
+	drain(rig);
+	assert_int_equal(count(&rig->out, "\n"), 9);
+	fd = mkstemp(path);
+	assert_int_equal(write(fd, rig->out.text, rig->out.len), rig->out.len);
+	close(fd);
+	snprintf(command, sizeof command, "jq -es 'length == 9 and all(.service == \"we\\\"b\\\\\")' %s >/dev/null",
+		 path);
+	assert_int_equal(system(command), 0);
+	unlink(path);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_logmux_text_mode_labels_both_streams),
+		TEST(test_logmux_json_mode_adds_fields_and_warns_of_what_is_no_object),
+		TEST(test_logmux_wrap_mode_turns_lines_into_objects),
+		TEST(test_logmux_bytes_one_at_a_time_make_the_same_lines),
+		TEST(test_logmux_split_at_every_byte_makes_the_same_lines),
+		TEST(test_logmux_line_longer_than_the_limit_goes_out_in_pieces),
+		TEST(test_logmux_line_at_the_limit_stays_whole),
+		TEST(test_logmux_pieces_in_json_mode_are_no_objects),
+		TEST(test_logmux_pieces_in_wrap_mode_keep_characters_together),
+		TEST(test_logmux_line_larger_than_the_queue_goes_out_whole),
+		TEST(test_logmux_same_open_file_shares_one_queue),
+		TEST(test_logmux_stalled_stdout_stops_it_and_nothing_else),
+		TEST(test_logmux_stalled_stderr_stops_strays_and_stderr_only),
+		TEST(test_logmux_slow_readers_lose_nothing_in_text_mode),
+		TEST(test_logmux_slow_readers_lose_nothing_in_json_mode),
+		TEST(test_logmux_slow_readers_lose_nothing_in_wrap_mode),
+		TEST(test_logmux_stalled_reader_keeps_memory_bounded),
+		TEST(test_logmux_finished_line_gives_its_memory_back),
+		TEST(test_logmux_two_floods_share_a_slow_reader_fairly),
+		TEST(test_logmux_flood_does_not_delay_anothers_line),
+		TEST(test_logmux_lines_that_waited_carry_the_time_they_were_read),
+		TEST(test_logmux_held_source_is_not_read_before_its_release),
+		TEST(test_logmux_follower_comes_after_all_its_leader_holds),
+		TEST(test_logmux_follower_of_a_leader_that_stays_open_starts_all_the_same),
+		TEST(test_logmux_release_once_the_drain_has_begun_changes_nothing),
+		TEST(test_logmux_drain_ends_sources_that_a_stranger_still_holds),
+		TEST(test_logmux_drain_ends_though_a_stranger_writes_on_and_on),
+		TEST(test_logmux_drain_reads_what_stood_in_the_pipes_whole),
+		TEST(test_logmux_thousand_sources_ending_at_once_lose_nothing),
+		TEST(test_logmux_reader_that_takes_nothing_for_five_seconds_is_given_up),
+		TEST(test_logmux_reader_that_stalled_before_the_teardown_gets_its_five_seconds),
+		TEST(test_logmux_reader_that_takes_a_little_is_not_given_up),
+		TEST(test_logmux_reader_that_took_something_unseen_is_not_given_up),
+		TEST(test_logmux_given_up_after_the_last_source_says_how_much_was_dropped),
+		TEST(test_logmux_given_up_stderr_is_said_on_stdout_as_json),
+		TEST(test_logmux_both_readers_stalled_are_both_given_up),
+		TEST(test_logmux_stdout_gone_is_said_once_on_stderr),
+		TEST(test_logmux_stdout_gone_strays_still_reach_stderr),
+		TEST(test_logmux_stderr_gone_is_said_once_on_stdout),
+		TEST(test_logmux_stdout_gone_while_stderr_is_full_is_said_later),
+		TEST(test_logmux_both_gone_sources_are_still_read),
+		TEST(test_logmux_full_disk_is_said_and_services_go_on),
+		TEST(test_logmux_open_with_a_descriptor_closed_says_so_on_the_other),
+		TEST(test_logmux_write_own_without_room_is_counted_and_said_later),
+		TEST(test_logmux_write_own_dropped_is_said_at_the_latest_at_the_end),
+		TEST(test_logmux_open_without_memory_fails_and_leaves_nothing),
+		TEST(test_logmux_add_without_memory_leaves_the_descriptor_to_the_caller),
+		TEST(test_logmux_epoll_refusing_is_tried_again),
+		TEST(test_logmux_epoll_refusing_to_the_end_loses_nothing),
+		TEST(test_logmux_interrupted_read_is_tried_again),
+		TEST(test_logmux_memory_failing_at_any_call_loses_no_byte),
+		TEST(test_logmux_line_without_memory_to_wait_in_keeps_its_time),
+		TEST(test_logmux_output_in_json_modes_parses_with_jq),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
