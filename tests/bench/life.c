@@ -319,7 +319,7 @@ static double lose_once(const struct bench *bench, const char *dir, const char *
 static void bench_orphans_of(const struct bench *bench, const char *dir, const char *which, unsigned count, unsigned up,
 			     const char *name, enum table_bar kind, double bar_ms)
 {
-	size_t rounds = bench->quick ? 1 : 3;
+	size_t rounds = bench->quick ? 3 : 5;
 	double took[BENCH_ROUNDS_MAX];
 
 	for (size_t i = 0; i < rounds; i++)

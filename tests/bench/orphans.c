@@ -28,6 +28,16 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* Blocked, not ignored: a TERM that comes before a child had its first turn still ends it. */
+static void set_term(int how)
+{
+	sigset_t term;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(how, &term, NULL);
+}
+
 static void make_children(struct orphans *orphans, unsigned count, int zombies)
 {
 	for (unsigned i = 0; i < count; i++) {
@@ -36,7 +46,7 @@ static void make_children(struct orphans *orphans, unsigned count, int zombies)
 		if (pid < 0)
 			_exit(3);
 		if (pid == 0) {
-			signal(SIGTERM, SIG_DFL);
+			set_term(SIG_UNBLOCK);
 			while (!zombies)
 				pause();
 			_exit(0);
@@ -88,7 +98,7 @@ int main(void)
 	if (pid < 0)
 		return 3;
 	if (pid == 0) {
-		signal(SIGTERM, SIG_IGN);
+		set_term(SIG_BLOCK);
 		become_orphan();
 		lose(orphans);
 	}
