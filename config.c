@@ -15,23 +15,23 @@
 
 #define KILL_TIMEOUT_DEFAULT_MS 30000
 #define STOP_TIMEOUT_DEFAULT_MS 60000
-#define TIMEOUT_MAX_MS UINT64_C(1000000000000)	/* 31 years; far from where it would overflow when added to a clock */
+#define TIMEOUT_MAX_MS UINT64_C(1000000000000) /* 31 years; far from where it would overflow when added to a clock */
 
 #define MAX_LINE_DEFAULT (1024 * 1024)
 #define MAX_LINE_MIN (4 * 1024)
 #define MAX_LINE_MAX (64 * 1024 * 1024)
 
-#define SHOWN_SIZE 68	/* as much of a name or value as a message shows, with "..." and '\0' */
-#define TEXT_SIZE 512	/* a message: two such, and the words around them */
-#define SUFFIX_SIZE 24	/* a name without prefix and underscores; a longer one is close to none of ours */
-#define TYPING_ERRORS_MAX 2	/* more would make names close that have nothing to do with each other */
+#define SHOWN_SIZE 68 /* as much of a name or value as a message shows, with "..." and '\0' */
+#define TEXT_SIZE 512 /* a message: two such, and the words around them */
+#define SUFFIX_SIZE 24 /* a name without prefix and underscores; a longer one is close to none of ours */
+#define TYPING_ERRORS_MAX 2 /* more would make names close that have nothing to do with each other */
 
-#define COUNT(array) (sizeof (array) / sizeof *(array))
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 struct variable {
 	const char *name;
 	const char *takes;
-	bool (*parse)(struct config *config, const char *value);	/* false: *config is unchanged */
+	bool (*parse)(struct config *config, const char *value); /* false: *config is unchanged */
 };
 
 /* Returns -1 where value is none of the words. */
@@ -116,11 +116,8 @@ static bool parse_stdout(struct config *config, const char *value)
 static bool parse_log_level(struct config *config, const char *value)
 {
 	static const char *const words[] = {
-		[LOG_LEVEL_NONE] = "none",
-		[LOG_LEVEL_ERROR] = "error",
-		[LOG_LEVEL_WARN] = "warn",
-		[LOG_LEVEL_INFO] = "info",
-		[LOG_LEVEL_DEBUG] = "debug",
+		[LOG_LEVEL_NONE] = "none", [LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARN] = "warn",
+		[LOG_LEVEL_INFO] = "info", [LOG_LEVEL_DEBUG] = "debug",
 	};
 	int word = find_word(value, words, COUNT(words));
 
@@ -284,7 +281,7 @@ static const char *find_close_name(const char *name, size_t len)
 
 static bool is_known_name(const char *name, size_t len)
 {
-	static const char pid[] = "DINIT_PID";	/* not a setting: what a terminate program gets */
+	static const char pid[] = "DINIT_PID"; /* not a setting: what a terminate program gets */
 
 	for (size_t i = 0; i < COUNT(variables); i++)
 		if (strlen(variables[i].name) == len && memcmp(name, variables[i].name, len) == 0)

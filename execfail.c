@@ -18,12 +18,12 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define HEAD_SIZE 256	/* what the kernel reads to tell the kind of a file (BINPRM_BUF_SIZE): no #! line is longer */
-#define FILES_MAX 6	/* a script whose interpreter is a script and so on: the kernel gives up after five */
-#define SEGMENTS_MAX 1024	/* about as many program headers as the kernel takes (64 kB of them) */
-#define SHOWN_SIZE 164	/* as much of a path as is shown, with "..." and '\0' */
+#define HEAD_SIZE 256 /* what the kernel reads to tell the kind of a file (BINPRM_BUF_SIZE): no #! line is longer */
+#define FILES_MAX 6 /* a script whose interpreter is a script and so on: the kernel gives up after five */
+#define SEGMENTS_MAX 1024 /* about as many program headers as the kernel takes (64 kB of them) */
+#define SHOWN_SIZE 164 /* as much of a path as is shown, with "..." and '\0' */
 
-#define COUNT(array) (sizeof (array) / sizeof *(array))
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum role {
 	ROLE_PROGRAM,
@@ -35,27 +35,22 @@ enum role {
 struct file {
 	const char *path;
 	enum role role;
-	int error;	/* of stat; 0: status is filled */
+	int error; /* of stat; 0: status is filled */
 	struct stat status;
-	unsigned char head[HEAD_SIZE];	/* head_len bytes, then 0: as the kernel has it */
-	size_t head_len;	/* 0 where it cannot be read */
-	char next[HEAD_SIZE];	/* the file that it needs; "": none */
+	unsigned char head[HEAD_SIZE]; /* head_len bytes, then 0: as the kernel has it */
+	size_t head_len; /* 0 where it cannot be read */
+	char next[HEAD_SIZE]; /* the file that it needs; "": none */
 	enum role next_role;
 };
 
 static const struct machine {
 	unsigned number;
 	const char *name;
-	const char *uname;	/* how uname(2) begins where it runs */
+	const char *uname; /* how uname(2) begins where it runs */
 } machines[] = {
-	{ EM_X86_64, "x86_64", "x86_64" },
-	{ EM_AARCH64, "aarch64", "aarch64" },
-	{ EM_386, "i386", "i" },
-	{ EM_ARM, "arm", "arm" },
-	{ EM_RISCV, "riscv", "riscv" },
-	{ EM_PPC64, "ppc64", "ppc64" },
-	{ EM_S390, "s390", "s390" },
-	{ EM_MIPS, "mips", "mips" },
+	{ EM_X86_64, "x86_64", "x86_64" }, { EM_AARCH64, "aarch64", "aarch64" }, { EM_386, "i386", "i" },
+	{ EM_ARM, "arm", "arm" },          { EM_RISCV, "riscv", "riscv" },       { EM_PPC64, "ppc64", "ppc64" },
+	{ EM_S390, "s390", "s390" },       { EM_MIPS, "mips", "mips" },
 };
 
 /* One printable line of the path's end, which says more than its beginning. */
@@ -134,12 +129,14 @@ static bool read_at(int fd, uint64_t offset, void *bytes, size_t size)
 static void find_loader(struct file *file, int fd)
 {
 	bool wide = is_64_bit(file);
-	const unsigned char *head = file->head;
-	uint64_t table = wide ? get_number(file, head + offsetof(Elf64_Ehdr, e_phoff), 8)
-		: get_number(file, head + offsetof(Elf32_Ehdr, e_phoff), 4);
-	size_t count = (size_t)get_number(file, head + (wide ? offsetof(Elf64_Ehdr, e_phnum)
-							: offsetof(Elf32_Ehdr, e_phnum)), 2);
+	size_t wide_size = wide ? 8 : 4; /* of the fields that are addresses or sizes */
+	size_t table_at = wide ? offsetof(Elf64_Ehdr, e_phoff) : offsetof(Elf32_Ehdr, e_phoff);
+	size_t count_at = wide ? offsetof(Elf64_Ehdr, e_phnum) : offsetof(Elf32_Ehdr, e_phnum);
+	size_t offset_at = wide ? offsetof(Elf64_Phdr, p_offset) : offsetof(Elf32_Phdr, p_offset);
+	size_t len_at = wide ? offsetof(Elf64_Phdr, p_filesz) : offsetof(Elf32_Phdr, p_filesz);
 	size_t size = wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
+	uint64_t table = get_number(file, file->head + table_at, wide_size);
+	uint64_t count = get_number(file, file->head + count_at, 2);
 	unsigned char segment[sizeof(Elf64_Phdr)];
 	uint64_t offset, len;
 
@@ -148,10 +145,8 @@ static void find_loader(struct file *file, int fd)
 			return;
 		if (get_number(file, segment, 4) != PT_INTERP)
 			continue;
-		offset = wide ? get_number(file, segment + offsetof(Elf64_Phdr, p_offset), 8)
-			: get_number(file, segment + offsetof(Elf32_Phdr, p_offset), 4);
-		len = wide ? get_number(file, segment + offsetof(Elf64_Phdr, p_filesz), 8)
-			: get_number(file, segment + offsetof(Elf32_Phdr, p_filesz), 4);
+		offset = get_number(file, segment + offset_at, wide_size);
+		len = get_number(file, segment + len_at, wide_size);
 		if (len > sizeof file->next - 1 || !read_at(fd, offset, file->next, (size_t)len))
 			len = 0;
 		file->next[len] = '\0';
@@ -163,7 +158,6 @@ static void find_loader(struct file *file, int fd)
 /* A FIFO would block in open, a device in read. */
 static void read_file(struct file *file, const char *path, enum role role)
 {
-	ssize_t len;
 	int fd;
 
 	*file = (struct file){ .path = path, .role = role };
@@ -175,7 +169,8 @@ static void read_file(struct file *file, const char *path, enum role role)
 		return;
 	/* It may have been replaced since. */
 	if (fstat(fd, &file->status) == 0 && S_ISREG(file->status.st_mode)) {
-		len = pread(fd, file->head, HEAD_SIZE, 0);
+		ssize_t len = pread(fd, file->head, HEAD_SIZE, 0);
+
 		file->head_len = len > 0 ? (size_t)len : 0;
 		if (is_script(file))
 			find_interpreter(file);
@@ -217,8 +212,10 @@ static bool explain_missing(const struct file *file, char *text, size_t size)
 		return false;
 	if (file->next[next_len - 1] == '\r' && access(file->next, F_OK) < 0) {
 		show(shown, file->path);
-		snprintf(text, size, "the first line of %s ends in a carriage return (Windows line ending): "
-			 "convert it, e.g. with sed -i 's/\\r$//' %s", shown, shown);
+		snprintf(text, size,
+			 "the first line of %s ends in a carriage return (Windows line ending): "
+			 "convert it, e.g. with sed -i 's/\\r$//' %s",
+			 shown, shown);
 		return true;
 	}
 	if (file->next[0] != '/') {
@@ -307,40 +304,27 @@ static bool explain_format(const struct file *file, char *text, size_t size)
 static const char *find_hint(int error)
 {
 	switch (error) {
-	case EACCES:
-		return ": a security module or a mount may forbid it";
+	case EACCES: return ": a security module or a mount may forbid it";
 	case EPERM:
 		return ": the file may carry capabilities that this container does not have, or seccomp may forbid it";
-	case E2BIG:
-		return ": the environment is too large";
-	case ETXTBSY:
-		return ": the file is open for writing";
-	case ENOMEM:
-		return ": raise the container's memory limit";
-	case EAGAIN:
-		return ": raise the limit of processes (pids limit, ulimit -u)";
-	case ELOOP:
-		return ": symbolic links in a circle, or an interpreter of an interpreter of an interpreter";
-	case ENOEXEC:
-		return ": the file may be damaged";
-	case ELIBBAD:
-		return ": the dynamic loader is damaged, or for another machine";
-	default:
-		return "";
+	case E2BIG: return ": the environment is too large";
+	case ETXTBSY: return ": the file is open for writing";
+	case ENOMEM: return ": raise the container's memory limit";
+	case EAGAIN: return ": raise the limit of processes (pids limit, ulimit -u)";
+	case ELOOP: return ": symbolic links in a circle, or an interpreter of an interpreter of an interpreter";
+	case ENOEXEC: return ": the file may be damaged";
+	case ELIBBAD: return ": the dynamic loader is damaged, or for another machine";
+	default: return "";
 	}
 }
 
 static bool explain_file(const struct file *file, int error, char *text, size_t size)
 {
 	switch (error) {
-	case ENOENT:
-		return explain_missing(file, text, size);
-	case EACCES:
-		return explain_forbidden(file, text, size);
-	case ENOEXEC:
-		return explain_format(file, text, size);
-	default:
-		return false;
+	case ENOENT: return explain_missing(file, text, size);
+	case EACCES: return explain_forbidden(file, text, size);
+	case ENOEXEC: return explain_format(file, text, size);
+	default: return false;
 	}
 }
 

@@ -17,19 +17,19 @@
 
 #include "json.h"
 
-#define SHOWN_SIZE 1536	/* as much of a path as a message shows; two such paths fit into a message of log.h */
+#define SHOWN_SIZE 1536 /* as much of a path as a message shows; two such paths fit into a message of log.h */
 
 struct scan {
 	void (*on_problem)(void *ctx, const char *text);
 	void *ctx;
 	unsigned problems;
-	bool out_of_memory;	/* has been reported; there is no point in going on */
+	bool out_of_memory; /* has been reported; there is no point in going on */
 };
 
 enum found {
 	FOUND,
 	FOUND_NOTHING,
-	FOUND_PROBLEM,	/* has been reported */
+	FOUND_PROBLEM, /* has been reported */
 };
 
 static bool is_control(char byte)
@@ -147,8 +147,8 @@ static enum found find_file(struct scan *scan, const char *path, struct stat *st
 			return FOUND_NOTHING;
 		report_dangling(scan, path);
 	} else if (error == EACCES) {
-		report(scan, path, "cannot be examined, for this user may not pass a directory on the way: ",
-		       strerror(error));
+		report(scan, path,
+		       "cannot be examined, for this user may not pass a directory on the way: ", strerror(error));
 	} else {
 		report(scan, path, "cannot be examined: ", strerror(error));
 	}
@@ -178,8 +178,10 @@ static enum found find_program(struct scan *scan, const char *path)
 	if (found != FOUND)
 		return found;
 	if (!S_ISREG(status.st_mode)) {
-		report(scan, path, S_ISDIR(status.st_mode) ? "is a directory: put an executable file there"
-		       : "is no regular file: put an executable file there", "");
+		report(scan, path,
+		       S_ISDIR(status.st_mode) ? "is a directory: put an executable file there"
+					       : "is no regular file: put an executable file there",
+		       "");
 		return FOUND_PROBLEM;
 	}
 	/* Not faccessat(2) with flags: seccomp profiles older than faccessat2 refuse that. */
@@ -206,13 +208,9 @@ static char *find_required_program(struct scan *scan, const char *directory, con
 	enum found found = path ? find_program(scan, path) : FOUND_PROBLEM;
 
 	switch (found) {
-	case FOUND:
-		return path;
-	case FOUND_NOTHING:
-		report(scan, path, "is missing: every service needs this executable file", "");
-		break;
-	case FOUND_PROBLEM:
-		break;
+	case FOUND: return path;
+	case FOUND_NOTHING: report(scan, path, "is missing: every service needs this executable file", ""); break;
+	case FOUND_PROBLEM: break;
 	}
 	free(path);
 	return NULL;
@@ -256,7 +254,7 @@ static void check_name(struct scan *scan, const char *path, const char *name)
 
 static void free_entry(struct svdir_entry *entry)
 {
-	free(entry->dir);	/* and with it the name */
+	free(entry->dir); /* and with it the name */
 	free(entry->run);
 	free(entry->terminate);
 	free(entry->log_dir);

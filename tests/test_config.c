@@ -12,7 +12,7 @@
 #include "config.h"
 #include "log.h"
 
-#define COUNT(array) (sizeof (array) / sizeof *(array))
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 struct problems {
 	size_t len, errors;
@@ -59,8 +59,14 @@ static void assert_defaults(const struct config *config)
 
 static void test_config_read_nothing_set_gives_defaults(void **state)
 {
-	char *const others[] = { (char[]){ "PATH=/bin" }, (char[]){ "DINITX=1" }, (char[]){ "XDINIT_DIR=/x" },
-		(char[]){ "dinit_dir=/x" }, (char[]){ "" }, (char[]){ "DINIT_DIR" }, (char[]){ "=DINIT_DIR=x" }, NULL };
+	char *const others[] = { (char[]){ "PATH=/bin" },
+				 (char[]){ "DINITX=1" },
+				 (char[]){ "XDINIT_DIR=/x" },
+				 (char[]){ "dinit_dir=/x" },
+				 (char[]){ "" },
+				 (char[]){ "DINIT_DIR" },
+				 (char[]){ "=DINIT_DIR=x" },
+				 NULL };
 	char *const nothing[] = { NULL };
 	struct problems problems = { .len = 0 };
 	struct config config;
@@ -80,10 +86,15 @@ static void test_config_read_nothing_set_gives_defaults(void **state)
 
 static void test_config_read_empty_value_is_default(void **state)
 {
-	char *const empty[] = { (char[]){ "DINIT_DIR=" }, (char[]){ "DINIT_JSON_STDOUT=" },
-		(char[]){ "DINIT_LOG_LEVEL=" }, (char[]){ "DINIT_REPARENTING_POLICY=" },
-		(char[]){ "DINIT_KILL_TIMEOUT=" }, (char[]){ "DINIT_STOP_TIMEOUT=" }, (char[]){ "DINIT_SKIP=" },
-		(char[]){ "DINIT_MAX_LINE=" }, NULL };
+	char *const empty[] = { (char[]){ "DINIT_DIR=" },
+				(char[]){ "DINIT_JSON_STDOUT=" },
+				(char[]){ "DINIT_LOG_LEVEL=" },
+				(char[]){ "DINIT_REPARENTING_POLICY=" },
+				(char[]){ "DINIT_KILL_TIMEOUT=" },
+				(char[]){ "DINIT_STOP_TIMEOUT=" },
+				(char[]){ "DINIT_SKIP=" },
+				(char[]){ "DINIT_MAX_LINE=" },
+				NULL };
 	struct problems problems = { .len = 0 };
 	struct config config;
 
@@ -113,7 +124,7 @@ static void test_config_read_words_are_exact(void **state)
 	static const struct {
 		const char *string;
 		size_t offset;
-		int value;	/* -1: an error */
+		int value; /* -1: an error */
 	} cases[] = {
 		{ "DINIT_JSON_STDOUT=0", offsetof(struct config, stdout_mode), CONFIG_STDOUT_TEXT },
 		{ "DINIT_JSON_STDOUT=1", offsetof(struct config, stdout_mode), CONFIG_STDOUT_JSON },
@@ -164,19 +175,59 @@ static const struct {
 	const char *value;
 	uint64_t ms;
 } good_timeouts[] = {
-	{ "0", 0 }, { "0.0", 0 }, { ".0", 0 }, { "0.", 0 }, { "0.00000000000000000000", 0 },
-	{ "1", 1000 }, { "007", 7000 }, { "30", 30000 }, { "1.", 1000 }, { ".5", 500 }, { "0.25", 250 },
+	{ "0", 0 },
+	{ "0.0", 0 },
+	{ ".0", 0 },
+	{ "0.", 0 },
+	{ "0.00000000000000000000", 0 },
+	{ "1", 1000 },
+	{ "007", 7000 },
+	{ "30", 30000 },
+	{ "1.", 1000 },
+	{ ".5", 500 },
+	{ "0.25", 250 },
 	{ "2.125", 2125 },
-	{ "0.001", 1 }, { "0.0001", 1 }, { "0.0011", 2 }, { "1.9999", 2000 }, { "0.00000000000000000001", 1 },
-	{ "0.001000000000000", 1 }, { "0.0010000000001", 2 }, { "0.010", 10 },
-	{ "999999999.9999", 1000000000000 }, { "1000000000", 1000000000000 }, { "1000000000.000", 1000000000000 },
+	{ "0.001", 1 },
+	{ "0.0001", 1 },
+	{ "0.0011", 2 },
+	{ "1.9999", 2000 },
+	{ "0.00000000000000000001", 1 },
+	{ "0.001000000000000", 1 },
+	{ "0.0010000000001", 2 },
+	{ "0.010", 10 },
+	{ "999999999.9999", 1000000000000 },
+	{ "1000000000", 1000000000000 },
+	{ "1000000000.000", 1000000000000 },
 	{ "000000000000000000000000000000001", 1000 },
 };
 
 static const char *const bad_timeouts[] = {
-	".", "..", "1.2.3", "1..", "-1", "+1", "-0", " 1", "1 ", "1e3", "0x10", "1,5", "1s", "inf", "nan", "ten", "\t1",
-	"1\n", "1000000001", "1000000000.001", "1000000000.0000000000001", "18446744073709551616",
-	"99999999999999999999999999999999", "1/2", "1:0", "\xd9\xa1",
+	".",
+	"..",
+	"1.2.3",
+	"1..",
+	"-1",
+	"+1",
+	"-0",
+	" 1",
+	"1 ",
+	"1e3",
+	"0x10",
+	"1,5",
+	"1s",
+	"inf",
+	"nan",
+	"ten",
+	"\t1",
+	"1\n",
+	"1000000001",
+	"1000000000.001",
+	"1000000000.0000000000001",
+	"18446744073709551616",
+	"99999999999999999999999999999999",
+	"1/2",
+	"1:0",
+	"\xd9\xa1",
 };
 
 static void test_config_read_timeouts_are_milliseconds_rounded_up(void **state)
@@ -224,14 +275,42 @@ static void test_config_read_max_line_has_suffix_and_limits(void **state)
 {
 	static const struct {
 		const char *value;
-		size_t bytes;	/* 0: an error */
+		size_t bytes; /* 0: an error */
 	} cases[] = {
-		{ "4096", 4096 }, { "4k", 4096 }, { "64M", 67108864 }, { "65536k", 67108864 }, { "67108864", 67108864 },
-		{ "1M", 1048576 }, { "1.5M", 1572864 }, { ".5M", 524288 }, { "5000.5", 5001 }, { "0004.0k", 4096 },
-		{ "4095", 0 }, { "3k", 0 }, { "3.99k", 0 }, { "0", 0 }, { "0M", 0 }, { "65M", 0 }, { "64.1M", 0 },
-		{ "67108865", 0 }, { "65537k", 0 }, { "k", 0 }, { "M", 0 }, { ".M", 0 }, { "1m", 0 }, { "8K", 0 },
-		{ "1G", 0 }, { "8kk", 0 }, { "8kB", 0 }, { "8 k", 0 }, { "-8k", 0 }, { "18446744073709555712", 0 },
-		{ "8k ", 0 }, { "17592186044416M", 0 }, { "99999999999999999999999999999999999999k", 0 }, { "Mk", 0 },
+		{ "4096", 4096 },
+		{ "4k", 4096 },
+		{ "64M", 67108864 },
+		{ "65536k", 67108864 },
+		{ "67108864", 67108864 },
+		{ "1M", 1048576 },
+		{ "1.5M", 1572864 },
+		{ ".5M", 524288 },
+		{ "5000.5", 5001 },
+		{ "0004.0k", 4096 },
+		{ "4095", 0 },
+		{ "3k", 0 },
+		{ "3.99k", 0 },
+		{ "0", 0 },
+		{ "0M", 0 },
+		{ "65M", 0 },
+		{ "64.1M", 0 },
+		{ "67108865", 0 },
+		{ "65537k", 0 },
+		{ "k", 0 },
+		{ "M", 0 },
+		{ ".M", 0 },
+		{ "1m", 0 },
+		{ "8K", 0 },
+		{ "1G", 0 },
+		{ "8kk", 0 },
+		{ "8kB", 0 },
+		{ "8 k", 0 },
+		{ "-8k", 0 },
+		{ "18446744073709555712", 0 },
+		{ "8k ", 0 },
+		{ "17592186044416M", 0 },
+		{ "99999999999999999999999999999999999999k", 0 },
+		{ "Mk", 0 },
 	};
 
 	(void)state;
@@ -325,7 +404,7 @@ static void test_config_read_hostile_values_are_shown_harmless(void **state)
 
 static const struct {
 	const char *name;
-	const char *meant;	/* NULL: nothing close */
+	const char *meant; /* NULL: nothing close */
 } unknown_names[] = {
 	{ "DINIT_LOGLEVEL", "DINIT_LOG_LEVEL" },
 	{ "DINIT_log_level", "DINIT_LOG_LEVEL" },

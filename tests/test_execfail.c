@@ -24,10 +24,10 @@
 
 #include "execfail.h"
 
-#define COUNT(array) (sizeof (array) / sizeof *(array))
-#define TEXT_SIZE 512	/* what the caller in dinit has */
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define TEXT_SIZE 512 /* what the caller in dinit has */
 #define NOBODY 65534
-#define SKIPPED 200	/* exit status of a child that could not try; above every errno */
+#define SKIPPED 200 /* exit status of a child that could not try; above every errno */
 
 static char base[64];
 
@@ -202,8 +202,10 @@ static void test_execfail_explain_carriage_return_is_told(void **state)
 
 	(void)state;
 	put("run", "#!/bin/sh\r\nexit 0\r\n");
-	snprintf(expected, sizeof expected, "the first line of %s ends in a carriage return (Windows line ending): "
-		 "convert it, e.g. with sed -i 's/\\r$//' %s", path_of("run"), path_of("run"));
+	snprintf(expected, sizeof expected,
+		 "the first line of %s ends in a carriage return (Windows line ending): "
+		 "convert it, e.g. with sed -i 's/\\r$//' %s",
+		 path_of("run"), path_of("run"));
 	assert_explained("run", ENOENT, expected);
 	put("run", "#! /bin/sh\r");
 	assert_explained("run", ENOENT, "carriage return");
@@ -285,8 +287,12 @@ static void test_execfail_explain_missing_32_bit_loader_is_named(void **state)
 		Elf32_Phdr segments[2];
 		char loader[32];
 	} image = {
-		.header = { .e_ident = ELFMAG, .e_type = ET_EXEC, .e_machine = EM_386, .e_version = EV_CURRENT,
-			    .e_phentsize = sizeof(Elf32_Phdr), .e_phnum = 2 },
+		.header = { .e_ident = ELFMAG,
+			    .e_type = ET_EXEC,
+			    .e_machine = EM_386,
+			    .e_version = EV_CURRENT,
+			    .e_phentsize = sizeof(Elf32_Phdr),
+			    .e_phnum = 2 },
 		.segments[0].p_type = PT_LOAD,
 		.segments[1].p_type = PT_INTERP,
 		.loader = "/nonexistent/ld-linux.so.2",

@@ -22,7 +22,7 @@
 
 #include "procfs.h"
 
-#define COUNT(array) (sizeof (array) / sizeof *(array))
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const struct procfs real = { .root = "/proc" };
 
@@ -104,8 +104,8 @@ static void put_stat(const struct fake *fake, int pid, const char *comm, char st
 	char name[64], text[512];
 
 	snprintf(name, sizeof name, "%d/stat", pid);
-	snprintf(text, sizeof text, "%d (%s) %c %d 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 %d 23 24\n",
-		 pid, comm, state, parent, 1000 + pid);
+	snprintf(text, sizeof text, "%d (%s) %c %d 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 %d 23 24\n", pid,
+		 comm, state, parent, 1000 + pid);
 	put(fake, name, text);
 }
 
@@ -483,8 +483,8 @@ static void test_read_stat_odd_names_do_not_confuse(void **state)
 {
 	const struct fake *fake = *state;
 	static const char *const names[] = {
-		"plain", "", " ", "a b", "(a)", ")", "a) S 99 (b", ") Z 1 1 1 1", "two\nlines", ") R 1\n", "\xff\xfe",
-		"-1 -1",
+		"plain",       "",           " ",       "a b",      "(a)",   ")", "a) S 99 (b",
+		") Z 1 1 1 1", "two\nlines", ") R 1\n", "\xff\xfe", "-1 -1",
 	};
 	struct procfs_stat stat;
 
@@ -517,7 +517,16 @@ static void test_read_stat_malformed_is_eproto(void **state)
 {
 	const struct fake *fake = *state;
 	static const char *const texts[] = {
-		"", "\n", "20", "20 (x", "20 (x)", "20 (x) ", "20 (x) S", "20 (x)S 1", "20 (x) S x 5", "20 (x) S 1\n",
+		"",
+		"\n",
+		"20",
+		"20 (x",
+		"20 (x)",
+		"20 (x) ",
+		"20 (x) S",
+		"20 (x)S 1",
+		"20 (x) S x 5",
+		"20 (x) S 1\n",
 		"20 (x) S 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21\n",
 		"20 (x) S 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 \n",
 		"20 (x) S 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 -\n",
@@ -682,7 +691,9 @@ static void test_read_program_base_name_of_first_argument(void **state)
 		size_t len;
 		const char *name;
 	} cases[] = {
-		{ ARGS("sleep\0" "10"), "sleep" },
+		{ ARGS("sleep\0"
+		       "10"),
+		  "sleep" },
 		{ ARGS("/usr/bin/sleep\0/a/b"), "sleep" },
 		{ ARGS("./a/b"), "b" },
 		{ ARGS("/bin/a b\nc"), "a b?c" },
@@ -732,7 +743,9 @@ static void test_read_cmdline_is_one_harmless_line(void **state)
 		size_t len;
 		const char *line;
 	} cases[] = {
-		{ ARGS("sleep\0" "10"), "sleep 10" },
+		{ ARGS("sleep\0"
+		       "10"),
+		  "sleep 10" },
 		{ ARGS("sh\0-c\0a\nb\tc\\d"), "sh -c a\\x0ab\\x09c\\x5cd" },
 		{ ARGS("a\0\0b"), "a  b" },
 		{ ARGS("\0a"), " a" },
@@ -790,7 +803,10 @@ static void test_read_cmdline_long_line_is_cut_between_characters(void **state)
 static pid_t fork_shell(const int in[2], const int out[2])
 {
 	char *const argv[] = {
-		(char[]){ "/odd dir/odd (name)" }, (char[]){ "-c" }, (char[]){ "echo; read line # a\nb" }, NULL,
+		(char[]){ "/odd dir/odd (name)" },
+		(char[]){ "-c" },
+		(char[]){ "echo; read line # a\nb" },
+		NULL,
 	};
 	pid_t pid = fork();
 

@@ -22,9 +22,9 @@
 
 #include "svdir.h"
 
-#define COUNT(array) (sizeof (array) / sizeof *(array))
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define NOBODY 65534
-#define SKIPPED 77	/* exit status of a child that could not try */
+#define SKIPPED 77 /* exit status of a child that could not try */
 
 /* The failures that are scripted: the n-th allocation from now (0: none), all after it too, and scandir's errno. */
 static unsigned failing_allocation;
@@ -454,8 +454,8 @@ static void test_svdir_scan_service_that_is_down_is_examined(void **state)
 static void test_svdir_scan_every_problem_is_reported(void **state)
 {
 	static const char *const objects[] = {
-		"a/run", "a/terminate", "a/control/t", "a/log/run", "a/down", "b", "c/run", "c/log", "e\\x01",
-		"e\\x01/run",
+		"a/run", "a/terminate", "a/control/t", "a/log/run", "a/down",
+		"b",     "c/run",       "c/log",       "e\\x01",    "e\\x01/run",
 	};
 
 	(void)state;
@@ -513,8 +513,8 @@ static void test_svdir_scan_bad_name_is_a_problem(void **state)
 
 static void test_svdir_scan_unusual_name_is_accepted(void **state)
 {
-	static const char *const names[] = { " ", "a b", "\"", "\\", "caf\xc3\xa9", "\xf0\x9f\x90\xa7", "a,b", "%s%n",
-		"-rf", "\xc2\x80" };
+	static const char *const names[] = { " ",   "a b",  "\"",  "\\",      "caf\xc3\xa9", "\xf0\x9f\x90\xa7",
+					     "a,b", "%s%n", "-rf", "\xc2\x80" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(names); i++) {
@@ -535,16 +535,11 @@ static void test_svdir_scan_relative_path_is_made_absolute(void **state)
 	static const struct {
 		const char *in, *dir, *expected;
 	} cases[] = {
-		{ "", "web", "web" },
-		{ "", "web/", "web" },
-		{ "", "web///", "web" },
-		{ "", "./web", "web" },
-		{ "", ".//././web/", "web" },
-		{ "web", ".", "web" },
-		{ "web", "./", "web" },
-		{ "web", "./.", "web" },
-		{ "web", "..", "web/.." },
-		{ "web", "../web", "web/../web" },
+		{ "", "web", "web" },         { "", "web/", "web" },
+		{ "", "web///", "web" },      { "", "./web", "web" },
+		{ "", ".//././web/", "web" }, { "web", ".", "web" },
+		{ "web", "./", "web" },       { "web", "./.", "web" },
+		{ "web", "..", "web/.." },    { "web", "../web", "web/../web" },
 		{ "", ".web", ".web" },
 	};
 
