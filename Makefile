@@ -172,6 +172,55 @@ check-container: dinit-static
 
 .PHONY: images check-container
 
+# ---- for packagers ----
+
+PREFIX = /usr/local
+DESTDIR =
+
+install: dinit
+	install -D -m 755 dinit $(DESTDIR)$(PREFIX)/sbin/dinit
+	install -D -m 644 dinit.8 $(DESTDIR)$(PREFIX)/share/man/man8/dinit.8
+	mkdir -p $(DESTDIR)$(PREFIX)/share/doc/dinit
+	install -m 644 README NEWS COPYING $(DESTDIR)$(PREFIX)/share/doc/dinit
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/dinit/examples
+	cp -R test-services $(DESTDIR)$(PREFIX)/share/doc/dinit/examples
+
+# The committed sources; the same commit gives the same bytes.
+dist:
+	@mkdir -p $(BUILD)
+	git archive --format=tar --prefix=dinit-$(VERSION)/ HEAD | gzip -n -9 > $(BUILD)/dinit-$(VERSION).tar.gz
+	cd $(BUILD) && sha256sum dinit-$(VERSION).tar.gz
+
+# Static binaries for others, and their checksums; the same sources and tools give the same bytes. Where Debian has no musl for
+# a processor its glibc serves (and there is no start file for a static PIE on riscv64).
+RELEASE = $(BUILD)/release
+
+release: static
+	@tests/setup musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
+	mkdir -p $(RELEASE)
+	cp dinit-static $(RELEASE)/dinit-$(VERSION)-x86_64
+	$(MAKE) BUILD=$(BUILD)/static-aarch64 CC=aarch64-linux-gnu-gcc CFLAGS='$(STATIC_CFLAGS)' \
+		LDFLAGS='$(STATIC_LDFLAGS)' $(BUILD)/static-aarch64/dinit
+	cp $(BUILD)/static-aarch64/dinit $(RELEASE)/dinit-$(VERSION)-aarch64
+	$(MAKE) BUILD=$(BUILD)/static-riscv64 CC=riscv64-linux-gnu-gcc CFLAGS='$(STATIC_CFLAGS)' \
+		LDFLAGS='$(STATIC_LDFLAGS:-static-pie=-static)' $(BUILD)/static-riscv64/dinit
+	cp $(BUILD)/static-riscv64/dinit $(RELEASE)/dinit-$(VERSION)-riscv64
+	cd $(RELEASE) && sha256sum dinit-$(VERSION)-* > SHA256SUMS && cat SHA256SUMS
+
+# Which lines and branches the tests reach.
+COVERAGE_CFLAGS = -O0 -g --coverage
+
+coverage: setup
+	@tests/setup gcovr
+	find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
+	-@$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage CFLAGS='$(COVERAGE_CFLAGS)' LDFLAGS='--coverage' check-built
+	gcovr --root . --object-directory $(BUILD)/coverage --exclude tests --print-summary --txt $(BUILD)/coverage.txt \
+		--branches > $(BUILD)/coverage-summary.txt
+	gcovr --root . --object-directory $(BUILD)/coverage --exclude tests
+	cat $(BUILD)/coverage-summary.txt
+
+.PHONY: install dist release coverage
+
 clean:
 	rm -rf $(BUILD) dinit dinit-static
 
