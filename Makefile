@@ -53,8 +53,10 @@ UNITS = json config svdir execfail procfs stamp line logmux
 unit_json = json
 unit_config = config
 unit_svdir = svdir json
+unit_svdir_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=scandir
 unit_execfail = execfail
 unit_procfs = procfs json
+unit_procfs_LDFLAGS = -Wl,--wrap=read
 unit_stamp = stamp
 unit_line = line json stamp
 unit_logmux = logmux sink loop log line json stamp
