@@ -95,14 +95,14 @@ static int stream_of(const struct adopt *adopt, int fd, const struct fdtable_fil
 }
 
 /* What is under its descriptors 1 and 2 now, where that is not what we put there. */
-static void note_sources(struct adopt *adopt)
+static void note_sources(struct adopt *adopt, pid_t tid)
 {
 	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
 		struct source source = { .stream = fd };
 		int flags;
 
-		if (fdtable_identify(adopt->proc, adopt->pid, fd, &source.file) < 0 ||
-		    fdtable_read_flags(adopt->proc, adopt->pid, fd, &flags) < 0 || !fdtable_is_writable(flags))
+		if (fdtable_identify(adopt->proc, tid, fd, &source.file) < 0 ||
+		    fdtable_read_flags(adopt->proc, tid, fd, &flags) < 0 || !fdtable_is_writable(flags))
 			continue;
 		if (!is_own_pipe(adopt, &source.file) && stream_of(adopt, fd, &source.file) != fd &&
 		    adopt->source_count < FILES_MAX)
@@ -110,19 +110,19 @@ static void note_sources(struct adopt *adopt)
 	}
 }
 
-/* Whether descriptor fd of thread or process pid is to be moved; *move says how. */
-static bool plan_move(const struct adopt *adopt, pid_t pid, int fd, const struct fdtable_file *file,
+/* Whether descriptor fd of thread tid is to be moved; *move says how. */
+static bool plan_move(const struct adopt *adopt, pid_t tid, int fd, const struct fdtable_file *file,
 		      struct redirect_move *move)
 {
 	*move = (struct redirect_move){ .fd = fd, .file = *file, .stream = stream_of(adopt, fd, file) };
-	return move->stream != 0 && fdtable_read_flags(adopt->proc, pid, fd, &move->flags) == 0 &&
+	return move->stream != 0 && fdtable_read_flags(adopt->proc, tid, fd, &move->flags) == 0 &&
 	       fdtable_is_writable(move->flags);
 }
 
 struct planning {
 	struct adopt *adopt;
 	struct redirect *redirect;	/* NULL: it is only asked whether there is anything to be moved */
-	pid_t pid;
+	pid_t tid;
 	bool found;
 };
 
@@ -131,7 +131,7 @@ static bool plan_fd(void *ctx, int fd, const struct fdtable_file *file)
 	struct planning *planning = ctx;
 	struct redirect_move move;
 
-	if (plan_move(planning->adopt, planning->pid, fd, file, &move)) {
+	if (plan_move(planning->adopt, planning->tid, fd, file, &move)) {
 		planning->found = true;
 		if (planning->redirect)
 			redirect_add_move(planning->redirect, &move);
@@ -141,12 +141,12 @@ static bool plan_fd(void *ctx, int fd, const struct fdtable_file *file)
 
 static void on_plan(void *ctx, struct redirect *redirect)
 {
-	struct planning planning = { .adopt = ctx, .redirect = redirect, .pid = redirect->thread.tid };
+	struct planning planning = { .adopt = ctx, .redirect = redirect, .tid = redirect->thread.tid };
 
 	/* It may have replaced them since they were looked at. */
 	if (redirect->pid == planning.adopt->pid)
-		note_sources(planning.adopt);
-	fdtable_each(planning.adopt->proc, planning.pid, plan_fd, &planning);
+		note_sources(planning.adopt, planning.tid);
+	fdtable_each(planning.adopt->proc, planning.tid, plan_fd, &planning);
 }
 
 static int on_pipe(void *ctx, struct redirect *redirect, int stream, int read_fd)
@@ -190,12 +190,12 @@ static void begin(struct adopt *adopt, pid_t pid)
 	adopt->redirects = redirect;
 }
 
-static bool has_something_to_move(struct adopt *adopt, pid_t pid)
+/* Where we may not look, tracing is not permitted either: an attempt says why. */
+static bool has_something_to_move(struct adopt *adopt, pid_t tid)
 {
-	struct planning planning = { .adopt = adopt, .pid = pid };
+	struct planning planning = { .adopt = adopt, .tid = tid };
 
-	fdtable_each(adopt->proc, pid, plan_fd, &planning);
-	return planning.found;
+	return (fdtable_each(adopt->proc, tid, plan_fd, &planning) < 0 && errno == EACCES) || planning.found;
 }
 
 /* The adopted process and its descendants, parents before their children. */
@@ -220,13 +220,14 @@ static void look(struct adopt *adopt)
 		adopt->hooks->on_trouble(adopt->ctx, strerror(errno));
 		return;
 	}
-	note_sources(adopt);
 	tree->count = 0;
 	add_to_tree(tree, adopt->pid);
 	for (size_t i = 0; i < tree->count; i++) {
-		pid_t pid = tree->pids[i];
+		pid_t pid = tree->pids[i], tid = procfs_find_thread(adopt->proc, pid);
 
-		if (!find_redirect(adopt, pid) && has_something_to_move(adopt, pid))
+		if (pid == adopt->pid)
+			note_sources(adopt, tid);
+		if (tid != 0 && !find_redirect(adopt, pid) && has_something_to_move(adopt, tid))
 			begin(adopt, pid);
 		procfs_each_child(adopt->proc, pid, add_to_tree, tree);
 	}

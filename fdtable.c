@@ -120,8 +120,12 @@ int fdtable_each(const struct procfs *proc, pid_t pid,
 		struct fdtable_file file;
 		int fd = parse_fd(entry->d_name);
 
-		if (fd >= 0 && identify_at(dirfd(table), entry->d_name, 0, &file) == 0)
+		if (fd < 0)
+			continue;
+		if (identify_at(dirfd(table), entry->d_name, 0, &file) == 0)
 			wanted = on_fd(ctx, fd, &file);
+		else if (errno == EACCES)
+			break;
 	}
 	error = wanted ? errno : 0;
 	closedir(table);

@@ -30,7 +30,8 @@ int fdtable_identify(const struct procfs *proc, pid_t pid, int fd, struct fdtabl
 /* The file behind one of our own descriptors. Returns 0, or -1 with errno. */
 int fdtable_identify_own(int fd, struct fdtable_file *file);
 
-/* Calls on_fd for each descriptor of the process, as long as it returns true. Returns 0, or -1 with errno. */
+/* Calls on_fd for each descriptor of the process, as long as it returns true. Returns 0, or -1 with errno
+ * (EACCES: we may not trace it, and so not look). */
 int fdtable_each(const struct procfs *proc, pid_t pid,
 		 bool (*on_fd)(void *ctx, int fd, const struct fdtable_file *file), void *ctx);
 

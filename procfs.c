@@ -293,29 +293,35 @@ malformed:
 	return -1;
 }
 
-int procfs_each_thread(const struct procfs *proc, pid_t pid, bool (*on_thread)(void *ctx, pid_t tid), void *ctx)
+static bool is_alive(const struct procfs *proc, pid_t tid)
+{
+	struct procfs_stat stat;
+
+	return procfs_read_stat(proc, tid, &stat) == 0 && stat.state != 'Z' && stat.state != 'X';
+}
+
+pid_t procfs_find_thread(const struct procfs *proc, pid_t pid)
 {
 	char path[PATH_SIZE];
 	const struct dirent *entry;
-	bool wanted = true;
+	pid_t found = 0;
 	DIR *tasks;
-	int error;
 
+	if (is_alive(proc, pid))
+		return pid;
 	if (format_path(path, proc, pid, "task") < 0)
-		return -1;
+		return 0;
 	tasks = opendir(path);
 	if (!tasks)
-		return -1;
-	while (wanted && (errno = 0, entry = readdir(tasks))) {
+		return 0;
+	while (found == 0 && (entry = readdir(tasks))) {
 		pid_t tid = parse_pid(entry->d_name);
 
-		if (tid != 0)
-			wanted = on_thread(ctx, tid);
+		if (tid != 0 && is_alive(proc, tid))
+			found = tid;
 	}
-	error = wanted ? errno : 0;
 	closedir(tasks);
-	errno = error;
-	return error ? -1 : 0;
+	return found;
 }
 
 /* The number behind "\nname:\t", -1 where status has no such line. */

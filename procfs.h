@@ -38,8 +38,9 @@ struct procfs_guard {
 	int seccomp_filters;	/* how many; -1 where the kernel does not count them (before 5.9) */
 };
 
-/* Calls on_thread for each thread of the process, as long as it returns true. Returns 0, or -1 with errno. */
-int procfs_each_thread(const struct procfs *proc, pid_t pid, bool (*on_thread)(void *ctx, pid_t tid), void *ctx);
+/* A thread of the process that has not ended: the first one, or, where that has ended before the others (a zombie in
+ * /proc that is alive), one of those. Returns 0 where there is none. */
+pid_t procfs_find_thread(const struct procfs *proc, pid_t pid);
 
 /* Of a process's first thread or of any thread. Returns 0, or -1 with errno (ENOENT: no such thread). */
 int procfs_read_guard(const struct procfs *proc, pid_t tid, struct procfs_guard *guard);

@@ -21,9 +21,11 @@
 /* A thread stops within microseconds, and reads from a disk are over in a moment. One that needs longer is frozen, waits
  * for a dead server or for its vfork child: that may last, and is worth a word. */
 #define STALL_MS 2000
+/* A process within execve refuses to be traced as a forbidden one does; but not so often, PAUSE_MIN_MS apart. */
+#define REFUSALS_MAX 50
 /* Looking again at what does not come forward by itself: soon, and then less and less often. */
 #define PAUSE_MIN_MS 10
-#define PAUSE_MAX_MS 5000
+#define PAUSE_MAX_MS 2000
 
 static void set_timer(struct redirect *redirect, uint64_t delay_ms)
 {
@@ -85,34 +87,6 @@ static bool is_same_process(const struct redirect *redirect)
 	       stat.start_time == redirect->start_time;
 }
 
-struct thread_choice {
-	const struct procfs *proc;
-	pid_t tid;
-};
-
-static bool choose_living(void *ctx, pid_t tid)
-{
-	struct thread_choice *choice = ctx;
-	struct procfs_stat stat;
-
-	if (procfs_read_stat(choice->proc, tid, &stat) == 0 && stat.state != 'Z' && stat.state != 'X')
-		choice->tid = tid;
-	return choice->tid == 0;
-}
-
-/* The first thread, or, where that has ended before the others, one of them. Returns 0 where there is none. */
-static pid_t choose_thread(const struct redirect *redirect, char *state)
-{
-	struct thread_choice choice = { .proc = redirect->group->proc };
-	struct procfs_stat stat;
-
-	if (procfs_each_thread(choice.proc, redirect->pid, choose_living, &choice) < 0 || choice.tid == 0 ||
-	    procfs_read_stat(choice.proc, choice.tid, &stat) < 0)
-		return 0;
-	*state = stat.state;
-	return choice.tid;
-}
-
 /* What the thread forbids itself, we must not do in its name. */
 static bool is_more_confined(const struct procfs_guard *guard, const struct procfs_guard *own)
 {
@@ -145,14 +119,27 @@ static void watch(struct redirect *redirect, pid_t tid)
 		reaper_watch(reaper, &redirect->process_watch, redirect->pid);
 }
 
-/* EPERM is also what the kernel says of a thread that has just ended. */
+static bool stop_at_first(void *ctx, int fd, const struct fdtable_file *file)
+{
+	(void)ctx;
+	(void)fd;
+	(void)file;
+	return false;
+}
+
+/* EPERM is also what the kernel says of a thread that is ending, and execve ends every thread but one. Where we may not
+ * even look at its descriptors it is meant in earnest. */
+static bool is_forbidden(struct redirect *redirect, pid_t tid)
+{
+	return ++redirect->refusals == REFUSALS_MAX ||
+	       (fdtable_each(redirect->group->proc, tid, stop_at_first, NULL) < 0 && errno == EACCES);
+}
+
 static void on_seize_refused(struct redirect *redirect, pid_t tid)
 {
-	struct procfs_stat stat;
 	int error = errno;
 
-	if (procfs_read_stat(redirect->group->proc, tid, &stat) < 0 || stat.state == 'Z' || stat.state == 'X' ||
-	    error == ESRCH) {
+	if (error == ESRCH || (error == EPERM && !is_forbidden(redirect, tid))) {
 		try_later(redirect);
 		return;
 	}
@@ -194,17 +181,26 @@ static void wait_longer(struct redirect *redirect, char state)
 
 static void try_now(struct redirect *redirect)
 {
-	char state;
-	pid_t tid = choose_thread(redirect, &state);
+	const struct procfs *proc = redirect->group->proc;
+	pid_t tid = procfs_find_thread(proc, redirect->pid);
+	struct procfs_stat stat;
 
-	if (tid == 0 || redirect->cancelled) {
+	if (redirect->cancelled || procfs_read_stat(proc, tid == 0 ? redirect->pid : tid, &stat) < 0) {
 		end(redirect);
+		return;
+	}
+	/* It has ended, or an execve is about to put one thread in the place of another. */
+	if (tid == 0) {
+		if (++redirect->refusals < REFUSALS_MAX)
+			try_later(redirect);
+		else
+			end(redirect);
 		return;
 	}
 	/* A thread in the middle of an execve that waits for a disk would make us wait: ptrace(2) takes the same lock. One
 	 * that waits for its vfork child would stop only when that is gone. */
-	if (state == 'D') {
-		wait_longer(redirect, state);
+	if (stat.state == 'D') {
+		wait_longer(redirect, stat.state);
 		return;
 	}
 	/* Somebody else has an interest in it, who will do what is to be done. */
@@ -213,7 +209,7 @@ static void try_now(struct redirect *redirect)
 		end(redirect);
 		return;
 	}
-	if (ptrace_seize(&redirect->thread, redirect->group->proc, tid) < 0) {
+	if (ptrace_seize(&redirect->thread, proc, tid) < 0) {
 		on_seize_refused(redirect, tid);
 		return;
 	}
@@ -237,6 +233,13 @@ static void check_traced(struct redirect *redirect)
 	    procfs_read_stat(proc, redirect->thread.tid, &stat) < 0 || stat.state == 'Z' || stat.state == 'X') {
 		ptrace_forget(&redirect->thread);
 		try_later(redirect);
+		return;
+	}
+	/* An orphan that is still to stop, and that others want to end now: they must not take it for one of ours. The reaper
+	 * lets go of a tracee that nobody watches. */
+	if (redirect->cancelled && redirect->thread.state == PTRACE_STATE_STOPPING && stat.parent == getpid() &&
+	    redirect->pid != redirect->group->watched_pid) {
+		end(redirect);
 		return;
 	}
 	wait_longer(redirect, stat.state);
@@ -561,11 +564,8 @@ void redirect_cancel(struct redirect *redirect)
 		end(redirect);
 		break;
 	case REDIRECT_TRACED:
-		/* Before its first stop nothing has been done to it. The reaper lets go of a tracee that nobody watches, when it
-		 * stops at last: nobody has to remember it until then. */
-		if (redirect->thread.state == PTRACE_STATE_STOPPING && redirect->thread.tid != redirect->group->watched_pid)
-			end(redirect);
-		else if (redirect->thread.state == PTRACE_STATE_STOPPING)
+		/* Before its first stop nothing has been done to it; between its calls it stands still only within a callback. */
+		if (redirect->thread.state == PTRACE_STATE_STOPPING)
 			release(redirect);
 		break;
 	case REDIRECT_LOST:

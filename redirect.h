@@ -75,6 +75,7 @@ struct redirect {
 	bool failed;		/* something could not be done and will not be possible later */
 	bool cancelled;
 	bool delay_told;
+	unsigned refusals;	/* how often the kernel did not let us trace it */
 	uint64_t start_time;	/* as of procfs_read_stat */
 	uint64_t begun_ms;
 	uint64_t pause_ms;	/* how long the timer was set for */

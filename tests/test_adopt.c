@@ -1,0 +1,1081 @@
+/* SPDX-License-Identifier: ISC */
+/* adopt.c, redirect.c, ptrace.c and fdtable.c against real processes (victim.c) that check themselves. Each test is a small
+ * dinit: a loop, a reaper, one child. Waits for events, with a deadline that only a broken build reaches. Needs the
+ * permission to trace, and what only root can make is skipped for others. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "adopt.h"
+#include "tests/victim.h"
+
+#define DEADLINE_MS 20000
+#define BUFFER_SIZE (4 << 20)
+#define PIPES_MAX 2048
+
+/* What came out of one pipe of the victim's, or of one of its streams. */
+struct output {
+	size_t len;
+	char *text;
+};
+
+struct reading {
+	struct test *test;
+	int fd;
+	struct loop_io io;
+	struct output *into;
+};
+
+struct test {
+	struct loop loop;
+	struct reaper reaper;
+	struct procfs proc;
+	struct reaper_watch watch;
+	struct loop_timer deadline;
+	struct adopt *adopt;
+	pid_t pid;
+	int ready_fd, control_fd;
+	bool ready, exited, ended, late, refuse_pipes;
+	int status;
+	int ends, pipes, troubles, strangers;
+	char trouble[1024];
+	struct output old[2], new[2];
+	struct reading readings[PIPES_MAX];
+	int reading_count;
+	bool (*until)(const struct test *test);
+};
+
+static const char *victim_path;
+
+static void on_signal(void *ctx, const struct signalfd_siginfo *info)
+{
+	struct test *test = ctx;
+
+	if (info->ssi_signo == SIGCHLD)
+		reaper_drain(&test->reaper);
+}
+
+static void on_stranger(void *ctx, pid_t pid, int status)
+{
+	struct test *test = ctx;
+
+	(void)pid;
+	(void)status;
+	test->strangers++;
+}
+
+static void on_readable(void *ctx, uint32_t events)
+{
+	struct reading *reading = ctx;
+	struct output *into = reading->into;
+	ssize_t n;
+
+	(void)events;
+	while ((n = read(reading->fd, into->text + into->len, BUFFER_SIZE - 1 - into->len)) > 0)
+		into->len += (size_t)n;
+	into->text[into->len] = '\0';
+	assert_true(n == 0 || errno == EAGAIN);
+	if (n == 0) {
+		loop_unwatch(&reading->test->loop, reading->fd, &reading->io);
+		close(reading->fd);
+		reading->fd = -1;
+	}
+}
+
+static void read_from(struct test *test, int fd, struct output *into)
+{
+	struct reading *reading = &test->readings[test->reading_count++];
+
+	assert_in_range(test->reading_count, 1, PIPES_MAX);
+	*reading = (struct reading){ .test = test, .fd = fd, .into = into };
+	reading->io = (struct loop_io){ .on_ready = on_readable, .ctx = reading };
+	assert_int_equal(loop_watch(&test->loop, fd, EPOLLIN, &reading->io), 0);
+}
+
+static void on_ready_said(void *ctx, uint32_t events)
+{
+	struct test *test = ctx;
+
+	(void)events;
+	test->ready = true;
+}
+
+static void on_victim_exit(void *ctx, pid_t pid, int status)
+{
+	struct test *test = ctx;
+
+	assert_int_equal(pid, test->pid);
+	test->exited = true;
+	test->status = status;
+	if (test->adopt)
+		adopt_on_exit(test->adopt);
+}
+
+static void on_victim_stop(void *ctx, pid_t pid, int status)
+{
+	struct test *test = ctx;
+
+	(void)pid;
+	if (test->adopt)
+		adopt_on_stop(test->adopt, status);
+}
+
+static int on_pipe(void *ctx, int stream, int read_fd)
+{
+	struct test *test = ctx;
+
+	if (test->refuse_pipes) {
+		errno = ENOMEM;
+		return -1;
+	}
+	assert_true(stream == STDOUT_FILENO || stream == STDERR_FILENO);
+	assert_int_equal(fcntl(read_fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fcntl(read_fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK), O_RDONLY | O_NONBLOCK);
+	read_from(test, read_fd, &test->new[stream - 1]);
+	test->pipes++;
+	return 0;
+}
+
+static void on_trouble(void *ctx, const char *text)
+{
+	struct test *test = ctx;
+
+	test->troubles++;
+	snprintf(test->trouble, sizeof test->trouble, "%s", text);
+}
+
+static void on_end(void *ctx)
+{
+	struct test *test = ctx;
+
+	test->adopt = NULL;
+	test->ended = true;
+	test->ends++;
+}
+
+static const struct adopt_hooks hooks = { .on_pipe = on_pipe, .on_trouble = on_trouble, .on_end = on_end };
+
+static void on_late(void *ctx)
+{
+	struct test *test = ctx;
+
+	test->late = true;
+}
+
+static enum loop_verdict on_turn_end(void *ctx)
+{
+	struct test *test = ctx;
+
+	return test->late || test->until(test) ? LOOP_STOP : LOOP_SLEEP;
+}
+
+/* Turns the loop until the condition holds; whether it did before the time was over. */
+static bool turn(struct test *test, bool (*until)(const struct test *test), uint64_t limit_ms)
+{
+	test->until = until;
+	test->late = false;
+	/* The clock is as old as the last turn. */
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	test->loop.now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	loop_timer_start(&test->loop, &test->deadline, limit_ms);
+	assert_int_equal(loop_run(&test->loop, on_turn_end, test), 0);
+	loop_timer_stop(&test->loop, &test->deadline);
+	return !test->late || until(test);
+}
+
+static void turn_until(struct test *test, bool (*until)(const struct test *test))
+{
+	if (!turn(test, until, DEADLINE_MS))
+		fail_msg("deadline: pipes %d, trouble '%s', ready %d, exited %d, ended %d", test->pipes, test->trouble,
+			 test->ready, test->exited, test->ended);
+}
+
+static bool is_never(const struct test *test)
+{
+	(void)test;
+	return false;
+}
+
+static bool is_ready(const struct test *test)
+{
+	return test->ready;
+}
+
+static bool is_exited(const struct test *test)
+{
+	return test->exited;
+}
+
+static bool is_ended(const struct test *test)
+{
+	return test->ended;
+}
+
+static bool is_redirected(const struct test *test)
+{
+	return test->pipes >= 2 || test->ended || test->exited;
+}
+
+static bool has_printed(const struct test *test)
+{
+	return test->old[0].len > 0 && test->old[1].len > 0;
+}
+
+static bool is_troubled(const struct test *test)
+{
+	return test->troubles > 0;
+}
+
+static bool is_everything_read(const struct test *test)
+{
+	for (int i = 0; i < test->reading_count; i++)
+		if (test->readings[i].fd >= 0)
+			return false;
+	return test->exited;
+}
+
+static int setup(void **state)
+{
+	struct test *test = calloc(1, sizeof *test);
+	sigset_t signals;
+
+	assert_non_null(test);
+	for (int i = 0; i < 2; i++) {
+		test->old[i].text = calloc(1, BUFFER_SIZE);
+		test->new[i].text = calloc(1, BUFFER_SIZE);
+	}
+	test->proc.root = "/proc";
+	test->deadline = (struct loop_timer){ .on_due = on_late, .ctx = test };
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	assert_int_equal(loop_open(&test->loop, &signals, on_signal, test), 0);
+	reaper_init(&test->reaper, on_stranger, test);
+	*state = test;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct test *test = *state;
+
+	if (test->pid > 0 && !test->exited)
+		kill(test->pid, SIGKILL);
+	for (int i = 0; i < test->reading_count; i++)
+		if (test->readings[i].fd >= 0)
+			close(test->readings[i].fd);
+	if (test->control_fd > 0)
+		close(test->control_fd);
+	if (test->ready_fd > 0)
+		close(test->ready_fd);
+	loop_close(&test->loop);
+	for (int i = 0; i < 2; i++) {
+		free(test->old[i].text);
+		free(test->new[i].text);
+	}
+	/* Whatever a failed test left behind. */
+	while (waitpid(-1, NULL, __WALL) > 0)
+		;
+	free(test);
+	return 0;
+}
+
+/* In the child. */
+static void become_victim(int fds[4][2], const char *mode, int number)
+{
+	char text[16];
+	sigset_t none;
+	int null_fd = open("/dev/null", O_RDONLY);
+	int complaint_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 50);
+	int source[6] = { null_fd, fds[0][1], fds[1][1], complaint_fd, fds[2][1], fds[3][0] };
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	for (int i = 0; i < 6; i++)
+		source[i] = fcntl(source[i], F_DUPFD_CLOEXEC, 60);
+	for (int i = 0; i < 6; i++)
+		dup2(source[i], i);
+	snprintf(text, sizeof text, "%d", number);
+	execl(victim_path, victim_path, mode, text, (char *)NULL);
+	_exit(99);
+}
+
+/* shared: 1 and 2 are the same pipe. */
+static void start_with(struct test *test, const char *mode, int number, bool shared)
+{
+	int fds[4][2];
+	struct loop_io *ready = calloc(1, sizeof *ready);
+
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pipe2(fds[i], O_CLOEXEC), 0);
+	if (shared)
+		assert_int_equal(dup3(fds[0][1], fds[1][1], O_CLOEXEC), fds[1][1]);
+	test->pid = fork();
+	if (test->pid == 0)
+		become_victim(fds, mode, number);
+	test->watch = (struct reaper_watch){ .on_exit = on_victim_exit, .on_stop = on_victim_stop, .ctx = test };
+	reaper_watch(&test->reaper, &test->watch, test->pid);
+	for (int i = 0; i < 2; i++) {
+		close(fds[i][1]);
+		fcntl(fds[i][0], F_SETFL, O_NONBLOCK);
+		read_from(test, fds[i][0], &test->old[i]);
+	}
+	close(fds[2][1]);
+	close(fds[3][0]);
+	test->ready_fd = fds[2][0];
+	test->control_fd = fds[3][1];
+	*ready = (struct loop_io){ .on_ready = on_ready_said, .ctx = test };
+	assert_int_equal(loop_watch(&test->loop, test->ready_fd, EPOLLIN, ready), 0);
+	turn_until(test, is_ready);
+	loop_unwatch(&test->loop, test->ready_fd, ready);
+	free(ready);
+}
+
+static void start(struct test *test, const char *mode)
+{
+	start_with(test, mode, VICTIM_EXECS, false);
+}
+
+static void begin(struct test *test)
+{
+	test->ended = false;
+	test->pipes = 0;
+	test->adopt = adopt_begin(&test->loop, &test->reaper, &test->proc, test->pid, &hooks, test);
+	assert_non_null(test->adopt);
+}
+
+static void adopt(struct test *test)
+{
+	begin(test);
+	turn_until(test, is_ended);
+}
+
+/* Once more, without waiting whether the process changes its streams. */
+static void adopt_briefly(struct test *test)
+{
+	begin(test);
+	turn_until(test, is_redirected);
+	if (test->adopt)
+		adopt_cancel(test->adopt);
+	turn_until(test, is_ended);
+}
+
+static void tell(struct test *test)
+{
+	close(test->control_fd);
+	test->control_fd = -1;
+}
+
+static void finish(struct test *test)
+{
+	turn_until(test, is_everything_read);
+	assert_int_equal(test->status, 0);
+	assert_int_equal(test->strangers, 0);
+}
+
+static void assert_last_words_in(const struct output outputs[2])
+{
+	assert_string_equal(outputs[0].text, "out 1\n");
+	assert_string_equal(outputs[1].text, "err 1\n");
+}
+
+static char state_of(const struct test *test)
+{
+	struct procfs_stat stat;
+
+	assert_int_equal(procfs_read_stat(&test->proc, test->pid, &stat), 0);
+	return stat.state;
+}
+
+static pid_t tracer_of(const struct test *test, pid_t pid)
+{
+	struct procfs_guard guard;
+
+	assert_int_equal(procfs_read_guard(&test->proc, pid, &guard), 0);
+	return guard.tracer;
+}
+
+/* ---- the streams ---- */
+
+static void test_adopt_waiting_process_moves_both_streams(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "told");
+	adopt(test);
+	assert_int_equal(test->pipes, 2);
+	assert_int_equal(tracer_of(test, test->pid), 0);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+	assert_string_equal(test->old[0].text, "");
+	assert_string_equal(test->trouble, "");
+	assert_int_equal(test->ends, 1);
+}
+
+static void test_adopt_shared_stream_becomes_two(void **state)
+{
+	struct test *test = *state;
+
+	start_with(test, "told", 0, true);
+	adopt(test);
+	assert_int_equal(test->pipes, 2);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
+/* Numbers of both files together, in the order in which they were printed, without a gap. */
+static void assert_contiguous(const struct output *old, const struct output *new, const char *word)
+{
+	char *all = malloc(old->len + new->len + 1), *line, *rest;
+	char expected[64];
+	unsigned long number = 0;
+
+	assert_non_null(all);
+	memcpy(all, old->text, old->len);
+	memcpy(all + old->len, new->text, new->len + 1);
+	for (line = strtok_r(all, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		if (strncmp(line, "total", 5) == 0)
+			break;
+		snprintf(expected, sizeof expected, "%s %lu", word, number++);
+		assert_string_equal(line, expected);
+	}
+	snprintf(expected, sizeof expected, "total %lu", number);
+	assert_non_null(line);
+	assert_string_equal(line, expected);
+	free(all);
+}
+
+static void test_adopt_writing_process_loses_and_doubles_no_line(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "count");
+	turn_until(test, has_printed);
+	begin(test);
+	turn_until(test, is_redirected);
+	turn(test, is_never, 50);
+	tell(test);
+	turn_until(test, is_ended);
+	finish(test);
+	assert_true(test->old[0].len > 0 && test->new[0].len > 0 && test->new[1].len > 0);
+	assert_contiguous(&test->old[0], &test->new[0], "out");
+	assert_contiguous(&test->old[1], &test->new[1], "err");
+}
+
+static void test_adopt_descendants_moves_copies_under_other_numbers(void **state)
+{
+	struct test *test = *state;
+	const char *text;
+
+	start(test, "children");
+	adopt(test);
+	/* Two each for three processes whose 1 and 2, 7 and 8 are copies, and two for the last, which has only those. */
+	assert_int_equal(test->pipes, 8);
+	tell(test);
+	finish(test);
+	assert_string_equal(test->old[0].text, "");
+	assert_string_equal(test->old[1].text, "");
+	text = test->new[0].text;
+	for (int i = 0; i < 3; i++) {
+		char line[16];
+
+		snprintf(line, sizeof line, "seven %d\n", i);
+		assert_non_null(strstr(text, line));
+		snprintf(line, sizeof line, "out %d\n", i);
+		assert_non_null(strstr(text, line));
+		snprintf(line, sizeof line, "eight %d\n", i);
+		assert_non_null(strstr(test->new[1].text, line));
+	}
+	assert_non_null(strstr(text, "seven 9\n"));
+	assert_non_null(strstr(test->new[1].text, "eight 9\n"));
+}
+
+static bool has_ten_pipes(const struct test *test)
+{
+	return test->pipes >= 10;
+}
+
+static void test_adopt_forking_process_moves_every_child(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "forks");
+	turn(test, is_never, 100);
+	begin(test);
+	turn_until(test, has_ten_pipes);
+	turn_until(test, is_ended);
+	tell(test);
+	finish(test);
+	assert_string_equal(test->old[0].text, "");
+	assert_string_equal(test->old[1].text, "");
+}
+
+static void test_adopt_stream_replaced_later_is_moved_again(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "replace");
+	adopt(test);
+	assert_int_equal(test->pipes, 4);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
+static void test_adopt_closed_and_readonly_streams_stay(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "readonly");
+	adopt(test);
+	assert_int_equal(test->pipes, 0);
+	assert_string_equal(test->trouble, "");
+	tell(test);
+	finish(test);
+}
+
+static void test_adopt_leaves_memory_descriptors_and_signals_alone(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "belongings");
+	adopt(test);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+	assert_string_equal(test->old[0].text, "in 1\n");
+}
+
+/* ---- what it is doing meanwhile ---- */
+
+/* Again and again for most of the time that the victim takes. */
+static void storm(struct test *test, const char *mode, int times, uint64_t apart_ms)
+{
+	int moved = 0;
+
+	start(test, mode);
+	for (int i = 0; i < times && !test->exited; i++) {
+		adopt_briefly(test);
+		moved += test->pipes;
+		turn(test, is_exited, apart_ms);
+	}
+	assert_in_range(moved, 2 * (times - 1), 2 * (times + 1));
+	assert_string_equal(test->trouble, "");
+}
+
+#define STORM_TEST(mode, times, apart_ms)				\
+	static void test_adopt_##mode##_does_not_notice(void **state)	\
+	{								\
+		storm(*state, #mode, times, apart_ms);			\
+		tell(*state);						\
+		finish(*state);						\
+	}
+
+STORM_TEST(spin, 60, 5)
+STORM_TEST(nanosleep, 60, 5)
+STORM_TEST(poll, 60, 5)
+STORM_TEST(select, 60, 5)
+STORM_TEST(futex, 60, 5)
+STORM_TEST(epoll, 3, 5)
+STORM_TEST(accept, 60, 5)
+STORM_TEST(wait, 60, 5)
+STORM_TEST(threads, 60, 5)
+STORM_TEST(told, 100, 0)
+
+static void test_adopt_read_does_not_notice(void **state)
+{
+	struct test *test = *state;
+
+	storm(test, "read", 60, 5);
+	assert_int_equal(write(test->control_fd, "x", 1), 1);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
+static void test_adopt_sigsuspend_takes_its_signal_once(void **state)
+{
+	struct test *test = *state;
+
+	storm(test, "sigsuspend", 40, 1);
+	kill(test->pid, SIGUSR1);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
+static void test_adopt_ppoll_takes_its_signal_once(void **state)
+{
+	struct test *test = *state;
+
+	storm(test, "ppoll", 40, 1);
+	kill(test->pid, SIGUSR1);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
+/* The signal comes while the thread is in our hands. */
+static void test_adopt_signal_meanwhile_interrupts_as_ever(void **state)
+{
+	struct test *test = *state;
+
+	for (int i = 0; i < 100; i++) {
+		start(test, i % 2 ? "ppoll" : "sigsuspend");
+		begin(test);
+		turn_until(test, is_redirected);
+		kill(test->pid, SIGUSR1);
+		turn_until(test, is_ended);
+		finish(test);
+		test->ready = test->exited = false;
+		test->reading_count = 0;
+		close(test->ready_fd);
+		close(test->control_fd);
+	}
+}
+
+static void test_adopt_under_signals_loses_none(void **state)
+{
+	struct test *test = *state;
+	char expected[32];
+	int sent = 0;
+
+	start(test, "signals");
+	for (int i = 0; i < 60; i++) {
+		begin(test);
+		for (int burst = 0; burst < 5; burst++)
+			assert_int_equal(sigqueue(test->pid, SIGRTMIN, (union sigval){ .sival_int = sent++ }), 0);
+		turn_until(test, is_redirected);
+		assert_int_equal(sigqueue(test->pid, SIGRTMIN, (union sigval){ .sival_int = sent++ }), 0);
+		if (test->adopt)
+			adopt_cancel(test->adopt);
+		turn_until(test, is_ended);
+		turn(test, is_exited, 2);
+	}
+	tell(test);
+	finish(test);
+	snprintf(expected, sizeof expected, "queued %d\nout 1\n", sent);
+	assert_string_equal(test->new[0].text, expected);
+}
+
+static bool is_stopped(const struct test *test)
+{
+	return state_of(test) == 'T';
+}
+
+static void test_adopt_stopped_process_stays_stopped(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "stopped");
+	while (!is_stopped(test))
+		turn(test, is_stopped, 1);
+	adopt(test);
+	assert_int_equal(test->pipes, 2);
+	/* It takes itself a moment to stop again after it was let go. */
+	while (!is_stopped(test))
+		turn(test, is_stopped, 1);
+	turn(test, is_exited, 50);
+	assert_int_equal(state_of(test), 'T');
+	kill(test->pid, SIGCONT);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
+/* STOP and CONT at any moment. */
+static void test_adopt_stopped_and_continued_meanwhile_survives(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "told");
+	for (int i = 0; i < 200; i++) {
+		begin(test);
+		turn(test, is_redirected, (uint64_t)(i % 3));
+		kill(test->pid, i % 2 ? SIGSTOP : SIGCONT);
+		turn(test, is_redirected, (uint64_t)(i % 2));
+		kill(test->pid, i % 2 ? SIGCONT : SIGSTOP);
+		turn_until(test, is_redirected);
+		if (test->adopt)
+			adopt_cancel(test->adopt);
+		turn_until(test, is_ended);
+		assert_string_equal(test->trouble, "");
+	}
+	kill(test->pid, SIGCONT);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
+static void test_adopt_vfork_parent_is_moved_when_it_goes_on(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "vfork");
+	while (state_of(test) != 'D')
+		turn(test, is_never, 1);
+	begin(test);
+	turn_until(test, is_troubled);
+	assert_non_null(strstr(test->trouble, "state D"));
+	/* The child's, whose copies they are as well. */
+	assert_int_equal(test->pipes, 2);
+	tell(test);
+	turn_until(test, is_exited);
+	turn_until(test, is_ended);
+	finish(test);
+	assert_int_equal(test->old[0].len + test->new[0].len, strlen("out 1\n"));
+}
+
+static void test_adopt_process_whose_first_thread_has_ended_is_moved(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "headless");
+	assert_int_equal(state_of(test), 'Z');
+	adopt(test);
+	assert_int_equal(test->pipes, 2);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
+/* ---- execve and the end in the middle ---- */
+
+static void redo(struct test *test)
+{
+	for (int i = 0; i < test->reading_count; i++)
+		assert_int_equal(test->readings[i].fd, -1);
+	for (int i = 0; i < 2; i++) {
+		test->old[i].len = test->new[i].len = 0;
+		test->old[i].text[0] = test->new[i].text[0] = '\0';
+	}
+	test->reading_count = 0;
+	test->ready = test->exited = false;
+	if (test->control_fd > 0)
+		close(test->control_fd);
+	close(test->ready_fd);
+}
+
+static void adopt_while_it_execs(struct test *test, const char *mode)
+{
+	int moved = 0;
+
+	for (int i = 0; i < 40; i++) {
+		start(test, mode);
+		turn(test, is_never, (uint64_t)(i % 4));
+		begin(test);
+		turn_until(test, is_redirected);
+		moved += test->pipes;
+		turn(test, is_never, 3);
+		if (i % 4 && test->adopt)
+			adopt_cancel(test->adopt);
+		turn_until(test, is_ended);
+		tell(test);
+		finish(test);
+		if (i % 4 == 0)
+			assert_last_words_in(test->new);
+		redo(test);
+	}
+	assert_true(moved >= 80);
+}
+
+static void test_adopt_execing_process_is_moved(void **state)
+{
+	adopt_while_it_execs(*state, "exec");
+}
+
+static void test_adopt_process_execing_in_a_thread_is_moved(void **state)
+{
+	adopt_while_it_execs(*state, "threadexec");
+}
+
+static void test_adopt_exiting_process_ends_adoption(void **state)
+{
+	struct test *test = *state;
+	int begun = 0, moved = 0;
+
+	for (int i = 0; i < 400; i++) {
+		start_with(test, "exit", i * 2000, false);
+		if (!test->exited) {
+			begin(test);
+			turn_until(test, is_exited);
+			turn_until(test, is_ended);
+			begun++;
+			moved += test->pipes == 2;
+		}
+		finish(test);
+		redo(test);
+	}
+	assert_string_equal(test->trouble, "");
+	assert_int_equal(test->ends, begun);
+	assert_in_range(moved, 1, begun - 1);
+}
+
+/* The process is killed when it has come to any of the calls that it makes for us. */
+static void test_adopt_killed_process_ends_adoption(void **state)
+{
+	struct test *test = *state;
+
+	for (int i = 0; i < 300; i++) {
+		struct timespec moment = { .tv_nsec = i * 2000 };
+
+		start(test, i % 2 ? "told" : "spin");
+		begin(test);
+		turn(test, is_redirected, 0);
+		nanosleep(&moment, NULL);
+		kill(test->pid, SIGKILL);
+		turn_until(test, is_ended);
+		turn_until(test, is_everything_read);
+		assert_int_equal(test->status, SIGKILL);
+		redo(test);
+	}
+	assert_string_equal(test->trouble, "");
+}
+
+static void test_adopt_cancelled_at_any_moment_lets_go(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "told");
+	for (int i = 0; i < 300; i++) {
+		begin(test);
+		for (int turns = 0; turns < i % 20; turns++)
+			turn(test, is_never, 0);
+		if (test->adopt)
+			adopt_cancel(test->adopt);
+		turn_until(test, is_ended);
+		assert_int_equal(tracer_of(test, test->pid), 0);
+	}
+	tell(test);
+	finish(test);
+	assert_int_equal(test->old[0].len + test->new[0].len, strlen("out 1\n"));
+}
+
+/* ---- who cannot be redirected ---- */
+
+static void assert_left_alone(struct test *test, const char *why)
+{
+	adopt(test);
+	assert_int_equal(test->troubles, 1);
+	if (!strstr(test->trouble, why))
+		fail_msg("'%s' does not say '%s'", test->trouble, why);
+	assert_int_equal(test->pipes, 0);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->old);
+}
+
+static void test_adopt_process_with_seccomp_filter_is_left_alone(void **state)
+{
+	start(*state, "seccomp");
+	assert_left_alone(*state, "seccomp");
+}
+
+static void test_adopt_pipe_refused_leaves_process_alone(void **state)
+{
+	struct test *test = *state;
+
+	test->refuse_pipes = true;
+	start(test, "told");
+	assert_left_alone(test, "Cannot allocate memory");
+}
+
+static void test_adopt_traced_process_is_left_alone(void **state)
+{
+	struct test *test = *state;
+	pid_t tracer;
+	int go[2];
+	char byte;
+
+	start(test, "told");
+	assert_int_equal(pipe(go), 0);
+	tracer = fork();
+	if (tracer == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (ptrace(PTRACE_SEIZE, test->pid, NULL, NULL) < 0 || write(go[1], "g", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(go[0], &byte, 1), 1);
+	test->strangers = -1;	/* the tracer */
+	adopt(test);
+	assert_non_null(strstr(test->trouble, "traces it already"));
+	assert_int_equal(test->pipes, 0);
+	kill(tracer, SIGKILL);
+	tell(test);
+	finish(test);
+	close(go[0]);
+	close(go[1]);
+}
+
+/* Runs the rest in a child that may not trace other users' processes. */
+static void test_adopt_other_users_process_without_capability_is_left_alone(void **state)
+{
+	struct { uint32_t version; int pid; } header = { 0x20080522, 0 };
+	struct { uint32_t effective, permitted, inheritable; } sets[2];
+	struct test *test = *state;
+	const uint32_t trace = 1u << 19;	/* CAP_SYS_PTRACE */
+
+	if (geteuid() != 0)
+		skip();
+	start(test, "otheruser");
+	assert_int_equal(syscall(SYS_capget, &header, sets), 0);
+	sets[0].effective &= ~trace;
+	assert_int_equal(syscall(SYS_capset, &header, sets), 0);
+	adopt(test);
+	sets[0].effective |= trace;
+	assert_int_equal(syscall(SYS_capset, &header, sets), 0);
+	assert_non_null(strstr(test->trouble, "runs as user 65534"));
+	assert_non_null(strstr(test->trouble, "CAP_SYS_PTRACE"));
+	assert_int_equal(test->pipes, 0);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->old);
+}
+
+static void test_adopt_other_users_process_with_capability_is_moved(void **state)
+{
+	struct test *test = *state;
+
+	if (geteuid() != 0)
+		skip();
+	start(test, "otheruser");
+	adopt(test);
+	assert_int_equal(test->pipes, 2);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
+/* ---- frozen ---- */
+
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return written;
+}
+
+static void adopt_frozen(struct test *test, const char *group, const char *knob, const char *freeze, const char *thaw)
+{
+	char path[256], pid[16];
+	bool was_troubled;
+
+	if (geteuid() != 0 || (mkdir(group, 0755) < 0 && errno != EEXIST))
+		skip();
+	start(test, "told");
+	snprintf(path, sizeof path, "%s/cgroup.procs", group);
+	snprintf(pid, sizeof pid, "%d", (int)test->pid);
+	assert_true(write_file(path, pid));
+	snprintf(path, sizeof path, "%s/%s", group, knob);
+	assert_true(write_file(path, freeze));
+	turn(test, is_never, 100);
+	begin(test);
+	was_troubled = turn(test, is_troubled, 4000);
+	assert_true(write_file(path, thaw));
+	assert_true(was_troubled);
+	assert_non_null(strstr(test->trouble, "it will be done when it does"));
+	turn_until(test, is_ended);
+	assert_int_equal(test->pipes, 2);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+	rmdir(group);
+}
+
+static void test_adopt_frozen_process_is_moved_when_it_thaws(void **state)
+{
+	adopt_frozen(*state, "/sys/fs/cgroup/unified/dinit-test-adopt", "cgroup.freeze", "1", "0");
+}
+
+static void test_adopt_frozen_by_old_freezer_is_moved_when_it_thaws(void **state)
+{
+	adopt_frozen(*state, "/sys/fs/cgroup/freezer/dinit-test-adopt", "freezer.state", "FROZEN", "THAWED");
+}
+
+/* The victim is built next to this program. */
+static const char *find_victim(void)
+{
+	static char path[512];
+	char *slash;
+	ssize_t len = readlink("/proc/self/exe", path, sizeof path - sizeof "/victim");
+
+	if (len < 0)
+		return "victim";
+	path[len] = '\0';
+	slash = strrchr(path, '/');
+	strcpy(slash, "/victim");
+	return path;
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_adopt_waiting_process_moves_both_streams),
+		TEST(test_adopt_shared_stream_becomes_two),
+		TEST(test_adopt_writing_process_loses_and_doubles_no_line),
+		TEST(test_adopt_descendants_moves_copies_under_other_numbers),
+		TEST(test_adopt_forking_process_moves_every_child),
+		TEST(test_adopt_stream_replaced_later_is_moved_again),
+		TEST(test_adopt_closed_and_readonly_streams_stay),
+		TEST(test_adopt_leaves_memory_descriptors_and_signals_alone),
+		TEST(test_adopt_spin_does_not_notice),
+		TEST(test_adopt_nanosleep_does_not_notice),
+		TEST(test_adopt_poll_does_not_notice),
+		TEST(test_adopt_select_does_not_notice),
+		TEST(test_adopt_futex_does_not_notice),
+		TEST(test_adopt_epoll_does_not_notice),
+		TEST(test_adopt_accept_does_not_notice),
+		TEST(test_adopt_wait_does_not_notice),
+		TEST(test_adopt_threads_does_not_notice),
+		TEST(test_adopt_told_does_not_notice),
+		TEST(test_adopt_read_does_not_notice),
+		TEST(test_adopt_sigsuspend_takes_its_signal_once),
+		TEST(test_adopt_ppoll_takes_its_signal_once),
+		TEST(test_adopt_signal_meanwhile_interrupts_as_ever),
+		TEST(test_adopt_under_signals_loses_none),
+		TEST(test_adopt_stopped_process_stays_stopped),
+		TEST(test_adopt_stopped_and_continued_meanwhile_survives),
+		TEST(test_adopt_vfork_parent_is_moved_when_it_goes_on),
+		TEST(test_adopt_process_whose_first_thread_has_ended_is_moved),
+		TEST(test_adopt_execing_process_is_moved),
+		TEST(test_adopt_process_execing_in_a_thread_is_moved),
+		TEST(test_adopt_exiting_process_ends_adoption),
+		TEST(test_adopt_killed_process_ends_adoption),
+		TEST(test_adopt_cancelled_at_any_moment_lets_go),
+		TEST(test_adopt_process_with_seccomp_filter_is_left_alone),
+		TEST(test_adopt_pipe_refused_leaves_process_alone),
+		TEST(test_adopt_traced_process_is_left_alone),
+		TEST(test_adopt_other_users_process_without_capability_is_left_alone),
+		TEST(test_adopt_other_users_process_with_capability_is_moved),
+		TEST(test_adopt_frozen_process_is_moved_when_it_thaws),
+		TEST(test_adopt_frozen_by_old_freezer_is_moved_when_it_thaws),
+	};
+
+	victim_path = find_victim();
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests_name("adopt", tests, NULL, NULL);
+}
