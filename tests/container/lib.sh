@@ -142,9 +142,14 @@ expect_json() {
 		> /dev/null || fail "$1: not JSON with dinit's fields on stdout: $(output "$1" out | head -n 3)"
 }
 
-# top_of NAME: "ppid stat args" of each process, as the engine sees them. (A user's `docker top`.)
+# top_of NAME: "pid ppid args" of each process, as the engine sees them: not the zombies, for they are in no control group.
 top_of() {
-	docker top "$(container "$1")" -eo pid,ppid,stat,args | sed 1d
+	docker top "$(container "$1")" -eo pid,ppid,args | sed 1d
+}
+
+# states_of NAME: "state ppid" of each process, as the container sees them, zombies included.
+states_of() {
+	in_container "$1" sh -c 'cat /proc/[0-9]*/stat 2> /dev/null || :' | sed 's/.*) \([A-Z]\) \([0-9]*\) .*/\1 \2/'
 }
 
 # One that is about to be reaped may be seen.
@@ -153,7 +158,7 @@ expect_no_zombie() {
 }
 
 no_zombie() {
-	top_of "$1" | awk '$3 ~ /^Z/ { print; found = 1 } END { exit found }'
+	! states_of "$1" | grep Z
 }
 
 # show: for the report of a failed scenario.
@@ -169,4 +174,7 @@ remove_containers() {
 	_ids=$(docker ps -aq --filter "label=dinit-check=$run")
 	# shellcheck disable=SC2086 # a list of words
 	[ -z "$_ids" ] || docker rm -fv $_ids > /dev/null
+	_ids=$(docker volume ls -q --filter "label=dinit-check=$run")
+	# shellcheck disable=SC2086 # a list of words
+	[ -z "$_ids" ] || docker volume rm $_ids > /dev/null
 }

@@ -69,8 +69,6 @@ test_postgresql_stopped_shuts_down_cleanly() {
 	start third postgresql --volume "$volume:/var/lib/postgresql"
 	wait_line third out '"message":"database system was interrupted' 20
 	stop third 0 10000
-	remove_containers
-	docker volume rm "$volume" > /dev/null
 }
 
 clients_sleep() {

@@ -33,12 +33,12 @@ test_other_signals_are_ignored() {
 }
 
 test_stop_while_starting_ends_in_order() {
-	i=0
-	while [ $i -lt 100 ]; do
-		i=$((i + 1))
-		script "s$i/run" 'exec sleep 1000'
+	script 0/run 'exec sleep 1000'
+	for name in $(seq 500); do
+		ln -s 0 "$dir/services/$name"
 	done
-	start web "$dir/services"
+	start web "$dir/services" --env DINIT_LOG_LEVEL=info
+	wait_line web err '0/run: running with PID'
 	stop web 0 5000
 }
 
