@@ -159,11 +159,6 @@ static void test_stdout_without_proc_stalled_stops_nothing_else(struct scene *sc
 	check_stall(scene, RUN_STDOUT, &(struct run_spec){ .no_proc = true });
 }
 
-static void test_stdout_tty_without_proc_stalled_stops_nothing_else(struct scene *scene)
-{
-	check_stall(scene, RUN_STDOUT, &(struct run_spec){ .no_proc = true, .out = RUN_FD_TTY });
-}
-
 /* SPEC 5: signals go on: how long a service waits for its TERM while the reader of a stream does nothing. */
 static double measure_term_ms(struct scene *scene, enum run_stream stalled, const struct run_spec *spec)
 {
@@ -808,7 +803,6 @@ int main(void)
 		SCENE_AS_SUBREAPER(test_stderr_socket_stalled_stops_nothing_else),
 		SCENE_AS_SUBREAPER(test_stdout_tty_stalled_stops_nothing_else),
 		SCENE_AS_INIT(test_stdout_without_proc_stalled_stops_nothing_else),
-		SCENE_AS_INIT(test_stdout_tty_without_proc_stalled_stops_nothing_else),
 		SCENE(test_stdout_stalled_term_is_acted_on_at_once),
 		SCENE(test_stderr_stalled_term_is_acted_on_at_once),
 		SCENE_AS_INIT(test_stderr_tty_stalled_term_is_acted_on_at_once),
