@@ -27,8 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINE_DEADLINE_MS 10000
-#define EXIT_DEADLINE_MS 20000
+#define LINE_DEADLINE_MS 20000
+#define EXIT_DEADLINE_MS 30000
 #define READ_SIZE 65536
 #define PATH_SIZE 4096
 #define ENVIRONMENT_MAX 64

@@ -203,7 +203,7 @@ struct run {
 struct run *run_start_at(struct scene *scene, const struct run_spec *spec, const char *where);
 
 /* Waits until a whole line of that stream matches the extended regular expression (regex(7)); one that came earlier
- * counts. Returns the line. Fails the test when the stream ends without one, or after 10 s (times the factor). */
+ * counts. Returns the line. Fails the test when the stream ends without one, or after 20 s (times the factor). */
 #define run_wait_line(run, stream, regex) run_wait_line_at(run, stream, regex, SCENE_HERE)
 const char *run_wait_line_at(struct run *run, enum run_stream stream, const char *regex, const char *where);
 
@@ -212,7 +212,7 @@ const char *run_wait_line_at(struct run *run, enum run_stream stream, const char
 void run_wait_lines_at(struct run *run, enum run_stream stream, const char *regex, size_t count, const char *where);
 
 /* Waits until dinit has ended and both streams have. Returns the exit status, or minus the signal that killed it.
- * Fails the test after 20 s (times the factor), and where a sanitizer of dinit had something to say. */
+ * Fails the test after 30 s (times the factor), and where a sanitizer of dinit had something to say. */
 #define run_wait_exit(run) run_wait_exit_at(run, SCENE_HERE)
 int run_wait_exit_at(struct run *run, const char *where);
 

@@ -105,8 +105,15 @@ static void expect_nginx_and_redis(struct scene *scene, struct run_spec spec)
 	run_expect_no_line(run, RUN_STDOUT, "[^}]$");
 }
 
+/* As root nginx gives its files to another user, which a user namespace of one user does not have. */
+static void need_users(const struct scene *scene)
+{
+	scene_need(geteuid() == 0 || scene->mode == RUN_AS_SUBREAPER, "nginx needs a second user where it is root");
+}
+
 static void test_nginx_and_redis_serve_log_and_stop(struct scene *scene)
 {
+	need_users(scene);
 	expect_nginx_and_redis(scene, (struct run_spec){ 0 });
 }
 
@@ -120,6 +127,7 @@ static void test_nginx_dying_stops_redis_in_order(struct scene *scene)
 	int web = find_port();
 	struct run *run;
 
+	need_users(scene);
 	need_program("nginx");
 	need_program("redis-server");
 	scene_example(scene, "nginx-redis");

@@ -574,8 +574,8 @@ static void test_orphan_ignoring_term_is_killed_after_kill_timeout(struct scene 
 	run_wait_line(run, RUN_STDOUT, "up$");
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
-	run_expect_line(run, RUN_STDERR, WARNING "sleep/[0-9]+: .*lost its parent");
-	run_expect_line(run, RUN_STDERR, WARNING "sleep/[0-9]+: .*killing it");
+	run_expect_line(run, RUN_STDERR, WARNING "(sh|sleep)/[0-9]+: .*lost its parent");
+	run_expect_line(run, RUN_STDERR, WARNING "(sh|sleep)/[0-9]+: .*killing it");
 }
 
 static void test_orphan_under_ignore_is_not_waited_for(struct scene *scene)
