@@ -59,6 +59,8 @@ static void on_ready(void *ctx, uint32_t events)
 
 int sink_open(struct sink *sink, struct loop *loop, int fd, const char *name)
 {
+	int saved;
+
 	*sink = (struct sink){ .loop = loop, .name = name };
 	sink->queue = malloc(SINK_QUEUE_SIZE);
 	if (!sink->queue)
@@ -67,9 +69,14 @@ int sink_open(struct sink *sink, struct loop *loop, int fd, const char *name)
 	sink->io = (struct loop_io){ .on_ready = on_ready, .ctx = sink };
 	classify(sink, fd);
 	/* By edge, once and for all: it costs nothing while the sink takes what it gets. */
-	if (sink->kind != SINK_KIND_FILE && loop_watch(loop, sink->fd, EPOLLOUT | EPOLLET, &sink->io) < 0)
-		sink->kind = SINK_KIND_FILE;
-	return 0;
+	if (sink->kind == SINK_KIND_FILE || loop_watch(loop, sink->fd, EPOLLOUT | EPOLLET, &sink->io) == 0)
+		return 0;
+	saved = errno;
+	if (sink->kind == SINK_KIND_PRIVATE)
+		close(sink->fd);
+	free(sink->queue);
+	errno = saved;
+	return -1;
 }
 
 void sink_close(struct sink *sink)

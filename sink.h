@@ -41,7 +41,8 @@ struct sink {
 	uint64_t dropped;	/* bytes lost since it was given up */
 };
 
-/* Takes descriptor fd (which stays the caller's) as a sink. Returns 0, or -1 with errno (memory). */
+/* Takes descriptor fd (which stays the caller's) as a sink. Returns 0, or -1 with errno: memory, or the loop cannot watch
+ * it, without which it would wait for ever. */
 int sink_open(struct sink *sink, struct loop *loop, int fd, const char *name);
 
 void sink_close(struct sink *sink);
