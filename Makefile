@@ -49,7 +49,7 @@ run: dinit
 	@tests/run ./dinit
 
 # Unit tests: each links its module, the modules below it that the module needs, and cmocka.
-UNITS = json config svdir execfail procfs stamp line logmux
+UNITS = json config svdir execfail procfs stamp line sink logmux
 unit_json = json
 unit_config = config
 unit_svdir = svdir json
@@ -59,6 +59,8 @@ unit_procfs = procfs json
 unit_procfs_LDFLAGS = -Wl,--wrap=read
 unit_stamp = stamp
 unit_line = line json stamp
+unit_sink = sink loop
+unit_sink_LDFLAGS = -Wl,--wrap=open,--wrap=epoll_ctl,--wrap=malloc,--wrap=realloc,--wrap=write -lutil
 unit_logmux = logmux sink loop log line json stamp
 unit_logmux_LDFLAGS = -Wl,--wrap=malloc,--wrap=realloc,--wrap=free,--wrap=clock_gettime,--wrap=epoll_ctl,--wrap=read
 
@@ -177,15 +179,16 @@ check-container: dinit-static
 # ---- for packagers ----
 
 PREFIX = /usr/local
+DOCDIR = $(PREFIX)/share/doc/dinit
 DESTDIR =
 
 install: dinit
 	install -D -m 755 dinit $(DESTDIR)$(PREFIX)/sbin/dinit
 	install -D -m 644 dinit.8 $(DESTDIR)$(PREFIX)/share/man/man8/dinit.8
-	mkdir -p $(DESTDIR)$(PREFIX)/share/doc/dinit
-	install -m 644 README NEWS COPYING $(DESTDIR)$(PREFIX)/share/doc/dinit
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/dinit/examples
-	cp -R test-services $(DESTDIR)$(PREFIX)/share/doc/dinit/examples
+	mkdir -p $(DESTDIR)$(DOCDIR)
+	install -m 644 README NEWS COPYING $(DESTDIR)$(DOCDIR)
+	rm -rf $(DESTDIR)$(DOCDIR)/examples
+	cp -R test-services $(DESTDIR)$(DOCDIR)/examples
 
 # The committed sources; the same commit gives the same bytes.
 dist:
@@ -222,6 +225,24 @@ coverage: setup
 	cat $(BUILD)/coverage-summary.txt
 
 .PHONY: install dist release coverage
+
+# A Debian package, of the committed sources, in build/deb; and whether it is one that a user of Debian would want.
+DEB = $(BUILD)/deb
+DEB_PACKAGES = dpkg-dev debhelper libcmocka-dev
+
+deb: dist
+	@tests/setup $(DEB_PACKAGES)
+	rm -rf $(DEB)
+	mkdir -p $(DEB)/dinit-container-$(VERSION)
+	tar -xzf $(BUILD)/dinit-$(VERSION).tar.gz -C $(DEB)/dinit-container-$(VERSION) --strip-components=1
+	cd $(DEB)/dinit-container-$(VERSION) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc \
+		> ../build.log 2>&1 || { cat ../build.log; exit 1; }
+	@ls $(DEB)/*.deb
+
+check-package:
+	@tests/package $(DEB) $(BUILD)/package
+
+.PHONY: deb check-package
 
 clean:
 	rm -rf $(BUILD) dinit dinit-static

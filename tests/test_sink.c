@@ -1,0 +1,807 @@
+/* SPDX-License-Identifier: ISC */
+/* sink.c in front of every kind of descriptor: what is written where, when it waits, what it leaves as it was. A failing
+ * open, epoll_ctl, realloc or write is scripted by the linker's --wrap. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pty.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "sink.h"
+
+#define DEADLINE_MS 10000
+
+/* ---- what the kernel and libc are made to say ---- */
+
+static int open_failures, epoll_error, memory_failures, write_error;
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __real_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event);
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+ssize_t __real_write(int fd, const void *bytes, size_t len);
+ssize_t __wrap_write(int fd, const void *bytes, size_t len);
+
+int __wrap_open(const char *path, int flags, ...)
+{
+	if (open_failures > 0) {
+		open_failures--;
+		errno = EACCES;
+		return -1;
+	}
+	return __real_open(path, flags, 0);
+}
+
+int __wrap_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event)
+{
+	if (operation == EPOLL_CTL_ADD && epoll_error) {
+		errno = epoll_error;
+		epoll_error = 0;
+		return -1;
+	}
+	return __real_epoll_ctl(epoll_fd, operation, fd, event);
+}
+
+static bool memory_fails(void)
+{
+	if (memory_failures == 0)
+		return false;
+	memory_failures--;
+	errno = ENOMEM;
+	return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return memory_fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return memory_fails() ? NULL : __real_realloc(old, size);
+}
+
+ssize_t __wrap_write(int fd, const void *bytes, size_t len)
+{
+	if (write_error) {
+		errno = write_error;
+		write_error = 0;
+		return -1;
+	}
+	return __real_write(fd, bytes, len);
+}
+
+/* ---- the rig: one sink, and what its descriptor leads to ---- */
+
+struct rig {
+	struct loop loop;
+	struct loop_timer deadline;
+	struct sink sink;
+	bool open, late;
+	int given_fd, reader_fd;
+	int flags, fd_flags;	/* of given_fd, before */
+};
+
+static void on_signal(void *ctx, const struct signalfd_siginfo *info)
+{
+	(void)ctx;
+	(void)info;
+}
+
+static void on_late(void *ctx)
+{
+	struct rig *rig = ctx;
+
+	rig->late = true;
+}
+
+static int setup(void **state)
+{
+	struct rig *rig = calloc(1, sizeof *rig);
+	sigset_t none;
+
+	open_failures = epoll_error = memory_failures = write_error = 0;
+	rig->given_fd = rig->reader_fd = -1;
+	rig->deadline = (struct loop_timer){ .on_due = on_late, .ctx = rig };
+	sigemptyset(&none);
+	assert_int_equal(loop_open(&rig->loop, &none, on_signal, NULL), 0);
+	*state = rig;
+	return 0;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static int teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	if (rig->open) {
+		assert_int_equal(fcntl(rig->given_fd, F_GETFL), rig->flags);
+		assert_int_equal(fcntl(rig->given_fd, F_GETFD), rig->fd_flags);
+		sink_close(&rig->sink);
+		assert_int_equal(fcntl(rig->given_fd, F_GETFL), rig->flags);
+	}
+	loop_close(&rig->loop);
+	close_fd(&rig->given_fd);
+	close_fd(&rig->reader_fd);
+	free(rig);
+	return 0;
+}
+
+static void set_nonblocking(int fd)
+{
+	assert_int_equal(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK), 0);
+}
+
+static void open_on(struct rig *rig, int given_fd, int reader_fd)
+{
+	assert_true(given_fd >= 0);
+	rig->given_fd = given_fd;
+	rig->reader_fd = reader_fd;
+	if (reader_fd >= 0)
+		set_nonblocking(reader_fd);
+	rig->flags = fcntl(given_fd, F_GETFL);
+	rig->fd_flags = fcntl(given_fd, F_GETFD);
+	assert_int_equal(sink_open(&rig->sink, &rig->loop, given_fd, "stdout"), 0);
+	rig->open = true;
+}
+
+static int make_file(void)
+{
+	char path[] = "/tmp/test_sink.XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(unlink(path), 0);
+	return fd;
+}
+
+static void open_on_pipe(struct rig *rig)
+{
+	int pair[2];
+
+	assert_int_equal(pipe(pair), 0);
+	open_on(rig, pair[1], pair[0]);
+}
+
+static void open_on_socket(struct rig *rig)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	open_on(rig, pair[1], pair[0]);
+}
+
+static void open_on_tty(struct rig *rig)
+{
+	struct termios raw;
+	int master, slave;
+
+	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+	assert_int_equal(tcgetattr(slave, &raw), 0);
+	cfmakeraw(&raw);
+	assert_int_equal(tcsetattr(slave, TCSANOW, &raw), 0);
+	open_on(rig, slave, master);
+}
+
+static void put(struct rig *rig, const char *line, size_t len)
+{
+	char *room = sink_room(&rig->sink, len);
+
+	assert_non_null(room);
+	memcpy(room, line, len);
+	sink_commit(&rig->sink, len);
+}
+
+/* A byte stream that tells every place from every other one nearby. */
+static char byte_at(size_t at)
+{
+	return (char)(at * 31 + (at >> 8) * 7 + (at >> 16));
+}
+
+static void put_stream(struct rig *rig, size_t *at, size_t len)
+{
+	char *room = sink_room(&rig->sink, len);
+
+	assert_non_null(room);
+	for (size_t i = 0; i < len; i++)
+		room[i] = byte_at((*at)++);
+	sink_commit(&rig->sink, len);
+}
+
+/* Reads at most len bytes, whatever is there; checks that they go on where the last ended. */
+static size_t take_stream(struct rig *rig, size_t *at, size_t len)
+{
+	char bytes[65536];
+	ssize_t n = read(rig->reader_fd, bytes, len < sizeof bytes ? len : sizeof bytes);
+
+	if (n < 0)
+		assert_int_equal(errno, EAGAIN);
+	for (ssize_t i = 0; i < n; i++)
+		if (bytes[i] != byte_at((*at)++))
+			fail_msg("byte %zu is wrong", *at - 1);
+	return n > 0 ? (size_t)n : 0;
+}
+
+static enum loop_verdict stop_unblocked(void *ctx)
+{
+	struct rig *rig = ctx;
+
+	return rig->late || !rig->sink.blocked ? LOOP_STOP : LOOP_SLEEP;
+}
+
+/* Waits for the loop to tell the sink that it can go on. */
+static void wait_until_unblocked(struct rig *rig)
+{
+	loop_timer_start(&rig->loop, &rig->deadline, DEADLINE_MS);
+	assert_int_equal(loop_run(&rig->loop, stop_unblocked, rig), 0);
+	loop_timer_stop(&rig->loop, &rig->deadline);
+	assert_false(rig->late);
+}
+
+/* Writes until the other side takes no more. */
+static size_t fill(struct rig *rig)
+{
+	size_t at = 0;
+
+	while (!rig->sink.blocked) {
+		put_stream(rig, &at, 4096);
+		while (sink_can_flush(&rig->sink))
+			assert_int_equal(sink_flush(&rig->sink), 0);
+		assert_true(at < 64 << 20);
+	}
+	return at;
+}
+
+/* A reader that stops and goes on: nothing is missing, nothing is written twice. */
+static void assert_stalls_and_resumes(struct rig *rig)
+{
+	size_t put_at = fill(rig), taken = 0;
+
+	assert_true(sink_len(&rig->sink) > 0);
+	assert_false(sink_can_flush(&rig->sink));
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	while (taken < put_at) {
+		while (take_stream(rig, &taken, 65536) > 0)
+			;
+		if (taken == put_at)
+			break;
+		wait_until_unblocked(rig);
+		while (sink_can_flush(&rig->sink))
+			assert_int_equal(sink_flush(&rig->sink), 0);
+	}
+	assert_int_equal(sink_len(&rig->sink), 0);
+}
+
+/* ---- kinds ---- */
+
+static void test_sink_open_pipe_is_opened_anew(void **state)
+{
+	struct rig *rig = *state;
+
+	open_on_pipe(rig);
+	assert_int_equal(rig->sink.kind, SINK_KIND_PRIVATE);
+	assert_int_not_equal(rig->sink.fd, rig->given_fd);
+	assert_true(fcntl(rig->sink.fd, F_GETFL) & O_NONBLOCK);
+	assert_true(fcntl(rig->sink.fd, F_GETFD) & FD_CLOEXEC);
+}
+
+static void test_sink_open_socket_is_sent_to(void **state)
+{
+	struct rig *rig = *state;
+
+	open_on_socket(rig);
+	assert_int_equal(rig->sink.kind, SINK_KIND_SOCKET);
+	assert_int_equal(rig->sink.fd, rig->given_fd);
+}
+
+static void test_sink_open_terminal_is_opened_anew_and_not_taken(void **state)
+{
+	struct rig *rig = *state;
+
+	open_on_tty(rig);
+	assert_int_equal(rig->sink.kind, SINK_KIND_PRIVATE);
+	assert_int_not_equal(tcgetsid(rig->sink.fd), getsid(0));
+}
+
+static void test_sink_open_file_and_devices_never_block(void **state)
+{
+	static const char *const paths[] = { "/dev/null", "/dev/full", "/dev/zero" };
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		open_on(rig, __real_open(paths[i], O_WRONLY), -1);
+		assert_int_equal(rig->sink.kind, SINK_KIND_FILE);
+		sink_close(&rig->sink);
+		rig->open = false;
+		close_fd(&rig->given_fd);
+	}
+	open_on(rig, make_file(), -1);
+	assert_int_equal(rig->sink.kind, SINK_KIND_FILE);
+}
+
+static void test_sink_open_pipe_that_cannot_be_opened_anew_is_asked_first(void **state)
+{
+	struct rig *rig = *state;
+
+	open_failures = 1;
+	open_on_pipe(rig);
+	assert_int_equal(rig->sink.kind, SINK_KIND_POLLED);
+	assert_int_equal(rig->sink.fd, rig->given_fd);
+}
+
+static void test_sink_open_closed_descriptor_is_a_file_that_fails(void **state)
+{
+	struct rig *rig = *state;
+	int fd = dup(2);
+
+	close(fd);
+	assert_int_equal(sink_open(&rig->sink, &rig->loop, fd, "stdout"), 0);
+	put(rig, "lost\n", 5);
+	assert_int_equal(sink_flush(&rig->sink), EBADF);
+	assert_int_equal(rig->sink.state, SINK_GONE);
+	sink_close(&rig->sink);
+}
+
+static void test_sink_open_without_memory_fails(void **state)
+{
+	struct rig *rig = *state;
+
+	memory_failures = 1;
+	assert_int_equal(sink_open(&rig->sink, &rig->loop, 1, "stdout"), -1);
+	assert_int_equal(errno, ENOMEM);
+}
+
+/* A pipe that is not watched would wait for ever after its first EAGAIN. */
+static void test_sink_open_pipe_that_cannot_be_watched_fails_and_leaves_nothing_open(void **state)
+{
+	struct rig *rig = *state;
+	int pair[2], next = dup(0);
+
+	close(next);
+	assert_int_equal(pipe(pair), 0);
+	epoll_error = ENOSPC;
+	assert_int_equal(sink_open(&rig->sink, &rig->loop, pair[1], "stdout"), -1);
+	assert_int_equal(errno, ENOSPC);
+	close(pair[0]);
+	close(pair[1]);
+	pair[0] = dup(0);
+	assert_int_equal(pair[0], next);
+	close(pair[0]);
+}
+
+/* Another process writes to the same open file and counts on its being as it was. */
+static void test_sink_flags_of_a_shared_description_stay(void **state)
+{
+	struct rig *rig = *state;
+	int shared;
+
+	open_on_pipe(rig);
+	shared = dup(rig->given_fd);
+	fill(rig);
+	assert_int_equal(fcntl(shared, F_GETFL) & O_NONBLOCK, 0);
+	close(shared);
+}
+
+static void test_sink_flags_nonblocking_given_stays_nonblocking(void **state)
+{
+	struct rig *rig = *state;
+	int pair[2];
+
+	assert_int_equal(pipe(pair), 0);
+	set_nonblocking(pair[1]);
+	open_on(rig, pair[1], pair[0]);
+	assert_stalls_and_resumes(rig);
+}
+
+/* ---- writing ---- */
+
+static void test_sink_flush_pipe_stalls_and_resumes(void **state)
+{
+	open_on_pipe(*state);
+	assert_stalls_and_resumes(*state);
+}
+
+static void test_sink_flush_socket_stalls_and_resumes(void **state)
+{
+	open_on_socket(*state);
+	assert_stalls_and_resumes(*state);
+}
+
+static void test_sink_flush_terminal_stalls_and_resumes(void **state)
+{
+	open_on_tty(*state);
+	assert_stalls_and_resumes(*state);
+}
+
+static void test_sink_flush_polled_pipe_stalls_and_resumes(void **state)
+{
+	open_failures = 1;
+	open_on_pipe(*state);
+	assert_stalls_and_resumes(*state);
+}
+
+static void test_sink_flush_small_pipe_writes_what_fits(void **state)
+{
+	struct rig *rig = *state;
+	size_t put_at = 0, taken = 0;
+
+	open_on_pipe(rig);
+	assert_true(fcntl(rig->given_fd, F_SETPIPE_SZ, 4096) >= 4096);
+	put_stream(rig, &put_at, 10000);
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_int_equal(sink_len(&rig->sink), 10000 - 4096);
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_true(rig->sink.blocked);
+	assert_int_equal(take_stream(rig, &taken, 65536), 4096);
+}
+
+static void test_sink_flush_polled_pipe_writes_no_more_than_is_sure_to_fit(void **state)
+{
+	struct rig *rig = *state;
+	size_t put_at = 0, taken = 0;
+
+	open_failures = 1;
+	open_on_pipe(rig);
+	put_stream(rig, &put_at, 3 * PIPE_BUF);
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_int_equal(take_stream(rig, &taken, 65536), PIPE_BUF);
+}
+
+static void test_sink_flush_file_writes_all_of_it(void **state)
+{
+	struct rig *rig = *state;
+	size_t put_at = 0, taken = 0;
+	int fd = make_file();
+
+	open_on(rig, fd, -1);
+	put_stream(rig, &put_at, 100000);
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_int_equal(sink_len(&rig->sink), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	rig->reader_fd = dup(fd);
+	while (take_stream(rig, &taken, 65536) > 0)
+		;
+	assert_int_equal(taken, put_at);
+}
+
+static void test_sink_flush_empty_queue_does_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	open_on_pipe(rig);
+	write_error = EIO;
+	assert_false(sink_can_flush(&rig->sink));
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_int_equal(rig->sink.state, SINK_OPEN);
+	assert_int_equal(write_error, EIO);
+}
+
+static void test_sink_flush_interrupted_keeps_the_bytes(void **state)
+{
+	struct rig *rig = *state;
+	size_t put_at = 0, taken = 0;
+
+	open_on_pipe(rig);
+	put_stream(rig, &put_at, 100);
+	write_error = EINTR;
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_true(sink_can_flush(&rig->sink));
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_int_equal(take_stream(rig, &taken, 65536), 100);
+}
+
+static void assert_lost(struct rig *rig, int error)
+{
+	put(rig, "line\n", 5);
+	assert_int_equal(sink_flush(&rig->sink), error);
+	assert_int_equal(rig->sink.state, SINK_GONE);
+	assert_int_equal(sink_len(&rig->sink), 0);
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_true(sink_takes_more(&rig->sink));
+	assert_false(sink_can_flush(&rig->sink));
+}
+
+static void test_sink_flush_reader_gone_is_told_once(void **state)
+{
+	void (*const ways[])(struct rig *rig) = { open_on_pipe, open_on_socket };
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		ways[i](rig);
+		close_fd(&rig->reader_fd);
+		assert_lost(rig, EPIPE);
+		sink_close(&rig->sink);
+		rig->open = false;
+		close_fd(&rig->given_fd);
+	}
+}
+
+static void test_sink_flush_polled_reader_gone_is_told(void **state)
+{
+	struct rig *rig = *state;
+
+	open_failures = 1;
+	open_on_pipe(rig);
+	close_fd(&rig->reader_fd);
+	assert_lost(rig, EPIPE);
+}
+
+static void test_sink_flush_terminal_hung_up_is_told(void **state)
+{
+	struct rig *rig = *state;
+
+	open_on_tty(rig);
+	close_fd(&rig->reader_fd);
+	assert_lost(rig, EIO);
+	/* a terminal that was hung up answers no fcntl as before: nothing to compare */
+	sink_close(&rig->sink);
+	rig->open = false;
+}
+
+static void test_sink_flush_full_disk_is_told(void **state)
+{
+	struct rig *rig = *state;
+
+	open_on(rig, __real_open("/dev/full", O_WRONLY), -1);
+	assert_lost(rig, ENOSPC);
+}
+
+/* The reader goes while the queue waits: the loop must say so. */
+static void test_sink_flush_blocked_when_the_reader_goes_is_woken_and_told(void **state)
+{
+	void (*const ways[])(struct rig *rig) = { open_on_pipe, open_on_socket };
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		ways[i](rig);
+		fill(rig);
+		close_fd(&rig->reader_fd);
+		wait_until_unblocked(rig);
+		assert_int_equal(sink_flush(&rig->sink), EPIPE);
+		sink_close(&rig->sink);
+		rig->open = false;
+		close_fd(&rig->given_fd);
+	}
+}
+
+/* ---- room ---- */
+
+static void test_sink_room_below_high_water_takes_any_line(void **state)
+{
+	struct rig *rig = *state;
+	size_t at = 0, taken = 0;
+
+	open_on_pipe(rig);
+	put_stream(rig, &at, SINK_HIGH_WATER - 1);
+	assert_true(sink_takes_more(&rig->sink));
+	put_stream(rig, &at, 1000000);
+	assert_false(sink_takes_more(&rig->sink));
+	assert_int_equal(sink_len(&rig->sink), SINK_HIGH_WATER - 1 + 1000000);
+	while (taken < at) {
+		while (sink_can_flush(&rig->sink))
+			sink_flush(&rig->sink);
+		while (take_stream(rig, &taken, 65536) > 0)
+			;
+		if (taken < at)
+			wait_until_unblocked(rig);
+	}
+	assert_int_equal(rig->sink.size, SINK_QUEUE_SIZE);
+}
+
+static void test_sink_room_above_high_water_takes_lines_up_to_line_water(void **state)
+{
+	struct rig *rig = *state;
+	size_t at = 0;
+
+	open_on_pipe(rig);
+	put_stream(rig, &at, SINK_HIGH_WATER);
+	assert_false(sink_takes_more(&rig->sink));
+	assert_null(sink_room(&rig->sink, SINK_LINE_WATER - SINK_HIGH_WATER + 1));
+	assert_int_equal(errno, EAGAIN);
+	put_stream(rig, &at, SINK_LINE_WATER - SINK_HIGH_WATER);
+	assert_null(sink_room(&rig->sink, 1));
+	assert_int_equal(errno, EAGAIN);
+}
+
+static void test_sink_room_own_may_use_the_rest_and_no_more(void **state)
+{
+	struct rig *rig = *state;
+	size_t at = 0;
+
+	open_on_pipe(rig);
+	put_stream(rig, &at, SINK_HIGH_WATER);
+	put_stream(rig, &at, SINK_LINE_WATER - SINK_HIGH_WATER);
+	assert_null(sink_room_own(&rig->sink, SINK_QUEUE_SIZE - SINK_LINE_WATER + 1));
+	assert_int_equal(errno, EAGAIN);
+	assert_non_null(sink_room_own(&rig->sink, SINK_QUEUE_SIZE - SINK_LINE_WATER));
+	sink_commit(&rig->sink, SINK_QUEUE_SIZE - SINK_LINE_WATER);
+	assert_null(sink_room_own(&rig->sink, 1));
+}
+
+static void test_sink_room_promised_lines_need_no_memory(void **state)
+{
+	struct rig *rig = *state;
+	size_t at = 0, taken = 0;
+
+	open_on_pipe(rig);
+	for (int i = 0; i < 50; i++) {
+		put_stream(rig, &at, SINK_HIGH_WATER - 1);
+		memory_failures = 1000;
+		assert_non_null(sink_room(&rig->sink, SINK_LINE_WATER - SINK_HIGH_WATER));
+		put_stream(rig, &at, SINK_LINE_WATER - SINK_HIGH_WATER);
+		memory_failures = 0;
+		while (sink_len(&rig->sink) > 0) {
+			rig->sink.blocked = false;
+			sink_flush(&rig->sink);
+			take_stream(rig, &taken, 7777);
+		}
+	}
+}
+
+static void test_sink_room_without_memory_says_so_and_keeps_the_queue(void **state)
+{
+	struct rig *rig = *state;
+	size_t at = 0, taken = 0;
+
+	open_on_pipe(rig);
+	put_stream(rig, &at, 1000);
+	memory_failures = 1;
+	assert_null(sink_room(&rig->sink, 300000));
+	assert_int_equal(errno, ENOMEM);
+	put_stream(rig, &at, 300000);
+	while (taken < at) {
+		rig->sink.blocked = false;
+		sink_flush(&rig->sink);
+		take_stream(rig, &taken, 65536);
+	}
+}
+
+/* A queue that cannot be made smaller stays as it is, and of use. */
+static void test_sink_room_large_line_without_memory_to_shrink_goes_on(void **state)
+{
+	struct rig *rig = *state;
+	size_t at = 0, taken = 0;
+
+	open_on_pipe(rig);
+	for (int i = 0; i < 3; i++) {
+		put_stream(rig, &at, 400000);
+		memory_failures = i < 2;
+		while (taken < at) {
+			rig->sink.blocked = false;
+			sink_flush(&rig->sink);
+			take_stream(rig, &taken, 65536);
+		}
+		assert_int_equal(rig->sink.size == SINK_QUEUE_SIZE, i == 2);
+	}
+}
+
+/* ---- given up, lost ---- */
+
+static void test_sink_give_up_drops_and_counts(void **state)
+{
+	struct rig *rig = *state;
+	size_t at = 0;
+
+	open_on_pipe(rig);
+	put_stream(rig, &at, 1000);
+	sink_give_up(&rig->sink);
+	assert_int_equal(rig->sink.state, SINK_GIVEN_UP);
+	assert_int_equal(rig->sink.dropped, 1000);
+	sink_drop(&rig->sink, 23);
+	assert_int_equal(rig->sink.dropped, 1023);
+	assert_int_equal(sink_len(&rig->sink), 0);
+	assert_true(sink_takes_more(&rig->sink));
+	assert_false(sink_can_flush(&rig->sink));
+}
+
+static void test_sink_moved_ms_tells_when_the_reader_last_took_something(void **state)
+{
+	struct rig *rig = *state;
+	size_t at = 0, taken = 0;
+
+	open_on_pipe(rig);
+	rig->loop.now_ms = 1000;
+	put_stream(rig, &at, 200000);
+	assert_int_equal(rig->sink.moved_ms, 1000);
+	rig->loop.now_ms = 2000;
+	sink_flush(&rig->sink);
+	assert_int_equal(rig->sink.moved_ms, 2000);
+	rig->loop.now_ms = 3000;
+	put_stream(rig, &at, 100);
+	while (!rig->sink.blocked)
+		sink_flush(&rig->sink);
+	rig->loop.now_ms = 4000;
+	sink_flush(&rig->sink);
+	assert_in_range(rig->sink.moved_ms, 2000, 3000);
+	take_stream(rig, &taken, 65536);
+	rig->loop.now_ms = 5000;
+	rig->sink.blocked = false;
+	sink_flush(&rig->sink);
+	assert_int_equal(rig->sink.moved_ms, 5000);
+}
+
+static void test_sink_same_file_tells_copies_from_others(void **state)
+{
+	int pair[2], other[2], copy;
+
+	(void)state;
+	assert_int_equal(pipe(pair), 0);
+	assert_int_equal(pipe(other), 0);
+	copy = dup(pair[1]);
+	assert_true(sink_same_file(pair[1], copy));
+	assert_false(sink_same_file(pair[1], other[1]));
+	assert_false(sink_same_file(pair[1], -1));
+	assert_false(sink_same_file(-1, pair[1]));
+	close(copy);
+	for (int i = 0; i < 2; i++) {
+		close(pair[i]);
+		close(other[i]);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_sink_open_pipe_is_opened_anew),
+		TEST(test_sink_open_socket_is_sent_to),
+		TEST(test_sink_open_terminal_is_opened_anew_and_not_taken),
+		TEST(test_sink_open_file_and_devices_never_block),
+		TEST(test_sink_open_pipe_that_cannot_be_opened_anew_is_asked_first),
+		TEST(test_sink_open_closed_descriptor_is_a_file_that_fails),
+		TEST(test_sink_open_without_memory_fails),
+		TEST(test_sink_open_pipe_that_cannot_be_watched_fails_and_leaves_nothing_open),
+		TEST(test_sink_flags_of_a_shared_description_stay),
+		TEST(test_sink_flags_nonblocking_given_stays_nonblocking),
+		TEST(test_sink_flush_pipe_stalls_and_resumes),
+		TEST(test_sink_flush_socket_stalls_and_resumes),
+		TEST(test_sink_flush_terminal_stalls_and_resumes),
+		TEST(test_sink_flush_polled_pipe_stalls_and_resumes),
+		TEST(test_sink_flush_small_pipe_writes_what_fits),
+		TEST(test_sink_flush_polled_pipe_writes_no_more_than_is_sure_to_fit),
+		TEST(test_sink_flush_file_writes_all_of_it),
+		TEST(test_sink_flush_empty_queue_does_nothing),
+		TEST(test_sink_flush_interrupted_keeps_the_bytes),
+		TEST(test_sink_flush_reader_gone_is_told_once),
+		TEST(test_sink_flush_polled_reader_gone_is_told),
+		TEST(test_sink_flush_terminal_hung_up_is_told),
+		TEST(test_sink_flush_full_disk_is_told),
+		TEST(test_sink_flush_blocked_when_the_reader_goes_is_woken_and_told),
+		TEST(test_sink_room_below_high_water_takes_any_line),
+		TEST(test_sink_room_above_high_water_takes_lines_up_to_line_water),
+		TEST(test_sink_room_own_may_use_the_rest_and_no_more),
+		TEST(test_sink_room_promised_lines_need_no_memory),
+		TEST(test_sink_room_without_memory_says_so_and_keeps_the_queue),
+		TEST(test_sink_room_large_line_without_memory_to_shrink_goes_on),
+		TEST(test_sink_give_up_drops_and_counts),
+		TEST(test_sink_moved_ms_tells_when_the_reader_last_took_something),
+		TEST(test_sink_same_file_tells_copies_from_others),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
