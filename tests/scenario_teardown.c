@@ -601,9 +601,7 @@ static void test_without_proc_everything_else_works_with_one_warning(struct scen
 #endif
 	add_polite(scene, "web");
 	scene_script(scene, "services/web/log/run", "exec cat");
-	run = run_start(scene,
-			&(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "ASAN_OPTIONS=detect_leaks=0"),
-					    .no_proc = true });
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT, .no_proc = true });
 	run_wait_line(run, RUN_STDOUT, " web/run: up$");
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
