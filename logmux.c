@@ -179,12 +179,12 @@ static void on_retry_due(void *ctx)
 			park(source, source->sink);
 }
 
-/* The flag is set only now: until here the other end of a held source's file description may be a logging program's
- * stdin. */
 static void start(struct logmux_source *source)
 {
+	/* Not before: until here its file description may have been a logging program's stdin as well. */
+	if (source->held || source->following)
+		fcntl(source->fd, F_SETFL, O_NONBLOCK);
 	source->held = source->following = false;
-	fcntl(source->fd, F_SETFL, O_NONBLOCK);
 	if (source->mux->draining)
 		park(source, source->sink);
 	else
@@ -524,8 +524,11 @@ static void on_source_ready(void *ctx, uint32_t events)
 int logmux_add(struct logmux *mux, int fd, const char *service, const char *stage, enum logmux_stream stream, bool held,
 	       struct logmux_source **handle)
 {
-	struct logmux_source *source = malloc(sizeof *source + line_label_size(service, stage));
+	struct logmux_source *source;
 
+	if (!held && fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		return -1;
+	source = malloc(sizeof *source + line_label_size(service, stage));
 	if (!source)
 		return -1;
 	*source = (struct logmux_source){ .mux = mux, .fd = fd, .handle = handle, .next = mux->sources };

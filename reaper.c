@@ -70,13 +70,23 @@ static bool has_ended(const siginfo_t *info)
 	return info->si_code == CLD_EXITED || info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED;
 }
 
+static bool take(pid_t pid, int *status)
+{
+	pid_t taken;
+
+	do
+		taken = waitpid(pid, status, WNOHANG | __WALL);
+	while (taken < 0 && errno == EINTR);
+	return taken == pid;
+}
+
 /* Both return whether the wait call took what waitid had shown: if it did not, showing it again would never end. */
 static bool take_stop(struct reaper *reaper, pid_t pid)
 {
 	struct reaper_watch *watch = find(reaper, pid);
 	int status;
 
-	if (waitpid(pid, &status, WNOHANG | __WALL) != pid)
+	if (!take(pid, &status))
 		return false;
 	if (watch && watch->on_stop)
 		watch->on_stop(watch->ctx, pid, status);
@@ -90,7 +100,7 @@ static bool take_end(struct reaper *reaper, const siginfo_t *info)
 
 	if (!watch)
 		reaper->on_stranger(reaper->ctx, info->si_pid, status);
-	if (waitpid(info->si_pid, &status, WNOHANG | __WALL) != info->si_pid)
+	if (!take(info->si_pid, &status))
 		return false;
 	if (watch) {
 		reaper_unwatch(reaper, watch);

@@ -41,9 +41,11 @@ static int open_stream(struct service *service, const char *stage, enum logmux_s
 	if (make_pipe(pair) < 0)
 		return -1;
 	if (logmux_add(service->all->means.mux, pair[0], service->entry->name, stage, stream, false, handle) < 0) {
+		int error = errno;
+
 		close(pair[0]);
 		close(pair[1]);
-		errno = ENOMEM;
+		errno = error;
 		return -1;
 	}
 	return pair[1];
@@ -204,8 +206,8 @@ static int start_logged(struct service *service, const char **stage, char reason
 	}
 	if (logmux_add(service->all->means.mux, own_fd, service->entry->name, "run", LOGMUX_STDOUT, true,
 		       &service->unlogged) < 0) {
+		explain_pipe(errno, reason);
 		close(own_fd);
-		explain_pipe(ENOMEM, reason);
 		goto close_pair;
 	}
 	*stage = "log";
