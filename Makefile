@@ -244,6 +244,19 @@ check-package:
 
 .PHONY: deb check-package
 
+# The drawings of docs/, and whether they say what the sources say.
+DOCS_PACKAGES = graphviz fonts-liberation
+
+docs:
+	@tests/setup $(DOCS_PACKAGES)
+	for name in teardown line; do dot -Tsvg -o docs/$$name.svg docs/$$name.dot || exit 1; done
+
+check-docs:
+	@tests/setup $(DOCS_PACKAGES)
+	@tests/docs
+
+.PHONY: docs check-docs
+
 clean:
 	rm -rf $(BUILD) dinit dinit-static
 
