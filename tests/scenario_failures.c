@@ -259,15 +259,16 @@ static void test_standard_descriptors_that_are_one_get_whole_lines(struct scene 
 {
 	static const enum run_fd kinds[] = { RUN_FD_PIPE, RUN_FD_FILE, RUN_FD_TTY, RUN_FD_SOCKET };
 
-	scene_service(scene, "web", "seq -f 'out %g' 1 1000; seq -f 'err %g' 1 1000 >&2; exit 5");
+	/* Both at once, and more than a pipe holds. */
+	scene_service(scene, "web", "seq -f 'err %.f' 1 20000 >&2 & seq -f 'out %.f' 1 20000; wait; exit 5");
 	for (size_t i = 0; i < COUNT(kinds); i++) {
 		struct run *run =
 			run_start(scene,
 				  &(struct run_spec){ .environment = TEXT, .out = kinds[i], .err = RUN_FD_STDOUT });
 
 		run_expect_exit(run, 3);
-		assert_int_equal(run_count_lines(run, RUN_STDOUT, "^[^ ]+Z web/run: out [0-9]+$"), 1000);
-		assert_int_equal(run_count_lines(run, RUN_STDOUT, "^[^ ]+Z web/run: err [0-9]+$"), 1000);
+		assert_int_equal(run_count_lines(run, RUN_STDOUT, "^[^ ]+Z web/run: out [0-9]+$"), 20000);
+		assert_int_equal(run_count_lines(run, RUN_STDOUT, "^[^ ]+Z web/run: err [0-9]+$"), 20000);
 		run_expect_line(run, RUN_STDOUT, ERROR "web/run");
 	}
 }
