@@ -228,14 +228,15 @@ static void test_orphan_ignored_holding_pipe_is_read_until_empty(struct scene *s
 	streams_expect_numbers(run, RUN_STDERR, web, 1, 5000);
 }
 
-/* It is never empty: dinit exits all the same, with everything that was there when the service ended. */
+/* Where several write faster than dinit reads, it is never empty: dinit exits all the same, with everything that was
+ * there when the service ended. */
 static void test_orphan_ignored_flooding_pipe_does_not_keep_dinit(struct scene *scene)
 {
 	struct run *run;
 
 	scene_may_leave(scene);
 	scene_service(scene, "web",
-		      "\"$ACTOR\" count 2 text 5000; \"$ACTOR\" flood 1 text &\n"
+		      "\"$ACTOR\" count 2 text 5000; for i in 1 2 3 4 5 6 7 8; do \"$ACTOR\" flood 1 text & done\n"
 		      "exec \"$ACTOR\" until TERM '\"$ACTOR\" report flooding' 'exit 0'");
 	run = start(scene, "DINIT_JSON_STDOUT=0", "DINIT_REPARENTING_POLICY=ignore");
 	run_wait_line(run, RUN_STDOUT, " web/run: 1000$");
@@ -243,7 +244,6 @@ static void test_orphan_ignored_flooding_pipe_does_not_keep_dinit(struct scene *
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
 	streams_expect_numbers(run, RUN_STDERR, web, 1, 5000);
-	assert_true(streams_last_number(run, RUN_STDOUT, "web") >= 1000);
 }
 
 /* What an orphan writes while it is being terminated arrives, with the service's label. */
