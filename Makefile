@@ -31,7 +31,11 @@ $(BUILD)/%.o: %.c $(HEADERS) Makefile
 # One static, stripped binary, small enough to be copied into any image: with musl where it is installed.
 STATIC_CC := $(shell command -v musl-gcc || echo $(CC))
 STATIC_CFLAGS = -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -ffunction-sections -fdata-sections
-STATIC_LDFLAGS = -static-pie -s -Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack
+# musl-gcc does not know -static-pie: what it links with that asks for musl's dynamic linker.
+MUSL_DIR := $(shell musl-gcc -v 2>&1 | sed -n 's|^Reading specs from \(.*\)/musl-gcc.specs$$|\1|p')
+MUSL_LINK = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text $(addprefix $(MUSL_DIR)/,rcrt1.o crti.o crtn.o)
+STATIC_PIE = $(if $(MUSL_DIR),$(MUSL_LINK),-static-pie)
+STATIC_LDFLAGS = $(STATIC_PIE) -s -Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack
 
 static: dinit-static
 

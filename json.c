@@ -209,11 +209,9 @@ static const unsigned char *skip_foreign(const unsigned char *p)
 	return p;
 }
 
-static inline const unsigned char *skip_string(struct text *text, const unsigned char *p)
+/* The rest of a string with more than plain ASCII in it; p is at its first stop. */
+static __attribute__((noinline)) const unsigned char *skip_odd_string(struct text *text, const unsigned char *p)
 {
-	if (*p != '"')
-		return NULL;
-	p = find_stop(text, p + 1);
 	while (*p != '"') {
 		if (*p == '\\')
 			p = skip_escape(p);
@@ -226,6 +224,14 @@ static inline const unsigned char *skip_string(struct text *text, const unsigned
 		p = find_stop(text, p);
 	}
 	return p + 1;
+}
+
+static inline __attribute__((always_inline)) const unsigned char *skip_string(struct text *text, const unsigned char *p)
+{
+	if (*p != '"')
+		return NULL;
+	p = find_stop(text, p + 1);
+	return *p == '"' ? p + 1 : skip_odd_string(text, p);
 }
 
 static inline const unsigned char *skip_digits(const unsigned char *p)

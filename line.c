@@ -19,7 +19,7 @@
  * made to be small: they cost it twice the time. */
 
 #if defined(__SSE2__) && !defined(LINE_PORTABLE)
-static const char *find_newline_in_blocks(const char **at, const char *end)
+static inline const char *find_newline_in_blocks(const char **at, const char *end)
 {
 	const __m128i newlines = _mm_set1_epi8('\n');
 
@@ -36,7 +36,7 @@ static const char *find_newline_in_blocks(const char **at, const char *end)
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
 /* Stops at the first eight bytes that hold one; which of them it is, is for the caller to see. */
-static const char *find_newline_in_blocks(const char **at, const char *end)
+static inline const char *find_newline_in_blocks(const char **at, const char *end)
 {
 	for (; end - *at >= 8; *at += 8) {
 		uint64_t bytes;
@@ -50,7 +50,7 @@ static const char *find_newline_in_blocks(const char **at, const char *end)
 }
 #endif
 
-static const char *find_newline(const char *at, size_t len)
+static inline const char *find_newline(const char *at, size_t len)
 {
 	const char *end = at + len;
 	const char *found = find_newline_in_blocks(&at, end);
@@ -83,7 +83,7 @@ static inline char *put(char *at, const char *bytes, size_t len)
 	return end;
 }
 
-static size_t without_return(const char *bytes, size_t len)
+static inline size_t without_return(const char *bytes, size_t len)
 {
 	return len > 0 && bytes[len - 1] == '\r' ? len - 1 : len;
 }
@@ -182,7 +182,7 @@ size_t line_put_text(char *out, const struct stamp *stamp, const struct line_lab
 	return (size_t)(at - out);
 }
 
-static char *put_fields(char *at, const struct stamp *stamp, const struct line_label *label, bool after_member)
+static inline char *put_fields(char *at, const struct stamp *stamp, const struct line_label *label, bool after_member)
 {
 	size_t comma = after_member ? 0 : 1;
 
@@ -219,4 +219,51 @@ size_t line_put_stray(char *out, const struct stamp *stamp, const struct line_la
 	at = put(at, line, len);
 	*at++ = '\n';
 	return (size_t)(at - out);
+}
+
+/* One line in the form asked for. Returns the place behind it, or NULL where it does not take that form. */
+static inline char *put_in_form(char *at, enum line_form form, const struct stamp *stamp, const struct line_label *label,
+				const char *line, size_t len)
+{
+	struct json_object object;
+
+	switch (form) {
+	case LINE_FORM_TEXT:
+		at = put(put(put(at, stamp->text, STAMP_LEN), label->prefix, label->prefix_len), line, len);
+		*at++ = '\n';
+		return at;
+	case LINE_FORM_OBJECTS:
+	case LINE_FORM_WRAPPED:
+		if (json_find_object(line, len, &object)) {
+			at = put(at, line + object.open, object.close - object.open);
+			return put_fields(at, stamp, label, !object.empty);
+		}
+		return form == LINE_FORM_WRAPPED ? at + line_put_wrapped(at, stamp, label, line, len) : NULL;
+	}
+	return NULL;
+}
+
+size_t line_put_lines(char *out, size_t room, enum line_form form, const struct stamp *stamp,
+		      const struct line_label *label, const char *bytes, size_t len, size_t max, size_t *used)
+{
+	size_t around = form == LINE_FORM_WRAPPED ? line_put_wrapped_max(label, 0) : line_put_max(label, 0);
+	size_t times = form == LINE_FORM_WRAPPED ? JSON_QUOTE_MAX(1) : 1;
+	const char *at = bytes, *end = bytes + len, *newline;
+	char *to = out, *to_end = out + room;
+
+	while ((newline = find_newline(at, (size_t)(end - at)))) {
+		size_t line_len = without_return(at, (size_t)(newline - at));
+		char *behind = to;
+
+		if (line_len > max || (size_t)(to_end - to) < around + times * line_len)
+			break;
+		if (line_len > 0)
+			behind = put_in_form(to, form, stamp, label, at, line_len);
+		if (!behind)
+			break;
+		to = behind;
+		at = newline + 1;
+	}
+	*used = (size_t)(at - bytes);
+	return (size_t)(to - out);
 }

@@ -61,6 +61,17 @@ size_t line_put_json(char *out, const struct stamp *stamp, const struct line_lab
 size_t line_put_wrapped(char *out, const struct stamp *stamp, const struct line_label *label, const char *line,
 			size_t len);
 
+enum line_form {
+	LINE_FORM_TEXT,		/* line_put_text */
+	LINE_FORM_OBJECTS,	/* line_put_json */
+	LINE_FORM_WRAPPED,	/* line_put_json, and line_put_wrapped for what is no object */
+};
+
+/* The common case in one go: decorates the whole lines at the beginning of the len bytes, as many as fit into room, up to
+ * one that is longer than max or (LINE_FORM_OBJECTS) no object. Returns what it wrote; *used: the bytes of those lines. */
+size_t line_put_lines(char *out, size_t room, enum line_form form, const struct stamp *stamp,
+		      const struct line_label *label, const char *bytes, size_t len, size_t max, size_t *used);
+
 /* dinit's warning about a line that is no JSON object: it holds the line. */
 size_t line_put_stray(char *out, const struct stamp *stamp, const struct line_label *label, const char *line, size_t len);
 

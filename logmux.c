@@ -17,6 +17,7 @@
 
 #define SHORT_LINE (16 * 1024)	/* the longest line where memory is lacking: sink_room promises room for it, even wrapped */
 #define TAIL_SIZE_MIN 256
+#define SPARE_MAX (64 * 1024)
 #define WATCH_RETRY_MS 50	/* epoll refused (memory, max_user_watches): often enough for a log, rare enough to cost nothing */
 #define STREAM_WARNING_SIZE 160
 
@@ -241,6 +242,29 @@ static enum progress emit(struct logmux_source *source, const char *line, size_t
 	return DONE;
 }
 
+/* The lines at the beginning of the bytes that need no decision of their own, nor more memory. Returns their bytes. */
+static size_t emit_plain_lines(struct logmux_source *source, const char *bytes, size_t len, size_t max)
+{
+	static const enum line_form forms[] = {
+		[CONFIG_STDOUT_TEXT] = LINE_FORM_TEXT,
+		[CONFIG_STDOUT_JSON] = LINE_FORM_OBJECTS,
+		[CONFIG_STDOUT_WRAP] = LINE_FORM_WRAPPED,
+	};
+	struct logmux *mux = source->mux;
+	struct sink *sink = &mux->sinks[source->sink];
+	enum line_form form = source->json ? forms[mux->mode] : LINE_FORM_TEXT;
+	size_t room, used, put;
+	char *out;
+
+	if (sink->state != SINK_OPEN || source->in_pieces)
+		return 0;
+	out = sink_rest(sink, &room);
+	put = line_put_lines(out, room, form, &mux->stamp, &source->label, bytes, len, max, &used);
+	if (put > 0)
+		sink_commit(sink, put);
+	return used;
+}
+
 /* Lets the lines at the beginning of the bytes go out; *used says how many bytes did. */
 static enum progress emit_lines(struct logmux_source *source, const char *bytes, size_t len, size_t max, size_t *used)
 {
@@ -248,7 +272,7 @@ static enum progress emit_lines(struct logmux_source *source, const char *bytes,
 	struct line_cut cut;
 	enum line_found found;
 
-	*used = 0;
+	*used = searched == 0 ? emit_plain_lines(source, bytes, len, max) : 0;
 	while ((found = line_find(bytes + *used, len - *used, searched, max, source->ended, &cut)) != LINE_NONE) {
 		bool whole = found == LINE_WHOLE && !source->in_pieces;
 
@@ -262,6 +286,7 @@ static enum progress emit_lines(struct logmux_source *source, const char *bytes,
 		}
 		source->in_pieces = found == LINE_PIECE;
 		*used += cut.used;
+		*used += emit_plain_lines(source, bytes + *used, len - *used, max);
 		searched = 0;
 	}
 	return DONE;
@@ -308,6 +333,34 @@ static bool give(struct logmux_source *source, const char *bytes, size_t len, si
 
 /* ---- the tail ---- */
 
+/* A flood of long lines leaves a tail at every read: its memory is passed on from one to the next, until dinit rests. */
+static void keep_spare(struct logmux *mux, char *memory, size_t size)
+{
+	if (size > SPARE_MAX || mux->spare) {
+		free(memory);
+		return;
+	}
+	mux->spare = memory;
+	mux->spare_size = size;
+}
+
+static void take_spare(struct logmux_source *source)
+{
+	struct logmux *mux = source->mux;
+
+	if (source->tail || !mux->spare)
+		return;
+	source->tail = mux->spare;
+	source->tail_size = mux->spare_size;
+	mux->spare = NULL;
+}
+
+static void drop_spare(struct logmux *mux)
+{
+	free(mux->spare);
+	mux->spare = NULL;
+}
+
 static void drop_from_tail(struct logmux_source *source, size_t used)
 {
 	if (used == 0)
@@ -317,7 +370,7 @@ static void drop_from_tail(struct logmux_source *source, size_t used)
 		memmove(source->tail, source->tail + used, source->tail_len);
 		return;
 	}
-	free(source->tail);
+	keep_spare(source->mux, source->tail, source->tail_size);
 	source->tail = NULL;
 	source->tail_size = 0;
 	source->searched = 0;
@@ -327,6 +380,7 @@ static bool append_to_tail(struct logmux_source *source, const char *bytes, size
 {
 	size_t needed = source->tail_len + len;
 
+	take_spare(source);
 	if (needed > source->tail_size) {
 		size_t size = source->tail_size * 2 > TAIL_SIZE_MIN ? source->tail_size * 2 : TAIL_SIZE_MIN;
 		char *larger;
@@ -626,6 +680,7 @@ free_buffer:
 
 void logmux_close(struct logmux *mux)
 {
+	drop_spare(mux);
 	for (size_t i = 0; i <= mux->err; i++)
 		sink_close(&mux->sinks[i]);
 	loop_timer_stop(mux->loop, &mux->give_up_timer);
@@ -728,7 +783,9 @@ bool logmux_turn(struct logmux *mux)
 	bool more = false;
 
 	for (size_t i = 0; i <= mux->err; i++) {
-		flush(mux, i);
+		/* What will be added to first is written afterwards: each write wakes the reader, and costs it as much. */
+		if (!mux->parkings[i].first || !sink_takes_more(&mux->sinks[i]))
+			flush(mux, i);
 		if (mux->parkings[i].first) {
 			run_parked(mux, i);
 			flush(mux, i);
@@ -742,5 +799,7 @@ bool logmux_turn(struct logmux *mux)
 		more |= sink_can_flush(&mux->sinks[i]);
 		more |= mux->parkings[i].first && sink_takes_more(&mux->sinks[i]);
 	}
+	if (!more && !mux->parkings[0].first && !mux->parkings[1].first)
+		drop_spare(mux);
 	return more;
 }

@@ -54,6 +54,8 @@ struct logmux {
 	struct loop_timer give_up_timer, retry_timer;
 	uint64_t teardown_ms;	/* when the teardown began */
 	uint64_t own_dropped;	/* messages of dinit's own that found no room */
+	char *spare;		/* a tail's memory for the next one, or NULL */
+	size_t spare_size;
 	char *read_buffer;	/* LOGMUX_READ_SIZE */
 };
 

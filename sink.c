@@ -133,6 +133,16 @@ char *sink_room(struct sink *sink, size_t max)
 	return make_room(sink, max);
 }
 
+char *sink_rest(const struct sink *sink, size_t *max)
+{
+	size_t used = sink_len(sink), left = sink->size - sink->end;
+
+	*max = used < SINK_LINE_WATER ? SINK_LINE_WATER - used : 0;
+	if (*max > left)
+		*max = left;
+	return sink->queue + sink->end;
+}
+
 char *sink_room_own(struct sink *sink, size_t max)
 {
 	if (sink_len(sink) + max > SINK_QUEUE_SIZE) {

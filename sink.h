@@ -57,6 +57,10 @@ bool sink_takes_more(const struct sink *sink);
  * (ENOMEM). Lines of at most SINK_LINE_WATER - SINK_HIGH_WATER bytes never need memory. Only for an open sink. */
 char *sink_room(struct sink *sink, size_t max);
 
+/* The room at the end of the queue that lines may use as it is, *max bytes, which may be too few for any. Only for an open
+ * sink. */
+char *sink_rest(const struct sink *sink, size_t *max);
+
 /* The same for a message of dinit's own, which may use what sink_room leaves free. */
 char *sink_room_own(struct sink *sink, size_t max);
 
