@@ -235,6 +235,21 @@ static void test_standard_descriptors_closed_are_no_obstacle(struct scene *scene
 	}
 }
 
+/* SPEC 5: what is said on stdout in a JSON mode is JSON. */
+static void test_stderr_closed_is_said_on_stdout_as_json(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "web", "echo '{}'; echo lost >&2");
+	run = run_start(scene, &(struct run_spec){ .err = RUN_FD_CLOSED });
+	run_expect_exit(run, 0);
+	run_expect_line(
+		run, RUN_STDOUT,
+		"^\\{\"message\":\"stderr .*Bad file descriptor.*\",\"service\":\"dinit\",\"stage\":\"warning\","
+		"\"logged\":\"[^\"]+\"\\}$");
+	assert_int_equal(run_count_lines(run, RUN_STDOUT, ""), 2);
+}
+
 static void test_standard_descriptors_of_every_kind_get_their_lines(struct scene *scene)
 {
 	static const enum run_fd kinds[] = { RUN_FD_PIPE, RUN_FD_FILE, RUN_FD_TTY, RUN_FD_SOCKET, RUN_FD_NULL };
@@ -381,6 +396,7 @@ int main(void)
 		SCENE_AS_INIT(test_user_namespace_is_enough),
 		SCENE(test_root_without_capabilities_is_enough),
 		SCENE(test_standard_descriptors_closed_are_no_obstacle),
+		SCENE(test_stderr_closed_is_said_on_stdout_as_json),
 		SCENE(test_standard_descriptors_of_every_kind_get_their_lines),
 		SCENE(test_standard_descriptors_that_are_one_get_whole_lines),
 		SCENE(test_signal_refused_is_sent_by_child_that_takes_on_the_user),
