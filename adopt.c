@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the decision which descriptors of a process and its descendants are moved, and how often it is looked at; not the
- * moving (redirect.h). Invariant: a descriptor is moved only if, with its process standing still, it was open for
- * writing on one of the files that were found under the adopted process's own 1 and 2. */
+/* Owns the decision which descriptors of a process and its descendants are moved, and how often it is looked at;
+ * not the moving (redirect.h). Invariant: a descriptor is moved only if, with its process standing still, it was
+ * open for writing on one of the files that were found under the adopted process's own 1 and 2. */
 #include "adopt.h"
 
 #include "fdtable.h"
@@ -201,6 +201,7 @@ static bool has_something_to_move(struct adopt *adopt, pid_t tid)
 /* The adopted process and its descendants, parents before their children. */
 struct tree {
 	size_t count;
+	bool overgrown;
 	pid_t pids[TREE_MAX];
 };
 
@@ -210,6 +211,8 @@ static void add_to_tree(void *ctx, pid_t pid)
 
 	if (tree->count < TREE_MAX)
 		tree->pids[tree->count++] = pid;
+	else
+		tree->overgrown = true;
 }
 
 static void look(struct adopt *adopt)
@@ -221,6 +224,7 @@ static void look(struct adopt *adopt)
 		return;
 	}
 	tree->count = 0;
+	tree->overgrown = false;
 	add_to_tree(tree, adopt->pid);
 	for (size_t i = 0; i < tree->count; i++) {
 		pid_t pid = tree->pids[i], tid = procfs_find_thread(adopt->proc, pid);
@@ -231,6 +235,9 @@ static void look(struct adopt *adopt)
 			begin(adopt, pid);
 		procfs_each_child(adopt->proc, pid, add_to_tree, tree);
 	}
+	if (tree->overgrown)
+		log_info("redirecting process %d: of its descendants no more than %d are looked at", (int)adopt->pid,
+			 TREE_MAX);
 	free(tree);
 }
 

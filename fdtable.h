@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The open descriptors of another process (/proc/PID/fd): which file each one is, and whether it can be written to.
- * Stateless. Nothing here waits for a file system: a file of a dead NFS server is known by what the kernel remembers. */
+ * Stateless. Nothing here waits for a file system: a file of a dead NFS server is known by what the kernel
+ * remembers. */
 #ifndef DINIT_FDTABLE_H
 #define DINIT_FDTABLE_H
 

@@ -150,6 +150,14 @@ static uint64_t find_vdso(const struct ptrace_thread *thread)
 	return base;
 }
 
+static uint64_t find_in_page(const char page[VDSO_PAGE_SIZE], uint64_t address)
+{
+	for (size_t i = 0; i + ARCH_CALL_INSN_LEN <= VDSO_PAGE_SIZE; i += ARCH_CALL_INSN_ALIGN)
+		if (memcmp(page + i, ARCH_CALL_INSN, ARCH_CALL_INSN_LEN) == 0)
+			return address + i;
+	return 0;
+}
+
 /* Every vDSO has a system call instruction: what it cannot answer itself, it asks the kernel. */
 static int find_insn(struct ptrace_thread *thread)
 {
@@ -166,9 +174,7 @@ static int find_insn(struct ptrace_thread *thread)
 		/* Not what the kernel put there: the program has mapped something else over it. */
 		if (i == 0 && memcmp(page, ELFMAG, SELFMAG) != 0)
 			break;
-		for (size_t j = 0; j + ARCH_CALL_INSN_LEN <= sizeof page && thread->insn == 0; j += ARCH_CALL_INSN_ALIGN)
-			if (memcmp(page + j, ARCH_CALL_INSN, ARCH_CALL_INSN_LEN) == 0)
-				thread->insn = at + j;
+		thread->insn = find_in_page(page, at);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -186,8 +192,8 @@ static bool is_insn_at(const struct ptrace_thread *thread, uint64_t address)
 	       memcmp((const char *)&word + offset, ARCH_CALL_INSN, ARCH_CALL_INSN_LEN) == 0;
 }
 
-/* A restartable sequence (rseq(2)) must be aborted when its thread is stopped within it. The kernel sees to that when the
- * thread goes on, but not if its registers point somewhere else by then. */
+/* A restartable sequence (rseq(2)) must be aborted when its thread is stopped within it. The kernel sees to that
+ * when the thread goes on, but not if its registers point somewhere else by then. */
 static bool is_in_sequence(const struct ptrace_thread *thread)
 {
 	struct { uint64_t area; uint32_t size, signature, flags, unused; } rseq;
@@ -208,7 +214,8 @@ static bool dispatches_itself(const struct ptrace_thread *thread)
 {
 	struct { uint64_t mode, selector, offset, len; } dispatch;
 
-	return ptrace(GET_SYSCALL_USER_DISPATCH, thread->tid, (void *)sizeof dispatch, &dispatch) == 0 && dispatch.mode != 0;
+	return ptrace(GET_SYSCALL_USER_DISPATCH, thread->tid, (void *)sizeof dispatch, &dispatch) == 0 &&
+	       dispatch.mode != 0;
 }
 
 /* Reads what will have to be put back, and whether the thread is fit for it. Returns 0, or -1 with errno. */

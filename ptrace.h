@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* System calls made by another process's thread on our behalf (ptrace(2)), so that it does not notice: no register, no
- * byte of memory, no signal and no interrupted call is other than after a short pause, beyond what the kernel itself does
- * to a thread that is stopped (epoll_wait and some others return EINTR, signal(7)).
+/* System calls made by another process's thread on our behalf (ptrace(2)), so that it does not notice: no register,
+ * no byte of memory, no signal and no interrupted call is other than after a short pause, beyond what the kernel
+ * itself does to a thread that is stopped (epoll_wait and some others return EINTR, signal(7)).
  *
  * One thread at a time, driven by its stops: nothing here waits. Whoever calls, hands every stop of the thread to
- * ptrace_on_stop and does what the news says. Other threads of the process go on running meanwhile; no text is changed,
- * an existing system call instruction is borrowed. */
+ * ptrace_on_stop and does what the news says. Other threads of the process go on running meanwhile; no text is
+ * changed, an existing system call instruction is borrowed. */
 #ifndef DINIT_PTRACE_H
 #define DINIT_PTRACE_H
 
@@ -28,8 +28,9 @@ enum ptrace_news {
 	PTRACE_NEWS_HELD,	/* it stands still: ptrace_call or ptrace_release comes next */
 	PTRACE_NEWS_RETURNED,	/* so it does after the call, whose outcome is in result */
 	PTRACE_NEWS_RELEASED,	/* it runs as before and is not traced any more */
-	/* It cannot make calls, errno says why, and is released: ENOEXEC a program of another architecture, ENOSYS no system
-	 * call instruction found, EPERM its system calls are dispatched by itself, EAGAIN not just now, or any other. */
+	/* It cannot make calls, errno says why, and is released: ENOEXEC a program of another architecture, ENOSYS
+	 * no system call instruction found, EPERM its system calls are dispatched by itself, EAGAIN not just now,
+	 * or any other. */
 	PTRACE_NEWS_REFUSED,
 	PTRACE_NEWS_LOST,	/* not in a stop any more: it was killed, or vanished in another thread's execve */
 };
@@ -37,7 +38,7 @@ enum ptrace_news {
 enum ptrace_state {
 	PTRACE_STATE_LOOSE,	/* not traced */
 	PTRACE_STATE_STOPPING,	/* seized and interrupted */
-	PTRACE_STATE_ENTERING,	/* about to enter a system call of its own, which shows what it has to be restarted with */
+	PTRACE_STATE_ENTERING,	/* about to enter a system call of its own, which shows how it has to be restarted */
 	PTRACE_STATE_SKIPPING,	/* leaving that call without having made it */
 	PTRACE_STATE_STANDING,	/* stopped, in our hands */
 	PTRACE_STATE_CALLING,	/* about to enter our call */
@@ -51,7 +52,7 @@ struct ptrace_thread {
 	const struct procfs *proc;
 	enum ptrace_state state;
 	bool unwanted;		/* to be released at the first stop */
-	bool disturbed;		/* its registers are ours: they can only be put back in a stop on the way to user mode */
+	bool disturbed;		/* its registers are ours: they are put back in a stop on the way to user mode */
 	uint64_t insn;		/* where the borrowed system call instruction is */
 	uint64_t signal_mask;	/* the thread's own */
 	struct arch_regs regs;	/* the thread's own */

@@ -18,11 +18,12 @@
 #define SCRATCH_SIZE 4096	/* the kernel rounds it up to its page */
 #define PIPE_MODE 0622		/* as a service's pipe: whoever drops root can still open /dev/stdout */
 
-/* A thread stops within microseconds, and reads from a disk are over in a moment. One that needs longer is frozen, waits
- * for a dead server or for its vfork child: that may last, and is worth a word. */
+/* A thread stops within microseconds, and reads from a disk are over in a moment. One that needs longer is frozen,
+ * waits for a dead server or for its vfork child: that may last, and is worth a word. */
 #define STALL_MS 2000
 /* A process within execve refuses to be traced as a forbidden one does; but not so often, PAUSE_MIN_MS apart. */
 #define REFUSALS_MAX 50
+#define SEIZE_TRIES 3	/* at a time */
 /* Looking again at what does not come forward by itself: soon, and then less and less often. */
 #define PAUSE_MIN_MS 10
 #define PAUSE_MAX_MS 2000
@@ -104,8 +105,8 @@ static void tell_forbidden(struct redirect *redirect)
 		FAIL(redirect, "it runs as user %u: tracing it takes CAP_SYS_PTRACE, which dinit does not have",
 		     (unsigned)uid);
 	else
-		FAIL(redirect, "tracing it is not permitted: it has privileges that dinit has not, or is not dumpable, or a "
-		     "security module (Yama) or seccomp profile forbids it; CAP_SYS_PTRACE may help");
+		FAIL(redirect, "tracing it is not permitted: it has privileges that dinit has not, or is not dumpable, "
+		     "or a security module (Yama) or seccomp profile forbids it; CAP_SYS_PTRACE may help");
 }
 
 static void watch(struct redirect *redirect, pid_t tid)
@@ -152,6 +153,17 @@ static void on_seize_refused(struct redirect *redirect, pid_t tid)
 	end(redirect);
 }
 
+/* Within an execve the kernel makes us wait for its end, only to refuse what is no more: then is the best time to ask
+ * again. */
+static int seize(struct redirect *redirect, pid_t tid)
+{
+	int result = -1;
+
+	for (int i = 0; i < SEIZE_TRIES && result < 0 && (i == 0 || errno == EPERM); i++)
+		result = ptrace_seize(&redirect->thread, redirect->group->proc, tid);
+	return result;
+}
+
 /* Whether it may be traced at all. */
 static bool may_trace(struct redirect *redirect, pid_t tid)
 {
@@ -173,10 +185,15 @@ static void wait_longer(struct redirect *redirect, char state)
 
 	if (!redirect->delay_told && loop_now_ms(redirect->group->loop) - redirect->begun_ms >= STALL_MS) {
 		redirect->delay_told = true;
-		tell(redirect, "it does not stop for that (state %c in /proc/%d/stat); it will be done when it does", state,
-		     (int)redirect->pid);
+		tell(redirect, "it does not stop for that (state %c in /proc/%d/stat); it will be done when it does",
+		     state, (int)redirect->pid);
 	}
 	set_timer(redirect, pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause_ms);
+}
+
+static bool is_known(const struct redirect *redirect, pid_t pid)
+{
+	return pid != redirect->group->watched_pid && reaper_knows(redirect->group->reaper, pid);
 }
 
 static void try_now(struct redirect *redirect)
@@ -197,19 +214,18 @@ static void try_now(struct redirect *redirect)
 			end(redirect);
 		return;
 	}
-	/* A thread in the middle of an execve that waits for a disk would make us wait: ptrace(2) takes the same lock. One
-	 * that waits for its vfork child would stop only when that is gone. */
+	/* A thread in the middle of an execve that waits for a disk would make us wait: ptrace(2) takes the same
+	 * lock. One that waits for its vfork child would stop only when that is gone. */
 	if (stat.state == 'D') {
 		wait_longer(redirect, stat.state);
 		return;
 	}
 	/* Somebody else has an interest in it, who will do what is to be done. */
-	if ((tid != redirect->group->watched_pid && reaper_knows(redirect->group->reaper, tid)) ||
-	    !may_trace(redirect, tid)) {
+	if (is_known(redirect, tid) || is_known(redirect, redirect->pid) || !may_trace(redirect, tid)) {
 		end(redirect);
 		return;
 	}
-	if (ptrace_seize(&redirect->thread, proc, tid) < 0) {
+	if (seize(redirect, tid) < 0) {
 		on_seize_refused(redirect, tid);
 		return;
 	}
@@ -235,8 +251,8 @@ static void check_traced(struct redirect *redirect)
 		try_later(redirect);
 		return;
 	}
-	/* An orphan that is still to stop, and that others want to end now: they must not take it for one of ours. The reaper
-	 * lets go of a tracee that nobody watches. */
+	/* An orphan that is still to stop, and that others want to end now: they must not take it for one of ours.
+	 * The reaper lets go of a tracee that nobody watches. */
 	if (redirect->cancelled && redirect->thread.state == PTRACE_STATE_STOPPING && stat.parent == getpid() &&
 	    redirect->pid != redirect->group->watched_pid) {
 		end(redirect);
@@ -380,14 +396,16 @@ static void on_pipe_made(struct redirect *redirect)
 {
 	uint64_t both;
 
+	/* It has just mapped that: only its death can be in the way. */
 	if (ptrace_peek(&redirect->thread, redirect->scratch, &both) < 0) {
-		FAIL(redirect, "its memory cannot be read: %s", strerror(errno));
-		call_unmap(redirect);
+		lose(redirect);
 		return;
 	}
 	memcpy(redirect->pipe, &both, sizeof redirect->pipe);
 	if (take_read_end(redirect) < 0) {
-		FAIL(redirect, "the pipe made in it cannot be opened: %s", strerror(errno));
+		/* Where it has gone, there is nobody to be told of. */
+		if (errno != ENOENT)
+			FAIL(redirect, "the pipe made in it cannot be opened: %s", strerror(errno));
 		call_close(redirect, REDIRECT_CLOSE_WRITE, redirect->pipe[1]);
 		return;
 	}
@@ -564,7 +582,8 @@ void redirect_cancel(struct redirect *redirect)
 		end(redirect);
 		break;
 	case REDIRECT_TRACED:
-		/* Before its first stop nothing has been done to it; between its calls it stands still only within a callback. */
+		/* Before its first stop nothing has been done to it; between its calls it stands still only within
+		 * a callback. */
 		if (redirect->thread.state == PTRACE_STATE_STOPPING)
 			release(redirect);
 		break;

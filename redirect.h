@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* Moves descriptors of one running process to new pipes whose read ends come to us. The process makes the pipes itself
- * (mmap for a place where pipe2 can put its answer, pipe2, dup3, close, munmap, by ptrace.h), and we open their read
- * ends through /proc: so nothing has to be passed, and no file of its is touched. One thread of it is borrowed for that;
- * the others, which share its descriptors, run on.
+/* Moves descriptors of one running process to new pipes whose read ends come to us. The process makes the pipes
+ * itself (mmap for a place where pipe2 can put its answer, pipe2, dup3, close, munmap, by ptrace.h), and we open
+ * their read ends through /proc: so nothing has to be passed, and no file of its is touched. One thread of it is
+ * borrowed for that; the others, which share its descriptors, run on.
  *
- * It waits for the process as long as that takes, but for nothing else: one that is frozen, or in an uninterruptible
- * call, is dealt with when it can be. Driven by the loop's timers and the reaper's stops. */
+ * It waits for the process as long as that takes, but for nothing else: one that is frozen, or in an
+ * uninterruptible call, is dealt with when it can be. Driven by the loop's timers and the reaper's stops. */
 #ifndef DINIT_REDIRECT_H
 #define DINIT_REDIRECT_H
 
@@ -32,8 +32,8 @@ struct redirect_group {
 	pid_t watched_pid;	/* the process whose stops and end the caller hands on itself */
 	/* The process stands still: redirect_add_move for each descriptor that is to be moved. */
 	void (*on_plan)(void *ctx, struct redirect *redirect);
-	/* A pipe for the stream STDOUT_FILENO or STDERR_FILENO is about to get its writers; read_fd (O_NONBLOCK, O_CLOEXEC)
-	 * belongs to the callee if it returns 0. -1: the pipe is not used after all. */
+	/* A pipe for the stream STDOUT_FILENO or STDERR_FILENO is about to get its writers; read_fd (O_NONBLOCK,
+	 * O_CLOEXEC) belongs to the callee if it returns 0. -1: the pipe is not used after all. */
 	int (*on_pipe)(void *ctx, struct redirect *redirect, int stream, int read_fd);
 	/* What stands in the way: once for what makes an end of it, and before that once for what only delays it. */
 	void (*on_trouble)(void *ctx, struct redirect *redirect, const char *text);
@@ -52,7 +52,7 @@ struct redirect_move {
 enum redirect_state {
 	REDIRECT_WAITING,	/* not traced: tried (again) when the timer is due */
 	REDIRECT_TRACED,	/* its stops drive it on */
-	REDIRECT_LOST,		/* traced, but out of our hands: wait will tell its end, or /proc that it is not ours any more */
+	REDIRECT_LOST,		/* out of our hands: wait tells its end, or /proc that it is not traced by us any more */
 	REDIRECT_ENDED,		/* on_end is called when the timer is due, or was */
 };
 

@@ -19,9 +19,10 @@
 #define ARCH_CALL_INSN_LEN 4
 #define ARCH_CALL_INSN_ALIGN 4
 
-/* A stop within an interrupted system call shows the registers with the restart already prepared: pc back on the svc, x0
- * as it was. What is missing is whether the call goes on as restart_syscall (a sleep whose time is partly over): the
- * kernel decides that after the stop, from a value that nobody sees. It shows in x8 when the restarted call is entered. */
+/* A stop within an interrupted system call shows the registers with the restart already prepared: pc back on the
+ * svc, x0 as it was. What is missing is whether the call goes on as restart_syscall (a sleep whose time is partly
+ * over): the kernel decides that after the stop, from a value that nobody sees. It shows in x8 when the restarted
+ * call is entered. */
 #define ARCH_HIDES_RESTART 1
 
 #define ARCH_REGSET_SYSTEM_CALL 0x404	/* NT_ARM_SYSTEM_CALL */

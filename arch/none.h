@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* A CPU whose system calls we do not know how to make in another process: nothing is traced, and nothing here called. */
+/* A CPU whose system calls we do not know how to make in another process: nothing is traced, and nothing here
+ * called. */
 #ifndef DINIT_ARCH_NONE_H
 #define DINIT_ARCH_NONE_H
 

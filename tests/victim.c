@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* A program that is redirected while it runs, and checks that it does not notice. The first argument says what it is doing
- * at that time. Descriptors: 1 and 2 are what is redirected, READY_FD says that it is where it wants to be, CONTROL_FD
- * ends (or gives a byte) when it may go on, COMPLAINT_FD takes what is wrong. Exits with 0 if nothing was. Uses no stdio
- * and nothing else that could hide an error. */
+/* A program that is redirected while it runs, and checks that it does not notice. The first argument says what it
+ * is doing at that time. Descriptors: 1 and 2 are what is redirected, READY_FD says that it is where it wants to
+ * be, CONTROL_FD ends (or gives a byte) when it may go on, COMPLAINT_FD takes what is wrong. Exits with 0 if
+ * nothing was. Uses no stdio and nothing else that could hide an error. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -33,11 +33,17 @@
 #if defined(__aarch64__)
 #include <sys/auxv.h>
 #endif
+#if defined(__x86_64__) && defined(__GLIBC__) && __GLIBC_PREREQ(2, 35)
+#include <sys/rseq.h>
+#define HAS_SEQUENCES 1
+#else
+#define HAS_SEQUENCES 0
+#endif
 
 #include "victim.h"
 
 #define PATTERNS 32
-#define LATE_MS 300	/* how much later than asked for a sleep may end on a busy machine */
+#define LATE_MS 8000	/* how much later than asked for a sleep may end on a busy machine */
 
 static _Noreturn void complain(const char *what, long value)
 {
@@ -185,7 +191,8 @@ __attribute__((noinline)) static bool spin_once(uint64_t rounds)
 		: [from] "r"(before), [to] "r"(after)
 		: "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x16", "x17", "memory", "cc",
 		  "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15",
-		  "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31");
+		  "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27",
+		  "v28", "v29", "v30", "v31");
 	return wrong || memcmp(before, after, 32 * 16) != 0;
 }
 
@@ -230,23 +237,63 @@ static bool spin(uint64_t rounds)
 	return spin_once(rounds);
 }
 
-/* Almost never in a system call: the clock is read without one. */
+/* Almost never in a system call. */
 static void mode_spin(void)
 {
-	int64_t end = now_us() + 600000;
-
 	for (size_t i = 0; i < sizeof before; i++)
 		before[i] = (unsigned char)(i * 37 + 11);
 	say_ready();
-	while (now_us() < end)
-		CHECK(!can_spin() || !spin(200000), 0);
+	while (!is_told())
+		for (int i = 0; i < 100; i++)
+			CHECK(!can_spin() || !spin(20000), i);
+	say_last_words();
+}
+
+/* ---- restartable sequences (rseq(2)) ---- */
+
+#if HAS_SEQUENCES
+/* Turns for ever within a sequence; nothing but its being aborted, as it is when its thread is stopped, leads out
+ * of it. */
+static void run_sequence(void)
+{
+	static struct { uint32_t version, flags; uint64_t start, len, abort; } sequence __attribute__((aligned(32)));
+	char *area = (char *)__builtin_thread_pointer() + __rseq_offset;
+
+	__asm__ volatile(
+		"lea 1f(%%rip), %%rax\n\tmov %%rax, 8(%[sequence])\n\t"
+		"lea 2f(%%rip), %%rcx\n\tsub %%rax, %%rcx\n\tmov %%rcx, 16(%[sequence])\n\t"
+		"lea 3f(%%rip), %%rax\n\tmov %%rax, 24(%[sequence])\n\t"
+		"mov %[sequence], 8(%[area])\n"
+		"1:\n\t"
+		"pause\n\t"
+		"jmp 1b\n"
+		"2:\n\t"
+		".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n"	/* the signature that the kernel wants to see there */
+		"3:\n\t"
+		"movq $0, 8(%[area])\n\t"
+		:
+		: [sequence] "r"(&sequence), [area] "r"(area)
+		: "rax", "rcx", "memory", "cc");
+}
+#endif
+
+/* Long enough in sequences that it is met in one. */
+static void mode_sequence(void)
+{
+	say_ready();
+#if HAS_SEQUENCES
+	if (__rseq_size > 0)
+		for (int64_t end = now_us() + 300000; now_us() < end;)
+			run_sequence();
+#endif
+	wait_until_told();
 	say_last_words();
 }
 
 /* ---- interrupted calls ---- */
 
-/* Runs one that takes SLEEP_MS; at least LATE_MS before an interrupted one that began anew would end. */
-#define SLEEP_MS 900
+/* One that begins anew whenever it is interrupted would not end before the interruptions do. */
+#define SLEEP_MS 600
 #define TIMED(call)							\
 	do {								\
 		int64_t begun = now_us(), took_ms;			\
@@ -549,16 +596,17 @@ static void mode_replace(void)
 	say_last_words();
 }
 
+/* 1 is the end of a pipe of its own that it reads from, 2 is closed. */
 static void mode_readonly(void)
 {
-	int null_fd = open("/dev/null", O_RDONLY);
-	struct stat status;
+	char byte = 0;
+	int fds[2];
 
-	CHECK(dup2(null_fd, STDOUT_FILENO) == STDOUT_FILENO, 0);
+	CHECK(pipe(fds) == 0 && dup2(fds[0], STDOUT_FILENO) == STDOUT_FILENO, 0);
 	close(STDERR_FILENO);
 	say_ready();
 	wait_until_told();
-	CHECK(fstat(STDOUT_FILENO, &status) == 0 && S_ISCHR(status.st_mode), 0);
+	CHECK(write(fds[1], "b", 1) == 1 && read(STDOUT_FILENO, &byte, 1) == 1 && byte == 'b', byte);
 	CHECK(fcntl(STDERR_FILENO, F_GETFD) == -1 && errno == EBADF, 0);
 }
 
@@ -597,6 +645,7 @@ static void mode_belongings(void)
 	fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK);
 	/* A read end, and a copy on standard input: neither is a copy for writing. */
 	CHECK(dup2(STDOUT_FILENO, STDIN_FILENO) == STDIN_FILENO, 0);
+	CHECK(open("/proc/self/fd/2", O_RDONLY | O_NONBLOCK) > STDERR_FILENO, 0);
 	sigemptyset(&some);
 	sigaddset(&some, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &some, NULL);
@@ -678,12 +727,12 @@ static void mode_threads(void)
 	say_last_words();
 }
 
-static void *thread_heir(void *ctx)
+static void *thread_heir(void *last)
 {
 	struct timespec moment = { .tv_nsec = 1000000 };
-	char state = 0, line[512];
+	struct pollfd hangup = { .fd = VICTIM_CONTROL_FD };
+	char state = 0, line[512], byte = 0;
 
-	(void)ctx;
 	/* Until the first thread is a zombie. */
 	while (state != 'Z') {
 		int fd = open("/proc/self/stat", O_RDONLY);
@@ -695,18 +744,26 @@ static void *thread_heir(void *ctx)
 		state = strrchr(line, ')')[2];
 		nanosleep(&moment, NULL);
 	}
-	say_ready();
-	wait_until_told();
+	if (!last) {
+		say_ready();
+		(void)!read(VICTIM_CONTROL_FD, &byte, 1);
+		return NULL;
+	}
+	/* Nobody holds its other end any more. */
+	while (poll(&hangup, 1, -1) != 1)
+		;
 	say_last_words();
 	exit(0);
 }
 
-/* The first thread ends before the others. */
+/* The first thread ends before the others; a byte ends the second. */
 static void mode_headless(void)
 {
+	static char last;
 	pthread_t thread;
 
 	CHECK(pthread_create(&thread, NULL, thread_heir, NULL) == 0, 0);
+	CHECK(pthread_create(&thread, NULL, thread_heir, &last) == 0, 0);
 	pthread_exit(NULL);
 }
 
@@ -788,6 +845,19 @@ static void mode_seccomp(void)
 	say_last_words();
 }
 
+/* Its system calls may become signals: only those made from within itself, outside libc and vDSO, would not. */
+static void mode_dispatch(void)
+{
+	static char selector;	/* SYSCALL_DISPATCH_FILTER_ALLOW: for now they do not */
+	int on = 1, how = 59;	/* PR_SET_SYSCALL_USER_DISPATCH */
+
+	if (prctl(how, on, 0, 0, &selector) < 0)
+		_exit(77);
+	say_ready();
+	wait_until_told();
+	say_last_words();
+}
+
 static void mode_wait_told(void)
 {
 	say_ready();
@@ -807,13 +877,15 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*run)(void);
 	} modes[] = {
-		{ "spin", mode_spin }, { "nanosleep", mode_nanosleep }, { "poll", mode_poll }, { "select", mode_select },
-		{ "epoll", mode_epoll }, { "futex", mode_futex }, { "read", mode_read }, { "accept", mode_accept },
-		{ "wait", mode_wait }, { "sigsuspend", mode_sigsuspend }, { "ppoll", mode_ppoll }, { "signals", mode_signals },
-		{ "stopped", mode_stopped }, { "vfork", mode_vfork }, { "children", mode_children }, { "forks", mode_forks },
-		{ "count", mode_count }, { "replace", mode_replace }, { "readonly", mode_readonly },
-		{ "belongings", mode_belongings }, { "threads", mode_threads }, { "headless", mode_headless },
-		{ "seccomp", mode_seccomp }, { "told", mode_wait_told }, { "otheruser", mode_other_user },
+		{ "spin", mode_spin }, { "nanosleep", mode_nanosleep }, { "poll", mode_poll },
+		{ "select", mode_select }, { "epoll", mode_epoll }, { "futex", mode_futex },
+		{ "read", mode_read }, { "accept", mode_accept }, { "wait", mode_wait },
+		{ "sigsuspend", mode_sigsuspend }, { "ppoll", mode_ppoll }, { "signals", mode_signals },
+		{ "stopped", mode_stopped }, { "vfork", mode_vfork }, { "children", mode_children },
+		{ "forks", mode_forks }, { "count", mode_count }, { "replace", mode_replace },
+		{ "readonly", mode_readonly }, { "belongings", mode_belongings }, { "threads", mode_threads },
+		{ "headless", mode_headless }, { "seccomp", mode_seccomp }, { "dispatch", mode_dispatch },
+		{ "sequence", mode_sequence }, { "told", mode_wait_told }, { "otheruser", mode_other_user },
 	};
 	int number = argc > 2 ? atoi(argv[2]) : 0;
 
