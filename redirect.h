@@ -52,7 +52,7 @@ struct redirect_move {
 enum redirect_state {
 	REDIRECT_WAITING,	/* not traced: tried (again) when the timer is due */
 	REDIRECT_TRACED,	/* its stops drive it on */
-	REDIRECT_LOST,		/* out of our hands: wait tells its end, or /proc that it is not traced by us any more */
+	REDIRECT_LOST,		/* out of our hands: wait tells its end, or /proc that it is not ours any more */
 	REDIRECT_ENDED,		/* on_end is called when the timer is due, or was */
 };
 
