@@ -261,6 +261,30 @@ check-docs:
 
 .PHONY: docs check-docs
 
+# Each fuzzer runs FUZZ_SECONDS on a copy of its corpus; what it finds stays in build/fuzz.
+FUZZ_SECONDS = 20
+FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz_json = json
+fuzz_line = line json stamp
+fuzz_logmux = logmux sink loop log line json stamp
+fuzz_logmux_LDFLAGS = -Wl,--wrap=malloc,--wrap=realloc
+
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $$(addsuffix .c,$$(fuzz_$$*)) $(HEADERS)
+	@mkdir -p $(BUILD)/fuzz
+	clang $(FUZZ_CFLAGS) $(WARN) $(WERROR) -I. -o $@ $(filter %.c,$^) $(fuzz_$*_LDFLAGS)
+
+fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%)
+	@cd $(BUILD)/fuzz && for fuzzer in $(FUZZERS); do \
+		rm -rf $$fuzzer.corpus && cp -r $(CURDIR)/tests/fuzz/corpus/$${fuzzer#fuzz_} $$fuzzer.corpus && \
+		./$$fuzzer -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$fuzzer. $$fuzzer.corpus > $$fuzzer.log 2>&1 || \
+		{ cat $$fuzzer.log; echo "$$fuzzer: failed"; exit 1; }; \
+		echo "$$fuzzer: $$(sed -n 's/^Done //p' $$fuzzer.log), nothing found"; \
+		[ -z "$$TEST_RESULTS" ] || echo "1 0" >> "$$TEST_RESULTS"; \
+	done
+
+.PHONY: fuzz
+
 clean:
 	rm -rf $(BUILD) dinit dinit-static
 

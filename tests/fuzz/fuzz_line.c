@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns: a second, slow and obvious way to cut bytes into lines, the comparison of line.c with it, and the check of
+ * every decoration, byte by byte.
+ * Does not: judge JSON (fuzz_json.c), nor read from anything (fuzz_logmux.c).
+ *
+ * Invariant: line.c only ever sees buffers of exactly the length it is told; a difference ends in abort().
+ *
+ * The input: a byte for the longest line, a byte for where the input is split, then the bytes to be cut. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "line.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void insist(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+/* A copy with nothing beside it. */
+static char *exactly(const char *bytes, size_t len)
+{
+	char *copy = malloc(len ? len : 1);
+
+	insist(copy != NULL);
+	memcpy(copy, bytes, len);
+	return copy;
+}
+
+/* ---- decorations ---- */
+
+struct fixture {
+	struct stamp stamp;
+	struct line_label label;
+	char *memory;
+};
+
+static void check_text(const struct fixture *fixture, const char *line, size_t len)
+{
+	size_t max = line_put_max(&fixture->label, len), put;
+	char *out = malloc(max);
+
+	insist(out != NULL);
+	put = line_put_text(out, &fixture->stamp, &fixture->label, line, len);
+	insist(put == STAMP_LEN + fixture->label.prefix_len + len + 1 && put <= max);
+	insist(memcmp(out, fixture->stamp.text, STAMP_LEN) == 0);
+	insist(memcmp(out + STAMP_LEN, fixture->label.prefix, fixture->label.prefix_len) == 0);
+	insist(memcmp(out + put - len - 1, line, len) == 0 && out[put - 1] == '\n');
+	put = line_put_stray(out, &fixture->stamp, &fixture->label, line, len);
+	insist(put <= max && memcmp(out + put - len - 1, line, len) == 0 && out[put - 1] == '\n');
+	free(out);
+}
+
+/* What JSON says about a line: the fields come last, and before them stands the line. */
+static void check_json(const struct fixture *fixture, const char *line, size_t len)
+{
+	size_t max = line_put_max(&fixture->label, len), wrapped_max = line_put_wrapped_max(&fixture->label, len), put;
+	struct json_object object, again;
+	char *out = malloc(wrapped_max > max ? wrapped_max : max);
+
+	insist(out != NULL);
+	if (json_find_object(line, len, &object)) {
+		put = line_put_json(out, &fixture->stamp, &fixture->label, line, &object);
+		insist(put <= max && out[put - 1] == '\n');
+		insist(memcmp(out, line + object.open, object.close - object.open) == 0);
+		insist(json_find_object(out, put - 1, &again) && !again.empty);
+	}
+	put = line_put_wrapped(out, &fixture->stamp, &fixture->label, line, len);
+	insist(put <= wrapped_max && out[put - 1] == '\n' && memchr(out, '\n', put - 1) == NULL);
+	insist(json_find_object(out, put - 1, &again) && !again.empty);
+	free(out);
+}
+
+static void check_line(const struct fixture *fixture, const char *bytes, size_t len)
+{
+	char *line = exactly(bytes, len);
+	size_t whole = line_whole_characters(line, len);
+
+	insist(whole <= len && len - whole <= 3 && (whole > 0 || len == 0));
+	check_text(fixture, line, len);
+	check_json(fixture, line, len);
+	free(line);
+}
+
+/* Many lines in one go, into as little room as the input says: what comes out is whole lines. */
+static void check_lines(const struct fixture *fixture, const char *bytes, size_t len, size_t max, size_t room)
+{
+	char *in = exactly(bytes, len), *out = malloc(room ? room : 1);
+
+	insist(out != NULL);
+	for (int form = LINE_FORM_TEXT; form <= LINE_FORM_WRAPPED; form++) {
+		size_t used, put = line_put_lines(out, room, (enum line_form)form, &fixture->stamp, &fixture->label,
+						  in, len, max, &used);
+
+		insist(put <= room && used <= len);
+		insist(put == 0 || out[put - 1] == '\n');
+		insist(used == 0 || in[used - 1] == '\n');
+	}
+	free(out);
+	free(in);
+}
+
+/* ---- splitting ---- */
+
+/* What comes first in the bytes, with all of them at hand: a line or a piece, and what is used up by it. */
+static enum line_found cut_obviously(const char *bytes, size_t len, size_t max, struct line_cut *cut)
+{
+	size_t end = 0;
+
+	if (len == 0)
+		return LINE_NONE;
+	while (end < len && bytes[end] != '\n')
+		end++;
+	cut->used = end < len ? end + 1 : end;
+	cut->len = end > 0 && bytes[end - 1] == '\r' ? end - 1 : end;
+	if (cut->len <= max)
+		return LINE_WHOLE;
+	cut->len = cut->used = max;
+	return LINE_PIECE;
+}
+
+/* Takes lines from the bytes between *at and end, as a reader that has read so far; each must be the obvious one. */
+static void follow(const char *all, size_t len, size_t end, size_t max, size_t *at, size_t *searched)
+{
+	char *seen = exactly(all + *at, end - *at);
+	struct line_cut cut, expected;
+	size_t used = 0;
+	enum line_found found;
+
+	while ((found = line_find(seen + used, end - *at - used, *searched, max, end == len, &cut)) != LINE_NONE) {
+		insist(found == cut_obviously(all + *at + used, len - *at - used, max, &expected));
+		insist(cut.len == expected.len && cut.used == expected.used);
+		used += cut.used;
+		*searched = 0;
+	}
+	*searched = end - *at - used;
+	*at += used;
+	free(seen);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char service[] = "w\"\\\xc3\xa9\xff", stage[] = "run";
+	struct fixture fixture = { .memory = malloc(line_label_size(service, stage)) };
+	const char *bytes = (const char *)data + 2;
+	size_t max, len, split, at = 0, searched = 0;
+	struct line_cut cut;
+
+	if (size >= 2) {
+		max = 1 + data[0];
+		len = size - 2;
+		split = len * data[1] / 256;
+		line_label_make(&fixture.label, fixture.memory, service, stage);
+		stamp_set(&fixture.stamp, 1795327420, 642);
+		follow(bytes, len, split, max, &at, &searched);
+		follow(bytes, len, len, max, &at, &searched);
+		insist(at == len);
+		check_lines(&fixture, bytes, len, max, 8 * split);
+		for (at = 0; cut_obviously(bytes + at, len - at, 4096, &cut) != LINE_NONE; at += cut.used)
+			check_line(&fixture, bytes + at, cut.len);
+	}
+	free(fixture.memory);
+	return 0;
+}

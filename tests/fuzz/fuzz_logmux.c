@@ -1,0 +1,740 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns: a run of the whole path, bytes into a pipe to lines out of another, through a real logmux, and the proof that
+ * each line is there, in order, decorated as its stream demands. The model of what is a line, of what is JSON
+ * (RFC 8259) and of what is UTF-8 (Unicode 15, table 3-7) is its own.
+ * Does not: know how logmux.c goes about it; but with memory failing, lines may come in any pieces.
+ *
+ * Invariant: nothing waits for anything: writer, loop and readers take turns in one thread, so that a turn in which
+ * nobody moves is the end. A difference ends in abort(), with one line on the real stderr that says what.
+ *
+ * The input: five bytes (see read_plan), then what both sources write. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sanitizer/common_interface_defs.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "logmux.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define QUIET_TURNS 3
+#define TURNS_MAX 1000000
+#define DEPTH_MAX 10240		/* json.h: deeper is not taken for JSON */
+
+static int real_fds[3];
+
+static void insist(bool holds, const char *what)
+{
+	if (holds)
+		return;
+	dprintf(real_fds[2], "fuzz_logmux: %s\n", what);
+	dup2(real_fds[2], STDERR_FILENO);
+	abort();
+}
+
+/* ---- memory that fails now and then ---- */
+
+static bool failing;
+static unsigned fail_each, calls;
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+static bool memory_fails(void)
+{
+	return failing && fail_each && ++calls % fail_each == 0;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return memory_fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	if (memory_fails()) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return __real_realloc(old, size);
+}
+
+/* ---- UTF-8 ---- */
+
+static bool continues(const uint8_t *p, size_t len, size_t at, uint8_t from, uint8_t to)
+{
+	return at < len && p[at] >= from && p[at] <= to;
+}
+
+/* The length of the character at p (*good), or of the longest beginning of one there (at least 1). */
+static size_t character(const uint8_t *p, size_t len, bool *good)
+{
+	uint8_t from = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
+	uint8_t to = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+	size_t needed = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+	size_t n = 1;
+
+	while (n < needed && continues(p, len, n, n == 1 ? from : 0x80, n == 1 ? to : 0xbf))
+		n++;
+	*good = n == needed;
+	return n;
+}
+
+/* The text with one U+FFFD for each ill-formed part. */
+static size_t tidy(uint8_t *out, const uint8_t *text, size_t len)
+{
+	size_t put = 0;
+
+	for (size_t at = 0; at < len;) {
+		bool good;
+		size_t n = character(text + at, len - at, &good);
+
+		memcpy(out + put, good ? (const char *)text + at : "\xef\xbf\xbd", good ? n : 3);
+		put += good ? n : 3;
+		at += n;
+	}
+	return put;
+}
+
+/* What does not depend on where pieces are cut where memory fails: no '\r', which may end a line in its own piece, and
+ * only ASCII where characters cut in two become U+FFFD. out may be text. */
+static size_t reduce(uint8_t *out, const uint8_t *text, size_t len, bool ascii)
+{
+	size_t put = 0;
+
+	for (size_t at = 0; at < len; at++)
+		if (text[at] != '\r' && (!ascii || text[at] < 0x80))
+			out[put++] = text[at];
+	return put;
+}
+
+/* ---- JSON ---- */
+
+struct json {
+	const uint8_t *at, *end;
+	size_t depth;
+};
+
+static bool value(struct json *json);
+
+static bool take(struct json *json, char c)
+{
+	bool is = json->at < json->end && *json->at == (uint8_t)c;
+
+	json->at += is;
+	return is;
+}
+
+static void white(struct json *json)
+{
+	while (json->at < json->end && strchr(" \t\r\n", *json->at) && *json->at)
+		json->at++;
+}
+
+static bool digits(struct json *json)
+{
+	const uint8_t *start = json->at;
+
+	while (json->at < json->end && *json->at >= '0' && *json->at <= '9')
+		json->at++;
+	return json->at > start;
+}
+
+static bool number(struct json *json)
+{
+	take(json, '-');
+	if (!take(json, '0') && !digits(json))
+		return false;
+	if (take(json, '.') && !digits(json))
+		return false;
+	if (!take(json, 'e') && !take(json, 'E'))
+		return true;
+	if (!take(json, '+'))
+		take(json, '-');
+	return digits(json);
+}
+
+static int hex(struct json *json)
+{
+	int code = 0;
+
+	for (int i = 0; i < 4; i++, json->at++) {
+		static const char all[] = "0123456789abcdefABCDEF";
+		const char *found = json->at < json->end && *json->at ? strchr(all, *json->at) : NULL;
+
+		if (!found)
+			return -1;
+		code = code * 16 + (int)(found - all) - (found - all > 15 ? 6 : 0);
+	}
+	return code;
+}
+
+/* A string; *out (may be NULL) gets what it says, which must be ASCII where it is escaped with \u. */
+static bool string(struct json *json, uint8_t **out)
+{
+	static const char escapes[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
+
+	if (!take(json, '"'))
+		return false;
+	while (!take(json, '"')) {
+		bool good = true;
+		size_t n = 1;
+		int code = -1;
+
+		if (json->at == json->end || *json->at < 0x20)
+			return false;
+		if (take(json, '\\')) {
+			const char *escape = json->at < json->end && *json->at ? strchr(escapes, *json->at) : NULL;
+
+			if (!escape && (!take(json, 'u') || (code = hex(json)) < 0))
+				return false;
+			if (escape)
+				code = meant[escape - escapes];
+			json->at += escape != NULL;
+		} else {
+			n = character(json->at, (size_t)(json->end - json->at), &good);
+			if (out)
+				memcpy(*out, json->at, n);
+			json->at += n;
+		}
+		if (!good)
+			return false;
+		if (out && code >= 0)
+			**out = (uint8_t)code;
+		if (out)
+			*out += n;
+	}
+	return true;
+}
+
+/* The members of an object or array after its opening bracket, up to and with the closing one. */
+static bool members(struct json *json, bool object)
+{
+	char close = object ? '}' : ']';
+
+	white(json);
+	if (take(json, close))
+		return true;
+	do {
+		white(json);
+		if (object && !string(json, NULL))
+			return false;
+		white(json);
+		if (object && !take(json, ':'))
+			return false;
+		white(json);
+		if (!value(json))
+			return false;
+		white(json);
+	} while (take(json, ','));
+	return take(json, close);
+}
+
+static bool word(struct json *json, const char *text)
+{
+	while (*text && take(json, *text))
+		text++;
+	return *text == '\0';
+}
+
+static bool value(struct json *json)
+{
+	bool good, object = json->at < json->end && *json->at == '{';
+
+	if (json->at == json->end)
+		return false;
+	switch (*json->at) {
+	case '{':
+	case '[':
+		json->at++;
+		if (json->depth++ == DEPTH_MAX)
+			return false;
+		good = members(json, object);
+		json->depth--;
+		return good;
+	case '"': return string(json, NULL);
+	case 't': return word(json, "true");
+	case 'f': return word(json, "false");
+	case 'n': return word(json, "null");
+	default: return number(json);
+	}
+}
+
+/* Whether the line is one object; *object is then without the white space around it. */
+static bool is_object(const uint8_t *line, size_t len, struct json *object)
+{
+	struct json json = { .at = line, .end = line + len };
+
+	white(&json);
+	object->at = json.at;
+	if (json.at == json.end || *json.at != '{' || !value(&json))
+		return false;
+	object->end = json.at;
+	white(&json);
+	return json.at == json.end;
+}
+
+/* ---- what is to be done with an input ---- */
+
+struct plan {
+	enum config_stdout mode;
+	bool same_file;
+	size_t max_line;
+	uint32_t random;
+	size_t reads;		/* bytes a reader takes in a turn at most */
+	const uint8_t *text;
+	size_t len;
+};
+
+static bool read_plan(struct plan *plan, const uint8_t *data, size_t size)
+{
+	static const size_t lens[] = { 4, 5, 16, 100, 4096, 65536, 1 << 20, 7 };
+	static const enum config_stdout modes[] = {
+		CONFIG_STDOUT_TEXT,
+		CONFIG_STDOUT_JSON,
+		CONFIG_STDOUT_WRAP,
+		CONFIG_STDOUT_JSON,
+	};
+
+	if (size < 5)
+		return false;
+	plan->mode = modes[data[0] & 3];
+	plan->same_file = data[0] & 4;
+	plan->max_line = lens[data[1] & 7];
+	fail_each = data[2] & 1 ? 1u + (data[2] >> 1) : 0;
+	plan->random = data[3];
+	plan->reads = data[4] & 1 ? 1u + data[4] * 16u : 1 << 20;
+	plan->text = data + 5;
+	plan->len = size - 5;
+	return true;
+}
+
+static uint32_t random_below(struct plan *plan, uint32_t bound)
+{
+	plan->random = plan->random * 1664525 + 1013904223;
+	return (plan->random >> 8) % bound;
+}
+
+/* ---- the run ---- */
+
+struct output {
+	int fd;
+	uint8_t *text;
+	size_t len;
+};
+
+/* Where the outputs are kept, from one run to the next: making it anew would cost more than all else. */
+static struct {
+	uint8_t *text;
+	size_t size;
+} kept[2];
+
+struct run {
+	struct plan *plan;
+	struct loop loop;
+	struct logmux mux;
+	int writers[2];
+	size_t written[2];
+	struct output outputs[2];
+	int quiet, turns;
+};
+
+static bool collect(struct run *run, int which)
+{
+	struct output *output = &run->outputs[which];
+	ssize_t n;
+
+	if (kept[which].size - output->len < (1 << 20)) {
+		kept[which].size += 2 << 20;
+		kept[which].text = realloc(kept[which].text, kept[which].size);
+		insist(kept[which].text != NULL, "no memory for the fuzzer");
+	}
+	output->text = kept[which].text;
+	n = read(output->fd, output->text + output->len, run->plan->reads);
+	if (n <= 0)
+		return false;
+	output->len += (size_t)n;
+	return true;
+}
+
+/* The next chunk, of any size but mostly a small one, or the end. */
+static bool write_some(struct run *run, int source)
+{
+	size_t left = run->plan->len - run->written[source];
+	size_t chunk = 1 + random_below(run->plan, random_below(run->plan, 4) ? 64 : 100000);
+	ssize_t n;
+
+	if (run->writers[source] < 0)
+		return false;
+	if (left == 0) {
+		close(run->writers[source]);
+		run->writers[source] = -1;
+		return true;
+	}
+	n = write(run->writers[source], run->plan->text + run->written[source], chunk < left ? chunk : left);
+	if (n <= 0)
+		return false;
+	run->written[source] += (size_t)n;
+	return true;
+}
+
+static enum loop_verdict on_turn_end(void *ctx)
+{
+	struct run *run = ctx;
+	bool any = logmux_turn(&run->mux);
+
+	failing = false;
+	for (int i = 0; i < 2; i++) {
+		any |= write_some(run, i);
+		any |= collect(run, i);
+	}
+	failing = true;
+	run->quiet = any ? 0 : run->quiet + 1;
+	insist(++run->turns < TURNS_MAX, "it spins");
+	return run->quiet < QUIET_TURNS ? LOOP_AGAIN : LOOP_STOP;
+}
+
+static void on_signal(void *ctx, const struct signalfd_siginfo *info)
+{
+	(void)ctx;
+	(void)info;
+}
+
+static void open_output(struct output *output, int as_fd)
+{
+	int pair[2];
+
+	insist(pipe2(pair, O_CLOEXEC | O_NONBLOCK) == 0 && dup2(pair[1], as_fd) == as_fd, "cannot make a pipe");
+	close(pair[1]);
+	output->fd = pair[0];
+}
+
+static void open_run(struct run *run)
+{
+	struct config config = { .stdout_mode = run->plan->mode, .max_line = run->plan->max_line };
+	static const bool closed[3];
+	sigset_t none;
+	int pair[2];
+
+	open_output(&run->outputs[0], STDOUT_FILENO);
+	open_output(&run->outputs[1], STDERR_FILENO);
+	if (run->plan->same_file)
+		dup2(STDOUT_FILENO, STDERR_FILENO);
+	sigemptyset(&none);
+	insist(loop_open(&run->loop, &none, on_signal, NULL) == 0, "cannot open the loop");
+	insist(logmux_open(&run->mux, &run->loop, &config, closed) == 0, "cannot open the logmux");
+	for (int i = 0; i < 2; i++) {
+		insist(pipe2(pair, O_CLOEXEC) == 0, "cannot make a pipe");
+		fcntl(pair[1], F_SETFL, O_NONBLOCK);
+		insist(logmux_add(&run->mux, pair[0], i ? "err" : "o\"ut", "run", i ? LOGMUX_STDERR : LOGMUX_STDOUT,
+				  false, NULL) == 0, "cannot add a source");
+		run->writers[i] = pair[1];
+	}
+}
+
+static void close_run(struct run *run)
+{
+	for (int i = 0; i < 2; i++) {
+		close(run->outputs[i].fd);
+		dup2(real_fds[1 + i], STDOUT_FILENO + i);
+	}
+	logmux_close(&run->mux);
+	loop_close(&run->loop);
+}
+
+/* ---- the proof ---- */
+
+enum kind {
+	KIND_TEXT,	/* " err/run: ", or a source's own in text mode */
+	KIND_STRAY,
+	KIND_OBJECT,	/* with fields at its end; payload is what stood before them */
+};
+
+struct shown {
+	enum kind kind;
+	int source;
+	const uint8_t *payload;
+	size_t len;
+};
+
+static const char fields[] = "\"service\":\"o\\\"ut\",\"stage\":\"run\",\"logged\":\"";
+#define FIELDS_LEN (sizeof fields - 1)
+#define AFTER_LEN (FIELDS_LEN + STAMP_LEN + 2)
+
+static bool starts(const uint8_t *line, size_t len, const char *text)
+{
+	return len >= strlen(text) && memcmp(line, text, strlen(text)) == 0;
+}
+
+static void insist_stamp(const uint8_t *text)
+{
+	static const char form[] = "0000-00-00T00:00:00.000Z";
+
+	for (size_t i = 0; i < STAMP_LEN; i++) {
+		bool digit = text[i] >= '0' && text[i] <= '9';
+
+		insist(form[i] == '0' ? digit : text[i] == (uint8_t)form[i], "a time stamp is none");
+	}
+}
+
+/* A line that begins with '{': cut off what logmux added. */
+static struct shown take_json(const uint8_t *line, size_t len)
+{
+	struct shown shown = { .kind = KIND_OBJECT, .payload = line };
+	struct json object;
+	size_t before;
+
+	insist(is_object(line, len, &object) && object.at == line && object.end == line + len, "it does not parse");
+	insist(len > AFTER_LEN && memcmp(line + len - AFTER_LEN, fields, FIELDS_LEN) == 0, "the fields are not there");
+	insist_stamp(line + len - 2 - STAMP_LEN);
+	before = len - AFTER_LEN;
+	shown.len = before;
+	return shown;
+}
+
+static struct shown take_shown(const uint8_t *line, size_t len)
+{
+	static const char *const prefixes[] = {
+		" o\"ut/run: ",
+		" err/run: ",
+		" dinit: warning: o\"ut/run: not a JSON object: ",
+	};
+	struct shown shown = { .kind = KIND_TEXT };
+
+	if (len > 0 && *line == '{')
+		return take_json(line, len);
+	insist(len > STAMP_LEN, "a line is too short");
+	insist_stamp(line);
+	for (int i = 0; i < 3; i++) {
+		if (!starts(line + STAMP_LEN, len - STAMP_LEN, prefixes[i]))
+			continue;
+		shown.kind = i == 2 ? KIND_STRAY : KIND_TEXT;
+		shown.source = i == 1;
+		shown.payload = line + STAMP_LEN + strlen(prefixes[i]);
+		shown.len = len - STAMP_LEN - strlen(prefixes[i]);
+		return shown;
+	}
+	insist(false, "a line has no label");
+	return shown;
+}
+
+/* The next line that a source shows on one of the outputs; the outputs' lines of the other source are stepped over. */
+static bool next_shown(const struct output *output, size_t *at, int source, struct shown *shown)
+{
+	while (*at < output->len) {
+		const uint8_t *line = output->text + *at, *end = memchr(line, '\n', output->len - *at);
+
+		insist(end != NULL, "the last line has no end");
+		*shown = take_shown(line, (size_t)(end - line));
+		*at += (size_t)(end - line) + 1;
+		if (shown->source == source)
+			return true;
+	}
+	return false;
+}
+
+/* Whether what is shown is the object, fields added. */
+static bool shows_object(const struct shown *shown, const struct json *object)
+{
+	size_t len = (size_t)(object->end - object->at) - 1;	/* without the closing bracket */
+	const uint8_t *inside = object->at + 1;
+
+	while (inside < object->end && strchr(" \t\r\n", *inside))
+		inside++;
+	if (shown->len < len || memcmp(shown->payload, object->at, len) != 0)
+		return false;
+	return *inside == '}' ? shown->len == len : shown->len == len + 1 && shown->payload[len] == ',';
+}
+
+/* What of a line or piece is to be compared, and where: bytes as they are, or as JSON shows them. */
+struct rest {
+	uint8_t *text;
+	size_t len, at;
+};
+
+/* What a shown line says of a line that is no object, in the form of rest. False: it is an object of a source's own. */
+static bool said(const struct shown *shown, uint8_t *out, size_t *len)
+{
+	struct json json = { .at = shown->payload, .end = shown->payload + shown->len };
+	uint8_t *end = out;
+
+	*len = shown->len;
+	if (shown->kind != KIND_OBJECT) {
+		memcpy(out, shown->payload, shown->len);
+		if (fail_each)
+			*len = reduce(out, out, *len, false);
+		return true;
+	}
+	if (!word(&json, "{\"message\":") || !string(&json, &end) || !take(&json, ',') || json.at < json.end)
+		return false;
+	*len = (size_t)(end - out);
+	if (fail_each)
+		*len = reduce(out, out, *len, true);
+	return true;
+}
+
+struct proof {
+	const struct run *run;
+	int source;
+	const struct output *out, *err;
+	size_t out_at, err_at;
+	uint8_t *scratch;
+	struct rest rest;
+};
+
+/* One more piece of what is left of a line; it must begin it. */
+static void prove_piece(struct proof *proof, bool from_out)
+{
+	struct rest *rest = &proof->rest;
+	struct shown shown;
+	size_t len;
+
+	insist(from_out ? next_shown(proof->out, &proof->out_at, proof->source, &shown)
+			: next_shown(proof->err, &proof->err_at, proof->source, &shown), "a line is missing");
+	insist(said(&shown, proof->scratch, &len), "it is neither the object nor a message");
+	insist(len > 0 || fail_each, "an empty line is there");
+	insist(len <= rest->len - rest->at, "a line is too long");
+	insist(memcmp(proof->scratch, rest->text + rest->at, len) == 0, "a line is wrong");
+	rest->at += len;
+}
+
+static void skip_nothings_of(struct proof *proof, const struct output *output, size_t *at)
+{
+	size_t next = *at, len;
+	struct shown shown;
+
+	while (next_shown(output, &next, proof->source, &shown) && said(&shown, proof->scratch, &len) && len == 0)
+		*at = next;
+}
+
+/* Steps over pieces of which nothing is compared. */
+static void skip_nothings(struct proof *proof)
+{
+	if (!fail_each)
+		return;
+	skip_nothings_of(proof, proof->out, &proof->out_at);
+	skip_nothings_of(proof, proof->err, &proof->err_at);
+}
+
+/* A line that should come as it is, or in pieces. */
+static void prove_plain(struct proof *proof, const uint8_t *line, size_t len)
+{
+	const struct plan *plan = proof->run->plan;
+	bool json = proof->source == 0 && plan->mode != CONFIG_STDOUT_TEXT;
+	bool wrapped = json && plan->mode == CONFIG_STDOUT_WRAP;
+	bool from_out = plan->same_file || (proof->source == 0 && (!json || wrapped));
+	size_t least = (len + plan->max_line - 1) / plan->max_line, pieces = 0;
+	struct rest *rest = &proof->rest;
+
+	rest->at = 0;
+	rest->len = len;
+	if (fail_each)
+		rest->len = reduce(rest->text, line, len, wrapped);
+	else if (wrapped)
+		rest->len = tidy(rest->text, line, len);
+	else
+		memcpy(rest->text, line, len);
+	for (; rest->at < rest->len; pieces++)
+		prove_piece(proof, from_out);
+	insist(fail_each || pieces >= least, "a piece is too long");
+	insist(fail_each || wrapped || pieces == least, "a piece is too short");
+}
+
+static void prove_line(struct proof *proof, const uint8_t *line, size_t with_return)
+{
+	const struct plan *plan = proof->run->plan;
+	size_t len = with_return > 0 && line[with_return - 1] == '\r' ? with_return - 1 : with_return;
+	struct shown shown;
+	struct json object;
+	size_t at;
+
+	if (len == 0)
+		return;
+	skip_nothings(proof);
+	at = proof->out_at;
+	if (proof->source == 0 && plan->mode != CONFIG_STDOUT_TEXT && len <= plan->max_line &&
+	    is_object(line, len, &object)) {
+		if (next_shown(proof->out, &at, 0, &shown) && shown.kind == KIND_OBJECT &&
+		    shows_object(&shown, &object)) {
+			proof->out_at = at;
+			return;
+		}
+		insist(fail_each, "an object is missing");
+	}
+	prove_plain(proof, line, len);
+}
+
+static void prove_source(const struct run *run, int source)
+{
+	const struct plan *plan = run->plan;
+	struct proof proof = {
+		.run = run,
+		.source = source,
+		.out = &run->outputs[0],
+		.err = &run->outputs[plan->same_file ? 0 : 1],
+		.scratch = malloc(6 * plan->len + 100 + run->outputs[0].len + run->outputs[1].len),
+		.rest = { .text = malloc(3 * plan->len + 1) },
+	};
+	struct shown shown;
+
+	for (size_t at = 0; at < plan->len;) {
+		const uint8_t *line = plan->text + at, *end = memchr(line, '\n', plan->len - at);
+		size_t len = end ? (size_t)(end - line) : plan->len - at;
+
+		prove_line(&proof, line, len);
+		at += len + 1;
+	}
+	skip_nothings(&proof);
+	insist(!next_shown(proof.out, &proof.out_at, source, &shown), "there is a line too many on stdout");
+	if (!plan->same_file)
+		insist(!next_shown(proof.err, &proof.err_at, source, &shown), "there is a line too many on stderr");
+	free(proof.scratch);
+	free(proof.rest.text);
+}
+
+/* ---- what libFuzzer calls ---- */
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	signal(SIGPIPE, SIG_IGN);
+	for (int i = 0; i < 3; i++)
+		real_fds[i] = fcntl(i, F_DUPFD_CLOEXEC, 10);
+	__sanitizer_set_report_fd((void *)(intptr_t)real_fds[2]);
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct plan plan = { .len = 0 };
+	struct run *run = calloc(1, sizeof *run);
+
+	insist(run != NULL, "no memory for the fuzzer");
+	run->plan = &plan;
+	if (read_plan(&plan, data, size)) {
+		calls = 0;
+		open_run(run);
+		failing = true;
+		insist(loop_run(&run->loop, on_turn_end, run) == 0, "the loop failed");
+		logmux_begin_teardown(&run->mux);
+		logmux_begin_drain(&run->mux);
+		run->quiet = 0;
+		insist(loop_run(&run->loop, on_turn_end, run) == 0, "the loop failed");
+		failing = false;
+		insist(logmux_is_drained(&run->mux), "it does not come to its end");
+		close_run(run);
+		prove_source(run, 0);
+		prove_source(run, 1);
+	}
+	free(run);
+	return 0;
+}
