@@ -520,6 +520,94 @@ static void test_line_put_text_lines_of_every_length_are_copied_exactly(void **s
 	}
 }
 
+/* One line in a form, by the functions for single lines; 0 where it does not take that form. */
+static size_t put_one(char *out, enum line_form form, const struct stamp *stamp, const struct line_label *label,
+		      const char *line, size_t len)
+{
+	struct json_object object;
+
+	if (form == LINE_FORM_TEXT)
+		return line_put_text(out, stamp, label, line, len);
+	if (json_find_object(line, len, &object))
+		return line_put_json(out, stamp, label, line, &object);
+	return form == LINE_FORM_WRAPPED ? line_put_wrapped(out, stamp, label, line, len) : 0;
+}
+
+/* What line_put_lines should make of the bytes, line by line. */
+static size_t put_singly(char *out, size_t room, enum line_form form, const struct stamp *stamp,
+			 const struct line_label *label, const char *bytes, size_t len, size_t max, size_t *used)
+{
+	struct line_cut cut;
+	size_t put = 0;
+
+	*used = 0;
+	while (line_find(bytes + *used, len - *used, 0, max, false, &cut) == LINE_WHOLE) {
+		bool wrapped = form == LINE_FORM_WRAPPED;
+		size_t needed = wrapped ? line_put_wrapped_max(label, cut.len) : line_put_max(label, cut.len);
+		size_t one;
+
+		if (needed > room - put)
+			break;
+		one = cut.len > 0 ? put_one(out + put, form, stamp, label, bytes + *used, cut.len) : 0;
+		if (cut.len > 0 && one == 0)
+			break;
+		put += one;
+		*used += cut.used;
+	}
+	return put;
+}
+
+static const struct bytes mixtures[] = {
+	BYTES(""),
+	BYTES("no end"),
+	BYTES("\n\r\n\n{}\n"),
+	BYTES("{\"a\":1}\r\n {} \n{\"b\":\"\\n\"}\nrest"),
+	BYTES("{\"a\":1}\nplain\n{\"a\":2}\n"),
+	BYTES("one\ntwo\r\n\x01\"\xff\0\n\xc3\xa9\n"),
+	BYTES("short\nsomewhat longer than the limit\nshort\n"),
+};
+
+static void test_line_put_lines_makes_of_many_what_is_made_of_each(void **state)
+{
+	struct stamp stamp = a_stamp();
+	struct line_label label;
+	char *memory = make_label(&label, "web", "run"), expected[1200];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(mixtures); i++) {
+		for (size_t number = 0; number < 3 * sizeof expected; number++) {
+			size_t len = mixtures[i].len, room = number / 3, used, expected_used, put, expected_put;
+			char *out = malloc(room ? room : 1), *bytes = malloc(len ? len : 1);
+			enum line_form form = (enum line_form)(number % 3);
+
+			memcpy(bytes, mixtures[i].text, len);
+			put = line_put_lines(out, room, form, &stamp, &label, bytes, len, 20, &used);
+			expected_put = put_singly(expected, room, form, &stamp, &label, bytes, len, 20, &expected_used);
+			assert_int_equal(put, expected_put);
+			assert_int_equal(used, expected_used);
+			assert_memory_equal(out, expected, put);
+			free(bytes);
+			free(out);
+		}
+	}
+	free(memory);
+}
+
+static void test_line_put_lines_longest_line_is_taken_and_a_longer_one_left(void **state)
+{
+	struct stamp stamp = a_stamp();
+	struct line_label label;
+	char *memory = make_label(&label, "web", "run"), out[200];
+	size_t used;
+
+	(void)state;
+	assert_true(line_put_lines(out, sizeof out, LINE_FORM_TEXT, &stamp, &label, "abcd\r\n", 6, 4, &used) > 0);
+	assert_int_equal(used, 6);
+	assert_int_equal(line_put_lines(out, sizeof out, LINE_FORM_TEXT, &stamp, &label, "abcde\n", 6, 4, &used), 0);
+	assert_int_equal(used, 0);
+	free(memory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -541,6 +629,8 @@ int main(void)
 		cmocka_unit_test(test_line_put_wrapped_line_becomes_a_message),
 		cmocka_unit_test(test_line_put_wrapped_worst_line_fills_the_room_exactly),
 		cmocka_unit_test(test_line_put_text_lines_of_every_length_are_copied_exactly),
+		cmocka_unit_test(test_line_put_lines_makes_of_many_what_is_made_of_each),
+		cmocka_unit_test(test_line_put_lines_longest_line_is_taken_and_a_longer_one_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* sink.c in front of every kind of descriptor: what is written where, when it waits, what it leaves as it was. A failing
- * open, epoll_ctl, realloc or write is scripted by the linker's --wrap. */
+/* sink.c in front of every kind of descriptor: what is written where, when it waits, what it leaves as it was. A
+ * failing open, epoll_ctl, malloc, realloc or write is scripted by the linker's --wrap. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -679,6 +679,37 @@ static void test_sink_room_without_memory_says_so_and_keeps_the_queue(void **sta
 	}
 }
 
+static void test_sink_rest_tells_what_lines_may_use_as_it_is(void **state)
+{
+	struct rig *rig = *state;
+	size_t at = 0, taken = 0, max;
+	char *rest;
+
+	open_on_pipe(rig);
+	assert_ptr_equal(sink_rest(&rig->sink, &max), rig->sink.queue);
+	assert_int_equal(max, SINK_LINE_WATER);
+	put_stream(rig, &at, SINK_HIGH_WATER);
+	rest = sink_rest(&rig->sink, &max);
+	assert_int_equal(max, SINK_LINE_WATER - SINK_HIGH_WATER);
+	memset(rest, 0, max);
+	put_stream(rig, &at, SINK_LINE_WATER - SINK_HIGH_WATER);
+	sink_rest(&rig->sink, &max);
+	assert_int_equal(max, 0);
+	assert_non_null(sink_room_own(&rig->sink, SINK_QUEUE_SIZE - SINK_LINE_WATER));
+	sink_flush(&rig->sink);
+	while (take_stream(rig, &taken, 65536) > 0)
+		;
+	/* what was written leaves room at the front, which is not counted as long as nothing is moved */
+	put_stream(rig, &at, SINK_LINE_WATER - sink_len(&rig->sink));
+	sink_rest(&rig->sink, &max);
+	assert_int_equal(max, 0);
+	rig->sink.blocked = false;
+	sink_flush(&rig->sink);
+	rest = sink_rest(&rig->sink, &max);
+	assert_true(rest + max <= rig->sink.queue + rig->sink.size);
+	memset(rest, 0, max);
+}
+
 /* A queue that cannot be made smaller stays as it is, and of use. */
 static void test_sink_room_large_line_without_memory_to_shrink_goes_on(void **state)
 {
@@ -796,6 +827,7 @@ int main(void)
 		TEST(test_sink_room_own_may_use_the_rest_and_no_more),
 		TEST(test_sink_room_promised_lines_need_no_memory),
 		TEST(test_sink_room_without_memory_says_so_and_keeps_the_queue),
+		TEST(test_sink_rest_tells_what_lines_may_use_as_it_is),
 		TEST(test_sink_room_large_line_without_memory_to_shrink_goes_on),
 		TEST(test_sink_give_up_drops_and_counts),
 		TEST(test_sink_moved_ms_tells_when_the_reader_last_took_something),
