@@ -180,6 +180,13 @@ check-container: dinit-static
 
 .PHONY: images check-container
 
+# Each system call of dinit's is made to fail once, at each of its occurrences (FAULT_OCCURRENCES: only the first so many).
+check-faults: dinit-static
+	@tests/setup strace
+	@tests/faults/run $(CURDIR)/dinit-static
+
+.PHONY: check-faults
+
 # ---- for packagers ----
 
 PREFIX = /usr/local

@@ -286,10 +286,12 @@ static int block_signals(sigset_t *read_set)
 /* So that what dinit starts has every signal at its default: it blocks signals, and ignores none. */
 static void reset_dispositions(void)
 {
-	struct sigaction action = { .sa_handler = SIG_DFL };
+	const struct sigaction by_default = { .sa_handler = SIG_DFL };
+	struct sigaction action;
 
 	for (int signal = 1; signal <= SIGRTMAX; signal++)
-		sigaction(signal, &action, NULL);
+		if (sigaction(signal, NULL, &action) == 0 && action.sa_handler != SIG_DFL)
+			sigaction(signal, &by_default, NULL);
 }
 
 static void raise_nofile(struct dinit *dinit)
@@ -435,8 +437,14 @@ static int run(char *const *environment)
 	int status = EXIT_UNABLE;
 	sigset_t signals;
 
-	if (fill_standard_fds(&dinit) < 0 || block_signals(&signals) < 0)
+	if (fill_standard_fds(&dinit) < 0) {
+		fail("/dev/null cannot be opened in place of a closed descriptor");
 		return EXIT_UNABLE;
+	}
+	if (block_signals(&signals) < 0) {
+		fail("signals cannot be blocked");
+		return EXIT_UNABLE;
+	}
 	reset_dispositions();
 	if (read_config(&dinit.config, environment) < 0)
 		return EXIT_UNABLE;
