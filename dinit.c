@@ -51,6 +51,7 @@ enum overtime {
 /* systemd's stop signal, SIGRTMIN+3 as the kernel and glibc count (container engines use that number, too); musl's SIGRTMIN is
  * one higher. */
 #define SIGNAL_SYSTEMD_STOP (34 + 3)
+#define KERNEL_SIGNALS 64
 
 struct dinit {
 	struct config config;
@@ -267,31 +268,30 @@ static int fill_standard_fds(struct dinit *dinit)
 	return 0;
 }
 
-/* All but those that mean a fault: with the kernel's call, for libc's keeps the signals back that it uses itself. SIGPIPE is
- * not read either, EPIPE tells it. */
+/* All but those that mean a fault, also those that libc keeps for itself, which is why its functions are of no use here.
+ * SIGPIPE is not read: EPIPE tells it. */
 static int block_signals(sigset_t *read_set)
 {
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
 	uint64_t blocked = ~UINT64_C(0);
 
-	sigfillset(read_set);
+	memset(read_set, 0xff, sizeof *read_set);
 	sigdelset(read_set, SIGPIPE);
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
 		blocked &= ~(UINT64_C(1) << (faults[i] - 1));
 		sigdelset(read_set, faults[i]);
 	}
-	return (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, sizeof blocked);
+	return (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, KERNEL_SIGNALS / 8);
 }
 
-/* So that what dinit starts has every signal at its default: it blocks signals, and ignores none. */
+/* So that what dinit starts has every signal at its default: it blocks signals, and ignores none. With the kernel's call and
+ * its sigaction, which is all zero for SIG_DFL on every CPU, because libc does not touch the signals that it uses itself. */
 static void reset_dispositions(void)
 {
-	const struct sigaction by_default = { .sa_handler = SIG_DFL };
-	struct sigaction action;
+	static const uint64_t by_default[8];
 
-	for (int signal = 1; signal <= SIGRTMAX; signal++)
-		if (sigaction(signal, NULL, &action) == 0 && action.sa_handler != SIG_DFL)
-			sigaction(signal, &by_default, NULL);
+	for (int signal = 1; signal <= KERNEL_SIGNALS; signal++)
+		syscall(SYS_rt_sigaction, signal, by_default, NULL, KERNEL_SIGNALS / 8);
 }
 
 static void raise_nofile(struct dinit *dinit)

@@ -249,6 +249,14 @@ static bool disabled_itself(int status)
 	return WIFEXITED(status) && WEXITSTATUS(status) == SERVICE_EXIT_DISABLED;
 }
 
+static void tell_log_end(const struct service *service)
+{
+	char how[REAPER_STATUS_SIZE];
+
+	reaper_describe_status(service->log_status, how);
+	log_info("%s/log: PID %d %s", service->entry->name, service->log_pid, how);
+}
+
 static void on_run_exit(void *ctx, pid_t pid, int status)
 {
 	struct service *service = ctx;
@@ -256,6 +264,8 @@ static void on_run_exit(void *ctx, pid_t pid, int status)
 	struct service_end end = { .name = service->entry->name, .stage = "run", .pid = pid, .status = status };
 
 	services->living--;
+	if (service->log_grace.running)
+		tell_log_end(service);
 	loop_timer_stop(services->means.loop, &service->log_grace);
 	if (disabled_itself(status)) {
 		service->disabled = true;
@@ -285,7 +295,6 @@ static void on_log_exit(void *ctx, pid_t pid, int status)
 {
 	struct service *service = ctx;
 	struct services *services = service->all;
-	char how[REAPER_STATUS_SIZE];
 
 	services->living--;
 	service->log_pid = pid;
@@ -298,8 +307,7 @@ static void on_log_exit(void *ctx, pid_t pid, int status)
 	} else if (service->run.pid != 0) {
 		loop_timer_start(services->means.loop, &service->log_grace, SERVICE_LOG_GRACE_MS);
 	} else {
-		reaper_describe_status(status, how);
-		log_info("%s/log: PID %d %s", service->entry->name, pid, how);
+		tell_log_end(service);
 	}
 }
 
