@@ -53,7 +53,7 @@ run: dinit
 	@tests/run ./dinit
 
 # Unit tests: each links its module, the modules below it that the module needs, and cmocka.
-UNITS = json config svdir execfail procfs stamp log line sink logmux
+UNITS = json config svdir execfail procfs stamp log line loop reaper sink logmux
 unit_json = json
 unit_config = config
 unit_svdir = svdir json
@@ -65,6 +65,10 @@ unit_stamp = stamp
 unit_line = line json stamp
 unit_log = log stamp
 unit_log_LDFLAGS = -Wl,--wrap=write
+unit_loop = loop
+unit_loop_LDFLAGS = -Wl,--wrap=clock_gettime,--wrap=epoll_wait,--wrap=epoll_create1,--wrap=signalfd,--wrap=epoll_ctl
+unit_reaper = reaper
+unit_reaper_LDFLAGS = -Wl,--wrap=waitpid,--wrap=waitid
 unit_sink = sink loop
 unit_sink_LDFLAGS = -Wl,--wrap=open,--wrap=epoll_ctl,--wrap=malloc,--wrap=realloc,--wrap=write -lutil
 unit_logmux = logmux sink loop log line json stamp

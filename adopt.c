@@ -35,15 +35,15 @@ struct adopt {
 	const struct adopt_hooks *hooks;
 	void *ctx;
 	struct redirect_group group;
-	struct redirect *redirects;	/* those under way, and those that failed for good */
+	struct redirect *redirects; /* those under way, and those that failed for good */
 	struct loop_timer timer;
-	unsigned looks;			/* made since the first redirection */
-	bool settling;			/* the adopted process itself has been dealt with once */
-	bool cancelled;			/* or its process has ended */
+	unsigned looks; /* made since the first redirection */
+	bool settling;  /* the adopted process itself has been dealt with once */
+	bool cancelled; /* or its process has ended */
 	bool descendant_told;
 	size_t source_count, pipe_count;
 	struct source sources[FILES_MAX];
-	struct fdtable_file pipes[FILES_MAX];	/* that it has been given for 1 and 2 */
+	struct fdtable_file pipes[FILES_MAX]; /* that it has been given for 1 and 2 */
 };
 
 static struct redirect *find_redirect(const struct adopt *adopt, pid_t pid)
@@ -121,7 +121,7 @@ static bool plan_move(const struct adopt *adopt, pid_t tid, int fd, const struct
 
 struct planning {
 	struct adopt *adopt;
-	struct redirect *redirect;	/* NULL: it is only asked whether there is anything to be moved */
+	struct redirect *redirect; /* NULL: it is only asked whether there is anything to be moved */
 	pid_t tid;
 	bool found;
 };
@@ -311,9 +311,15 @@ struct adopt *adopt_begin(struct loop *loop, struct reaper *reaper, const struct
 	adopt->proc = proc;
 	adopt->hooks = hooks;
 	adopt->ctx = ctx;
-	adopt->group = (struct redirect_group){ .loop = loop, .reaper = reaper, .proc = proc, .watched_pid = pid,
-						.on_plan = on_plan, .on_pipe = on_pipe, .on_trouble = on_trouble,
-						.on_end = on_redirect_end, .ctx = adopt };
+	adopt->group = (struct redirect_group){ .loop = loop,
+						.reaper = reaper,
+						.proc = proc,
+						.watched_pid = pid,
+						.on_plan = on_plan,
+						.on_pipe = on_pipe,
+						.on_trouble = on_trouble,
+						.on_end = on_redirect_end,
+						.ctx = adopt };
 	adopt->timer = (struct loop_timer){ .on_due = on_due, .ctx = adopt };
 	loop_timer_start(loop, &adopt->timer, 0);
 	return adopt;

@@ -17,7 +17,7 @@
 
 #include <sys/types.h>
 
-#define ADOPT_SETTLE_MS 1000	/* after its first redirection: a daemon's start is over by then */
+#define ADOPT_SETTLE_MS 1000 /* after its first redirection: a daemon's start is over by then */
 
 struct adopt;
 

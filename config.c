@@ -21,9 +21,9 @@
 #define MAX_LINE_MIN (4 * 1024)
 #define MAX_LINE_MAX (64 * 1024 * 1024)
 
-#define SHOWN_SIZE 68 /* as much of a name or value as a message shows, with "..." and '\0' */
-#define TEXT_SIZE 512 /* a message: two such, and the words around them */
-#define SUFFIX_SIZE 24 /* a name without prefix and underscores; a longer one is close to none of ours */
+#define SHOWN_SIZE 68       /* as much of a name or value as a message shows, with "..." and '\0' */
+#define TEXT_SIZE 512       /* a message: two such, and the words around them */
+#define SUFFIX_SIZE 24      /* a name without prefix and underscores; a longer one is close to none of ours */
 #define TYPING_ERRORS_MAX 2 /* more would make names close that have nothing to do with each other */
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

@@ -22,24 +22,24 @@ enum config_reparenting {
 };
 
 enum config_problem {
-	CONFIG_PROBLEM_ERROR,	/* a value that does not parse: dinit must not start */
-	CONFIG_PROBLEM_WARNING,	/* a DINIT_ variable that is none of ours */
+	CONFIG_PROBLEM_ERROR,   /* a value that does not parse: dinit must not start */
+	CONFIG_PROBLEM_WARNING, /* a DINIT_ variable that is none of ours */
 };
 
 struct config {
-	const char *dir;	/* DINIT_DIR; points into the environment, or to the default */
-	const char *skip;	/* DINIT_SKIP: names separated by commas; "" if there are none; points into the environment */
+	const char *dir;  /* DINIT_DIR; points into the environment, or to the default */
+	const char *skip; /* DINIT_SKIP: names separated by commas; "" if there are none; points into the environment */
 	enum config_stdout stdout_mode;
-	int log_level;		/* enum log_level */
+	int log_level; /* enum log_level */
 	enum config_reparenting reparenting;
 	uint64_t kill_timeout_ms;
-	uint64_t stop_timeout_ms;	/* 0: no limit */
-	size_t max_line;	/* bytes */
+	uint64_t stop_timeout_ms; /* 0: no limit */
+	size_t max_line;          /* bytes */
 };
 
-/* Fills *config from the strings NAME=VALUE of environment (as environ(7)). Every problem is reported to on_problem with
- * one sentence naming the variable, the value and what it takes (valid during the call); the variable then keeps its
- * default. Returns the number of errors. */
+/* Fills *config from the strings NAME=VALUE of environment (as environ(7)). Every problem is reported to on_problem
+ * with one sentence naming the variable, the value and what it takes (valid during the call); the variable then
+ * keeps its default. Returns the number of errors. */
 unsigned config_read(struct config *config, char *const *environment,
 		     void (*on_problem)(void *ctx, enum config_problem problem, const char *text), void *ctx);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the process: arguments, signals, the teardown's state machine, the exit status. Reads from the bottom (main) upwards
- * in time: prepare, start, run, tear down, leave.
- * Invariant: handlers record what happened; only step() acts on it. */
+/* Owns the process: arguments, signals, the teardown's state machine, the exit status. Reads from the bottom (main)
+ * upwards in time: prepare, start, run, tear down, leave. Invariant: handlers record what happened; only step()
+ * acts on it. */
 #include "config.h"
 #include "log.h"
 #include "logmux.h"
@@ -24,16 +24,16 @@
 #include <unistd.h>
 
 enum exit_status {
-	EXIT_DONE = 0,		/* torn down from outside, by a service that ended with 0, or nothing to run */
-	EXIT_UNABLE = 1,	/* dinit could not do its work */
-	EXIT_FAILED = 3,	/* a service, logging program or adopted process failed */
+	EXIT_DONE = 0,   /* torn down from outside, by a service that ended with 0, or nothing to run */
+	EXIT_UNABLE = 1, /* dinit could not do its work */
+	EXIT_FAILED = 3, /* a service, logging program or adopted process failed */
 };
 
 enum state {
 	STATE_STARTING,
 	STATE_RUNNING,
-	STATE_STOPPING,		/* services were told to stop; processes are left */
-	STATE_DRAINING,		/* no process is left; lines may be */
+	STATE_STOPPING, /* services were told to stop; processes are left */
+	STATE_DRAINING, /* no process is left; lines may be */
 };
 
 /* What becomes of a teardown that takes too long. */
@@ -41,15 +41,15 @@ enum overtime {
 	OVERTIME_NONE,
 	OVERTIME_SERVICES_KILLED,
 	OVERTIME_ALL_KILLED,
-	OVERTIME_LEAVE,		/* what is left cannot be killed: leave it behind */
+	OVERTIME_LEAVE, /* what is left cannot be killed: leave it behind */
 };
 
-/* How long each step of the overtime takes: time for a logging program to write what it has read, and for the kernel to end
- * what was killed. */
+/* How long each step of the overtime takes: time for a logging program to write what it has read, and for the
+ * kernel to end what was killed. */
 #define OVERTIME_STEP_MS 2000
 
-/* systemd's stop signal, SIGRTMIN+3 as the kernel and glibc count (container engines use that number, too); musl's SIGRTMIN is
- * one higher. */
+/* systemd's stop signal, SIGRTMIN+3 as the kernel and glibc count (container engines use that number, too); musl's
+ * SIGRTMIN is one higher. */
 #define SIGNAL_SYSTEMD_STOP (34 + 3)
 #define KERNEL_SIGNALS 64
 
@@ -63,11 +63,11 @@ struct dinit {
 	struct signaller signaller;
 	struct services services;
 	struct policy policy;
-	bool closed[3];		/* descriptors that were not open at the start */
-	struct rlimit nofile;	/* as it was at the start */
+	bool closed[3];       /* descriptors that were not open at the start */
+	struct rlimit nofile; /* as it was at the start */
 	int null_fd;
 	enum state state;
-	bool torn_down;		/* the teardown has a cause, and so an exit status */
+	bool torn_down; /* the teardown has a cause, and so an exit status */
 	enum exit_status exit_status;
 	bool children_changed, children_left;
 	enum overtime overtime;
@@ -113,12 +113,9 @@ static bool stops_container(int signal)
 	case SIGINT:
 	case SIGQUIT:
 	case SIGPWR:
-	case SIGNAL_SYSTEMD_STOP:
-		return true;
-	case SIGHUP:
-		return getpid() != 1;
-	default:
-		return false;
+	case SIGNAL_SYSTEMD_STOP: return true;
+	case SIGHUP: return getpid() != 1;
+	default: return false;
 	}
 }
 
@@ -164,9 +161,7 @@ static void on_overtime(void *ctx)
 		services_kill(&dinit->services, false);
 		policy_kill(&dinit->policy);
 		return;
-	case OVERTIME_ALL_KILLED:
-		services_kill(&dinit->services, true);
-		return;
+	case OVERTIME_ALL_KILLED: services_kill(&dinit->services, true); return;
 	case OVERTIME_LEAVE:
 		log_error("what is left cannot be killed: leaving it behind");
 		loop_timer_stop(&dinit->loop, &dinit->overtime_timer);
@@ -224,8 +219,7 @@ static bool step(struct dinit *dinit)
 		dinit->state = STATE_DRAINING;
 		logmux_begin_drain(&dinit->mux);
 		return true;
-	case STATE_DRAINING:
-		return false;
+	case STATE_DRAINING: return false;
 	}
 	return false;
 }
@@ -268,8 +262,8 @@ static int fill_standard_fds(struct dinit *dinit)
 	return 0;
 }
 
-/* All but those that mean a fault, also those that libc keeps for itself, which is why its functions are of no use here.
- * SIGPIPE is not read: EPIPE tells it. */
+/* All but those that mean a fault, also those that libc keeps for itself, which is why its functions are of no use
+ * here. SIGPIPE is not read: EPIPE tells it. */
 static int block_signals(sigset_t *read_set)
 {
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
@@ -284,8 +278,9 @@ static int block_signals(sigset_t *read_set)
 	return (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, KERNEL_SIGNALS / 8);
 }
 
-/* So that what dinit starts has every signal at its default: it blocks signals, and ignores none. With the kernel's call and
- * its sigaction, which is all zero for SIG_DFL on every CPU, because libc does not touch the signals that it uses itself. */
+/* So that what dinit starts has every signal at its default: it blocks signals, and ignores none. With the kernel's
+ * call and its sigaction, which is all zero for SIG_DFL on every CPU, because libc does not touch the signals that
+ * it uses itself. */
 static void reset_dispositions(void)
 {
 	static const uint64_t by_default[8];
@@ -411,9 +406,10 @@ static void say_start(const struct dinit *dinit)
 {
 	const struct config *config = &dinit->config;
 
-	log_info("dinit " DINIT_VERSION " runs %zu of %zu services in %s, as PID %d", dinit->services.len, dinit->svdir.len,
-		 config->dir, getpid());
-	log_debug("stdout mode %d, reparenting policy %d, kill timeout %llu ms, stop timeout %llu ms, longest line %zu bytes",
+	log_info("dinit " DINIT_VERSION " runs %zu of %zu services in %s, as PID %d", dinit->services.len,
+		 dinit->svdir.len, config->dir, getpid());
+	log_debug("stdout mode %d, reparenting policy %d, kill timeout %llu ms, stop timeout %llu ms, longest line %zu "
+		  "bytes",
 		  config->stdout_mode, config->reparenting, (unsigned long long)config->kill_timeout_ms,
 		  (unsigned long long)config->stop_timeout_ms, config->max_line);
 }
@@ -498,7 +494,8 @@ static void print_usage(FILE *to)
 	      "  DINIT_MAX_LINE            longest line kept whole, in bytes, k or M (1M)\n"
 	      "\n"
 	      "exit status: 0 stopped from outside or by a service that exited 0; 3 a service failed;\n"
-	      "1 dinit could not do its work. See dinit(8).\n", to);
+	      "1 dinit could not do its work. See dinit(8).\n",
+	      to);
 }
 
 int main(int argc, char **argv)

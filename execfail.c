@@ -18,10 +18,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define HEAD_SIZE 256 /* what the kernel reads to tell the kind of a file (BINPRM_BUF_SIZE): no #! line is longer */
-#define FILES_MAX 6 /* a script whose interpreter is a script and so on: the kernel gives up after five */
+#define HEAD_SIZE 256     /* what the kernel reads to tell the kind of a file (BINPRM_BUF_SIZE): no #! line is longer */
+#define FILES_MAX 6       /* a script whose interpreter is a script and so on: the kernel gives up after five */
 #define SEGMENTS_MAX 1024 /* about as many program headers as the kernel takes (64 kB of them) */
-#define SHOWN_SIZE 164 /* as much of a path as is shown, with "..." and '\0' */
+#define SHOWN_SIZE 164    /* as much of a path as is shown, with "..." and '\0' */
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -38,8 +38,8 @@ struct file {
 	int error; /* of stat; 0: status is filled */
 	struct stat status;
 	unsigned char head[HEAD_SIZE]; /* head_len bytes, then 0: as the kernel has it */
-	size_t head_len; /* 0 where it cannot be read */
-	char next[HEAD_SIZE]; /* the file that it needs; "": none */
+	size_t head_len;               /* 0 where it cannot be read */
+	char next[HEAD_SIZE];          /* the file that it needs; "": none */
 	enum role next_role;
 };
 

@@ -15,11 +15,11 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define PATH_SIZE 512	/* the root and "/PID/fdinfo/FD" */
-#define INFO_SIZE 256	/* fdinfo's first two lines are position and flags */
-#define MEMORY_MAJOR 1	/* the driver of /dev/null, zero, full, random */
-#define DONT_SYNC 0x4000	/* AT_STATX_DONT_SYNC */
-#define BASIC_STATS 0x7ff	/* STATX_BASIC_STATS */
+#define PATH_SIZE 512     /* the root and "/PID/fdinfo/FD" */
+#define INFO_SIZE 256     /* fdinfo's first two lines are position and flags */
+#define MEMORY_MAJOR 1    /* the driver of /dev/null, zero, full, random */
+#define DONT_SYNC 0x4000  /* AT_STATX_DONT_SYNC */
+#define BASIC_STATS 0x7ff /* STATX_BASIC_STATS */
 
 /* The kernel's struct statx (statx(2)): musl had none before 1.2.5. */
 struct kernel_statx {
@@ -28,7 +28,11 @@ struct kernel_statx {
 	uint32_t nlink, uid, gid;
 	uint16_t mode, unused;
 	uint64_t inode, size, blocks, attributes_mask;
-	struct { int64_t sec; uint32_t nsec; int32_t unused; } times[4];
+	struct {
+		int64_t sec;
+		uint32_t nsec;
+		int32_t unused;
+	} times[4];
 	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
 	uint64_t more[14];
 };
@@ -52,18 +56,24 @@ static int identify_at(int dir_fd, const char *name, int at_flags, struct fdtabl
 	struct stat old;
 
 	if (syscall(SYS_statx, dir_fd, name, at_flags | DONT_SYNC, BASIC_STATS, &found) == 0) {
-		*file = (struct fdtable_file){ .inode = found.inode, .mode = found.mode,
-					       .dev_major = found.dev_major, .dev_minor = found.dev_minor,
-					       .rdev_major = found.rdev_major, .rdev_minor = found.rdev_minor };
+		*file = (struct fdtable_file){ .inode = found.inode,
+					       .mode = found.mode,
+					       .dev_major = found.dev_major,
+					       .dev_minor = found.dev_minor,
+					       .rdev_major = found.rdev_major,
+					       .rdev_minor = found.rdev_minor };
 		return 0;
 	}
 	if (errno != ENOSYS && errno != EPERM)
 		return -1;
 	if (fstatat(dir_fd, name, &old, at_flags) < 0)
 		return -1;
-	*file = (struct fdtable_file){ .inode = old.st_ino, .mode = old.st_mode,
-				       .dev_major = major(old.st_dev), .dev_minor = minor(old.st_dev),
-				       .rdev_major = major(old.st_rdev), .rdev_minor = minor(old.st_rdev) };
+	*file = (struct fdtable_file){ .inode = old.st_ino,
+				       .mode = old.st_mode,
+				       .dev_major = major(old.st_dev),
+				       .dev_minor = minor(old.st_dev),
+				       .rdev_major = major(old.st_rdev),
+				       .rdev_minor = minor(old.st_rdev) };
 	return 0;
 }
 

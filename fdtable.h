@@ -15,8 +15,8 @@
 struct fdtable_file {
 	uint64_t inode;
 	uint32_t dev_major, dev_minor;
-	uint32_t rdev_major, rdev_minor;	/* of a device; else 0 */
-	mode_t mode;				/* the file's type and permissions */
+	uint32_t rdev_major, rdev_minor; /* of a device; else 0 */
+	mode_t mode;                     /* the file's type and permissions */
 };
 
 bool fdtable_same_file(const struct fdtable_file *a, const struct fdtable_file *b);

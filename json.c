@@ -21,8 +21,8 @@
  * ahead of the parser, so that the end of a string is found with a shift and a count instead of a loop. */
 struct text {
 	const unsigned char *end;
-	const unsigned char *window;	/* where the last look ahead began */
-	uint64_t stops;			/* bit n: window[n] is a stop */
+	const unsigned char *window; /* where the last look ahead began */
+	uint64_t stops;              /* bit n: window[n] is a stop */
 };
 
 /* Which containers are open: a bit each, 1 for an object, the innermost lowest. Words are saved when they are full. */
@@ -130,16 +130,11 @@ static inline bool is_continuation(unsigned char byte)
 static inline bool is_second(unsigned char lead, unsigned char second)
 {
 	switch (lead) {
-	case 0xe0:
-		return second >= 0xa0 && second <= 0xbf;
-	case 0xed:
-		return second >= 0x80 && second <= 0x9f;
-	case 0xf0:
-		return second >= 0x90 && second <= 0xbf;
-	case 0xf4:
-		return second >= 0x80 && second <= 0x8f;
-	default:
-		return is_continuation(second);
+	case 0xe0: return second >= 0xa0 && second <= 0xbf;
+	case 0xed: return second >= 0x80 && second <= 0x9f;
+	case 0xf0: return second >= 0x90 && second <= 0xbf;
+	case 0xf4: return second >= 0x80 && second <= 0x8f;
+	default: return is_continuation(second);
 	}
 }
 
@@ -184,15 +179,20 @@ static const unsigned char *skip_escape(const unsigned char *p)
 	int i;
 
 	switch (p[1]) {
-	case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
-		return p + 2;
+	case '"':
+	case '\\':
+	case '/':
+	case 'b':
+	case 'f':
+	case 'n':
+	case 'r':
+	case 't': return p + 2;
 	case 'u':
 		for (i = 2; i < 6; i++)
 			if (!is_digit(p[i]) && !((p[i] | 0x20) >= 'a' && (p[i] | 0x20) <= 'f'))
 				return NULL;
 		return p + 6;
-	default:
-		return NULL;
+	default: return NULL;
 	}
 }
 
@@ -261,7 +261,7 @@ static inline const unsigned char *skip_number(const unsigned char *p)
 }
 
 static inline const unsigned char *skip_word(const unsigned char *p, const unsigned char *end, const char *word,
-	size_t len)
+					     size_t len)
 {
 	return (size_t)(end - p) > len && memcmp(p, word, len) == 0 ? p + len : NULL;
 }
@@ -269,16 +269,11 @@ static inline const unsigned char *skip_word(const unsigned char *p, const unsig
 static inline const unsigned char *skip_scalar(struct text *text, const unsigned char *p)
 {
 	switch (*p) {
-	case '"':
-		return skip_string(text, p);
-	case 't':
-		return skip_word(p, text->end, "true", 4);
-	case 'f':
-		return skip_word(p, text->end, "false", 5);
-	case 'n':
-		return skip_word(p, text->end, "null", 4);
-	default:
-		return skip_number(p);
+	case '"': return skip_string(text, p);
+	case 't': return skip_word(p, text->end, "true", 4);
+	case 'f': return skip_word(p, text->end, "false", 5);
+	case 'n': return skip_word(p, text->end, "null", 4);
+	default: return skip_number(p);
 	}
 }
 
@@ -353,7 +348,7 @@ static bool is_one_object(struct text *text, const unsigned char *p)
 bool json_find_object(const char *text, size_t len, struct json_object *object)
 {
 	const unsigned char *bytes = (const unsigned char *)text;
-	unsigned char copy[BLOCK] = {0};
+	unsigned char copy[BLOCK] = { 0 };
 	const unsigned char *first;
 	struct text body;
 	size_t open = 0;
@@ -387,7 +382,7 @@ bool json_find_object(const char *text, size_t len, struct json_object *object)
 size_t json_utf8_char(const char *text, size_t len)
 {
 	const unsigned char *bytes = (const unsigned char *)text;
-	unsigned char copy[4] = {0};
+	unsigned char copy[4] = { 0 };
 
 	if (len == 0)
 		return 0;

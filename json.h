@@ -13,9 +13,9 @@
 
 /* Where the object stands in the bytes that json_find_object was given. */
 struct json_object {
-	size_t open;	/* offset of its first byte, '{' */
-	size_t close;	/* offset of its last byte, '}' */
-	bool empty;	/* it has no members */
+	size_t open;  /* offset of its first byte, '{' */
+	size_t close; /* offset of its last byte, '}' */
+	bool empty;   /* it has no members */
 };
 
 /* True if the len bytes at text are one object of RFC 8259, in valid UTF-8 (RFC 3629), with nothing but white space
@@ -28,8 +28,8 @@ bool json_find_object(const char *text, size_t len, struct json_object *object);
 
 /* Writes the len bytes at text to out as the inside of a JSON string (without the quotation marks around it), and
  * returns how many bytes that took: at most JSON_QUOTE_MAX(len), for which out must have room. Quotation marks,
- * backslashes and control characters are escaped; every maximal ill-formed subsequence (Unicode 15, section 3.9) becomes
- * one U+FFFD, written as its three bytes. out and text must not overlap. */
+ * backslashes and control characters are escaped; every maximal ill-formed subsequence (Unicode 15, section 3.9)
+ * becomes one U+FFFD, written as its three bytes. out and text must not overlap. */
 size_t json_quote(char *out, const char *text, size_t len);
 
 /* The length in bytes of the UTF-8 character at the start of text (1 to 4), or 0 where the bytes are no well-formed

@@ -15,8 +15,8 @@
 #define LITERAL_LEN(s) (sizeof(s) - 1)
 #define BLOCK 16
 
-/* The two loops through which every byte of every line goes. libc's would do, but the static binary has musl's, which are
- * made to be small: they cost it twice the time. */
+/* The two loops through which every byte of every line goes. libc's would do, but the static binary has musl's,
+ * which are made to be small: they cost it twice the time. */
 
 #if defined(__SSE2__) && !defined(LINE_PORTABLE)
 static inline const char *find_newline_in_blocks(const char **at, const char *end)
@@ -90,7 +90,7 @@ static inline size_t without_return(const char *bytes, size_t len)
 
 enum line_found line_find(const char *bytes, size_t len, size_t searched, size_t max, bool at_end, struct line_cut *cut)
 {
-	size_t window = len < max + 2 ? len : max + 2;	/* the longest line, '\r' and newline */
+	size_t window = len < max + 2 ? len : max + 2; /* the longest line, '\r' and newline */
 	const char *newline = NULL;
 
 	if (searched < window)
@@ -134,8 +134,7 @@ size_t line_whole_characters(const char *bytes, size_t len)
 
 size_t line_label_size(const char *service, const char *stage)
 {
-	return strlen(service) + strlen(stage) + LITERAL_LEN(" /: ") +
-	       JSON_QUOTE_MAX(strlen(service) + strlen(stage)) +
+	return strlen(service) + strlen(stage) + LITERAL_LEN(" /: ") + JSON_QUOTE_MAX(strlen(service) + strlen(stage)) +
 	       LITERAL_LEN(",\"service\":\"\",\"stage\":\"\",\"logged\":\"");
 }
 
@@ -169,7 +168,8 @@ size_t line_put_max(const struct line_label *label, size_t len)
 
 size_t line_put_wrapped_max(const struct line_label *label, size_t len)
 {
-	return LITERAL_LEN(WRAP_BEFORE "\"") + JSON_QUOTE_MAX(len) + label->fields_len + STAMP_LEN + LITERAL_LEN("\"}\n");
+	return LITERAL_LEN(WRAP_BEFORE "\"") + JSON_QUOTE_MAX(len) + label->fields_len + STAMP_LEN +
+	       LITERAL_LEN("\"}\n");
 }
 
 size_t line_put_text(char *out, const struct stamp *stamp, const struct line_label *label, const char *line, size_t len)
@@ -209,7 +209,8 @@ size_t line_put_wrapped(char *out, const struct stamp *stamp, const struct line_
 	return (size_t)(put_fields(at, stamp, label, true) - out);
 }
 
-size_t line_put_stray(char *out, const struct stamp *stamp, const struct line_label *label, const char *line, size_t len)
+size_t line_put_stray(char *out, const struct stamp *stamp, const struct line_label *label, const char *line,
+		      size_t len)
 {
 	char *at = put(out, stamp->text, STAMP_LEN);
 
@@ -222,8 +223,8 @@ size_t line_put_stray(char *out, const struct stamp *stamp, const struct line_la
 }
 
 /* One line in the form asked for. Returns the place behind it, or NULL where it does not take that form. */
-static inline char *put_in_form(char *at, enum line_form form, const struct stamp *stamp, const struct line_label *label,
-				const char *line, size_t len)
+static inline char *put_in_form(char *at, enum line_form form, const struct stamp *stamp,
+				const struct line_label *label, const char *line, size_t len)
 {
 	struct json_object object;
 

@@ -88,15 +88,15 @@ static __attribute__((format(printf, 2, 0))) void say(enum log_level level, cons
 	errno = saved;
 }
 
-#define SAY(level)					\
-	do {						\
-		va_list args;				\
-							\
-		if (!log_enabled(level))		\
-			return;				\
-		va_start(args, format);			\
-		say(level, format, args);		\
-		va_end(args);				\
+#define SAY(level) \
+	do { \
+		va_list args; \
+\
+		if (!log_enabled(level)) \
+			return; \
+		va_start(args, format); \
+		say(level, format, args); \
+		va_end(args); \
 	} while (0)
 
 void log_error(const char *format, ...)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the sources and the way of each line from a source to a sink; not the processes that write, nor what their ends mean.
- * Invariant: the bytes of a source go out in order and as whole lines. A source is in exactly one of these places: held,
- * watched by the loop, or parked at the sink it waits for. */
+/* Owns the sources and the way of each line from a source to a sink; not the processes that write, nor what their
+ * ends mean. Invariant: the bytes of a source go out in order and as whole lines. A source is in exactly one of
+ * these places: held, watched by the loop, or parked at the sink it waits for. */
 #include "logmux.h"
 
 #include "line.h"
@@ -15,32 +15,34 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define SHORT_LINE (16 * 1024)	/* the longest line where memory is lacking: sink_room promises room for it, even wrapped */
+/* The longest line where memory is lacking: sink_room promises room for it, even wrapped. */
+#define SHORT_LINE (16 * 1024)
 #define TAIL_SIZE_MIN 256
 #define SPARE_MAX (64 * 1024)
-#define WATCH_RETRY_MS 50	/* epoll refused (memory, max_user_watches): often enough for a log, rare enough to cost nothing */
+/* epoll refused (memory, max_user_watches): often enough for a log, rare enough to cost nothing. */
+#define WATCH_RETRY_MS 50
 #define STREAM_WARNING_SIZE 160
 
 struct logmux_source {
 	struct logmux *mux;
 	struct logmux_source *prev, *next;
 	struct logmux_source *next_parked;
-	struct logmux_source *follower;	/* held until this one has given what it holds */
+	struct logmux_source *follower; /* held until this one has given what it holds */
 	struct logmux_source **handle;
 	struct loop_io io;
 	int fd;
-	size_t sink;	/* where its lines go, as long as they are what they should be */
-	size_t parked_at;	/* the sink where it is parked */
-	bool json;	/* its lines should be JSON objects */
-	bool held, following, watched, parked;	/* where it is; none of them: watching failed, and is tried again soon */
-	bool ended;	/* the end of the pipe was read: only the tail is left */
-	bool in_pieces;	/* the beginning of the current line went out already */
-	bool counted;	/* draining has begun for it: unread says how much of what is in the pipe it still reads */
+	size_t sink;                           /* where its lines go, as long as they are what they should be */
+	size_t parked_at;                      /* the sink where it is parked */
+	bool json;                             /* its lines should be JSON objects */
+	bool held, following, watched, parked; /* where it is; none of them: watching failed, and is tried again soon */
+	bool ended;                            /* the end of the pipe was read: only the tail is left */
+	bool in_pieces;                        /* the beginning of the current line went out already */
+	bool counted; /* draining has begun for it: unread says how much of what is in the pipe it still reads */
 	int unread;
-	char *tail;	/* what was read and could not go out yet */
+	char *tail; /* what was read and could not go out yet */
 	size_t tail_len, tail_size;
-	size_t searched;	/* so much of the tail holds no newline */
-	int64_t read_second;	/* when the last of the tail was read */
+	size_t searched;     /* so much of the tail holds no newline */
+	int64_t read_second; /* when the last of the tail was read */
 	int32_t read_millisecond;
 	struct line_label label;
 	char label_memory[];
@@ -48,9 +50,9 @@ struct logmux_source {
 
 /* How far the lines of some bytes got. */
 enum progress {
-	DONE,		/* all that is a line went out */
-	WAITING,	/* the source is parked at a sink */
-	NO_MEMORY,	/* a line needs more memory than there is */
+	DONE,      /* all that is a line went out */
+	WAITING,   /* the source is parked at a sink */
+	NO_MEMORY, /* a line needs more memory than there is */
 };
 
 /* ---- news of a sink, said on the other one as soon as there is room ---- */
@@ -333,7 +335,8 @@ static bool give(struct logmux_source *source, const char *bytes, size_t len, si
 
 /* ---- the tail ---- */
 
-/* A flood of long lines leaves a tail at every read: its memory is passed on from one to the next, until dinit rests. */
+/* A flood of long lines leaves a tail at every read: its memory is passed on from one to the next, until dinit
+ * rests. */
 static void keep_spare(struct logmux *mux, char *memory, size_t size)
 {
 	if (size > SPARE_MAX || mux->spare) {
@@ -398,7 +401,8 @@ static bool append_to_tail(struct logmux_source *source, const char *bytes, size
 	return true;
 }
 
-/* What was read and neither went out nor fits anywhere stays in the read buffer, and nothing is read until it is gone. */
+/* What was read and neither went out nor fits anywhere stays in the read buffer, and nothing is read until it is
+ * gone. */
 static void strand(struct logmux_source *source, const char *bytes, size_t len)
 {
 	struct logmux *mux = source->mux;
@@ -443,7 +447,8 @@ static bool give_stranded(struct logmux_source *source)
 
 /* ---- reading ---- */
 
-/* New bytes: the first line of them completes the tail, the others go out from where they are, the rest is the new tail. */
+/* New bytes: the first line of them completes the tail, the others go out from where they are, the rest is the new
+ * tail. */
 static void give_new(struct logmux_source *source, const char *bytes, size_t len)
 {
 	size_t used = 0;
@@ -783,7 +788,8 @@ bool logmux_turn(struct logmux *mux)
 	bool more = false;
 
 	for (size_t i = 0; i <= mux->err; i++) {
-		/* What will be added to first is written afterwards: each write wakes the reader, and costs it as much. */
+		/* What will be added to first is written afterwards: each write wakes the reader, and costs it as
+		 * much. */
 		if (!mux->parkings[i].first || !sink_takes_more(&mux->sinks[i]))
 			flush(mux, i);
 		if (mux->parkings[i].first) {

@@ -71,7 +71,7 @@ int loop_watch(struct loop *loop, int fd, uint32_t events, struct loop_io *io)
 
 void loop_unwatch(struct loop *loop, int fd, struct loop_io *io)
 {
-	struct epoll_event unused = { 0 };	/* kernels before 2.6.9 want one (epoll_ctl(2)) */
+	struct epoll_event unused = { 0 }; /* kernels before 2.6.9 want one (epoll_ctl(2)) */
 
 	epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, &unused);
 	for (int i = loop->batch_at; i < loop->batch_len; i++)

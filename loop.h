@@ -12,11 +12,11 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 
-#define LOOP_BATCH 64	/* events taken from the kernel at a time: bounds a turn, and sits on no one's stack */
+#define LOOP_BATCH 64 /* events taken from the kernel at a time: bounds a turn, and sits on no one's stack */
 
 /* A descriptor's place in the loop. Owned by the caller; must stay where it is from loop_watch to loop_unwatch. */
 struct loop_io {
-	void (*on_ready)(void *ctx, uint32_t events);	/* events: EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP */
+	void (*on_ready)(void *ctx, uint32_t events); /* events: EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP */
 	void *ctx;
 };
 
@@ -31,20 +31,20 @@ struct loop_timer {
 
 /* What the end-of-turn hook answers. */
 enum loop_verdict {
-	LOOP_SLEEP,	/* nothing to do until something happens */
-	LOOP_AGAIN,	/* there is work left: do not sleep, look for news and call again */
-	LOOP_STOP,	/* leave loop_run */
+	LOOP_SLEEP, /* nothing to do until something happens */
+	LOOP_AGAIN, /* there is work left: do not sleep, look for news and call again */
+	LOOP_STOP,  /* leave loop_run */
 };
 
 struct loop {
 	int epoll_fd;
 	int signal_fd;
 	uint64_t now_ms;
-	struct loop_timer *first, *last;	/* running timers, soonest first */
+	struct loop_timer *first, *last; /* running timers, soonest first */
 	struct loop_io signal_io;
 	void (*on_signal)(void *ctx, const struct signalfd_siginfo *info);
 	void *signal_ctx;
-	struct epoll_event batch[LOOP_BATCH];	/* what is being dispatched; loop_unwatch strikes entries out of it */
+	struct epoll_event batch[LOOP_BATCH]; /* what is being dispatched; loop_unwatch strikes entries out of it */
 	int batch_at, batch_len;
 };
 

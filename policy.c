@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the records of the living strangers and their timers; not their deaths (reaper), nor how one is redirected (adopt).
- * Invariant: every stranger is watched, and in exactly one queue, in the order in which that queue falls due. */
+/* Owns the records of the living strangers and their timers; not their deaths (reaper), nor how one is redirected
+ * (adopt). Invariant: every stranger is watched, and in exactly one queue, in the order in which that queue falls
+ * due. */
 #include "policy.h"
 
 #include "adopt.h"
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NAME_SIZE (PROCFS_NAME_SIZE + 12)	/* a program, a slash, a PID */
+#define NAME_SIZE (PROCFS_NAME_SIZE + 12) /* a program, a slash, a PID */
 
 struct stranger {
 	struct policy *policy;
@@ -22,10 +23,10 @@ struct stranger {
 	struct reaper_watch watch;
 	pid_t pid;
 	uint64_t due_ms;
-	bool adopted;		/* its end ends the container */
-	bool ended;		/* and reaped; the record lives on until adopt is done with it */
-	struct adopt *adopt;	/* its output is being redirected */
-	char *program;		/* of an adopted one: the name its lines are labelled with */
+	bool adopted;        /* its end ends the container */
+	bool ended;          /* and reaped; the record lives on until adopt is done with it */
+	struct adopt *adopt; /* its output is being redirected */
+	char *program;       /* of an adopted one: the name its lines are labelled with */
 };
 
 /* ---- queues ---- */
@@ -37,7 +38,8 @@ static void arm(struct policy *policy, struct policy_queue *queue)
 	if (!queue->first || queue == &policy->rest)
 		loop_timer_stop(policy->loop, &queue->timer);
 	else
-		loop_timer_start(policy->loop, &queue->timer, queue->first->due_ms > now ? queue->first->due_ms - now : 0);
+		loop_timer_start(policy->loop, &queue->timer,
+				 queue->first->due_ms > now ? queue->first->due_ms - now : 0);
 }
 
 static void leave(struct stranger *stranger)
@@ -292,7 +294,8 @@ static void look(struct policy *policy)
 {
 	policy->looked_ms = loop_now_ms(policy->loop);
 	procfs_each_child(policy->proc, getpid(), on_child, policy);
-	loop_timer_start(policy->loop, &policy->look_timer, policy->teardown ? POLICY_LOOK_TEARDOWN_MS : POLICY_LOOK_MS);
+	loop_timer_start(policy->loop, &policy->look_timer,
+			 policy->teardown ? POLICY_LOOK_TEARDOWN_MS : POLICY_LOOK_MS);
 }
 
 static void on_look_due(void *ctx)
@@ -337,8 +340,10 @@ void policy_open(struct policy *policy, const struct config *config, const struc
 	if (policy_finds_strangers(policy))
 		look(policy);
 	else if (policy->blind && policy->reparenting != CONFIG_REPARENTING_IGNORE)
-		log_warn("%s does not show this PID namespace's processes: running processes that lose their parent cannot be found; "
-			 "mount proc there", policy->proc->root);
+		log_warn("%s does not show this PID namespace's processes: running processes that lose their parent "
+			 "cannot be found; "
+			 "mount proc there",
+			 policy->proc->root);
 }
 
 /* ---- teardown ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Strangers: processes that lost their parent and became children of dinit. Finds the living ones, for no signal tells of
- * them, and ignores, terminates or adopts them. The dead ones are the reaper's: it reaps them under every policy. */
+/* Strangers: processes that lost their parent and became children of dinit. Finds the living ones, for no signal
+ * tells of them, and ignores, terminates or adopts them. The dead ones are the reaper's: it reaps them under every
+ * policy. */
 #ifndef DINIT_POLICY_H
 #define DINIT_POLICY_H
 
@@ -15,10 +16,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define POLICY_LOOK_MS 1000	/* SPEC 6: how often it looks for strangers unasked */
+#define POLICY_LOOK_MS 1000 /* SPEC 6: how often it looks for strangers unasked */
 #define POLICY_LOOK_TEARDOWN_MS 100
-#define POLICY_LOOK_APART_MS 10	/* and not more often than this, whatever happens: a look costs time for each child */
-#define POLICY_MATURE_MS 10	/* SPEC 6: so that a daemon's double fork is over */
+#define POLICY_LOOK_APART_MS 10 /* and not more often than this, whatever happens: a look costs time for each child */
+#define POLICY_MATURE_MS 10     /* SPEC 6: so that a daemon's double fork is over */
 
 struct stranger;
 
@@ -37,13 +38,13 @@ struct policy {
 	enum config_reparenting reparenting;
 	uint64_t kill_timeout_ms;
 	bool teardown;
-	bool at_sight;		/* kills at once whatever it finds */
-	bool blind;		/* no /proc: living strangers cannot be found */
-	struct policy_queue young;	/* not yet mature */
-	struct policy_queue told;	/* sent TERM, to be killed */
-	struct policy_queue rest;	/* adopted, or killed: nothing falls due */
+	bool at_sight;             /* kills at once whatever it finds */
+	bool blind;                /* no /proc: living strangers cannot be found */
+	struct policy_queue young; /* not yet mature */
+	struct policy_queue told;  /* sent TERM, to be killed */
+	struct policy_queue rest;  /* adopted, or killed: nothing falls due */
 	struct loop_timer look_timer;
-	uint64_t looked_ms;	/* when it last looked */
+	uint64_t looked_ms; /* when it last looked */
 	void (*on_adopted_end)(void *ctx, const struct service_end *end);
 	void *ctx;
 };
@@ -57,15 +58,16 @@ struct policy_means {
 	struct signaller *signaller;
 };
 
-/* on_adopted_end is called when an adopted process has ended outside a teardown. Without a usable /proc it warns, once. */
+/* on_adopted_end is called when an adopted process has ended outside a teardown. Without a usable /proc it warns,
+ * once. */
 void policy_open(struct policy *policy, const struct config *config, const struct policy_means *means,
 		 void (*on_adopted_end)(void *ctx, const struct service_end *end), void *ctx);
 
 /* Something ended: there may be new strangers. Looks now, or soon if it has just looked. */
 void policy_children_changed(struct policy *policy);
 
-/* Whether every living stranger comes to light sooner or later, so that a teardown can wait for them all: not under `ignore`,
- * and not without /proc. */
+/* Whether every living stranger comes to light sooner or later, so that a teardown can wait for them all: not under
+ * `ignore`, and not without /proc. */
 bool policy_finds_strangers(const struct policy *policy);
 
 /* From now on adopt terminates, too, and looks are more frequent. */

@@ -16,11 +16,11 @@
 
 #include "json.h"
 
-#define PATH_SIZE 512	/* the root and "/PID/task/TID/children" */
-#define CHILDREN_SIZE 4096	/* read at once; the kernel hands out a page at a time */
-#define STAT_SIZE 1024	/* everything up to start_time, were all its numbers as long as can be */
-#define STATUS_SIZE 8192	/* status, of a process in some hundred groups: they stand before what is looked for */
-#define ARGV0_SIZE 4096	/* how much of argv[0] is looked at: PATH_MAX, no program has a longer path */
+#define PATH_SIZE 512      /* the root and "/PID/task/TID/children" */
+#define CHILDREN_SIZE 4096 /* read at once; the kernel hands out a page at a time */
+#define STAT_SIZE 1024     /* everything up to start_time, were all its numbers as long as can be */
+#define STATUS_SIZE 8192   /* status, of a process in some hundred groups: they stand before what is looked for */
+#define ARGV0_SIZE 4096    /* how much of argv[0] is looked at: PATH_MAX, no program has a longer path */
 
 /* What stands for the rest of a command line that was cut. */
 static const char ellipsis[] = "...";

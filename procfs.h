@@ -9,17 +9,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PROCFS_NAME_SIZE 256	/* room for a program's name, '\0' included */
-#define PROCFS_CMDLINE_SIZE 1024	/* room for a command line in a message, '\0' included; longer ones are cut */
+#define PROCFS_NAME_SIZE 256     /* room for a program's name, '\0' included */
+#define PROCFS_CMDLINE_SIZE 1024 /* room for a command line in a message, '\0' included; longer ones are cut */
 
 struct procfs {
-	const char *root;	/* "/proc" */
+	const char *root; /* "/proc" */
 };
 
 struct procfs_stat {
-	char state;		/* R S D Z T t X I … as in proc(5) */
+	char state; /* R S D Z T t X I … as in proc(5) */
 	pid_t parent;
-	uint64_t start_time;	/* clock ticks after boot: with the pid it names one process for ever */
+	uint64_t start_time; /* clock ticks after boot: with the pid it names one process for ever */
 };
 
 /* Whether the root is a proc file system that shows this process under its own pid (not another pid namespace's). */
@@ -33,9 +33,9 @@ int procfs_each_child(const struct procfs *proc, pid_t parent, void (*on_child)(
 
 /* What decides whether a thread may be traced, and by whom it already is. */
 struct procfs_guard {
-	pid_t tracer;		/* 0: none */
-	unsigned seccomp_mode;	/* 0 none, 1 strict, 2 filters */
-	int seccomp_filters;	/* how many; -1 where the kernel does not count them (before 5.9) */
+	pid_t tracer;          /* 0: none */
+	unsigned seccomp_mode; /* 0 none, 1 strict, 2 filters */
+	int seccomp_filters;   /* how many; -1 where the kernel does not count them (before 5.9) */
 };
 
 /* A thread of the process that has not ended: the first one, or, where that has ended before the others (a zombie in

@@ -16,21 +16,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PATH_SIZE 512		/* the root and "/PID/auxv" */
-#define AUXV_WORDS 128		/* the kernel has some 25 pairs */
+#define PATH_SIZE 512  /* the root and "/PID/auxv" */
+#define AUXV_WORDS 128 /* the kernel has some 25 pairs */
 #define VDSO_PAGE_SIZE 4096
-#define VDSO_PAGES_MAX 8	/* it has two or three */
-#define SYSCALL_STOP (SIGTRAP | 0x80)	/* PTRACE_O_TRACESYSGOOD */
-#define SIGNAL_MASK_SIZE 8	/* the kernel's, whatever sigset_t is */
+#define VDSO_PAGES_MAX 8              /* it has two or three */
+#define SYSCALL_STOP (SIGTRAP | 0x80) /* PTRACE_O_TRACESYSGOOD */
+#define SIGNAL_MASK_SIZE 8            /* the kernel's, whatever sigset_t is */
 
 /* Not in every libc that we build with. */
 #define GET_RSEQ_CONFIGURATION 0x420f
 #define GET_SYSCALL_USER_DISPATCH 0x4211
 
 enum stop {
-	STOP_EVENT,	/* interrupted, or stopped with its whole process (SIGSTOP): within the kernel's signal path */
+	STOP_EVENT, /* interrupted, or stopped with its whole process (SIGSTOP): within the kernel's signal path */
 	STOP_SYSCALL,
-	STOP_SIGNAL,	/* about to take a signal */
+	STOP_SIGNAL, /* about to take a signal */
 };
 
 static enum stop classify(int status)
@@ -196,7 +196,10 @@ static bool is_insn_at(const struct ptrace_thread *thread, uint64_t address)
  * when the thread goes on, but not if its registers point somewhere else by then. */
 static bool is_in_sequence(const struct ptrace_thread *thread)
 {
-	struct { uint64_t area; uint32_t size, signature, flags, unused; } rseq;
+	struct {
+		uint64_t area;
+		uint32_t size, signature, flags, unused;
+	} rseq;
 	uint64_t sequence, start, len;
 
 	if (ptrace(GET_RSEQ_CONFIGURATION, thread->tid, (void *)sizeof rseq, &rseq) < 0 || rseq.area == 0)
@@ -212,7 +215,9 @@ static bool is_in_sequence(const struct ptrace_thread *thread)
 /* A program that has its own calls sent back to it as signals (prctl PR_SET_SYSCALL_USER_DISPATCH) would get ours. */
 static bool dispatches_itself(const struct ptrace_thread *thread)
 {
-	struct { uint64_t mode, selector, offset, len; } dispatch;
+	struct {
+		uint64_t mode, selector, offset, len;
+	} dispatch;
 
 	return ptrace(GET_SYSCALL_USER_DISPATCH, thread->tid, (void *)sizeof dispatch, &dispatch) == 0 &&
 	       dispatch.mode != 0;
@@ -324,21 +329,14 @@ static enum ptrace_news on_returned(struct ptrace_thread *thread, long error)
 static enum ptrace_news on_syscall_stop(struct ptrace_thread *thread)
 {
 	switch (thread->state) {
-	case PTRACE_STATE_ENTERING:
-		return on_entered_own_call(thread);
-	case PTRACE_STATE_SKIPPING:
-		thread->state = PTRACE_STATE_STANDING;
-		return PTRACE_NEWS_HELD;
-	case PTRACE_STATE_CALLING:
-		return proceed(thread, 0, PTRACE_STATE_RETURNING);
-	case PTRACE_STATE_RETURNING:
-		return on_returned(thread, 0);
+	case PTRACE_STATE_ENTERING: return on_entered_own_call(thread);
+	case PTRACE_STATE_SKIPPING: thread->state = PTRACE_STATE_STANDING; return PTRACE_NEWS_HELD;
+	case PTRACE_STATE_CALLING: return proceed(thread, 0, PTRACE_STATE_RETURNING);
+	case PTRACE_STATE_RETURNING: return on_returned(thread, 0);
 	case PTRACE_STATE_STOPPING:
-	case PTRACE_STATE_LEAVING:
-		return interrupt(thread, 0, thread->state);
+	case PTRACE_STATE_LEAVING: return interrupt(thread, 0, thread->state);
 	case PTRACE_STATE_LOOSE:
-	case PTRACE_STATE_STANDING:
-		break;
+	case PTRACE_STATE_STANDING: break;
 	}
 	return PTRACE_NEWS_PENDING;
 }
@@ -346,10 +344,8 @@ static enum ptrace_news on_syscall_stop(struct ptrace_thread *thread)
 static enum ptrace_news on_event_stop(struct ptrace_thread *thread)
 {
 	switch (thread->state) {
-	case PTRACE_STATE_STOPPING:
-		return hold(thread);
-	case PTRACE_STATE_LEAVING:
-		return restore(thread);
+	case PTRACE_STATE_STOPPING: return hold(thread);
+	case PTRACE_STATE_LEAVING: return restore(thread);
 	case PTRACE_STATE_ENTERING:
 	case PTRACE_STATE_SKIPPING:
 	case PTRACE_STATE_CALLING:
@@ -357,8 +353,7 @@ static enum ptrace_news on_event_stop(struct ptrace_thread *thread)
 		/* Stopped with its process, or continued with it: our call is still to come. */
 		return proceed(thread, 0, thread->state);
 	case PTRACE_STATE_LOOSE:
-	case PTRACE_STATE_STANDING:
-		break;
+	case PTRACE_STATE_STANDING: break;
 	}
 	return PTRACE_NEWS_PENDING;
 }
@@ -369,19 +364,16 @@ static enum ptrace_news on_signal_stop(struct ptrace_thread *thread, int signal)
 {
 	switch (thread->state) {
 	case PTRACE_STATE_STOPPING:
-	case PTRACE_STATE_LEAVING:
-		return interrupt(thread, signal, thread->state);
+	case PTRACE_STATE_LEAVING: return interrupt(thread, signal, thread->state);
 	case PTRACE_STATE_ENTERING:
-	case PTRACE_STATE_SKIPPING:
-		return proceed(thread, signal, thread->state);
+	case PTRACE_STATE_SKIPPING: return proceed(thread, signal, thread->state);
 	case PTRACE_STATE_CALLING:
 	case PTRACE_STATE_RETURNING:
 		if (signal == SIGSTOP)
 			return proceed(thread, signal, thread->state);
 		return on_returned(thread, -EFAULT);
 	case PTRACE_STATE_LOOSE:
-	case PTRACE_STATE_STANDING:
-		break;
+	case PTRACE_STATE_STANDING: break;
 	}
 	return PTRACE_NEWS_PENDING;
 }
@@ -389,12 +381,9 @@ static enum ptrace_news on_signal_stop(struct ptrace_thread *thread, int signal)
 enum ptrace_news ptrace_on_stop(struct ptrace_thread *thread, int status)
 {
 	switch (classify(status)) {
-	case STOP_EVENT:
-		return on_event_stop(thread);
-	case STOP_SYSCALL:
-		return on_syscall_stop(thread);
-	case STOP_SIGNAL:
-		return on_signal_stop(thread, WSTOPSIG(status));
+	case STOP_EVENT: return on_event_stop(thread);
+	case STOP_SYSCALL: return on_syscall_stop(thread);
+	case STOP_SIGNAL: return on_signal_stop(thread, WSTOPSIG(status));
 	}
 	return PTRACE_NEWS_PENDING;
 }
@@ -405,8 +394,7 @@ int ptrace_call(struct ptrace_thread *thread, long number, const uint64_t args[6
 
 	arch_set_call(&regs, thread->insn, number, args);
 	thread->disturbed = true;
-	if (write_regs(thread, &regs) == 0 &&
-	    proceed(thread, 0, PTRACE_STATE_CALLING) == PTRACE_NEWS_PENDING)
+	if (write_regs(thread, &regs) == 0 && proceed(thread, 0, PTRACE_STATE_CALLING) == PTRACE_NEWS_PENDING)
 		return 0;
 	ptrace_forget(thread);
 	errno = ESRCH;

@@ -24,26 +24,26 @@
 #endif
 
 enum ptrace_news {
-	PTRACE_NEWS_PENDING,	/* wait for the next stop */
-	PTRACE_NEWS_HELD,	/* it stands still: ptrace_call or ptrace_release comes next */
-	PTRACE_NEWS_RETURNED,	/* so it does after the call, whose outcome is in result */
-	PTRACE_NEWS_RELEASED,	/* it runs as before and is not traced any more */
+	PTRACE_NEWS_PENDING,  /* wait for the next stop */
+	PTRACE_NEWS_HELD,     /* it stands still: ptrace_call or ptrace_release comes next */
+	PTRACE_NEWS_RETURNED, /* so it does after the call, whose outcome is in result */
+	PTRACE_NEWS_RELEASED, /* it runs as before and is not traced any more */
 	/* It cannot make calls, errno says why, and is released: ENOEXEC a program of another architecture, ENOSYS
 	 * no system call instruction found, EPERM its system calls are dispatched by itself, EAGAIN not just now,
 	 * or any other. */
 	PTRACE_NEWS_REFUSED,
-	PTRACE_NEWS_LOST,	/* not in a stop any more: it was killed, or vanished in another thread's execve */
+	PTRACE_NEWS_LOST, /* not in a stop any more: it was killed, or vanished in another thread's execve */
 };
 
 enum ptrace_state {
-	PTRACE_STATE_LOOSE,	/* not traced */
-	PTRACE_STATE_STOPPING,	/* seized and interrupted */
-	PTRACE_STATE_ENTERING,	/* about to enter a system call of its own, which shows how it has to be restarted */
-	PTRACE_STATE_SKIPPING,	/* leaving that call without having made it */
-	PTRACE_STATE_STANDING,	/* stopped, in our hands */
-	PTRACE_STATE_CALLING,	/* about to enter our call */
-	PTRACE_STATE_RETURNING,	/* in our call */
-	PTRACE_STATE_LEAVING,	/* on its way to the stop where everything is put back */
+	PTRACE_STATE_LOOSE,     /* not traced */
+	PTRACE_STATE_STOPPING,  /* seized and interrupted */
+	PTRACE_STATE_ENTERING,  /* about to enter a system call of its own, which shows how it has to be restarted */
+	PTRACE_STATE_SKIPPING,  /* leaving that call without having made it */
+	PTRACE_STATE_STANDING,  /* stopped, in our hands */
+	PTRACE_STATE_CALLING,   /* about to enter our call */
+	PTRACE_STATE_RETURNING, /* in our call */
+	PTRACE_STATE_LEAVING,   /* on its way to the stop where everything is put back */
 };
 
 /* Zeroed before first use. */
@@ -51,13 +51,13 @@ struct ptrace_thread {
 	pid_t tid;
 	const struct procfs *proc;
 	enum ptrace_state state;
-	bool unwanted;		/* to be released at the first stop */
-	bool disturbed;		/* its registers are ours: they are put back in a stop on the way to user mode */
-	uint64_t insn;		/* where the borrowed system call instruction is */
-	uint64_t signal_mask;	/* the thread's own */
-	struct arch_regs regs;	/* the thread's own */
+	bool unwanted;         /* to be released at the first stop */
+	bool disturbed;        /* its registers are ours: they are put back in a stop on the way to user mode */
+	uint64_t insn;         /* where the borrowed system call instruction is */
+	uint64_t signal_mask;  /* the thread's own */
+	struct arch_regs regs; /* the thread's own */
 	struct arch_vectors vectors;
-	long result;		/* of the last call: as from the kernel, -errno from -4095 to -1 */
+	long result; /* of the last call: as from the kernel, -errno from -4095 to -1 */
 };
 
 /* Begins to trace and to stop thread tid, alive and not yet traced. Returns 0, or -1 with errno (EPERM: not allowed, or

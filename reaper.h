@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: ISC */
-/* Every wait call of the program. The reaper knows which processes somebody watches, reaps whatever has ended, and tells
- * the watcher; what nobody watches is a stranger: a process that lost its parent and died as our child.
+/* Every wait call of the program. The reaper knows which processes somebody watches, reaps whatever has ended, and
+ * tells the watcher; what nobody watches is a stranger: a process that lost its parent and died as our child.
  *
- * A pid stays valid, and cannot be reused, until the reaper has reaped it (wait(2)): that is, until on_exit was called.
- * So a watched pid may always be signalled. */
+ * A pid stays valid, and cannot be reused, until the reaper has reaped it (wait(2)): that is, until on_exit was
+ * called. So a watched pid may always be signalled. */
 #ifndef DINIT_REAPER_H
 #define DINIT_REAPER_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define REAPER_BUCKETS 1024	/* of the pid table: 8 kB, chains of one or two at 1000 services */
+#define REAPER_BUCKETS 1024 /* of the pid table: 8 kB, chains of one or two at 1000 services */
 
-/* The interest in one process or (traced) thread: at most one watch a pid. Owned by the caller, linked in the table while
- * it watches. */
+/* The interest in one process or (traced) thread: at most one watch a pid. Owned by the caller, linked in the table
+ * while it watches. */
 struct reaper_watch {
-	pid_t pid;		/* 0: not watched */
+	pid_t pid; /* 0: not watched */
 	struct reaper_watch *next;
-	/* It has ended and is reaped: the pid is void from here on, and the watch is already taken out of the table. status as
-	 * of wait(2). */
+	/* It has ended and is reaped: the pid is void from here on, and the watch is already taken out of the
+	 * table. status as of wait(2). */
 	void (*on_exit)(void *ctx, pid_t pid, int status);
 	/* A tracee's stop (ptrace(2)), status as of wait(2); NULL where the watched process is never traced. */
 	void (*on_stop)(void *ctx, pid_t pid, int status);
@@ -27,8 +27,8 @@ struct reaper_watch {
 
 struct reaper {
 	struct reaper_watch *buckets[REAPER_BUCKETS];
-	/* A process that nobody watches has ended. It is still a zombie when this is called, so /proc/PID/comm still tells its
-	 * name, and it is reaped right after. */
+	/* A process that nobody watches has ended. It is still a zombie when this is called, so /proc/PID/comm
+	 * still tells its name, and it is reaped right after. */
 	void (*on_stranger)(void *ctx, pid_t pid, int status);
 	void *ctx;
 };

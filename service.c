@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the processes that dinit itself starts, and the pipes between them until the logmux has them; not the teardown they
- * bring about.
- * Invariant: living counts the watches with a pid; while a service or a process of it can write to its stdout, somebody
- * holds the read end. */
+/* Owns the processes that dinit itself starts, and the pipes between them until the logmux has them; not the
+ * teardown they bring about. Invariant: living counts the watches with a pid; while a service or a process of it
+ * can write to its stdout, somebody holds the read end. */
 #include "service.h"
 
 #include "execfail.h"
@@ -19,8 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NAME_SIZE 300	/* NAME_MAX, a slash, a stage */
-#define PIPE_MODE 0622	/* so that a service that dropped root can still open /dev/stdout */
+#define NAME_SIZE 300  /* NAME_MAX, a slash, a stage */
+#define PIPE_MODE 0622 /* so that a service that dropped root can still open /dev/stdout */
 #define REASON_SIZE 512
 
 /* ---- pipes ---- */
@@ -29,12 +28,13 @@ static int make_pipe(int pair[2])
 {
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return -1;
-	fchmod(pair[1], PIPE_MODE);	/* where it is refused, only /dev/stdout of a service that dropped root suffers */
+	fchmod(pair[1], PIPE_MODE); /* where it is refused, only /dev/stdout of a service that dropped root suffers */
 	return 0;
 }
 
 /* Makes a pipe whose read end goes to the logmux at once. Returns the write end, or -1 with errno. */
-static int open_stream(struct service *service, const char *stage, enum logmux_stream stream, struct logmux_source **handle)
+static int open_stream(struct service *service, const char *stage, enum logmux_stream stream,
+		       struct logmux_source **handle)
 {
 	int pair[2];
 
@@ -51,8 +51,8 @@ static int open_stream(struct service *service, const char *stage, enum logmux_s
 	return pair[1];
 }
 
-/* The same pipe's read end with a file description of our own, because a logging program has the other one as its stdin, and
- * not blocking is our business alone. Without /proc the description is shared. */
+/* The same pipe's read end with a file description of our own, because a logging program has the other one as its
+ * stdin, and not blocking is our business alone. Without /proc the description is shared. */
 static int open_read_end(int fd)
 {
 	char path[sizeof "/proc/self/fd/" + 3 * sizeof fd];
@@ -83,14 +83,12 @@ static void explain(const struct spawn_spec *spec, const struct spawn_failure *f
 	case SPAWN_CHDIR:
 		snprintf(reason, REASON_SIZE, "cannot change to %s: %s", spec->dir, strerror(failure->error));
 		return;
-	case SPAWN_EXEC:
-		execfail_explain(spec->path, failure->error, reason, REASON_SIZE);
-		return;
+	case SPAWN_EXEC: execfail_explain(spec->path, failure->error, reason, REASON_SIZE); return;
 	}
 }
 
-/* Starts one program and watches it. Where that fails, reason says why; the process that could not become the program, if
- * there was one, is reaped like any other that nobody watches. */
+/* Starts one program and watches it. Where that fails, reason says why; the process that could not become the
+ * program, if there was one, is reaped like any other that nobody watches. */
 static int start_program(struct service *service, struct reaper_watch *watch, const char *stage,
 			 const struct spawn_spec *spec, char reason[REASON_SIZE])
 {
@@ -114,10 +112,10 @@ static int start_program(struct service *service, struct reaper_watch *watch, co
 
 /* What a program gets beside its path: descriptors that are -1 become pipes of their own. */
 struct streams {
-	const char *out_stage;	/* label of its stdout */
+	const char *out_stage; /* label of its stdout */
 	int stdin_fd;
 	int stdout_fd;
-	struct logmux_source **out;	/* its stdout, if a pipe is made for it; may be NULL */
+	struct logmux_source **out; /* its stdout, if a pipe is made for it; may be NULL */
 	char *const *environment;
 };
 
@@ -172,8 +170,8 @@ static int start_logging(struct service *service, int stdin_fd, char reason[REAS
 		.environment = service->all->means.environment,
 	};
 
-	return start_with_streams(service, &service->log, "log", service->entry->log_run, service->entry->log_dir, &streams,
-				  reason);
+	return start_with_streams(service, &service->log, "log", service->entry->log_run, service->entry->log_dir,
+				  &streams, reason);
 }
 
 static int start_run(struct service *service, int stdout_fd, char reason[REASON_SIZE])
@@ -185,11 +183,12 @@ static int start_run(struct service *service, int stdout_fd, char reason[REASON_
 		.environment = service->all->means.environment,
 	};
 
-	return start_with_streams(service, &service->run, "run", service->entry->run, service->entry->dir, &streams, reason);
+	return start_with_streams(service, &service->run, "run", service->entry->run, service->entry->dir, &streams,
+				  reason);
 }
 
-/* The logging program first: if it cannot start, there is no service to be stopped again. *stage says which of the two did
- * not start. */
+/* The logging program first: if it cannot start, there is no service to be stopped again. *stage says which of the
+ * two did not start. */
 static int start_logged(struct service *service, const char **stage, char reason[REASON_SIZE])
 {
 	int pair[2], own_fd, result = -1;
@@ -270,7 +269,8 @@ static void on_run_exit(void *ctx, pid_t pid, int status)
 	if (disabled_itself(status)) {
 		service->disabled = true;
 		services->disabled++;
-		log_info("%s/run: PID %d exited with status %d: it has disabled itself", end.name, pid, SERVICE_EXIT_DISABLED);
+		log_info("%s/run: PID %d exited with status %d: it has disabled itself", end.name, pid,
+			 SERVICE_EXIT_DISABLED);
 		return;
 	}
 	services->owner.on_end(services->owner.ctx, &end);
@@ -302,7 +302,8 @@ static void on_log_exit(void *ctx, pid_t pid, int status)
 	if (service->unlogged)
 		logmux_release(service->unlogged, service->logged);
 	if (disabled_itself(status)) {
-		log_info("%s/log: PID %d exited with status %d: it has disabled itself, the service's output is read directly",
+		log_info("%s/log: PID %d exited with status %d: it has disabled itself, the service's output is read "
+			 "directly",
 			 service->entry->name, pid, SERVICE_EXIT_DISABLED);
 	} else if (service->run.pid != 0) {
 		loop_timer_start(services->means.loop, &service->log_grace, SERVICE_LOG_GRACE_MS);
@@ -347,8 +348,8 @@ static int start_terminate(struct service *service, char reason[REASON_SIZE])
 	};
 
 	snprintf(services->dinit_pid, sizeof services->dinit_pid, "DINIT_PID=%d", service->run.pid);
-	return start_with_streams(service, &service->term, "term", service->entry->terminate, service->entry->dir, &streams,
-				  reason);
+	return start_with_streams(service, &service->term, "term", service->entry->terminate, service->entry->dir,
+				  &streams, reason);
 }
 
 static void stop_service(struct service *service)

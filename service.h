@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The life of the services: starts run, log/run and terminate, connects their streams to the logmux, classifies how they
- * end, and tells its owner what began a teardown. Decides nothing about the container as a whole. */
+/* The life of the services: starts run, log/run and terminate, connects their streams to the logmux, classifies how
+ * they end, and tells its owner what began a teardown. Decides nothing about the container as a whole. */
 #ifndef DINIT_SERVICE_H
 #define DINIT_SERVICE_H
 
@@ -16,29 +16,29 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#define SERVICE_EXIT_DISABLED 115	/* a program that ends with this has disabled itself (tozd/dinit) */
-#define SERVICE_LOG_GRACE_MS 10	/* SPEC 7: how long a service may outlive its logging program */
+#define SERVICE_EXIT_DISABLED 115 /* a program that ends with this has disabled itself (tozd/dinit) */
+#define SERVICE_LOG_GRACE_MS 10   /* SPEC 7: how long a service may outlive its logging program */
 
 struct services;
 
 struct service {
 	struct services *all;
 	const struct svdir_entry *entry;
-	struct reaper_watch run, log, term;	/* pid 0: not running */
-	struct logmux_source *unlogged;	/* the service's stdout, held by us while a logging program reads it */
-	struct logmux_source *logged;	/* the logging program's stdout */
+	struct reaper_watch run, log, term; /* pid 0: not running */
+	struct logmux_source *unlogged;     /* the service's stdout, held by us while a logging program reads it */
+	struct logmux_source *logged;       /* the logging program's stdout */
 	struct loop_timer log_grace;
-	pid_t log_pid;		/* how the logging program ended */
+	pid_t log_pid; /* how the logging program ended */
 	int log_status;
-	bool disabled;		/* run ended with SERVICE_EXIT_DISABLED */
+	bool disabled; /* run ended with SERVICE_EXIT_DISABLED */
 };
 
 /* How a process ended whose end ends the container. */
 struct service_end {
-	const char *name;	/* "web", or a program's name */
-	const char *stage;	/* "run", "log", or a PID */
+	const char *name;  /* "web", or a program's name */
+	const char *stage; /* "run", "log", or a PID */
 	pid_t pid;
-	int status;		/* as of wait(2) */
+	int status; /* as of wait(2) */
 };
 
 /* What services tell their owner. */
@@ -56,8 +56,8 @@ struct service_means {
 	struct reaper *reaper;
 	struct logmux *mux;
 	struct signaller *signaller;
-	int null_fd;		/* /dev/null, for stdin */
-	struct rlimit nofile;	/* the limit that dinit was started with */
+	int null_fd;          /* /dev/null, for stdin */
+	struct rlimit nofile; /* the limit that dinit was started with */
 	char *const *environment;
 };
 
@@ -65,17 +65,18 @@ struct services {
 	struct service_means means;
 	struct service_owner owner;
 	struct service *list;
-	size_t len;		/* services to be started: neither down nor skipped */
-	size_t started;		/* so many have been started, in order */
-	size_t living;		/* processes: runs, logging programs, terminates */
+	size_t len;     /* services to be started: neither down nor skipped */
+	size_t started; /* so many have been started, in order */
+	size_t living;  /* processes: runs, logging programs, terminates */
 	size_t disabled;
 	bool stopping;
-	char **term_environment;	/* of terminate: DINIT_PID, then the rest */
+	char **term_environment; /* of terminate: DINIT_PID, then the rest */
 	char dinit_pid[sizeof "DINIT_PID=" + 3 * sizeof(pid_t)];
 };
 
-/* Prepares the services of svdir (which must outlive this) that are not down and not in skip, names separated by commas; a
- * name there that is not in svdir is warned about. Starts nothing. Returns 0, or -1 with errno and nothing allocated. */
+/* Prepares the services of svdir (which must outlive this) that are not down and not in skip, names separated by
+ * commas; a name there that is not in svdir is warned about. Starts nothing. Returns 0, or -1 with errno and
+ * nothing allocated. */
 int services_open(struct services *services, const struct svdir *svdir, const char *skip,
 		  const struct service_means *means, const struct service_owner *owner);
 
@@ -88,7 +89,8 @@ bool services_start_next(struct services *services);
 /* Tells every running service to stop, once. No further one may be started. */
 void services_stop(struct services *services);
 
-/* Says what is still running, and kills it: services and terminates, and with them the logging programs if with_logs. */
+/* Says what is still running, and kills it: services and terminates, and with them the logging programs if
+ * with_logs. */
 void services_kill(struct services *services, bool with_logs);
 
 #endif

@@ -23,7 +23,8 @@ struct errand {
 
 static void warn_refused(const char *name, pid_t pid, int signal, int error)
 {
-	log_warn("%s: cannot send %s to PID %d: %s; it runs as another user: give dinit CAP_KILL, or run it as the same user",
+	log_warn("%s: cannot send %s to PID %d: %s; it runs as another user: give dinit CAP_KILL, or run it as the "
+		 "same user",
 		 name, signal == SIGKILL ? "KILL" : "TERM", pid, strerror(error));
 }
 

@@ -182,10 +182,8 @@ static ssize_t write_some(const struct sink *sink)
 
 	switch (sink->kind) {
 	case SINK_KIND_FILE:
-	case SINK_KIND_PRIVATE:
-		return write(sink->fd, at, len);
-	case SINK_KIND_SOCKET:
-		return send(sink->fd, at, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	case SINK_KIND_PRIVATE: return write(sink->fd, at, len);
+	case SINK_KIND_SOCKET: return send(sink->fd, at, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	case SINK_KIND_POLLED:
 		if (poll(&writable, 1, 0) == 0) {
 			errno = EAGAIN;

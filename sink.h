@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* One output: a queue of whole lines in front of a descriptor that dinit shares with others, written without ever blocking
- * and without ever changing the descriptor's flags. */
+/* One output: a queue of whole lines in front of a descriptor that dinit shares with others, written without ever
+ * blocking and without ever changing the descriptor's flags. */
 #ifndef DINIT_SINK_H
 #define DINIT_SINK_H
 
@@ -10,39 +10,40 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SINK_QUEUE_SIZE (256 * 1024)	/* allocated once; it grows only while it holds a single line that is larger */
-#define SINK_HIGH_WATER (64 * 1024)	/* a queue this long stops the reading of what feeds it: one write fills a pipe */
-#define SINK_LINE_WATER (192 * 1024)	/* and this long stops the lines of what was read already; the rest is dinit's own */
+#define SINK_QUEUE_SIZE (256 * 1024) /* allocated once; it grows only while it holds a single line that is larger */
+#define SINK_HIGH_WATER (64 * 1024)  /* a queue this long stops the reading of what feeds it: one write fills a pipe */
+#define SINK_LINE_WATER \
+	(192 * 1024) /* and this long stops the lines of what was read already; the rest is dinit's own */
 
 enum sink_state {
 	SINK_OPEN,
-	SINK_GONE,	/* a write failed: everything for it is dropped */
-	SINK_GIVEN_UP,	/* its reader took nothing for too long in a teardown: the same */
+	SINK_GONE,     /* a write failed: everything for it is dropped */
+	SINK_GIVEN_UP, /* its reader took nothing for too long in a teardown: the same */
 };
 
 enum sink_kind {
-	SINK_KIND_FILE,		/* never blocks: regular files, /dev/null */
-	SINK_KIND_PRIVATE,	/* a pipe or terminal, opened anew without blocking */
-	SINK_KIND_SOCKET,	/* MSG_DONTWAIT */
-	SINK_KIND_POLLED,	/* a pipe or terminal that could not be opened anew: asked before each small write */
+	SINK_KIND_FILE,    /* never blocks: regular files, /dev/null */
+	SINK_KIND_PRIVATE, /* a pipe or terminal, opened anew without blocking */
+	SINK_KIND_SOCKET,  /* MSG_DONTWAIT */
+	SINK_KIND_POLLED,  /* a pipe or terminal that could not be opened anew: asked before each small write */
 };
 
 struct sink {
 	struct loop *loop;
-	const char *name;	/* "stdout", "stderr" */
+	const char *name; /* "stdout", "stderr" */
 	enum sink_state state;
 	enum sink_kind kind;
 	int fd;
-	bool blocked;		/* it said EAGAIN: waits for EPOLLOUT */
+	bool blocked; /* it said EAGAIN: waits for EPOLLOUT */
 	struct loop_io io;
-	char *queue;		/* bytes from start to end are to be written */
+	char *queue; /* bytes from start to end are to be written */
 	size_t start, end, size;
-	uint64_t moved_ms;	/* when its reader last took something, or had nothing to take */
-	uint64_t dropped;	/* bytes lost since it was given up */
+	uint64_t moved_ms; /* when its reader last took something, or had nothing to take */
+	uint64_t dropped;  /* bytes lost since it was given up */
 };
 
-/* Takes descriptor fd (which stays the caller's) as a sink. Returns 0, or -1 with errno: memory, or the loop cannot watch
- * it, without which it would wait for ever. */
+/* Takes descriptor fd (which stays the caller's) as a sink. Returns 0, or -1 with errno: memory, or the loop cannot
+ * watch it, without which it would wait for ever. */
 int sink_open(struct sink *sink, struct loop *loop, int fd, const char *name);
 
 void sink_close(struct sink *sink);
@@ -57,8 +58,8 @@ bool sink_takes_more(const struct sink *sink);
  * (ENOMEM). Lines of at most SINK_LINE_WATER - SINK_HIGH_WATER bytes never need memory. Only for an open sink. */
 char *sink_room(struct sink *sink, size_t max);
 
-/* The room at the end of the queue that lines may use as it is, *max bytes, which may be too few for any. Only for an open
- * sink. */
+/* The room at the end of the queue that lines may use as it is, *max bytes, which may be too few for any. Only for
+ * an open sink. */
 char *sink_rest(const struct sink *sink, size_t *max);
 
 /* The same for a message of dinit's own, which may use what sink_room leaves free. */

@@ -10,9 +10,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define EXIT_CANNOT_EXEC 127	/* as shells say it; nobody looks: the failure comes by pipe */
+#define EXIT_CANNOT_EXEC 127 /* as shells say it; nobody looks: the failure comes by pipe */
 
-/* Moves the three descriptors into place. Sources below 3 are moved up first, lest one be overwritten before its turn. */
+/* Moves the three descriptors into place. Sources below 3 are moved up first, lest one be overwritten before its
+ * turn. */
 static int place_fds(const int fds[3])
 {
 	int from[3];
@@ -44,8 +45,8 @@ static void unblock_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Returns only where it failed, with the stage. The limit is lowered after the descriptors are in place: it would refuse
- * them. */
+/* Returns only where it failed, with the stage. The limit is lowered after the descriptors are in place: it would
+ * refuse them. */
 static enum spawn_stage become_program(const struct spawn_spec *spec)
 {
 	/* execve never writes to argv (POSIX, execve, "Rationale"). */
@@ -116,7 +117,8 @@ static void send_as(uid_t uid, int pidfd, int first, int second)
 	_exit(0);
 }
 
-/* An ordinary fork: a change of user in memory shared with dinit would take away dinit's access to its own /proc files. */
+/* An ordinary fork: a change of user in memory shared with dinit would take away dinit's access to its own /proc
+ * files. */
 pid_t spawn_kill_as(uid_t uid, int pidfd, int first, int second)
 {
 	pid_t pid = fork();

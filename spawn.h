@@ -7,24 +7,24 @@
 #include <sys/types.h>
 
 struct spawn_spec {
-	const char *path;	/* absolute; is argv[0], the only argument */
-	const char *dir;	/* the working directory */
+	const char *path; /* absolute; is argv[0], the only argument */
+	const char *dir;  /* the working directory */
 	char *const *environment;
-	int fds[3];		/* become stdin, stdout, stderr; they stay open here */
-	const struct rlimit *nofile;	/* RLIMIT_NOFILE of the new program */
+	int fds[3];                  /* become stdin, stdout, stderr; they stay open here */
+	const struct rlimit *nofile; /* RLIMIT_NOFILE of the new program */
 };
 
 /* Where a spawn stopped. */
 enum spawn_stage {
-	SPAWN_FORK,	/* there is no process; in the later stages there is one, which ends at once and must be reaped */
-	SPAWN_SETUP,	/* descriptors, limit */
+	SPAWN_FORK,  /* there is no process; in the later stages there is one, which ends at once and must be reaped */
+	SPAWN_SETUP, /* descriptors, limit */
 	SPAWN_CHDIR,
 	SPAWN_EXEC,
 };
 
 struct spawn_failure {
 	enum spawn_stage stage;
-	int error;	/* errno */
+	int error; /* errno */
 };
 
 /* Starts the program with an empty signal mask. The caller has every signal at its default disposition, and every
@@ -32,8 +32,9 @@ struct spawn_failure {
  * program's image has replaced ours, so the time it takes is that of execve(2). */
 pid_t spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure);
 
-/* Starts a short-lived child that takes on the user uid and sends the signals (0: none) to the process that pidfd stands
- * for, first, then second. It exits with 0, or with the errno that stopped it. Returns its pid, or -1 with errno. */
+/* Starts a short-lived child that takes on the user uid and sends the signals (0: none) to the process that pidfd
+ * stands for, first, then second. It exits with 0, or with the errno that stopped it. Returns its pid, or -1 with
+ * errno. */
 pid_t spawn_kill_as(uid_t uid, int pidfd, int first, int second);
 
 /* The same file descriptor as pidfd_open(2); -1 with errno (ENOSYS before Linux 5.3). */

@@ -5,13 +5,13 @@
 
 #include <stdint.h>
 
-#define STAMP_LEN 24	/* 2026-11-22T06:03:40.642Z */
+#define STAMP_LEN 24 /* 2026-11-22T06:03:40.642Z */
 
 /* The time stamp last made, so that the calendar is worked out once a second and nothing at all within a millisecond.
  * Zeroed before first use. */
 struct stamp {
-	char text[STAMP_LEN];	/* no '\0' */
-	int64_t second;		/* what text was made from */
+	char text[STAMP_LEN]; /* no '\0' */
+	int64_t second;       /* what text was made from */
 	int32_t millisecond;
 	int valid;
 };

@@ -9,16 +9,16 @@
 /* One service directory. All strings are owned by the struct svdir. */
 struct svdir_entry {
 	char *name;
-	char *dir;		/* absolute path of the service directory */
-	char *run;		/* absolute path of its run */
-	char *terminate;	/* absolute path of its terminate, else of its control/t, else NULL */
-	char *log_dir;		/* absolute path of its log directory; NULL: no logging program */
-	char *log_run;		/* absolute path of its log/run; NULL: no logging program */
-	bool down;		/* it has a file named down: examined, not to be started */
+	char *dir;       /* absolute path of the service directory */
+	char *run;       /* absolute path of its run */
+	char *terminate; /* absolute path of its terminate, else of its control/t, else NULL */
+	char *log_dir;   /* absolute path of its log directory; NULL: no logging program */
+	char *log_run;   /* absolute path of its log/run; NULL: no logging program */
+	bool down;       /* it has a file named down: examined, not to be started */
 };
 
 struct svdir {
-	struct svdir_entry *entries;	/* in byte order of their names */
+	struct svdir_entry *entries; /* in byte order of their names */
 	size_t len;
 };
 

@@ -15,7 +15,7 @@
 #include <sys/user.h>
 
 #define ARCH_TRACES 1
-#define ARCH_CALL_INSN "\x01\x00\x00\xd4"	/* svc #0 */
+#define ARCH_CALL_INSN "\x01\x00\x00\xd4" /* svc #0 */
 #define ARCH_CALL_INSN_LEN 4
 #define ARCH_CALL_INSN_ALIGN 4
 
@@ -25,11 +25,11 @@
  * call is entered. */
 #define ARCH_HIDES_RESTART 1
 
-#define ARCH_REGSET_SYSTEM_CALL 0x404	/* NT_ARM_SYSTEM_CALL */
-#define ARCH_REGSET_SVE 0x405		/* NT_ARM_SVE */
-#define ARCH_REGSET_STREAMING_SVE 0x40b	/* NT_ARM_SSVE */
-#define ARCH_SVE_REGS 1			/* SVE_PT_REGS_SVE: flags of a header with vector registers behind it */
-#define ARCH_BRANCH_TYPE 0xc00ULL	/* PSTATE.BTYPE: the next instruction must be a landing pad */
+#define ARCH_REGSET_SYSTEM_CALL 0x404   /* NT_ARM_SYSTEM_CALL */
+#define ARCH_REGSET_SVE 0x405           /* NT_ARM_SVE */
+#define ARCH_REGSET_STREAMING_SVE 0x40b /* NT_ARM_SSVE */
+#define ARCH_SVE_REGS 1                 /* SVE_PT_REGS_SVE: flags of a header with vector registers behind it */
+#define ARCH_BRANCH_TYPE 0xc00ULL       /* PSTATE.BTYPE: the next instruction must be a landing pad */
 
 struct arch_regs {
 	struct user_regs_struct user;
@@ -72,7 +72,7 @@ static inline void arch_take_restart(struct arch_regs *saved, const struct arch_
 
 /* A system call may discard the part of the vector registers that only SVE knows, and leaves streaming mode. */
 struct arch_vectors {
-	uintptr_t regset;	/* 0: nothing saved */
+	uintptr_t regset; /* 0: nothing saved */
 	struct iovec data;
 };
 

@@ -10,7 +10,7 @@
 #include <sys/user.h>
 
 #define ARCH_TRACES 1
-#define ARCH_CALL_INSN "\x0f\x05"	/* syscall */
+#define ARCH_CALL_INSN "\x0f\x05" /* syscall */
 #define ARCH_CALL_INSN_LEN 2
 #define ARCH_CALL_INSN_ALIGN 1
 

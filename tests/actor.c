@@ -94,7 +94,7 @@ static void report(const char *what, const char *name)
 struct batch {
 	int fd;
 	const char *before, *after; /* what stands around a number */
-	const char *stalls; /* whose stalling is to be reported, once */
+	const char *stalls;         /* whose stalling is to be reported, once */
 	size_t len;
 	char bytes[BATCH_SIZE];
 };

@@ -52,7 +52,7 @@ struct launch {
 	const char *binary;
 	char **arguments, **environment;
 	int fds[3]; /* -1: to be closed */
-	int go[2]; /* the end of this pipe says that the user namespace is mapped */
+	int go[2];  /* the end of this pipe says that the user namespace is mapped */
 	int report_fd;
 };
 

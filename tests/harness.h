@@ -147,7 +147,7 @@ enum run_fd {
 	RUN_FD_DEFAULT, /* stdin: /dev/null; stdout and stderr: a pipe each */
 	RUN_FD_PIPE,
 	RUN_FD_FILE, /* a regular file, opened for appending */
-	RUN_FD_TTY, /* a pseudo terminal in raw mode */
+	RUN_FD_TTY,  /* a pseudo terminal in raw mode */
 	RUN_FD_SOCKET,
 	RUN_FD_NULL, /* /dev/null */
 	RUN_FD_CLOSED,
@@ -171,7 +171,7 @@ struct run_spec {
 	 * engine does. Only as PID 1; it is always so where the test does not run as root. */
 	bool user_namespace;
 	bool read_only; /* the root file system is read-only; only as PID 1 */
-	bool no_proc; /* /proc is empty; only as PID 1 */
+	bool no_proc;   /* /proc is empty; only as PID 1 */
 	/* Called in the new process when everything else is ready, right before execve(2): for limits, capabilities,
 	 * signals. */
 	void (*prepare)(void *ctx);
@@ -181,7 +181,7 @@ struct run_spec {
 #define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 struct run_output {
-	int fd; /* -1: none, or its end has come */
+	int fd;        /* -1: none, or its end has come */
 	int notify_fd; /* a file's changes */
 	bool paused;
 	char *bytes; /* everything so far, terminated */

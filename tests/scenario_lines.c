@@ -33,8 +33,8 @@ static void make_writer(struct scene *scene, const char *how, const struct bytes
 
 enum kind {
 	NOTHING, /* it is dropped */
-	OBJECT, /* a JSON object; out, if any, is what stands before the added fields */
-	STRAY, /* none; out, if any, is what remains of the line, message what it is as a JSON string */
+	OBJECT,  /* a JSON object; out, if any, is what stands before the added fields */
+	STRAY,   /* none; out, if any, is what remains of the line, message what it is as a JSON string */
 };
 
 struct sample {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINES 5000 /* of the actor: less than a pipe holds */
+#define LINES 5000  /* of the actor: less than a pipe holds */
 #define MANY 200000 /* more than any buffers on the way */
 
 static const char *const web[] = { "web" };

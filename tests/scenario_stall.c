@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FLOOD 300000 /* lines: far more than all queues on the way hold */
+#define FLOOD 300000    /* lines: far more than all queues on the way hold */
 #define RSS_MAX_KB 6000 /* with libc's own pages; what FLOOD becomes is twice as much and more */
-#define ATTEMPTS 5 /* for what is measured in milliseconds on a machine that has other things to do */
+#define ATTEMPTS 5      /* for what is measured in milliseconds on a machine that has other things to do */
 
 static const char *const flood[] = { "flood" };
 static const char *const other[] = { "other" };

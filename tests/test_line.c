@@ -15,7 +15,10 @@
 #include "line.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-#define BYTES(literal) { literal, sizeof(literal) - 1 }
+#define BYTES(literal) \
+	{ \
+		literal, sizeof(literal) - 1 \
+	}
 #define CUTS_MAX 64
 
 /* Bytes that may hold '\0'. */
@@ -27,7 +30,10 @@ struct bytes {
 /* What a splitter made of an input: where each line or piece began, its length, and which of the two it is. */
 struct cuts {
 	size_t count;
-	struct { size_t at, len; enum line_found found; } list[CUTS_MAX];
+	struct {
+		size_t at, len;
+		enum line_found found;
+	} list[CUTS_MAX];
 };
 
 static void add_cut(struct cuts *cuts, size_t at, size_t len, enum line_found found)
@@ -463,7 +469,8 @@ static void test_line_put_wrapped_line_becomes_a_message(void **state)
 	(void)state;
 	len = line_put_wrapped(out, &stamp, &label, line, sizeof line - 1);
 	assert_true(len <= max);
-	assert_bytes(out, len, "{\"message\":\"say \\\"hi\\\"\\t\\\\ \\u0000\xef\xbf\xbd \xc3\xa9\","
+	assert_bytes(out, len,
+		     "{\"message\":\"say \\\"hi\\\"\\t\\\\ \\u0000\xef\xbf\xbd \xc3\xa9\","
 		     "\"service\":\"web\",\"stage\":\"run\",\"logged\":\"" STAMP "\"}\n");
 	free(out);
 	free(memory);

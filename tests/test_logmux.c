@@ -24,8 +24,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define FEEDERS_MAX 64
-#define QUIET_TURNS 3		/* one to see what is ready, one for what that made ready, one to be sure */
-#define TURNS_MAX 200000	/* more: it spins */
+#define QUIET_TURNS 3    /* one to see what is ready, one for what that made ready, one to be sure */
+#define TURNS_MAX 200000 /* more: it spins */
 #define SECOND 1795327420
 #define STAMP "2026-11-22T06:03:40.642Z"
 #define STAMP_5 "2026-11-22T06:03:45.642Z"
@@ -35,9 +35,9 @@
 
 /* ---- what the kernel and libc are made to say ---- */
 
-static int64_t clock_offset_ms;	/* of both clocks; the wall clock stands still but for this */
-static int memory_until_failure = -1;	/* so many calls succeed; -1: all do */
-static int memory_failures;	/* and so many fail after that */
+static int64_t clock_offset_ms;       /* of both clocks; the wall clock stands still but for this */
+static int memory_until_failure = -1; /* so many calls succeed; -1: all do */
+static int memory_failures;           /* and so many fail after that */
 static size_t memory_live, memory_peak;
 static int epoll_failures;
 static int read_failures, read_error;
@@ -142,9 +142,9 @@ static __attribute__((format(printf, 1, 2))) void wrong(const char *format, ...)
 
 /* What dinit's stdout or stderr leads to. */
 struct reader {
-	int fd;		/* -1: it is gone */
+	int fd; /* -1: it is gone */
 	bool stalls;
-	size_t at_most;	/* bytes a turn; 0: all there is */
+	size_t at_most; /* bytes a turn; 0: all there is */
 	char *text;
 	size_t len, size;
 };
@@ -154,9 +154,9 @@ struct feeder {
 	int fd;
 	const char *text;
 	size_t len, at;
-	size_t at_most;	/* bytes a turn; 0: all that fits */
-	bool stays;	/* it keeps the pipe open at its end */
-	bool floods;	/* it begins again at its end */
+	size_t at_most; /* bytes a turn; 0: all that fits */
+	bool stays;     /* it keeps the pipe open at its end */
+	bool floods;    /* it begins again at its end */
 };
 
 struct rig {
@@ -580,13 +580,16 @@ static void test_logmux_pieces_in_json_mode_are_no_objects(void **state)
 static void test_logmux_pieces_in_wrap_mode_keep_characters_together(void **state)
 {
 	struct rig *rig = *state;
-	char *line = long_line(4095, 'x', "\xe2\x82\xac" "end\n");
+	char *line = long_line(4095, 'x',
+			       "\xe2\x82\xac"
+			       "end\n");
 
 	open_mux(rig, CONFIG_STDOUT_WRAP);
 	feed(add(rig, LOGMUX_STDOUT), line);
 	drain(rig);
 	assert_int_equal(count(&rig->out, "\n"), 2);
-	assert_has(&rig->out, "{\"message\":\"\xe2\x82\xac" "end\",");
+	assert_has(&rig->out, "{\"message\":\"\xe2\x82\xac"
+			      "end\",");
 	__real_free(line);
 }
 
@@ -1176,7 +1179,7 @@ static void test_logmux_reader_that_takes_nothing_for_five_seconds_is_given_up(v
 	move_clock(rig, 1000);
 	assert_int_equal(rig->mux.sinks[0].state, SINK_GIVEN_UP);
 	assert_text(&rig->err, STAMP_5 " dinit: warning: stdout: its reader took nothing for 5 s during the teardown; "
-		    "what belongs there is dropped from now on\n");
+				       "what belongs there is dropped from now on\n");
 	assert_int_equal(rig->feeders[0].at, rig->feeders[0].len);
 	assert_true(rig->mux.sinks[0].dropped >= rig->feeders[0].len - fed - 100000);
 	finish(&rig->feeders[0]);
@@ -1308,8 +1311,8 @@ static void test_logmux_given_up_stderr_is_said_on_stdout_as_json(void **state)
 	fill_and_teardown(rig, lines, LOGMUX_STDERR);
 	move_clock(rig, LOGMUX_GIVE_UP_MS);
 	assert_text(&rig->out, "{\"message\":\"stderr: its reader took nothing for 5 s during the teardown; "
-		    "what belongs there is dropped from now on\","
-		    "\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"" STAMP_5 "\"}\n");
+			       "what belongs there is dropped from now on\","
+			       "\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"" STAMP_5 "\"}\n");
 	__real_free(lines);
 	finish(&rig->feeders[0]);
 	run(rig);
@@ -1349,7 +1352,7 @@ static void test_logmux_stdout_gone_is_said_once_on_stderr(void **state)
 
 	lose_stdout(rig, CONFIG_STDOUT_TEXT);
 	assert_text(&rig->err, STAMP " dinit: warning: stdout cannot be written to: Broken pipe; "
-		    "what belongs there is dropped from now on\n");
+				     "what belongs there is dropped from now on\n");
 }
 
 static void test_logmux_stdout_gone_strays_still_reach_stderr(void **state)
@@ -1372,8 +1375,8 @@ static void test_logmux_stderr_gone_is_said_once_on_stdout(void **state)
 	log_warn("lost as well");
 	drain(rig);
 	assert_text(&rig->out, "{\"message\":\"stderr cannot be written to: Broken pipe; "
-		    "what belongs there is dropped from now on\","
-		    "\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"" STAMP "\"}\n");
+			       "what belongs there is dropped from now on\","
+			       "\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"" STAMP "\"}\n");
 }
 
 static void test_logmux_stderr_gone_in_text_mode_is_said_as_text(void **state)
@@ -1385,7 +1388,7 @@ static void test_logmux_stderr_gone_in_text_mode_is_said_as_text(void **state)
 	log_warn("lost");
 	drain(rig);
 	assert_text(&rig->out, STAMP " dinit: warning: stderr cannot be written to: Broken pipe; "
-		    "what belongs there is dropped from now on\n");
+				     "what belongs there is dropped from now on\n");
 }
 
 static void test_logmux_stdout_gone_while_stderr_is_full_is_said_later(void **state)
@@ -1506,8 +1509,9 @@ static void test_logmux_write_own_without_room_is_counted_and_said_later(void **
 		char expected[200];
 
 		snprintf(expected, sizeof expected,
-			 " dinit: warning: %zu messages of dinit's own were dropped here because nobody read stderr\n"
-			 STAMP " dinit: warning: the last one\n", 10000 - passed);
+			 " dinit: warning: %zu messages of dinit's own were dropped here because nobody read "
+			 "stderr\n" STAMP " dinit: warning: the last one\n",
+			 10000 - passed);
 		assert_has(&rig->err, expected);
 	}
 	assert_numbered(&rig->err, passed, "number ");

@@ -96,7 +96,7 @@ struct rig {
 	struct sink sink;
 	bool open, late;
 	int given_fd, reader_fd;
-	int flags, fd_flags;	/* of given_fd, before */
+	int flags, fd_flags; /* of given_fd, before */
 };
 
 static void on_signal(void *ctx, const struct signalfd_siginfo *info)
@@ -526,7 +526,7 @@ static void assert_lost(struct rig *rig, int error)
 
 static void test_sink_flush_reader_gone_is_told_once(void **state)
 {
-	void (*const ways[])(struct rig *rig) = { open_on_pipe, open_on_socket };
+	void (*const ways[])(struct rig * rig) = { open_on_pipe, open_on_socket };
 	struct rig *rig = *state;
 
 	for (size_t i = 0; i < 2; i++) {
@@ -572,7 +572,7 @@ static void test_sink_flush_full_disk_is_told(void **state)
 /* The reader goes while the queue waits: the loop must say so. */
 static void test_sink_flush_blocked_when_the_reader_goes_is_woken_and_told(void **state)
 {
-	void (*const ways[])(struct rig *rig) = { open_on_pipe, open_on_socket };
+	void (*const ways[])(struct rig * rig) = { open_on_pipe, open_on_socket };
 	struct rig *rig = *state;
 
 	for (size_t i = 0; i < 2; i++) {

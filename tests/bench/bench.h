@@ -17,7 +17,7 @@ struct bench {
 	const char *dinit; /* the programs under test */
 	const char *dinit_static;
 	const char *programs; /* directory of the helpers */
-	const char *temp; /* directory for everything that is written */
+	const char *temp;     /* directory for everything that is written */
 	bool quick;
 };
 
@@ -73,7 +73,7 @@ uint64_t proc_wait(pid_t pid, int signal, double *cpu_s);
 /* Kills every process group that proc_start made and proc_wait has not seen ended. Async-signal-safe. */
 void proc_kill_all(void);
 
-double proc_cpu_s(pid_t pid); /* user and system, of its own */
+double proc_cpu_s(pid_t pid);                   /* user and system, of its own */
 long proc_status(pid_t pid, const char *field); /* a number in /proc/PID/status */
 long proc_pss_kb(pid_t pid);
 uint64_t proc_now_ns(void);
@@ -83,9 +83,9 @@ void proc_pipe(int pair[2]); /* closed on exec */
 /* ---- corpus.c: the lines that are written ---- */
 
 enum corpus_kind {
-	CORPUS_TEXT, /* words, lines of the same length */
-	CORPUS_JSON, /* objects, lines of the same length */
-	CORPUS_JSON_LOG, /* in the manner of a JSON access log */
+	CORPUS_TEXT,       /* words, lines of the same length */
+	CORPUS_JSON,       /* objects, lines of the same length */
+	CORPUS_JSON_LOG,   /* in the manner of a JSON access log */
 	CORPUS_ACCESS_LOG, /* nginx's combined format */
 };
 

@@ -17,9 +17,9 @@
 #define VALUE_SIZE (BENCH_PATH_SIZE + 32)
 
 enum filter_kind {
-	FILTER_PIPE, /* stdin to stdout */
+	FILTER_PIPE,  /* stdin to stdout */
 	FILTER_FLOOR, /* the same, told how much dinit gave out for how much */
-	FILTER_FILE, /* stdin to a file in a directory */
+	FILTER_FILE,  /* stdin to a file in a directory */
 	FILTER_DINIT,
 	FILTER_STATIC, /* dinit, the static build */
 };
@@ -28,8 +28,8 @@ struct filter {
 	const char *name;
 	enum filter_kind kind;
 	char *const *argv; /* of a pipe */
-	const char *mode; /* DINIT_JSON_STDOUT */
-	unsigned share; /* it gets one part in so many of the lines: it is that slow */
+	const char *mode;  /* DINIT_JSON_STDOUT */
+	unsigned share;    /* it gets one part in so many of the lines: it is that slow */
 };
 
 static char *const cat_argv[] = { (char[]){ "cat" }, NULL };
@@ -103,9 +103,9 @@ static const struct flow_case cases[] = {
 /* What one run gave. */
 struct flow {
 	double lines_per_s;
-	double out_per_s; /* bytes */
+	double out_per_s;   /* bytes */
 	double cpu_per_out; /* seconds for a byte */
-	double in, out; /* bytes */
+	double in, out;     /* bytes */
 };
 
 /* What is known before a run. */

@@ -18,7 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Unicode 15, table 3-7: what each byte of a character may be. */
 static const struct form {
 	size_t len;
-	struct { uint8_t from, to; } bytes[4];
+	struct {
+		uint8_t from, to;
+	} bytes[4];
 } forms[] = {
 	{ 1, { { 0x00, 0x7f } } },
 	{ 2, { { 0xc2, 0xdf }, { 0x80, 0xbf } } },
@@ -172,27 +174,13 @@ static bool take_value(struct ref *r)
 
 	take_white(r);
 	switch (peek(r)) {
-	case '{':
-		taken = take_container(r, take_member, '}');
-		break;
-	case '[':
-		taken = take_container(r, take_value, ']');
-		break;
-	case '"':
-		taken = take_string(r);
-		break;
-	case 't':
-		taken = take_word(r, "true");
-		break;
-	case 'f':
-		taken = take_word(r, "false");
-		break;
-	case 'n':
-		taken = take_word(r, "null");
-		break;
-	default:
-		taken = take_number(r);
-		break;
+	case '{': taken = take_container(r, take_member, '}'); break;
+	case '[': taken = take_container(r, take_value, ']'); break;
+	case '"': taken = take_string(r); break;
+	case 't': taken = take_word(r, "true"); break;
+	case 'f': taken = take_word(r, "false"); break;
+	case 'n': taken = take_word(r, "null"); break;
+	default: taken = take_number(r); break;
 	}
 	take_white(r);
 	return taken;
@@ -276,7 +264,7 @@ static void compare_chars(const uint8_t *text, size_t len)
 		size_t subpart;
 
 		insist(json_utf8_char((const char *)text + at, len - at) == ref_char(text + at, len - at, &subpart),
-			"the lengths of a character differ");
+		       "the lengths of a character differ");
 	}
 }
 

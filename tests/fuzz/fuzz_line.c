@@ -92,8 +92,8 @@ static void check_lines(const struct fixture *fixture, const char *bytes, size_t
 
 	insist(out != NULL);
 	for (int form = LINE_FORM_TEXT; form <= LINE_FORM_WRAPPED; form++) {
-		size_t used, put = line_put_lines(out, room, (enum line_form)form, &fixture->stamp, &fixture->label,
-						  in, len, max, &used);
+		size_t used, put = line_put_lines(out, room, (enum line_form)form, &fixture->stamp, &fixture->label, in,
+						  len, max, &used);
 
 		insist(put <= room && used <= len);
 		insist(put == 0 || out[put - 1] == '\n');

@@ -10,8 +10,8 @@
  * The input: five bytes (see read_plan), then what both sources write. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sanitizer/common_interface_defs.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define QUIET_TURNS 3
 #define TURNS_MAX 1000000
-#define DEPTH_MAX 10240		/* json.h: deeper is not taken for JSON */
+#define DEPTH_MAX 10240 /* json.h: deeper is not taken for JSON */
 
 static int real_fds[3];
 
@@ -289,7 +289,7 @@ struct plan {
 	bool same_file;
 	size_t max_line;
 	uint32_t random;
-	size_t reads;		/* bytes a reader takes in a turn at most */
+	size_t reads; /* bytes a reader takes in a turn at most */
 	const uint8_t *text;
 	size_t len;
 };
@@ -435,7 +435,8 @@ static void open_run(struct run *run)
 		insist(pipe2(pair, O_CLOEXEC) == 0, "cannot make a pipe");
 		fcntl(pair[1], F_SETFL, O_NONBLOCK);
 		insist(logmux_add(&run->mux, pair[0], i ? "err" : "o\"ut", "run", i ? LOGMUX_STDERR : LOGMUX_STDOUT,
-				  false, NULL) == 0, "cannot add a source");
+				  false, NULL) == 0,
+		       "cannot add a source");
 		run->writers[i] = pair[1];
 	}
 }
@@ -453,9 +454,9 @@ static void close_run(struct run *run)
 /* ---- the proof ---- */
 
 enum kind {
-	KIND_TEXT,	/* " err/run: ", or a source's own in text mode */
+	KIND_TEXT, /* " err/run: ", or a source's own in text mode */
 	KIND_STRAY,
-	KIND_OBJECT,	/* with fields at its end; payload is what stood before them */
+	KIND_OBJECT, /* with fields at its end; payload is what stood before them */
 };
 
 struct shown {
@@ -544,7 +545,7 @@ static bool next_shown(const struct output *output, size_t *at, int source, stru
 /* Whether what is shown is the object, fields added. */
 static bool shows_object(const struct shown *shown, const struct json *object)
 {
-	size_t len = (size_t)(object->end - object->at) - 1;	/* without the closing bracket */
+	size_t len = (size_t)(object->end - object->at) - 1; /* without the closing bracket */
 	const uint8_t *inside = object->at + 1;
 
 	while (inside < object->end && strchr(" \t\r\n", *inside))
@@ -598,7 +599,8 @@ static void prove_piece(struct proof *proof, bool from_out)
 	size_t len;
 
 	insist(from_out ? next_shown(proof->out, &proof->out_at, proof->source, &shown)
-			: next_shown(proof->err, &proof->err_at, proof->source, &shown), "a line is missing");
+			: next_shown(proof->err, &proof->err_at, proof->source, &shown),
+	       "a line is missing");
 	insist(said(&shown, proof->scratch, &len), "it is neither the object nor a message");
 	insist(len > 0 || fail_each, "an empty line is there");
 	insist(len <= rest->len - rest->at, "a line is too long");
