@@ -183,7 +183,7 @@ static void wait_longer(struct redirect *redirect, char state)
 {
 	uint64_t pause_ms = redirect->pause_ms < PAUSE_MIN_MS ? PAUSE_MIN_MS : redirect->pause_ms * 2;
 
-	if (!redirect->delay_told && loop_now_ms(redirect->group->loop) - redirect->begun_ms >= STALL_MS) {
+	if (!redirect->delay_told && loop_now_ms(redirect->group->loop) - redirect->heard_ms >= STALL_MS) {
 		redirect->delay_told = true;
 		tell(redirect, "it does not stop for that (state %c in /proc/%d/stat); it will be done when it does",
 		     state, (int)redirect->pid);
@@ -516,6 +516,7 @@ void redirect_on_stop(struct redirect *redirect, pid_t tid, int status)
 		return;
 	}
 	redirect->thread.tid = tid;
+	redirect->heard_ms = loop_now_ms(redirect->group->loop);
 	switch (ptrace_on_stop(&redirect->thread, status)) {
 	case PTRACE_NEWS_PENDING:
 		break;
@@ -556,7 +557,7 @@ void redirect_begin(struct redirect *redirect, const struct redirect_group *grou
 	/* Where there is nothing to read any more, nothing is found later either. */
 	procfs_read_stat(group->proc, pid, &stat);
 	redirect->start_time = stat.start_time;
-	redirect->begun_ms = loop_now_ms(group->loop);
+	redirect->heard_ms = loop_now_ms(group->loop);
 	redirect->state = REDIRECT_WAITING;
 	set_timer(redirect, 0);
 }

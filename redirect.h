@@ -77,7 +77,7 @@ struct redirect {
 	bool delay_told;
 	unsigned refusals;	/* how often the kernel did not let us trace it */
 	uint64_t start_time;	/* as of procfs_read_stat */
-	uint64_t begun_ms;
+	uint64_t heard_ms;	/* when it last stopped, or was begun */
 	uint64_t pause_ms;	/* how long the timer was set for */
 	struct loop_timer timer;
 	struct reaper_watch thread_watch, process_watch;

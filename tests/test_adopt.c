@@ -15,6 +15,7 @@
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@
 #include "tests/victim.h"
 
 #define DEADLINE_MS 60000
+#define SLEEP_STORM 400	/* several times as long as a victim sleeps */
 #define BUFFER_SIZE (4 << 20)
 #define PIPES_MAX 8192
 
@@ -53,6 +55,7 @@ struct test {
 	int old_fds[2];
 	const char *path;	/* of the victim */
 	bool ready, exited, ended, late, refuse_pipes, stalled;
+	bool delays;	/* of interest: that it takes long */
 	int status;
 	int ends, pipes, troubles, strangers;
 	char trouble[1024];
@@ -154,8 +157,11 @@ static void on_ready_said(void *ctx, uint32_t events)
 {
 	struct test *test = ctx;
 
+	char byte;
+
 	(void)events;
-	test->ready = true;
+	/* No byte: it has ended. */
+	test->ready = read(test->ready_fd, &byte, 1) == 1;
 }
 
 static void on_victim_exit(void *ctx, pid_t pid, int status)
@@ -198,6 +204,9 @@ static void on_trouble(void *ctx, const char *text)
 {
 	struct test *test = ctx;
 
+	/* A slow machine is none of ours. */
+	if (!test->delays && strstr(text, "it will be done when it does"))
+		return;
 	test->troubles++;
 	snprintf(test->trouble, sizeof test->trouble, "%s", text);
 }
@@ -642,17 +651,19 @@ static void test_adopt_leaves_memory_descriptors_and_signals_alone(void **state)
 
 /* ---- what it is doing meanwhile ---- */
 
-/* Again and again, so many times or, for times 0, until the victim has what it waits for. */
+/* Again and again, so many times or, for times 0, until the victim has slept its time: one that begins to sleep anew
+ * whenever it is interrupted never has. */
 static void storm(struct test *test, const char *mode, int times)
 {
-	int moved = 0;
+	int moved = 0, i;
 
 	start(test, mode);
-	for (int i = 0; !test->exited && (times == 0 || i < times); i++) {
+	for (i = 0; !test->exited && i < (times ? times : SLEEP_STORM); i++) {
 		adopt_briefly(test);
 		moved += test->pipes;
 		turn(test, is_exited, 5);
 	}
+	assert_true(times || test->exited);
 	assert_true(moved >= 2 * (times ? times : 2));
 	assert_string_equal(test->trouble, "");
 }
@@ -798,6 +809,7 @@ static void test_adopt_vfork_parent_is_moved_when_it_goes_on(void **state)
 	struct test *test = *state;
 
 	start(test, "vfork");
+	test->delays = true;
 	while (state_of(test) != 'D')
 		turn(test, is_never, 1);
 	begin(test);
@@ -1006,12 +1018,22 @@ static void test_adopt_process_with_seccomp_filter_is_left_alone(void **state)
 	assert_left_alone(*state, "seccomp");
 }
 
+static bool is_linux_6_4(void)
+{
+	struct utsname kernel;
+	int major, minor;
+
+	return uname(&kernel) == 0 && sscanf(kernel.release, "%d.%d", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 4));
+}
+
 static void test_adopt_process_that_dispatches_its_calls_is_left_alone(void **state)
 {
 	struct test *test = *state;
 
+	/* Where there is no such thing, or (before Linux 6.4) nobody can see whether it is used. */
 	start(test, "dispatch");
-	if (test->exited)
+	if (test->exited || !is_linux_6_4())
 		skip();
 	assert_left_alone(test, "catches its own system calls");
 }
@@ -1135,6 +1157,7 @@ static void adopt_frozen(struct test *test, const char *mode, const char *group,
 	snprintf(path, sizeof path, "%s/%s", group, knob);
 	assert_true(write_file(path, freeze));
 	turn(test, is_never, 100);
+	test->delays = true;
 	begin(test);
 	was_troubled = turn(test, is_troubled, 4000);
 	assert_true(write_file(path, thaw));
