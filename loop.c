@@ -69,7 +69,7 @@ int loop_watch(struct loop *loop, int fd, uint32_t events, struct loop_io *io)
 	return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
-void loop_unwatch(struct loop *loop, int fd, struct loop_io *io)
+void loop_unwatch(struct loop *loop, int fd, const struct loop_io *io)
 {
 	struct epoll_event unused = { 0 }; /* kernels before 2.6.9 want one (epoll_ctl(2)) */
 

@@ -61,7 +61,7 @@ void loop_close(struct loop *loop);
 int loop_watch(struct loop *loop, int fd, uint32_t events, struct loop_io *io);
 
 /* Ends that; io's callback is not called again, not even for an event already fetched. Call it before close(fd). */
-void loop_unwatch(struct loop *loop, int fd, struct loop_io *io);
+void loop_unwatch(struct loop *loop, int fd, const struct loop_io *io);
 
 /* Milliseconds of CLOCK_MONOTONIC, as read at the beginning of this turn. */
 uint64_t loop_now_ms(const struct loop *loop);

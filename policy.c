@@ -249,19 +249,25 @@ static void tell_adopted_end(const struct stranger *stranger, int status)
 	stranger->policy->on_adopted_end(stranger->policy->ctx, &end);
 }
 
+/* Its name has gone with it. */
+static void tell_end(pid_t pid, int status)
+{
+	char how[REAPER_STATUS_SIZE];
+
+	reaper_describe_status(status, how);
+	log_info("reparented process: PID %d %s", pid, how);
+}
+
 static void on_stranger_exit(void *ctx, pid_t pid, int status)
 {
 	struct stranger *stranger = ctx;
-	char how[REAPER_STATUS_SIZE];
 
 	leave(stranger);
 	stranger->ended = true;
-	if (stranger->adopted) {
+	if (stranger->adopted)
 		tell_adopted_end(stranger, status);
-	} else {
-		reaper_describe_status(status, how);
-		log_info("reparented process %d %s", pid, how);
-	}
+	else
+		tell_end(pid, status);
 	if (stranger->adopt)
 		adopt_on_exit(stranger->adopt);
 	else

@@ -461,7 +461,7 @@ static size_t escape_char(char out[4], const char *text, size_t len, size_t *tak
 void procfs_read_cmdline(const struct procfs *proc, pid_t pid, char line[PROCFS_CMDLINE_SIZE])
 {
 	/* As much as fits and one byte more, which says that there is more. */
-	char args[PROCFS_CMDLINE_SIZE], name[PROCFS_NAME_SIZE];
+	char args[PROCFS_CMDLINE_SIZE];
 	/* Where the line is cut: the ellipsis must fit behind it. */
 	size_t out = 0, cut = 0, i = 0, taken, args_len;
 	ssize_t len = read_file(proc, pid, "cmdline", args, sizeof args);
@@ -470,6 +470,8 @@ void procfs_read_cmdline(const struct procfs *proc, pid_t pid, char line[PROCFS_
 	while (len > 0 && args[len - 1] == '\0')
 		len--;
 	if (len <= 0) {
+		char name[PROCFS_NAME_SIZE];
+
 		procfs_read_comm(proc, pid, name);
 		snprintf(line, PROCFS_CMDLINE_SIZE, "[%s]", name);
 		return;
