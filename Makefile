@@ -53,7 +53,9 @@ run: dinit
 	@tests/run ./dinit
 
 # Unit tests: each links its module, the modules below it that the module needs, and cmocka.
-UNITS = json config svdir execfail procfs stamp log line loop reaper sink logmux
+UNITS = adopt json config svdir execfail procfs stamp log line loop reaper sink logmux
+unit_adopt = adopt redirect ptrace fdtable procfs json reaper loop log stamp
+unit_adopt_LDFLAGS = -Wl,--wrap=ptrace
 unit_json = json
 unit_config = config
 unit_svdir = svdir json
@@ -78,6 +80,18 @@ unit_logmux_LDFLAGS = -Wl,--wrap=malloc,--wrap=realloc,--wrap=free,--wrap=clock_
 $(BUILD)/test_%: tests/test_%.c $$(addprefix $(BUILD)/,$$(addsuffix .o,$$(unit_$$*)))
 	$(CC) $(ALL_CFLAGS) -I. -o $@ $< $(unit_$*:%=$(BUILD)/%.o) $(LDFLAGS) $(unit_$*_LDFLAGS) -lcmocka
 
+# What test_adopt redirects: programs that check that they do not notice. They lie beside it, and are built without
+# sanitizers; where the compiler makes no 32-bit programs, that test is skipped.
+$(BUILD)/test_adopt: $(BUILD)/victim $(BUILD)/victim32
+
+$(BUILD)/victim: tests/victim.c tests/victim.h
+	@mkdir -p $(BUILD)
+	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(WERROR) -O2 -I. -o $@ $< -lpthread
+
+$(BUILD)/victim32: tests/victim32.c tests/victim.h
+	@mkdir -p $(BUILD)
+	-@$(CC) -m32 -O1 -ffreestanding -nostdlib -static -fno-stack-protector -fno-pie -no-pie -o $@ $< 2> /dev/null || true
+
 # Scenario tests: each runs the whole program, DINIT_BINARY, over directories of services. Beside the harness a program may
 # need other objects of tests/: scenario_NAME = object...
 SCENARIOS = $(patsubst tests/scenario_%.c,%,$(wildcard tests/scenario_*.c))
@@ -92,7 +106,7 @@ $(BUILD)/scenario_%: tests/scenario_%.c $(BUILD)/tests/harness.o \
 .SECONDARY: $(BUILD)/tests/harness.o
 
 # The scenarios of dinit's streams look at them with streams.c, and have their services played by a program beside them.
-STREAM_SCENARIOS = lines complete stall logging
+STREAM_SCENARIOS = lines complete stall logging strangers
 $(foreach name,$(STREAM_SCENARIOS),$(eval scenario_$(name) = streams))
 .SECONDARY: $(BUILD)/tests/streams.o
 $(STREAM_SCENARIOS:%=$(BUILD)/scenario_%): | $(BUILD)/actor
@@ -297,6 +311,42 @@ fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%)
 	done
 
 .PHONY: fuzz
+
+# dinit as the first process of a kernel, in an emulated machine: on aarch64, where the tests run in the guest, too; and on
+# x86-64, the binary that is shipped. BOOT_CPUS, BOOT_SUITES and more: tests/boot/run.
+BOOT = $(BUILD)/boot/$(BOOT_ARCH)
+BOOT_CFLAGS = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -isystem $(BOOT)/root/usr/include
+
+check-aarch64:
+	@tests/setup qemu-system-arm cpio gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+	@$(MAKE) --no-print-directory boot BOOT_ARCH=arm64 BOOT_CC=aarch64-linux-gnu-gcc BOOT_LIB=aarch64-linux-gnu \
+		BOOT_STATIC_CC=aarch64-linux-gnu-gcc BOOT_STATIC_PIE=-static-pie
+
+check-boot:
+	@tests/setup qemu-system-x86 cpio
+	@$(MAKE) --no-print-directory boot BOOT_ARCH=amd64 BOOT_CC='$(CC)' BOOT_LIB=x86_64-linux-gnu \
+		BOOT_STATIC_CC='$(STATIC_CC)' BOOT_STATIC_PIE='$(STATIC_PIE)'
+
+boot:
+	@tests/boot/system $(BOOT_ARCH) $(BOOT)
+	@$(MAKE) --no-print-directory BUILD=$(BOOT)/static CC='$(BOOT_STATIC_CC)' CFLAGS='$(STATIC_CFLAGS)' \
+		STATIC_PIE='$(BOOT_STATIC_PIE)' LDFLAGS='$$(STATIC_LDFLAGS)' $(BOOT)/static/dinit
+	@$(MAKE) --no-print-directory BUILD=$(BOOT)/tests CC='$(BOOT_CC)' CFLAGS='$(BOOT_CFLAGS)' \
+		LDFLAGS='-L$(BOOT)/root/usr/lib/$(BOOT_LIB)' boot-programs
+	@tests/boot/run $(BOOT_ARCH) $(BOOT)/static/dinit $(BOOT) $(BOOT)/tests $(BOOT)/tests/guest
+
+boot-programs: $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS) $(BUILD)/guest/linewise.so $(BUILD)/guest/victim
+
+$(BUILD)/guest/linewise.so: tests/boot/linewise.c
+	@mkdir -p $(BUILD)/guest
+	$(CC) $(ALL_CFLAGS) -fPIC -shared -o $@ $<
+
+# Static: a dynamic one takes an emulated machine long to start.
+$(BUILD)/guest/victim: tests/victim.c tests/victim.h
+	@mkdir -p $(BUILD)/guest
+	$(CC) $(ALL_CFLAGS) -Itests -I. -static -pthread -o $@ $<
+
+.PHONY: check-aarch64 check-boot boot boot-programs
 
 clean:
 	rm -rf $(BUILD) dinit dinit-static

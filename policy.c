@@ -6,6 +6,7 @@
 
 #include "adopt.h"
 #include "log.h"
+#include "ptrace.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -172,9 +173,10 @@ static void on_stranger_stop(void *ctx, pid_t pid, int status)
 {
 	struct stranger *stranger = ctx;
 
-	(void)pid;
 	if (stranger->adopt)
 		adopt_on_stop(stranger->adopt, status);
+	else
+		ptrace_discard(pid, status);
 }
 
 static void adopt_stranger(struct stranger *stranger)

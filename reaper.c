@@ -4,8 +4,10 @@
 #include "reaper.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 
 static struct reaper_watch **bucket_of(struct reaper *reaper, pid_t pid)
@@ -80,6 +82,25 @@ static bool take(pid_t pid, int *status)
 	return taken == pid;
 }
 
+static void tell_end(struct reaper *reaper, struct reaper_watch *watch, pid_t pid, int status)
+{
+	if (!watch) {
+		reaper->on_stranger(reaper->ctx, pid, status);
+		return;
+	}
+	reaper_unwatch(reaper, watch);
+	watch->on_exit(watch->ctx, pid, status);
+}
+
+/* A tracee that nobody has an interest in any more goes its way, with the signal that it was about to get, if that is
+ * what stopped it (ptrace(2), "Signal-delivery-stop"). */
+static void let_go(pid_t pid, int status)
+{
+	bool by_signal = status >> 16 == 0 && WSTOPSIG(status) != (SIGTRAP | 0x80);
+
+	ptrace(PTRACE_DETACH, pid, NULL, by_signal ? (long)WSTOPSIG(status) : 0L);
+}
+
 /* Both return whether the wait call took what waitid had shown: if it did not, showing it again would never end. */
 static bool take_stop(struct reaper *reaper, pid_t pid)
 {
@@ -88,8 +109,12 @@ static bool take_stop(struct reaper *reaper, pid_t pid)
 
 	if (!take(pid, &status))
 		return false;
-	if (watch && watch->on_stop)
+	if (!WIFSTOPPED(status))
+		tell_end(reaper, watch, pid, status); /* killed since waitid looked */
+	else if (watch && watch->on_stop)
 		watch->on_stop(watch->ctx, pid, status);
+	else
+		let_go(pid, status);
 	return true;
 }
 
@@ -99,13 +124,11 @@ static bool take_end(struct reaper *reaper, const siginfo_t *info)
 	int status = status_of(info);
 
 	if (!watch)
-		reaper->on_stranger(reaper->ctx, info->si_pid, status);
+		tell_end(reaper, NULL, info->si_pid, status);
 	if (!take(info->si_pid, &status))
 		return false;
-	if (watch) {
-		reaper_unwatch(reaper, watch);
-		watch->on_exit(watch->ctx, info->si_pid, status);
-	}
+	if (watch)
+		tell_end(reaper, watch, info->si_pid, status);
 	return true;
 }
 

@@ -15,15 +15,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SCRATCH_SIZE 4096	/* the kernel rounds it up to its page */
-#define PIPE_MODE 0622		/* as a service's pipe: whoever drops root can still open /dev/stdout */
+#define SCRATCH_SIZE 4096 /* the kernel rounds it up to its page */
+#define PIPE_MODE 0622    /* as a service's pipe: whoever drops root can still open /dev/stdout */
 
 /* A thread stops within microseconds, and reads from a disk are over in a moment. One that needs longer is frozen,
  * waits for a dead server or for its vfork child: that may last, and is worth a word. */
 #define STALL_MS 2000
 /* A process within execve refuses to be traced as a forbidden one does; but not so often, PAUSE_MIN_MS apart. */
 #define REFUSALS_MAX 50
-#define SEIZE_TRIES 3	/* at a time */
+#define SEIZE_TRIES 3 /* at a time */
 /* Looking again at what does not come forward by itself: soon, and then less and less often. */
 #define PAUSE_MIN_MS 10
 #define PAUSE_MAX_MS 2000
@@ -47,11 +47,11 @@ static __attribute__((format(printf, 2, 3))) void tell(struct redirect *redirect
 }
 
 /* The first failure is told: the others follow from it. */
-#define FAIL(redirect, ...)				\
-	do {						\
-		if (!(redirect)->failed)		\
-			tell(redirect, __VA_ARGS__);	\
-		(redirect)->failed = true;		\
+#define FAIL(redirect, ...) \
+	do { \
+		if (!(redirect)->failed) \
+			tell(redirect, __VA_ARGS__); \
+		(redirect)->failed = true; \
 	} while (0)
 
 static void unwatch(struct redirect *redirect)
@@ -106,7 +106,7 @@ static void tell_forbidden(struct redirect *redirect)
 		     (unsigned)uid);
 	else
 		FAIL(redirect, "tracing it is not permitted: it has privileges that dinit has not, or is not dumpable, "
-		     "or a security module (Yama) or seccomp profile forbids it; CAP_SYS_PTRACE may help");
+			       "or a security module (Yama) or seccomp profile forbids it; CAP_SYS_PTRACE may help");
 }
 
 static void watch(struct redirect *redirect, pid_t tid)
@@ -266,16 +266,10 @@ static void on_due(void *ctx)
 	struct redirect *redirect = ctx;
 
 	switch (redirect->state) {
-	case REDIRECT_WAITING:
-		try_now(redirect);
-		break;
+	case REDIRECT_WAITING: try_now(redirect); break;
 	case REDIRECT_TRACED:
-	case REDIRECT_LOST:
-		check_traced(redirect);
-		break;
-	case REDIRECT_ENDED:
-		redirect->group->on_end(redirect->group->ctx, redirect);
-		break;
+	case REDIRECT_LOST: check_traced(redirect); break;
+	case REDIRECT_ENDED: redirect->group->on_end(redirect->group->ctx, redirect); break;
 	}
 }
 
@@ -288,17 +282,12 @@ static void lose(struct redirect *redirect)
 static void release(struct redirect *redirect)
 {
 	switch (ptrace_release(&redirect->thread)) {
-	case PTRACE_NEWS_RELEASED:
-		end(redirect);
-		break;
-	case PTRACE_NEWS_LOST:
-		lose(redirect);
-		break;
+	case PTRACE_NEWS_RELEASED: end(redirect); break;
+	case PTRACE_NEWS_LOST: lose(redirect); break;
 	case PTRACE_NEWS_PENDING:
 	case PTRACE_NEWS_HELD:
 	case PTRACE_NEWS_RETURNED:
-	case PTRACE_NEWS_REFUSED:
-		break;
+	case PTRACE_NEWS_REFUSED: break;
 	}
 }
 
@@ -316,8 +305,8 @@ static void call_close(struct redirect *redirect, enum redirect_step step, int f
 
 static void call_map(struct redirect *redirect)
 {
-	call(redirect, REDIRECT_MAP, SYS_mmap, (uint64_t[6]){ 0, SCRATCH_SIZE, PROT_READ | PROT_WRITE,
-	     MAP_PRIVATE | MAP_ANONYMOUS, UINT64_MAX, 0 });
+	call(redirect, REDIRECT_MAP, SYS_mmap,
+	     (uint64_t[6]){ 0, SCRATCH_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, UINT64_MAX, 0 });
 }
 
 static void call_unmap(struct redirect *redirect)
@@ -343,8 +332,9 @@ static void begin_stream(struct redirect *redirect)
 			continue;
 		redirect->move = first;
 		/* Non-blocking where the old file was: a program expects EAGAIN of it, or never to see it. */
-		call(redirect, REDIRECT_PIPE, SYS_pipe2, (uint64_t[6]){ redirect->scratch,
-		     (uint64_t)(O_CLOEXEC | (redirect->moves[first].flags & O_NONBLOCK)) });
+		call(redirect, REDIRECT_PIPE, SYS_pipe2,
+		     (uint64_t[6]){ redirect->scratch,
+				    (uint64_t)(O_CLOEXEC | (redirect->moves[first].flags & O_NONBLOCK)) });
 		return;
 	}
 	call_unmap(redirect);
@@ -366,8 +356,9 @@ static void move_next(struct redirect *redirect)
 
 		if (!is_still_there(redirect, move))
 			continue;
-		call(redirect, REDIRECT_DUP, SYS_dup3, (uint64_t[6]){ (uint64_t)redirect->pipe[1], (uint64_t)move->fd,
-		     (uint64_t)(move->flags & O_CLOEXEC) });
+		call(redirect, REDIRECT_DUP, SYS_dup3,
+		     (uint64_t[6]){ (uint64_t)redirect->pipe[1], (uint64_t)move->fd,
+				    (uint64_t)(move->flags & O_CLOEXEC) });
 		return;
 	}
 	call_close(redirect, REDIRECT_CLOSE_WRITE, redirect->pipe[1]);
@@ -441,15 +432,9 @@ static void on_returned(struct redirect *redirect)
 			     redirect->moves[redirect->move - 1].fd, strerror(error));
 		move_next(redirect);
 		break;
-	case REDIRECT_CLOSE_WRITE:
-		call_close(redirect, REDIRECT_CLOSE_READ, redirect->pipe[0]);
-		break;
-	case REDIRECT_CLOSE_READ:
-		begin_stream(redirect);
-		break;
-	case REDIRECT_UNMAP:
-		release(redirect);
-		break;
+	case REDIRECT_CLOSE_WRITE: call_close(redirect, REDIRECT_CLOSE_READ, redirect->pipe[0]); break;
+	case REDIRECT_CLOSE_READ: begin_stream(redirect); break;
+	case REDIRECT_UNMAP: release(redirect); break;
 	}
 }
 
@@ -518,23 +503,12 @@ void redirect_on_stop(struct redirect *redirect, pid_t tid, int status)
 	redirect->thread.tid = tid;
 	redirect->heard_ms = loop_now_ms(redirect->group->loop);
 	switch (ptrace_on_stop(&redirect->thread, status)) {
-	case PTRACE_NEWS_PENDING:
-		break;
-	case PTRACE_NEWS_HELD:
-		on_held(redirect);
-		break;
-	case PTRACE_NEWS_RETURNED:
-		on_returned(redirect);
-		break;
-	case PTRACE_NEWS_RELEASED:
-		end(redirect);
-		break;
-	case PTRACE_NEWS_REFUSED:
-		on_refused(redirect);
-		break;
-	case PTRACE_NEWS_LOST:
-		lose(redirect);
-		break;
+	case PTRACE_NEWS_PENDING: break;
+	case PTRACE_NEWS_HELD: on_held(redirect); break;
+	case PTRACE_NEWS_RETURNED: on_returned(redirect); break;
+	case PTRACE_NEWS_RELEASED: end(redirect); break;
+	case PTRACE_NEWS_REFUSED: on_refused(redirect); break;
+	case PTRACE_NEWS_LOST: lose(redirect); break;
 	}
 }
 
@@ -579,9 +553,7 @@ void redirect_cancel(struct redirect *redirect)
 {
 	redirect->cancelled = true;
 	switch (redirect->state) {
-	case REDIRECT_WAITING:
-		end(redirect);
-		break;
+	case REDIRECT_WAITING: end(redirect); break;
 	case REDIRECT_TRACED:
 		/* Before its first stop nothing has been done to it; between its calls it stands still only within
 		 * a callback. */
@@ -589,7 +561,6 @@ void redirect_cancel(struct redirect *redirect)
 			release(redirect);
 		break;
 	case REDIRECT_LOST:
-	case REDIRECT_ENDED:
-		break;
+	case REDIRECT_ENDED: break;
 	}
 }

@@ -19,8 +19,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define REDIRECT_TEXT_SIZE 256	/* room for what a trouble is, '\0' included */
-#define REDIRECT_MOVES_MAX 64	/* descriptors of one process that are moved: copies of two files; nobody needs more */
+#define REDIRECT_TEXT_SIZE 256 /* room for what a trouble is, '\0' included */
+#define REDIRECT_MOVES_MAX 64  /* descriptors of one process that are moved: copies of two files; nobody needs more */
 
 struct redirect;
 
@@ -29,7 +29,7 @@ struct redirect_group {
 	struct loop *loop;
 	struct reaper *reaper;
 	const struct procfs *proc;
-	pid_t watched_pid;	/* the process whose stops and end the caller hands on itself */
+	pid_t watched_pid; /* the process whose stops and end the caller hands on itself */
 	/* The process stands still: redirect_add_move for each descriptor that is to be moved. */
 	void (*on_plan)(void *ctx, struct redirect *redirect);
 	/* A pipe for the stream STDOUT_FILENO or STDERR_FILENO is about to get its writers; read_fd (O_NONBLOCK,
@@ -45,15 +45,15 @@ struct redirect_group {
 struct redirect_move {
 	int fd;
 	int stream;
-	int flags;	/* as of fdtable_read_flags */
+	int flags; /* as of fdtable_read_flags */
 	struct fdtable_file file;
 };
 
 enum redirect_state {
-	REDIRECT_WAITING,	/* not traced: tried (again) when the timer is due */
-	REDIRECT_TRACED,	/* its stops drive it on */
-	REDIRECT_LOST,		/* out of our hands: wait tells its end, or /proc that it is not ours any more */
-	REDIRECT_ENDED,		/* on_end is called when the timer is due, or was */
+	REDIRECT_WAITING, /* not traced: tried (again) when the timer is due */
+	REDIRECT_TRACED,  /* its stops drive it on */
+	REDIRECT_LOST,    /* out of our hands: wait tells its end, or /proc that it is not ours any more */
+	REDIRECT_ENDED,   /* on_end is called when the timer is due, or was */
 };
 
 /* The system call that is being made. */
@@ -68,25 +68,25 @@ enum redirect_step {
 
 /* Owned by the caller, who may read pid, failed and thread.tid. */
 struct redirect {
-	struct redirect *next;	/* the caller's */
+	struct redirect *next; /* the caller's */
 	const struct redirect_group *group;
 	pid_t pid;
 	enum redirect_state state;
-	bool failed;		/* something could not be done and will not be possible later */
+	bool failed; /* something could not be done and will not be possible later */
 	bool cancelled;
 	bool delay_told;
-	unsigned refusals;	/* how often the kernel did not let us trace it */
-	uint64_t start_time;	/* as of procfs_read_stat */
-	uint64_t heard_ms;	/* when it last stopped, or was begun */
-	uint64_t pause_ms;	/* how long the timer was set for */
+	unsigned refusals;   /* how often the kernel did not let us trace it */
+	uint64_t start_time; /* as of procfs_read_stat */
+	uint64_t heard_ms;   /* when it last stopped, or was begun */
+	uint64_t pause_ms;   /* how long the timer was set for */
 	struct loop_timer timer;
 	struct reaper_watch thread_watch, process_watch;
 	struct ptrace_thread thread;
 	enum redirect_step step;
-	uint64_t scratch;	/* a page in its memory */
-	int stream;		/* being worked on */
-	size_t move;		/* being worked on */
-	int pipe[2];		/* its descriptors of the pipe */
+	uint64_t scratch; /* a page in its memory */
+	int stream;       /* being worked on */
+	size_t move;      /* being worked on */
+	int pipe[2];      /* its descriptors of the pipe */
 	size_t move_count;
 	struct redirect_move moves[REDIRECT_MOVES_MAX];
 };

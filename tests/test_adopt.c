@@ -26,7 +26,7 @@
 #include "tests/victim.h"
 
 #define DEADLINE_MS 60000
-#define SLEEP_STORM 400	/* several times as long as a victim sleeps */
+#define SLEEP_STORM 400 /* several times as long as a victim sleeps */
 #define BUFFER_SIZE (4 << 20)
 #define PIPES_MAX 8192
 
@@ -53,9 +53,9 @@ struct test {
 	pid_t pid;
 	int ready_fd, control_fd;
 	int old_fds[2];
-	const char *path;	/* of the victim */
+	const char *path; /* of the victim */
 	bool ready, exited, ended, late, refuse_pipes, stalled;
-	bool delays;	/* of interest: that it takes long */
+	bool delays; /* of interest: that it takes long */
 	int status;
 	int ends, pipes, troubles, strangers;
 	char trouble[1024];
@@ -70,8 +70,8 @@ static const char *victim_path, *victim32_path;
 /* ---- what happens just before or after a ptrace(2) ---- */
 
 static struct {
-	int count;			/* of the calls so far */
-	int kill_at;			/* the victim is killed before this one */
+	int count;   /* of the calls so far */
+	int kill_at; /* the victim is killed before this one */
 	void (*after_seize)(pid_t tid);
 } script;
 
@@ -668,12 +668,12 @@ static void storm(struct test *test, const char *mode, int times)
 	assert_string_equal(test->trouble, "");
 }
 
-#define STORM_TEST(mode, times)						\
-	static void test_adopt_##mode##_does_not_notice(void **state)	\
-	{								\
-		storm(*state, #mode, times);				\
-		tell(*state);						\
-		finish(*state);						\
+#define STORM_TEST(mode, times) \
+	static void test_adopt_##mode##_does_not_notice(void **state) \
+	{ \
+		storm(*state, #mode, times); \
+		tell(*state); \
+		finish(*state); \
 	}
 
 STORM_TEST(sequence, 60)
@@ -1078,7 +1078,7 @@ static void test_adopt_traced_process_is_left_alone(void **state)
 			pause();
 	}
 	assert_int_equal(read(go[0], &byte, 1), 1);
-	test->strangers = -1;	/* the tracer */
+	test->strangers = -1; /* the tracer */
 	adopt(test);
 	assert_non_null(strstr(test->trouble, "traces it already"));
 	assert_int_equal(test->pipes, 0);
@@ -1092,10 +1092,15 @@ static void test_adopt_traced_process_is_left_alone(void **state)
 /* Runs the rest in a child that may not trace other users' processes. */
 static void test_adopt_other_users_process_without_capability_is_left_alone(void **state)
 {
-	struct { uint32_t version; int pid; } header = { 0x20080522, 0 };
-	struct { uint32_t effective, permitted, inheritable; } sets[2];
+	struct {
+		uint32_t version;
+		int pid;
+	} header = { 0x20080522, 0 };
+	struct {
+		uint32_t effective, permitted, inheritable;
+	} sets[2];
 	struct test *test = *state;
-	const uint32_t trace = 1u << 19;	/* CAP_SYS_PTRACE */
+	const uint32_t trace = 1u << 19; /* CAP_SYS_PTRACE */
 
 	if (geteuid() != 0)
 		skip();

@@ -43,7 +43,7 @@
 #include "victim.h"
 
 #define PATTERNS 32
-#define LATE_MS 40000	/* how much later than asked for a sleep may end, on a busy or emulated machine */
+#define LATE_MS 40000 /* how much later than asked for a sleep may end, on a busy or emulated machine */
 
 static _Noreturn void complain(const char *what, long value)
 {
@@ -55,10 +55,10 @@ static _Noreturn void complain(const char *what, long value)
 	_exit(1);
 }
 
-#define CHECK(condition, value)				\
-	do {						\
-		if (!(condition))			\
-			complain(#condition, (long)(value));	\
+#define CHECK(condition, value) \
+	do { \
+		if (!(condition)) \
+			complain(#condition, (long)(value)); \
 	} while (0)
 
 static int64_t now_us(void)
@@ -119,38 +119,38 @@ __attribute__((target("avx"), noinline)) static bool spin_once(uint64_t rounds)
 	uint64_t wrong;
 	double pi;
 
-	__asm__ volatile(
-		ALL(LOAD)
-		"fldpi\n\t"
-		"mov $0x1111111111111111, %%r8\n\tmov $0x2222222222222222, %%r9\n\tmov $0x3333333333333333, %%r10\n\t"
-		"mov $0x4444444444444444, %%r11\n\tmov $0x5555555555555555, %%r12\n\tmov $0x6666666666666666, %%r13\n\t"
-		"mov $0x7777777777777777, %%r14\n\tmov $0x1234567812345678, %%r15\n\tmov $0x0fedcba987654321, %%rdx\n\t"
-		"xor %%eax, %%eax\n\t"
-		"stc\n"
-		"1:\n\t"
-		"jnc 2f\n\t"	/* dec leaves the carry flag alone */
-		"dec %[rounds]\n\t"
-		"jnz 1b\n\t"
-		"jmp 3f\n"
-		"2:\n\t"
-		"mov $1, %%eax\n"
-		"3:\n\t"
-		"mov $0x1111111111111111, %%rcx\n\txor %%rcx, %%r8\n\tor %%r8, %%rax\n\t"
-		"mov $0x2222222222222222, %%rcx\n\txor %%rcx, %%r9\n\tor %%r9, %%rax\n\t"
-		"mov $0x3333333333333333, %%rcx\n\txor %%rcx, %%r10\n\tor %%r10, %%rax\n\t"
-		"mov $0x4444444444444444, %%rcx\n\txor %%rcx, %%r11\n\tor %%r11, %%rax\n\t"
-		"mov $0x5555555555555555, %%rcx\n\txor %%rcx, %%r12\n\tor %%r12, %%rax\n\t"
-		"mov $0x6666666666666666, %%rcx\n\txor %%rcx, %%r13\n\tor %%r13, %%rax\n\t"
-		"mov $0x7777777777777777, %%rcx\n\txor %%rcx, %%r14\n\tor %%r14, %%rax\n\t"
-		"mov $0x1234567812345678, %%rcx\n\txor %%rcx, %%r15\n\tor %%r15, %%rax\n\t"
-		"mov $0x0fedcba987654321, %%rcx\n\txor %%rcx, %%rdx\n\tor %%rdx, %%rax\n\t"
-		"fstpl %[pi]\n\t"
-		ALL(STORE)
-		: "=&a"(wrong), [rounds] "+&b"(rounds), [pi] "=m"(pi)
-		: [from] "S"(before), [to] "D"(after)
-		: "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc", "st",
-		  "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
-		  "xmm12", "xmm13", "xmm14", "xmm15");
+	__asm__ volatile(ALL(LOAD) "fldpi\n\t"
+				   "mov $0x1111111111111111, %%r8\n\tmov $0x2222222222222222, %%r9\n\tmov "
+				   "$0x3333333333333333, %%r10\n\t"
+				   "mov $0x4444444444444444, %%r11\n\tmov $0x5555555555555555, %%r12\n\tmov "
+				   "$0x6666666666666666, %%r13\n\t"
+				   "mov $0x7777777777777777, %%r14\n\tmov $0x1234567812345678, %%r15\n\tmov "
+				   "$0x0fedcba987654321, %%rdx\n\t"
+				   "xor %%eax, %%eax\n\t"
+				   "stc\n"
+				   "1:\n\t"
+				   "jnc 2f\n\t" /* dec leaves the carry flag alone */
+				   "dec %[rounds]\n\t"
+				   "jnz 1b\n\t"
+				   "jmp 3f\n"
+				   "2:\n\t"
+				   "mov $1, %%eax\n"
+				   "3:\n\t"
+				   "mov $0x1111111111111111, %%rcx\n\txor %%rcx, %%r8\n\tor %%r8, %%rax\n\t"
+				   "mov $0x2222222222222222, %%rcx\n\txor %%rcx, %%r9\n\tor %%r9, %%rax\n\t"
+				   "mov $0x3333333333333333, %%rcx\n\txor %%rcx, %%r10\n\tor %%r10, %%rax\n\t"
+				   "mov $0x4444444444444444, %%rcx\n\txor %%rcx, %%r11\n\tor %%r11, %%rax\n\t"
+				   "mov $0x5555555555555555, %%rcx\n\txor %%rcx, %%r12\n\tor %%r12, %%rax\n\t"
+				   "mov $0x6666666666666666, %%rcx\n\txor %%rcx, %%r13\n\tor %%r13, %%rax\n\t"
+				   "mov $0x7777777777777777, %%rcx\n\txor %%rcx, %%r14\n\tor %%r14, %%rax\n\t"
+				   "mov $0x1234567812345678, %%rcx\n\txor %%rcx, %%r15\n\tor %%r15, %%rax\n\t"
+				   "mov $0x0fedcba987654321, %%rcx\n\txor %%rcx, %%rdx\n\tor %%rdx, %%rax\n\t"
+				   "fstpl %[pi]\n\t" ALL(STORE)
+			 : "=&a"(wrong), [rounds] "+&b"(rounds), [pi] "=m"(pi)
+			 : [from] "S"(before), [to] "D"(after)
+			 : "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc", "st",
+			   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+			   "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 	return wrong || !(pi > 3.14159 && pi < 3.1416) || memcmp(before, after, 16 * 32) != 0;
 }
 
@@ -161,38 +161,39 @@ static bool can_spin(void)
 #elif defined(__aarch64__)
 #define LOAD(n) "ldr q" #n ", [%[from], #" #n "*16]\n\t"
 #define STORE(n) "str q" #n ", [%[to], #" #n "*16]\n\t"
-#define ALL(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) \
-	X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31)
-#define SCALABLE 22	/* HWCAP_SVE is 1 << 22 */
+#define ALL(X) \
+	X(0) \
+	X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) \
+		X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31)
+#define SCALABLE 22 /* HWCAP_SVE is 1 << 22 */
 
 __attribute__((noinline)) static bool spin_once(uint64_t rounds)
 {
 	uint64_t wrong;
 
-	__asm__ volatile(
-		ALL(LOAD)
-		"mov x2, #0x1111\n\tmov x3, #0x2222\n\tmov x4, #0x3333\n\tmov x5, #0x4444\n\tmov x6, #0x5555\n\t"
-		"mov x7, #0x6666\n\tmov x9, #0x7777\n\tmov x10, #0x8888\n\tmov x16, #0x9999\n\tmov x17, #0xaaaa\n"
-		"1:\n\t"
-		"sub %[rounds], %[rounds], #1\n\t"
-		"cbnz %[rounds], 1b\n\t"
-		"mov x8, #0x1111\n\teor %[wrong], x2, x8\n\t"
-		"mov x8, #0x2222\n\teor x8, x3, x8\n\torr %[wrong], %[wrong], x8\n\t"
-		"mov x8, #0x3333\n\teor x8, x4, x8\n\torr %[wrong], %[wrong], x8\n\t"
-		"mov x8, #0x4444\n\teor x8, x5, x8\n\torr %[wrong], %[wrong], x8\n\t"
-		"mov x8, #0x5555\n\teor x8, x6, x8\n\torr %[wrong], %[wrong], x8\n\t"
-		"mov x8, #0x6666\n\teor x8, x7, x8\n\torr %[wrong], %[wrong], x8\n\t"
-		"mov x8, #0x7777\n\teor x8, x9, x8\n\torr %[wrong], %[wrong], x8\n\t"
-		"mov x8, #0x8888\n\teor x8, x10, x8\n\torr %[wrong], %[wrong], x8\n\t"
-		"mov x8, #0x9999\n\teor x8, x16, x8\n\torr %[wrong], %[wrong], x8\n\t"
-		"mov x8, #0xaaaa\n\teor x8, x17, x8\n\torr %[wrong], %[wrong], x8\n\t"
-		ALL(STORE)
-		: [wrong] "=&r"(wrong), [rounds] "+&r"(rounds)
-		: [from] "r"(before), [to] "r"(after)
-		: "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x16", "x17", "memory", "cc",
-		  "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15",
-		  "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27",
-		  "v28", "v29", "v30", "v31");
+	__asm__ volatile(ALL(LOAD) "mov x2, #0x1111\n\tmov x3, #0x2222\n\tmov x4, #0x3333\n\tmov x5, #0x4444\n\tmov "
+				   "x6, #0x5555\n\t"
+				   "mov x7, #0x6666\n\tmov x9, #0x7777\n\tmov x10, #0x8888\n\tmov x16, #0x9999\n\tmov "
+				   "x17, #0xaaaa\n"
+				   "1:\n\t"
+				   "sub %[rounds], %[rounds], #1\n\t"
+				   "cbnz %[rounds], 1b\n\t"
+				   "mov x8, #0x1111\n\teor %[wrong], x2, x8\n\t"
+				   "mov x8, #0x2222\n\teor x8, x3, x8\n\torr %[wrong], %[wrong], x8\n\t"
+				   "mov x8, #0x3333\n\teor x8, x4, x8\n\torr %[wrong], %[wrong], x8\n\t"
+				   "mov x8, #0x4444\n\teor x8, x5, x8\n\torr %[wrong], %[wrong], x8\n\t"
+				   "mov x8, #0x5555\n\teor x8, x6, x8\n\torr %[wrong], %[wrong], x8\n\t"
+				   "mov x8, #0x6666\n\teor x8, x7, x8\n\torr %[wrong], %[wrong], x8\n\t"
+				   "mov x8, #0x7777\n\teor x8, x9, x8\n\torr %[wrong], %[wrong], x8\n\t"
+				   "mov x8, #0x8888\n\teor x8, x10, x8\n\torr %[wrong], %[wrong], x8\n\t"
+				   "mov x8, #0x9999\n\teor x8, x16, x8\n\torr %[wrong], %[wrong], x8\n\t"
+				   "mov x8, #0xaaaa\n\teor x8, x17, x8\n\torr %[wrong], %[wrong], x8\n\t" ALL(STORE)
+			 : [wrong] "=&r"(wrong), [rounds] "+&r"(rounds)
+			 : [from] "r"(before), [to] "r"(after)
+			 : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x16", "x17", "memory", "cc", "v0",
+			   "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14",
+			   "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27",
+			   "v28", "v29", "v30", "v31");
 	return wrong || memcmp(before, after, 32 * 16) != 0;
 }
 
@@ -256,7 +257,10 @@ static void mode_spin(void)
  * of it. */
 static void run_sequence(void)
 {
-	static struct { uint32_t version, flags; uint64_t start, len, abort; } sequence __attribute__((aligned(32)));
+	static struct {
+		uint32_t version, flags;
+		uint64_t start, len, abort;
+	} sequence __attribute__((aligned(32)));
 	char *area = (char *)__builtin_thread_pointer() + __rseq_offset;
 
 	__asm__ volatile(
@@ -268,7 +272,7 @@ static void run_sequence(void)
 		"pause\n\t"
 		"jmp 1b\n"
 		"2:\n\t"
-		".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n"	/* the signature that the kernel wants to see there */
+		".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n" /* the signature that the kernel wants to see there */
 		"3:\n\t"
 		"movq $0, 8(%[area])\n\t"
 		:
@@ -294,14 +298,14 @@ static void mode_sequence(void)
 
 /* One that begins anew whenever it is interrupted would not end before the interruptions do. */
 #define SLEEP_MS 600
-#define TIMED(call)							\
-	do {								\
-		int64_t begun = now_us(), took_ms;			\
-									\
-		call;							\
-		took_ms = (now_us() - begun) / 1000;			\
-		CHECK(took_ms >= SLEEP_MS - 1, took_ms);		\
-		CHECK(took_ms <= SLEEP_MS + LATE_MS, took_ms);		\
+#define TIMED(call) \
+	do { \
+		int64_t begun = now_us(), took_ms; \
+\
+		call; \
+		took_ms = (now_us() - begun) / 1000; \
+		CHECK(took_ms >= SLEEP_MS - 1, took_ms); \
+		CHECK(took_ms <= SLEEP_MS + LATE_MS, took_ms); \
 	} while (0)
 
 static const struct timespec sleep_time = { .tv_nsec = SLEEP_MS * 1000000 };
@@ -427,7 +431,8 @@ static void mode_sigsuspend(void)
 	CHECK(sigsuspend(&none) == -1 && errno == EINTR, 0);
 	CHECK(usr1_count == 1, usr1_count);
 	CHECK(sigprocmask(SIG_SETMASK, NULL, &now) == 0 && sigismember(&now, SIGUSR1) == 1 &&
-	      sigismember(&now, SIGTERM) == 0, 0);
+		      sigismember(&now, SIGTERM) == 0,
+	      0);
 	say_last_words();
 }
 
@@ -848,8 +853,8 @@ static void mode_seccomp(void)
 /* Its system calls may become signals: only those made from within itself, outside libc and vDSO, would not. */
 static void mode_dispatch(void)
 {
-	static char selector;	/* SYSCALL_DISPATCH_FILTER_ALLOW: for now they do not */
-	int on = 1, how = 59;	/* PR_SET_SYSCALL_USER_DISPATCH */
+	static char selector; /* SYSCALL_DISPATCH_FILTER_ALLOW: for now they do not */
+	int on = 1, how = 59; /* PR_SET_SYSCALL_USER_DISPATCH */
 
 	if (prctl(how, on, 0, 0, &selector) < 0)
 		_exit(77);
@@ -877,15 +882,33 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*run)(void);
 	} modes[] = {
-		{ "spin", mode_spin }, { "nanosleep", mode_nanosleep }, { "poll", mode_poll },
-		{ "select", mode_select }, { "epoll", mode_epoll }, { "futex", mode_futex },
-		{ "read", mode_read }, { "accept", mode_accept }, { "wait", mode_wait },
-		{ "sigsuspend", mode_sigsuspend }, { "ppoll", mode_ppoll }, { "signals", mode_signals },
-		{ "stopped", mode_stopped }, { "vfork", mode_vfork }, { "children", mode_children },
-		{ "forks", mode_forks }, { "count", mode_count }, { "replace", mode_replace },
-		{ "readonly", mode_readonly }, { "belongings", mode_belongings }, { "threads", mode_threads },
-		{ "headless", mode_headless }, { "seccomp", mode_seccomp }, { "dispatch", mode_dispatch },
-		{ "sequence", mode_sequence }, { "told", mode_wait_told }, { "otheruser", mode_other_user },
+		{ "spin", mode_spin },
+		{ "nanosleep", mode_nanosleep },
+		{ "poll", mode_poll },
+		{ "select", mode_select },
+		{ "epoll", mode_epoll },
+		{ "futex", mode_futex },
+		{ "read", mode_read },
+		{ "accept", mode_accept },
+		{ "wait", mode_wait },
+		{ "sigsuspend", mode_sigsuspend },
+		{ "ppoll", mode_ppoll },
+		{ "signals", mode_signals },
+		{ "stopped", mode_stopped },
+		{ "vfork", mode_vfork },
+		{ "children", mode_children },
+		{ "forks", mode_forks },
+		{ "count", mode_count },
+		{ "replace", mode_replace },
+		{ "readonly", mode_readonly },
+		{ "belongings", mode_belongings },
+		{ "threads", mode_threads },
+		{ "headless", mode_headless },
+		{ "seccomp", mode_seccomp },
+		{ "dispatch", mode_dispatch },
+		{ "sequence", mode_sequence },
+		{ "told", mode_wait_told },
+		{ "otheruser", mode_other_user },
 	};
 	int number = argc > 2 ? atoi(argv[2]) : 0;
 
