@@ -17,15 +17,35 @@
  *	drained				waits until all of stdout has been read
  *	take N STATUS			copies N lines of stdin to stdout behind "took ", reads no byte more, exits
  *	zombies N NAME			leaves N children of a child behind, reports "reaped NAME" when they are gone
+ *	corpses N NAME			the same, but they have ended before they lose their parent; waits
+ *	brief N NAME			N times an orphan that lives 3 ms, of which it tells its parent; reports "brief NAME
+ *					quick" if each had been reaped within 9 ms, else "brief NAME slow"; waits
+ *	chain N NAME			waits as a chain of N processes, each the child of the one before; the last one
+ *					reports "chained NAME"
+ *	stopped				leaves a child behind that has stopped itself
+ *	vforked				waits for a vfork child, which waits
+ *	moving N MS KIND FD...		writes lines with a number to each descriptor (fd3 1 or {"fd":3,"n":1}), one write
+ *					each, MS apart, until N after 1 and 2 were replaced; reports "moved <last number>"
  *	ping FIFO			for each line of the FIFO a line "ping <nanoseconds>" to stdout
  *	flags FD NAME			reports "flags NAME <F_GETFL in octal>"
  *	report WORD...			reports these words
  *	wait				until a signal ends it
+ *	exit STATUS
+ *	sh SCRIPT			becomes a shell
+ *
+ * What may stand before a command, in any number:
+ *	orphaned			in a child whose parent has ended
+ *	adopted				once the descriptors 1 and 2 that it was started with have been replaced
+ *	discarding			makes 1 and 2 /dev/null, goes on once they have been replaced
+ *	deaf				ignores TERM
+ *	as UID				as that user and group
+ *	headless			in a second thread, after the end of the first
  *
  * KIND is json ({"n":1}) or text (1). Time is that of CLOCK_MONOTONIC. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -368,6 +388,201 @@ static void flags(const char *fd, const char *name)
 	report(text, NULL);
 }
 
+/* ---- strangers ---- */
+
+/* The children of a child end first, then their parent, so that they are dead when they come to dinit. */
+static void leave_corpses(size_t n, pid_t *pids)
+{
+	siginfo_t info;
+
+	for (size_t i = 0; i < n; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			die("fork");
+		if (pid == 0)
+			_exit(0);
+		pids[i] = pid;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (waitid(P_PID, (id_t)pids[i], &info, WEXITED | WNOWAIT) < 0)
+			die("waitid");
+	_exit(0);
+}
+
+static void corpses(size_t n, const char *name)
+{
+	pid_t *pids = mmap(NULL, n * sizeof *pids, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), child;
+
+	if (pids == MAP_FAILED)
+		die("corpses");
+	child = fork();
+	if (child == 0)
+		leave_corpses(n, pids);
+	if (child < 0 || waitpid(child, NULL, 0) < 0)
+		die("a child");
+	for (size_t i = 0; i < n; i++)
+		while (kill(pids[i], 0) == 0)
+			sched_yield();
+	report("reaped", name);
+	pause();
+}
+
+/* Goes on in a child that has lost its parent. */
+static void become_orphan(void)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid < 0)
+		die("fork");
+	if (pid > 0)
+		_exit(0);
+	while (getppid() == parent)
+		sched_yield();
+}
+
+/* Nobody tells dinit of an orphan; a SIGCHLD makes it look. Where it has just looked it does so only 10 ms later. */
+static bool live_briefly(pid_t dinit)
+{
+	volatile pid_t *orphan = mmap(NULL, sizeof *orphan, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned long long start;
+	pid_t child;
+
+	if (orphan == MAP_FAILED)
+		die("mmap");
+	poll(NULL, 0, 15);
+	start = now_ns();
+	child = fork();
+	if (child < 0)
+		die("fork");
+	if (child == 0) {
+		become_orphan();
+		*orphan = getpid();
+		kill(dinit, SIGCHLD);
+		poll(NULL, 0, 3);
+		_exit(0);
+	}
+	if (waitpid(child, NULL, 0) < 0)
+		die("a child");
+	while (*orphan == 0 || kill(*orphan, 0) == 0)
+		sched_yield();
+	return now_ns() - start < 9000000;
+}
+
+static void brief(size_t n, const char *name)
+{
+	char text[64];
+	bool quick = true;
+
+	for (size_t i = 0; i < n; i++)
+		quick &= live_briefly(getppid());
+	snprintf(text, sizeof text, "brief %s %s", name, quick ? "quick" : "slow");
+	report(text, NULL);
+	pause();
+}
+
+static void chain(unsigned long n, const char *name)
+{
+	for (; n > 1; n--) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			die("fork");
+		if (pid > 0)
+			pause();
+	}
+	report("chained", name);
+	pause();
+}
+
+static void leave_stopped(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork");
+	if (pid == 0) {
+		raise(SIGSTOP);
+		pause();
+		_exit(0);
+	}
+	if (waitpid(pid, NULL, WUNTRACED) < 0)
+		die("a child");
+}
+
+static void wait_in_vfork(void)
+{
+	if (vfork() == 0)
+		for (;;)
+			pause();
+}
+
+/* What descriptors 1 and 2 were. */
+static struct stat initial[3];
+
+static void note_descriptors(void)
+{
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fstat(fd, &initial[fd]) < 0)
+			initial[fd].st_ino = 0;
+}
+
+static bool is_moved(void)
+{
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+		struct stat now;
+
+		if (fstat(fd, &now) < 0 || (now.st_dev == initial[fd].st_dev && now.st_ino == initial[fd].st_ino))
+			return false;
+	}
+	return true;
+}
+
+static void wait_until_moved(void)
+{
+	while (!is_moved())
+		poll(NULL, 0, 1);
+}
+
+static void discard(void)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
+		die("/dev/null");
+	close(fd);
+	note_descriptors();
+	wait_until_moved();
+}
+
+static void keep_writing(unsigned long more, int pause_ms, bool json, char **fds)
+{
+	unsigned long last = 0;
+	char text[64];
+
+	for (unsigned long n = 1; last == 0 || n <= last; n++) {
+		for (char **fd = fds; *fd; fd++) {
+			bool object = json && (number(*fd) & 1);
+			int len =
+				snprintf(text, sizeof text, object ? "{\"fd\":%s,\"n\":%lu}\n" : "fd%s %lu\n", *fd, n);
+
+			write_all((int)number(*fd), text, (size_t)len);
+		}
+		if (last == 0 && is_moved())
+			last = n + more;
+		if (pause_ms > 0)
+			poll(NULL, 0, pause_ms);
+	}
+	snprintf(text, sizeof text, "moved %lu", last);
+	report(text, NULL);
+}
+
+static void take_user(uid_t user)
+{
+	if (setgid(user) < 0 || setuid(user) < 0)
+		die("setuid");
+}
+
 static void report_words(char **words)
 {
 	char text[256] = "";
@@ -437,14 +652,84 @@ static int play_others(char **arguments)
 	return 0;
 }
 
+static int play_strangers(char **arguments)
+{
+	if (is(arguments, "corpses", 2))
+		corpses(number(arguments[1]), arguments[2]);
+	else if (is(arguments, "brief", 2))
+		brief(number(arguments[1]), arguments[2]);
+	else if (is(arguments, "chain", 2))
+		chain(number(arguments[1]), arguments[2]);
+	else if (is(arguments, "stopped", 0))
+		leave_stopped();
+	else if (is(arguments, "vforked", 0))
+		wait_in_vfork();
+	else if (is(arguments, "moving", 4))
+		keep_writing(number(arguments[1]), (int)number(arguments[2]), strcmp(arguments[3], "json") == 0,
+			     arguments + 4);
+	else if (is(arguments, "exit", 1))
+		exit((int)number(arguments[1]));
+	else if (is(arguments, "sh", 1))
+		execl("/bin/sh", "sh", "-c", arguments[1], (char *)NULL);
+	else
+		return -1;
+	return 0;
+}
+
+static int play(char **arguments);
+
+static void *play_in_thread(void *arguments)
+{
+	exit(play(arguments));
+}
+
+static void leave_head(char **arguments)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, play_in_thread, arguments) != 0)
+		die("pthread_create");
+	pthread_exit(NULL);
+}
+
+/* Returns what stands behind the words that say how to play it. */
+static char **prepare(char **arguments)
+{
+	for (;; arguments++) {
+		if (is(arguments, "orphaned", 1)) {
+			become_orphan();
+		} else if (is(arguments, "adopted", 1)) {
+			wait_until_moved();
+		} else if (is(arguments, "discarding", 1)) {
+			discard();
+		} else if (is(arguments, "deaf", 1)) {
+			signal(SIGTERM, SIG_IGN);
+		} else if (is(arguments, "as", 2)) {
+			take_user((uid_t)number(arguments[1]));
+			arguments++;
+		} else if (is(arguments, "headless", 1)) {
+			leave_head(arguments + 1);
+		} else {
+			return arguments;
+		}
+	}
+}
+
+static int play(char **arguments)
+{
+	arguments = prepare(arguments);
+	if (is(arguments, "take", 2)) {
+		take(number(arguments[1]));
+		return (int)number(arguments[2]);
+	}
+	if (play_numbers(arguments) == 0 || play_others(arguments) == 0 || play_strangers(arguments) == 0)
+		return 0;
+	fprintf(stderr, "actor: what is %s?\n", arguments[0] ? arguments[0] : "that");
+	return 98;
+}
+
 int main(int argc, char **argv)
 {
-	if (argc > 1 && is(argv + 1, "take", 2)) {
-		take(number(argv[2]));
-		return (int)number(argv[3]);
-	}
-	if (argc > 1 && (play_numbers(argv + 1) == 0 || play_others(argv + 1) == 0))
-		return 0;
-	fprintf(stderr, "actor: what is %s?\n", argc > 1 ? argv[1] : "that");
-	return 98;
+	note_descriptors();
+	return play(argv + (argc > 0));
 }

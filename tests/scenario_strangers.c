@@ -1,0 +1,595 @@
+/* SPDX-License-Identifier: ISC */
+/* Processes that have lost their parent, under the three policies: SPEC 6, and 7 as far as it is about them. */
+#include "streams.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/capability.h>
+
+#define WARNING " dinit: warning: "
+#define ORPHAN "actor/[0-9]+: "
+#define LOST WARNING ORPHAN "has lost its parent: "
+#define TERMED " dinit: info: reparented process:? .*[0-9]+ was killed by signal 15 "
+#define KILLED " dinit: info: reparented process:? .*[0-9]+ was killed by signal 9 "
+#define WAIT "exec \"$ACTOR\" wait"
+#define BURST 2000
+
+static struct run *start(struct scene *scene, const char *policy, const char *mode, const char *more)
+{
+	return run_start(scene, &(struct run_spec){
+					.environment = LIST(STREAMS(scene), "DINIT_LOG_LEVEL=info", mode,
+							    scene_format(scene, "DINIT_REPARENTING_POLICY=%s", policy),
+							    more) });
+}
+
+static struct run *start_text(struct scene *scene, const char *policy)
+{
+	return start(scene, policy, "DINIT_JSON_STDOUT=0", NULL);
+}
+
+static struct run *start_terminate(struct scene *scene)
+{
+	return start_text(scene, "terminate");
+}
+
+/* A service that leaves what the actor does behind, and waits. */
+static void make_orphan(struct scene *scene, const char *name, const char *actor)
+{
+	scene_service(scene, name, scene_format(scene, "\"$ACTOR\" %s; " WAIT, actor));
+}
+
+/* The container lives on until it is told to stop; nobody was killed the hard way. */
+static void expect_stop(struct run *run)
+{
+	run_expect_no_line(run, RUN_STDERR, "stopping the container");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_no_line(run, RUN_STDERR, "killing it");
+}
+
+/* The PID that the first such line names in its group. */
+static long match_pid(struct run *run, const char *regex)
+{
+	return strtol(run_match(run, RUN_STDERR, regex, 1), NULL, 10);
+}
+
+/* When the first such line was written, in milliseconds of the day. */
+static long stamp_ms(struct run *run, const char *regex)
+{
+	unsigned hours, minutes, seconds, ms;
+	const char *line = run_expect_line(run, RUN_STDERR, regex);
+
+	assert_int_equal(sscanf(line, "%*[-0-9]T%2u:%2u:%2u.%3uZ", &hours, &minutes, &seconds, &ms), 4);
+	return (long)((hours * 60 + minutes) * 60 + seconds) * 1000 + (long)ms;
+}
+
+/* ---- SPEC 6: a zombie is always reaped, at once, under every policy; SPEC 10: info tells of every process ---- */
+
+static void check_zombies(struct scene *scene, const char *policy, size_t count)
+{
+	struct run *run;
+
+	scene_service(scene, "web", scene_format(scene, "exec \"$ACTOR\" corpses %zu web", count));
+	run = start_text(scene, policy);
+	streams_wait_report(scene, "reaped web");
+	run_wait_lines(run, RUN_STDERR, " dinit: info: .*exited with status 0$", count);
+	expect_stop(run);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "reparented .* exited with status 0$"), count);
+	run_expect_no_line(run, RUN_STDERR, "lost its parent");
+}
+
+static void test_zombies_under_terminate_are_reaped_and_told(struct scene *scene)
+{
+	check_zombies(scene, "terminate", 20);
+}
+
+static void test_zombies_under_adopt_are_reaped_and_told(struct scene *scene)
+{
+	check_zombies(scene, "adopt", 20);
+}
+
+static void test_zombies_under_ignore_are_reaped_and_told(struct scene *scene)
+{
+	check_zombies(scene, "ignore", 20);
+}
+
+/* The actor sees them all gone: none is left. */
+static void test_zombies_in_burst_leave_none(struct scene *scene)
+{
+	check_zombies(scene, "terminate", BURST);
+}
+
+/* ---- SPEC 6: terminate ---- */
+
+static void test_orphan_terminated_command_line_is_escaped(struct scene *scene)
+{
+	struct run *run;
+
+	make_orphan(scene, "web",
+		    "orphaned wait 'two words' \"$(printf 'a\\001b\\tc\\nd\\033[1m\\177\\\\e\\303\\251')\"");
+	run = start_terminate(scene);
+	run_wait_line(run, RUN_STDERR,
+		      LOST "terminating it: [^ ]*/actor orphaned wait two words "
+			   "a\\\\x01b\\\\x09c\\\\x0ad\\\\x1b\\[1m\\\\x7f\\\\x5ceé$");
+	run_wait_line(run, RUN_STDERR, TERMED);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, LOST), 1);
+	expect_stop(run);
+}
+
+/* A stopped process acts on TERM only once it is continued. */
+static void test_orphan_stopped_is_terminated(struct scene *scene)
+{
+	struct run *run;
+
+	make_orphan(scene, "web", "stopped");
+	run = start_terminate(scene);
+	run_wait_line(run, RUN_STDERR, LOST "terminating it: ");
+	run_wait_line(run, RUN_STDERR, TERMED);
+	expect_stop(run);
+}
+
+static void test_orphan_deaf_is_killed_after_kill_timeout(struct scene *scene)
+{
+	struct run *run;
+	long ms;
+
+	make_orphan(scene, "web", "deaf orphaned wait");
+	run = start(scene, "terminate", "DINIT_JSON_STDOUT=0", "DINIT_KILL_TIMEOUT=0.3");
+	run_wait_line(run, RUN_STDERR, KILLED);
+	run_expect_no_line(run, RUN_STDERR, "stopping the container");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	ms = stamp_ms(run, WARNING ORPHAN ".*killing it") - stamp_ms(run, LOST);
+	assert_true(ms >= 299 || ms < 0); /* midnight */
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "killing it"), 1);
+}
+
+/* The end of each makes an orphan of the next. */
+static void test_orphans_of_orphans_are_terminated_in_waves(struct scene *scene)
+{
+	struct run *run;
+
+	make_orphan(scene, "web", "orphaned chain 5 web");
+	run = start_terminate(scene);
+	run_wait_lines(run, RUN_STDERR, LOST "terminating it: ", 5);
+	run_wait_lines(run, RUN_STDERR, TERMED, 5);
+	expect_stop(run);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, LOST), 5);
+}
+
+/* SPEC 7: the service is told to stop, and leaves its children behind one after the other. */
+static void check_chain_in_teardown(struct scene *scene, const char *policy)
+{
+	struct run *run;
+
+	scene_service(scene, "web", "exec \"$ACTOR\" chain 6 web");
+	run = start_text(scene, policy);
+	streams_wait_report(scene, "chained web");
+	expect_stop(run);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, LOST "terminating it: "), 5);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, LOST), 5);
+}
+
+static void test_orphans_under_terminate_appearing_in_teardown_are_terminated(struct scene *scene)
+{
+	check_chain_in_teardown(scene, "terminate");
+}
+
+static void test_orphans_under_adopt_appearing_in_teardown_are_terminated(struct scene *scene)
+{
+	check_chain_in_teardown(scene, "adopt");
+}
+
+/* No signal tells dinit of an orphan whose parent was the child of another: a look finds it. */
+static void test_orphan_of_grandchild_is_found(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "web",
+		      "sh -c '\"$ACTOR\" orphaned report orphan; \"$ACTOR\" orphaned wait; " WAIT "' & " WAIT);
+	run = start_terminate(scene);
+	run_wait_line(run, RUN_STDERR, LOST "terminating it: .* orphaned wait$");
+	run_wait_line(run, RUN_STDERR, TERMED);
+	expect_stop(run);
+}
+
+/* ---- SPEC 6: only 10 ms after dinit first saw it ---- */
+
+/* On a busy machine a short life may be longer than that: then it says nothing, and is tried again. */
+static void check_brief(struct scene *scene, const char *policy)
+{
+	struct run *run = NULL;
+	const char *how = "slow";
+
+	scene_service(scene, "web", "exec \"$ACTOR\" brief 5 web");
+	for (int tries = 0; tries < 20; tries++) {
+		run = start_text(scene, policy);
+		how = streams_wait_report(scene, "brief web");
+		run_signal(run, SIGTERM);
+		if (run_wait_exit(run) == 0 && strcmp(how, "quick") == 0)
+			break;
+	}
+	scene_need(strcmp(how, "quick") == 0, "this machine is too slow");
+	run_expect_no_line(run, RUN_STDERR, "lost its parent");
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "reparented .* exited with status 0$"), 5);
+}
+
+static void test_orphan_ending_at_once_is_not_terminated(struct scene *scene)
+{
+	check_brief(scene, "terminate");
+}
+
+static void test_orphan_ending_at_once_is_not_adopted(struct scene *scene)
+{
+	check_brief(scene, "adopt");
+}
+
+/* ---- SPEC 6: ignore ---- */
+
+static void test_orphan_ignored_is_left_alone(struct scene *scene)
+{
+	struct run *run;
+	pid_t orphan;
+
+	scene_may_leave(scene);
+	scene_fifo(scene, "go");
+	scene_service(scene, "web",
+		      "\"$ACTOR\" deaf orphaned sh '\"$ACTOR\" report pid $$; read go <\"$SCENE/go\"\n"
+		      "echo still here; " WAIT "'; \"$ACTOR\" corpses 20 web");
+	run = start_text(scene, "ignore");
+	orphan = (pid_t)atoi(streams_wait_report(scene, "pid"));
+	streams_wait_report(scene, "reaped web");
+	scene_let_go(scene, "go");
+	run_wait_line(run, RUN_STDOUT, " web/run: still here$");
+	expect_stop(run);
+	run_expect_no_line(run, RUN_STDERR, "lost its parent");
+	if (scene->mode == RUN_AS_SUBREAPER)
+		assert_int_equal(kill(orphan, 0), 0);
+}
+
+/* ---- SPEC 6: adopt ---- */
+
+/* Which numbers of a descriptor have come, and under which label. */
+struct transition {
+	unsigned long last, kept, moved;
+};
+
+/* [TIME] LABEL: fd<N> <number>, or {"fd":N,"n":<number>,"service":"<service>","stage":"<stage>",...} */
+static bool read_line(const char *line, int fd, unsigned long *number, bool *moved)
+{
+	const char *form = strchr(line, ' '), *at;
+	char text[16];
+
+	if (*line == '{') {
+		snprintf(text, sizeof text, "{\"fd\":%d,", fd);
+		*moved = strstr(line, "\"service\":\"actor\"") != NULL;
+		*number = strstr(line, "\"n\":") ? strtoul(strstr(line, "\"n\":") + 4, NULL, 10) : 0;
+		return strncmp(line, text, strlen(text)) == 0;
+	}
+	snprintf(text, sizeof text, ": fd%d ", fd);
+	at = form ? strstr(form, text) : NULL;
+	if (!at)
+		return false;
+	*moved = strncmp(form, " actor/", 7) == 0;
+	*number = strtoul(at + strlen(text), NULL, 10);
+	return true;
+}
+
+/* Fails unless the numbers 1 to n of that descriptor have come: the first of them as the service's, those from some
+ * number on as the adopted process's; between two pipes there is no order. */
+static void expect_transition(struct run *run, enum run_stream stream, int fd, unsigned long n, bool to_be_moved)
+{
+	struct transition seen = { 0 };
+	const char *line = run->outputs[stream].bytes;
+	unsigned long number, first_moved = 0;
+	bool moved;
+
+	for (const char *newline; (newline = strchr(line, '\n')); line = newline + 1) {
+		char *copy = strndup(line, (size_t)(newline - line));
+
+		if (read_line(copy, fd, &number, &moved)) {
+			unsigned long *last = moved ? &seen.moved : &seen.kept;
+
+			if (moved && first_moved == 0)
+				first_moved = number;
+			else if (number != *last + 1)
+				scene_fail("after %lu of descriptor %d comes %lu: %s", *last, fd, number, copy);
+			*last = number;
+		}
+		free(copy);
+	}
+	if (!to_be_moved) {
+		assert_int_equal(first_moved, 0);
+		assert_int_equal(seen.kept, n);
+		return;
+	}
+	assert_int_equal(seen.moved, n);
+	assert_int_equal(first_moved, seen.kept + 1);
+}
+
+/* Writes to 1, 2, and copies of them, before, while and after it is adopted, and ends. */
+static void check_moving(struct scene *scene, const char *mode, const char *kind, const char *pause_ms)
+{
+	struct run *run;
+	unsigned long n;
+
+	scene_service(scene, "web",
+		      scene_format(scene, "\"$ACTOR\" orphaned moving 50 %s %s 1 2 3 4 3>&1 4>&2; " WAIT, pause_ms,
+				   kind));
+	run = start(scene, "adopt", mode, NULL);
+	run_expect_exit(run, 0);
+	n = strtoul(streams_wait_report(scene, "moved"), NULL, 10);
+	run_expect_line(run, RUN_STDERR, LOST "adopting it: .*/actor orphaned moving 50 ");
+	run_expect_no_line(run, RUN_STDERR, "cannot be redirected");
+	expect_transition(run, RUN_STDOUT, 1, n, true);
+	expect_transition(run, RUN_STDERR, 2, n, true);
+	expect_transition(run, RUN_STDOUT, 3, n, true);
+	expect_transition(run, RUN_STDERR, 4, n, true);
+}
+
+static void test_adopted_output_in_text_mode_is_labelled_and_complete(struct scene *scene)
+{
+	check_moving(scene, "DINIT_JSON_STDOUT=0", "text", "1");
+}
+
+static void test_adopted_output_in_json_mode_is_labelled_and_complete(struct scene *scene)
+{
+	check_moving(scene, "DINIT_JSON_STDOUT=1", "json", "1");
+	streams_expect_objects(scene->runs);
+	run_expect_line(scene->runs, RUN_STDOUT,
+			"^\\{\"fd\":3,\"n\":[0-9]+,\"service\":\"actor\",\"stage\":\"[0-9]+\",");
+}
+
+static void test_adopted_output_written_without_pause_is_complete(struct scene *scene)
+{
+	check_moving(scene, "DINIT_JSON_STDOUT=0", "text", "0");
+}
+
+/* The service's pipe that it holds only under another number. */
+static void test_adopted_other_descriptor_keeps_service_label(struct scene *scene)
+{
+	struct run *run;
+	unsigned long n;
+
+	scene_service(scene, "web", "\"$ACTOR\" orphaned moving 50 1 text 3 1 3>&1 >/dev/null 2>&1; " WAIT);
+	run = start_text(scene, "adopt");
+	run_expect_exit(run, 0);
+	n = strtoul(streams_wait_report(scene, "moved"), NULL, 10);
+	expect_transition(run, RUN_STDOUT, 3, n, false);
+	run_expect_line(run, RUN_STDOUT, scene_format(scene, " actor/[0-9]+: fd1 %lu$", n));
+}
+
+static void test_adopted_discarding_its_output_is_redirected_again(struct scene *scene)
+{
+	static const char *const services[] = { "actor" };
+	struct run *run;
+
+	make_orphan(scene, "web", "orphaned adopted discarding count 1 text 100");
+	make_orphan(scene, "other", "orphaned adopted discarding handle 2 text 100 other");
+	run = start_text(scene, "adopt");
+	run_expect_exit(run, 0);
+	streams_expect_numbers(run, RUN_STDOUT, services, 1, 100);
+	run_expect_no_line(run, RUN_STDERR, "cannot be redirected");
+}
+
+/* ---- SPEC 6, 7, 8: the end of an adopted process ends the container as a service's does ---- */
+
+static void check_end(struct scene *scene, const char *how, int status, const char *message)
+{
+	struct run *run;
+	long pid;
+
+	make_orphan(scene, "web", how);
+	run = start_text(scene, "adopt");
+	run_expect_exit(run, status);
+	run_expect_line(run, RUN_STDERR, message);
+	pid = match_pid(run, WARNING "actor/([0-9]+): has lost its parent: adopting it: ");
+	assert_int_equal(match_pid(run, " actor/([0-9]+): PID [0-9]+ .*: stopping the container$"), pid);
+	assert_int_equal(match_pid(run, " actor/[0-9]+: PID ([0-9]+) .*: stopping the container$"), pid);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "stopping the container$"), 1);
+}
+
+static void test_adopted_ending_ends_container(struct scene *scene)
+{
+	check_end(scene, "orphaned adopted exit 0", 0, WARNING ORPHAN "PID [0-9]+ exited with status 0: stopping");
+}
+
+static void test_adopted_failing_ends_container_as_failed(struct scene *scene)
+{
+	check_end(scene, "orphaned adopted exit 7", 3,
+		  " dinit: error: " ORPHAN "PID [0-9]+ exited with status 7: stopping");
+}
+
+static void test_adopted_ending_with_115_ends_container_as_failed(struct scene *scene)
+{
+	check_end(scene, "orphaned adopted exit 115", 3,
+		  " dinit: error: " ORPHAN "PID [0-9]+ exited with status 115: stopping");
+}
+
+static void test_adopted_killed_ends_container_as_failed(struct scene *scene)
+{
+	check_end(scene, "orphaned adopted sh 'kill -KILL $$'", 3,
+		  " dinit: error: " ORPHAN "PID [0-9]+ was killed by signal 9 .*: stopping");
+}
+
+/* A process whose first thread has ended looks like a zombie, and is alive. */
+static void test_adopted_without_first_thread_ends_container_when_it_ends(struct scene *scene)
+{
+	check_end(scene, "orphaned headless adopted exit 4", 3,
+		  " dinit: error: " ORPHAN "PID [0-9]+ exited with status 4: stopping");
+}
+
+static void test_orphan_without_first_thread_is_terminated(struct scene *scene)
+{
+	struct run *run;
+
+	make_orphan(scene, "web", "orphaned headless wait");
+	run = start_terminate(scene);
+	run_wait_line(run, RUN_STDERR, TERMED);
+	run_expect_line(run, RUN_STDERR, LOST "terminating it: ");
+	run_expect_no_line(run, RUN_STDERR, "zombie");
+	expect_stop(run);
+}
+
+/* ---- SPEC 7: during a teardown adopt terminates, too ---- */
+
+static void test_adopted_in_teardown_is_terminated(struct scene *scene)
+{
+	static const char *const services[] = { "actor" };
+	struct run *run;
+
+	make_orphan(scene, "web", "orphaned adopted handle 1 text 100 orphan");
+	run = start_text(scene, "adopt");
+	streams_wait_report(scene, "ready orphan");
+	expect_stop(run);
+	streams_expect_numbers(run, RUN_STDOUT, services, 1, 100);
+	run_expect_no_line(run, RUN_STDERR, "terminating it");
+}
+
+static void test_adopted_deaf_in_teardown_is_killed_after_kill_timeout(struct scene *scene)
+{
+	struct run *run;
+
+	make_orphan(scene, "web", "deaf orphaned adopted sh '\"$ACTOR\" report ready; " WAIT "'");
+	run = start(scene, "adopt", "DINIT_JSON_STDOUT=0", "DINIT_KILL_TIMEOUT=0.2");
+	streams_wait_report(scene, "ready");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, WARNING "(sh|actor)/[0-9]+: is still running: killing it$");
+}
+
+/* ---- SPEC 6: dinit never blocks on an adopted process, whatever state it is in ---- */
+
+static void check_standing(struct scene *scene, const char *how)
+{
+	struct run *run;
+
+	scene_fifo(scene, "go");
+	scene_service(scene, "web",
+		      scene_format(scene, "\"$ACTOR\" %s; while read go <\"$SCENE/go\"; do echo went; done", how));
+	run = start_text(scene, "adopt");
+	run_wait_line(run, RUN_STDERR, LOST "adopting it: ");
+	for (size_t i = 1; i <= 3; i++) {
+		scene_let_go(scene, "go");
+		run_wait_lines(run, RUN_STDOUT, " web/run: went$", i);
+	}
+	expect_stop(run);
+}
+
+static void test_adopted_stopped_delays_nothing(struct scene *scene)
+{
+	check_standing(scene, "stopped");
+}
+
+static void test_adopted_in_vfork_delays_nothing(struct scene *scene)
+{
+	check_standing(scene, "orphaned vforked");
+}
+
+/* ---- SPEC 6: where it cannot be redirected a warning says why, and it is adopted without ---- */
+
+static void drop_ptrace(void *ctx)
+{
+	(void)ctx;
+	if (prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE) < 0)
+		_exit(126);
+}
+
+static void test_adopted_of_other_user_without_ptrace_is_adopted_without(struct scene *scene)
+{
+	struct run *run;
+
+	scene_need(geteuid() == 0, "only root can take another user");
+	scene_fifo(scene, "go");
+	scene_service(scene, "web",
+		      scene_format(scene,
+				   "\"$ACTOR\" as %u orphaned sh 'read go <\"$SCENE/go\"; echo mine; exit 5'; " WAIT,
+				   (unsigned)scene_user()));
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene), "DINIT_JSON_STDOUT=0",
+								       "DINIT_REPARENTING_POLICY=adopt"),
+						   .prepare = drop_ptrace });
+	run_wait_line(run, RUN_STDERR, WARNING "(sh|actor)/[0-9]+: its output cannot be redirected: .*CAP_SYS_PTRACE");
+	scene_let_go(scene, "go");
+	run_expect_exit(run, 3);
+	run_expect_line(run, RUN_STDOUT, " web/run: mine$");
+	run_expect_line(run, RUN_STDERR, " dinit: error: (sh|actor)/[0-9]+: PID [0-9]+ exited with status 5: stopping");
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "cannot be redirected"), 1);
+}
+
+/* ---- SPEC 6, 7: what is not dinit's own child is never touched ---- */
+
+static void check_sibling(struct scene *scene, const char *policy)
+{
+	struct run *run;
+	pid_t sibling = fork();
+	int status;
+
+	assert_true(sibling >= 0);
+	if (sibling == 0)
+		for (;;)
+			pause();
+	scene_service(scene, "web", "\"$ACTOR\" deaf orphaned wait; trap '' TERM; " WAIT);
+	run = start(scene, policy, "DINIT_JSON_STDOUT=0", "DINIT_STOP_TIMEOUT=0.1");
+	run_wait_line(run, RUN_STDERR, LOST);
+	run_signal(run, SIGTERM);
+	run_kill(run);
+	assert_int_equal(waitpid(sibling, &status, WNOHANG), 0);
+	assert_int_equal(kill(sibling, SIGKILL), 0);
+	assert_int_equal(waitpid(sibling, &status, 0), sibling);
+}
+
+static void test_sibling_under_terminate_is_not_touched(struct scene *scene)
+{
+	check_sibling(scene, "terminate");
+}
+
+static void test_sibling_under_adopt_is_not_touched(struct scene *scene)
+{
+	check_sibling(scene, "adopt");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCENE(test_zombies_under_terminate_are_reaped_and_told),
+		SCENE(test_zombies_under_adopt_are_reaped_and_told),
+		SCENE(test_zombies_under_ignore_are_reaped_and_told),
+		SCENE(test_zombies_in_burst_leave_none),
+		SCENE(test_orphan_terminated_command_line_is_escaped),
+		SCENE(test_orphan_stopped_is_terminated),
+		SCENE(test_orphan_deaf_is_killed_after_kill_timeout),
+		SCENE(test_orphans_of_orphans_are_terminated_in_waves),
+		SCENE(test_orphans_under_terminate_appearing_in_teardown_are_terminated),
+		SCENE(test_orphans_under_adopt_appearing_in_teardown_are_terminated),
+		SCENE(test_orphan_of_grandchild_is_found),
+		SCENE(test_orphan_ending_at_once_is_not_terminated),
+		SCENE(test_orphan_ending_at_once_is_not_adopted),
+		SCENE(test_orphan_ignored_is_left_alone),
+		SCENE(test_adopted_output_in_text_mode_is_labelled_and_complete),
+		SCENE(test_adopted_output_in_json_mode_is_labelled_and_complete),
+		SCENE(test_adopted_output_written_without_pause_is_complete),
+		SCENE(test_adopted_other_descriptor_keeps_service_label),
+		SCENE(test_adopted_discarding_its_output_is_redirected_again),
+		SCENE(test_adopted_ending_ends_container),
+		SCENE(test_adopted_failing_ends_container_as_failed),
+		SCENE(test_adopted_ending_with_115_ends_container_as_failed),
+		SCENE(test_adopted_killed_ends_container_as_failed),
+		SCENE(test_adopted_without_first_thread_ends_container_when_it_ends),
+		SCENE(test_orphan_without_first_thread_is_terminated),
+		SCENE(test_adopted_in_teardown_is_terminated),
+		SCENE(test_adopted_deaf_in_teardown_is_killed_after_kill_timeout),
+		SCENE(test_adopted_stopped_delays_nothing),
+		SCENE(test_adopted_in_vfork_delays_nothing),
+		SCENE(test_adopted_of_other_user_without_ptrace_is_adopted_without),
+		SCENE_AS_SUBREAPER(test_sibling_under_terminate_is_not_touched),
+		SCENE_AS_SUBREAPER(test_sibling_under_adopt_is_not_touched),
+	};
+
+	return scene_run_all("strangers", tests, sizeof tests / sizeof *tests);
+}
