@@ -185,7 +185,8 @@ static void wait_longer(struct redirect *redirect, char state)
 
 	if (!redirect->delay_told && loop_now_ms(redirect->group->loop) - redirect->heard_ms >= STALL_MS) {
 		redirect->delay_told = true;
-		tell(redirect, "it does not stop for that (state %c in /proc/%d/stat); it will be done when it does",
+		tell(redirect,
+		     "not yet: it does not stop for that (state %c in /proc/%d/stat); it will be done when it does",
 		     state, (int)redirect->pid);
 	}
 	set_timer(redirect, pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause_ms);
