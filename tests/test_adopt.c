@@ -580,7 +580,7 @@ static void test_adopt_descendants_moves_copies_under_other_numbers(void **state
 	assert_string_equal(test->old[1].text, "");
 	text = test->new[0].text;
 	for (int i = 0; i < 3; i++) {
-		char line[16];
+		char line[32];
 
 		snprintf(line, sizeof line, "seven %d\n", i);
 		assert_non_null(strstr(text, line));
