@@ -22,7 +22,7 @@
  *					quick" if each had been reaped within 9 ms, else "brief NAME slow"; waits
  *	chain N NAME			waits as a chain of N processes, each the child of the one before; the last one
  *					reports "chained NAME"
- *	stopped				leaves a child behind that has stopped itself
+ *	stopped				leaves a child behind that has stopped itself; it says "continued" should it go on
  *	vforked				waits for a vfork child, which waits
  *	moving N MS KIND FD...		writes lines with a number to each descriptor (fd3 1 or {"fd":3,"n":1}), one write
  *					each, MS apart, until N after 1 and 2 were replaced; reports "moved <last number>"
@@ -473,11 +473,16 @@ static void brief(size_t n, const char *name)
 {
 	char text[64];
 	bool quick = true;
+	sigset_t term;
 
-	for (size_t i = 0; i < n; i++)
-		quick &= live_briefly(getppid());
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
+	for (size_t i = 0; i < n && quick; i++)
+		quick = live_briefly(getppid());
 	snprintf(text, sizeof text, "brief %s %s", name, quick ? "quick" : "slow");
 	report(text, NULL);
+	sigprocmask(SIG_UNBLOCK, &term, NULL);
 	pause();
 }
 
@@ -503,6 +508,7 @@ static void leave_stopped(void)
 		die("fork");
 	if (pid == 0) {
 		raise(SIGSTOP);
+		write_all(STDOUT_FILENO, "continued\n", 10);
 		pause();
 		_exit(0);
 	}

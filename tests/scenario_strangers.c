@@ -2,7 +2,8 @@
 /* Processes that have lost their parent, under the three policies: SPEC 6, and 7 as far as it is about them. */
 #include "streams.h"
 
-#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -365,17 +366,27 @@ static void test_adopted_other_descriptor_keeps_service_label(struct scene *scen
 	run_expect_line(run, RUN_STDOUT, scene_format(scene, " actor/[0-9]+: fd1 %lu$", n));
 }
 
-static void test_adopted_discarding_its_output_is_redirected_again(struct scene *scene)
+static void check_discarding(struct scene *scene, enum run_stream stream, const char *actor)
 {
 	static const char *const services[] = { "actor" };
 	struct run *run;
 
-	make_orphan(scene, "web", "orphaned adopted discarding count 1 text 100");
-	make_orphan(scene, "other", "orphaned adopted discarding handle 2 text 100 other");
+	make_orphan(scene, "web", actor);
 	run = start_text(scene, "adopt");
 	run_expect_exit(run, 0);
-	streams_expect_numbers(run, RUN_STDOUT, services, 1, 100);
+	streams_expect_numbers(run, stream, services, 1, 100);
 	run_expect_no_line(run, RUN_STDERR, "cannot be redirected");
+}
+
+/* Within its first second. */
+static void test_adopted_discarding_its_stdout_is_redirected_again(struct scene *scene)
+{
+	check_discarding(scene, RUN_STDOUT, "orphaned adopted discarding count 1 text 100 unfinished");
+}
+
+static void test_adopted_discarding_its_stderr_is_redirected_again(struct scene *scene)
+{
+	check_discarding(scene, RUN_STDERR, "orphaned adopted discarding count 2 text 100 unfinished");
 }
 
 /* ---- SPEC 6, 7, 8: the end of an adopted process ends the container as a service's does ---- */
@@ -466,6 +477,7 @@ static void test_adopted_deaf_in_teardown_is_killed_after_kill_timeout(struct sc
 
 /* ---- SPEC 6: dinit never blocks on an adopted process, whatever state it is in ---- */
 
+/* Nor is one that has stopped continued: it would say so. Another one is adopted meanwhile. */
 static void check_standing(struct scene *scene, const char *how)
 {
 	struct run *run;
@@ -473,13 +485,16 @@ static void check_standing(struct scene *scene, const char *how)
 	scene_fifo(scene, "go");
 	scene_service(scene, "web",
 		      scene_format(scene, "\"$ACTOR\" %s; while read go <\"$SCENE/go\"; do echo went; done", how));
+	make_orphan(scene, "other", "orphaned adopted handle 1 text 0 other");
 	run = start_text(scene, "adopt");
-	run_wait_line(run, RUN_STDERR, LOST "adopting it: ");
+	run_wait_lines(run, RUN_STDERR, LOST "adopting it: ", 2);
+	streams_wait_report(scene, "ready other");
 	for (size_t i = 1; i <= 3; i++) {
 		scene_let_go(scene, "go");
 		run_wait_lines(run, RUN_STDOUT, " web/run: went$", i);
 	}
 	expect_stop(run);
+	run_expect_no_line(run, RUN_STDOUT, "continued");
 }
 
 static void test_adopted_stopped_delays_nothing(struct scene *scene)
@@ -524,24 +539,33 @@ static void test_adopted_of_other_user_without_ptrace_is_adopted_without(struct 
 
 /* ---- SPEC 6, 7: what is not dinit's own child is never touched ---- */
 
+static pid_t fork_pausing(void)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	while (pid == 0)
+		pause();
+	return pid;
+}
+
+/* Not even where dinit has to kill what is left. */
 static void check_sibling(struct scene *scene, const char *policy)
 {
+	pid_t sibling = fork_pausing();
 	struct run *run;
-	pid_t sibling = fork();
-	int status;
 
-	assert_true(sibling >= 0);
-	if (sibling == 0)
-		for (;;)
-			pause();
-	scene_service(scene, "web", "\"$ACTOR\" deaf orphaned wait; trap '' TERM; " WAIT);
+	scene_fifo(scene, "go");
+	scene_service(scene, "web", "\"$ACTOR\" deaf orphaned wait; read go <\"$SCENE/go\"; exit 7");
 	run = start(scene, policy, "DINIT_JSON_STDOUT=0", "DINIT_STOP_TIMEOUT=0.1");
 	run_wait_line(run, RUN_STDERR, LOST);
-	run_signal(run, SIGTERM);
-	run_kill(run);
-	assert_int_equal(waitpid(sibling, &status, WNOHANG), 0);
+	scene_let_go(scene, "go");
+	run_expect_exit(run, 3);
+	run_expect_line(run, RUN_STDERR, WARNING ORPHAN ".*killing it");
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "lost its parent"), 1);
+	assert_int_equal(waitpid(sibling, NULL, WNOHANG), 0);
 	assert_int_equal(kill(sibling, SIGKILL), 0);
-	assert_int_equal(waitpid(sibling, &status, 0), sibling);
+	assert_int_equal(waitpid(sibling, NULL, 0), sibling);
 }
 
 static void test_sibling_under_terminate_is_not_touched(struct scene *scene)
@@ -552,6 +576,61 @@ static void test_sibling_under_terminate_is_not_touched(struct scene *scene)
 static void test_sibling_under_adopt_is_not_touched(struct scene *scene)
 {
 	check_sibling(scene, "adopt");
+}
+
+/* Starts a process in the PID namespace of that run whose parent is outside, as a container engine's exec does; it
+ * writes a byte to fd once it is there. Returns one that ends when it has ended. */
+static pid_t enter_namespace(const struct run *run, int fd)
+{
+	int namespace = open(scene_format(run->scene, "/proc/%d/ns/pid", (int)run->pid), O_RDONLY | O_CLOEXEC);
+	pid_t pid = fork(), guest;
+
+	assert_true(namespace >= 0 && pid >= 0);
+	if (pid > 0) {
+		close(namespace);
+		return pid;
+	}
+	guest = setns(namespace, CLONE_NEWPID) == 0 ? fork() : -1;
+	if (guest == 0 && write(fd, "", 1) == 1)
+		for (;;)
+			pause();
+	_exit(guest > 0 && waitpid(guest, NULL, 0) == guest ? 0 : 1);
+}
+
+static void check_guest(struct scene *scene, const char *policy)
+{
+	struct run *run;
+	int there[2];
+	pid_t guest;
+	char byte;
+
+	scene_need(geteuid() == 0, "only root can enter a namespace");
+	scene_fifo(scene, "go");
+	scene_service(scene, "web",
+		      "sh -c 'read go <\"$SCENE/go\"; \"$ACTOR\" orphaned wait; " WAIT "' & echo up; " WAIT);
+	run = start_text(scene, policy);
+	run_wait_line(run, RUN_STDOUT, " web/run: up$");
+	assert_int_equal(pipe2(there, O_CLOEXEC), 0);
+	guest = enter_namespace(run, there[1]);
+	close(there[1]);
+	assert_int_equal(read(there[0], &byte, 1), 1);
+	close(there[0]);
+	scene_let_go(scene, "go");
+	run_wait_line(run, RUN_STDERR, LOST ".* orphaned wait$");
+	assert_int_equal(waitpid(guest, NULL, WNOHANG), 0);
+	expect_stop(run);
+	run_expect_no_line(run, RUN_STDERR, "scenario");
+	assert_int_equal(waitpid(guest, NULL, 0), guest);
+}
+
+static void test_guest_of_namespace_under_terminate_is_not_touched(struct scene *scene)
+{
+	check_guest(scene, "terminate");
+}
+
+static void test_guest_of_namespace_under_adopt_is_not_touched(struct scene *scene)
+{
+	check_guest(scene, "adopt");
 }
 
 int main(void)
@@ -575,7 +654,8 @@ int main(void)
 		SCENE(test_adopted_output_in_json_mode_is_labelled_and_complete),
 		SCENE(test_adopted_output_written_without_pause_is_complete),
 		SCENE(test_adopted_other_descriptor_keeps_service_label),
-		SCENE(test_adopted_discarding_its_output_is_redirected_again),
+		SCENE(test_adopted_discarding_its_stdout_is_redirected_again),
+		SCENE(test_adopted_discarding_its_stderr_is_redirected_again),
 		SCENE(test_adopted_ending_ends_container),
 		SCENE(test_adopted_failing_ends_container_as_failed),
 		SCENE(test_adopted_ending_with_115_ends_container_as_failed),
@@ -589,6 +669,8 @@ int main(void)
 		SCENE(test_adopted_of_other_user_without_ptrace_is_adopted_without),
 		SCENE_AS_SUBREAPER(test_sibling_under_terminate_is_not_touched),
 		SCENE_AS_SUBREAPER(test_sibling_under_adopt_is_not_touched),
+		SCENE_AS_INIT(test_guest_of_namespace_under_terminate_is_not_touched),
+		SCENE_AS_INIT(test_guest_of_namespace_under_adopt_is_not_touched),
 	};
 
 	return scene_run_all("strangers", tests, sizeof tests / sizeof *tests);
