@@ -21,9 +21,9 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static uint64_t clock_ms;
-static int wait_error;		/* what the next epoll_wait fails with */
-static int waited_ms;		/* how long the last one was to wait */
-static bool wait_never;		/* it moves the clock instead */
+static int wait_error;  /* what the next epoll_wait fails with */
+static int waited_ms;   /* how long the last one was to wait */
+static bool wait_never; /* it moves the clock instead */
 static int create_failures, signalfd_failures, ctl_failures;
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);

@@ -19,11 +19,11 @@
 
 #include "reaper.h"
 
-#define CALLS_MAX 1000000	/* more: it spins */
+#define CALLS_MAX 1000000 /* more: it spins */
 
-static int wait_failures, wait_error;	/* waitpid fails so often, with this */
-static int peek_failures, peek_error;	/* waitid */
-static bool peek_dumps;	/* whoever was killed has left a core */
+static int wait_failures, wait_error; /* waitpid fails so often, with this */
+static int peek_failures, peek_error; /* waitid */
+static bool peek_dumps;               /* whoever was killed has left a core */
 static int calls;
 
 pid_t __real_waitpid(pid_t pid, int *status, int options);
@@ -65,12 +65,12 @@ int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 
 struct rig {
 	struct reaper reaper;
-	int gate[2];	/* children end when its write end is closed */
+	int gate[2]; /* children end when its write end is closed */
 	size_t exits, stops, strangers;
 	struct seen {
 		pid_t pid;
 		int status;
-		char state;	/* in /proc, when it was told: Z, or 0 where there was nothing any more */
+		char state; /* in /proc, when it was told: Z, or 0 where there was nothing any more */
 	} exit[EXITS_MAX], stop[10], stranger[EXITS_MAX];
 	struct reaper_watch *also_watch, *also_unwatch;
 	pid_t also_pid;

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: ISC */
+/* signaller.c with real children: what arrives, and what is said where it cannot. The refusals of the kernel are
+ * scripted by the linker's --wrap. */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "log.h"
+#include "signaller.h"
+
+static int kill_error; /* of every kill(2) */
+static int kills;
+static int user_error; /* of taking on another user */
+static bool memory_fails, fork_fails, pidfd_fails;
+
+int __real_kill(pid_t pid, int signal);
+int __wrap_kill(pid_t pid, int signal);
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+pid_t __real_fork(void);
+pid_t __wrap_fork(void);
+int __real_setresuid(uid_t real, uid_t effective, uid_t saved);
+int __wrap_setresuid(uid_t real, uid_t effective, uid_t saved);
+int __real_spawn_open_pidfd(pid_t pid);
+int __wrap_spawn_open_pidfd(pid_t pid);
+
+int __wrap_kill(pid_t pid, int signal)
+{
+	assert_true(pid > 1);
+	kills++;
+	if (!kill_error)
+		return __real_kill(pid, signal);
+	errno = kill_error;
+	return -1;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	errno = ENOMEM;
+	return memory_fails ? NULL : __real_malloc(size);
+}
+
+pid_t __wrap_fork(void)
+{
+	errno = EAGAIN;
+	return fork_fails ? -1 : __real_fork();
+}
+
+int __wrap_setresuid(uid_t real, uid_t effective, uid_t saved)
+{
+	errno = user_error;
+	return user_error ? -1 : __real_setresuid(real, effective, saved);
+}
+
+int __wrap_spawn_open_pidfd(pid_t pid)
+{
+	errno = ENOSYS;
+	return pidfd_fails ? -1 : __real_spawn_open_pidfd(pid);
+}
+
+/* ---- the rig ---- */
+
+struct rig {
+	struct reaper reaper;
+	struct procfs proc;
+	struct signaller signaller;
+	struct reaper_watch watch;
+	pid_t target;
+	int ends, status, strangers;
+	char said[2000];
+};
+
+static void on_stranger(void *ctx, pid_t pid, int status)
+{
+	struct rig *rig = ctx;
+
+	(void)pid;
+	(void)status;
+	rig->strangers++;
+}
+
+static void on_end(void *ctx, pid_t pid, int status)
+{
+	struct rig *rig = ctx;
+
+	(void)pid;
+	rig->ends++;
+	rig->status = status;
+}
+
+static void keep(void *ctx, const char *line, size_t len)
+{
+	struct rig *rig = ctx;
+	size_t said = strlen(rig->said);
+
+	assert_true(said + len < sizeof rig->said);
+	memcpy(rig->said + said, line, len);
+}
+
+/* A child that does nothing until a signal ends it. */
+static pid_t make_target(void)
+{
+	int pair[2];
+	pid_t pid;
+	char byte;
+
+	assert_int_equal(pipe(pair), 0);
+	pid = __real_fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (write(pair[1], "r", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(pair[0], &byte, 1), 1);
+	close(pair[0]);
+	close(pair[1]);
+	return pid;
+}
+
+static int setup(void **state)
+{
+	struct rig *rig = calloc(1, sizeof *rig);
+
+	kill_error = user_error = kills = 0;
+	memory_fails = fork_fails = pidfd_fails = false;
+	log_set_writer(keep, rig);
+	log_set_level(LOG_LEVEL_WARN);
+	reaper_init(&rig->reaper, on_stranger, rig);
+	rig->proc.root = "/proc";
+	rig->signaller = (struct signaller){ .reaper = &rig->reaper, .proc = &rig->proc };
+	rig->target = make_target();
+	rig->watch = (struct reaper_watch){ .on_exit = on_end, .ctx = rig };
+	reaper_watch(&rig->reaper, &rig->watch, rig->target);
+	*state = rig;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	if (rig->ends == 0)
+		__real_kill(rig->target, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	log_set_writer(NULL, NULL);
+	free(rig);
+	return 0;
+}
+
+/* Until all children have ended. */
+static void reap(struct rig *rig)
+{
+	siginfo_t info;
+
+	while (reaper_drain(&rig->reaper))
+		assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT), 0);
+}
+
+static void assert_killed_by(const struct rig *rig, int signal)
+{
+	assert_int_equal(rig->ends, 1);
+	assert_true(WIFSIGNALED(rig->status));
+	assert_int_equal(WTERMSIG(rig->status), signal);
+}
+
+static void assert_said(const struct rig *rig, const char *what)
+{
+	if (!strstr(rig->said, what))
+		fail_msg("\"%s\" is not in \"%s\"", what, rig->said);
+}
+
+/* ---- the short way ---- */
+
+static void test_signaller_send_term_arrives(void **state)
+{
+	struct rig *rig = *state;
+
+	signaller_send(&rig->signaller, rig->target, SIGTERM, "web/run");
+	reap(rig);
+	assert_killed_by(rig, SIGTERM);
+	assert_string_equal(rig->said, "");
+	assert_int_equal(kills, 2);
+}
+
+static void test_signaller_send_kill_arrives_alone(void **state)
+{
+	struct rig *rig = *state;
+
+	signaller_send(&rig->signaller, rig->target, SIGKILL, "web/run");
+	reap(rig);
+	assert_killed_by(rig, SIGKILL);
+	assert_int_equal(kills, 1);
+}
+
+static void test_signaller_send_term_ends_a_stopped_process(void **state)
+{
+	struct rig *rig = *state;
+	siginfo_t info;
+
+	assert_int_equal(__real_kill(rig->target, SIGSTOP), 0);
+	assert_int_equal(waitid(P_PID, (id_t)rig->target, &info, WSTOPPED), 0);
+	signaller_send(&rig->signaller, rig->target, SIGTERM, "web/run");
+	reap(rig);
+	assert_killed_by(rig, SIGTERM);
+}
+
+static void test_signaller_send_is_told_at_level_info(void **state)
+{
+	struct rig *rig = *state;
+	char expected[100];
+
+	log_set_level(LOG_LEVEL_INFO);
+	signaller_send(&rig->signaller, rig->target, SIGTERM, "web/run");
+	snprintf(expected, sizeof expected, " dinit: info: web/run: sending TERM to PID %d\n", rig->target);
+	assert_said(rig, expected);
+	signaller_send(&rig->signaller, rig->target, SIGKILL, "web/run");
+	assert_said(rig, "sending KILL to PID");
+	reap(rig);
+}
+
+static void test_signaller_send_to_one_that_is_gone_says_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	kill_error = ESRCH;
+	signaller_send(&rig->signaller, rig->target, SIGTERM, "web/run");
+	assert_string_equal(rig->said, "");
+	assert_int_equal(rig->strangers, 0);
+}
+
+/* ---- the long way ---- */
+
+static void test_signaller_send_refused_goes_by_a_child_of_that_user(void **state)
+{
+	static const int signals[] = { SIGTERM, SIGKILL };
+
+	for (int i = 0; i < 2; i++) {
+		struct rig *rig = *state;
+
+		kill_error = EPERM;
+		signaller_send(&rig->signaller, rig->target, signals[i], "web/run");
+		reap(rig);
+		assert_killed_by(rig, signals[i]);
+		assert_string_equal(rig->said, "");
+		assert_int_equal(rig->strangers, 0);
+		for (size_t b = 0; b < REAPER_BUCKETS; b++)
+			assert_null(rig->reaper.buckets[b]);
+		teardown(state);
+		setup(state);
+	}
+}
+
+static void test_signaller_send_refused_wakes_a_stopped_process_too(void **state)
+{
+	struct rig *rig = *state;
+	siginfo_t info;
+
+	assert_int_equal(__real_kill(rig->target, SIGSTOP), 0);
+	assert_int_equal(waitid(P_PID, (id_t)rig->target, &info, WSTOPPED), 0);
+	kill_error = EPERM;
+	signaller_send(&rig->signaller, rig->target, SIGTERM, "web/run");
+	reap(rig);
+	assert_killed_by(rig, SIGTERM);
+}
+
+static void assert_warned(const struct rig *rig, const char *signal)
+{
+	char expected[200];
+
+	snprintf(expected, sizeof expected,
+		 " dinit: warning: web/run: cannot send %s to PID %d: Operation not permitted;", signal, rig->target);
+	assert_said(rig, expected);
+	assert_null(strstr(strstr(rig->said, "cannot send") + 1, "cannot send"));
+}
+
+static void test_signaller_send_refused_to_the_child_as_well_is_said(void **state)
+{
+	struct rig *rig = *state;
+	siginfo_t info;
+
+	kill_error = user_error = EPERM;
+	signaller_send(&rig->signaller, rig->target, SIGTERM, "web/run");
+	assert_string_equal(rig->said, "");
+	assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT), 0);
+	assert_int_not_equal(info.si_pid, rig->target);
+	assert_true(reaper_drain(&rig->reaper));
+	assert_warned(rig, "TERM");
+	assert_int_equal(rig->strangers, 0);
+	assert_int_equal(rig->ends, 0);
+}
+
+/* The target ends before the child gets to it: that is what was wanted. */
+static void test_signaller_send_refused_to_one_that_ends_meanwhile_says_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	kill_error = EPERM;
+	user_error = ESRCH;
+	signaller_send(&rig->signaller, rig->target, SIGKILL, "web/run");
+	__real_kill(rig->target, SIGKILL);
+	reap(rig);
+	assert_string_equal(rig->said, "");
+}
+
+static void test_signaller_send_refused_and_no_child_to_be_had_is_said(void **state)
+{
+	for (int way = 0; way < 4; way++) {
+		struct rig *rig = *state;
+
+		kill_error = EPERM;
+		memory_fails = way == 0;
+		fork_fails = way == 1;
+		pidfd_fails = way == 2;
+		if (way == 3)
+			rig->proc.root = "/nonexistent";
+		signaller_send(&rig->signaller, rig->target, way % 2 ? SIGKILL : SIGTERM, "web/run");
+		memory_fails = false;
+		assert_warned(rig, way % 2 ? "KILL" : "TERM");
+		assert_int_equal(rig->ends, 0);
+		teardown(state);
+		setup(state);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+static const struct CMUnitTest tests[] = {
+	TEST(test_signaller_send_term_arrives),
+	TEST(test_signaller_send_kill_arrives_alone),
+	TEST(test_signaller_send_term_ends_a_stopped_process),
+	TEST(test_signaller_send_is_told_at_level_info),
+	TEST(test_signaller_send_to_one_that_is_gone_says_nothing),
+	TEST(test_signaller_send_refused_goes_by_a_child_of_that_user),
+	TEST(test_signaller_send_refused_wakes_a_stopped_process_too),
+	TEST(test_signaller_send_refused_to_the_child_as_well_is_said),
+	TEST(test_signaller_send_refused_to_one_that_ends_meanwhile_says_nothing),
+	TEST(test_signaller_send_refused_and_no_child_to_be_had_is_said),
+};
+
+int main(void)
+{
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: ISC */
+/* spawn.c: what a program finds when it is started, and where a spawn stops. The program is this test itself, executed
+ * again with TEST_SPAWN_REPORT naming the file it writes down what it found in. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "spawn.h"
+
+#define REPORT "TEST_SPAWN_REPORT="
+#define NOBODY 65534
+
+/* ---- the program ---- */
+
+static void report_fds(FILE *report)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+
+	while ((entry = readdir(dir))) {
+		int fd = atoi(entry->d_name);
+		struct stat status;
+
+		if (entry->d_name[0] != '.' && fd != dirfd(dir) && fd != fileno(report) && fstat(fd, &status) == 0)
+			fprintf(report, "fd %d %llu\n", fd, (unsigned long long)status.st_ino);
+	}
+	closedir(dir);
+}
+
+static int be_the_program(int argc, char **argv, const char *path)
+{
+	FILE *report = fopen(path, "we");
+	char cwd[PATH_MAX];
+	struct rlimit limit;
+	sigset_t mask;
+	int blocked = 0;
+
+	sigprocmask(SIG_SETMASK, NULL, &mask);
+	for (int signal = 1; signal <= 64; signal++)
+		blocked += sigismember(&mask, signal) == 1;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	fprintf(report, "argc %d\nargv %s\ncwd %s\nblocked %d\n", argc, argv[0], getcwd(cwd, sizeof cwd), blocked);
+	fprintf(report, "nofile %llu %llu\n", (unsigned long long)limit.rlim_cur, (unsigned long long)limit.rlim_max);
+	fprintf(report, "environment %d %s\n", environ[1] == NULL, getenv("OTHER") ? "OTHER" : "");
+	report_fds(report);
+	fclose(report);
+	return 0;
+}
+
+/* ---- the rig ---- */
+
+struct rig {
+	char dir[64], report[80], variable[120];
+	char *environment[2];
+	struct rlimit nofile;
+	struct spawn_spec spec;
+	int null_fd;
+	char text[20000];
+};
+
+static int setup(void **state)
+{
+	struct rig *rig = calloc(1, sizeof *rig);
+
+	strcpy(rig->dir, "/tmp/test_spawn.XXXXXX");
+	assert_non_null(mkdtemp(rig->dir));
+	assert_int_equal(chmod(rig->dir, 0777), 0);
+	snprintf(rig->report, sizeof rig->report, "%s/report", rig->dir);
+	snprintf(rig->variable, sizeof rig->variable, REPORT "%s", rig->report);
+	rig->environment[0] = rig->variable;
+	getrlimit(RLIMIT_NOFILE, &rig->nofile);
+	rig->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	rig->spec = (struct spawn_spec){
+		.path = "/proc/self/exe",
+		.dir = rig->dir,
+		.environment = rig->environment,
+		.fds = { rig->null_fd, rig->null_fd, rig->null_fd },
+		.nofile = &rig->nofile,
+	};
+	*state = rig;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	unlink(rig->report);
+	rmdir(rig->dir);
+	close(rig->null_fd);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	free(rig);
+	return 0;
+}
+
+static int count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int count = 0;
+
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+/* Runs the program to its end and reads what it reported. */
+static void run(struct rig *rig)
+{
+	struct spawn_failure failure;
+	int before = count_fds(), status;
+	pid_t pid = spawn_program(&rig->spec, &failure);
+	size_t len;
+	FILE *file;
+
+	assert_true(pid > 0);
+	assert_int_equal(count_fds(), before);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	file = fopen(rig->report, "re");
+	assert_non_null(file);
+	len = fread(rig->text, 1, sizeof rig->text - 1, file);
+	rig->text[len] = '\0';
+	fclose(file);
+	unlink(rig->report);
+}
+
+static void assert_reported(const struct rig *rig, const char *line)
+{
+	char whole[PATH_MAX];
+
+	snprintf(whole, sizeof whole, "%s\n", line);
+	if (!strstr(rig->text, whole))
+		fail_msg("no line \"%s\" in \"%s\"", line, rig->text);
+}
+
+/* No process is left but what is reaped here: `zombies` of them, each with the status of one that could not execute. */
+static void assert_failure(struct rig *rig, enum spawn_stage stage, int error, int zombies)
+{
+	struct spawn_failure failure;
+	int before = count_fds(), status;
+
+	assert_int_equal(spawn_program(&rig->spec, &failure), -1);
+	assert_int_equal(failure.stage, stage);
+	assert_int_equal(failure.error, error);
+	assert_int_equal(count_fds(), before);
+	for (; zombies > 0; zombies--) {
+		assert_true(waitpid(-1, &status, 0) > 0);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 127);
+	}
+	assert_int_equal(waitpid(-1, &status, 0), -1);
+}
+
+/* ---- what a program finds ---- */
+
+static void test_spawn_program_gets_path_directory_and_environment(void **state)
+{
+	struct rig *rig = *state;
+	char line[100];
+
+	run(rig);
+	assert_reported(rig, "argc 1");
+	assert_reported(rig, "argv /proc/self/exe");
+	snprintf(line, sizeof line, "cwd %s", rig->dir);
+	assert_reported(rig, line);
+	assert_reported(rig, "environment 1 ");
+}
+
+static void test_spawn_program_has_no_signal_blocked(void **state)
+{
+	struct rig *rig = *state;
+	sigset_t all, old;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	run(rig);
+	sigprocmask(SIG_SETMASK, NULL, &all);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	assert_reported(rig, "blocked 0");
+	assert_int_equal(sigismember(&all, SIGTERM), 1);
+}
+
+/* Sources far above the limit: it must come down after they are in place. */
+static void test_spawn_program_gets_the_lower_limit(void **state)
+{
+	struct rig *rig = *state;
+	struct rlimit lower = { 20, 21 }, now;
+	int high = fcntl(rig->null_fd, F_DUPFD_CLOEXEC, 100);
+
+	for (int i = 0; i < 3; i++)
+		rig->spec.fds[i] = high;
+	rig->spec.nofile = &lower;
+	run(rig);
+	assert_reported(rig, "nofile 20 21");
+	getrlimit(RLIMIT_NOFILE, &now);
+	assert_int_equal(now.rlim_cur, rig->nofile.rlim_cur);
+	close(high);
+}
+
+/* How many descriptors beyond 2 a program should inherit; and how many it did. */
+static int count_heirlooms(void)
+{
+	int count = 0;
+
+	for (int fd = 3; fd < 1000; fd++) {
+		int flags = fcntl(fd, F_GETFD);
+
+		count += flags >= 0 && !(flags & FD_CLOEXEC);
+	}
+	return count;
+}
+
+static int count_inherited(const struct rig *rig)
+{
+	int count = 0;
+
+	for (const char *at = rig->text; (at = strstr(at, "\nfd ")); at++)
+		count += atoi(at + 4) > 2;
+	return count;
+}
+
+static void test_spawn_program_inherits_only_what_is_not_close_on_exec(void **state)
+{
+	struct rig *rig = *state;
+	int kept = fcntl(rig->null_fd, F_DUPFD, 50), closed = fcntl(rig->null_fd, F_DUPFD_CLOEXEC, 60);
+
+	run(rig);
+	assert_non_null(strstr(rig->text, "\nfd 50 "));
+	assert_null(strstr(rig->text, "\nfd 60 "));
+	assert_int_equal(count_inherited(rig), count_heirlooms());
+	close(kept);
+	close(closed);
+}
+
+/* Five different files, at 0, 1, 2 and twice elsewhere: every one of the 125 ways to hand out three of them. */
+static void test_spawn_program_descriptors_arrive_from_wherever_they_are(void **state)
+{
+	struct rig *rig = *state;
+	unsigned long long inodes[5];
+	int fds[5] = { 0, 1, 2, 70, 71 }, saved[3];
+
+	fflush(NULL);
+	for (int i = 0; i < 3; i++)
+		saved[i] = fcntl(i, F_DUPFD_CLOEXEC, 80);
+	for (int i = 0; i < 5; i++) {
+		char path[] = "/tmp/test_spawn.file.XXXXXX";
+		int fd = mkstemp(path);
+		struct stat status;
+
+		assert_true(fd >= 0 && unlink(path) == 0);
+		assert_int_equal(fstat(fd, &status), 0);
+		inodes[i] = status.st_ino;
+		dup3(fd, fds[i], O_CLOEXEC);
+		close(fd);
+	}
+	for (int number = 0; number < 125; number++) {
+		int pick[3] = { number % 5, number / 5 % 5, number / 25 };
+
+		for (int i = 0; i < 3; i++)
+			rig->spec.fds[i] = fds[pick[i]];
+		run(rig);
+		for (int i = 0; i < 3; i++) {
+			char line[60];
+
+			snprintf(line, sizeof line, "fd %d %llu", i, inodes[pick[i]]);
+			assert_reported(rig, line);
+		}
+		assert_int_equal(count_inherited(rig), count_heirlooms());
+	}
+	for (int i = 0; i < 3; i++) {
+		dup2(saved[i], i);
+		close(saved[i]);
+	}
+	close(70);
+	close(71);
+}
+
+/* ---- where it stops ---- */
+
+static void make_file(struct rig *rig, const char *text, mode_t mode)
+{
+	int fd = open(rig->report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	rig->spec.path = rig->report;
+}
+
+static void test_spawn_program_missing_file_stops_at_exec(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->spec.path = "/nonexistent/run";
+	assert_failure(rig, SPAWN_EXEC, ENOENT, 1);
+}
+
+static void test_spawn_program_file_that_is_not_executable_stops_at_exec(void **state)
+{
+	make_file(*state, "#!/bin/sh\n", 0644);
+	assert_failure(*state, SPAWN_EXEC, EACCES, 1);
+}
+
+static void test_spawn_program_file_without_a_format_stops_at_exec(void **state)
+{
+	make_file(*state, "exit 0\n", 0755);
+	assert_failure(*state, SPAWN_EXEC, ENOEXEC, 1);
+}
+
+static void test_spawn_program_missing_directory_stops_at_chdir(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->spec.dir = "/nonexistent";
+	assert_failure(rig, SPAWN_CHDIR, ENOENT, 1);
+}
+
+static void test_spawn_program_bad_descriptor_stops_at_setup(void **state)
+{
+	for (int i = 0; i < 3; i++) {
+		struct rig *rig = *state;
+
+		rig->spec.fds[i] = 999;
+		assert_failure(rig, SPAWN_SETUP, EBADF, 1);
+		rig->spec.fds[i] = rig->null_fd;
+	}
+}
+
+static void test_spawn_program_impossible_limit_stops_at_setup(void **state)
+{
+	struct rig *rig = *state;
+	struct rlimit odd = { 21, 20 };
+
+	rig->spec.nofile = &odd;
+	assert_failure(rig, SPAWN_SETUP, EINVAL, 1);
+}
+
+static void test_spawn_program_without_a_pipe_stops_at_fork(void **state)
+{
+	struct rig *rig = *state;
+	struct rlimit none = { 3, rig->nofile.rlim_max };
+	struct spawn_failure failure;
+	pid_t pid;
+
+	setrlimit(RLIMIT_NOFILE, &none);
+	pid = spawn_program(&rig->spec, &failure);
+	setrlimit(RLIMIT_NOFILE, &rig->nofile);
+	assert_int_equal(pid, -1);
+	assert_int_equal(failure.stage, SPAWN_FORK);
+	assert_int_equal(failure.error, EMFILE);
+	assert_int_equal(waitpid(-1, NULL, 0), -1);
+}
+
+/* In a process of a user who may have no more processes. */
+static void test_spawn_program_without_a_process_stops_at_fork(void **state)
+{
+	struct rig *rig = *state;
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		struct rlimit none = { 0, 0 };
+		struct spawn_failure failure = { .stage = SPAWN_EXEC };
+		int before;
+
+		if (getuid() == 0 && setresuid(NOBODY, NOBODY, NOBODY) < 0)
+			_exit(10);
+		setrlimit(RLIMIT_NPROC, &none);
+		before = count_fds();
+		if (spawn_program(&rig->spec, &failure) != -1)
+			_exit(11);
+		if (failure.stage != SPAWN_FORK || failure.error != EAGAIN)
+			_exit(12);
+		_exit(count_fds() == before ? 0 : 13);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* ---- signals for another ---- */
+
+static int catch_pipe;
+
+static void catch (int signal)
+{
+	char byte = (char)signal;
+
+	if (write(catch_pipe, &byte, 1) < 0)
+		_exit(1);
+}
+
+/* A child of the given user that reports TERM, USR1 and CONT through a pipe, of which *from is the read end. */
+static pid_t make_target(uid_t uid, int *from)
+{
+	int pair[2];
+	pid_t pid;
+	char byte;
+
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		struct sigaction action = { .sa_handler = catch };
+
+		catch_pipe = pair[1];
+		close(pair[0]);
+		sigaction(SIGTERM, &action, NULL);
+		sigaction(SIGUSR1, &action, NULL);
+		sigaction(SIGCONT, &action, NULL);
+		if (uid != getuid() && setresuid(uid, uid, uid) < 0)
+			_exit(1);
+		if (write(pair[1], "r", 1) != 1)
+			_exit(1);
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of user takes it away */
+		for (;;)
+			pause();
+	}
+	close(pair[1]);
+	assert_int_equal(read(pair[0], &byte, 1), 1);
+	*from = pair[0];
+	return pid;
+}
+
+static int kill_as(uid_t uid, pid_t target, int first, int second)
+{
+	int pidfd = spawn_open_pidfd(target), status;
+	pid_t pid;
+
+	assert_true(pidfd >= 0);
+	pid = spawn_kill_as(uid, pidfd, first, second);
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	close(pidfd);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void end_target(pid_t pid, int from)
+{
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	close(from);
+}
+
+static void test_spawn_kill_as_sends_both_signals(void **state)
+{
+	char bytes[2] = "";
+	int from;
+	pid_t pid = make_target(getuid(), &from);
+
+	(void)state;
+	assert_int_equal(kill_as(getuid(), pid, SIGTERM, SIGCONT), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(read(from, &bytes[i], 1), 1);
+	assert_true((bytes[0] == SIGTERM && bytes[1] == SIGCONT) || (bytes[0] == SIGCONT && bytes[1] == SIGTERM));
+	end_target(pid, from);
+}
+
+static void test_spawn_kill_as_without_a_second_signal_sends_one(void **state)
+{
+	char byte = 0;
+	int from;
+	pid_t pid = make_target(getuid(), &from);
+
+	(void)state;
+	assert_int_equal(kill_as(getuid(), pid, SIGTERM, 0), 0);
+	assert_int_equal(kill_as(getuid(), pid, SIGUSR1, 0), 0);
+	assert_int_equal(read(from, &byte, 1), 1);
+	assert_int_equal(byte, SIGTERM);
+	assert_int_equal(read(from, &byte, 1), 1);
+	assert_int_equal(byte, SIGUSR1);
+	end_target(pid, from);
+}
+
+static void test_spawn_kill_as_another_user_is_that_user(void **state)
+{
+	int from;
+	pid_t pid;
+
+	(void)state;
+	if (getuid() != 0)
+		skip();
+	pid = make_target(NOBODY, &from);
+	assert_int_equal(kill_as(NOBODY - 1, pid, SIGTERM, SIGCONT), EPERM);
+	assert_int_equal(kill_as(NOBODY, pid, SIGTERM, SIGCONT), 0);
+	assert_int_equal(geteuid(), 0);
+	end_target(pid, from);
+}
+
+static void test_spawn_kill_as_target_gone_says_esrch(void **state)
+{
+	int from, pidfd, status;
+	pid_t pid = make_target(getuid(), &from), helper;
+
+	(void)state;
+	pidfd = spawn_open_pidfd(pid);
+	end_target(pid, from);
+	helper = spawn_kill_as(getuid(), pidfd, SIGTERM, SIGCONT);
+	assert_int_equal(waitpid(helper, &status, 0), helper);
+	assert_int_equal(WEXITSTATUS(status), ESRCH);
+	close(pidfd);
+}
+
+static void test_spawn_open_pidfd_is_not_inherited_and_fails_for_nobody(void **state)
+{
+	int pidfd = spawn_open_pidfd(getpid());
+
+	(void)state;
+	assert_true(fcntl(pidfd, F_GETFD) & FD_CLOEXEC);
+	close(pidfd);
+	assert_int_equal(spawn_open_pidfd(INT_MAX), -1);
+	assert_int_equal(errno, ESRCH);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+static const struct CMUnitTest tests[] = {
+	TEST(test_spawn_program_gets_path_directory_and_environment),
+	TEST(test_spawn_program_has_no_signal_blocked),
+	TEST(test_spawn_program_gets_the_lower_limit),
+	TEST(test_spawn_program_inherits_only_what_is_not_close_on_exec),
+	TEST(test_spawn_program_descriptors_arrive_from_wherever_they_are),
+	TEST(test_spawn_program_missing_file_stops_at_exec),
+	TEST(test_spawn_program_file_that_is_not_executable_stops_at_exec),
+	TEST(test_spawn_program_file_without_a_format_stops_at_exec),
+	TEST(test_spawn_program_missing_directory_stops_at_chdir),
+	TEST(test_spawn_program_bad_descriptor_stops_at_setup),
+	TEST(test_spawn_program_impossible_limit_stops_at_setup),
+	TEST(test_spawn_program_without_a_pipe_stops_at_fork),
+	TEST(test_spawn_program_without_a_process_stops_at_fork),
+	TEST(test_spawn_kill_as_sends_both_signals),
+	TEST(test_spawn_kill_as_without_a_second_signal_sends_one),
+	TEST(test_spawn_kill_as_another_user_is_that_user),
+	TEST(test_spawn_kill_as_target_gone_says_esrch),
+	TEST(test_spawn_open_pidfd_is_not_inherited_and_fails_for_nobody),
+};
+
+int main(int argc, char **argv)
+{
+	const char *report = getenv("TEST_SPAWN_REPORT");
+
+	return report ? be_the_program(argc, argv, report) : cmocka_run_group_tests(tests, NULL, NULL);
+}
