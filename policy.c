@@ -192,6 +192,7 @@ static void adopt_stranger(struct stranger *stranger)
 	read_name(stranger, name);
 	warn_reparented(stranger, name, "adopting it");
 	procfs_read_program(policy->proc, stranger->pid, program);
+	free(stranger->program);
 	stranger->program = strdup(program);
 	stranger->adopted = true;
 	move(stranger, &policy->rest, 0);
@@ -251,25 +252,25 @@ static void tell_adopted_end(const struct stranger *stranger, int status)
 	stranger->policy->on_adopted_end(stranger->policy->ctx, &end);
 }
 
-/* Its name has gone with it. */
-static void tell_end(pid_t pid, int status)
+static void tell_end(const struct stranger *stranger, int status)
 {
 	char how[REAPER_STATUS_SIZE];
 
 	reaper_describe_status(status, how);
-	log_info("reparented process: PID %d %s", pid, how);
+	log_info("%s/%d: reparented process %s", program_of(stranger), stranger->pid, how);
 }
 
 static void on_stranger_exit(void *ctx, pid_t pid, int status)
 {
 	struct stranger *stranger = ctx;
 
+	(void)pid;
 	leave(stranger);
 	stranger->ended = true;
 	if (stranger->adopted)
 		tell_adopted_end(stranger, status);
 	else
-		tell_end(pid, status);
+		tell_end(stranger, status);
 	if (stranger->adopt)
 		adopt_on_exit(stranger->adopt);
 	else
@@ -283,6 +284,7 @@ static void on_child(void *ctx, pid_t pid)
 {
 	struct policy *policy = ctx;
 	struct stranger *stranger;
+	char name[PROCFS_NAME_SIZE];
 
 	if (reaper_knows(policy->reaper, pid))
 		return;
@@ -291,6 +293,10 @@ static void on_child(void *ctx, pid_t pid)
 		return;
 	stranger->policy = policy;
 	stranger->pid = pid;
+	if (log_enabled(LOG_LEVEL_INFO)) {
+		procfs_read_comm(policy->proc, pid, name);
+		stranger->program = strdup(name);
+	}
 	stranger->watch.on_exit = on_stranger_exit;
 	stranger->watch.on_stop = on_stranger_stop;
 	stranger->watch.ctx = stranger;

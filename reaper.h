@@ -20,8 +20,8 @@ struct reaper_watch {
 	/* It has ended and is reaped: the pid is void from here on, and the watch is already taken out of the
 	 * table. status as of wait(2). */
 	void (*on_exit)(void *ctx, pid_t pid, int status);
-	/* A tracee's stop (ptrace(2)), status as of wait(2); NULL where the watched process is never traced (a stop of a tracee
-	 * that nobody wants to hear of ends the tracing). */
+	/* A tracee's stop (ptrace(2)), status as of wait(2). NULL where the watched process is never traced: a
+	 * tracee that stops with nobody to hear of it is let go. */
 	void (*on_stop)(void *ctx, pid_t pid, int status);
 	void *ctx;
 };

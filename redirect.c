@@ -521,13 +521,13 @@ static void on_thread_stop(void *ctx, pid_t tid, int status)
 void redirect_begin(struct redirect *redirect, const struct redirect_group *group, pid_t pid)
 {
 	struct procfs_stat stat = { 0 };
-	struct reaper_watch watch = { .on_exit = on_thread_exit, .on_stop = on_thread_stop, .ctx = redirect };
+	struct reaper_watch unused = { .on_exit = on_thread_exit, .on_stop = on_thread_stop, .ctx = redirect };
 
 	memset(redirect, 0, sizeof *redirect);
 	redirect->group = group;
 	redirect->pid = pid;
-	redirect->thread_watch = watch;
-	redirect->process_watch = watch;
+	redirect->thread_watch = unused;
+	redirect->process_watch = unused;
 	redirect->timer = (struct loop_timer){ .on_due = on_due, .ctx = redirect };
 	/* Where there is nothing to read any more, nothing is found later either. */
 	procfs_read_stat(group->proc, pid, &stat);

@@ -18,14 +18,14 @@
  *	take N STATUS			copies N lines of stdin to stdout behind "took ", reads no byte more, exits
  *	zombies N NAME			leaves N children of a child behind, reports "reaped NAME" when they are gone
  *	corpses N NAME			the same, but they have ended before they lose their parent; waits
- *	brief N NAME			N times an orphan that lives 3 ms, of which it tells its parent; reports "brief NAME
+ *	brief N NAME			N times an orphan that lives 3 ms, told to its parent; reports "brief NAME
  *					quick" if each had been reaped within 9 ms, else "brief NAME slow"; waits
  *	chain N NAME			waits as a chain of N processes, each the child of the one before; the last one
  *					reports "chained NAME"
- *	stopped				leaves a child behind that has stopped itself; it says "continued" should it go on
+ *	stopped				leaves a child that has stopped itself; it says "continued" should it go on
  *	vforked				waits for a vfork child, which waits
- *	moving N MS KIND FD...		writes lines with a number to each descriptor (fd3 1 or {"fd":3,"n":1}), one write
- *					each, MS apart, until N after 1 and 2 were replaced; reports "moved <last number>"
+ *	moving N MS KIND FD...		writes numbered lines to each descriptor (fd3 1 or {"fd":3,"n":1}), one write
+ *					each, MS apart, until N after 1 and 2 are replaced; says "moved <last number>"
  *	ping FIFO			for each line of the FIFO a line "ping <nanoseconds>" to stdout
  *	flags FD NAME			reports "flags NAME <F_GETFL in octal>"
  *	report WORD...			reports these words

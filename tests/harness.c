@@ -936,7 +936,8 @@ static void print_output(const struct run *run, enum run_stream stream)
 
 	/* Not print_error, which cuts at 1024 bytes. */
 	fprintf(stderr, "---- %s of dinit (PID %d), %zu bytes ----\n", name_of(stream), (int)run->pid, output->len);
-	fwrite(output->bytes, 1, output->len, stderr);
+	if (output->len > 0)
+		fwrite(output->bytes, 1, output->len, stderr);
 	fputs(output->len > 0 && output->bytes[output->len - 1] != '\n' ? "\n" : "", stderr);
 }
 

@@ -156,6 +156,9 @@ static void test_stdout_tty_stalled_stops_nothing_else(struct scene *scene)
 
 static void test_stdout_without_proc_stalled_stops_nothing_else(struct scene *scene)
 {
+#ifdef __SANITIZE_ADDRESS__
+	scene_need(false, "the sanitizers need /proc");
+#endif
 	check_stall(scene, RUN_STDOUT, &(struct run_spec){ .no_proc = true });
 }
 

@@ -79,6 +79,7 @@ struct rig {
 	struct reaper_watch watch;
 	pid_t target;
 	int ends, status, strangers;
+	int free_fd; /* the lowest, before and after */
 	char said[2000];
 };
 
@@ -131,6 +132,14 @@ static pid_t make_target(void)
 	return pid;
 }
 
+static int lowest_free_fd(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	close(fd);
+	return fd;
+}
+
 static int setup(void **state)
 {
 	struct rig *rig = calloc(1, sizeof *rig);
@@ -143,6 +152,7 @@ static int setup(void **state)
 	rig->proc.root = "/proc";
 	rig->signaller = (struct signaller){ .reaper = &rig->reaper, .proc = &rig->proc };
 	rig->target = make_target();
+	rig->free_fd = lowest_free_fd();
 	rig->watch = (struct reaper_watch){ .on_exit = on_end, .ctx = rig };
 	reaper_watch(&rig->reaper, &rig->watch, rig->target);
 	*state = rig;
@@ -157,6 +167,7 @@ static int teardown(void **state)
 		__real_kill(rig->target, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0)
 		;
+	assert_int_equal(lowest_free_fd(), rig->free_fd);
 	log_set_writer(NULL, NULL);
 	free(rig);
 	return 0;
