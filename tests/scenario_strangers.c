@@ -16,8 +16,8 @@
 #define WARNING " dinit: warning: "
 #define ORPHAN "actor/[0-9]+: "
 #define LOST WARNING ORPHAN "has lost its parent: "
-#define TERMED " dinit: info: reparented process:? .*[0-9]+ was killed by signal 15 "
-#define KILLED " dinit: info: reparented process:? .*[0-9]+ was killed by signal 9 "
+#define TERMED " dinit: info: [^ ]+/[0-9]+: reparented process was killed by signal 15 "
+#define KILLED " dinit: info: [^ ]+/[0-9]+: reparented process was killed by signal 9 "
 #define WAIT "exec \"$ACTOR\" wait"
 #define BURST 2000
 

@@ -439,6 +439,52 @@ static void test_reaper_drain_stop_of_a_tracee_goes_to_its_watch(void **state)
 	assert_int_equal(rig->exit[0].status, 4 << 8);
 }
 
+/* A tracee in a stop that nobody wants to hear of, if this machine lets us trace. */
+static bool make_forgotten_tracee(struct rig *rig, pid_t pid, int signal_)
+{
+	siginfo_t info;
+
+	if (ptrace(PTRACE_SEIZE, pid, 0, 0) < 0)
+		return false;
+	if (signal_)
+		assert_int_equal(kill(pid, signal_), 0);
+	else
+		assert_int_equal(ptrace(PTRACE_INTERRUPT, pid, 0, 0), 0);
+	assert_int_equal(__real_waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOWAIT), 0);
+	assert_true(reaper_drain(&rig->reaper));
+	return true;
+}
+
+static void test_reaper_drain_stop_that_nobody_hears_of_lets_the_tracee_go(void **state)
+{
+	struct rig *rig = *state;
+	struct reaper_watch deaf = { .on_exit = on_exit_, .ctx = rig };
+	pid_t unwatched = make_child(rig, 4, 0), watched = make_child(rig, 5, 0);
+
+	reaper_watch(&rig->reaper, &deaf, watched);
+	if (!make_forgotten_tracee(rig, unwatched, 0) || !make_forgotten_tracee(rig, watched, 0))
+		skip();
+	open_gate(rig);
+	await_zombie(unwatched);
+	await_zombie(watched);
+	assert_false(reaper_drain(&rig->reaper));
+	assert_int_equal(rig->strangers, 1);
+	assert_int_equal(rig->stranger[0].status, 4 << 8);
+	assert_int_equal(rig->exit[0].status, 5 << 8);
+}
+
+static void test_reaper_drain_signal_that_stopped_a_forgotten_tracee_arrives(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_child(rig, 0, 0);
+
+	if (!make_forgotten_tracee(rig, pid, SIGTERM))
+		skip();
+	await_zombie(pid);
+	assert_false(reaper_drain(&rig->reaper));
+	assert_int_equal(rig->stranger[0].status, SIGTERM);
+}
+
 /* ---- waits that fail ---- */
 
 static void test_reaper_drain_wait_refused_does_not_spin_and_comes_back(void **state)
@@ -521,6 +567,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_reaper_on_exit_may_watch_and_unwatch_others),
 	TEST(test_reaper_is_zombie_tells_the_ended_from_the_living),
 	TEST(test_reaper_drain_stop_of_a_tracee_goes_to_its_watch),
+	TEST(test_reaper_drain_stop_that_nobody_hears_of_lets_the_tracee_go),
+	TEST(test_reaper_drain_signal_that_stopped_a_forgotten_tracee_arrives),
 	TEST(test_reaper_drain_wait_refused_does_not_spin_and_comes_back),
 	TEST(test_reaper_drain_interrupted_waits_are_made_again),
 	TEST(test_reaper_drain_peek_refused_takes_children_for_there),
