@@ -53,7 +53,7 @@ run: dinit
 	@tests/run ./dinit
 
 # Unit tests: each links its module, the modules below it that the module needs, and cmocka.
-UNITS = adopt json config svdir execfail procfs stamp log line loop spawn reaper signaller sink logmux
+UNITS = adopt json config svdir execfail procfs stamp log line loop spawn reaper signaller sink logmux service policy
 unit_adopt = adopt redirect ptrace fdtable procfs json reaper loop log stamp
 unit_adopt_LDFLAGS = -Wl,--wrap=ptrace
 unit_json = json
@@ -74,6 +74,11 @@ unit_reaper_LDFLAGS = -Wl,--wrap=waitpid,--wrap=waitid
 unit_spawn = spawn
 unit_signaller = signaller spawn reaper procfs json log stamp
 unit_signaller_LDFLAGS = -Wl,--wrap=kill,--wrap=malloc,--wrap=fork,--wrap=setresuid,--wrap=spawn_open_pidfd
+unit_service = service signaller spawn execfail logmux sink reaper procfs line json loop log stamp
+unit_service_LDFLAGS = -Wl,--wrap=pipe2,--wrap=malloc,--wrap=spawn_program
+unit_policy = policy reaper ptrace procfs json loop log stamp
+unit_policy_LDFLAGS = -Wl,--wrap=clock_gettime,--wrap=epoll_wait,--wrap=calloc,--wrap=signaller_send,--wrap=logmux_add \
+	-Wl,--wrap=procfs_each_child
 unit_sink = sink loop
 unit_sink_LDFLAGS = -Wl,--wrap=open,--wrap=epoll_ctl,--wrap=malloc,--wrap=realloc,--wrap=write -lutil
 unit_logmux = logmux sink loop log line json stamp

@@ -1,0 +1,710 @@
+/* SPDX-License-Identifier: ISC */
+/* policy.c over real children of this process (whom nobody watches: that makes them strangers), with the clock in the
+ * test's hand. What it would do to them is recorded instead: signals, redirections, looks (--wrap, and adopt's
+ * functions below). */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "adopt.h"
+#include "log.h"
+#include "policy.h"
+#include "ptrace.h"
+
+#define KILL_TIMEOUT_MS 30000
+#define CHILDREN_MAX 60
+
+/* ---- what is below, as the tests want it ---- */
+
+static uint64_t clock_ms;
+static int looks;
+static bool memory_fails, adopt_fails;
+static struct rig *current;
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+int __real_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout_ms);
+int __wrap_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout_ms);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name);
+int __wrap_logmux_add(struct logmux *mux, int fd, const char *service, const char *stage, enum logmux_stream stream,
+		      bool held, struct logmux_source **handle);
+int __real_procfs_each_child(const struct procfs *proc, pid_t parent, void (*on_child)(void *ctx, pid_t pid),
+			     void *ctx);
+int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent, void (*on_child)(void *ctx, pid_t pid),
+			     void *ctx);
+
+/* A redirection that waits for the test. */
+struct adopt {
+	pid_t pid;
+	const struct adopt_hooks *hooks;
+	void *ctx;
+	bool cancelled, exited;
+	int stops;
+};
+
+struct rig {
+	struct loop loop;
+	struct reaper reaper;
+	struct procfs proc;
+	struct signaller signaller;
+	struct logmux *mux;
+	struct config config;
+	struct policy policy;
+	pid_t children[CHILDREN_MAX];
+	size_t children_len;
+	struct sent {
+		pid_t pid;
+		int signal;
+		char name[64];
+	} sent[3 * CHILDREN_MAX];
+	size_t sent_len;
+	struct adopt adopt;
+	size_t adoptions, ends, added;
+	char end_name[64], end_stage[32], added_name[64], added_stage[32];
+	enum logmux_stream added_stream;
+	int end_status;
+	pid_t end_pid;
+	char said[20000];
+};
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+	(void)clock;
+	*now = (struct timespec){ (time_t)(clock_ms / 1000), (long)(clock_ms % 1000) * 1000000 };
+	return 0;
+}
+
+int __wrap_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout_ms)
+{
+	(void)timeout_ms;
+	return __real_epoll_wait(epoll_fd, events, max, 0);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	errno = ENOMEM;
+	return memory_fails ? NULL : __real_calloc(count, size);
+}
+
+void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name)
+{
+	struct sent *sent = &current->sent[current->sent_len++];
+
+	assert_ptr_equal(signaller, &current->signaller);
+	assert_true(current->sent_len < 3 * CHILDREN_MAX);
+	sent->pid = pid;
+	sent->signal = signal;
+	snprintf(sent->name, sizeof sent->name, "%s", name);
+}
+
+int __wrap_logmux_add(struct logmux *mux, int fd, const char *service, const char *stage, enum logmux_stream stream,
+		      bool held, struct logmux_source **handle)
+{
+	assert_ptr_equal(mux, current->mux);
+	assert_int_equal(fd, 1234);
+	assert_false(held);
+	assert_null(handle);
+	current->added++;
+	current->added_stream = stream;
+	snprintf(current->added_name, sizeof current->added_name, "%s", service);
+	snprintf(current->added_stage, sizeof current->added_stage, "%s", stage);
+	return 0;
+}
+
+int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent, void (*on_child)(void *ctx, pid_t pid), void *ctx)
+{
+	assert_int_equal(parent, getpid());
+	looks++;
+	return __real_procfs_each_child(proc, parent, on_child, ctx);
+}
+
+struct adopt *adopt_begin(struct loop *loop, struct reaper *reaper, const struct procfs *proc, pid_t pid,
+			  const struct adopt_hooks *hooks, void *ctx)
+{
+	(void)loop;
+	(void)reaper;
+	(void)proc;
+	errno = ENOMEM;
+	if (adopt_fails)
+		return NULL;
+	current->adoptions++;
+	current->adopt = (struct adopt){ .pid = pid, .hooks = hooks, .ctx = ctx };
+	return &current->adopt;
+}
+
+void adopt_on_stop(struct adopt *adopt, int status)
+{
+	(void)status;
+	adopt->stops++;
+}
+
+void adopt_on_exit(struct adopt *adopt)
+{
+	assert_false(adopt->exited);
+	adopt->exited = true;
+}
+
+void adopt_cancel(struct adopt *adopt)
+{
+	assert_false(adopt->cancelled);
+	adopt->cancelled = true;
+}
+
+/* ---- the rig ---- */
+
+static void on_signal(void *ctx, const struct signalfd_siginfo *info)
+{
+	(void)ctx;
+	(void)info;
+}
+
+static void on_unwatched(void *ctx, pid_t pid, int status)
+{
+	(void)ctx;
+	(void)pid;
+	(void)status;
+}
+
+static void on_adopted_end(void *ctx, const struct service_end *end)
+{
+	struct rig *rig = ctx;
+
+	rig->ends++;
+	rig->end_pid = end->pid;
+	rig->end_status = end->status;
+	snprintf(rig->end_name, sizeof rig->end_name, "%s", end->name);
+	snprintf(rig->end_stage, sizeof rig->end_stage, "%s", end->stage);
+}
+
+static void keep(void *ctx, const char *line, size_t len)
+{
+	struct rig *rig = ctx;
+	size_t said = strlen(rig->said);
+
+	if (said + len < sizeof rig->said)
+		memcpy(rig->said + said, line, len);
+}
+
+static int setup(void **state)
+{
+	struct rig *rig = __real_calloc(1, sizeof *rig);
+	sigset_t none;
+
+	current = rig;
+	clock_ms = 1000000;
+	looks = 0;
+	memory_fails = adopt_fails = false;
+	log_set_writer(keep, rig);
+	log_set_level(LOG_LEVEL_WARN);
+	sigemptyset(&none);
+	assert_int_equal(loop_open(&rig->loop, &none, on_signal, NULL), 0);
+	reaper_init(&rig->reaper, on_unwatched, NULL);
+	rig->proc.root = "/proc";
+	rig->mux = (struct logmux *)(void *)rig; /* only handed on */
+	rig->config =
+		(struct config){ .reparenting = CONFIG_REPARENTING_TERMINATE, .kill_timeout_ms = KILL_TIMEOUT_MS };
+	*state = rig;
+	return 0;
+}
+
+static void open_policy(struct rig *rig, enum config_reparenting reparenting)
+{
+	const struct policy_means means = {
+		.loop = &rig->loop,
+		.reaper = &rig->reaper,
+		.proc = &rig->proc,
+		.mux = rig->mux,
+		.signaller = &rig->signaller,
+	};
+
+	rig->config.reparenting = reparenting;
+	policy_open(&rig->policy, &rig->config, &means, on_adopted_end, rig);
+}
+
+static pid_t make_child(struct rig *rig)
+{
+	int pair[2];
+	pid_t pid;
+	char byte;
+
+	assert_int_equal(pipe(pair), 0);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (write(pair[1], "r", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(pair[0], &byte, 1), 1);
+	close(pair[0]);
+	close(pair[1]);
+	assert_true(rig->children_len < CHILDREN_MAX);
+	rig->children[rig->children_len++] = pid;
+	return pid;
+}
+
+static enum loop_verdict stop(void *ctx)
+{
+	(void)ctx;
+	return LOOP_STOP;
+}
+
+/* A turn that begins so much later. */
+static void pass(struct rig *rig, uint64_t ms)
+{
+	clock_ms += ms;
+	assert_int_equal(loop_run(&rig->loop, stop, NULL), 0);
+}
+
+/* The child ends and is a zombie; nobody has reaped it. */
+static void end(pid_t pid, int signal)
+{
+	siginfo_t info;
+
+	assert_int_equal(kill(pid, signal), 0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+}
+
+static void end_and_reap(struct rig *rig, pid_t pid, int signal)
+{
+	end(pid, signal);
+	reaper_drain(&rig->reaper);
+}
+
+static int teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < rig->children_len; i++)
+		kill(rig->children[i], SIGKILL);
+	for (;;) {
+		siginfo_t info;
+
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT) < 0)
+			break;
+		reaper_drain(&rig->reaper);
+	}
+	loop_close(&rig->loop);
+	log_set_writer(NULL, NULL);
+	free(rig);
+	return 0;
+}
+
+static void assert_sent(const struct rig *rig, size_t index, pid_t pid, int signal)
+{
+	assert_true(index < rig->sent_len);
+	assert_int_equal(rig->sent[index].pid, pid);
+	assert_int_equal(rig->sent[index].signal, signal);
+}
+
+static size_t count(const struct rig *rig, const char *part)
+{
+	size_t n = 0;
+
+	for (const char *at = rig->said; (at = strstr(at, part)); at++)
+		n++;
+	return n;
+}
+
+/* ---- terminate ---- */
+
+static void test_policy_terminate_stranger_is_told_when_mature_and_killed_when_late(void **state)
+{
+	struct rig *rig = *state;
+	char name[64], warning[128];
+	pid_t pid = make_child(rig);
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	assert_true(reaper_knows(&rig->reaper, pid));
+	pass(rig, POLICY_MATURE_MS - 1);
+	assert_int_equal(rig->sent_len, 0);
+	pass(rig, 1);
+	assert_int_equal(rig->sent_len, 1);
+	assert_sent(rig, 0, pid, SIGTERM);
+	snprintf(name, sizeof name, "test_policy/%d", pid);
+	assert_string_equal(rig->sent[0].name, name);
+	snprintf(warning, sizeof warning, " dinit: warning: %s: has lost its parent: terminating it: ", name);
+	assert_int_equal(count(rig, warning), 1);
+	pass(rig, KILL_TIMEOUT_MS - 1);
+	assert_int_equal(rig->sent_len, 1);
+	pass(rig, 1);
+	assert_int_equal(rig->sent_len, 2);
+	assert_sent(rig, 1, pid, SIGKILL);
+	assert_int_equal(count(rig, "is still running: killing it"), 1);
+	pass(rig, 10 * KILL_TIMEOUT_MS);
+	assert_int_equal(rig->sent_len, 2);
+	end_and_reap(rig, pid, SIGKILL);
+	assert_false(reaper_knows(&rig->reaper, pid));
+	assert_int_equal(rig->ends, 0);
+}
+
+static void test_policy_terminate_stranger_that_obeys_is_not_killed(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_child(rig);
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	end_and_reap(rig, pid, SIGTERM);
+	pass(rig, 2 * KILL_TIMEOUT_MS);
+	assert_int_equal(rig->sent_len, 1);
+}
+
+static void test_policy_stranger_that_ends_young_is_not_spoken_of(void **state)
+{
+	struct rig *rig = *state;
+	pid_t reaped = make_child(rig), zombie = make_child(rig);
+
+	open_policy(rig, CONFIG_REPARENTING_ADOPT);
+	end_and_reap(rig, reaped, SIGKILL);
+	pass(rig, POLICY_MATURE_MS - 1);
+	end(zombie, SIGKILL);
+	pass(rig, 1);
+	reaper_drain(&rig->reaper);
+	assert_int_equal(rig->sent_len, 0);
+	assert_int_equal(rig->adoptions, 0);
+	assert_int_equal(rig->ends, 0);
+	assert_string_equal(rig->said, "");
+}
+
+static void nothing(void *ctx, pid_t pid, int status)
+{
+	(void)ctx;
+	(void)pid;
+	(void)status;
+}
+
+static void test_policy_watched_children_are_no_strangers(void **state)
+{
+	struct rig *rig = *state;
+	struct reaper_watch watch = { .on_exit = nothing };
+	pid_t pid = make_child(rig);
+
+	reaper_watch(&rig->reaper, &watch, pid);
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_LOOK_MS);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 0);
+	end_and_reap(rig, pid, SIGKILL);
+}
+
+static void test_policy_many_strangers_each_have_their_own_time(void **state)
+{
+	struct rig *rig = *state;
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	for (int i = 0; i < 30; i++) {
+		make_child(rig);
+		pass(rig, POLICY_LOOK_APART_MS);
+		policy_children_changed(&rig->policy);
+	}
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 30);
+	/* some obey: from the front, the middle and the end of the queue */
+	end_and_reap(rig, rig->children[0], SIGTERM);
+	end_and_reap(rig, rig->children[15], SIGTERM);
+	end_and_reap(rig, rig->children[29], SIGTERM);
+	pass(rig, KILL_TIMEOUT_MS - 10 * POLICY_MATURE_MS);
+	assert_true(rig->sent_len > 30 && rig->sent_len < 57);
+	pass(rig, 10 * POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 57);
+	for (size_t i = 0; i < 27; i++)
+		assert_sent(rig, 30 + i, rig->children[1 + i + (i >= 14)], SIGKILL);
+}
+
+static void test_policy_without_memory_for_a_stranger_finds_it_later(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_child(rig);
+
+	memory_fails = true;
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 0);
+	memory_fails = false;
+	pass(rig, POLICY_LOOK_MS);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 1);
+	assert_sent(rig, 0, pid, SIGTERM);
+}
+
+/* ---- looks ---- */
+
+static void test_policy_looks_once_a_second_unasked(void **state)
+{
+	struct rig *rig = *state;
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	assert_int_equal(looks, 1);
+	for (int i = 1; i <= 5; i++) {
+		pass(rig, POLICY_LOOK_MS - 1);
+		assert_int_equal(looks, i);
+		pass(rig, 1);
+		assert_int_equal(looks, i + 1);
+	}
+}
+
+static void test_policy_children_changed_looks_at_once_but_not_too_often(void **state)
+{
+	struct rig *rig = *state;
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_LOOK_APART_MS);
+	policy_children_changed(&rig->policy);
+	assert_int_equal(looks, 2);
+	for (uint64_t i = 0; i < POLICY_LOOK_APART_MS; i++) {
+		policy_children_changed(&rig->policy);
+		assert_int_equal(looks, 2);
+		pass(rig, 1);
+	}
+	assert_int_equal(looks, 3);
+	pass(rig, POLICY_LOOK_MS - 1);
+	assert_int_equal(looks, 3);
+}
+
+static void test_policy_teardown_looks_ten_times_a_second(void **state)
+{
+	struct rig *rig = *state;
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	policy_begin_teardown(&rig->policy);
+	looks = 0;
+	for (int i = 0; i < 10; i++)
+		pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	assert_int_equal(looks, 10);
+}
+
+static void test_policy_ignore_never_looks_and_never_signals(void **state)
+{
+	struct rig *rig = *state;
+
+	make_child(rig);
+	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	assert_false(policy_finds_strangers(&rig->policy));
+	policy_children_changed(&rig->policy);
+	pass(rig, 10 * POLICY_LOOK_MS);
+	policy_begin_teardown(&rig->policy);
+	policy_kill(&rig->policy);
+	pass(rig, 10 * POLICY_LOOK_MS);
+	assert_int_equal(looks, 0);
+	assert_int_equal(rig->sent_len, 0);
+	assert_string_equal(rig->said, "");
+}
+
+static void test_policy_without_proc_says_so_once_and_does_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	make_child(rig);
+	rig->proc.root = "/nonexistent";
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	assert_false(policy_finds_strangers(&rig->policy));
+	policy_children_changed(&rig->policy);
+	pass(rig, 10 * POLICY_LOOK_MS);
+	policy_begin_teardown(&rig->policy);
+	policy_kill(&rig->policy);
+	assert_int_equal(looks, 0);
+	assert_int_equal(rig->sent_len, 0);
+	assert_int_equal(count(rig, "\n"), 1);
+	assert_int_equal(count(rig, "/nonexistent does not show this PID namespace's processes"), 1);
+}
+
+static void test_policy_without_proc_under_ignore_says_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->proc.root = "/nonexistent";
+	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	assert_string_equal(rig->said, "");
+}
+
+/* ---- adopt ---- */
+
+static pid_t adopt_one(struct rig *rig)
+{
+	pid_t pid = make_child(rig);
+
+	open_policy(rig, CONFIG_REPARENTING_ADOPT);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 0);
+	assert_int_equal(count(rig, ": has lost its parent: adopting it: "), 1);
+	return pid;
+}
+
+static void test_policy_adopt_stranger_is_redirected_and_labelled(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = adopt_one(rig);
+	char stage[16];
+
+	assert_int_equal(rig->adoptions, 1);
+	assert_int_equal(rig->adopt.pid, pid);
+	snprintf(stage, sizeof stage, "%d", pid);
+	for (int stream = STDOUT_FILENO; stream <= STDERR_FILENO; stream++) {
+		assert_int_equal(rig->adopt.hooks->on_pipe(rig->adopt.ctx, stream, 1234), 0);
+		assert_int_equal(rig->added_stream, stream == STDOUT_FILENO ? LOGMUX_STDOUT : LOGMUX_STDERR);
+		assert_string_equal(rig->added_name, "test_policy");
+		assert_string_equal(rig->added_stage, stage);
+	}
+	rig->adopt.hooks->on_trouble(rig->adopt.ctx, "no permission");
+	assert_int_equal(count(rig, ": its output cannot be redirected: no permission\n"), 1);
+	rig->adopt.hooks->on_end(rig->adopt.ctx);
+	pass(rig, 10 * KILL_TIMEOUT_MS);
+	assert_int_equal(rig->sent_len, 0);
+	assert_int_equal(rig->adoptions, 1);
+}
+
+static void test_policy_adopted_end_is_told(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = adopt_one(rig);
+	char stage[16];
+
+	rig->adopt.hooks->on_end(rig->adopt.ctx);
+	end_and_reap(rig, pid, SIGUSR1);
+	assert_int_equal(rig->ends, 1);
+	assert_int_equal(rig->end_pid, pid);
+	assert_int_equal(rig->end_status, SIGUSR1);
+	assert_string_equal(rig->end_name, "test_policy");
+	snprintf(stage, sizeof stage, "%d", pid);
+	assert_string_equal(rig->end_stage, stage);
+	assert_false(rig->adopt.exited);
+}
+
+/* The record outlives the process until the redirection is over; the sanitizer sees who is wrong. */
+static void test_policy_adopted_end_in_the_middle_of_its_redirection_is_told_to_both(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = adopt_one(rig);
+
+	end_and_reap(rig, pid, SIGKILL);
+	assert_int_equal(rig->ends, 1);
+	assert_true(rig->adopt.exited);
+	assert_int_equal(rig->adopt.hooks->on_pipe(rig->adopt.ctx, STDOUT_FILENO, 1234), 0);
+	assert_int_equal(rig->added, 1);
+	rig->adopt.hooks->on_end(rig->adopt.ctx);
+	pass(rig, POLICY_LOOK_MS);
+	policy_begin_teardown(&rig->policy);
+	policy_kill(&rig->policy);
+	assert_int_equal(rig->sent_len, 0);
+}
+
+static void test_policy_adopt_that_cannot_begin_is_said_and_adopted_all_the_same(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid;
+
+	adopt_fails = true;
+	pid = adopt_one(rig);
+	assert_int_equal(count(rig, ": its output cannot be redirected: Cannot allocate memory\n"), 1);
+	end_and_reap(rig, pid, SIGKILL);
+	assert_int_equal(rig->ends, 1);
+}
+
+static void test_policy_adopted_are_terminated_in_the_teardown(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = adopt_one(rig);
+
+	policy_begin_teardown(&rig->policy);
+	assert_true(rig->adopt.cancelled);
+	assert_int_equal(rig->sent_len, 1);
+	assert_sent(rig, 0, pid, SIGTERM);
+	assert_int_equal(count(rig, "has lost its parent"), 1);
+	rig->adopt.hooks->on_end(rig->adopt.ctx);
+	pass(rig, KILL_TIMEOUT_MS);
+	assert_int_equal(rig->sent_len, 2);
+	assert_sent(rig, 1, pid, SIGKILL);
+	end_and_reap(rig, pid, SIGKILL);
+	assert_int_equal(rig->ends, 0);
+}
+
+static void test_policy_adopt_in_the_teardown_terminates_newcomers(void **state)
+{
+	struct rig *rig = *state;
+	pid_t young = make_child(rig), later;
+
+	open_policy(rig, CONFIG_REPARENTING_ADOPT);
+	policy_begin_teardown(&rig->policy);
+	later = make_child(rig);
+	pass(rig, POLICY_MATURE_MS);
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->adoptions, 0);
+	assert_int_equal(rig->sent_len, 2);
+	assert_sent(rig, 0, young, SIGTERM);
+	assert_sent(rig, 1, later, SIGTERM);
+}
+
+/* ---- kill ---- */
+
+static void test_policy_kill_reaches_young_told_adopted_and_newcomers(void **state)
+{
+	struct rig *rig = *state;
+	pid_t adopted = adopt_one(rig), told, young, later;
+
+	policy_begin_teardown(&rig->policy);
+	rig->adopt.hooks->on_end(rig->adopt.ctx);
+	told = make_child(rig);
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 2);
+	young = make_child(rig);
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	policy_kill(&rig->policy);
+	assert_int_equal(rig->sent_len, 5);
+	assert_sent(rig, 2, adopted, SIGKILL);
+	assert_sent(rig, 3, told, SIGKILL);
+	assert_sent(rig, 4, young, SIGKILL);
+	assert_int_equal(count(rig, "is still running: killing it"), 3);
+	later = make_child(rig);
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	pass(rig, 1);
+	assert_int_equal(rig->sent_len, 6);
+	assert_sent(rig, 5, later, SIGKILL);
+	pass(rig, 10 * KILL_TIMEOUT_MS);
+	assert_int_equal(rig->sent_len, 6);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+static const struct CMUnitTest tests[] = {
+	TEST(test_policy_terminate_stranger_is_told_when_mature_and_killed_when_late),
+	TEST(test_policy_terminate_stranger_that_obeys_is_not_killed),
+	TEST(test_policy_stranger_that_ends_young_is_not_spoken_of),
+	TEST(test_policy_watched_children_are_no_strangers),
+	TEST(test_policy_many_strangers_each_have_their_own_time),
+	TEST(test_policy_without_memory_for_a_stranger_finds_it_later),
+	TEST(test_policy_looks_once_a_second_unasked),
+	TEST(test_policy_children_changed_looks_at_once_but_not_too_often),
+	TEST(test_policy_teardown_looks_ten_times_a_second),
+	TEST(test_policy_ignore_never_looks_and_never_signals),
+	TEST(test_policy_without_proc_says_so_once_and_does_nothing),
+	TEST(test_policy_without_proc_under_ignore_says_nothing),
+	TEST(test_policy_adopt_stranger_is_redirected_and_labelled),
+	TEST(test_policy_adopted_end_is_told),
+	TEST(test_policy_adopted_end_in_the_middle_of_its_redirection_is_told_to_both),
+	TEST(test_policy_adopt_that_cannot_begin_is_said_and_adopted_all_the_same),
+	TEST(test_policy_adopted_are_terminated_in_the_teardown),
+	TEST(test_policy_adopt_in_the_teardown_terminates_newcomers),
+	TEST(test_policy_kill_reaches_young_told_adopted_and_newcomers),
+};
+
+int main(void)
+{
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

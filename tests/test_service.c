@@ -1,0 +1,927 @@
+/* SPDX-License-Identifier: ISC */
+/* service.c with real programs (shell scripts of a directory made for each test) and everything below it, dinit's state
+ * machine left out: the tests start, stop and kill, and look at what is told and written. Failing calls are scripted by
+ * the linker's --wrap. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "log.h"
+#include "service.h"
+#include "spawn.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define SERVICES_MAX 4
+#define DEADLINE_MS 20000
+
+/* ---- failing calls ---- */
+
+/* So many calls succeed, then one fails; -1: none does. */
+static int pipes_until_failure, mallocs_until_failure, spawns_until_failure;
+
+int __real_pipe2(int pair[2], int flags);
+int __wrap_pipe2(int pair[2], int flags);
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+pid_t __real_spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure);
+pid_t __wrap_spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure);
+
+int __wrap_pipe2(int pair[2], int flags)
+{
+	errno = EMFILE;
+	return pipes_until_failure-- == 0 ? -1 : __real_pipe2(pair, flags);
+}
+
+void *__wrap_malloc(size_t size)
+{
+	errno = ENOMEM;
+	return mallocs_until_failure-- == 0 ? NULL : __real_malloc(size);
+}
+
+pid_t __wrap_spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure)
+{
+	if (spawns_until_failure-- != 0)
+		return __real_spawn_program(spec, failure);
+	*failure = (struct spawn_failure){ .stage = SPAWN_FORK, .error = EAGAIN };
+	return -1;
+}
+
+/* ---- the rig ---- */
+
+struct rig {
+	char dir[64];
+	struct svdir_entry entries[SERVICES_MAX];
+	char paths[SERVICES_MAX][5][160];
+	struct svdir svdir;
+	struct loop loop;
+	struct reaper reaper;
+	struct procfs proc;
+	struct logmux mux;
+	struct signaller signaller;
+	struct services services;
+	bool open, drains, child, children_left, late;
+	struct loop_timer deadline;
+	sigset_t signals, old_signals;
+	bool (*until)(struct rig *rig);
+	const char *awaited;
+	int saved[2], readers[2], null_fd, fds;
+	char out[2][40000];
+	size_t ends, failures;
+	char end_name[32], end_stage[32];
+	pid_t end_pid;
+	int end_status;
+};
+
+static int count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int count = 0;
+
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static void on_signal(void *ctx, const struct signalfd_siginfo *info)
+{
+	struct rig *rig = ctx;
+
+	rig->child |= info->ssi_signo == SIGCHLD;
+}
+
+static void on_stranger(void *ctx, pid_t pid, int status)
+{
+	(void)ctx;
+	(void)pid;
+	(void)status;
+}
+
+static void on_end(void *ctx, const struct service_end *end)
+{
+	struct rig *rig = ctx;
+
+	rig->ends++;
+	snprintf(rig->end_name, sizeof rig->end_name, "%s", end->name);
+	snprintf(rig->end_stage, sizeof rig->end_stage, "%s", end->stage);
+	rig->end_pid = end->pid;
+	rig->end_status = end->status;
+}
+
+static void on_start_failure(void *ctx)
+{
+	struct rig *rig = ctx;
+
+	rig->failures++;
+}
+
+static void on_late(void *ctx)
+{
+	struct rig *rig = ctx;
+
+	rig->late = true;
+}
+
+/* Descriptors 1 and 2 are dinit's for the time of a test. */
+static void take_standard_fds(struct rig *rig)
+{
+	fflush(NULL);
+	for (int i = 0; i < 2; i++) {
+		int pair[2];
+
+		rig->saved[i] = fcntl(STDOUT_FILENO + i, F_DUPFD_CLOEXEC, 3);
+		assert_int_equal(__real_pipe2(pair, O_CLOEXEC), 0);
+		assert_int_equal(dup2(pair[1], STDOUT_FILENO + i), STDOUT_FILENO + i);
+		close(pair[1]);
+		assert_int_equal(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
+		rig->readers[i] = pair[0];
+	}
+}
+
+static int setup(void **state)
+{
+	struct rig *rig = calloc(1, sizeof *rig);
+	const struct config config = { .stdout_mode = CONFIG_STDOUT_TEXT, .max_line = 4096 };
+	static const bool closed[3];
+
+	pipes_until_failure = mallocs_until_failure = spawns_until_failure = -1;
+	strcpy(rig->dir, "/tmp/test_service.XXXXXX");
+	assert_non_null(mkdtemp(rig->dir));
+	rig->svdir.entries = rig->entries;
+	log_set_level(LOG_LEVEL_WARN);
+	rig->fds = count_fds();
+	sigemptyset(&rig->signals);
+	sigaddset(&rig->signals, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &rig->signals, &rig->old_signals);
+	assert_int_equal(loop_open(&rig->loop, &rig->signals, on_signal, rig), 0);
+	rig->deadline = (struct loop_timer){ .on_due = on_late, .ctx = rig };
+	reaper_init(&rig->reaper, on_stranger, rig);
+	rig->proc.root = "/proc";
+	rig->signaller = (struct signaller){ .reaper = &rig->reaper, .proc = &rig->proc };
+	rig->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	take_standard_fds(rig);
+	assert_int_equal(logmux_open(&rig->mux, &rig->loop, &config, closed), 0);
+	log_set_writer(logmux_write_own, &rig->mux);
+	*state = rig;
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+	(void)status;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
+/* What a failed test has left behind is killed; a passed one leaves nothing. */
+static int teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	for (size_t i = 0; rig->open && i < rig->services.len; i++) {
+		struct service *service = &rig->services.list[i];
+		pid_t pids[] = { service->run.pid, service->log.pid, service->term.pid };
+
+		for (size_t j = 0; j < COUNT(pids); j++)
+			if (pids[j])
+				kill(pids[j], SIGKILL);
+	}
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	log_set_writer(NULL, NULL);
+	logmux_close(&rig->mux);
+	loop_close(&rig->loop);
+	for (int i = 0; i < 2; i++) {
+		dup2(rig->saved[i], STDOUT_FILENO + i);
+		close(rig->saved[i]);
+		close(rig->readers[i]);
+	}
+	close(rig->null_fd);
+	if (rig->open)
+		services_close(&rig->services);
+	sigprocmask(SIG_SETMASK, &rig->old_signals, NULL);
+	nftw(rig->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(rig);
+	return 0;
+}
+
+/* cmocka's fail_msg would say it on descriptor 2, which the logmux has. */
+static __attribute__((format(printf, 1, 2))) void wrong(const char *format, ...)
+{
+	char text[3000];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	assert_string_equal(text, "");
+}
+
+/* ---- directories ---- */
+
+static char *put_script(struct rig *rig, size_t service, size_t which, const char *name, const char *body)
+{
+	char *path = rig->paths[service][which];
+	FILE *file;
+
+	snprintf(path, sizeof rig->paths[service][which], "%s/%s", rig->entries[service].dir, name);
+	if (!body)
+		return path;
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fprintf(file, "#!/bin/sh\n%s\n", body);
+	fclose(file);
+	assert_int_equal(chmod(path, 0755), 0);
+	return path;
+}
+
+/* A service whose run does this; a body that is NULL makes no file. */
+static struct svdir_entry *put_service(struct rig *rig, const char *name, const char *run)
+{
+	size_t index = rig->svdir.len++;
+	struct svdir_entry *entry = &rig->entries[index];
+	char *dir = rig->paths[index][0], path[sizeof rig->paths[index][0]];
+
+	assert_true(index < SERVICES_MAX);
+	snprintf(path, sizeof path, "%s/%s", rig->dir, name);
+	strcpy(dir, path);
+	assert_int_equal(mkdir(dir, 0755), 0);
+	*entry = (struct svdir_entry){ .name = dir + strlen(rig->dir) + 1, .dir = dir };
+	entry->run = put_script(rig, index, 1, "run", run);
+	return entry;
+}
+
+static void put_log(struct rig *rig, const char *body)
+{
+	size_t index = rig->svdir.len - 1;
+	struct svdir_entry *entry = &rig->entries[index];
+	char *dir = rig->paths[index][2];
+
+	snprintf(dir, sizeof rig->paths[index][2], "%s/log", entry->dir);
+	assert_int_equal(mkdir(dir, 0755), 0);
+	entry->log_dir = dir;
+	entry->log_run = put_script(rig, index, 3, "log/run", body);
+}
+
+static void put_terminate(struct rig *rig, const char *body)
+{
+	size_t index = rig->svdir.len - 1;
+
+	rig->entries[index].terminate = put_script(rig, index, 4, "terminate", body);
+}
+
+static struct service_means means_of(struct rig *rig, char *const *environment)
+{
+	struct service_means means = {
+		.loop = &rig->loop,
+		.reaper = &rig->reaper,
+		.mux = &rig->mux,
+		.signaller = &rig->signaller,
+		.null_fd = rig->null_fd,
+		.environment = environment,
+	};
+
+	getrlimit(RLIMIT_NOFILE, &means.nofile);
+	return means;
+}
+
+static void open_services(struct rig *rig, const char *skip)
+{
+	static char path[] = "PATH=/usr/bin:/bin", other[] = "OTHER=1", pid[] = "DINIT_PID=old";
+	static char *const environment[] = { path, pid, other, NULL };
+	const struct service_means means = means_of(rig, environment);
+	const struct service_owner owner = { .on_end = on_end, .on_start_failure = on_start_failure, .ctx = rig };
+
+	assert_int_equal(services_open(&rig->services, &rig->svdir, skip, &means, &owner), 0);
+	rig->open = true;
+}
+
+/* ---- waiting ---- */
+
+static void read_outputs(struct rig *rig)
+{
+	for (int i = 0; i < 2; i++) {
+		size_t len = strlen(rig->out[i]);
+		ssize_t n;
+
+		while ((n = read(rig->readers[i], rig->out[i] + len, sizeof rig->out[i] - 1 - len)) > 0)
+			len += (size_t)n;
+	}
+}
+
+static enum loop_verdict on_turn_end(void *ctx)
+{
+	struct rig *rig = ctx;
+	bool more;
+
+	if (rig->child)
+		rig->children_left = reaper_drain(&rig->reaper);
+	rig->child = false;
+	more = logmux_turn(&rig->mux);
+	read_outputs(rig);
+	if (rig->late || rig->until(rig))
+		return LOOP_STOP;
+	return more ? LOOP_AGAIN : LOOP_SLEEP;
+}
+
+static void wait_until(struct rig *rig, bool (*until)(struct rig *rig), const char *what)
+{
+	rig->until = until;
+	rig->awaited = what;
+	rig->child = true;
+	loop_timer_start(&rig->loop, &rig->deadline, DEADLINE_MS);
+	assert_int_equal(loop_run(&rig->loop, on_turn_end, rig), 0);
+	loop_timer_stop(&rig->loop, &rig->deadline);
+	if (rig->late)
+		wrong("waited in vain for %s; stdout \"%.900s\", stderr \"%.900s\"", what, rig->out[0], rig->out[1]);
+}
+
+static bool has_line(struct rig *rig)
+{
+	return strstr(rig->out[0], rig->awaited) || strstr(rig->out[1], rig->awaited);
+}
+
+static void wait_for(struct rig *rig, const char *what)
+{
+	wait_until(rig, has_line, what);
+}
+
+static bool has_end(struct rig *rig)
+{
+	return rig->ends > 0;
+}
+
+static bool all_gone(struct rig *rig)
+{
+	return rig->services.living == 0 && !rig->children_left && !rig->mux.sources;
+}
+
+/* All processes have ended, and what they wrote was read to its end: nothing is left open. */
+static void wait_for_all(struct rig *rig)
+{
+	wait_until(rig, all_gone, "the end of all");
+}
+
+static void start_all(struct rig *rig)
+{
+	while (services_start_next(&rig->services))
+		;
+}
+
+static void run_all(struct rig *rig)
+{
+	open_services(rig, "");
+	start_all(rig);
+}
+
+static void assert_has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		wrong("\"%s\" is not in \"%.2000s\"", part, text);
+}
+
+static size_t count(const char *text, const char *part)
+{
+	size_t n = 0;
+
+	for (; (text = strstr(text, part)); text++)
+		n++;
+	return n;
+}
+
+static void assert_end(const struct rig *rig, const char *name, const char *stage, int status)
+{
+	assert_int_equal(rig->ends, 1);
+	assert_string_equal(rig->end_name, name);
+	assert_string_equal(rig->end_stage, stage);
+	assert_int_equal(rig->end_status, status);
+}
+
+/* ---- the list ---- */
+
+static void test_services_open_leaves_out_down_and_skipped(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "a", "exit 115");
+	put_service(rig, "b", "exit 115")->down = true;
+	put_service(rig, "c", "exit 115");
+	put_service(rig, "cc", "exit 115");
+	open_services(rig, ",c,,nobody,b,");
+	assert_int_equal(rig->services.len, 2);
+	assert_string_equal(rig->services.list[0].entry->name, "a");
+	assert_string_equal(rig->services.list[1].entry->name, "cc");
+	logmux_turn(&rig->mux);
+	read_outputs(rig);
+	assert_int_equal(count(rig->out[1], "\n"), 1);
+	assert_has(rig->out[1], "warning: DINIT_SKIP names \"nobody\", but there is no such service\n");
+}
+
+static void test_services_open_without_memory_fails(void **state)
+{
+	struct rig *rig = *state;
+	char *const environment[] = { NULL };
+	const struct service_means means = means_of(rig, environment);
+	const struct service_owner owner = { .ctx = rig };
+
+	put_service(rig, "a", NULL);
+	mallocs_until_failure = 0;
+	assert_int_equal(services_open(&rig->services, &rig->svdir, "", &means, &owner), -1);
+	assert_int_equal(errno, ENOMEM);
+}
+
+static void test_services_start_next_goes_through_them_once(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "a", "exit 115");
+	put_service(rig, "b", "exit 115");
+	open_services(rig, "");
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(services_start_next(&rig->services));
+		assert_int_equal(rig->services.started, i + 1);
+		assert_int_equal(rig->services.living, i + 1);
+	}
+	assert_false(services_start_next(&rig->services));
+	wait_for_all(rig);
+}
+
+static void test_services_stop_starts_no_more(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "a", "exec sleep 1000");
+	put_service(rig, "b", "exec sleep 1000");
+	open_services(rig, "");
+	assert_true(services_start_next(&rig->services));
+	services_stop(&rig->services);
+	assert_false(services_start_next(&rig->services));
+	wait_for_all(rig);
+	assert_int_equal(rig->services.started, 1);
+}
+
+/* ---- run ---- */
+
+static void test_service_run_finds_its_directory_and_streams(void **state)
+{
+	struct rig *rig = *state;
+	char line[200];
+
+	put_service(rig, "web",
+		    "echo \"$0 $# $OTHER $DINIT_PID\"; pwd -P; readlink /proc/self/fd/0; echo err >&2\n"
+		    "stat -Lc 'mode %a' /proc/self/fd/1; ls /proc/self/fd | wc -l; exit 115");
+	run_all(rig);
+	wait_for_all(rig);
+	snprintf(line, sizeof line, " web/run: %s/web/run 0 1 old\n", rig->dir);
+	assert_has(rig->out[0], line);
+	snprintf(line, sizeof line, " web/run: %s/web\n", rig->dir);
+	assert_has(rig->out[0], line);
+	assert_has(rig->out[0], " web/run: /dev/null\n");
+	assert_has(rig->out[0], " web/run: mode 622\n");
+	assert_has(rig->out[1], " web/run: err\n");
+}
+
+static void test_service_run_end_is_told_with_its_status(void **state)
+{
+	static const struct {
+		const char *body;
+		int status;
+	} cases[] = { { "exit 0", 0 }, { "exit 7", 7 << 8 }, { "kill -9 $$", SIGKILL } };
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct rig *rig = *state;
+		pid_t pid;
+
+		put_service(rig, "web", cases[i].body);
+		run_all(rig);
+		pid = rig->services.list[0].run.pid;
+		wait_for_all(rig);
+		assert_end(rig, "web", "run", cases[i].status);
+		assert_int_equal(rig->end_pid, pid);
+		assert_int_equal(rig->services.disabled, 0);
+		teardown(state);
+		setup(state);
+	}
+}
+
+static void test_service_run_115_disables_itself(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "echo last words; exit 115");
+	run_all(rig);
+	wait_for_all(rig);
+	assert_int_equal(rig->ends, 0);
+	assert_int_equal(rig->services.disabled, 1);
+	assert_has(rig->out[0], " web/run: last words\n");
+	assert_string_equal(rig->out[1], "");
+}
+
+static void assert_cannot_start(struct rig *rig, const char *who, const char *why)
+{
+	char line[300];
+
+	wait_for_all(rig);
+	assert_int_equal(rig->failures, 1);
+	assert_int_equal(count(rig->out[1], "cannot be started"), 1);
+	snprintf(line, sizeof line, " dinit: error: %s: cannot be started: %s", who, why);
+	assert_has(rig->out[1], line);
+	assert_int_equal(rig->ends, 0);
+}
+
+static void test_service_run_that_cannot_be_executed_is_said(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", NULL);
+	run_all(rig);
+	assert_cannot_start(rig, "web/run", "");
+	assert_has(rig->out[1], "/web/run does not exist");
+}
+
+static void test_service_run_without_a_process_is_said(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exit 0");
+	spawns_until_failure = 0;
+	run_all(rig);
+	assert_cannot_start(rig, "web/run", "cannot make a process: Resource temporarily unavailable; raise the limit");
+}
+
+static void test_service_run_without_a_pipe_or_memory_is_said_and_leaves_nothing(void **state)
+{
+	for (int calls = 0; calls < 4; calls++) {
+		struct rig *rig = *state;
+		int before;
+
+		put_service(rig, "web", "exit 0");
+		open_services(rig, "");
+		before = count_fds();
+		*(calls < 2 ? &pipes_until_failure : &mallocs_until_failure) = calls % 2;
+		start_all(rig);
+		assert_cannot_start(rig, "web/run",
+				    calls < 2 ? "cannot make a pipe: Too many open files; raise the limit of open files"
+					      : "cannot make a pipe: Cannot allocate memory\n");
+		assert_int_equal(count_fds(), before);
+		teardown(state);
+		setup(state);
+	}
+}
+
+/* ---- logging programs ---- */
+
+static void test_service_log_reads_the_stdout_and_speaks_for_the_service(void **state)
+{
+	struct rig *rig = *state;
+	char line[200];
+
+	put_service(rig, "web", "echo one; echo two; echo err >&2; exit 115");
+	put_log(rig, "pwd -P; while read -r line; do echo \"<$line>\"; done; echo log err >&2");
+	run_all(rig);
+	assert_int_equal(rig->services.living, 2);
+	wait_for_all(rig);
+	assert_has(rig->out[0], " web/run: <one>\n");
+	assert_has(rig->out[0], " web/run: <two>\n");
+	snprintf(line, sizeof line, " web/run: %s/web/log\n", rig->dir);
+	assert_has(rig->out[0], line);
+	assert_has(rig->out[1], " web/run: err\n");
+	assert_has(rig->out[1], " web/log: log err\n");
+	assert_int_equal(rig->ends, 0);
+	assert_null(rig->services.list[0].logged);
+	assert_null(rig->services.list[0].unlogged);
+}
+
+static void test_service_log_115_hands_the_rest_to_dinit(void **state)
+{
+	struct rig *rig = *state;
+	int go;
+
+	put_service(rig, "web", "echo one; echo two; read -r go < go; echo three; exit 115");
+	put_log(rig, "read -r line; echo \"<$line>\"; head -c 2 >/dev/null; exit 115");
+	snprintf(rig->paths[0][4], sizeof rig->paths[0][4], "%s/go", rig->entries[0].dir);
+	assert_int_equal(mkfifo(rig->paths[0][4], 0600), 0);
+	run_all(rig);
+	wait_for(rig, " web/run: o\n");
+	go = open(rig->paths[0][4], O_RDWR | O_CLOEXEC);
+	assert_int_equal(write(go, "go\n", 3), 3);
+	wait_for_all(rig);
+	close(go);
+	assert_has(rig->out[0], " web/run: three\n");
+	assert_true(strstr(rig->out[0], "<one>\n") < strstr(rig->out[0], " web/run: o\n"));
+	assert_int_equal(rig->ends, 0);
+}
+
+static void test_service_log_failing_under_its_service_is_told(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "while :; do echo more || exit 9; sleep 0.01; done");
+	put_log(rig, "read -r line; exit 5");
+	run_all(rig);
+	wait_until(rig, has_end, "the end of the log");
+	assert_end(rig, "web", "log", 5 << 8);
+	assert_int_not_equal(rig->services.list[0].run.pid, 0);
+	/* and the service neither ends of it, nor is anything lost */
+	wait_for(rig, " web/run: more\n");
+	services_stop(&rig->services);
+	wait_for_all(rig);
+	assert_int_equal(rig->end_status, SIGTERM);
+}
+
+static void test_service_log_ending_with_its_service_is_not_told(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exit 115");
+	put_log(rig, "cat; exit 5");
+	run_all(rig);
+	wait_for_all(rig);
+	assert_int_equal(rig->ends, 0);
+}
+
+/* The log ends first, the service right after, before the grace is over: the service is the cause. */
+static void test_service_log_grace_is_over_when_the_service_ends(void **state)
+{
+	struct rig *rig = *state;
+	struct service *service;
+	siginfo_t info;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_log(rig, "exec sleep 1000");
+	run_all(rig);
+	service = &rig->services.list[0];
+	kill(service->log.pid, SIGKILL);
+	assert_int_equal(waitid(P_PID, (id_t)service->log.pid, &info, WEXITED | WNOWAIT), 0);
+	assert_true(reaper_drain(&rig->reaper));
+	assert_true(service->log_grace.running);
+	kill(service->run.pid, SIGTERM);
+	assert_int_equal(waitid(P_PID, (id_t)service->run.pid, &info, WEXITED | WNOWAIT), 0);
+	assert_false(reaper_drain(&rig->reaper));
+	assert_false(service->log_grace.running);
+	assert_end(rig, "web", "run", SIGTERM);
+	wait_for_all(rig);
+	assert_int_equal(rig->ends, 1);
+}
+
+/* What it had not read is not lost, however it ended. */
+static void test_service_log_that_never_reads_loses_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "i=0; while [ $i -lt 500 ]; do echo \"line $i\"; i=$((i + 1)); done; exit 115");
+	put_log(rig, "exec sleep 1000");
+	run_all(rig);
+	while (rig->services.list[0].run.pid) {
+		siginfo_t info;
+
+		assert_int_equal(waitid(P_PID, (id_t)rig->services.list[0].run.pid, &info, WEXITED | WNOWAIT), 0);
+		reaper_drain(&rig->reaper);
+	}
+	kill(rig->services.list[0].log.pid, SIGKILL);
+	wait_for_all(rig);
+	assert_int_equal(count(rig->out[0], " web/run: line "), 500);
+	assert_int_equal(rig->ends, 0);
+}
+
+static void test_service_log_that_cannot_be_executed_is_said(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exit 0");
+	put_log(rig, NULL);
+	run_all(rig);
+	assert_int_equal(rig->failures, 1);
+	assert_int_equal(rig->services.list[0].run.pid, 0);
+	logmux_begin_drain(&rig->mux);
+	assert_cannot_start(rig, "web/log", "");
+}
+
+/* At whatever call it fails: one message, what runs already ends by itself, nothing is left open. */
+static void test_service_logged_start_failing_anywhere_is_said_and_leaves_nothing(void **state)
+{
+	for (int calls = 0; calls < 4 + 4 + 2; calls++) {
+		struct rig *rig = *state;
+		int before;
+
+		put_service(rig, "web", "exit 0");
+		put_log(rig, "cat");
+		open_services(rig, "");
+		before = count_fds();
+		if (calls < 4)
+			pipes_until_failure = calls;
+		else if (calls < 8)
+			mallocs_until_failure = calls - 4;
+		else
+			spawns_until_failure = calls - 8;
+		start_all(rig);
+		assert_int_equal(rig->failures, 1);
+		assert_int_equal(rig->services.list[0].run.pid, 0);
+		logmux_begin_drain(&rig->mux);
+		wait_for_all(rig);
+		assert_int_equal(count(rig->out[1], "cannot be started"), 1);
+		assert_int_equal(rig->ends, 0);
+		assert_int_equal(count_fds(), before);
+		teardown(state);
+		setup(state);
+	}
+}
+
+/* ---- stopping ---- */
+
+static void test_services_stop_sends_term(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "a", "exec sleep 1000");
+	put_service(rig, "b", "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.01; done");
+	run_all(rig);
+	wait_for(rig, " b/run: up\n");
+	services_stop(&rig->services);
+	wait_for_all(rig);
+	assert_int_equal(rig->ends, 2);
+	assert_has(rig->out[0], " b/run: bye\n");
+}
+
+static void test_services_stop_runs_terminate_with_the_pid(void **state)
+{
+	struct rig *rig = *state;
+	char line[100];
+	pid_t pid;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_terminate(
+		rig,
+		"echo \"pid $DINIT_PID $OTHER\"; env | grep -c DINIT_PID; pwd -P; echo err >&2; kill -INT $DINIT_PID");
+	run_all(rig);
+	pid = rig->services.list[0].run.pid;
+	services_stop(&rig->services);
+	assert_int_equal(rig->services.living, 2);
+	wait_for_all(rig);
+	assert_end(rig, "web", "run", SIGINT);
+	snprintf(line, sizeof line, " web/term: pid %d 1\n", pid);
+	assert_has(rig->out[0], line);
+	assert_has(rig->out[0], " web/term: 1\n");
+	snprintf(line, sizeof line, " web/term: %s/web\n", rig->dir);
+	assert_has(rig->out[0], line);
+	assert_has(rig->out[1], " web/term: err\n");
+}
+
+static void test_services_stop_failing_terminate_is_said_and_term_sent(void **state)
+{
+	static const char *const bodies[] = { "exit 1", "kill -9 $$", "exit 115" };
+
+	for (size_t i = 0; i < COUNT(bodies); i++) {
+		struct rig *rig = *state;
+
+		put_service(rig, "web", "exec sleep 1000");
+		put_terminate(rig, bodies[i]);
+		run_all(rig);
+		services_stop(&rig->services);
+		wait_for_all(rig);
+		assert_end(rig, "web", "run", SIGTERM);
+		assert_int_equal(count(rig->out[1], ": sending TERM to the service instead\n"), 1);
+		assert_has(rig->out[1], " dinit: warning: web/term: PID ");
+		teardown(state);
+		setup(state);
+	}
+}
+
+static void test_services_stop_terminate_that_cannot_start_is_said_and_term_sent(void **state)
+{
+	for (int way = 0; way < 3; way++) {
+		struct rig *rig = *state;
+
+		put_service(rig, "web", "exec sleep 1000");
+		put_terminate(rig, way == 0 ? NULL : "exit 0");
+		run_all(rig);
+		if (way == 1)
+			pipes_until_failure = 1;
+		if (way == 2)
+			spawns_until_failure = 0;
+		services_stop(&rig->services);
+		wait_for_all(rig);
+		assert_end(rig, "web", "run", SIGTERM);
+		assert_int_equal(count(rig->out[1], "/terminate cannot be started: "), 1);
+		assert_has(rig->out[1], ": sending TERM to the service instead\n");
+		assert_int_equal(rig->failures, 0);
+		teardown(state);
+		setup(state);
+	}
+}
+
+static bool term_gone(struct rig *rig)
+{
+	return rig->services.list[0].term.pid == 0;
+}
+
+static void test_services_stop_succeeding_terminate_is_left_to_itself(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_terminate(rig, "exit 0");
+	run_all(rig);
+	services_stop(&rig->services);
+	wait_until(rig, term_gone, "the end of terminate");
+	assert_int_equal(rig->services.living, 1);
+	assert_string_equal(rig->out[1], "");
+	kill(rig->services.list[0].run.pid, SIGKILL);
+	wait_for_all(rig);
+	assert_end(rig, "web", "run", SIGKILL);
+}
+
+static void test_services_stop_service_that_has_ended_is_left_alone(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exit 0");
+	put_terminate(rig, "echo never");
+	run_all(rig);
+	wait_for_all(rig);
+	services_stop(&rig->services);
+	assert_int_equal(rig->services.living, 0);
+	wait_for_all(rig);
+	assert_string_equal(rig->out[0], "");
+}
+
+/* ---- killing ---- */
+
+static void test_services_kill_takes_runs_and_terminates_and_says_so(void **state)
+{
+	struct rig *rig = *state;
+	struct service *service;
+
+	put_service(rig, "web", "trap '' TERM; echo up; while :; do sleep 0.01; done");
+	put_log(rig, "trap '' TERM; cat; echo the log is up >&2; exec sleep 1000 3>&1");
+	put_terminate(rig, "echo hangs; exec sleep 1000");
+	run_all(rig);
+	wait_for(rig, " web/run: up\n");
+	services_stop(&rig->services);
+	wait_for(rig, " web/term: hangs\n");
+	service = &rig->services.list[0];
+	services_kill(&rig->services, false);
+	wait_for(rig, "the log is up");
+	wait_until(rig, term_gone, "the end of terminate");
+	wait_until(rig, has_end, "the end of the service");
+	assert_int_equal(service->run.pid, 0);
+	assert_int_not_equal(service->log.pid, 0);
+	assert_int_equal(count(rig->out[1], "is still running: killing it\n"), 2);
+	services_kill(&rig->services, true);
+	wait_for_all(rig);
+	assert_int_equal(count(rig->out[1], "is still running: killing it\n"), 3);
+	assert_int_equal(rig->ends, 1);
+	assert_int_equal(rig->end_status, SIGKILL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+static const struct CMUnitTest tests[] = {
+	TEST(test_services_open_leaves_out_down_and_skipped),
+	TEST(test_services_open_without_memory_fails),
+	TEST(test_services_start_next_goes_through_them_once),
+	TEST(test_services_stop_starts_no_more),
+	TEST(test_service_run_finds_its_directory_and_streams),
+	TEST(test_service_run_end_is_told_with_its_status),
+	TEST(test_service_run_115_disables_itself),
+	TEST(test_service_run_that_cannot_be_executed_is_said),
+	TEST(test_service_run_without_a_process_is_said),
+	TEST(test_service_run_without_a_pipe_or_memory_is_said_and_leaves_nothing),
+	TEST(test_service_log_reads_the_stdout_and_speaks_for_the_service),
+	TEST(test_service_log_115_hands_the_rest_to_dinit),
+	TEST(test_service_log_failing_under_its_service_is_told),
+	TEST(test_service_log_ending_with_its_service_is_not_told),
+	TEST(test_service_log_grace_is_over_when_the_service_ends),
+	TEST(test_service_log_that_never_reads_loses_nothing),
+	TEST(test_service_log_that_cannot_be_executed_is_said),
+	TEST(test_service_logged_start_failing_anywhere_is_said_and_leaves_nothing),
+	TEST(test_services_stop_sends_term),
+	TEST(test_services_stop_runs_terminate_with_the_pid),
+	TEST(test_services_stop_failing_terminate_is_said_and_term_sent),
+	TEST(test_services_stop_terminate_that_cannot_start_is_said_and_term_sent),
+	TEST(test_services_stop_succeeding_terminate_is_left_to_itself),
+	TEST(test_services_stop_service_that_has_ended_is_left_alone),
+	TEST(test_services_kill_takes_runs_and_terminates_and_says_so),
+};
+
+int main(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
