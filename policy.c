@@ -284,7 +284,6 @@ static void on_child(void *ctx, pid_t pid)
 {
 	struct policy *policy = ctx;
 	struct stranger *stranger;
-	char name[PROCFS_NAME_SIZE];
 
 	if (reaper_knows(policy->reaper, pid))
 		return;
@@ -294,6 +293,8 @@ static void on_child(void *ctx, pid_t pid)
 	stranger->policy = policy;
 	stranger->pid = pid;
 	if (log_enabled(LOG_LEVEL_INFO)) {
+		char name[PROCFS_NAME_SIZE];
+
 		procfs_read_comm(policy->proc, pid, name);
 		stranger->program = strdup(name);
 	}
