@@ -1,0 +1,28 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: ISC
+# What the services of the guests share. Some run where nothing is mounted: builtins, and busybox by name.
+
+# until_true COMMAND...: looks a hundred times a second; gives up, and the service with it, after a minute.
+until_true() {
+	deadline=$(($(/bin/busybox date +%s) + 60))
+	until "$@"; do
+		if [ "$(/bin/busybox date +%s)" -ge $deadline ]; then
+			echo "gave up: $*" >&2
+			exit 99
+		fi
+		/bin/busybox sleep 0.01
+	done
+}
+
+is_gone() {
+	! kill -0 "$1" 2> /dev/null
+}
+
+# Whether the stdout of that process is another one than ours ($$ is the service itself, in a subshell as well). Where
+# the first thread has ended the descriptors are under another one.
+is_moved() {
+	for link in "/proc/$1/task"/*/fd/1; do
+		now=$(readlink "$link") && [ "$now" != "$(readlink "/proc/$$/fd/1")" ] && return
+	done
+	false
+}
