@@ -64,6 +64,7 @@ int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 #define EXITS_MAX 4000
 
 struct rig {
+	bool drained_all; /* the last drain of make_forgotten_tracee left no child */
 	struct reaper reaper;
 	int gate[2]; /* children end when its write end is closed */
 	size_t exits, stops, strangers;
@@ -451,7 +452,8 @@ static bool make_forgotten_tracee(struct rig *rig, pid_t pid, int signal_)
 	else
 		assert_int_equal(ptrace(PTRACE_INTERRUPT, pid, 0, 0), 0);
 	assert_int_equal(__real_waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOWAIT), 0);
-	assert_true(reaper_drain(&rig->reaper));
+	/* The signal that it goes with may end it before the drain is over. */
+	rig->drained_all = !reaper_drain(&rig->reaper);
 	return true;
 }
 
@@ -480,8 +482,10 @@ static void test_reaper_drain_signal_that_stopped_a_forgotten_tracee_arrives(voi
 
 	if (!make_forgotten_tracee(rig, pid, SIGTERM))
 		skip();
-	await_zombie(pid);
-	assert_false(reaper_drain(&rig->reaper));
+	if (!rig->drained_all) {
+		await_zombie(pid);
+		assert_false(reaper_drain(&rig->reaper));
+	}
 	assert_int_equal(rig->stranger[0].status, SIGTERM);
 }
 
