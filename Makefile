@@ -161,7 +161,7 @@ check-static: setup static $(SCENARIO_PROGRAMS)
 	@DINIT_BINARY=$(CURDIR)/dinit-static tests/suites $(SCENARIO_PROGRAMS)
 
 # Those that start programs are left out: valgrind makes a fork of vfork, and dies of an execve that fails.
-VALGRIND_PROGRAMS = $(filter-out %/test_spawn %/test_signaller %/test_service %/test_policy,$(UNIT_PROGRAMS))
+VALGRIND_PROGRAMS = $(filter-out %/test_adopt %/test_spawn %/test_signaller %/test_service %/test_policy,$(UNIT_PROGRAMS))
 
 check-valgrind: setup $(VALGRIND_PROGRAMS)
 	@TEST_WRAPPER='valgrind --quiet --error-exitcode=99 --leak-check=full' tests/suites $(VALGRIND_PROGRAMS)

@@ -77,6 +77,7 @@ struct rig {
 	enum logmux_stream added_stream;
 	int end_status;
 	pid_t end_pid;
+	char program[PROCFS_NAME_SIZE]; /* what its children are called */
 	char said[20000];
 };
 
@@ -254,6 +255,7 @@ static pid_t make_child(struct rig *rig)
 	close(pair[1]);
 	assert_true(rig->children_len < CHILDREN_MAX);
 	rig->children[rig->children_len++] = pid;
+	procfs_read_program(&(struct procfs){ .root = "/proc" }, pid, rig->program);
 	return pid;
 }
 
@@ -335,7 +337,7 @@ static void test_policy_terminate_stranger_is_told_when_mature_and_killed_when_l
 	pass(rig, 1);
 	assert_int_equal(rig->sent_len, 1);
 	assert_sent(rig, 0, pid, SIGTERM);
-	snprintf(name, sizeof name, "test_policy/%d", pid);
+	snprintf(name, sizeof name, "%.40s/%d", rig->program, pid);
 	assert_string_equal(rig->sent[0].name, name);
 	snprintf(warning, sizeof warning, " dinit: warning: %s: has lost its parent: terminating it: ", name);
 	assert_int_equal(count(rig, warning), 1);
@@ -557,7 +559,7 @@ static void test_policy_adopt_stranger_is_redirected_and_labelled(void **state)
 	for (int stream = STDOUT_FILENO; stream <= STDERR_FILENO; stream++) {
 		assert_int_equal(rig->adopt.hooks->on_pipe(rig->adopt.ctx, stream, 1234), 0);
 		assert_int_equal(rig->added_stream, stream == STDOUT_FILENO ? LOGMUX_STDOUT : LOGMUX_STDERR);
-		assert_string_equal(rig->added_name, "test_policy");
+		assert_string_equal(rig->added_name, rig->program);
 		assert_string_equal(rig->added_stage, stage);
 	}
 	rig->adopt.hooks->on_trouble(rig->adopt.ctx, "no permission");
@@ -579,7 +581,7 @@ static void test_policy_adopted_end_is_told(void **state)
 	assert_int_equal(rig->ends, 1);
 	assert_int_equal(rig->end_pid, pid);
 	assert_int_equal(rig->end_status, SIGUSR1);
-	assert_string_equal(rig->end_name, "test_policy");
+	assert_string_equal(rig->end_name, rig->program);
 	snprintf(stage, sizeof stage, "%d", pid);
 	assert_string_equal(rig->end_stage, stage);
 	assert_false(rig->adopt.exited);

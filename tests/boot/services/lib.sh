@@ -18,11 +18,7 @@ is_gone() {
 	! kill -0 "$1" 2> /dev/null
 }
 
-# Whether the stdout of that process is another one than ours ($$ is the service itself, in a subshell as well). Where
-# the first thread has ended the descriptors are under another one.
+# Whether the stdout of that process is another one than ours ($$ is the service itself, in a subshell as well).
 is_moved() {
-	for link in "/proc/$1/task"/*/fd/1; do
-		now=$(readlink "$link") && [ "$now" != "$(readlink "/proc/$$/fd/1")" ] && return
-	done
-	false
+	now=$(readlink "/proc/$1/fd/1") && [ "$now" != "$(readlink "/proc/$$/fd/1")" ]
 }
