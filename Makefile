@@ -75,7 +75,7 @@ unit_spawn = spawn
 unit_signaller = signaller spawn reaper procfs json log stamp
 unit_signaller_LDFLAGS = -Wl,--wrap=kill,--wrap=malloc,--wrap=fork,--wrap=setresuid,--wrap=spawn_open_pidfd
 unit_service = service signaller spawn execfail logmux sink reaper procfs line json loop log stamp
-unit_service_LDFLAGS = -Wl,--wrap=pipe2,--wrap=malloc,--wrap=spawn_program
+unit_service_LDFLAGS = -Wl,--wrap=pipe2,--wrap=malloc,--wrap=spawn_program,--wrap=logmux_release
 unit_policy = policy reaper ptrace procfs json loop log stamp
 unit_policy_LDFLAGS = -Wl,--wrap=clock_gettime,--wrap=epoll_wait,--wrap=calloc,--wrap=signaller_send,--wrap=logmux_add \
 	-Wl,--wrap=procfs_each_child
@@ -161,7 +161,7 @@ check-static: setup static $(SCENARIO_PROGRAMS)
 	@DINIT_BINARY=$(CURDIR)/dinit-static tests/suites $(SCENARIO_PROGRAMS)
 
 # Those that start programs are left out: valgrind makes a fork of vfork, and dies of an execve that fails.
-VALGRIND_PROGRAMS = $(filter-out %/test_adopt %/test_spawn %/test_signaller %/test_service %/test_policy,$(UNIT_PROGRAMS))
+VALGRIND_PROGRAMS = $(filter-out %/test_adopt %/test_spawn,$(UNIT_PROGRAMS))
 
 check-valgrind: setup $(VALGRIND_PROGRAMS)
 	@TEST_WRAPPER='valgrind --quiet --error-exitcode=99 --leak-check=full' tests/suites $(VALGRIND_PROGRAMS)

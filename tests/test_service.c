@@ -41,6 +41,18 @@ void *__wrap_malloc(size_t size);
 pid_t __real_spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure);
 pid_t __wrap_spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure);
 
+/* What the last release was to come after. */
+static const struct logmux_source *released_after;
+
+void __real_logmux_release(struct logmux_source *source, struct logmux_source *after);
+void __wrap_logmux_release(struct logmux_source *source, struct logmux_source *after);
+
+void __wrap_logmux_release(struct logmux_source *source, struct logmux_source *after)
+{
+	released_after = after;
+	__real_logmux_release(source, after);
+}
+
 int __wrap_pipe2(int pair[2], int flags)
 {
 	errno = EMFILE;
@@ -423,7 +435,7 @@ static void test_services_open_leaves_out_down_and_skipped(void **state)
 	put_service(rig, "b", "exit 115")->down = true;
 	put_service(rig, "c", "exit 115");
 	put_service(rig, "cc", "exit 115");
-	open_services(rig, ",c,,nobody,b,");
+	open_services(rig, ",c,,nobody,");
 	assert_int_equal(rig->services.len, 2);
 	assert_string_equal(rig->services.list[0].entry->name, "a");
 	assert_string_equal(rig->services.list[1].entry->name, "cc");
@@ -628,6 +640,27 @@ static void test_service_log_115_hands_the_rest_to_dinit(void **state)
 	assert_int_equal(rig->ends, 0);
 }
 
+/* Both have ended before anything was read: what the log wrote comes first all the same. */
+static void test_service_log_115_rest_comes_after_the_last_of_its_own(void **state)
+{
+	struct rig *rig = *state;
+	struct service *service;
+	siginfo_t info;
+
+	put_service(rig, "web", "echo unread; exit 115");
+	put_log(rig, "echo from the log; exit 115");
+	run_all(rig);
+	service = &rig->services.list[0];
+	assert_int_equal(waitid(P_PID, (id_t)service->run.pid, &info, WEXITED | WNOWAIT), 0);
+	assert_int_equal(waitid(P_PID, (id_t)service->log.pid, &info, WEXITED | WNOWAIT), 0);
+	assert_false(reaper_drain(&rig->reaper));
+	assert_non_null(service->logged);
+	assert_ptr_equal(released_after, service->logged);
+	wait_for_all(rig);
+	assert_has(rig->out[0], " web/run: unread\n");
+	assert_true(strstr(rig->out[0], "from the log\n") < strstr(rig->out[0], "unread\n"));
+}
+
 static void test_service_log_failing_under_its_service_is_told(void **state)
 {
 	struct rig *rig = *state;
@@ -654,6 +687,7 @@ static void test_service_log_ending_with_its_service_is_not_told(void **state)
 	run_all(rig);
 	wait_for_all(rig);
 	assert_int_equal(rig->ends, 0);
+	assert_false(rig->services.list[0].log_grace.running);
 }
 
 /* The log ends first, the service right after, before the grace is over: the service is the cause. */
@@ -905,6 +939,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_service_run_without_a_pipe_or_memory_is_said_and_leaves_nothing),
 	TEST(test_service_log_reads_the_stdout_and_speaks_for_the_service),
 	TEST(test_service_log_115_hands_the_rest_to_dinit),
+	TEST(test_service_log_115_rest_comes_after_the_last_of_its_own),
 	TEST(test_service_log_failing_under_its_service_is_told),
 	TEST(test_service_log_ending_with_its_service_is_not_told),
 	TEST(test_service_log_grace_is_over_when_the_service_ends),
