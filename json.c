@@ -266,10 +266,9 @@ static inline const unsigned char *skip_word(const unsigned char *p, const unsig
 	return (size_t)(end - p) > len && memcmp(p, word, len) == 0 ? p + len : NULL;
 }
 
-static inline const unsigned char *skip_scalar(struct text *text, const unsigned char *p)
+static inline const unsigned char *skip_number_or_word(const struct text *text, const unsigned char *p)
 {
 	switch (*p) {
-	case '"': return skip_string(text, p);
 	case 't': return skip_word(p, text->end, "true", 4);
 	case 'f': return skip_word(p, text->end, "false", 5);
 	case 'n': return skip_word(p, text->end, "null", 4);
@@ -278,7 +277,7 @@ static inline const unsigned char *skip_scalar(struct text *text, const unsigned
 }
 
 /* A member's name, its colon, and the white space around them. */
-static inline const unsigned char *skip_name(struct text *text, const unsigned char *p)
+static inline __attribute__((always_inline)) const unsigned char *skip_name(struct text *text, const unsigned char *p)
 {
 	p = skip_string(text, skip_white(p));
 	if (p == NULL)
@@ -315,7 +314,10 @@ static bool is_one_object(struct text *text, const unsigned char *p)
 	nesting.kinds = 0;
 	for (;;) {
 		/* Here a value begins. A container that is not empty begins with another one. */
-		if (*p == '{' || *p == '[') {
+		if (*p == '"') {
+			if ((p = skip_string(text, p)) == NULL)
+				return false;
+		} else if (*p == '{' || *p == '[') {
 			bool object = *p == '{';
 
 			if (!open_container(&nesting, object))
@@ -326,7 +328,7 @@ static bool is_one_object(struct text *text, const unsigned char *p)
 					return false;
 				continue;
 			}
-		} else if ((p = skip_scalar(text, p)) == NULL) {
+		} else if ((p = skip_number_or_word(text, p)) == NULL) {
 			return false;
 		}
 
@@ -339,8 +341,9 @@ static bool is_one_object(struct text *text, const unsigned char *p)
 			if (nesting.depth == 0 || p == text->end)
 				return nesting.depth == 0 && p == text->end;
 		}
-		p = nesting.kinds & 1 ? skip_name(text, p + 1) : skip_white(p + 1);
-		if (p == NULL)
+		if (!(nesting.kinds & 1))
+			p = skip_white(p + 1);
+		else if ((p = skip_name(text, p + 1)) == NULL)
 			return false;
 	}
 }
@@ -348,7 +351,7 @@ static bool is_one_object(struct text *text, const unsigned char *p)
 bool json_find_object(const char *text, size_t len, struct json_object *object)
 {
 	const unsigned char *bytes = (const unsigned char *)text;
-	unsigned char copy[BLOCK] = { 0 };
+	unsigned char copy[BLOCK];
 	const unsigned char *first;
 	struct text body;
 	size_t open = 0;
@@ -365,6 +368,7 @@ bool json_find_object(const char *text, size_t len, struct json_object *object)
 	body.end = bytes + len;
 	if (len < BLOCK) {
 		/* look_ahead wants a whole block before the end. */
+		memset(copy, 0, sizeof copy);
 		memcpy(copy + BLOCK - len, bytes, len);
 		body.end = copy + BLOCK;
 		first = body.end - (len - open);
