@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -198,6 +199,66 @@ static void test_orphan_of_grandchild_is_found(struct scene *scene)
 	run_wait_line(run, RUN_STDERR, LOST "terminating it: .* orphaned wait$");
 	run_wait_line(run, RUN_STDERR, TERMED);
 	expect_stop(run);
+}
+
+/* ---- SPEC 6: the children of a kernel that does not list them ---- */
+
+/* As such a kernel's /proc looks to this process: its only thread has no file "children". */
+static void hide_children(void *ctx)
+{
+	char task[64];
+
+	(void)ctx;
+	snprintf(task, sizeof task, "/proc/%d/task/%d", (int)getpid(), (int)getpid());
+	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("none", task, "tmpfs", 0, NULL) < 0)
+		_exit(126);
+}
+
+static struct run *start_unlisted(struct scene *scene, const char *policy)
+{
+	scene_need(scene->mode == RUN_AS_INIT || geteuid() == 0, "only root can mount");
+	return run_start(scene,
+			 &(struct run_spec){ .environment =
+						     LIST(STREAMS(scene), "DINIT_LOG_LEVEL=info", "DINIT_JSON_STDOUT=0",
+							  scene_format(scene, "DINIT_REPARENTING_POLICY=%s", policy)),
+					     .prepare = hide_children });
+}
+
+static void test_orphan_unlisted_is_found_and_terminated(struct scene *scene)
+{
+	struct run *run;
+
+	make_orphan(scene, "web", "orphaned wait");
+	run = start_unlisted(scene, "terminate");
+	run_wait_line(run, RUN_STDERR, LOST "terminating it: .* orphaned wait$");
+	run_wait_line(run, RUN_STDERR, TERMED);
+	expect_stop(run);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, LOST), 1);
+}
+
+static void test_orphan_unlisted_is_adopted(struct scene *scene)
+{
+	struct run *run;
+
+	make_orphan(scene, "web", "orphaned adopted exit 7");
+	run = start_unlisted(scene, "adopt");
+	run_expect_exit(run, 3);
+	run_expect_line(run, RUN_STDERR, LOST "adopting it: .* orphaned adopted exit 7$");
+}
+
+/* It appears in the teardown, and what it prints when it is told to end is still heard. */
+static void test_orphan_unlisted_is_waited_for_in_teardown(struct scene *scene)
+{
+	static const char *const services[] = { "web" };
+	struct run *run;
+
+	scene_service(scene, "web", "\"$ACTOR\" handle 1 text 100 child & " WAIT);
+	run = start_unlisted(scene, "terminate");
+	streams_wait_report(scene, "ready child");
+	expect_stop(run);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, LOST "terminating it: .* handle 1 text 100 child$"), 1);
+	streams_expect_numbers(run, RUN_STDOUT, services, 1, 100);
 }
 
 /* ---- SPEC 6: only 10 ms after dinit first saw it ---- */
@@ -647,6 +708,9 @@ int main(void)
 		SCENE(test_orphans_under_terminate_appearing_in_teardown_are_terminated),
 		SCENE(test_orphans_under_adopt_appearing_in_teardown_are_terminated),
 		SCENE(test_orphan_of_grandchild_is_found),
+		SCENE(test_orphan_unlisted_is_found_and_terminated),
+		SCENE(test_orphan_unlisted_is_adopted),
+		SCENE(test_orphan_unlisted_is_waited_for_in_teardown),
 		SCENE(test_orphan_ending_at_once_is_not_terminated),
 		SCENE(test_orphan_ending_at_once_is_not_adopted),
 		SCENE(test_orphan_ignored_is_left_alone),
