@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
@@ -72,6 +73,7 @@ static const char *victim_path, *victim32_path;
 static struct {
 	int count;   /* of the calls so far */
 	int kill_at; /* the victim is killed before this one */
+	void (*before_seize)(pid_t tid);
 	void (*after_seize)(pid_t tid);
 } script;
 
@@ -92,6 +94,8 @@ long __wrap_ptrace(int request, ...)
 	va_end(args);
 	if (++script.count == script.kill_at)
 		kill(tid, SIGKILL);
+	if (request == PTRACE_SEIZE && script.before_seize)
+		script.before_seize(tid);
 	result = __real_ptrace(request, tid, address, data);
 	if (request == PTRACE_SEIZE && result == 0 && script.after_seize)
 		script.after_seize(tid);
@@ -304,6 +308,11 @@ static bool is_stopped(const struct test *test)
 	return state_of(test) == 'T';
 }
 
+static bool is_stranger_reaped(const struct test *test)
+{
+	return test->strangers >= 0;
+}
+
 static bool is_everything_read(const struct test *test)
 {
 	for (int i = 0; i < test->reading_count; i++)
@@ -383,16 +392,13 @@ static void become_victim(const char *path, int fds[4][2], const char *mode, int
 	_exit(99);
 }
 
-/* shared: 1 and 2 are the same pipe. */
-static void start_with(struct test *test, const char *mode, int number, bool shared)
+/* The first two of fds are the victim's 1 and 2, with the test's end of each before it. */
+static void start_on(struct test *test, const char *mode, int number, int fds[4][2])
 {
-	int fds[4][2];
 	struct loop_io *ready = calloc(1, sizeof *ready);
 
-	for (int i = 0; i < 4; i++)
+	for (int i = 2; i < 4; i++)
 		assert_int_equal(pipe2(fds[i], O_CLOEXEC), 0);
-	if (shared)
-		assert_int_equal(dup3(fds[0][1], fds[1][1], O_CLOEXEC), fds[1][1]);
 	test->pid = fork();
 	if (test->pid == 0)
 		become_victim(test->path, fds, mode, number);
@@ -415,6 +421,18 @@ static void start_with(struct test *test, const char *mode, int number, bool sha
 	turn_until(test, is_ready_or_exited);
 	loop_unwatch(&test->loop, test->ready_fd, ready);
 	free(ready);
+}
+
+/* shared: 1 and 2 are the same pipe. */
+static void start_with(struct test *test, const char *mode, int number, bool shared)
+{
+	int fds[4][2];
+
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pipe2(fds[i], O_CLOEXEC), 0);
+	if (shared)
+		assert_int_equal(dup3(fds[0][1], fds[1][1], O_CLOEXEC), fds[1][1]);
+	start_on(test, mode, number, fds);
 }
 
 static void start(struct test *test, const char *mode)
@@ -564,20 +582,17 @@ static void test_adopt_blocked_writer_loses_and_doubles_no_line(void **state)
 	assert_contiguous(&test->old[1], &test->new[1], "err");
 }
 
-static void test_adopt_descendants_moves_copies_under_other_numbers(void **state)
+/* Of the mode "children". */
+static void assert_copies_moved(struct test *test)
 {
-	struct test *test = *state;
 	const char *text;
 
-	start(test, "children");
 	adopt(test);
 	/* Two each for three processes whose 1 and 2, 7 and 8 are copies, and two for the last, which has only
 	 * those. */
 	assert_int_equal(test->pipes, 8);
 	tell(test);
 	finish(test);
-	assert_string_equal(test->old[0].text, "");
-	assert_string_equal(test->old[1].text, "");
 	text = test->new[0].text;
 	for (int i = 0; i < 3; i++) {
 		char line[32];
@@ -591,6 +606,38 @@ static void test_adopt_descendants_moves_copies_under_other_numbers(void **state
 	}
 	assert_non_null(strstr(text, "seven 9\n"));
 	assert_non_null(strstr(test->new[1].text, "eight 9\n"));
+}
+
+static void test_adopt_descendants_moves_copies_under_other_numbers(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "children");
+	assert_copies_moved(test);
+	assert_string_equal(test->old[0].text, "");
+	assert_string_equal(test->old[1].text, "");
+}
+
+static void test_adopt_file_and_terminal_are_moved_with_their_copies(void **state)
+{
+	struct test *test = *state;
+	int fds[4][2] = { { memfd_create("stdout", MFD_CLOEXEC), -1 },
+			  { posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), -1 } };
+	struct stat status;
+	char byte;
+
+	fds[0][1] = fcntl(fds[0][0], F_DUPFD_CLOEXEC, 0);
+	assert_int_equal(unlockpt(fds[1][0]), 0);
+	fds[1][1] = open(ptsname(fds[1][0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(fds[0][1] >= 0 && fds[1][1] >= 0);
+	test->stalled = true;
+	start_on(test, "children", 0, fds);
+	assert_copies_moved(test);
+	assert_int_equal(fstat(test->old_fds[0], &status), 0);
+	assert_int_equal(status.st_size, 0);
+	assert_int_equal(read(test->old_fds[1], &byte, 1), -1);
+	close(test->old_fds[0]);
+	close(test->old_fds[1]);
 }
 
 static bool has_ten_pipes(const struct test *test)
@@ -979,6 +1026,72 @@ static void test_adopt_thread_that_ends_is_replaced_by_another(void **state)
 	assert_last_words_in(test->new);
 }
 
+/* ---- a PID that has become another process's ---- */
+
+static struct {
+	pid_t victim, pid;
+	int fds[2];
+} reuse;
+
+/* The victim's child ends, and its PID goes to a process that has the same files open, but is none of its. */
+static void put_impostor(pid_t tid)
+{
+	struct {
+		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
+			set_tid_size;
+	} args = { .exit_signal = SIGCHLD, .set_tid = (uint64_t)(uintptr_t)&tid, .set_tid_size = 1 };
+
+	if (tid == reuse.victim)
+		return;
+	script.before_seize = NULL;
+	kill(tid, SIGKILL);
+	while (kill(tid, 0) == 0)
+		;
+	do
+		reuse.pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+	while (reuse.pid < 0 && errno == EEXIST); /* not yet free */
+	if (reuse.pid != 0)
+		return;
+	setpgid(0, reuse.victim);
+	dup2(reuse.fds[0], STDOUT_FILENO);
+	dup2(reuse.fds[1], STDERR_FILENO);
+	for (;;)
+		pause();
+}
+
+static void test_adopt_pid_of_child_reused_is_left_alone(void **state)
+{
+	struct test *test = *state;
+	char path[64];
+
+	if (geteuid() != 0)
+		skip();
+	start(test, "unwaited");
+	/* Later than the child by what is the measure of start times. */
+	turn(test, is_never, 20);
+	reuse.victim = test->pid;
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)test->pid, i + 1);
+		reuse.fds[i] = open(path, O_WRONLY | O_CLOEXEC);
+		assert_true(reuse.fds[i] >= 0);
+	}
+	script.before_seize = put_impostor;
+	test->strangers = -1; /* the impostor */
+	adopt(test);
+	assert_null(script.before_seize);
+	for (int i = 0; i < 2; i++)
+		close(reuse.fds[i]);
+	if (reuse.pid < 0)
+		skip(); /* no new process may choose its PID */
+	assert_int_equal(test->pipes, 2);
+	assert_int_equal(tracer_of(test, reuse.pid), 0);
+	kill(reuse.pid, SIGKILL);
+	turn_until(test, is_stranger_reaped);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
 static void test_adopt_cancelled_at_any_moment_lets_go(void **state)
 {
 	struct test *test = *state;
@@ -1083,6 +1196,7 @@ static void test_adopt_traced_process_is_left_alone(void **state)
 	assert_non_null(strstr(test->trouble, "traces it already"));
 	assert_int_equal(test->pipes, 0);
 	kill(tracer, SIGKILL);
+	turn_until(test, is_stranger_reaped);
 	tell(test);
 	finish(test);
 	close(go[0]);
@@ -1220,6 +1334,7 @@ int main(int argc, char **argv)
 		TEST(test_adopt_writing_process_loses_and_doubles_no_line),
 		TEST(test_adopt_blocked_writer_loses_and_doubles_no_line),
 		TEST(test_adopt_descendants_moves_copies_under_other_numbers),
+		TEST(test_adopt_file_and_terminal_are_moved_with_their_copies),
 		TEST(test_adopt_forking_process_moves_every_child),
 		TEST(test_adopt_stream_replaced_later_is_moved_again),
 		TEST(test_adopt_closed_and_readonly_streams_stay),
@@ -1250,6 +1365,7 @@ int main(int argc, char **argv)
 		TEST(test_adopt_killed_at_every_step_ends_adoption),
 		TEST(test_adopt_signal_first_is_delivered),
 		TEST(test_adopt_thread_that_ends_is_replaced_by_another),
+		TEST(test_adopt_pid_of_child_reused_is_left_alone),
 		TEST(test_adopt_cancelled_at_any_moment_lets_go),
 		TEST(test_adopt_process_with_seccomp_filter_is_left_alone),
 		TEST(test_adopt_process_that_dispatches_its_calls_is_left_alone),

@@ -552,6 +552,21 @@ static void mode_children(void)
 	print(8, "eight", 9);
 }
 
+/* Has a child that nobody has to wait for. */
+static void mode_unwaited(void)
+{
+	pid_t child;
+
+	CHECK(signal(SIGCHLD, SIG_IGN) != SIG_ERR, 0);
+	child = fork();
+	CHECK(child >= 0, 0);
+	if (child > 0)
+		say_ready();
+	wait_until_told();
+	if (child > 0)
+		say_last_words();
+}
+
 /* Takes a new child every few milliseconds, each of which prints a word when it may: none may print to the old file. */
 static void mode_forks(void)
 {
@@ -899,6 +914,7 @@ int main(int argc, char **argv)
 		{ "stopped", mode_stopped },
 		{ "vfork", mode_vfork },
 		{ "children", mode_children },
+		{ "unwaited", mode_unwaited },
 		{ "forks", mode_forks },
 		{ "count", mode_count },
 		{ "replace", mode_replace },
