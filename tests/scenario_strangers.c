@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 
 #define WARNING " dinit: warning: "
 #define ORPHAN "actor/[0-9]+: "
@@ -82,7 +84,8 @@ static void check_zombies(struct scene *scene, const char *policy, size_t count)
 	streams_wait_report(scene, "reaped web");
 	run_wait_lines(run, RUN_STDERR, " dinit: info: .*exited with status 0$", count);
 	expect_stop(run);
-	assert_int_equal(run_count_lines(run, RUN_STDERR, "reparented .* exited with status 0$"), count);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "info: " ORPHAN "reparented .* exited with status 0$"),
+			 count);
 	run_expect_no_line(run, RUN_STDERR, "lost its parent");
 }
 
@@ -598,6 +601,29 @@ static void test_adopted_of_other_user_without_ptrace_is_adopted_without(struct 
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "cannot be redirected"), 1);
 }
 
+/* As a container engine does: the filter is dinit's and that of all it starts. */
+static void add_filter(void *ctx)
+{
+	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog program = { .len = 1, .filter = &allow };
+
+	(void)ctx;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		_exit(126);
+}
+
+static void test_adopted_with_dinits_own_seccomp_filters_is_redirected(struct scene *scene)
+{
+	struct run *run;
+
+	make_orphan(scene, "web", "orphaned adopted exit 0");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene), "DINIT_JSON_STDOUT=0",
+								       "DINIT_REPARENTING_POLICY=adopt"),
+						   .prepare = add_filter });
+	run_expect_exit(run, 0);
+	run_expect_no_line(run, RUN_STDERR, "cannot be redirected");
+}
+
 /* ---- SPEC 6, 7: what is not dinit's own child is never touched ---- */
 
 static pid_t fork_pausing(void)
@@ -731,6 +757,7 @@ int main(void)
 		SCENE(test_adopted_stopped_delays_nothing),
 		SCENE(test_adopted_in_vfork_delays_nothing),
 		SCENE(test_adopted_of_other_user_without_ptrace_is_adopted_without),
+		SCENE(test_adopted_with_dinits_own_seccomp_filters_is_redirected),
 		SCENE_AS_SUBREAPER(test_sibling_under_terminate_is_not_touched),
 		SCENE_AS_SUBREAPER(test_sibling_under_adopt_is_not_touched),
 		SCENE_AS_INIT(test_guest_of_namespace_under_terminate_is_not_touched),

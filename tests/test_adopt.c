@@ -1293,7 +1293,11 @@ static void adopt_frozen(struct test *test, const char *mode, const char *group,
 
 static void test_adopt_frozen_process_is_moved_when_it_thaws(void **state)
 {
-	adopt_frozen(*state, "told", "/sys/fs/cgroup/unified/dinit-test-adopt", "cgroup.freeze", "1", "0");
+	bool alone = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0; /* not beside the old groups */
+
+	adopt_frozen(*state, "told",
+		     alone ? "/sys/fs/cgroup/dinit-test-adopt" : "/sys/fs/cgroup/unified/dinit-test-adopt",
+		     "cgroup.freeze", "1", "0");
 }
 
 static void test_adopt_frozen_by_old_freezer_is_moved_when_it_thaws(void **state)
