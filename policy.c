@@ -16,6 +16,9 @@
 #include <unistd.h>
 
 #define NAME_SIZE (PROCFS_NAME_SIZE + 12) /* a program, a slash, a PID */
+/* How often one is given POLICY_MATURE_MS more that is in an uninterruptible wait, where its command line cannot be read:
+ * a tenth of a second, in which a disk has mostly answered. */
+#define DELAYS_MAX 10
 
 struct stranger {
 	struct policy *policy;
@@ -24,6 +27,7 @@ struct stranger {
 	struct reaper_watch watch;
 	pid_t pid;
 	uint64_t due_ms;
+	unsigned delays;     /* for an uninterruptible wait */
 	bool adopted;        /* its end ends the container */
 	bool ended;          /* and reaped; the record lives on until adopt is done with it */
 	struct adopt *adopt; /* its output is being redirected */
@@ -203,6 +207,19 @@ static void adopt_stranger(struct stranger *stranger)
 
 /* ---- what falls due ---- */
 
+static bool is_uninterruptible(const struct stranger *stranger)
+{
+	struct procfs_stat stat;
+
+	return procfs_read_stat(stranger->policy->proc, stranger->pid, &stat) == 0 && stat.state == 'D';
+}
+
+static void delay(struct stranger *stranger)
+{
+	stranger->delays++;
+	move(stranger, &stranger->policy->young, POLICY_MATURE_MS);
+}
+
 static void decide(struct stranger *stranger)
 {
 	struct policy *policy = stranger->policy;
@@ -212,6 +229,8 @@ static void decide(struct stranger *stranger)
 		move(stranger, &policy->rest, 0);
 	else if (policy->at_sight)
 		kill_stranger(stranger);
+	else if (stranger->delays < DELAYS_MAX && is_uninterruptible(stranger))
+		delay(stranger);
 	else if (policy->reparenting == CONFIG_REPARENTING_ADOPT && !policy->teardown)
 		adopt_stranger(stranger);
 	else

@@ -410,12 +410,23 @@ void procfs_read_comm(const struct procfs *proc, pid_t pid, char name[PROCFS_NAM
 		copy_printable(name, "?", 1);
 }
 
+/* What a process says of itself is in its own memory, and reading that takes a lock that it can hold over an
+ * uninterruptible wait (a disk, a server that does not answer): whoever asks would wait with it. */
+static ssize_t read_arguments(const struct procfs *proc, pid_t pid, char *buffer, size_t size)
+{
+	struct procfs_stat stat;
+
+	if (procfs_read_stat(proc, pid, &stat) == 0 && stat.state == 'D')
+		return 0;
+	return read_file(proc, pid, "cmdline", buffer, size);
+}
+
 void procfs_read_program(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE])
 {
 	char argv0[ARGV0_SIZE];
 	const char *base = argv0, *slash;
 	size_t base_len;
-	ssize_t len = read_file(proc, pid, "cmdline", argv0, sizeof argv0);
+	ssize_t len = read_arguments(proc, pid, argv0, sizeof argv0);
 
 	if (len <= 0)
 		goto none;
@@ -464,7 +475,7 @@ void procfs_read_cmdline(const struct procfs *proc, pid_t pid, char line[PROCFS_
 	char args[PROCFS_CMDLINE_SIZE];
 	/* Where the line is cut: the ellipsis must fit behind it. */
 	size_t out = 0, cut = 0, i = 0, taken, args_len;
-	ssize_t len = read_file(proc, pid, "cmdline", args, sizeof args);
+	ssize_t len = read_arguments(proc, pid, args, sizeof args);
 
 	/* The last argument's NUL, and those of a process that has overwritten its arguments with a shorter title. */
 	while (len > 0 && args[len - 1] == '\0')

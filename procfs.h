@@ -55,12 +55,13 @@ int procfs_read_uid(const struct procfs *proc, pid_t pid, uid_t *uid);
  * cannot be read. */
 void procfs_read_comm(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE]);
 
-/* The base name of argv[0], or the kernel's command name where there is none; printable as above. */
+/* The base name of argv[0], or the kernel's command name where there is none, or the process is in an uninterruptible
+ * wait (state D) and would make us wait with it; printable as above. */
 void procfs_read_program(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE]);
 
 /* The command line in one line: arguments separated by spaces; control bytes, backslashes and ill-formed UTF-8 as
  * \xHH; "..." at the end of one that was cut; the command name in brackets where there is none (a zombie, a kernel
- * thread). */
+ * thread), or it cannot be read just now (as above). */
 void procfs_read_cmdline(const struct procfs *proc, pid_t pid, char line[PROCFS_CMDLINE_SIZE]);
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -259,6 +260,40 @@ static pid_t make_child(struct rig *rig)
 	return pid;
 }
 
+/* A child that waits for its own vfork child (*tail), whatever signal comes: state D. valgrind makes a fork of it. */
+static pid_t make_uninterruptible_child(struct rig *rig, pid_t *tail)
+{
+	const struct procfs proc = { .root = "/proc" };
+	struct procfs_stat stat = { .state = 'R' };
+	int pair[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(pair), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (vfork() == 0) {
+			pid_t self = (pid_t)syscall(SYS_getpid);
+
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			if (write(pair[1], &self, sizeof self) != sizeof self)
+				_exit(1);
+			for (;;)
+				pause();
+		}
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(pair[0], tail, sizeof *tail), sizeof *tail);
+	close(pair[0]);
+	close(pair[1]);
+	rig->children[rig->children_len++] = pid;
+	while (stat.state == 'R')
+		assert_int_equal(procfs_read_stat(&proc, pid, &stat), 0);
+	if (stat.state != 'D')
+		skip();
+	return pid;
+}
+
 static enum loop_verdict stop(void *ctx)
 {
 	(void)ctx;
@@ -426,6 +461,40 @@ static void test_policy_many_strangers_each_have_their_own_time(void **state)
 	assert_int_equal(rig->sent_len, 57);
 	for (size_t i = 0; i < 27; i++)
 		assert_sent(rig, 30 + i, rig->children[1 + i + (i >= 14)], SIGKILL);
+}
+
+/* In an uninterruptible wait its arguments cannot be read without waiting for it. */
+static void test_policy_uninterruptible_stranger_is_given_a_moment(void **state)
+{
+	struct rig *rig = *state;
+	pid_t tail, pid = make_uninterruptible_child(rig, &tail);
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	for (int i = 0; i < 10; i++)
+		pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 0);
+	pass(rig, POLICY_MATURE_MS);
+	assert_sent(rig, 0, pid, SIGTERM);
+	assert_int_equal(count(rig, ": has lost its parent: terminating it: [test_policy]\n"), 1);
+}
+
+static void test_policy_uninterruptible_stranger_that_goes_on_is_told_with_its_arguments(void **state)
+{
+	struct rig *rig = *state;
+	const struct procfs proc = { .root = "/proc" };
+	struct procfs_stat stat = { .state = 'D' };
+	pid_t tail, pid = make_uninterruptible_child(rig, &tail);
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 0);
+	kill(tail, SIGKILL);
+	while (stat.state == 'D')
+		assert_int_equal(procfs_read_stat(&proc, pid, &stat), 0);
+	pass(rig, POLICY_MATURE_MS);
+	assert_sent(rig, 0, pid, SIGTERM);
+	assert_int_equal(count(rig, ": has lost its parent: terminating it: ["), 0);
 }
 
 static void test_policy_without_memory_for_a_stranger_finds_it_later(void **state)
@@ -690,6 +759,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_stranger_that_ends_young_is_not_spoken_of),
 	TEST(test_policy_watched_children_are_no_strangers),
 	TEST(test_policy_many_strangers_each_have_their_own_time),
+	TEST(test_policy_uninterruptible_stranger_is_given_a_moment),
+	TEST(test_policy_uninterruptible_stranger_that_goes_on_is_told_with_its_arguments),
 	TEST(test_policy_without_memory_for_a_stranger_finds_it_later),
 	TEST(test_policy_looks_once_a_second_unasked),
 	TEST(test_policy_children_changed_looks_at_once_but_not_too_often),

@@ -577,7 +577,8 @@ static void test_read_failing_read_is_reported(void **state)
 	scripted_errors = (const int[]){ EIO, 0 };
 	procfs_read_comm(&fake->proc, 20, name);
 	assert_string_equal(name, "?");
-	scripted_errors = (const int[]){ EIO, 0 };
+	/* Of its state, which it is asked for first, and of its arguments. */
+	scripted_errors = (const int[]){ EIO, EIO, 0 };
 	procfs_read_program(&fake->proc, 20, name);
 	assert_string_equal(name, "name");
 	scripted_errors = NULL;
@@ -768,6 +769,26 @@ static void test_read_cmdline_is_one_harmless_line(void **state)
 	assert_string_equal(line, "[?]");
 }
 
+/* Reading what is in its memory would take as long as it waits. */
+static void test_read_names_of_uninterruptible_process_are_its_command_name(void **state)
+{
+	const struct fake *fake = *state;
+	char name[PROCFS_NAME_SIZE], line[PROCFS_CMDLINE_SIZE];
+
+	put(fake, "20/comm", "the comm\n");
+	put(fake, "20/cmdline", "program");
+	put_stat(fake, 20, "the comm", 'D', 1);
+	procfs_read_program(&fake->proc, 20, name);
+	assert_string_equal(name, "the comm");
+	procfs_read_cmdline(&fake->proc, 20, line);
+	assert_string_equal(line, "[the comm]");
+	put_stat(fake, 20, "the comm", 'S', 1);
+	procfs_read_program(&fake->proc, 20, name);
+	assert_string_equal(name, "program");
+	procfs_read_cmdline(&fake->proc, 20, line);
+	assert_string_equal(line, "program");
+}
+
 /* Around the limit, with characters that take one, two and four bytes of output. */
 static void test_read_cmdline_long_line_is_cut_between_characters(void **state)
 {
@@ -881,6 +902,7 @@ int main(void)
 		TEST(test_read_program_base_name_of_first_argument),
 		TEST(test_read_program_long_path_keeps_base_name),
 		TEST(test_read_cmdline_is_one_harmless_line),
+		TEST(test_read_names_of_uninterruptible_process_are_its_command_name),
 		TEST(test_read_cmdline_long_line_is_cut_between_characters),
 		TEST(test_read_names_real_process_then_zombie),
 	};
