@@ -166,11 +166,12 @@ VALGRIND_PROGRAMS = $(filter-out %/test_adopt %/test_spawn,$(UNIT_PROGRAMS))
 check-valgrind: setup $(VALGRIND_PROGRAMS)
 	@TEST_WRAPPER='valgrind --quiet --error-exitcode=99 --leak-check=full' tests/suites $(VALGRIND_PROGRAMS)
 
-# The code for processors without SSE2, run here.
-PORTABLE = $(BUILD)/portable/test_json $(BUILD)/portable/test_line
+# The code for processors without SSE2, and for those that nothing is traced on, run here.
+PORTABLE = $(BUILD)/portable/test_json $(BUILD)/portable/test_line $(BUILD)/portable/test_adopt
+PORTABLE_CFLAGS = $(CFLAGS) -DJSON_PORTABLE -DLINE_PORTABLE -DPTRACE_PORTABLE
 
 check-portable: setup
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/portable CFLAGS='$(CFLAGS) -DJSON_PORTABLE -DLINE_PORTABLE' $(PORTABLE)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/portable CFLAGS='$(PORTABLE_CFLAGS)' $(PORTABLE)
 	@tests/suites $(PORTABLE)
 
 # Warnings are errors here, for every compiler and processor that dinit is meant for.

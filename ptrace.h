@@ -15,7 +15,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#if defined(__x86_64__) && defined(__LP64__)
+#if defined(PTRACE_PORTABLE)
+#include "arch/none.h"
+#elif defined(__x86_64__) && defined(__LP64__)
 #include "arch/x86_64.h"
 #elif defined(__aarch64__) && defined(__LP64__)
 #include "arch/aarch64.h"

@@ -24,6 +24,7 @@
 #include <cmocka.h>
 
 #include "adopt.h"
+#include "ptrace.h"
 #include "tests/victim.h"
 
 #define DEADLINE_MS 60000
@@ -1131,6 +1132,12 @@ static void test_adopt_process_with_seccomp_filter_is_left_alone(void **state)
 	assert_left_alone(*state, "seccomp");
 }
 
+static void test_adopt_on_another_kind_of_processor_is_left_alone(void **state)
+{
+	start(*state, "told");
+	assert_left_alone(*state, "this kind of CPU");
+}
+
 static bool is_linux_6_4(void)
 {
 	struct utsname kernel;
@@ -1382,9 +1389,14 @@ int main(int argc, char **argv)
 		TEST(test_adopt_frozen_by_old_freezer_is_moved_when_it_thaws),
 		TEST(test_adopt_stopped_and_frozen_is_moved_when_it_thaws),
 	};
+	const struct CMUnitTest tests_without_tracing[] = {
+		TEST(test_adopt_on_another_kind_of_processor_is_left_alone),
+	};
 
 	find_victims();
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
+	if (!ARCH_TRACES)
+		return cmocka_run_group_tests_name("adopt", tests_without_tracing, NULL, NULL);
 	return cmocka_run_group_tests_name("adopt", tests, NULL, NULL);
 }
