@@ -15,10 +15,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -47,6 +49,11 @@ enum overtime {
 /* How long each step of the overtime takes: time for a logging program to write what it has read, and for the
  * kernel to end what was killed. */
 #define OVERTIME_STEP_MS 2000
+
+/* How long a machine's console may take for the last 4 kB (which the kernel queues for a serial line; at 9600 bit/s), and
+ * how often it is asked. */
+#define CONSOLE_MAX_MS 5000
+#define CONSOLE_LOOK_MS 5
 
 /* systemd's stop signal, SIGRTMIN+3 as the kernel and glibc count (container engines use that number, too); musl's
  * SIGRTMIN is one higher. */
@@ -456,6 +463,20 @@ free_svdir:
 	return status;
 }
 
+/* A machine's console may be a serial line, which sends later what it has taken, and the end of its first process is the
+ * end of that machine. (Nothing else has such a queue: a container's terminal is a pseudo terminal.) */
+static void wait_for_console(void)
+{
+	int unsent;
+
+	if (getpid() != 1)
+		return;
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		for (int ms = 0; ms < CONSOLE_MAX_MS && ioctl(fd, TIOCOUTQ, &unsent) == 0 && unsent > 0;
+		     ms += CONSOLE_LOOK_MS)
+			poll(NULL, 0, CONSOLE_LOOK_MS);
+}
+
 static int check(const char *dir, char *const *environment)
 {
 	struct config config;
@@ -500,8 +521,12 @@ static void print_usage(FILE *to)
 
 int main(int argc, char **argv)
 {
-	if (argc == 1)
-		return run(environ);
+	if (argc == 1) {
+		int status = run(environ);
+
+		wait_for_console();
+		return status;
+	}
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
 		print_usage(stdout);
 		return EXIT_DONE;
