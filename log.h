@@ -28,8 +28,8 @@ void log_set_writer(log_writer *writer, void *ctx);
 /* Whether messages of this level go out: ask before preparing what is costly to know. */
 bool log_enabled(enum log_level level);
 
-/* One message each, printf's format without a newline at the end; nothing is formatted below the level. errno is
- * kept. */
+/* One message each, printf's format without a newline at the end; nothing is formatted below the level. Control
+ * characters become question marks. errno is kept. */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -148,6 +148,13 @@ static void test_log_long_message_is_cut_with_its_newline_kept(void **state)
 	}
 }
 
+/* A variable may hold anything, and what holds a newline is no second line without time and label. */
+static void test_log_control_characters_are_shown_harmless(void **state)
+{
+	log_warn("%s\xc3\xa4", "a\nb\r\t\x1b[1m\x7f~ \x01");
+	assert_message(*state, " dinit: warning: a?b???[1m?~ ?\xc3\xa4\n");
+}
+
 static void test_log_errno_is_kept(void **state)
 {
 	(void)state;
@@ -286,6 +293,7 @@ int main(void)
 		TEST(test_log_always_goes_out_at_every_level),
 		TEST(test_log_empty_message_is_a_line),
 		TEST(test_log_long_message_is_cut_with_its_newline_kept),
+		TEST(test_log_control_characters_are_shown_harmless),
 		TEST(test_log_errno_is_kept),
 		TEST(test_log_enabled_spares_what_nobody_reads),
 		TEST(test_log_without_a_writer_goes_to_stderr),
