@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 bool sink_same_file(int a, int b)
@@ -21,13 +22,18 @@ bool sink_same_file(int a, int b)
 	return fstat(a, &of_a) == 0 && fstat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
 }
 
-/* An open file description of our own, so that not blocking is our business alone (open(2), O_NONBLOCK). */
+/* An open file description of our own, so that not blocking is our business alone (open(2), O_NONBLOCK). Where there is
+ * no /proc, or the file belongs to another user, a terminal may still be had as the controlling one (tty(4)), which is
+ * all that tcgetsid knows. */
 static int open_anew(int fd)
 {
+	static const int flags = O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
 	char path[sizeof "/proc/self/fd/" + 3 * sizeof fd];
+	int own_fd;
 
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	own_fd = open(path, flags);
+	return own_fd < 0 && tcgetsid(fd) >= 0 ? open("/dev/tty", flags) : own_fd;
 }
 
 static void classify(struct sink *sink, int fd)
@@ -43,9 +49,12 @@ static void classify(struct sink *sink, int fd)
 		sink->kind = SINK_KIND_SOCKET;
 	} else if (S_ISFIFO(status.st_mode) || isatty(fd)) {
 		own_fd = open_anew(fd);
-		sink->kind = own_fd < 0 ? SINK_KIND_POLLED : SINK_KIND_PRIVATE;
-		if (own_fd >= 0)
+		if (own_fd >= 0) {
+			sink->kind = SINK_KIND_PRIVATE;
 			sink->fd = own_fd;
+		} else {
+			sink->kind = S_ISFIFO(status.st_mode) ? SINK_KIND_POLLED_PIPE : SINK_KIND_POLLED_TTY;
+		}
 	}
 }
 
@@ -174,23 +183,33 @@ static void reset_queue(struct sink *sink)
 	}
 }
 
+/* Writes at most max bytes, which the descriptor takes without blocking if it polls writable. */
+static ssize_t write_polled(const struct sink *sink, size_t max)
+{
+	struct pollfd writable = { .fd = sink->fd, .events = POLLOUT };
+	size_t len = sink_len(sink);
+
+	if (poll(&writable, 1, 0) == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return write(sink->fd, sink->queue + sink->start, len < max ? len : max);
+}
+
 static ssize_t write_some(const struct sink *sink)
 {
 	const char *at = sink->queue + sink->start;
 	size_t len = sink_len(sink);
-	struct pollfd writable = { .fd = sink->fd, .events = POLLOUT };
 
 	switch (sink->kind) {
 	case SINK_KIND_FILE:
 	case SINK_KIND_PRIVATE: return write(sink->fd, at, len);
 	case SINK_KIND_SOCKET: return send(sink->fd, at, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	case SINK_KIND_POLLED:
-		if (poll(&writable, 1, 0) == 0) {
-			errno = EAGAIN;
-			return -1;
-		}
-		/* A pipe that polls writable takes this much without blocking (pipe(7), PIPE_BUF). */
-		return write(sink->fd, at, len < PIPE_BUF ? len : PIPE_BUF);
+	/* pipe(7), PIPE_BUF; as long as nobody else writes to it between the two calls. */
+	case SINK_KIND_POLLED_PIPE: return write_polled(sink, PIPE_BUF);
+	/* A terminal promises room for one byte, no more (the kernel's n_tty_poll). Slow, and nowhere to be seen but
+	 * where a user's dinit has got another user's terminal that does not control its session. */
+	case SINK_KIND_POLLED_TTY: return write_polled(sink, 1);
 	}
 	return 0;
 }

@@ -25,7 +25,9 @@ enum sink_kind {
 	SINK_KIND_FILE,    /* never blocks: regular files, /dev/null */
 	SINK_KIND_PRIVATE, /* a pipe or terminal, opened anew without blocking */
 	SINK_KIND_SOCKET,  /* MSG_DONTWAIT */
-	SINK_KIND_POLLED,  /* a pipe or terminal that could not be opened anew: asked before each small write */
+	/* A pipe or terminal that could not be opened anew: asked before each small write. */
+	SINK_KIND_POLLED_PIPE,
+	SINK_KIND_POLLED_TTY,
 };
 
 struct sink {

@@ -208,6 +208,15 @@ static void test_stderr_tty_stalled_term_is_acted_on_at_once(struct scene *scene
 	check_term(scene, RUN_STDERR, &(struct run_spec){ .err = RUN_FD_TTY });
 }
 
+/* It is not dinit's controlling terminal, and so out of reach without /proc: byte by byte. */
+static void test_stdout_tty_without_proc_stalled_term_is_acted_on_at_once(struct scene *scene)
+{
+#ifdef __SANITIZE_ADDRESS__
+	scene_need(false, "the sanitizers need /proc");
+#endif
+	check_term(scene, RUN_STDOUT, &(struct run_spec){ .no_proc = true, .out = RUN_FD_TTY });
+}
+
 /* SPEC 5: where stderr stalls, only services whose stdout lines belong there wait. */
 static void test_stderr_stalled_stops_services_with_stray_lines_only(struct scene *scene)
 {
@@ -810,6 +819,7 @@ int main(void)
 		SCENE(test_stdout_stalled_term_is_acted_on_at_once),
 		SCENE(test_stderr_stalled_term_is_acted_on_at_once),
 		SCENE_AS_INIT(test_stderr_tty_stalled_term_is_acted_on_at_once),
+		SCENE_AS_INIT(test_stdout_tty_without_proc_stalled_term_is_acted_on_at_once),
 		SCENE(test_stderr_stalled_stops_services_with_stray_lines_only),
 		SCENE(test_own_messages_stalled_stderr_are_counted),
 		SCENE(test_pipe_given_keeps_its_flags),

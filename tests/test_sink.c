@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -348,8 +350,45 @@ static void test_sink_open_pipe_that_cannot_be_opened_anew_is_asked_first(void *
 
 	open_failures = 1;
 	open_on_pipe(rig);
-	assert_int_equal(rig->sink.kind, SINK_KIND_POLLED);
+	assert_int_equal(rig->sink.kind, SINK_KIND_POLLED_PIPE);
 	assert_int_equal(rig->sink.fd, rig->given_fd);
+}
+
+/* What a process of a session of its own, with the terminal as its controlling one or without, makes of it if it cannot
+ * be opened by its descriptor (another user's, or no /proc). */
+static enum sink_kind open_in_session(struct rig *rig, bool controlling)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		enum sink_kind kind;
+
+		setsid();
+		if (controlling && ioctl(rig->given_fd, TIOCSCTTY, 0) < 0)
+			_exit(99);
+		open_failures = 1;
+		if (sink_open(&rig->sink, &rig->loop, rig->given_fd, "stdout") < 0)
+			_exit(99);
+		kind = rig->sink.kind;
+		/* The epoll instance is shared with the parent. */
+		sink_close(&rig->sink);
+		_exit((int)kind);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return (enum sink_kind)WEXITSTATUS(status);
+}
+
+static void test_sink_open_terminal_of_another_user_is_the_controlling_one_or_asked_first(void **state)
+{
+	struct rig *rig = *state;
+
+	open_on_tty(rig);
+	sink_close(&rig->sink);
+	rig->open = false;
+	assert_int_equal(open_in_session(rig, false), SINK_KIND_POLLED_TTY);
+	assert_int_equal(open_in_session(rig, true), SINK_KIND_PRIVATE);
 }
 
 static void test_sink_open_closed_descriptor_is_a_file_that_fails(void **state)
@@ -440,6 +479,13 @@ static void test_sink_flush_polled_pipe_stalls_and_resumes(void **state)
 {
 	open_failures = 1;
 	open_on_pipe(*state);
+	assert_stalls_and_resumes(*state);
+}
+
+static void test_sink_flush_polled_terminal_stalls_and_resumes(void **state)
+{
+	open_failures = 1;
+	open_on_tty(*state);
 	assert_stalls_and_resumes(*state);
 }
 
@@ -803,6 +849,7 @@ int main(void)
 		TEST(test_sink_open_terminal_is_opened_anew_and_not_taken),
 		TEST(test_sink_open_file_and_devices_never_block),
 		TEST(test_sink_open_pipe_that_cannot_be_opened_anew_is_asked_first),
+		TEST(test_sink_open_terminal_of_another_user_is_the_controlling_one_or_asked_first),
 		TEST(test_sink_open_closed_descriptor_is_a_file_that_fails),
 		TEST(test_sink_open_without_memory_fails),
 		TEST(test_sink_open_pipe_that_cannot_be_watched_fails_and_leaves_nothing_open),
@@ -812,6 +859,7 @@ int main(void)
 		TEST(test_sink_flush_socket_stalls_and_resumes),
 		TEST(test_sink_flush_terminal_stalls_and_resumes),
 		TEST(test_sink_flush_polled_pipe_stalls_and_resumes),
+		TEST(test_sink_flush_polled_terminal_stalls_and_resumes),
 		TEST(test_sink_flush_small_pipe_writes_what_fits),
 		TEST(test_sink_flush_polled_pipe_writes_no_more_than_is_sure_to_fit),
 		TEST(test_sink_flush_file_writes_all_of_it),
