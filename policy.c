@@ -207,13 +207,6 @@ static void adopt_stranger(struct stranger *stranger)
 
 /* ---- what falls due ---- */
 
-static bool is_uninterruptible(const struct stranger *stranger)
-{
-	struct procfs_stat stat;
-
-	return procfs_read_stat(stranger->policy->proc, stranger->pid, &stat) == 0 && stat.state == 'D';
-}
-
 static void delay(struct stranger *stranger)
 {
 	stranger->delays++;
@@ -229,7 +222,7 @@ static void decide(struct stranger *stranger)
 		move(stranger, &policy->rest, 0);
 	else if (policy->at_sight)
 		kill_stranger(stranger);
-	else if (stranger->delays < DELAYS_MAX && is_uninterruptible(stranger))
+	else if (stranger->delays < DELAYS_MAX && procfs_is_uninterruptible(policy->proc, stranger->pid))
 		delay(stranger);
 	else if (policy->reparenting == CONFIG_REPARENTING_ADOPT && !policy->teardown)
 		adopt_stranger(stranger);

@@ -10,8 +10,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "json.h"
@@ -20,6 +22,7 @@
 #define CHILDREN_SIZE 4096 /* read at once; the kernel hands out a page at a time */
 #define STAT_SIZE 1024     /* everything up to start_time, were all its numbers as long as can be */
 #define STATUS_SIZE 8192   /* status, of a process in some hundred groups: they stand before what is looked for */
+#define SYSCALL_SIZE 24    /* of syscall the number, which comes first */
 #define ARGV0_SIZE 4096    /* how much of argv[0] is looked at: PATH_MAX, no program has a longer path */
 
 /* What stands for the rest of a command line that was cut. */
@@ -300,14 +303,35 @@ static bool is_alive(const struct procfs *proc, pid_t tid)
 	return procfs_read_stat(proc, tid, &stat) == 0 && stat.state != 'Z' && stat.state != 'X';
 }
 
-pid_t procfs_find_thread(const struct procfs *proc, pid_t pid)
+static bool is_uninterruptible(const struct procfs *proc, pid_t tid)
+{
+	struct procfs_stat stat;
+
+	return procfs_read_stat(proc, tid, &stat) == 0 && stat.state == 'D';
+}
+
+static bool is_executing(const struct procfs *proc, pid_t tid)
+{
+	char call[SYSCALL_SIZE];
+	ssize_t len = read_file(proc, tid, "syscall", call, sizeof call - 1);
+	long number;
+
+	if (len <= 0 || !is_digit(call[0]))
+		return false;
+	call[len] = '\0';
+	number = strtol(call, NULL, 10);
+	return number == SYS_execve || number == SYS_execveat;
+}
+
+/* A thread of the process that is so, its first one before all others; 0 where there is none. */
+static pid_t find_thread(const struct procfs *proc, pid_t pid, bool (*is_so)(const struct procfs *proc, pid_t tid))
 {
 	char path[PATH_SIZE];
 	const struct dirent *entry;
 	pid_t found = 0;
 	DIR *tasks;
 
-	if (is_alive(proc, pid))
+	if (is_so(proc, pid))
 		return pid;
 	if (format_path(path, proc, pid, "task") < 0)
 		return 0;
@@ -317,11 +341,26 @@ pid_t procfs_find_thread(const struct procfs *proc, pid_t pid)
 	while (found == 0 && (entry = readdir(tasks))) {
 		pid_t tid = parse_pid(entry->d_name);
 
-		if (tid != 0 && is_alive(proc, tid))
+		if (tid != 0 && tid != pid && is_so(proc, tid))
 			found = tid;
 	}
 	closedir(tasks);
 	return found;
+}
+
+pid_t procfs_find_thread(const struct procfs *proc, pid_t pid)
+{
+	return find_thread(proc, pid, is_alive);
+}
+
+bool procfs_is_uninterruptible(const struct procfs *proc, pid_t pid)
+{
+	return find_thread(proc, pid, is_uninterruptible) != 0;
+}
+
+bool procfs_is_executing(const struct procfs *proc, pid_t pid)
+{
+	return find_thread(proc, pid, is_executing) != 0;
 }
 
 /* The number behind "\nname:\t", -1 where status has no such line. */
@@ -410,15 +449,11 @@ void procfs_read_comm(const struct procfs *proc, pid_t pid, char name[PROCFS_NAM
 		copy_printable(name, "?", 1);
 }
 
-/* What a process says of itself is in its own memory, and reading that takes a lock that it can hold over an
- * uninterruptible wait (a disk, a server that does not answer): whoever asks would wait with it. */
+/* What a process says of itself is in its own memory, and reading that takes a lock that a thread of it can hold over an
+ * uninterruptible wait (a disk, a server that does not answer), or queue for in one: whoever asks would wait with it. */
 static ssize_t read_arguments(const struct procfs *proc, pid_t pid, char *buffer, size_t size)
 {
-	struct procfs_stat stat;
-
-	if (procfs_read_stat(proc, pid, &stat) == 0 && stat.state == 'D')
-		return 0;
-	return read_file(proc, pid, "cmdline", buffer, size);
+	return procfs_is_uninterruptible(proc, pid) ? 0 : read_file(proc, pid, "cmdline", buffer, size);
 }
 
 void procfs_read_program(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE])

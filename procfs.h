@@ -42,6 +42,14 @@ struct procfs_guard {
  * /proc that is alive), one of those. Returns 0 where there is none. */
 pid_t procfs_find_thread(const struct procfs *proc, pid_t pid);
 
+/* Whether a thread of the process is in an uninterruptible wait (state D). It may hold, or queue for, the lock of its
+ * memory: who reads or traces it then may wait as long as it does. */
+bool procfs_is_uninterruptible(const struct procfs *proc, pid_t pid);
+
+/* Whether a thread of the process is within execve(2), as far as we may know (PTRACE_MODE_ATTACH_FSCREDS). The kernel
+ * makes a tracer wait for its end, which is as long as the program's file takes to be read. */
+bool procfs_is_executing(const struct procfs *proc, pid_t pid);
+
 /* Of a process's first thread or of any thread. Returns 0, or -1 with errno (ENOENT: no such thread). */
 int procfs_read_guard(const struct procfs *proc, pid_t tid, struct procfs_guard *guard);
 
@@ -55,8 +63,8 @@ int procfs_read_uid(const struct procfs *proc, pid_t pid, uid_t *uid);
  * cannot be read. */
 void procfs_read_comm(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE]);
 
-/* The base name of argv[0], or the kernel's command name where there is none, or the process is in an uninterruptible
- * wait (state D) and would make us wait with it; printable as above. */
+/* The base name of argv[0], or the kernel's command name where there is none, or the process might make us wait
+ * (procfs_is_uninterruptible); printable as above. */
 void procfs_read_program(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE]);
 
 /* The command line in one line: arguments separated by spaces; control bytes, backslashes and ill-formed UTF-8 as

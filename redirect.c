@@ -179,15 +179,16 @@ static bool may_trace(struct redirect *redirect, pid_t tid)
 	return !redirect->failed;
 }
 
-static void wait_longer(struct redirect *redirect, char state)
+static void wait_longer(struct redirect *redirect)
 {
 	uint64_t pause_ms = redirect->pause_ms < PAUSE_MIN_MS ? PAUSE_MIN_MS : redirect->pause_ms * 2;
 
 	if (!redirect->delay_told && loop_now_ms(redirect->group->loop) - redirect->heard_ms >= STALL_MS) {
 		redirect->delay_told = true;
 		tell(redirect,
-		     "not yet: it does not stop for that (state %c in /proc/%d/stat); it will be done when it does",
-		     state, (int)redirect->pid);
+		     "not yet: it does not stop for that (see the states in /proc/%d/task/*/stat); it will be done "
+		     "when it does",
+		     (int)redirect->pid);
 	}
 	set_timer(redirect, pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause_ms);
 }
@@ -215,10 +216,10 @@ static void try_now(struct redirect *redirect)
 			end(redirect);
 		return;
 	}
-	/* A thread in the middle of an execve that waits for a disk would make us wait: ptrace(2) takes the same
-	 * lock. One that waits for its vfork child would stop only when that is gone. */
-	if (stat.state == 'D') {
-		wait_longer(redirect, stat.state);
+	/* A thread in the middle of an execve would make us wait: ptrace(2) takes the same lock. So would one that
+	 * holds the lock of its memory. One that waits for its vfork child would stop only when that is gone. */
+	if (procfs_is_uninterruptible(proc, redirect->pid) || procfs_is_executing(proc, redirect->pid)) {
+		wait_longer(redirect);
 		return;
 	}
 	/* Somebody else has an interest in it, who will do what is to be done. */
@@ -259,7 +260,7 @@ static void check_traced(struct redirect *redirect)
 		end(redirect);
 		return;
 	}
-	wait_longer(redirect, stat.state);
+	wait_longer(redirect);
 }
 
 static void on_due(void *ctx)

@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -789,6 +790,50 @@ static void test_read_names_of_uninterruptible_process_are_its_command_name(void
 	assert_string_equal(line, "program");
 }
 
+/* A thread that waits for the lock of the memory, or holds it, is as bad as a process that does. */
+static void test_read_names_of_process_with_uninterruptible_thread_are_its_command_name(void **state)
+{
+	const struct fake *fake = *state;
+	char line[PROCFS_CMDLINE_SIZE];
+
+	put(fake, "20/comm", "the comm\n");
+	put(fake, "20/cmdline", "program");
+	put_stat(fake, 20, "the comm", 'S', 1);
+	put(fake, "20/task/20/comm", "the comm\n");
+	put(fake, "20/task/21/comm", "the comm\n");
+	put_stat(fake, 21, "the comm", 'S', 1);
+	assert_false(procfs_is_uninterruptible(&fake->proc, 20));
+	procfs_read_cmdline(&fake->proc, 20, line);
+	assert_string_equal(line, "program");
+	put_stat(fake, 21, "the comm", 'D', 1);
+	assert_true(procfs_is_uninterruptible(&fake->proc, 20));
+	procfs_read_cmdline(&fake->proc, 20, line);
+	assert_string_equal(line, "[the comm]");
+}
+
+static void test_is_executing_any_thread_within_execve(void **state)
+{
+	const struct fake *fake = *state;
+	char call[64];
+
+	put(fake, "20/task/20/comm", "x\n");
+	put(fake, "20/task/21/comm", "x\n");
+	assert_false(procfs_is_executing(&fake->proc, 20));
+	put(fake, "20/syscall", "running\n");
+	snprintf(call, sizeof call, "%d 0x1 0x2 0x3 0x4 0x5 0x6 0x7ffc0 0x7f0\n", (int)SYS_read);
+	put(fake, "21/syscall", call);
+	assert_false(procfs_is_executing(&fake->proc, 20));
+	snprintf(call, sizeof call, "%d 0x1 0x2 0x3 0x4 0x5 0x6 0x7ffc0 0x7f0\n", (int)SYS_execveat);
+	put(fake, "21/syscall", call);
+	assert_true(procfs_is_executing(&fake->proc, 20));
+	snprintf(call, sizeof call, "%d 0x1\n", (int)SYS_execve);
+	put(fake, "20/syscall", call);
+	put(fake, "21/syscall", "-1 0x7ffc0 0x7f0\n");
+	assert_true(procfs_is_executing(&fake->proc, 20));
+	put(fake, "20/syscall", "");
+	assert_false(procfs_is_executing(&fake->proc, 20));
+}
+
 /* Around the limit, with characters that take one, two and four bytes of output. */
 static void test_read_cmdline_long_line_is_cut_between_characters(void **state)
 {
@@ -903,6 +948,8 @@ int main(void)
 		TEST(test_read_program_long_path_keeps_base_name),
 		TEST(test_read_cmdline_is_one_harmless_line),
 		TEST(test_read_names_of_uninterruptible_process_are_its_command_name),
+		TEST(test_read_names_of_process_with_uninterruptible_thread_are_its_command_name),
+		TEST(test_is_executing_any_thread_within_execve),
 		TEST(test_read_cmdline_long_line_is_cut_between_characters),
 		TEST(test_read_names_real_process_then_zombie),
 	};
