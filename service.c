@@ -287,6 +287,11 @@ static void on_log_grace_due(void *ctx)
 		.status = service->log_status,
 	};
 
+	/* It has ended as well, and is only not reaped yet: where dinit was late, it may be the cause. */
+	if (reaper_is_zombie(service->run.pid)) {
+		tell_log_end(service);
+		return;
+	}
 	services->owner.on_end(services->owner.ctx, &end);
 }
 

@@ -715,6 +715,31 @@ static void test_service_log_grace_is_over_when_the_service_ends(void **state)
 }
 
 /* What it had not read is not lost, however it ended. */
+/* The same where dinit comes late: the grace is over before it has reaped the service. */
+static void test_service_log_grace_of_a_service_that_is_not_reaped_yet_tells_its_end(void **state)
+{
+	struct rig *rig = *state;
+	struct service *service;
+	siginfo_t info;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_log(rig, "exec sleep 1000");
+	run_all(rig);
+	service = &rig->services.list[0];
+	kill(service->log.pid, SIGKILL);
+	assert_int_equal(waitid(P_PID, (id_t)service->log.pid, &info, WEXITED | WNOWAIT), 0);
+	assert_true(reaper_drain(&rig->reaper));
+	kill(service->run.pid, SIGTERM);
+	assert_int_equal(waitid(P_PID, (id_t)service->run.pid, &info, WEXITED | WNOWAIT), 0);
+	loop_timer_stop(&rig->loop, &service->log_grace);
+	service->log_grace.on_due(service->log_grace.ctx);
+	assert_int_equal(rig->ends, 0);
+	assert_false(reaper_drain(&rig->reaper));
+	assert_end(rig, "web", "run", SIGTERM);
+	wait_for_all(rig);
+	assert_int_equal(rig->ends, 1);
+}
+
 static void test_service_log_that_never_reads_loses_nothing(void **state)
 {
 	struct rig *rig = *state;
@@ -943,6 +968,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_service_log_failing_under_its_service_is_told),
 	TEST(test_service_log_ending_with_its_service_is_not_told),
 	TEST(test_service_log_grace_is_over_when_the_service_ends),
+	TEST(test_service_log_grace_of_a_service_that_is_not_reaped_yet_tells_its_end),
 	TEST(test_service_log_that_never_reads_loses_nothing),
 	TEST(test_service_log_that_cannot_be_executed_is_said),
 	TEST(test_service_logged_start_failing_anywhere_is_said_and_leaves_nothing),
