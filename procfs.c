@@ -235,9 +235,9 @@ int procfs_each_child(const struct procfs *proc, pid_t parent, void (*on_child)(
 
 	if (list_children(proc, parent, on_child, ctx) == 0)
 		return 0;
-	if (errno != ENOENT)
+	if (is_lasting_error(errno))
 		return -1;
-	/* No lists in this kernel, or no such process: a process that lives has a stat. */
+	/* No lists in this kernel (or none that we may read), or no such process: a process that lives has a stat. */
 	if (procfs_read_stat(proc, parent, &stat) < 0)
 		return -1;
 	return scan_children(proc, parent, on_child, ctx);

@@ -261,6 +261,20 @@ static void test_each_child_children_of_every_thread_are_reported(void **state)
 	assert_true(has_seen(&seen, 10) && has_seen(&seen, 11));
 }
 
+/* As under a security module; for root only a directory cannot be read. */
+static void test_each_child_list_that_cannot_be_read_is_made_from_stat(void **state)
+{
+	const struct fake *fake = *state;
+	struct seen seen = { .len = 0 };
+
+	put(fake, "7/task/7/children/unreadable", "");
+	put_stat(fake, 7, "parent", 'S', 1);
+	put_stat(fake, 10, "child", 'S', 7);
+	assert_int_equal(procfs_each_child(&fake->proc, 7, on_child, &seen), 0);
+	assert_int_equal(seen.len, 1);
+	assert_true(has_seen(&seen, 10));
+}
+
 /* Every alignment of numbers against the read buffer's end: the list begins with 0 to 9 spaces. */
 static void test_each_child_long_list_is_split_nowhere(void **state)
 {
@@ -571,7 +585,8 @@ static void test_read_failing_read_is_reported(void **state)
 	scripted_errors = (const int[]){ ESRCH, 0 };
 	assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), -1);
 	assert_int_equal(errno, ENOENT);
-	scripted_errors = (const int[]){ EINTR, EIO, 0 };
+	/* The list, and then the stat that would say whose children there are. */
+	scripted_errors = (const int[]){ EINTR, EIO, EIO, 0 };
 	assert_int_equal(procfs_each_child(&fake->proc, 20, on_child, &seen), -1);
 	assert_int_equal(errno, EIO);
 	assert_int_equal(seen.len, 0);
@@ -928,6 +943,7 @@ int main(void)
 		TEST(test_each_child_last_number_without_space_is_reported),
 		TEST(test_each_child_numbers_no_pid_are_never_reported),
 		TEST(test_each_child_children_of_every_thread_are_reported),
+		TEST(test_each_child_list_that_cannot_be_read_is_made_from_stat),
 		TEST(test_each_child_long_list_is_split_nowhere),
 		TEST(test_each_child_no_list_scans_every_process),
 		TEST(test_each_child_task_without_list_scans_every_process),
