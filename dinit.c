@@ -224,6 +224,7 @@ static bool step(struct dinit *dinit)
 		if (is_waiting(dinit))
 			return false;
 		dinit->state = STATE_DRAINING;
+		loop_timer_stop(&dinit->loop, &dinit->overtime_timer);
 		logmux_begin_drain(&dinit->mux);
 		return true;
 	case STATE_DRAINING: return false;

@@ -710,6 +710,21 @@ static void test_teardown_stalled_reader_is_given_up_after_5_s(struct scene *sce
 	streams_expect_numbers(slow, RUN_STDOUT, web, 1, FLOOD);
 }
 
+/* No process is left, only lines: that is for the reader's 5 seconds to end, and nothing is killed. */
+static void test_drain_longer_than_stop_timeout_kills_nothing(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "web", "\"$ACTOR\" count 1 text 4000; exit 7");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene), "DINIT_JSON_STDOUT=0",
+								       "DINIT_STOP_TIMEOUT=0.1") });
+	run_pause(run, RUN_STDOUT);
+	run_wait_line(run, RUN_STDERR, " web/run: PID [0-9]+ exited with status 7: stopping");
+	run_wait_line(run, RUN_STDERR, " stdout.* 5 s ");
+	run_expect_exit(run, 3);
+	run_expect_no_line(run, RUN_STDERR, "killing|killed|leaving");
+}
+
 /* ---- SPEC 5: one service that floods does not delay another's lines by 20 ms while the reader keeps up ---- */
 
 #define PINGS 100
@@ -841,6 +856,7 @@ int main(void)
 		SCENE(test_both_readers_gone_services_live_on),
 		SCENE(test_both_closed_services_live_on),
 		SCENE(test_teardown_stalled_reader_is_given_up_after_5_s),
+		SCENE(test_drain_longer_than_stop_timeout_kills_nothing),
 		SCENE_AS_INIT(test_flood_text_mode_does_not_delay_others),
 		SCENE_AS_SUBREAPER(test_flood_wrap_mode_does_not_delay_others),
 	};
