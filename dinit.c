@@ -187,17 +187,23 @@ static void stop_everything(struct dinit *dinit)
 	policy_begin_teardown(&dinit->policy);
 }
 
+/* Whether a process runs that dinit has started, or has found. */
+static bool is_anybody_left(const struct dinit *dinit)
+{
+	return dinit->services.living > 0 || (dinit->children_left && !policy_sees_nobody(&dinit->policy));
+}
+
 /* Whether the teardown still has to wait for a process. */
 static bool is_waiting(const struct dinit *dinit)
 {
 	if (dinit->overtime == OVERTIME_LEAVE)
 		return false;
-	return policy_finds_strangers(&dinit->policy) ? dinit->children_left : dinit->services.living > 0;
+	return policy_finds_strangers(&dinit->policy) ? is_anybody_left(dinit) : dinit->services.living > 0;
 }
 
 static void check_idleness(struct dinit *dinit)
 {
-	if (dinit->children_left || dinit->services.disabled < dinit->services.len)
+	if (is_anybody_left(dinit) || dinit->services.disabled < dinit->services.len)
 		return;
 	log_warn("all services have disabled themselves and nothing else is running: stopping the container");
 	begin_teardown(dinit, EXIT_DONE, true);
@@ -216,6 +222,8 @@ static bool step(struct dinit *dinit)
 		}
 		return true;
 	case STATE_RUNNING:
+		if (!dinit->torn_down)
+			check_idleness(dinit);
 		if (!dinit->torn_down)
 			return false;
 		stop_everything(dinit);
@@ -237,8 +245,6 @@ static void reap(struct dinit *dinit)
 	dinit->children_changed = false;
 	dinit->children_left = reaper_drain(&dinit->reaper);
 	policy_children_changed(&dinit->policy);
-	if (dinit->state == STATE_RUNNING && !dinit->torn_down)
-		check_idleness(dinit);
 }
 
 static enum loop_verdict on_turn_end(void *ctx)

@@ -29,6 +29,7 @@ struct stranger {
 	uint64_t due_ms;
 	unsigned delays;     /* for an uninterruptible wait */
 	bool adopted;        /* its end ends the container */
+	bool inherited;      /* it was there before dinit */
 	bool ended;          /* and reaped; the record lives on until adopt is done with it */
 	struct adopt *adopt; /* its output is being redirected */
 	char *program;       /* of an adopted one: the name its lines are labelled with */
@@ -279,6 +280,8 @@ static void on_stranger_exit(void *ctx, pid_t pid, int status)
 	(void)pid;
 	leave(stranger);
 	stranger->ended = true;
+	if (stranger->inherited)
+		stranger->policy->inherited--;
 	if (stranger->adopted)
 		tell_adopted_end(stranger, status);
 	else
@@ -291,17 +294,13 @@ static void on_stranger_exit(void *ctx, pid_t pid, int status)
 
 /* ---- looking for strangers ---- */
 
-/* Where memory is lacking the next look finds it again. */
-static void on_child(void *ctx, pid_t pid)
+/* NULL where memory is lacking: the next look finds it again. */
+static struct stranger *add_stranger(struct policy *policy, pid_t pid)
 {
-	struct policy *policy = ctx;
-	struct stranger *stranger;
+	struct stranger *stranger = calloc(1, sizeof *stranger);
 
-	if (reaper_knows(policy->reaper, pid))
-		return;
-	stranger = calloc(1, sizeof *stranger);
 	if (!stranger)
-		return;
+		return NULL;
 	stranger->policy = policy;
 	stranger->pid = pid;
 	if (log_enabled(LOG_LEVEL_INFO)) {
@@ -314,13 +313,41 @@ static void on_child(void *ctx, pid_t pid)
 	stranger->watch.on_stop = on_stranger_stop;
 	stranger->watch.ctx = stranger;
 	reaper_watch(policy->reaper, &stranger->watch, pid);
-	enter(stranger, &policy->young, policy->at_sight ? 0 : POLICY_MATURE_MS);
+	return stranger;
+}
+
+static void on_child(void *ctx, pid_t pid)
+{
+	struct policy *policy = ctx;
+	struct stranger *stranger;
+
+	policy->seen++;
+	if (reaper_knows(policy->reaper, pid))
+		return;
+	stranger = add_stranger(policy, pid);
+	if (stranger)
+		enter(stranger, &policy->young, policy->at_sight ? 0 : POLICY_MATURE_MS);
+}
+
+static void on_inherited_child(void *ctx, pid_t pid)
+{
+	struct policy *policy = ctx;
+	struct stranger *stranger = add_stranger(policy, pid);
+
+	if (!stranger)
+		return;
+	log_info("%s/%d: was there before dinit: leaving it alone", program_of(stranger), pid);
+	stranger->inherited = true;
+	policy->inherited++;
+	enter(stranger, &policy->rest, 0);
 }
 
 static void look(struct policy *policy)
 {
 	policy->looked_ms = loop_now_ms(policy->loop);
-	procfs_each_child(policy->proc, getpid(), on_child, policy);
+	policy->seen = 0;
+	policy->others =
+		procfs_each_child(policy->proc, getpid(), on_child, policy) < 0 || policy->seen > policy->inherited;
 	loop_timer_start(policy->loop, &policy->look_timer,
 			 policy->teardown ? POLICY_LOOK_TEARDOWN_MS : POLICY_LOOK_MS);
 }
@@ -333,6 +360,11 @@ static void on_look_due(void *ctx)
 bool policy_finds_strangers(const struct policy *policy)
 {
 	return policy->reparenting != CONFIG_REPARENTING_IGNORE && !policy->blind;
+}
+
+bool policy_sees_nobody(const struct policy *policy)
+{
+	return policy_finds_strangers(policy) && !policy->others;
 }
 
 void policy_children_changed(struct policy *policy)
@@ -364,13 +396,17 @@ void policy_open(struct policy *policy, const struct config *config, const struc
 	policy->told.timer = (struct loop_timer){ .on_due = on_told_due, .ctx = policy };
 	policy->look_timer = (struct loop_timer){ .on_due = on_look_due, .ctx = policy };
 	policy->blind = !procfs_usable(policy->proc);
-	if (policy_finds_strangers(policy))
+	if (policy_finds_strangers(policy)) {
+		procfs_each_child(policy->proc, getpid(), on_inherited_child, policy);
 		look(policy);
-	else if (policy->blind && policy->reparenting != CONFIG_REPARENTING_IGNORE)
+		/* Until a look shows otherwise: what is started from here on leaves strangers. */
+		policy->others = true;
+	} else if (policy->blind && policy->reparenting != CONFIG_REPARENTING_IGNORE) {
 		log_warn("%s does not show this PID namespace's processes: running processes that lose their parent "
 			 "cannot be found; "
 			 "mount proc there",
 			 policy->proc->root);
+	}
 }
 
 /* ---- teardown ---- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Strangers: processes that lost their parent and became children of dinit. Finds the living ones, for no signal
  * tells of them, and ignores, terminates or adopts them. The dead ones are the reaper's: it reaps them under every
- * policy. */
+ * policy. Children that dinit has had from the start (an entrypoint's `exec > >(tee log); exec dinit`) have lost
+ * nobody: they are left alone, and nothing waits for them. */
 #ifndef DINIT_POLICY_H
 #define DINIT_POLICY_H
 
@@ -42,9 +43,12 @@ struct policy {
 	bool blind;                /* no /proc: living strangers cannot be found */
 	struct policy_queue young; /* not yet mature */
 	struct policy_queue told;  /* sent TERM, to be killed */
-	struct policy_queue rest;  /* adopted, or killed: nothing falls due */
+	struct policy_queue rest;  /* adopted, killed or inherited: nothing falls due */
 	struct loop_timer look_timer;
 	uint64_t looked_ms; /* when it last looked */
+	size_t inherited;   /* children that were there before dinit, and still are */
+	size_t seen;        /* children found in this look */
+	bool others;        /* the last look found more than the inherited ones */
 	void (*on_adopted_end)(void *ctx, const struct service_end *end);
 	void *ctx;
 };
@@ -58,8 +62,8 @@ struct policy_means {
 	struct signaller *signaller;
 };
 
-/* on_adopted_end is called when an adopted process has ended outside a teardown. Without a usable /proc it warns,
- * once. */
+/* Before anything is started: the children found now are the inherited ones. on_adopted_end is called when an adopted
+ * process has ended outside a teardown. Without a usable /proc it warns, once. */
 void policy_open(struct policy *policy, const struct config *config, const struct policy_means *means,
 		 void (*on_adopted_end)(void *ctx, const struct service_end *end), void *ctx);
 
@@ -69,6 +73,9 @@ void policy_children_changed(struct policy *policy);
 /* Whether every living stranger comes to light sooner or later, so that a teardown can wait for them all: not under
  * `ignore`, and not without /proc. */
 bool policy_finds_strangers(const struct policy *policy);
+
+/* Whether the last look found no child but inherited ones; false where no look finds every child. */
+bool policy_sees_nobody(const struct policy *policy);
 
 /* From now on adopt terminates, too, and looks are more frequent. */
 void policy_begin_teardown(struct policy *policy);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -720,6 +721,77 @@ static void test_guest_of_namespace_under_adopt_is_not_touched(struct scene *sce
 	check_guest(scene, "adopt");
 }
 
+/* ---- children from before dinit ---- */
+
+/* In the process that becomes dinit: its child, as of a script that says `something & exec dinit`. At a word it stops
+ * dinit. (It holds nothing of dinit's or of the test's open, so that the
+ * test sees the end of that.) */
+static void leave_child(void *ctx)
+{
+	const char *go = ctx;
+	char byte;
+	int fd;
+
+	if (fork() != 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	syscall(SYS_close_range, STDOUT_FILENO, ~0U, 0);
+	fd = open(go, O_RDONLY);
+	if (fd >= 0 && read(fd, &byte, 1) == 1)
+		kill(getppid(), SIGTERM);
+	for (;;)
+		pause();
+}
+
+static struct run *start_with_child(struct scene *scene, const char *policy)
+{
+	char *go;
+
+	scene_fifo(scene, "go");
+	go = strdup(scene_path(scene, "go"));
+	return run_start(scene,
+			 &(struct run_spec){ .environment =
+						     LIST(STREAMS(scene), "DINIT_LOG_LEVEL=info", "DINIT_JSON_STDOUT=0",
+							  scene_format(scene, "DINIT_REPARENTING_POLICY=%s", policy)),
+					     .prepare = leave_child,
+					     .prepare_ctx = go });
+}
+
+/* By the time an orphan that came later has been dealt with, it would have been, too. Nothing waits for it. */
+static void check_child(struct scene *scene, const char *policy, const char *verdict)
+{
+	struct run *run;
+
+	make_orphan(scene, "mother", "orphaned wait");
+	run = start_with_child(scene, policy);
+	run_wait_line(run, RUN_STDERR, " was there before dinit: leaving it alone$");
+	run_wait_line(run, RUN_STDERR, scene_format(scene, LOST "%s", verdict));
+	scene_let_go(scene, "go");
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, "signal 15 \\(Terminated\\) received");
+	run_expect_no_line(run, RUN_STDERR, "scenario_[a-z/0-9]+: has lost its parent");
+}
+
+static void test_child_from_before_dinit_is_not_terminated(struct scene *scene)
+{
+	check_child(scene, "terminate", "terminating it");
+}
+
+static void test_child_from_before_dinit_is_not_adopted(struct scene *scene)
+{
+	check_child(scene, "adopt", "adopting it");
+}
+
+static void test_child_from_before_dinit_does_not_keep_a_dead_container(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "idle", "exit 115");
+	run = start_with_child(scene, "terminate");
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, WARNING "all services have disabled themselves");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -740,6 +812,9 @@ int main(void)
 		SCENE(test_orphan_ending_at_once_is_not_terminated),
 		SCENE(test_orphan_ending_at_once_is_not_adopted),
 		SCENE(test_orphan_ignored_is_left_alone),
+		SCENE_AS_INIT(test_child_from_before_dinit_is_not_terminated),
+		SCENE_AS_INIT(test_child_from_before_dinit_is_not_adopted),
+		SCENE_AS_INIT(test_child_from_before_dinit_does_not_keep_a_dead_container),
 		SCENE(test_adopted_output_in_text_mode_is_labelled_and_complete),
 		SCENE(test_adopted_output_in_json_mode_is_labelled_and_complete),
 		SCENE(test_adopted_output_written_without_pause_is_complete),

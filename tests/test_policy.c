@@ -32,6 +32,8 @@
 static uint64_t clock_ms;
 static int looks;
 static bool memory_fails, adopt_fails;
+/* The children that a test makes before it opens the policy: were they there before dinit, too? The first look says. */
+static bool inherits, nobody_yet;
 static struct rig *current;
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
@@ -129,6 +131,10 @@ int __wrap_logmux_add(struct logmux *mux, int fd, const char *service, const cha
 int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent, void (*on_child)(void *ctx, pid_t pid), void *ctx)
 {
 	assert_int_equal(parent, getpid());
+	if (nobody_yet) {
+		nobody_yet = false;
+		return 0;
+	}
 	looks++;
 	return __real_procfs_each_child(proc, parent, on_child, ctx);
 }
@@ -208,7 +214,7 @@ static int setup(void **state)
 	current = rig;
 	clock_ms = 1000000;
 	looks = 0;
-	memory_fails = adopt_fails = false;
+	memory_fails = adopt_fails = inherits = false;
 	log_set_writer(keep, rig);
 	log_set_level(LOG_LEVEL_WARN);
 	sigemptyset(&none);
@@ -233,6 +239,7 @@ static void open_policy(struct rig *rig, enum config_reparenting reparenting)
 	};
 
 	rig->config.reparenting = reparenting;
+	nobody_yet = reparenting != CONFIG_REPARENTING_IGNORE && procfs_usable(&rig->proc) && !inherits;
 	policy_open(&rig->policy, &rig->config, &means, on_adopted_end, rig);
 }
 
@@ -423,6 +430,33 @@ static void nothing(void *ctx, pid_t pid, int status)
 	(void)ctx;
 	(void)pid;
 	(void)status;
+}
+
+static void test_policy_children_from_before_are_left_alone(void **state)
+{
+	struct rig *rig = *state;
+	pid_t elder = make_child(rig), stranger;
+
+	inherits = true;
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	/* Nothing has been looked for since something may have been started. */
+	assert_false(policy_sees_nobody(&rig->policy));
+	pass(rig, POLICY_MATURE_MS);
+	policy_children_changed(&rig->policy);
+	assert_true(policy_sees_nobody(&rig->policy));
+	stranger = make_child(rig);
+	pass(rig, POLICY_LOOK_MS);
+	assert_false(policy_sees_nobody(&rig->policy));
+	pass(rig, POLICY_MATURE_MS);
+	policy_begin_teardown(&rig->policy);
+	policy_kill(&rig->policy);
+	assert_int_equal(rig->sent_len, 2);
+	assert_sent(rig, 0, stranger, SIGTERM);
+	assert_sent(rig, 1, stranger, SIGKILL);
+	end_and_reap(rig, elder, SIGKILL);
+	end_and_reap(rig, stranger, SIGKILL);
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	assert_true(policy_sees_nobody(&rig->policy));
 }
 
 static void test_policy_watched_children_are_no_strangers(void **state)
@@ -757,6 +791,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_terminate_stranger_is_told_when_mature_and_killed_when_late),
 	TEST(test_policy_terminate_stranger_that_obeys_is_not_killed),
 	TEST(test_policy_stranger_that_ends_young_is_not_spoken_of),
+	TEST(test_policy_children_from_before_are_left_alone),
 	TEST(test_policy_watched_children_are_no_strangers),
 	TEST(test_policy_many_strangers_each_have_their_own_time),
 	TEST(test_policy_uninterruptible_stranger_is_given_a_moment),
