@@ -428,8 +428,6 @@ void policy_begin_teardown(struct policy *policy)
 
 void policy_kill(struct policy *policy)
 {
-	struct stranger *next;
-
 	if (!policy_finds_strangers(policy))
 		return;
 	policy->at_sight = true;
@@ -437,10 +435,5 @@ void policy_kill(struct policy *policy)
 		kill_stranger(policy->told.first);
 	while (policy->young.first)
 		kill_stranger(policy->young.first);
-	for (struct stranger *stranger = policy->rest.first; stranger; stranger = next) {
-		next = stranger->next;
-		if (stranger->adopted)
-			kill_stranger(stranger);
-	}
 	look(policy);
 }

@@ -80,7 +80,7 @@ bool policy_sees_nobody(const struct policy *policy);
 /* From now on adopt terminates, too, and looks are more frequent. */
 void policy_begin_teardown(struct policy *policy);
 
-/* Says which strangers are left, and kills them, and from now on every other at sight. */
+/* In a teardown: says which strangers are left, and kills them, and from now on every other at sight. */
 void policy_kill(struct policy *policy);
 
 #endif
