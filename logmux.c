@@ -524,8 +524,8 @@ static size_t readable(struct logmux_source *source)
 {
 	if (!source->mux->draining)
 		return LOGMUX_READ_SIZE;
-	if (!source->counted && ioctl(source->fd, FIONREAD, &source->unread) < 0)
-		source->unread = 0;
+	if (!source->counted)
+		ioctl(source->fd, FIONREAD, &source->unread); /* where that fails, it stays 0 */
 	source->counted = true;
 	return source->unread < LOGMUX_READ_SIZE ? (size_t)source->unread : LOGMUX_READ_SIZE;
 }

@@ -404,8 +404,6 @@ int ptrace_call(struct ptrace_thread *thread, long number, const uint64_t args[6
 enum ptrace_news ptrace_release(struct ptrace_thread *thread)
 {
 	thread->unwanted = true;
-	if (thread->state == PTRACE_STATE_LOOSE)
-		return PTRACE_NEWS_RELEASED;
 	if (thread->state != PTRACE_STATE_STANDING)
 		return PTRACE_NEWS_PENDING;
 	return thread->disturbed ? interrupt(thread, 0, PTRACE_STATE_LEAVING) : restore(thread);

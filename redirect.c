@@ -12,7 +12,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define SCRATCH_SIZE 4096 /* the kernel rounds it up to its page */
@@ -493,11 +492,6 @@ static void on_thread_exit(void *ctx, pid_t tid, int status)
 
 void redirect_on_stop(struct redirect *redirect, pid_t tid, int status)
 {
-	/* Killed between the reaper's look and its wait. */
-	if (!WIFSTOPPED(status)) {
-		on_thread_exit(redirect, tid, status);
-		return;
-	}
 	if (redirect->state != REDIRECT_TRACED) {
 		ptrace_discard(tid, status);
 		return;
