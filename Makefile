@@ -55,7 +55,7 @@ run: dinit
 # Unit tests: each links its module, the modules below it that the module needs, and cmocka.
 UNITS = adopt json config svdir execfail procfs stamp log line loop spawn reaper signaller sink logmux service policy
 unit_adopt = adopt redirect ptrace fdtable procfs json reaper loop log stamp
-unit_adopt_LDFLAGS = -Wl,--wrap=ptrace
+unit_adopt_LDFLAGS = -Wl,--wrap=ptrace,--wrap=malloc,--wrap=calloc
 unit_json = json
 unit_config = config
 unit_svdir = svdir json

@@ -2,8 +2,11 @@
 /* adopt.c, redirect.c, ptrace.c and fdtable.c against real processes (victim.c) that check themselves. Each test is
  * a small dinit: a loop, a reaper, one child. Waits for events, with a deadline that only a broken build reaches.
  * Needs the permission to trace, and what only root can make is skipped for others. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -24,6 +28,7 @@
 #include <cmocka.h>
 
 #include "adopt.h"
+#include "log.h"
 #include "ptrace.h"
 #include "tests/victim.h"
 
@@ -31,6 +36,7 @@
 #define SLEEP_STORM 400 /* several times as long as a victim sleeps */
 #define BUFFER_SIZE (4 << 20)
 #define PIPES_MAX 8192
+#define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 /* What came out of one pipe of the victim's, or of one of its streams. */
 struct output {
@@ -56,6 +62,7 @@ struct test {
 	int ready_fd, control_fd;
 	int old_fds[2];
 	const char *path; /* of the victim */
+	char root[32];    /* of a /proc that is made up */
 	bool ready, exited, ended, late, refuse_pipes, stalled;
 	bool delays; /* of interest: that it takes long */
 	int status;
@@ -76,10 +83,37 @@ static struct {
 	int kill_at; /* the victim is killed before this one */
 	void (*before_seize)(pid_t tid);
 	void (*after_seize)(pid_t tid);
+	void (*before_first_call)(pid_t tid); /* it stands still, and is about to be made to do something */
+	void (*on_pipe)(void);
+	pid_t seized; /* the last */
+	bool forgets; /* to interrupt all but the one that is spared */
+	int refused;  /* the request that fails so many times, with that error, but for the thread that is spared */
+	int refusals, error;
+	pid_t spared;
 } script;
+
+/* So many calls succeed, then one fails; -1: none does. */
+static int mallocs_until_failure;
+static bool calloc_fails;
 
 long __real_ptrace(int request, ...);
 long __wrap_ptrace(int request, ...);
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+	errno = ENOMEM;
+	return mallocs_until_failure-- == 0 ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	errno = ENOMEM;
+	return calloc_fails ? NULL : __real_calloc(count, size);
+}
 
 long __wrap_ptrace(int request, ...)
 {
@@ -97,8 +131,22 @@ long __wrap_ptrace(int request, ...)
 		kill(tid, SIGKILL);
 	if (request == PTRACE_SEIZE && script.before_seize)
 		script.before_seize(tid);
+	if (request == script.refused && tid != script.spared && script.refusals > 0) {
+		script.refusals--;
+		errno = script.error;
+		return -1;
+	}
+	if (request == PTRACE_INTERRUPT && script.forgets && tid != script.spared)
+		return 0;
+	if (request == PTRACE_SETREGSET && script.before_first_call) {
+		script.before_first_call(tid);
+		script.before_first_call = NULL;
+	}
 	result = __real_ptrace(request, tid, address, data);
-	if (request == PTRACE_SEIZE && result == 0 && script.after_seize)
+	if (request != PTRACE_SEIZE || result < 0)
+		return result;
+	script.seized = tid;
+	if (script.after_seize)
 		script.after_seize(tid);
 	return result;
 }
@@ -193,6 +241,8 @@ static int on_pipe(void *ctx, int stream, int read_fd)
 {
 	struct test *test = ctx;
 
+	if (script.on_pipe)
+		script.on_pipe();
 	if (test->refuse_pipes) {
 		errno = ENOMEM;
 		return -1;
@@ -333,6 +383,7 @@ static int setup(void **state)
 		test->new[i].text = calloc(1, BUFFER_SIZE);
 	}
 	memset(&script, 0, sizeof script);
+	mallocs_until_failure = -1;
 	test->proc.root = "/proc";
 	test->path = victim_path;
 	test->deadline = (struct loop_timer){ .on_due = on_late, .ctx = test };
@@ -673,6 +724,19 @@ static void test_adopt_stream_replaced_later_is_moved_again(void **state)
 	assert_last_words_in(test->new);
 }
 
+static void test_adopt_one_stream_alone_is_moved(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "mute");
+	adopt(test);
+	assert_int_equal(test->pipes, 1);
+	tell(test);
+	finish(test);
+	assert_string_equal(test->new[1].text, "err 1\n");
+	assert_string_equal(test->trouble, "");
+}
+
 static void test_adopt_closed_and_readonly_streams_stay(void **state)
 {
 	struct test *test = *state;
@@ -885,6 +949,21 @@ static void test_adopt_process_whose_first_thread_has_ended_is_moved(void **stat
 	assert_last_words_in(test->new);
 }
 
+/* Its own and its child's, each with pipes of its own. */
+static void test_adopt_descendant_whose_first_thread_has_ended_is_moved(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "headlesschild");
+	adopt(test);
+	assert_string_equal(test->trouble, "");
+	assert_int_equal(test->pipes, 4);
+	tell(test);
+	finish(test);
+	assert_string_equal(test->new[0].text, "out 1\nout 1\n");
+	assert_string_equal(test->old[0].text, "");
+}
+
 /* ---- execve and the end in the middle ---- */
 
 static void redo(struct test *test)
@@ -1093,6 +1172,87 @@ static void test_adopt_pid_of_child_reused_is_left_alone(void **state)
 	assert_last_words_in(test->new);
 }
 
+static bool has_seized(const struct test *test)
+{
+	(void)test;
+	return script.seized != 0;
+}
+
+/* The thread ends, and nobody wants another in its place any more. */
+static void test_adopt_cancelled_while_its_thread_ends_lets_go(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "headless");
+	thread_control_fd = test->control_fd;
+	script.after_seize = end_thread;
+	begin(test);
+	turn_until(test, has_seized);
+	adopt_cancel(test->adopt);
+	turn_until(test, is_ended);
+	assert_int_equal(test->pipes, 0);
+	assert_string_equal(test->trouble, "");
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->old);
+}
+
+static pid_t killed_not;
+
+static void kill_other(pid_t tid)
+{
+	if (tid != killed_not)
+		kill(tid, SIGKILL);
+}
+
+static void test_adopt_descendant_killed_while_traced_is_forgotten(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "parent");
+	killed_not = test->pid;
+	script.after_seize = kill_other;
+	adopt(test);
+	assert_string_equal(test->trouble, "");
+	assert_int_equal(test->pipes, 2);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
+static bool is_child_seized(const struct test *test)
+{
+	return script.seized != 0 && script.seized != test->pid;
+}
+
+/* It is the reaper that lets it go, whenever it stops; meanwhile it is an orphan like any other. */
+static void test_adopt_orphan_that_does_not_stop_is_not_waited_for(void **state)
+{
+	struct test *test = *state;
+	pid_t child;
+
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	start(test, "parent");
+	script.forgets = true;
+	script.spared = test->pid;
+	begin(test);
+	turn_until(test, is_child_seized);
+	child = script.seized;
+	kill(test->pid, SIGKILL);
+	turn_until(test, is_ended);
+	assert_int_equal(tracer_of(test, child), getpid());
+	assert_false(reaper_knows(&test->reaper, child));
+	assert_int_equal(__real_ptrace(PTRACE_INTERRUPT, child, NULL, NULL), 0);
+	while (thread_state(child) != 't')
+		;
+	assert_true(reaper_drain(&test->reaper));
+	assert_int_equal(tracer_of(test, child), 0);
+	tell(test);
+	turn_until(test, is_everything_read);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+	assert_string_equal(test->trouble, "");
+}
+
 static void test_adopt_cancelled_at_any_moment_lets_go(void **state)
 {
 	struct test *test = *state;
@@ -1254,6 +1414,621 @@ static void test_adopt_other_users_process_with_capability_is_moved(void **state
 	assert_last_words_in(test->new);
 }
 
+/* ---- calls that fail ---- */
+
+static void refuse(int request, int error, int times)
+{
+	script.refused = request;
+	script.error = error;
+	script.refusals = times;
+}
+
+static void limit(const struct test *test, int resource, rlim_t soft)
+{
+	struct rlimit limit;
+
+	assert_int_equal(prlimit(test->pid, resource, NULL, &limit), 0);
+	limit.rlim_cur = soft;
+	assert_int_equal(prlimit(test->pid, resource, &limit, NULL), 0);
+}
+
+static void test_adopt_process_that_may_not_map_memory_is_left_alone(void **state)
+{
+	start(*state, "told");
+	limit(*state, RLIMIT_AS, 0);
+	assert_left_alone(*state, "it cannot map memory: Cannot allocate memory");
+}
+
+/* What was mapped for it is gone again. */
+static void test_adopt_process_that_may_not_make_pipes_is_left_alone(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "belongings");
+	limit(test, RLIMIT_NOFILE, 0);
+	adopt(test);
+	assert_int_equal(test->troubles, 1);
+	assert_string_equal(test->trouble, "it cannot make a pipe: Too many open files");
+	assert_int_equal(test->pipes, 0);
+	limit(test, RLIMIT_NOFILE, 64);
+	tell(test);
+	finish(test);
+	assert_string_equal(test->old[0].text, "in 1\nout 1\n");
+	assert_string_equal(test->old[1].text, "err 1\n");
+}
+
+static void test_adopt_copy_that_may_not_be_replaced_stays(void **state)
+{
+	struct test *test = *state;
+
+	start_with(test, "copies", 1, false);
+	limit(test, RLIMIT_NOFILE, VICTIM_COPIES_FD);
+	adopt(test);
+	assert_int_equal(test->troubles, 1);
+	assert_string_equal(test->trouble, "its descriptor 40 cannot be replaced: Bad file descriptor");
+	assert_int_equal(test->pipes, 2);
+	tell(test);
+	finish(test);
+	assert_string_equal(test->old[0].text, "copy 0\n");
+	assert_last_words_in(test->new);
+}
+
+static int count_lines(const struct output *output, const char *word)
+{
+	int count = 0;
+
+	for (const char *at = output->text; (at = strstr(at, word)); at++)
+		count++;
+	return count;
+}
+
+static void test_adopt_copies_beyond_the_limit_stay(void **state)
+{
+	struct test *test = *state;
+
+	start_with(test, "copies", 100, false);
+	adopt(test);
+	assert_int_equal(test->troubles, 1);
+	assert_string_equal(test->trouble, "it has more than 64 copies of its stdout and stderr open");
+	assert_int_equal(test->pipes, 2);
+	tell(test);
+	finish(test);
+	assert_int_equal(count_lines(&test->new[0], "copy"), 62);
+	assert_int_equal(count_lines(&test->old[0], "copy"), 38);
+	assert_int_equal(count_lines(&test->new[0], "out") + count_lines(&test->new[1], "err"), 2);
+}
+
+static void test_adopt_process_without_a_system_call_instruction_is_left_alone(void **state)
+{
+	start(*state, "computing");
+	assert_left_alone(*state, "no system call instruction was found in it");
+}
+
+static void unmap_meanwhile(pid_t tid)
+{
+	char path[64], maps[16384];
+	ssize_t len;
+	int fd;
+
+	assert_int_equal(write(thread_control_fd, "u", 1), 1);
+	snprintf(path, sizeof path, "/proc/%d/maps", (int)tid);
+	do {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		len = read(fd, maps, sizeof maps - 1);
+		assert_in_range(len, 1, sizeof maps - 1);
+		maps[len] = '\0';
+		close(fd);
+	} while (strstr(maps, "[vdso]"));
+}
+
+/* The fault that comes of it is ours. */
+static void test_adopt_process_whose_instruction_vanishes_is_left_alone(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "unmapping");
+	thread_control_fd = test->control_fd;
+	script.before_first_call = unmap_meanwhile;
+	assert_left_alone(test, "it cannot map memory: Bad address");
+}
+
+/* The one that it is just using serves as well. */
+static void test_adopt_process_that_covers_the_kernels_library_is_moved(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "covered");
+	adopt(test);
+	assert_int_equal(test->pipes, 2);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
+static void test_adopt_tracing_that_fails_is_said(void **state)
+{
+	refuse(PTRACE_SEIZE, EIO, INT_MAX);
+	start(*state, "told");
+	assert_left_alone(*state, "tracing it fails: Input/output error");
+}
+
+/* It may be about to end, or within an execve: that is over in a moment, or it is no such thing. */
+static void test_adopt_tracing_refused_for_long_is_said(void **state)
+{
+	refuse(PTRACE_SEIZE, EPERM, INT_MAX);
+	start(*state, "told");
+	assert_left_alone(*state, "tracing it is not permitted");
+	assert_true(script.refusals < INT_MAX - 50);
+}
+
+static void test_adopt_tracing_refused_for_a_moment_is_tried_again(void **state)
+{
+	static const int errors[] = { EPERM, ESRCH };
+
+	for (int i = 0; i < 2; i++) {
+		struct test *test = *state;
+
+		refuse(PTRACE_SEIZE, errors[i], 10);
+		start(test, "told");
+		adopt(test);
+		assert_int_equal(script.refusals, 0);
+		assert_string_equal(test->trouble, "");
+		assert_int_equal(test->pipes, 2);
+		tell(test);
+		finish(test);
+		assert_last_words_in(test->new);
+		redo(test);
+	}
+}
+
+/* Nothing was done to it yet. */
+static void test_adopt_thread_that_cannot_be_examined_is_left_alone(void **state)
+{
+	static const int requests[] = { PTRACE_GETREGSET, PTRACE_GETSIGMASK, PTRACE_SETOPTIONS, PTRACE_SETSIGMASK };
+
+	for (int i = 0; i < 4; i++) {
+		struct test *test = *state;
+
+		test->troubles = 0;
+		refuse(requests[i], EIO, 1);
+		start(test, "told");
+		assert_left_alone(test, "its registers cannot be read: Input/output error");
+		redo(test);
+	}
+}
+
+/* One speaks for all. */
+static void test_adopt_descendants_that_cannot_be_traced_are_said_once(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "children");
+	refuse(PTRACE_SEIZE, EIO, INT_MAX);
+	script.spared = test->pid;
+	adopt(test);
+	assert_int_equal(test->troubles, 1);
+	assert_non_null(strstr(test->trouble, "its descendant "));
+	assert_non_null(strstr(test->trouble, ": tracing it fails: Input/output error"));
+	assert_int_equal(test->pipes, 2);
+	tell(test);
+	finish(test);
+	assert_string_equal(test->new[0].text, "out 0\nseven 0\n");
+	assert_int_equal(count_lines(&test->old[0], "seven"), 3);
+}
+
+static void test_adopt_begin_without_memory_fails(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "told");
+	calloc_fails = true;
+	errno = 0;
+	test->adopt = adopt_begin(&test->loop, &test->reaper, &test->proc, test->pid, &hooks, test);
+	calloc_fails = false;
+	assert_null(test->adopt);
+	assert_int_equal(errno, ENOMEM);
+	assert_null(test->loop.first);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->old);
+	assert_int_equal(test->ends, 0);
+}
+
+/* The next look makes up for it. */
+static void test_adopt_look_without_memory_is_said_and_made_up_for(void **state)
+{
+	for (int calls = 0; calls < 2; calls++) {
+		struct test *test = *state;
+
+		test->troubles = 0;
+		start(test, "told");
+		mallocs_until_failure = calls;
+		adopt(test);
+		assert_int_equal(test->troubles, 1);
+		assert_string_equal(test->trouble, "Cannot allocate memory");
+		assert_int_equal(test->pipes, 2);
+		tell(test);
+		finish(test);
+		assert_last_words_in(test->new);
+		redo(test);
+	}
+}
+
+static struct rlimit own_limit;
+
+static void take_descriptors(void)
+{
+	struct rlimit none;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &own_limit), 0);
+	none = own_limit;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+}
+
+static void give_descriptors(void)
+{
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &own_limit), 0);
+}
+
+static void take_descriptors_before(pid_t tid)
+{
+	(void)tid;
+	take_descriptors();
+}
+
+/* What has been begun in it is finished all the same. */
+static void test_adopt_pipe_that_cannot_be_opened_is_closed_again(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "belongings");
+	script.before_first_call = take_descriptors_before;
+	begin(test);
+	turn_until(test, is_troubled);
+	give_descriptors();
+	turn_until(test, is_ended);
+	assert_string_equal(test->trouble, "the pipe made in it cannot be opened: Too many open files");
+	tell(test);
+	finish(test);
+}
+
+/* ---- more than can be looked at ---- */
+
+static void link_to(const char *dir, const char *name, const char *target_dir)
+{
+	char link[300], target[600];
+
+	snprintf(link, sizeof link, "%s/%s", dir, name);
+	snprintf(target, sizeof target, "%s/%s", target_dir, name);
+	assert_int_equal(symlink(target, link), 0);
+}
+
+/* Shows the victim as /proc does, but for these files, which are left out or to be made. */
+static void show_victim(struct test *test, const char *const *but)
+{
+	char real[64], dir[128];
+	const struct dirent *entry;
+	DIR *files;
+
+	strcpy(test->root, "/tmp/test_adopt.XXXXXX");
+	assert_non_null(mkdtemp(test->root));
+	snprintf(real, sizeof real, "/proc/%d", (int)test->pid);
+	snprintf(dir, sizeof dir, "%s/%d", test->root, (int)test->pid);
+	assert_int_equal(mkdir(dir, 0755), 0);
+	files = opendir(real);
+	assert_non_null(files);
+	while ((entry = readdir(files))) {
+		bool shown = entry->d_name[0] != '.';
+
+		for (size_t i = 0; but[i]; i++)
+			shown = shown && strcmp(entry->d_name, but[i]) != 0;
+		if (shown)
+			link_to(dir, entry->d_name, real);
+	}
+	closedir(files);
+	test->proc.root = test->root;
+}
+
+static void show_ourselves(const struct test *test)
+{
+	char number[16];
+
+	snprintf(number, sizeof number, "%d", (int)getpid());
+	link_to(test->root, number, "/proc");
+}
+
+/* A file of the victim's, or of another process's; the directories above it are made as well. */
+static void put_file(const struct test *test, pid_t pid, const char *name, const char *text)
+{
+	char path[200];
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/%d/%s", test->root, (int)pid, name);
+	for (char *slash = path + strlen(test->root) + 1; (slash = strchr(slash, '/')); slash++) {
+		*slash = '\0';
+		assert_true(mkdir(path, 0755) == 0 || errno == EEXIST);
+		*slash = '/';
+	}
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+/* The victim is the parent of so many that are not there. */
+static void show_crowd(struct test *test, int count)
+{
+	char name[64], *list = malloc((size_t)count * 12 + 1);
+	size_t len = 0;
+
+	assert_non_null(list);
+	for (int i = 0; i < count; i++)
+		len += (size_t)sprintf(list + len, "%d ", INT_MAX - i);
+	snprintf(name, sizeof name, "task/%d/children", (int)test->pid);
+	put_file(test, test->pid, name, list);
+	free(list);
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+	(void)status;
+	(void)type;
+	(void)place;
+	return remove(path);
+}
+
+static void show_truth(struct test *test)
+{
+	test->proc.root = "/proc";
+	nftw(test->root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static char said[4000];
+
+static void keep_said(void *ctx, const char *line, size_t len)
+{
+	size_t before = strlen(said);
+
+	(void)ctx;
+	assert_true(before + len < sizeof said);
+	memcpy(said + before, line, len);
+}
+
+static void test_adopt_more_descendants_than_are_looked_at_is_said(void **state)
+{
+	for (int more = 0; more < 2; more++) {
+		struct test *test = *state;
+
+		memset(said, 0, sizeof said);
+		start(test, "told");
+		show_victim(test, LIST("task"));
+		show_ourselves(test);
+		show_crowd(test, 4095 + more);
+		log_set_level(LOG_LEVEL_INFO);
+		log_set_writer(keep_said, NULL);
+		adopt(test);
+		log_set_writer(NULL, NULL);
+		log_set_level(LOG_LEVEL_WARN);
+		assert_int_equal(strstr(said, "of its descendants no more than 4096 are looked at") != NULL, more);
+		assert_string_equal(test->trouble, "");
+		assert_int_equal(test->pipes, 2);
+		show_truth(test);
+		tell(test);
+		finish(test);
+		redo(test);
+	}
+}
+
+/* ---- what only another /proc shows ---- */
+
+/* A traced thread that did not say so for long would be taken for lost. */
+static void put_status(const struct test *test, pid_t pid, pid_t tracer, int seccomp_mode)
+{
+	char text[100];
+
+	snprintf(text, sizeof text, "Name:\tx\nTracerPid:\t%d\nSeccomp:\t%d\n", (int)tracer, seccomp_mode);
+	put_file(test, pid, "status", text);
+}
+
+/* Before Linux 5.9 filters are not counted: then it is their being there that counts. */
+static void test_adopt_kernel_that_counts_no_filters_is_believed_the_mode(void **state)
+{
+	for (int ours = 0; ours < 2; ours++) {
+		struct test *test = *state;
+
+		start(test, "told");
+		show_victim(test, LIST("status"));
+		put_status(test, test->pid, getpid(), 2);
+		put_status(test, getpid(), 0, ours ? 2 : 0);
+		if (ours) {
+			adopt(test);
+			assert_string_equal(test->trouble, "");
+			assert_int_equal(test->pipes, 2);
+			show_truth(test);
+			tell(test);
+			finish(test);
+		} else {
+			assert_left_alone(test, "it has seccomp filters that dinit does not have");
+			show_truth(test);
+			test->trouble[0] = '\0';
+		}
+		redo(test);
+	}
+}
+
+/* Nor is its own list of what the kernel has told it. */
+static void test_adopt_without_own_status_and_list_of_auxiliaries_goes_on(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "told");
+	show_victim(test, LIST("auxv"));
+	adopt(test);
+	assert_string_equal(test->trouble, "");
+	assert_int_equal(test->pipes, 2);
+	show_truth(test);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
+static struct test *shown;
+
+static void become_another(pid_t tid)
+{
+	(void)tid;
+	put_file(shown, shown->pid, "stat", "1 (x) S 1 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 78 23 24\n");
+}
+
+/* The number was another process's when it was chosen. */
+static void test_adopt_number_given_to_another_is_let_go(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "told");
+	show_victim(test, LIST("stat"));
+	show_ourselves(test);
+	put_file(test, test->pid, "stat", "1 (x) S 1 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 77 23 24\n");
+	shown = test;
+	script.after_seize = become_another;
+	begin(test);
+	turn_until(test, has_seized);
+	while (tracer_of(test, test->pid) != 0)
+		turn(test, is_ended, 1);
+	assert_int_equal(test->pipes, 0);
+	adopt_cancel(test->adopt);
+	turn_until(test, is_ended);
+	assert_string_equal(test->trouble, "");
+	show_truth(test);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->old);
+}
+
+/* So are those that have nothing any more that could be moved. */
+static void hide_descriptors(pid_t tid)
+{
+	char path[128];
+
+	(void)tid;
+	snprintf(path, sizeof path, "%s/%d/fd", shown->root, (int)shown->pid);
+	assert_true(unlink(path) == 0 || errno == EISDIR);
+	assert_true(mkdir(path, 0755) == 0 || errno == EEXIST);
+}
+
+static void test_adopt_nothing_left_to_move_is_let_go(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "told");
+	show_victim(test, LIST(NULL));
+	show_ourselves(test);
+	shown = test;
+	script.after_seize = hide_descriptors;
+	adopt(test);
+	assert_int_equal(test->pipes, 0);
+	assert_string_equal(test->trouble, "");
+	show_truth(test);
+	assert_int_equal(tracer_of(test, test->pid), 0);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->old);
+}
+
+/* Another thread has replaced it since. */
+static void replace_stdout(void)
+{
+	char dir[128], real[64], number[16], link[160];
+
+	script.on_pipe = NULL;
+	hide_descriptors(0);
+	snprintf(dir, sizeof dir, "%s/%d/fd", shown->root, (int)shown->pid);
+	snprintf(real, sizeof real, "/proc/%d/fd", (int)shown->pid);
+	for (int fd = 0; fd < 20; fd++) {
+		snprintf(number, sizeof number, "%d", fd);
+		if (fd != STDOUT_FILENO)
+			link_to(dir, number, real);
+	}
+	snprintf(link, sizeof link, "%s/%d", dir, STDOUT_FILENO);
+	assert_int_equal(symlink("/dev/zero", link), 0);
+}
+
+static void test_adopt_stream_replaced_meanwhile_stays(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "told");
+	show_victim(test, LIST(NULL));
+	show_ourselves(test);
+	shown = test;
+	script.on_pipe = replace_stdout;
+	begin(test);
+	turn_until(test, is_redirected);
+	adopt_cancel(test->adopt);
+	turn_until(test, is_ended);
+	assert_string_equal(test->trouble, "");
+	show_truth(test);
+	tell(test);
+	finish(test);
+	assert_string_equal(test->old[0].text, "out 1\n");
+	assert_string_equal(test->new[1].text, "err 1\n");
+}
+
+/* It was given up as one that had gone; its stop is none of ours, and it is tried again. */
+static void test_adopt_stop_that_nobody_expects_is_let_go(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "told");
+	show_victim(test, LIST("status"));
+	put_status(test, test->pid, 0, 0);
+	script.forgets = true;
+	begin(test);
+	turn_until(test, has_seized);
+	turn(test, is_ended, 100);
+	assert_false(test->ended);
+	put_status(test, test->pid, getpid(), 0);
+	script.forgets = false;
+	assert_int_equal(__real_ptrace(PTRACE_INTERRUPT, test->pid, NULL, NULL), 0);
+	turn_until(test, is_ended);
+	assert_string_equal(test->trouble, "");
+	assert_int_equal(test->pipes, 2);
+	show_truth(test);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
+/* A zombie that is not reaped for long, and that something could have been moved of a moment ago. */
+static void test_adopt_descendant_that_stays_a_zombie_is_given_up(void **state)
+{
+	struct test *test = *state;
+	char dir[64];
+
+	start(test, "told");
+	show_victim(test, LIST("task"));
+	show_ourselves(test);
+	show_crowd(test, 1);
+	put_file(test, INT_MAX, "stat", "1 (x) Z 1 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 77 23 24\n");
+	for (int i = 0; i < 2; i++) {
+		char link[128], target[64];
+		const char *name = i ? "fdinfo" : "fd";
+
+		snprintf(dir, sizeof dir, "%s/%d", test->root, INT_MAX);
+		snprintf(link, sizeof link, "%s/%s", dir, name);
+		snprintf(target, sizeof target, "/proc/%d/%s", (int)test->pid, name);
+		assert_int_equal(symlink(target, link), 0);
+	}
+	adopt(test);
+	assert_string_equal(test->trouble, "");
+	assert_int_equal(test->pipes, 2);
+	show_truth(test);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
 /* ---- frozen ---- */
 
 static bool write_file(const char *path, const char *text)
@@ -1348,6 +2123,7 @@ int main(int argc, char **argv)
 		TEST(test_adopt_file_and_terminal_are_moved_with_their_copies),
 		TEST(test_adopt_forking_process_moves_every_child),
 		TEST(test_adopt_stream_replaced_later_is_moved_again),
+		TEST(test_adopt_one_stream_alone_is_moved),
 		TEST(test_adopt_closed_and_readonly_streams_stay),
 		TEST(test_adopt_leaves_memory_descriptors_and_signals_alone),
 		TEST(test_adopt_sequence_does_not_notice),
@@ -1370,6 +2146,7 @@ int main(int argc, char **argv)
 		TEST(test_adopt_stopped_and_continued_meanwhile_survives),
 		TEST(test_adopt_vfork_parent_is_moved_when_it_goes_on),
 		TEST(test_adopt_process_whose_first_thread_has_ended_is_moved),
+		TEST(test_adopt_descendant_whose_first_thread_has_ended_is_moved),
 		TEST(test_adopt_execing_process_is_moved),
 		TEST(test_adopt_process_execing_in_a_thread_is_moved),
 		TEST(test_adopt_exiting_process_ends_adoption),
@@ -1377,6 +2154,9 @@ int main(int argc, char **argv)
 		TEST(test_adopt_signal_first_is_delivered),
 		TEST(test_adopt_thread_that_ends_is_replaced_by_another),
 		TEST(test_adopt_pid_of_child_reused_is_left_alone),
+		TEST(test_adopt_cancelled_while_its_thread_ends_lets_go),
+		TEST(test_adopt_descendant_killed_while_traced_is_forgotten),
+		TEST(test_adopt_orphan_that_does_not_stop_is_not_waited_for),
 		TEST(test_adopt_cancelled_at_any_moment_lets_go),
 		TEST(test_adopt_process_with_seccomp_filter_is_left_alone),
 		TEST(test_adopt_process_that_dispatches_its_calls_is_left_alone),
@@ -1385,6 +2165,29 @@ int main(int argc, char **argv)
 		TEST(test_adopt_traced_process_is_left_alone),
 		TEST(test_adopt_other_users_process_without_capability_is_left_alone),
 		TEST(test_adopt_other_users_process_with_capability_is_moved),
+		TEST(test_adopt_process_that_may_not_map_memory_is_left_alone),
+		TEST(test_adopt_process_that_may_not_make_pipes_is_left_alone),
+		TEST(test_adopt_copy_that_may_not_be_replaced_stays),
+		TEST(test_adopt_copies_beyond_the_limit_stay),
+		TEST(test_adopt_process_without_a_system_call_instruction_is_left_alone),
+		TEST(test_adopt_process_whose_instruction_vanishes_is_left_alone),
+		TEST(test_adopt_process_that_covers_the_kernels_library_is_moved),
+		TEST(test_adopt_tracing_that_fails_is_said),
+		TEST(test_adopt_tracing_refused_for_long_is_said),
+		TEST(test_adopt_tracing_refused_for_a_moment_is_tried_again),
+		TEST(test_adopt_thread_that_cannot_be_examined_is_left_alone),
+		TEST(test_adopt_descendants_that_cannot_be_traced_are_said_once),
+		TEST(test_adopt_begin_without_memory_fails),
+		TEST(test_adopt_look_without_memory_is_said_and_made_up_for),
+		TEST(test_adopt_pipe_that_cannot_be_opened_is_closed_again),
+		TEST(test_adopt_more_descendants_than_are_looked_at_is_said),
+		TEST(test_adopt_kernel_that_counts_no_filters_is_believed_the_mode),
+		TEST(test_adopt_without_own_status_and_list_of_auxiliaries_goes_on),
+		TEST(test_adopt_number_given_to_another_is_let_go),
+		TEST(test_adopt_nothing_left_to_move_is_let_go),
+		TEST(test_adopt_stream_replaced_meanwhile_stays),
+		TEST(test_adopt_stop_that_nobody_expects_is_let_go),
+		TEST(test_adopt_descendant_that_stays_a_zombie_is_given_up),
 		TEST(test_adopt_frozen_process_is_moved_when_it_thaws),
 		TEST(test_adopt_frozen_by_old_freezer_is_moved_when_it_thaws),
 		TEST(test_adopt_stopped_and_frozen_is_moved_when_it_thaws),

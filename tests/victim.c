@@ -5,6 +5,7 @@
  * nothing was. Uses no stdio and nothing else that could hide an error. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -102,6 +104,13 @@ static void say_last_words(void)
 {
 	print(STDOUT_FILENO, "out", 1);
 	print(STDERR_FILENO, "err", 1);
+}
+
+static void mode_wait_told(void)
+{
+	say_ready();
+	wait_until_told();
+	say_last_words();
 }
 
 /* ---- registers ---- */
@@ -567,6 +576,34 @@ static void mode_unwaited(void)
 		say_last_words();
 }
 
+static void mode_headless(void);
+
+/* A child whose end is of no interest, with or without its first thread. */
+static void be_parent(void (*child_mode)(void))
+{
+	pid_t child = fork();
+
+	CHECK(child >= 0, child);
+	if (child == 0) {
+		child_mode();
+		exit(0);
+	}
+	close(VICTIM_READY_FD);
+	wait_until_told();
+	CHECK(waitpid(child, NULL, 0) == child, child);
+	say_last_words();
+}
+
+static void mode_parent(void)
+{
+	be_parent(mode_wait_told);
+}
+
+static void mode_parent_of_headless(void)
+{
+	be_parent(mode_headless);
+}
+
 /* Takes a new child every few milliseconds, each of which prints a word when it may: none may print to the old file. */
 static void mode_forks(void)
 {
@@ -630,6 +667,27 @@ static void mode_readonly(void)
 	wait_until_told();
 	CHECK(write(fds[1], "b", 1) == 1 && read(STDOUT_FILENO, &byte, 1) == 1 && byte == 'b', byte);
 	CHECK(fcntl(STDERR_FILENO, F_GETFD) == -1 && errno == EBADF, 0);
+}
+
+/* 1 is closed. */
+static void mode_mute(void)
+{
+	close(STDOUT_FILENO);
+	say_ready();
+	wait_until_told();
+	print(STDERR_FILENO, "err", 1);
+}
+
+/* So many copies of its stdout, under numbers that stay free of others. */
+static void mode_copies(int copies)
+{
+	for (int i = 0; i < copies; i++)
+		CHECK(dup2(STDOUT_FILENO, VICTIM_COPIES_FD + i) == VICTIM_COPIES_FD + i, i);
+	say_ready();
+	wait_until_told();
+	for (int i = 0; i < copies; i++)
+		print(VICTIM_COPIES_FD + i, "copy", (unsigned long)i);
+	say_last_words();
 }
 
 /* ---- what it has: descriptors, memory, signals ---- */
@@ -789,6 +847,97 @@ static void mode_headless(void)
 	pthread_exit(NULL);
 }
 
+/* ---- without the kernel's library ---- */
+
+/* Where it is mapped: whole, for the kernel does not divide it. */
+static void *find_vdso(size_t *len)
+{
+	static char maps[65536];
+	int fd = open("/proc/self/maps", O_RDONLY);
+	char *line = maps;
+	uintptr_t start, end;
+	ssize_t n;
+
+	while ((n = read(fd, line, (size_t)(maps + sizeof maps - 1 - line))) > 0)
+		line += n;
+	close(fd);
+	line = strstr(maps, "[vdso]");
+	CHECK(line, 0);
+	while (line > maps && line[-1] != '\n')
+		line--;
+	CHECK(sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &start, &end) == 2, 0);
+	*len = end - start;
+	return (void *)start;
+}
+
+static atomic_bool computing;
+
+static void *thread_speaking(void *ctx)
+{
+	(void)ctx;
+	while (!computing)
+		;
+	say_ready();
+	wait_until_told();
+	threads_stop = true;
+	return NULL;
+}
+
+/* The first thread makes no system call of its own. */
+static void compute_beside(void *(*body)(void *ctx))
+{
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, body, NULL) == 0, 0);
+	while (!threads_stop)
+		computing = true;
+	CHECK(pthread_join(thread, NULL) == 0, 0);
+	say_last_words();
+}
+
+/* The library is gone. */
+static void mode_computing(void)
+{
+	size_t len;
+	void *vdso = find_vdso(&len);
+
+	CHECK(munmap(vdso, len) == 0, 0);
+	compute_beside(thread_speaking);
+}
+
+static void *thread_unmapping(void *ctx)
+{
+	char byte;
+	size_t len;
+	void *vdso = find_vdso(&len);
+
+	(void)ctx;
+	while (!computing)
+		;
+	say_ready();
+	CHECK(read(VICTIM_CONTROL_FD, &byte, 1) == 1, 0);
+	CHECK(munmap(vdso, len) == 0, 0);
+	wait_until_told();
+	threads_stop = true;
+	return NULL;
+}
+
+/* A byte takes the library away. */
+static void mode_unmapping(void)
+{
+	compute_beside(thread_unmapping);
+}
+
+/* Something else is in its place. */
+static void mode_covered(void)
+{
+	size_t len;
+	void *vdso = find_vdso(&len);
+
+	CHECK(mmap(vdso, len, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == vdso, 0);
+	mode_wait_told();
+}
+
 /* ---- execve and the end, at any moment ---- */
 
 extern char **environ;
@@ -880,13 +1029,6 @@ static void mode_dispatch(void)
 	say_last_words();
 }
 
-static void mode_wait_told(void)
-{
-	say_ready();
-	wait_until_told();
-	say_last_words();
-}
-
 static void mode_other_user(void)
 {
 	CHECK(setgid(65534) == 0 && setuid(65534) == 0, 0);
@@ -922,6 +1064,12 @@ int main(int argc, char **argv)
 		{ "belongings", mode_belongings },
 		{ "threads", mode_threads },
 		{ "headless", mode_headless },
+		{ "parent", mode_parent },
+		{ "headlesschild", mode_parent_of_headless },
+		{ "mute", mode_mute },
+		{ "computing", mode_computing },
+		{ "unmapping", mode_unmapping },
+		{ "covered", mode_covered },
 		{ "seccomp", mode_seccomp },
 		{ "dispatch", mode_dispatch },
 		{ "sequence", mode_sequence },
@@ -938,7 +1086,9 @@ int main(int argc, char **argv)
 			return 0;
 		}
 	}
-	if (strcmp(argv[1], "exec") == 0)
+	if (strcmp(argv[1], "copies") == 0)
+		mode_copies(number);
+	else if (strcmp(argv[1], "exec") == 0)
 		mode_exec(number);
 	else if (strcmp(argv[1], "threadexec") == 0)
 		mode_thread_exec(number);
