@@ -190,12 +190,12 @@ static void begin(struct adopt *adopt, pid_t pid)
 	adopt->redirects = redirect;
 }
 
-/* Where we may not look, tracing is not permitted either: an attempt says why. */
+/* Where we may not look, or cannot, an attempt says why. */
 static bool has_something_to_move(struct adopt *adopt, pid_t tid)
 {
 	struct planning planning = { .adopt = adopt, .tid = tid };
 
-	return (fdtable_each(adopt->proc, tid, plan_fd, &planning) < 0 && errno == EACCES) || planning.found;
+	return (fdtable_each(adopt->proc, tid, plan_fd, &planning) < 0 && errno != ENOENT) || planning.found;
 }
 
 /* The adopted process and its descendants, parents before their children. */
@@ -229,9 +229,12 @@ static void look(struct adopt *adopt)
 	for (size_t i = 0; i < tree->count; i++) {
 		pid_t pid = tree->pids[i], tid = procfs_find_thread(adopt->proc, pid);
 
+		/* It has ended, or nothing can be read at all, which the attempt says. */
+		if (tid == 0)
+			tid = pid;
 		if (pid == adopt->pid)
 			note_sources(adopt, tid);
-		if (tid != 0 && !find_redirect(adopt, pid) && has_something_to_move(adopt, tid))
+		if (!find_redirect(adopt, pid) && has_something_to_move(adopt, tid))
 			begin(adopt, pid);
 		procfs_each_child(adopt->proc, pid, add_to_tree, tree);
 	}

@@ -204,6 +204,9 @@ static void try_now(struct redirect *redirect)
 	struct procfs_stat stat;
 
 	if (redirect->cancelled || procfs_read_stat(proc, tid == 0 ? redirect->pid : tid, &stat) < 0) {
+		/* Gone, if it is not dinit that lacks something. */
+		if (!redirect->cancelled && errno != ENOENT)
+			FAIL(redirect, "it cannot be looked at: %s", strerror(errno));
 		end(redirect);
 		return;
 	}
@@ -238,16 +241,26 @@ static void try_now(struct redirect *redirect)
 	set_timer(redirect, PAUSE_MIN_MS);
 }
 
-/* Nothing was heard of the thread for a while. An execve by another thread takes a traced one away without a word, and
- * one that has ended before the others of its process is not told of until they end too. */
-static void check_traced(struct redirect *redirect)
+/* An execve by another thread takes a traced one away without a word, and one that has ended before the others of its
+ * process is not told of until they end too. What only cannot be read, for lack of descriptors, is still ours. */
+static bool has_gone(const struct redirect *redirect, struct procfs_stat *stat)
 {
 	const struct procfs *proc = redirect->group->proc;
 	struct procfs_guard guard;
+
+	*stat = (struct procfs_stat){ .state = '?' };
+	if (procfs_read_guard(proc, redirect->thread.tid, &guard) < 0 ||
+	    procfs_read_stat(proc, redirect->thread.tid, stat) < 0)
+		return errno == ENOENT;
+	return guard.tracer != getpid() || stat->state == 'Z' || stat->state == 'X';
+}
+
+/* Nothing was heard of the thread for a while. */
+static void check_traced(struct redirect *redirect)
+{
 	struct procfs_stat stat;
 
-	if (procfs_read_guard(proc, redirect->thread.tid, &guard) < 0 || guard.tracer != getpid() ||
-	    procfs_read_stat(proc, redirect->thread.tid, &stat) < 0 || stat.state == 'Z' || stat.state == 'X') {
+	if (has_gone(redirect, &stat)) {
 		ptrace_forget(&redirect->thread);
 		try_later(redirect);
 		return;

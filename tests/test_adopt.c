@@ -1671,6 +1671,29 @@ static void give_descriptors(void)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &own_limit), 0);
 }
 
+/* A tracee that cannot be looked at for that long is not taken for gone. */
+static void test_adopt_without_descriptors_for_a_while_goes_on(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "told");
+	script.forgets = true;
+	begin(test);
+	turn_until(test, has_seized);
+	take_descriptors();
+	turn(test, is_ended, 100);
+	give_descriptors();
+	assert_false(test->ended);
+	script.forgets = false;
+	assert_int_equal(__real_ptrace(PTRACE_INTERRUPT, test->pid, NULL, NULL), 0);
+	turn_until(test, is_ended);
+	assert_string_equal(test->trouble, "");
+	assert_int_equal(test->pipes, 2);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
 static void take_descriptors_before(pid_t tid)
 {
 	(void)tid;
@@ -1691,6 +1714,23 @@ static void test_adopt_pipe_that_cannot_be_opened_is_closed_again(void **state)
 	assert_string_equal(test->trouble, "the pipe made in it cannot be opened: Too many open files");
 	tell(test);
 	finish(test);
+}
+
+/* No descriptor is left to look with. */
+static void test_adopt_look_without_descriptors_is_said(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "told");
+	take_descriptors();
+	adopt(test);
+	give_descriptors();
+	assert_int_equal(test->troubles, 1);
+	assert_string_equal(test->trouble, "it cannot be looked at: Too many open files");
+	assert_int_equal(test->pipes, 0);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->old);
 }
 
 /* ---- more than can be looked at ---- */
@@ -2179,7 +2219,9 @@ int main(int argc, char **argv)
 		TEST(test_adopt_descendants_that_cannot_be_traced_are_said_once),
 		TEST(test_adopt_begin_without_memory_fails),
 		TEST(test_adopt_look_without_memory_is_said_and_made_up_for),
+		TEST(test_adopt_without_descriptors_for_a_while_goes_on),
 		TEST(test_adopt_pipe_that_cannot_be_opened_is_closed_again),
+		TEST(test_adopt_look_without_descriptors_is_said),
 		TEST(test_adopt_more_descendants_than_are_looked_at_is_said),
 		TEST(test_adopt_kernel_that_counts_no_filters_is_believed_the_mode),
 		TEST(test_adopt_without_own_status_and_list_of_auxiliaries_goes_on),
