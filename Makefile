@@ -53,9 +53,11 @@ run: dinit
 	@tests/run ./dinit
 
 # Unit tests: each links its module, the modules below it that the module needs, and cmocka.
-UNITS = adopt json config svdir execfail procfs stamp log line loop spawn reaper signaller sink logmux service policy
+UNITS = adopt fdtable json config svdir execfail procfs stamp log line loop spawn reaper signaller sink logmux service policy
 unit_adopt = adopt redirect ptrace fdtable procfs json reaper loop log stamp
 unit_adopt_LDFLAGS = -Wl,--wrap=ptrace,--wrap=malloc,--wrap=calloc
+unit_fdtable = fdtable
+unit_fdtable_LDFLAGS = -Wl,--wrap=syscall
 unit_json = json
 unit_config = config
 unit_svdir = svdir json

@@ -173,12 +173,16 @@ static void test_usable_root_too_long_is_not(void **state)
 	char root[2000];
 	struct procfs proc = { .root = root };
 	struct procfs_stat stat;
+	struct seen seen = { .len = 0 };
 
 	(void)state;
 	/* It exists: only its length is wrong. */
 	memset(root, '/', sizeof root - 1);
 	root[sizeof root - 1] = '\0';
 	assert_false(procfs_usable(&proc));
+	assert_int_equal(procfs_each_child(&proc, 1, on_child, &seen), -1);
+	assert_int_equal(errno, ENAMETOOLONG);
+	assert_int_equal(procfs_find_thread(&proc, 1), 0);
 	assert_int_equal(procfs_read_stat(&proc, 1, &stat), -1);
 	assert_int_equal(errno, ENAMETOOLONG);
 }
@@ -622,6 +626,78 @@ static void test_read_stat_real_processes_are_told_apart(void **state)
 	assert_int_equal(errno, ENOENT);
 }
 
+static void test_find_thread_alive_is_the_first_one(void **state)
+{
+	const struct fake *fake = *state;
+
+	put_stat(fake, 7, "x", 'S', 1);
+	put_stat(fake, 8, "x", 'S', 1);
+	put(fake, "7/task/8/stat", "");
+	assert_int_equal(procfs_find_thread(&fake->proc, 7), 7);
+	assert_int_equal(procfs_find_thread(&real, getpid()), getpid());
+}
+
+static void test_find_thread_first_one_ended_is_another(void **state)
+{
+	const struct fake *fake = *state;
+
+	put_stat(fake, 7, "x", 'Z', 1);
+	put_stat(fake, 8, "x", 'X', 1);
+	put_stat(fake, 9, "x", 'R', 1);
+	put(fake, "7/task/7/stat", "");
+	put(fake, "7/task/8/stat", "");
+	put(fake, "7/task/9/stat", "");
+	assert_int_equal(procfs_find_thread(&fake->proc, 7), 9);
+}
+
+static void test_find_thread_all_ended_or_gone_is_none(void **state)
+{
+	const struct fake *fake = *state;
+
+	assert_int_equal(procfs_find_thread(&fake->proc, 7), 0);
+	put_stat(fake, 7, "x", 'Z', 1);
+	assert_int_equal(procfs_find_thread(&fake->proc, 7), 0);
+	put(fake, "7/task/7/stat", "");
+	put(fake, "7/task/8/stat", "");
+	assert_int_equal(procfs_find_thread(&fake->proc, 7), 0);
+}
+
+static void test_read_guard_finds_tracer_and_filters(void **state)
+{
+	const struct fake *fake = *state;
+	struct procfs_guard guard;
+
+	put(fake, "7/status", "Name:\tx\nTracerPid:\t12\nSeccomp:\t2\nSeccomp_filters:\t3\n");
+	assert_int_equal(procfs_read_guard(&fake->proc, 7, &guard), 0);
+	assert_int_equal(guard.tracer, 12);
+	assert_int_equal(guard.seccomp_mode, 2);
+	assert_int_equal(guard.seccomp_filters, 3);
+	put(fake, "7/status", "Name:\tx\nTracerPid:\t99999999999\nSeccomp:\t0\nSeccomp_filters:\t0\n");
+	assert_int_equal(procfs_read_guard(&fake->proc, 7, &guard), 0);
+	assert_int_equal(guard.tracer, 2147483647);
+	assert_int_equal(guard.seccomp_filters, 0);
+}
+
+/* Kernels that do not count filters, or were built without them. */
+static void test_read_guard_lines_that_are_missing_have_their_defaults(void **state)
+{
+	const struct fake *fake = *state;
+	struct procfs_guard guard;
+
+	put(fake, "7/status", "Name:\tx\nTracerPid:\t0\nSeccomp:\t1\n");
+	assert_int_equal(procfs_read_guard(&fake->proc, 7, &guard), 0);
+	assert_int_equal(guard.tracer, 0);
+	assert_int_equal(guard.seccomp_mode, 1);
+	assert_int_equal(guard.seccomp_filters, -1);
+	put(fake, "7/status", "Name:\tx\n");
+	assert_int_equal(procfs_read_guard(&fake->proc, 7, &guard), 0);
+	assert_int_equal(guard.tracer, 0);
+	assert_int_equal(guard.seccomp_mode, 0);
+	assert_int_equal(guard.seccomp_filters, -1);
+	assert_int_equal(procfs_read_guard(&fake->proc, 8, &guard), -1);
+	assert_int_equal(errno, ENOENT);
+}
+
 static void test_read_uid_effective_user_is_read(void **state)
 {
 	uid_t uid = 12345;
@@ -957,6 +1033,11 @@ int main(void)
 		TEST(test_read_stat_malformed_is_eproto),
 		TEST(test_read_failing_read_is_reported),
 		TEST(test_read_stat_real_processes_are_told_apart),
+		TEST(test_find_thread_alive_is_the_first_one),
+		TEST(test_find_thread_first_one_ended_is_another),
+		TEST(test_find_thread_all_ended_or_gone_is_none),
+		TEST(test_read_guard_finds_tracer_and_filters),
+		TEST(test_read_guard_lines_that_are_missing_have_their_defaults),
 		TEST(test_read_uid_effective_user_is_read),
 		TEST(test_read_comm_unprintable_bytes_are_replaced),
 		TEST(test_read_comm_long_name_is_cut),

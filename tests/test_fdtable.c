@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: ISC */
+/* fdtable.c over our own descriptors, and over a /proc made of ordinary files for what no kernel shows. A kernel that
+ * lacks statx(2), or refuses it, is scripted by the linker's --wrap. */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fdtable.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static int statx_error; /* 0: it works */
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+
+long __wrap_syscall(long number, ...)
+{
+	long args[5];
+	va_list list;
+
+	va_start(list, number);
+	for (size_t i = 0; i < COUNT(args); i++)
+		args[i] = va_arg(list, long);
+	va_end(list);
+	if (number == SYS_statx && statx_error) {
+		errno = statx_error;
+		return -1;
+	}
+	return __real_syscall(number, args[0], args[1], args[2], args[3], args[4]);
+}
+
+/* ---- the rig: descriptors of ours, and a directory that stands for /proc ---- */
+
+struct rig {
+	struct procfs real, fake;
+	char root[40];
+	int pipe[2], null_fd, file_fd;
+};
+
+static int setup(void **state)
+{
+	struct rig *rig = calloc(1, sizeof *rig);
+
+	statx_error = 0;
+	strcpy(rig->root, "/tmp/test_fdtable.XXXXXX");
+	assert_non_null(mkdtemp(rig->root));
+	rig->real.root = "/proc";
+	rig->fake.root = rig->root;
+	assert_int_equal(pipe2(rig->pipe, O_CLOEXEC), 0);
+	rig->null_fd = open("/dev/null", O_RDWR);
+	rig->file_fd = open(rig->root, O_RDWR | O_TMPFILE | O_APPEND | O_CLOEXEC, 0640);
+	assert_true(rig->null_fd >= 0 && rig->file_fd >= 0);
+	*state = rig;
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+	(void)status;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
+static int teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	close(rig->pipe[0]);
+	close(rig->pipe[1]);
+	close(rig->null_fd);
+	close(rig->file_fd);
+	nftw(rig->root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	free(rig);
+	return 0;
+}
+
+static void put_info(const struct rig *rig, const char *text)
+{
+	char path[80];
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/7", rig->root);
+	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(path, sizeof path, "%s/7/fdinfo", rig->root);
+	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(path, sizeof path, "%s/7/fdinfo/5", rig->root);
+	if (!text) {
+		assert_int_equal(mkdir(path, 0755), 0);
+		return;
+	}
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static struct fdtable_file identify(const struct rig *rig, int fd)
+{
+	struct fdtable_file file;
+
+	assert_int_equal(fdtable_identify(&rig->real, getpid(), fd, &file), 0);
+	return file;
+}
+
+/* ---- which file it is ---- */
+
+static void test_fdtable_identify_tells_the_same_file_from_others(void **state)
+{
+	struct rig *rig = *state;
+	int fds[] = { rig->pipe[0], rig->null_fd, rig->file_fd };
+
+	for (size_t i = 0; i < COUNT(fds); i++) {
+		struct fdtable_file file = identify(rig, fds[i]), own;
+
+		assert_int_equal(fdtable_identify_own(fds[i], &own), 0);
+		assert_true(fdtable_same_file(&file, &own));
+		assert_int_equal(fdtable_is_void(&file), fds[i] == rig->null_fd);
+		for (size_t j = 0; j < COUNT(fds); j++) {
+			struct fdtable_file other = identify(rig, fds[j]);
+
+			assert_int_equal(fdtable_same_file(&file, &other), i == j);
+		}
+	}
+}
+
+static void test_fdtable_identify_both_ends_of_a_pipe_are_the_same(void **state)
+{
+	struct rig *rig = *state;
+	struct fdtable_file ends[2] = { identify(rig, rig->pipe[0]), identify(rig, rig->pipe[1]) };
+
+	assert_true(fdtable_same_file(&ends[0], &ends[1]));
+}
+
+static void test_fdtable_identify_without_statx_finds_the_same(void **state)
+{
+	static const int errors[] = { ENOSYS, EPERM };
+	struct rig *rig = *state;
+	int fds[] = { rig->pipe[0], rig->null_fd, rig->file_fd };
+
+	for (size_t i = 0; i < COUNT(fds) * COUNT(errors); i++) {
+		int fd = fds[i / COUNT(errors)];
+		struct fdtable_file with, without, own;
+
+		statx_error = 0;
+		with = identify(rig, fd);
+		statx_error = errors[i % COUNT(errors)];
+		without = identify(rig, fd);
+		assert_int_equal(fdtable_identify_own(fd, &own), 0);
+		assert_true(fdtable_same_file(&with, &without));
+		assert_true(fdtable_same_file(&with, &own));
+		assert_int_equal(with.mode, without.mode);
+		assert_int_equal(fdtable_is_void(&without), fdtable_is_void(&with));
+	}
+}
+
+static void test_fdtable_identify_what_is_not_open_fails(void **state)
+{
+	static const int errors[] = { 0, ENOSYS };
+	struct rig *rig = *state;
+	struct fdtable_file file;
+
+	for (size_t i = 0; i < COUNT(errors); i++) {
+		statx_error = errors[i];
+		assert_int_equal(fdtable_identify(&rig->real, getpid(), 9999, &file), -1);
+		assert_int_equal(errno, ENOENT);
+		assert_int_equal(fdtable_identify_own(9999, &file), -1);
+		assert_int_equal(errno, EBADF);
+	}
+}
+
+/* Nor is anybody else asked, who may never answer. */
+static void test_fdtable_identify_other_refusals_are_final(void **state)
+{
+	struct rig *rig = *state;
+	struct fdtable_file file;
+
+	statx_error = EACCES;
+	assert_int_equal(fdtable_identify(&rig->real, getpid(), rig->null_fd, &file), -1);
+	assert_int_equal(errno, EACCES);
+}
+
+/* ---- all of them ---- */
+
+struct seen {
+	int count, enough;
+	bool fds[64];
+};
+
+static bool on_fd(void *ctx, int fd, const struct fdtable_file *file)
+{
+	struct seen *seen = ctx;
+
+	(void)file;
+	if (fd < 64)
+		seen->fds[fd] = true;
+	return ++seen->count != seen->enough;
+}
+
+static void test_fdtable_each_calls_for_every_descriptor(void **state)
+{
+	struct rig *rig = *state;
+	struct seen seen = { .count = 0 };
+
+	assert_int_equal(fdtable_each(&rig->real, getpid(), on_fd, &seen), 0);
+	for (int fd = 0; fd < 64; fd++)
+		/* But for the one that it lists them with. */
+		if (fcntl(fd, F_GETFD) >= 0)
+			assert_true(seen.fds[fd]);
+}
+
+static void test_fdtable_each_ends_when_it_is_told_to(void **state)
+{
+	struct rig *rig = *state;
+	struct seen seen = { .enough = 2 };
+
+	assert_int_equal(fdtable_each(&rig->real, getpid(), on_fd, &seen), 0);
+	assert_int_equal(seen.count, 2);
+}
+
+static void test_fdtable_each_of_what_may_not_be_looked_at_fails(void **state)
+{
+	struct rig *rig = *state;
+	struct seen seen = { .count = 0 };
+
+	statx_error = EACCES;
+	assert_int_equal(fdtable_each(&rig->real, getpid(), on_fd, &seen), -1);
+	assert_int_equal(errno, EACCES);
+	/* One that is closed meanwhile is none. */
+	statx_error = ENOENT;
+	assert_int_equal(fdtable_each(&rig->real, getpid(), on_fd, &seen), 0);
+	assert_int_equal(seen.count, 0);
+	assert_int_equal(fdtable_each(&rig->fake, 7, on_fd, &seen), -1);
+	assert_int_equal(errno, ENOENT);
+}
+
+/* ---- how it is open ---- */
+
+static void test_fdtable_read_flags_are_those_of_open(void **state)
+{
+	struct rig *rig = *state;
+	int flags;
+
+	assert_int_equal(fdtable_read_flags(&rig->real, getpid(), rig->pipe[0], &flags), 0);
+	assert_int_equal(flags & (O_ACCMODE | O_CLOEXEC), O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fdtable_read_flags(&rig->real, getpid(), rig->pipe[1], &flags), 0);
+	assert_int_equal(flags & (O_ACCMODE | O_CLOEXEC), O_WRONLY | O_CLOEXEC);
+	assert_int_equal(fdtable_read_flags(&rig->real, getpid(), rig->null_fd, &flags), 0);
+	assert_int_equal(flags & (O_ACCMODE | O_CLOEXEC), O_RDWR);
+	assert_int_equal(fdtable_read_flags(&rig->real, getpid(), rig->file_fd, &flags), 0);
+	assert_int_equal(flags & (O_ACCMODE | O_APPEND), O_RDWR | O_APPEND);
+}
+
+static void test_fdtable_read_flags_failing_says_why(void **state)
+{
+	struct rig *rig = *state;
+	int flags;
+
+	assert_int_equal(fdtable_read_flags(&rig->real, getpid(), 9999, &flags), -1);
+	assert_int_equal(errno, ENOENT);
+	put_info(rig, "pos:\t0\nmnt_id:\t12\n");
+	assert_int_equal(fdtable_read_flags(&rig->fake, 7, 5, &flags), -1);
+	assert_int_equal(errno, EPROTO);
+}
+
+static void test_fdtable_read_flags_unreadable_says_why(void **state)
+{
+	struct rig *rig = *state;
+	int flags;
+
+	put_info(rig, NULL);
+	assert_int_equal(fdtable_read_flags(&rig->fake, 7, 5, &flags), -1);
+	assert_int_equal(errno, EISDIR);
+}
+
+static void test_fdtable_is_writable_follows_the_access_mode(void **state)
+{
+	(void)state;
+	assert_false(fdtable_is_writable(O_RDONLY | O_NONBLOCK));
+	assert_true(fdtable_is_writable(O_WRONLY));
+	assert_true(fdtable_is_writable(O_RDWR | O_APPEND));
+	assert_false(fdtable_is_writable(O_RDWR | O_PATH));
+}
+
+/* ---- another description of it ---- */
+
+static void test_fdtable_open_is_one_of_our_own(void **state)
+{
+	struct rig *rig = *state;
+	int fd = fdtable_open(&rig->real, getpid(), rig->pipe[0], O_RDONLY | O_NONBLOCK);
+	char byte;
+
+	assert_true(fd >= 0);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	assert_false(fcntl(rig->pipe[0], F_GETFL) & O_NONBLOCK);
+	assert_int_equal(write(rig->pipe[1], "x", 1), 1);
+	assert_int_equal(read(fd, &byte, 1), 1);
+	close(fd);
+}
+
+/* It exists: only its length is wrong. */
+static void test_fdtable_root_too_long_fails(void **state)
+{
+	char root[600];
+	const struct procfs proc = { .root = root };
+	struct fdtable_file file;
+	int flags;
+
+	(void)state;
+	memset(root, '/', sizeof root);
+	memcpy(root + sizeof root - sizeof "proc", "proc", sizeof "proc");
+	errno = 0;
+	assert_int_equal(fdtable_identify(&proc, getpid(), 0, &file), -1);
+	assert_int_equal(errno, ENAMETOOLONG);
+	errno = 0;
+	assert_int_equal(fdtable_each(&proc, getpid(), on_fd, NULL), -1);
+	assert_int_equal(errno, ENAMETOOLONG);
+	errno = 0;
+	assert_int_equal(fdtable_read_flags(&proc, getpid(), 0, &flags), -1);
+	assert_int_equal(errno, ENAMETOOLONG);
+	errno = 0;
+	assert_int_equal(fdtable_open(&proc, getpid(), 0, O_RDONLY), -1);
+	assert_int_equal(errno, ENAMETOOLONG);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_fdtable_identify_tells_the_same_file_from_others),
+		TEST(test_fdtable_identify_both_ends_of_a_pipe_are_the_same),
+		TEST(test_fdtable_identify_without_statx_finds_the_same),
+		TEST(test_fdtable_identify_what_is_not_open_fails),
+		TEST(test_fdtable_identify_other_refusals_are_final),
+		TEST(test_fdtable_each_calls_for_every_descriptor),
+		TEST(test_fdtable_each_ends_when_it_is_told_to),
+		TEST(test_fdtable_each_of_what_may_not_be_looked_at_fails),
+		TEST(test_fdtable_read_flags_are_those_of_open),
+		TEST(test_fdtable_read_flags_failing_says_why),
+		TEST(test_fdtable_read_flags_unreadable_says_why),
+		TEST(test_fdtable_is_writable_follows_the_access_mode),
+		TEST(test_fdtable_open_is_one_of_our_own),
+		TEST(test_fdtable_root_too_long_fails),
+	};
+
+	return cmocka_run_group_tests_name("fdtable", tests, NULL, NULL);
+}
