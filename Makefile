@@ -61,7 +61,7 @@ unit_fdtable_LDFLAGS = -Wl,--wrap=syscall
 unit_json = json
 unit_config = config
 unit_svdir = svdir json
-unit_svdir_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=scandir
+unit_svdir_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=scandir,--wrap=access
 unit_execfail = execfail
 unit_procfs = procfs json
 unit_procfs_LDFLAGS = -Wl,--wrap=read
@@ -79,8 +79,8 @@ unit_signaller_LDFLAGS = -Wl,--wrap=kill,--wrap=malloc,--wrap=fork,--wrap=setres
 unit_service = service signaller spawn execfail logmux sink reaper procfs line json loop log stamp
 unit_service_LDFLAGS = -Wl,--wrap=pipe2,--wrap=malloc,--wrap=spawn_program,--wrap=logmux_release
 unit_policy = policy reaper ptrace procfs json loop log stamp
-unit_policy_LDFLAGS = -Wl,--wrap=clock_gettime,--wrap=epoll_wait,--wrap=calloc,--wrap=signaller_send,--wrap=logmux_add \
-	-Wl,--wrap=procfs_each_child
+unit_policy_LDFLAGS = -Wl,--wrap=clock_gettime,--wrap=epoll_wait,--wrap=calloc,--wrap=strdup,--wrap=signaller_send \
+	-Wl,--wrap=logmux_add,--wrap=procfs_each_child
 unit_sink = sink loop
 unit_sink_LDFLAGS = -Wl,--wrap=open,--wrap=epoll_ctl,--wrap=malloc,--wrap=realloc,--wrap=write -lutil
 unit_logmux = logmux sink loop log line json stamp

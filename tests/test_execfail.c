@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -478,6 +479,23 @@ static void test_execfail_explain_special_file_never_blocks(void **state)
 	assert_explained("run", EACCES, line);
 }
 
+/* No descriptor is left to read it with. */
+static void test_execfail_explain_file_that_cannot_be_read_has_the_errors_name(void **state)
+{
+	struct rlimit limit, none;
+	char text[TEXT_SIZE], expected[100];
+
+	(void)state;
+	put("run", "#!/nonexistent\n");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){ 0, limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	execfail_explain(path_of("run"), ENOENT, text, sizeof text);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	snprintf(expected, sizeof expected, "%s: %s", path_of("run"), strerror(ENOENT));
+	assert_string_equal(text, expected);
+}
+
 static void test_execfail_explain_other_error_has_its_name(void **state)
 {
 	char text[TEXT_SIZE], start[100];
@@ -762,6 +780,7 @@ int main(void)
 		TEST(test_execfail_explain_file_without_line_is_told),
 		TEST(test_execfail_explain_what_is_no_program_is_told),
 		TEST(test_execfail_explain_special_file_never_blocks),
+		TEST(test_execfail_explain_file_that_cannot_be_read_has_the_errors_name),
 		TEST(test_execfail_explain_other_error_has_its_name),
 		TEST(test_execfail_explain_file_open_for_writing_is_told),
 		TEST(test_execfail_explain_small_buffer_is_cut),

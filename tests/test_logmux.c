@@ -908,6 +908,42 @@ static void test_logmux_lines_that_waited_carry_the_time_they_were_read(void **s
 
 /* ---- held sources ---- */
 
+/* Its pipe is at its end, and it must not be forgotten over that. */
+static void test_logmux_last_line_without_newline_waits_for_room(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(20000, "");
+	struct logmux_source *handle;
+	struct feeder *last;
+
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	fill_stderr(rig, lines);
+	last = add_held(rig, "last", LOGMUX_STDOUT, false, &handle);
+	feed(last, "the end");
+	finish(last);
+	run(rig);
+	assert_int_equal(last->fd, -1);
+	assert_non_null(handle);
+	rig->err.stalls = false;
+	run(rig);
+	assert_int_equal(count(&rig->err, " last/run: not a JSON object: the end\n"), 1);
+	assert_null(handle);
+	drain(rig);
+	__real_free(lines);
+}
+
+/* It is not known to hold anything, and may be without end. */
+static void test_logmux_drain_of_what_is_no_pipe_ends(void **state)
+{
+	struct rig *rig = *state;
+	int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	assert_int_equal(logmux_add(&rig->mux, fd, "web", "run", LOGMUX_STDOUT, false, NULL), 0);
+	drain(rig);
+	assert_text(&rig->out, "");
+}
+
 static void test_logmux_held_source_is_not_read_before_its_release(void **state)
 {
 	struct rig *rig = *state;
@@ -1581,6 +1617,16 @@ static void test_logmux_add_without_memory_leaves_the_descriptor_to_the_caller(v
 	assert_int_equal(close(pair[1]), 0);
 }
 
+static void test_logmux_add_of_what_is_not_open_fails(void **state)
+{
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	assert_int_equal(logmux_add(&rig->mux, -1, "web", "run", LOGMUX_STDOUT, false, NULL), -1);
+	assert_int_equal(errno, EBADF);
+	assert_null(rig->mux.sources);
+}
+
 static void test_logmux_epoll_refusing_is_tried_again(void **state)
 {
 	struct rig *rig = *state;
@@ -1799,6 +1845,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_two_floods_share_a_slow_reader_fairly),
 	TEST(test_logmux_flood_does_not_delay_anothers_line),
 	TEST(test_logmux_lines_that_waited_carry_the_time_they_were_read),
+	TEST(test_logmux_last_line_without_newline_waits_for_room),
+	TEST(test_logmux_drain_of_what_is_no_pipe_ends),
 	TEST(test_logmux_held_source_is_not_read_before_its_release),
 	TEST(test_logmux_follower_comes_after_all_its_leader_holds),
 	TEST(test_logmux_follower_of_a_leader_that_stays_open_starts_all_the_same),
@@ -1833,6 +1881,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_write_own_dropped_is_said_at_the_latest_at_the_end),
 	TEST(test_logmux_open_without_memory_fails_and_leaves_nothing),
 	TEST(test_logmux_add_without_memory_leaves_the_descriptor_to_the_caller),
+	TEST(test_logmux_add_of_what_is_not_open_fails),
 	TEST(test_logmux_epoll_refusing_is_tried_again),
 	TEST(test_logmux_epoll_refusing_to_the_end_loses_nothing),
 	TEST(test_logmux_interrupted_read_is_tried_again),

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -31,7 +32,7 @@
 
 static uint64_t clock_ms;
 static int looks;
-static bool memory_fails, adopt_fails;
+static bool memory_fails, strdup_fails, adopt_fails;
 /* The children that a test makes before it opens the policy: were they there before dinit, too? The first look says. */
 static bool inherits, nobody_yet;
 static struct rig *current;
@@ -41,6 +42,8 @@ int __real_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int tim
 int __wrap_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout_ms);
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
+char *__real_strdup(const char *text);
+char *__wrap_strdup(const char *text);
 void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name);
 int __wrap_logmux_add(struct logmux *mux, int fd, const char *service, const char *stage, enum logmux_stream stream,
 		      bool held, struct logmux_source **handle);
@@ -101,6 +104,12 @@ void *__wrap_calloc(size_t count, size_t size)
 {
 	errno = ENOMEM;
 	return memory_fails ? NULL : __real_calloc(count, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	errno = ENOMEM;
+	return strdup_fails ? NULL : __real_strdup(text);
 }
 
 void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name)
@@ -214,7 +223,7 @@ static int setup(void **state)
 	current = rig;
 	clock_ms = 1000000;
 	looks = 0;
-	memory_fails = adopt_fails = inherits = false;
+	memory_fails = strdup_fails = adopt_fails = inherits = false;
 	log_set_writer(keep, rig);
 	log_set_level(LOG_LEVEL_WARN);
 	sigemptyset(&none);
@@ -720,6 +729,56 @@ static void test_policy_adopt_that_cannot_begin_is_said_and_adopted_all_the_same
 	assert_int_equal(rig->ends, 1);
 }
 
+static void test_policy_adopt_without_memory_for_its_name_does_without(void **state)
+{
+	struct rig *rig = *state;
+	char warning[100];
+	pid_t pid;
+
+	strdup_fails = true;
+	pid = adopt_one(rig);
+	assert_int_equal(rig->adoptions, 1);
+	assert_int_equal(rig->adopt.hooks->on_pipe(rig->adopt.ctx, STDOUT_FILENO, 1234), 0);
+	assert_string_equal(rig->added_name, "?");
+	rig->adopt.hooks->on_trouble(rig->adopt.ctx, "no permission");
+	snprintf(warning, sizeof warning, " ?/%d: its output cannot be redirected: no permission\n", pid);
+	assert_int_equal(count(rig, warning), 1);
+	rig->adopt.hooks->on_end(rig->adopt.ctx);
+	end_and_reap(rig, pid, SIGKILL);
+	assert_int_equal(rig->ends, 1);
+	assert_string_equal(rig->end_name, "?");
+}
+
+static void make_stop(pid_t pid)
+{
+	siginfo_t info;
+
+	assert_int_equal(ptrace(PTRACE_INTERRUPT, pid, NULL, NULL), 0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOWAIT), 0);
+}
+
+/* Once that is over nobody expects one any more, and the process must not stand still for ever. */
+static void test_policy_stop_of_an_adopted_goes_to_its_redirection_or_is_let_go(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = adopt_one(rig);
+	struct procfs_guard guard;
+
+	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) < 0)
+		skip();
+	make_stop(pid);
+	assert_true(reaper_drain(&rig->reaper));
+	assert_int_equal(rig->adopt.stops, 1);
+	assert_int_equal(ptrace(PTRACE_CONT, pid, NULL, NULL), 0);
+	rig->adopt.hooks->on_end(rig->adopt.ctx);
+	make_stop(pid);
+	assert_true(reaper_drain(&rig->reaper));
+	assert_int_equal(rig->adopt.stops, 1);
+	assert_int_equal(procfs_read_guard(&rig->proc, pid, &guard), 0);
+	assert_int_equal(guard.tracer, 0);
+	assert_int_equal(rig->ends, 0);
+}
+
 static void test_policy_adopted_are_terminated_in_the_teardown(void **state)
 {
 	struct rig *rig = *state;
@@ -807,6 +866,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_adopted_end_is_told),
 	TEST(test_policy_adopted_end_in_the_middle_of_its_redirection_is_told_to_both),
 	TEST(test_policy_adopt_that_cannot_begin_is_said_and_adopted_all_the_same),
+	TEST(test_policy_adopt_without_memory_for_its_name_does_without),
+	TEST(test_policy_stop_of_an_adopted_goes_to_its_redirection_or_is_let_go),
 	TEST(test_policy_adopted_are_terminated_in_the_teardown),
 	TEST(test_policy_adopt_in_the_teardown_terminates_newcomers),
 	TEST(test_policy_kill_reaches_young_told_adopted_and_newcomers),

@@ -22,6 +22,7 @@
 #define CALLS_MAX 1000000 /* more: it spins */
 
 static int wait_failures, wait_error; /* waitpid fails so often, with this */
+static bool wait_kills;               /* whoever it is for, just before */
 static int peek_failures, peek_error; /* waitid */
 static bool peek_dumps;               /* whoever was killed has left a core */
 static int calls;
@@ -31,6 +32,8 @@ pid_t __wrap_waitpid(pid_t pid, int *status, int options);
 int __real_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
 int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
 
+static void await_zombie(pid_t pid);
+
 pid_t __wrap_waitpid(pid_t pid, int *status, int options)
 {
 	assert_true(++calls < CALLS_MAX);
@@ -39,6 +42,10 @@ pid_t __wrap_waitpid(pid_t pid, int *status, int options)
 		wait_failures--;
 		errno = wait_error;
 		return -1;
+	}
+	if (wait_kills) {
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		await_zombie(pid);
 	}
 	return __real_waitpid(pid, status, options);
 }
@@ -440,6 +447,54 @@ static void test_reaper_drain_stop_of_a_tracee_goes_to_its_watch(void **state)
 	assert_int_equal(rig->exit[0].status, 4 << 8);
 }
 
+/* A child that stands still for us, if this machine lets us trace. */
+static pid_t make_stopped(struct rig *rig, struct reaper_watch *watch)
+{
+	pid_t pid = make_child(rig, 4, 0);
+	siginfo_t info;
+
+	reaper_watch(&rig->reaper, watch, pid);
+	if (ptrace(PTRACE_SEIZE, pid, 0, 0) < 0 || ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0)
+		skip();
+	assert_int_equal(__real_waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOWAIT), 0);
+	return pid;
+}
+
+static void test_reaper_drain_tracee_killed_meanwhile_is_an_end(void **state)
+{
+	struct rig *rig = *state;
+	struct reaper_watch watch = watch_of(rig);
+	pid_t pid = make_stopped(rig, &watch);
+
+	wait_kills = true;
+	assert_false(reaper_drain(&rig->reaper));
+	wait_kills = false;
+	assert_int_equal(rig->stops, 0);
+	assert_int_equal(rig->exits, 1);
+	assert_int_equal(rig->exit[0].pid, pid);
+	assert_int_equal(rig->exit[0].status, SIGKILL);
+	assert_false(reaper_knows(&rig->reaper, pid));
+}
+
+static void test_reaper_drain_stop_refused_does_not_spin_and_comes_back(void **state)
+{
+	struct rig *rig = *state;
+	struct reaper_watch watch = watch_of(rig);
+	pid_t pid = make_stopped(rig, &watch);
+
+	wait_failures = 1;
+	wait_error = EINVAL;
+	assert_true(reaper_drain(&rig->reaper));
+	assert_int_equal(rig->stops, 0);
+	assert_true(reaper_drain(&rig->reaper));
+	assert_int_equal(rig->stops, 1);
+	assert_int_equal(rig->stop[0].pid, pid);
+	assert_int_equal(ptrace(PTRACE_DETACH, pid, 0, 0), 0);
+	open_gate(rig);
+	await_zombie(pid);
+	assert_false(reaper_drain(&rig->reaper));
+}
+
 /* A tracee in a stop that nobody wants to hear of, if this machine lets us trace. */
 static bool make_forgotten_tracee(struct rig *rig, pid_t pid, int signal_)
 {
@@ -571,6 +626,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_reaper_on_exit_may_watch_and_unwatch_others),
 	TEST(test_reaper_is_zombie_tells_the_ended_from_the_living),
 	TEST(test_reaper_drain_stop_of_a_tracee_goes_to_its_watch),
+	TEST(test_reaper_drain_tracee_killed_meanwhile_is_an_end),
+	TEST(test_reaper_drain_stop_refused_does_not_spin_and_comes_back),
 	TEST(test_reaper_drain_stop_that_nobody_hears_of_lets_the_tracee_go),
 	TEST(test_reaper_drain_signal_that_stopped_a_forgotten_tracee_arrives),
 	TEST(test_reaper_drain_wait_refused_does_not_spin_and_comes_back),

@@ -567,6 +567,16 @@ static void test_service_run_that_cannot_be_executed_is_said(void **state)
 	assert_has(rig->out[1], "/web/run does not exist");
 }
 
+static void test_service_run_whose_directory_has_gone_is_said(void **state)
+{
+	struct rig *rig = *state;
+	static char gone[] = "/nonexistent";
+
+	put_service(rig, "web", "exit 0")->dir = gone;
+	run_all(rig);
+	assert_cannot_start(rig, "web/run", "cannot change to /nonexistent: No such file or directory");
+}
+
 static void test_service_run_without_a_process_is_said(void **state)
 {
 	struct rig *rig = *state;
@@ -960,6 +970,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_service_run_end_is_told_with_its_status),
 	TEST(test_service_run_115_disables_itself),
 	TEST(test_service_run_that_cannot_be_executed_is_said),
+	TEST(test_service_run_whose_directory_has_gone_is_said),
 	TEST(test_service_run_without_a_process_is_said),
 	TEST(test_service_run_without_a_pipe_or_memory_is_said_and_leaves_nothing),
 	TEST(test_service_log_reads_the_stdout_and_speaks_for_the_service),

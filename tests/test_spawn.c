@@ -343,6 +343,53 @@ static void test_spawn_program_bad_descriptor_stops_at_setup(void **state)
 	}
 }
 
+/* Nor is there one left to move another to, out of the way. */
+static void test_spawn_program_without_a_descriptor_to_move_to_stops_at_setup(void **state)
+{
+	struct rig *rig = *state;
+	struct rlimit two = rig->nofile;
+	struct spawn_failure failure;
+	int status;
+	pid_t pid;
+
+	two.rlim_cur = (rlim_t)dup(rig->null_fd);
+	close((int)two.rlim_cur);
+	two.rlim_cur += 2; /* for the pipe of the report */
+	rig->spec.fds[1] = STDERR_FILENO;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &two), 0);
+	pid = spawn_program(&rig->spec, &failure);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &rig->nofile), 0);
+	assert_int_equal(pid, -1);
+	assert_int_equal(failure.stage, SPAWN_SETUP);
+	assert_int_equal(failure.error, EMFILE);
+	assert_true(waitpid(-1, &status, 0) > 0);
+}
+
+/* The pipe of the report takes the place of two of them, and is of no use for that. */
+static void test_spawn_program_closed_descriptors_stop_at_setup(void **state)
+{
+	struct rig *rig = *state;
+	struct spawn_failure failure;
+	int saved[3], status;
+	pid_t pid;
+
+	fflush(NULL);
+	for (int fd = 0; fd < 3; fd++) {
+		saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		close(fd);
+		rig->spec.fds[fd] = fd;
+	}
+	pid = spawn_program(&rig->spec, &failure);
+	for (int fd = 0; fd < 3; fd++) {
+		dup2(saved[fd], fd);
+		close(saved[fd]);
+	}
+	assert_int_equal(pid, -1);
+	assert_int_equal(failure.stage, SPAWN_SETUP);
+	assert_int_equal(failure.error, EBADF);
+	assert_true(waitpid(-1, &status, 0) > 0);
+}
+
 static void test_spawn_program_impossible_limit_stops_at_setup(void **state)
 {
 	struct rig *rig = *state;
@@ -544,6 +591,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_spawn_program_file_without_a_format_stops_at_exec),
 	TEST(test_spawn_program_missing_directory_stops_at_chdir),
 	TEST(test_spawn_program_bad_descriptor_stops_at_setup),
+	TEST(test_spawn_program_without_a_descriptor_to_move_to_stops_at_setup),
+	TEST(test_spawn_program_closed_descriptors_stop_at_setup),
 	TEST(test_spawn_program_impossible_limit_stops_at_setup),
 	TEST(test_spawn_program_without_a_pipe_stops_at_fork),
 	TEST(test_spawn_program_without_a_process_stops_at_fork),

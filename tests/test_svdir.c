@@ -30,11 +30,14 @@
 static unsigned failing_allocation;
 static bool failing_ever_after;
 static int failing_scandir;
+static const char *failing_access; /* of the path that ends so, with EIO */
 
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
+int __real_access(const char *path, int mode);
+int __wrap_access(const char *path, int mode);
 int __real_scandir(const char *dir, struct dirent ***names, int (*filter)(const struct dirent *),
 		   int (*compare)(const struct dirent **, const struct dirent **));
 int __wrap_scandir(const char *dir, struct dirent ***names, int (*filter)(const struct dirent *),
@@ -60,6 +63,14 @@ void *__wrap_malloc(size_t size)
 void *__wrap_calloc(size_t count, size_t size)
 {
 	return fails_now() ? NULL : __real_calloc(count, size);
+}
+
+int __wrap_access(const char *path, int mode)
+{
+	if (!failing_access || strcmp(path + strlen(path) - strlen(failing_access), failing_access) != 0)
+		return __real_access(path, mode);
+	errno = EIO;
+	return -1;
 }
 
 int __wrap_scandir(const char *dir, struct dirent ***names, int (*filter)(const struct dirent *),
@@ -123,6 +134,7 @@ static int teardown(void **state)
 	(void)state;
 	failing_allocation = 0;
 	failing_scandir = 0;
+	failing_access = NULL;
 	forget();
 	assert_int_equal(chdir("/"), 0);
 	assert_int_equal(nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
@@ -755,6 +767,22 @@ static void test_svdir_scan_noexec_mount_is_named(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void test_svdir_scan_what_cannot_be_checked_is_a_problem(void **state)
+{
+	(void)state;
+	put("web/run", 0755);
+	failing_access = "web/run";
+	scan();
+	assert_problem("web/run", "cannot be executed: Input/output error");
+	failing_access = "/web";
+	scan();
+	assert_problem("web", "cannot be examined, for this user may not enter it: Input/output error");
+	failing_access = base;
+	scan();
+	assert_int_equal(problems.len, 1);
+	assert_int_equal(svdir.len, 0);
+}
+
 /* Returns whether the n-th allocation was reached. */
 static bool scan_with_failing_allocation(unsigned n)
 {
@@ -840,6 +868,7 @@ int main(void)
 		TEST(test_svdir_scan_file_path_too_long_is_a_problem),
 		TEST(test_svdir_scan_no_permission_is_one_problem),
 		TEST(test_svdir_scan_noexec_mount_is_named),
+		TEST(test_svdir_scan_what_cannot_be_checked_is_a_problem),
 		TEST(test_svdir_scan_lack_of_memory_is_one_problem),
 		TEST(test_svdir_free_nothing_is_harmless),
 	};
