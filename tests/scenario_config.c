@@ -240,6 +240,17 @@ static void test_argument_check_of_good_directory_starts_nothing(struct scene *s
 	expect_nothing_started(scene, run);
 }
 
+static void test_argument_check_of_empty_directory_warns(struct scene *scene)
+{
+	struct run *run;
+
+	scene_mkdir(scene, "empty");
+	run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check", scene_path(scene, "empty")) });
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, WARNING ".*/empty: there is no service in it$");
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 1);
+}
+
 /* The argument wins over DINIT_DIR; every problem is said, at every log level. */
 static void test_argument_check_of_bad_directory_reports_all(struct scene *scene)
 {
@@ -521,6 +532,7 @@ int main(void)
 		SCENE_AS_SUBREAPER(test_argument_version_prints_one_line),
 		SCENE_AS_SUBREAPER(test_argument_other_prints_usage_on_stderr_and_fails),
 		SCENE_AS_SUBREAPER(test_argument_check_of_good_directory_starts_nothing),
+		SCENE_AS_SUBREAPER(test_argument_check_of_empty_directory_warns),
 		SCENE_AS_SUBREAPER(test_argument_check_of_bad_directory_reports_all),
 		SCENE_AS_SUBREAPER(test_argument_check_of_bad_configuration_fails),
 		SCENE(test_directory_with_problems_reports_all_and_starts_nothing),

@@ -2,14 +2,19 @@
 /* What dinit does where the machine refuses: processes, descriptors, writing, signals. And many services at once. */
 #include "harness.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -139,6 +144,114 @@ static void test_files_refused_to_terminate_send_term(struct scene *scene)
 		}
 	}
 	assert_true(refused > 0);
+}
+
+/* ---- calls that are refused before anything is started ---- */
+
+#if !defined(SYS_epoll_wait)
+#define SYS_epoll_wait SYS_epoll_pwait
+#endif
+
+/* A call that fails, as under a seccomp profile: either of the two (-1: none), where its third argument is at least so
+ * much. */
+struct refusal {
+	int call, other, error;
+	unsigned from;
+	const char *said;
+};
+
+static void refuse_call(void *ctx)
+{
+	const struct refusal *refusal = ctx;
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)refusal->call, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)refusal->other, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, refusal->from, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)refusal->error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = COUNT(filter), .filter = filter };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		_exit(126);
+}
+
+/* (A sanitizer that looks for leaks in the end needs some of these calls as well.) */
+static void expect_refused(struct scene *scene, struct refusal *refusal)
+{
+	struct run *run;
+
+	scene_service(scene, "web", "echo never; exec sleep 1000");
+	run = run_start(scene,
+			&(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "ASAN_OPTIONS=detect_leaks=0"),
+					    .prepare = refuse_call,
+					    .prepare_ctx = refusal });
+	run_expect_exit(run, 1);
+	run_expect_line(run, RUN_STDERR, scene_format(scene, ERROR "%s$", refusal->said));
+	assert_int_equal(run_count_lines(run, RUN_STDERR, ""), 1);
+	assert_int_equal(run_count_lines(run, RUN_STDOUT, ""), 0);
+}
+
+static void test_call_refused_before_the_start_ends_with_1(struct scene *scene)
+{
+	struct refusal refusals[] = {
+		{ SYS_rt_sigprocmask, -1, EPERM, 0, "signals cannot be blocked: Operation not permitted" },
+		{ SYS_epoll_create1, -1, EPERM, 0, "cannot set up the event loop: Operation not permitted" },
+		{ SYS_signalfd4, -1, EPERM, 0, "cannot set up the event loop: Operation not permitted" },
+		{ SYS_epoll_ctl, -1, EPERM, 0, "cannot set up the event loop: Operation not permitted" },
+		/* 3 is /dev/null, 4 and 5 are the loop's own, 6 is stdout. */
+		{ SYS_epoll_ctl, -1, ENOSPC, 6, "cannot set up the output: No space left on device" },
+		{ SYS_epoll_wait, SYS_epoll_pwait, EPERM, 0, "cannot wait for events: Operation not permitted" },
+	};
+
+	for (size_t i = 0; i < COUNT(refusals); i++)
+		expect_refused(scene, &refusals[i]);
+}
+
+static void test_subreaper_refused_ends_with_1(struct scene *scene)
+{
+	expect_refused(scene,
+		       &(struct refusal){ SYS_prctl, -1, EINVAL, 0,
+					  "cannot become a subreaper \\(PR_SET_CHILD_SUBREAPER\\): Invalid argument" });
+}
+
+/* dinit does without, but the programs cannot get back the limit that nobody could read. */
+static void test_limit_of_files_unreadable_ends_with_1(struct scene *scene)
+{
+#if defined(__SANITIZE_ADDRESS__)
+	scene_need(false, "the sanitizer reads limits, too");
+#endif
+	expect_refused(scene, &(struct refusal){ SYS_prlimit64, -1, EPERM, 0,
+						 "web/run: cannot be started: cannot set up its descriptors: "
+						 "Operation not permitted" });
+}
+
+static void hide_devices(void *ctx)
+{
+	(void)ctx;
+	if (mount("none", "/dev", "tmpfs", 0, NULL) < 0)
+		_exit(126);
+}
+
+static void test_dev_null_missing_ends_with_1(struct scene *scene)
+{
+	static const char *const said[] = {
+		"/dev/null, the services' stdin, cannot be opened: No such file or directory",
+		"/dev/null cannot be opened in place of a closed descriptor: No such file or directory",
+	};
+
+	scene_service(scene, "web", "echo never; exec sleep 1000");
+	for (int closed = 0; closed < 2; closed++) {
+		struct run *run = run_start(scene, &(struct run_spec){ .environment = TEXT,
+								       .in = closed ? RUN_FD_CLOSED : RUN_FD_DEFAULT,
+								       .prepare = hide_devices });
+
+		run_expect_exit(run, 1);
+		run_expect_line(run, RUN_STDERR, scene_format(scene, ERROR "%s$", said[closed]));
+		assert_int_equal(run_count_lines(run, RUN_STDOUT, ""), 0);
+	}
 }
 
 /* ---- where dinit has little: "writes no files, needs no privileges, no writable file system" ---- */
@@ -336,23 +449,29 @@ static void test_kill_refused_is_sent_by_child_that_takes_on_the_user(struct sce
 	run_expect_no_line(run, RUN_STDERR, "cannot send");
 }
 
-/* As a service that calls sudo: dinit is an ordinary user, the service becomes another one. A program of root's with
- * the set-user-ID bit does that here. */
+/* As a service that calls sudo: a program with the set-user-ID bit makes another user of it. */
+static void make_sudo(struct scene *scene, unsigned owner)
+{
+	scene_need(geteuid() == 0, "only root can make a set-user-ID program");
+	scene_service(scene, "copy",
+		      scene_format(scene,
+				   "cd \"$SCENE\" && cp \"$(command -v setpriv)\" setpriv && chown %u setpriv && "
+				   "chmod 4755 setpriv",
+				   owner));
+	run_expect_exit(run_start(scene, &(struct run_spec){ .environment = TEXT }), 0);
+	scene_need(access(scene_path(scene, "setpriv"), X_OK) == 0, "setpriv (util-linux) is needed");
+	scene_file(scene, "services/copy/down", 0644, "");
+	scene_service(scene, "web", "exec \"$SCENE/setpriv\" --reuid 65534 \"$SCENE/deaf\"");
+	scene_fifo(scene, "go");
+}
+
+/* dinit is an ordinary user. */
 static void test_signal_refused_altogether_is_warned_about(struct scene *scene)
 {
-	const char *tool = scene_path(scene, "setpriv");
 	struct run *run;
 
-	scene_need(geteuid() == 0, "only root can make a set-user-ID program");
-	scene_fifo(scene, "go");
-	scene_service(scene, "copy",
-		      "cp \"$(command -v setpriv)\" \"$SCENE/setpriv\" && chmod 4755 \"$SCENE/setpriv\"");
-	run_expect_exit(run_start(scene, &(struct run_spec){ .environment = TEXT }), 0);
-	scene_need(access(tool, X_OK) == 0, "setpriv (util-linux) is needed");
-	scene_file(scene, "services/copy/down", 0644, "");
+	make_sudo(scene, 0);
 	scene_script(scene, "deaf", "echo up; read go <\"$SCENE/go\"; echo ended by itself");
-	scene_service(scene, "web",
-		      "exec \"$SCENE/setpriv\" --reuid 65534 --regid 65534 --clear-groups \"$SCENE/deaf\"");
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT, .user = scene_user() });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	run_signal(run, SIGTERM);
@@ -360,6 +479,27 @@ static void test_signal_refused_altogether_is_warned_about(struct scene *scene)
 	scene_let_go(scene, "go");
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDOUT, " web/run: ended by itself$");
+}
+
+static int without_kill_and_setuid[] = { CAP_KILL, CAP_SETUID, -1 };
+
+/* SPEC 7: at the end of DINIT_STOP_TIMEOUT dinit says what is left, and exits. */
+static void test_kill_refused_altogether_leaves_it_behind(struct scene *scene)
+{
+	struct run *run;
+
+	make_sudo(scene, 65534);
+	scene_may_leave(scene);
+	scene_script(scene, "deaf", "echo up; exec sleep 1000");
+	scene_service(scene, "trigger", "read go <\"$SCENE/go\"; exit 4");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_STOP_TIMEOUT=0.2"),
+						   .prepare = drop_capabilities,
+						   .prepare_ctx = without_kill_and_setuid });
+	run_wait_line(run, RUN_STDOUT, "up$");
+	scene_let_go(scene, "go");
+	run_expect_exit(run, 3);
+	run_expect_line(run, RUN_STDERR, WARNING "web/run: cannot send KILL to PID [0-9]+: Operation not permitted");
+	run_expect_line(run, RUN_STDERR, ERROR "what is left cannot be killed: leaving it behind$");
 }
 
 /* ---- many ---- */
@@ -391,6 +531,10 @@ int main(void)
 		SCENE(test_process_refused_to_terminate_sends_term),
 		SCENE(test_files_refused_at_start_end_with_1),
 		SCENE(test_files_refused_to_terminate_send_term),
+		SCENE(test_call_refused_before_the_start_ends_with_1),
+		SCENE_AS_SUBREAPER(test_subreaper_refused_ends_with_1),
+		SCENE(test_limit_of_files_unreadable_ends_with_1),
+		SCENE_AS_INIT(test_dev_null_missing_ends_with_1),
 		SCENE_AS_INIT(test_root_read_only_is_enough),
 		SCENE(test_ordinary_user_is_enough),
 		SCENE_AS_INIT(test_user_namespace_is_enough),
@@ -402,6 +546,7 @@ int main(void)
 		SCENE(test_signal_refused_is_sent_by_child_that_takes_on_the_user),
 		SCENE(test_kill_refused_is_sent_by_child_that_takes_on_the_user),
 		SCENE(test_signal_refused_altogether_is_warned_about),
+		SCENE(test_kill_refused_altogether_leaves_it_behind),
 		SCENE(test_services_1000_start_and_stop),
 	};
 
