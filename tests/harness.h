@@ -36,6 +36,7 @@
  *	TEST_DEADLINE_FACTOR	makes every deadline so many times longer (1), for valgrind and slow machines
  *	TEST_ONLY		runs only the tests whose name contains this
  *	TEST_SERVICES		where the examples are (test-services)
+ *	TEST_COUNTED		set where dinit counts its lines, for which it writes files when it ends (make coverage)
  *	TMPDIR			where the scenes keep their files (/tmp) */
 #ifndef TESTS_HARNESS_H
 #define TESTS_HARNESS_H
