@@ -2081,10 +2081,43 @@ static bool write_file(const char *path, const char *text)
 	return written;
 }
 
-static void adopt_frozen(struct test *test, const char *mode, const char *group, const char *knob, const char *freeze,
-			 const char *thaw)
+static bool has_text(const char *path, const char *text)
+{
+	char found[256];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd >= 0 ? read(fd, found, sizeof found - 1) : -1;
+
+	assert_true(len >= 0);
+	close(fd);
+	found[len] = '\0';
+	return strstr(found, text) != NULL;
+}
+
+/* How the two kinds of groups are frozen, and where they say so. */
+struct freezer {
+	const char *knob, *freeze, *thaw, *sign, *frozen;
+};
+
+static const struct freezer freezer = { "cgroup.freeze", "1", "0", "cgroup.events", "frozen 1" };
+static const struct freezer old_freezer = { "freezer.state", "FROZEN", "THAWED", "freezer.state", "FROZEN" };
+
+static void freeze(struct test *test, const char *group, const struct freezer *how)
 {
 	char path[256], pid[16];
+
+	snprintf(path, sizeof path, "%s/cgroup.procs", group);
+	snprintf(pid, sizeof pid, "%d", (int)test->pid);
+	assert_true(write_file(path, pid));
+	snprintf(path, sizeof path, "%s/%s", group, how->knob);
+	assert_true(write_file(path, how->freeze));
+	snprintf(path, sizeof path, "%s/%s", group, how->sign);
+	while (!has_text(path, how->frozen))
+		turn(test, is_never, 1);
+}
+
+static void adopt_frozen(struct test *test, const char *mode, const char *group, const struct freezer *how)
+{
+	char path[256];
 	bool was_troubled;
 
 	if (geteuid() != 0 || (mkdir(group, 0755) < 0 && errno != EEXIST))
@@ -2092,16 +2125,12 @@ static void adopt_frozen(struct test *test, const char *mode, const char *group,
 	start(test, mode);
 	while (strcmp(mode, "stopped") == 0 && !is_stopped(test))
 		turn(test, is_stopped, 1);
-	snprintf(path, sizeof path, "%s/cgroup.procs", group);
-	snprintf(pid, sizeof pid, "%d", (int)test->pid);
-	assert_true(write_file(path, pid));
-	snprintf(path, sizeof path, "%s/%s", group, knob);
-	assert_true(write_file(path, freeze));
-	turn(test, is_never, 100);
+	freeze(test, group, how);
 	test->delays = true;
 	begin(test);
-	was_troubled = turn(test, is_troubled, 4000);
-	assert_true(write_file(path, thaw));
+	was_troubled = turn(test, is_troubled, DEADLINE_MS);
+	snprintf(path, sizeof path, "%s/%s", group, how->knob);
+	assert_true(write_file(path, how->thaw));
 	assert_true(was_troubled);
 	assert_non_null(strstr(test->trouble, "it will be done when it does"));
 	turn_until(test, is_ended);
@@ -2118,19 +2147,18 @@ static void test_adopt_frozen_process_is_moved_when_it_thaws(void **state)
 	bool alone = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0; /* not beside the old groups */
 
 	adopt_frozen(*state, "told",
-		     alone ? "/sys/fs/cgroup/dinit-test-adopt" : "/sys/fs/cgroup/unified/dinit-test-adopt",
-		     "cgroup.freeze", "1", "0");
+		     alone ? "/sys/fs/cgroup/dinit-test-adopt" : "/sys/fs/cgroup/unified/dinit-test-adopt", &freezer);
 }
 
 static void test_adopt_frozen_by_old_freezer_is_moved_when_it_thaws(void **state)
 {
-	adopt_frozen(*state, "told", "/sys/fs/cgroup/freezer/dinit-test-adopt", "freezer.state", "FROZEN", "THAWED");
+	adopt_frozen(*state, "told", "/sys/fs/cgroup/freezer/dinit-test-adopt", &old_freezer);
 }
 
 /* To trace one of these at once would stop us with it. */
 static void test_adopt_stopped_and_frozen_is_moved_when_it_thaws(void **state)
 {
-	adopt_frozen(*state, "stopped", "/sys/fs/cgroup/freezer/dinit-test-adopt", "freezer.state", "FROZEN", "THAWED");
+	adopt_frozen(*state, "stopped", "/sys/fs/cgroup/freezer/dinit-test-adopt", &old_freezer);
 }
 
 /* The victims are built next to this program. */
