@@ -330,7 +330,7 @@ fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%)
 # by default those that depend on the processor. More variables: tests/boot/run.
 BOOT = $(BUILD)/boot/$(BOOT_ARCH)
 BOOT_CFLAGS = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -isystem $(BOOT)/root/usr/include
-BOOT_SUITES =
+BOOT_SUITES ?=
 BOOT_ALL = $(UNITS:%=test_%) $(filter-out scenario_apps,$(SCENARIOS:%=scenario_%))
 BOOT_AARCH64 = $(addprefix test_,json line procfs spawn reaper signaller adopt) scenario_strangers
 BOOT_CHOSEN = $(patsubst all,$(BOOT_ALL),$(filter-out none,$(or $(BOOT_SUITES),$(BOOT_DEFAULT))))
