@@ -87,12 +87,10 @@ static void move(struct stranger *stranger, struct policy_queue *queue, uint64_t
 
 /* ---- what becomes of a stranger ---- */
 
-static void read_name(const struct stranger *stranger, char name[NAME_SIZE])
+static void read_name(const struct stranger *stranger, struct procfs_command *command, char name[NAME_SIZE])
 {
-	char program[PROCFS_NAME_SIZE];
-
-	procfs_read_program(stranger->policy->proc, stranger->pid, program);
-	snprintf(name, NAME_SIZE, "%s/%d", program, stranger->pid);
+	procfs_read_command(stranger->policy->proc, stranger->pid, command);
+	snprintf(name, NAME_SIZE, "%s/%d", command->program, stranger->pid);
 }
 
 static void send(struct stranger *stranger, int signal, const char *name)
@@ -100,21 +98,12 @@ static void send(struct stranger *stranger, int signal, const char *name)
 	signaller_send(stranger->policy->signaller, stranger->pid, signal, name);
 }
 
-static void warn_reparented(const struct stranger *stranger, const char *name, const char *verdict)
-{
-	char cmdline[PROCFS_CMDLINE_SIZE];
-
-	if (!log_enabled(LOG_LEVEL_WARN))
-		return;
-	procfs_read_cmdline(stranger->policy->proc, stranger->pid, cmdline);
-	log_warn("%s: has lost its parent: %s: %s", name, verdict, cmdline);
-}
-
 static void kill_stranger(struct stranger *stranger)
 {
+	struct procfs_command command;
 	char name[NAME_SIZE];
 
-	read_name(stranger, name);
+	read_name(stranger, &command, name);
 	log_warn("%s: is still running: killing it", name);
 	send(stranger, SIGKILL, name);
 	move(stranger, &stranger->policy->rest, 0);
@@ -123,11 +112,12 @@ static void kill_stranger(struct stranger *stranger)
 
 static void terminate_stranger(struct stranger *stranger)
 {
+	struct procfs_command command;
 	char name[NAME_SIZE];
 
-	read_name(stranger, name);
+	read_name(stranger, &command, name);
 	if (!stranger->adopted)
-		warn_reparented(stranger, name, "terminating it");
+		log_warn("%s: has lost its parent: terminating it: %s", name, command.line);
 	stranger->adopted = false;
 	if (stranger->adopt)
 		adopt_cancel(stranger->adopt);
@@ -192,13 +182,13 @@ static void adopt_stranger(struct stranger *stranger)
 		.on_end = on_adopt_end,
 	};
 	struct policy *policy = stranger->policy;
-	char program[PROCFS_NAME_SIZE], name[NAME_SIZE];
+	struct procfs_command command;
+	char name[NAME_SIZE];
 
-	read_name(stranger, name);
-	warn_reparented(stranger, name, "adopting it");
-	procfs_read_program(policy->proc, stranger->pid, program);
+	read_name(stranger, &command, name);
+	log_warn("%s: has lost its parent: adopting it: %s", name, command.line);
 	free(stranger->program);
-	stranger->program = strdup(program);
+	stranger->program = strdup(command.program);
 	stranger->adopted = true;
 	move(stranger, &policy->rest, 0);
 	stranger->adopt = adopt_begin(policy->loop, policy->reaper, policy->proc, stranger->pid, &hooks, stranger);

@@ -23,7 +23,7 @@
 #define STAT_SIZE 1024     /* everything up to start_time, were all its numbers as long as can be */
 #define STATUS_SIZE 8192   /* status, of a process in some hundred groups: they stand before what is looked for */
 #define SYSCALL_SIZE 24    /* of syscall the number, which comes first */
-#define ARGV0_SIZE 4096    /* how much of argv[0] is looked at: PATH_MAX, no program has a longer path */
+#define ARGS_SIZE 4096     /* how much of the arguments is looked at: PATH_MAX, no program has a longer path */
 
 /* What stands for the rest of a command line that was cut. */
 static const char ellipsis[] = "...";
@@ -449,35 +449,18 @@ void procfs_read_comm(const struct procfs *proc, pid_t pid, char name[PROCFS_NAM
 		copy_printable(name, "?", 1);
 }
 
-/* What a process says of itself is in its own memory, and reading that takes a lock that a thread of it can hold over an
- * uninterruptible wait (a disk, a server that does not answer), or queue for in one: whoever asks would wait with it. */
-static ssize_t read_arguments(const struct procfs *proc, pid_t pid, char *buffer, size_t size)
+/* Where argv[0] has no base name it is empty. */
+static void copy_program(char program[PROCFS_NAME_SIZE], const char *args, size_t args_len)
 {
-	return procfs_is_uninterruptible(proc, pid) ? 0 : read_file(proc, pid, "cmdline", buffer, size);
-}
+	const char *base = args, *slash;
+	size_t base_len = strnlen(args, args_len);
 
-void procfs_read_program(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE])
-{
-	char argv0[ARGV0_SIZE];
-	const char *base = argv0, *slash;
-	size_t base_len;
-	ssize_t len = read_arguments(proc, pid, argv0, sizeof argv0);
-
-	if (len <= 0)
-		goto none;
-	base_len = strnlen(argv0, (size_t)len);
-	slash = memrchr(argv0, '/', base_len);
+	slash = memrchr(args, '/', base_len);
 	if (slash) {
 		base = slash + 1;
-		base_len -= (size_t)(base - argv0);
+		base_len -= (size_t)(base - args);
 	}
-	if (base_len == 0)
-		goto none;
-	copy_printable(name, base, base_len);
-	return;
-
-none:
-	procfs_read_comm(proc, pid, name);
+	copy_printable(program, base, base_len);
 }
 
 /* Writes the character at the start of text (a NUL, which ends an argument, as a space) to out, which has room for four
@@ -504,25 +487,11 @@ static size_t escape_char(char out[4], const char *text, size_t len, size_t *tak
 	return 4;
 }
 
-void procfs_read_cmdline(const struct procfs *proc, pid_t pid, char line[PROCFS_CMDLINE_SIZE])
+static void copy_line(char line[PROCFS_CMDLINE_SIZE], const char *args, size_t args_len)
 {
-	/* As much as fits and one byte more, which says that there is more. */
-	char args[PROCFS_CMDLINE_SIZE];
 	/* Where the line is cut: the ellipsis must fit behind it. */
-	size_t out = 0, cut = 0, i = 0, taken, args_len;
-	ssize_t len = read_arguments(proc, pid, args, sizeof args);
+	size_t out = 0, cut = 0, i = 0, taken;
 
-	/* The last argument's NUL, and those of a process that has overwritten its arguments with a shorter title. */
-	while (len > 0 && args[len - 1] == '\0')
-		len--;
-	if (len <= 0) {
-		char name[PROCFS_NAME_SIZE];
-
-		procfs_read_comm(proc, pid, name);
-		snprintf(line, PROCFS_CMDLINE_SIZE, "[%s]", name);
-		return;
-	}
-	args_len = (size_t)len;
 	while (i < args_len) {
 		char escaped[4];
 		size_t escaped_len = escape_char(escaped, args + i, args_len - i, &taken);
@@ -538,4 +507,34 @@ void procfs_read_cmdline(const struct procfs *proc, pid_t pid, char line[PROCFS_
 			cut = out;
 	}
 	line[out] = '\0';
+}
+
+/* What a process says of itself is in its own memory, and reading that takes a lock that a thread of it can hold over an
+ * uninterruptible wait (a disk, a server that does not answer), or queue for in one: whoever asks would wait with it. */
+static size_t read_arguments(const struct procfs *proc, pid_t pid, char args[ARGS_SIZE])
+{
+	ssize_t len;
+
+	if (procfs_is_uninterruptible(proc, pid))
+		return 0;
+	len = read_file(proc, pid, "cmdline", args, ARGS_SIZE);
+	/* The last argument's NUL, and those of a process that has overwritten its arguments with a shorter title. */
+	while (len > 0 && args[len - 1] == '\0')
+		len--;
+	return len > 0 ? (size_t)len : 0;
+}
+
+void procfs_read_command(const struct procfs *proc, pid_t pid, struct procfs_command *command)
+{
+	char args[ARGS_SIZE], name[PROCFS_NAME_SIZE];
+	size_t len = read_arguments(proc, pid, args);
+
+	copy_program(command->program, args, len);
+	copy_line(command->line, args, len);
+	if (command->program[0] != '\0')
+		return;
+	procfs_read_comm(proc, pid, name);
+	strcpy(command->program, name);
+	if (len == 0)
+		snprintf(command->line, sizeof command->line, "[%s]", name);
 }

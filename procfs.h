@@ -63,13 +63,17 @@ int procfs_read_uid(const struct procfs *proc, pid_t pid, uid_t *uid);
  * cannot be read. */
 void procfs_read_comm(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE]);
 
-/* The base name of argv[0], or the kernel's command name where there is none, or the process might make us wait
- * (procfs_is_uninterruptible); printable as above. */
-void procfs_read_program(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE]);
+/* What a process is, printable. */
+struct procfs_command {
+	/* The base name of argv[0]; control bytes and ill-formed UTF-8 as '?'. */
+	char program[PROCFS_NAME_SIZE];
+	/* The arguments in one line, separated by spaces; control bytes, backslashes and ill-formed UTF-8 as \xHH; "..."
+	 * at the end of one that was cut. */
+	char line[PROCFS_CMDLINE_SIZE];
+};
 
-/* The command line in one line: arguments separated by spaces; control bytes, backslashes and ill-formed UTF-8 as
- * \xHH; "..." at the end of one that was cut; the command name in brackets where there is none (a zombie, a kernel
- * thread), or it cannot be read just now (as above). */
-void procfs_read_cmdline(const struct procfs *proc, pid_t pid, char line[PROCFS_CMDLINE_SIZE]);
+/* Where there are no arguments (a zombie, a kernel thread), or reading them could mean to wait with the process
+ * (procfs_is_uninterruptible), both are the kernel's command name, the line in brackets. */
+void procfs_read_command(const struct procfs *proc, pid_t pid, struct procfs_command *command);
 
 #endif

@@ -254,6 +254,7 @@ static void open_policy(struct rig *rig, enum config_reparenting reparenting)
 
 static pid_t make_child(struct rig *rig)
 {
+	struct procfs_command command;
 	int pair[2];
 	pid_t pid;
 	char byte;
@@ -272,7 +273,8 @@ static pid_t make_child(struct rig *rig)
 	close(pair[1]);
 	assert_true(rig->children_len < CHILDREN_MAX);
 	rig->children[rig->children_len++] = pid;
-	procfs_read_program(&(struct procfs){ .root = "/proc" }, pid, rig->program);
+	procfs_read_command(&(struct procfs){ .root = "/proc" }, pid, &command);
+	strcpy(rig->program, command.program);
 	return pid;
 }
 

@@ -110,6 +110,22 @@ static void put_stat(const struct fake *fake, int pid, const char *comm, char st
 	put(fake, name, text);
 }
 
+static void read_program(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE])
+{
+	struct procfs_command command;
+
+	procfs_read_command(proc, pid, &command);
+	strcpy(name, command.program);
+}
+
+static void read_line(const struct procfs *proc, pid_t pid, char line[PROCFS_CMDLINE_SIZE])
+{
+	struct procfs_command command;
+
+	procfs_read_command(proc, pid, &command);
+	strcpy(line, command.line);
+}
+
 struct seen {
 	pid_t pids[4096];
 	size_t len;
@@ -599,7 +615,7 @@ static void test_read_failing_read_is_reported(void **state)
 	assert_string_equal(name, "?");
 	/* Of its state, which it is asked for first, and of its arguments. */
 	scripted_errors = (const int[]){ EIO, EIO, 0 };
-	procfs_read_program(&fake->proc, 20, name);
+	read_program(&fake->proc, 20, name);
 	assert_string_equal(name, "name");
 	scripted_errors = NULL;
 }
@@ -776,7 +792,7 @@ static void test_read_comm_long_name_is_cut(void **state)
 /* cmdline's bytes: a literal holds NULs, and its own last one is the last argument's. */
 #define ARGS(literal) literal, sizeof literal
 
-static void test_read_program_base_name_of_first_argument(void **state)
+static void test_read_command_program_base_name_of_first_argument(void **state)
 {
 	const struct fake *fake = *state;
 	static const struct {
@@ -802,14 +818,14 @@ static void test_read_program_base_name_of_first_argument(void **state)
 	put(fake, "20/comm", "the comm\n");
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		put_bytes(fake, "20/cmdline", cases[i].args, cases[i].len);
-		procfs_read_program(&fake->proc, 20, name);
+		read_program(&fake->proc, 20, name);
 		assert_string_equal(name, cases[i].name);
 	}
-	procfs_read_program(&fake->proc, 21, name);
+	read_program(&fake->proc, 21, name);
 	assert_string_equal(name, "?");
 }
 
-static void test_read_program_long_path_keeps_base_name(void **state)
+static void test_read_command_program_long_path_keeps_base_name(void **state)
 {
 	const struct fake *fake = *state;
 	char text[4000], name[PROCFS_NAME_SIZE];
@@ -817,18 +833,18 @@ static void test_read_program_long_path_keeps_base_name(void **state)
 	memset(text, 'x', sizeof text);
 	memcpy(text + sizeof text - 6, "/name", sizeof "/name");
 	put_bytes(fake, "20/cmdline", text, sizeof text);
-	procfs_read_program(&fake->proc, 20, name);
+	read_program(&fake->proc, 20, name);
 	assert_string_equal(name, "name");
 	/* A character that would be cut in two is left out. */
 	for (size_t i = 0; i < sizeof text; i += 2)
 		memcpy(text + i, "\xc3\xa9", 2);
 	put_bytes(fake, "20/cmdline", text, sizeof text);
-	procfs_read_program(&fake->proc, 20, name);
+	read_program(&fake->proc, 20, name);
 	assert_int_equal(strlen(name), PROCFS_NAME_SIZE - 2);
 	assert_memory_equal(name + PROCFS_NAME_SIZE - 4, "\xc3\xa9", 3);
 }
 
-static void test_read_cmdline_is_one_harmless_line(void **state)
+static void test_read_command_is_one_harmless_line(void **state)
 {
 	const struct fake *fake = *state;
 	static const struct {
@@ -854,15 +870,15 @@ static void test_read_cmdline_is_one_harmless_line(void **state)
 	put(fake, "20/comm", "a name\x1b\n");
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		put_bytes(fake, "20/cmdline", cases[i].args, cases[i].len);
-		procfs_read_cmdline(&fake->proc, 20, line);
+		read_line(&fake->proc, 20, line);
 		assert_string_equal(line, cases[i].line);
 	}
-	procfs_read_cmdline(&fake->proc, 21, line);
+	read_line(&fake->proc, 21, line);
 	assert_string_equal(line, "[?]");
 }
 
 /* Reading what is in its memory would take as long as it waits. */
-static void test_read_names_of_uninterruptible_process_are_its_command_name(void **state)
+static void test_read_command_uninterruptible_process_is_its_command_name(void **state)
 {
 	const struct fake *fake = *state;
 	char name[PROCFS_NAME_SIZE], line[PROCFS_CMDLINE_SIZE];
@@ -870,19 +886,19 @@ static void test_read_names_of_uninterruptible_process_are_its_command_name(void
 	put(fake, "20/comm", "the comm\n");
 	put(fake, "20/cmdline", "program");
 	put_stat(fake, 20, "the comm", 'D', 1);
-	procfs_read_program(&fake->proc, 20, name);
+	read_program(&fake->proc, 20, name);
 	assert_string_equal(name, "the comm");
-	procfs_read_cmdline(&fake->proc, 20, line);
+	read_line(&fake->proc, 20, line);
 	assert_string_equal(line, "[the comm]");
 	put_stat(fake, 20, "the comm", 'S', 1);
-	procfs_read_program(&fake->proc, 20, name);
+	read_program(&fake->proc, 20, name);
 	assert_string_equal(name, "program");
-	procfs_read_cmdline(&fake->proc, 20, line);
+	read_line(&fake->proc, 20, line);
 	assert_string_equal(line, "program");
 }
 
 /* A thread that waits for the lock of the memory, or holds it, is as bad as a process that does. */
-static void test_read_names_of_process_with_uninterruptible_thread_are_its_command_name(void **state)
+static void test_read_command_process_with_uninterruptible_thread_is_its_command_name(void **state)
 {
 	const struct fake *fake = *state;
 	char line[PROCFS_CMDLINE_SIZE];
@@ -894,11 +910,11 @@ static void test_read_names_of_process_with_uninterruptible_thread_are_its_comma
 	put(fake, "20/task/21/comm", "the comm\n");
 	put_stat(fake, 21, "the comm", 'S', 1);
 	assert_false(procfs_is_uninterruptible(&fake->proc, 20));
-	procfs_read_cmdline(&fake->proc, 20, line);
+	read_line(&fake->proc, 20, line);
 	assert_string_equal(line, "program");
 	put_stat(fake, 21, "the comm", 'D', 1);
 	assert_true(procfs_is_uninterruptible(&fake->proc, 20));
-	procfs_read_cmdline(&fake->proc, 20, line);
+	read_line(&fake->proc, 20, line);
 	assert_string_equal(line, "[the comm]");
 }
 
@@ -926,7 +942,7 @@ static void test_is_executing_any_thread_within_execve(void **state)
 }
 
 /* Around the limit, with characters that take one, two and four bytes of output. */
-static void test_read_cmdline_long_line_is_cut_between_characters(void **state)
+static void test_read_command_long_line_is_cut_between_characters(void **state)
 {
 	const struct fake *fake = *state;
 	static const char *const units[] = { "x", "\xc3\xa9", "\n" };
@@ -942,7 +958,7 @@ static void test_read_cmdline_long_line_is_cut_between_characters(void **state)
 			for (size_t i = 0; i < len; i++)
 				args_len += (size_t)sprintf(args + args_len, "%s", units[unit]);
 			put_bytes(fake, "20/cmdline", args, args_len + 1);
-			procfs_read_cmdline(&fake->proc, 20, line);
+			read_line(&fake->proc, 20, line);
 			line_len = strlen(line);
 			dots = len * unit_len > PROCFS_CMDLINE_SIZE - 1 ? 3 : 0;
 			assert_int_equal((line_len - dots) % unit_len, 0);
@@ -976,7 +992,7 @@ static pid_t fork_shell(const int in[2], const int out[2])
 	return pid;
 }
 
-static void test_read_names_real_process_then_zombie(void **state)
+static void test_read_command_real_process_then_zombie(void **state)
 {
 	char name[PROCFS_NAME_SIZE], line[PROCFS_CMDLINE_SIZE], byte;
 	int in[2], out[2];
@@ -989,15 +1005,15 @@ static void test_read_names_real_process_then_zombie(void **state)
 	assert_int_equal(read(out[0], &byte, 1), 1);
 	procfs_read_comm(&real, pid, name);
 	assert_string_equal(name, "sh");
-	procfs_read_program(&real, pid, name);
+	read_program(&real, pid, name);
 	assert_string_equal(name, "odd (name)");
-	procfs_read_cmdline(&real, pid, line);
+	read_line(&real, pid, line);
 	assert_string_equal(line, "/odd dir/odd (name) -c echo; read line # a\\x0ab");
 	kill(pid, SIGKILL);
 	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
-	procfs_read_cmdline(&real, pid, line);
+	read_line(&real, pid, line);
 	assert_string_equal(line, "[sh]");
-	procfs_read_program(&real, pid, name);
+	read_program(&real, pid, name);
 	assert_string_equal(name, "sh");
 	kill_and_reap(pid);
 	close(in[0]);
@@ -1041,14 +1057,14 @@ int main(void)
 		TEST(test_read_uid_effective_user_is_read),
 		TEST(test_read_comm_unprintable_bytes_are_replaced),
 		TEST(test_read_comm_long_name_is_cut),
-		TEST(test_read_program_base_name_of_first_argument),
-		TEST(test_read_program_long_path_keeps_base_name),
-		TEST(test_read_cmdline_is_one_harmless_line),
-		TEST(test_read_names_of_uninterruptible_process_are_its_command_name),
-		TEST(test_read_names_of_process_with_uninterruptible_thread_are_its_command_name),
+		TEST(test_read_command_program_base_name_of_first_argument),
+		TEST(test_read_command_program_long_path_keeps_base_name),
+		TEST(test_read_command_is_one_harmless_line),
+		TEST(test_read_command_uninterruptible_process_is_its_command_name),
+		TEST(test_read_command_process_with_uninterruptible_thread_is_its_command_name),
 		TEST(test_is_executing_any_thread_within_execve),
-		TEST(test_read_cmdline_long_line_is_cut_between_characters),
-		TEST(test_read_names_real_process_then_zombie),
+		TEST(test_read_command_long_line_is_cut_between_characters),
+		TEST(test_read_command_real_process_then_zombie),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
