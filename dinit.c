@@ -50,8 +50,8 @@ enum overtime {
  * kernel to end what was killed. */
 #define OVERTIME_STEP_MS 2000
 
-/* How long a machine's console may take for the last 4 kB (which the kernel queues for a serial line; at 9600 bit/s), and
- * how often it is asked. */
+/* How long a machine's console may take for the last 4 kB (which the kernel queues for a serial line; at 9600 bit/s),
+ * and how often it is asked. */
 #define CONSOLE_MAX_MS 5000
 #define CONSOLE_LOOK_MS 5
 
@@ -470,8 +470,8 @@ free_svdir:
 	return status;
 }
 
-/* A machine's console may be a serial line, which sends later what it has taken, and the end of its first process is the
- * end of that machine. (Nothing else has such a queue: a container's terminal is a pseudo terminal.) */
+/* A machine's console may be a serial line, which sends later what it has taken, and the end of its first process is
+ * the end of that machine. (Nothing else has such a queue: a container's terminal is a pseudo terminal.) */
 static void wait_for_console(void)
 {
 	int unsent;

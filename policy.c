@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #define NAME_SIZE (PROCFS_NAME_SIZE + 12) /* a program, a slash, a PID */
-/* How often one is given POLICY_MATURE_MS more that is in an uninterruptible wait, where its command line cannot be read:
- * a tenth of a second, in which a disk has mostly answered. */
+/* How often one is given POLICY_MATURE_MS more that is in an uninterruptible wait, where its command line cannot be
+ * read: a tenth of a second, in which a disk has mostly answered. */
 #define DELAYS_MAX 10
 
 struct stranger {

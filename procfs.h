@@ -67,8 +67,8 @@ void procfs_read_comm(const struct procfs *proc, pid_t pid, char name[PROCFS_NAM
 struct procfs_command {
 	/* The base name of argv[0]; control bytes and ill-formed UTF-8 as '?'. */
 	char program[PROCFS_NAME_SIZE];
-	/* The arguments in one line, separated by spaces; control bytes, backslashes and ill-formed UTF-8 as \xHH; "..."
-	 * at the end of one that was cut. */
+	/* The arguments in one line, separated by spaces; control bytes, backslashes and ill-formed UTF-8 as \xHH;
+	 * "..." at the end of one that was cut. */
 	char line[PROCFS_CMDLINE_SIZE];
 };
 

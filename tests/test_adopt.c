@@ -2180,6 +2180,10 @@ static void find_victims(void)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
+static const struct CMUnitTest tests_without_tracing[] = {
+	TEST(test_adopt_on_another_kind_of_processor_is_left_alone),
+};
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -2261,9 +2265,6 @@ int main(int argc, char **argv)
 		TEST(test_adopt_frozen_process_is_moved_when_it_thaws),
 		TEST(test_adopt_frozen_by_old_freezer_is_moved_when_it_thaws),
 		TEST(test_adopt_stopped_and_frozen_is_moved_when_it_thaws),
-	};
-	const struct CMUnitTest tests_without_tracing[] = {
-		TEST(test_adopt_on_another_kind_of_processor_is_left_alone),
 	};
 
 	find_victims();
