@@ -231,30 +231,39 @@ DESTDIR =
 install: dinit
 	install -D -m 755 dinit $(DESTDIR)$(PREFIX)/sbin/dinit
 	install -D -m 644 dinit.8 $(DESTDIR)$(PREFIX)/share/man/man8/dinit.8
-	mkdir -p $(DESTDIR)$(DOCDIR)
+	install -d -m 755 $(DESTDIR)$(DOCDIR)
 	install -m 644 README NEWS COPYING $(DESTDIR)$(DOCDIR)
 	rm -rf $(DESTDIR)$(DOCDIR)/examples
 	cp -R test-services $(DESTDIR)$(DOCDIR)/examples
+	chmod -R u=rwX,go=rX $(DESTDIR)$(DOCDIR)/examples
 
 # The committed sources; the same commit gives the same bytes.
 dist:
 	@mkdir -p $(BUILD)
-	git archive --format=tar --prefix=dinit-$(VERSION)/ HEAD | gzip -n -9 > $(BUILD)/dinit-$(VERSION).tar.gz
+	git -c tar.umask=0022 archive --format=tar --prefix=dinit-$(VERSION)/ -o $(BUILD)/dinit-$(VERSION).tar HEAD
+	gzip -n -9 -f $(BUILD)/dinit-$(VERSION).tar
 	cd $(BUILD) && sha256sum dinit-$(VERSION).tar.gz
 
 # Static binaries for others, and their checksums; the same sources and tools give the same bytes. Where Debian has no musl for
 # a processor its glibc serves (and there is no start file for a static PIE on riscv64).
 RELEASE = $(BUILD)/release
 
-release: static
-	@tests/setup musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
+RELEASE_PACKAGES = musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
+
+release:
+	@case $$($(CC) -dumpmachine) in x86_64-*) ;; *) echo "releases are made on x86-64" >&2; exit 1 ;; esac
+	@tests/setup $(RELEASE_PACKAGES)
+	@$(MAKE) --no-print-directory release-built
+
+# (A make of its own, for it is at its start that the Makefile looks for musl.)
+release-built: static
 	mkdir -p $(RELEASE)
 	cp dinit-static $(RELEASE)/dinit-$(VERSION)-x86_64
-	$(MAKE) BUILD=$(BUILD)/static-aarch64 CC=aarch64-linux-gnu-gcc CFLAGS='$(STATIC_CFLAGS)' \
-		LDFLAGS='$(STATIC_LDFLAGS)' $(BUILD)/static-aarch64/dinit
+	$(MAKE) BUILD=$(BUILD)/static-aarch64 CC=aarch64-linux-gnu-gcc CFLAGS='$(STATIC_CFLAGS)' STATIC_PIE=-static-pie \
+		LDFLAGS='$$(STATIC_LDFLAGS)' $(BUILD)/static-aarch64/dinit
 	cp $(BUILD)/static-aarch64/dinit $(RELEASE)/dinit-$(VERSION)-aarch64
-	$(MAKE) BUILD=$(BUILD)/static-riscv64 CC=riscv64-linux-gnu-gcc CFLAGS='$(STATIC_CFLAGS)' \
-		LDFLAGS='$(STATIC_LDFLAGS:-static-pie=-static)' $(BUILD)/static-riscv64/dinit
+	$(MAKE) BUILD=$(BUILD)/static-riscv64 CC=riscv64-linux-gnu-gcc CFLAGS='$(STATIC_CFLAGS)' STATIC_PIE=-static \
+		LDFLAGS='$$(STATIC_LDFLAGS)' $(BUILD)/static-riscv64/dinit
 	cp $(BUILD)/static-riscv64/dinit $(RELEASE)/dinit-$(VERSION)-riscv64
 	cd $(RELEASE) && sha256sum dinit-$(VERSION)-* > SHA256SUMS && cat SHA256SUMS
 
@@ -268,9 +277,9 @@ coverage: setup
 	@TEST_COUNTED=1 $(MAKE) --no-print-directory BUILD=$(COVERAGE) CC=gcc CFLAGS='$(COVERAGE_CFLAGS)' LDFLAGS=--coverage \
 		check-built; tests=$$?; tests/coverage $(COVERAGE) $(MODULES) && exit $$tests
 
-.PHONY: install dist release coverage
+.PHONY: install dist release release-built coverage
 
-# A Debian package, of the committed sources, in build/deb; and whether it is one that a user of Debian would want.
+# A Debian package, of the committed sources, in build/deb; and whether it, and all of the above, is what others would want.
 DEB = $(BUILD)/deb
 DEB_PACKAGES = dpkg-dev debhelper libcmocka-dev
 
@@ -284,7 +293,7 @@ deb: dist
 	@ls $(DEB)/*.deb
 
 check-package:
-	@tests/package $(DEB) $(BUILD)/package
+	@tests/package $(BUILD) $(BUILD)/package
 
 .PHONY: deb check-package
 
