@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: ISC
 # For sourcing: a container engine to work with. engine_start uses the one that answers; where none does it installs Debian's
-# docker.io and starts a private engine, without network, in a temporary directory. engine_stop ends a private engine and
-# removes all that it left: processes, mounts, control groups, files. Call it from a trap.
+# docker.io and starts a private engine in a temporary directory, without any network: it cannot pull. engine_stop ends a
+# private engine and removes all that it left: processes, mounts, control groups, files. Call it from a trap.
 # Needs $top, the top directory of the source.
 
 : "${top:?}"
@@ -24,7 +24,7 @@ engine_start() {
 	engine_dir=$(mktemp -d "${TMPDIR:-/var/tmp}/dinit-engine.XXXXXX") || return 1
 	export DOCKER_HOST="unix://$engine_dir/socket"
 	# It ends with this shell, however that ends. No option names a storage driver: it takes overlay2 where it can.
-	setpriv --pdeathsig TERM dockerd --data-root "$engine_dir/data" --exec-root "$engine_dir/exec" \
+	setpriv --pdeathsig TERM unshare --net dockerd --data-root "$engine_dir/data" --exec-root "$engine_dir/exec" \
 		--pidfile "$engine_dir/pid" --host "$DOCKER_HOST" --bridge=none --iptables=false --ip6tables=false \
 		--ip-forward=false --ip-masq=false --exec-opt native.cgroupdriver=cgroupfs \
 		--cgroup-parent "/${engine_dir##*/}" > "$engine_dir/log" 2>&1 &

@@ -117,6 +117,12 @@ test_shared_pid_namespace_touches_only_its_own() {
 	expect_count two err 'lost its parent' 0
 	expect_count three err 'lost its parent' 1
 
+	# The machine's processes are no business of its either.
+	start four "$dir/services" --pid host
+	wait_line four err 'dinit: warning: sleep/[0-9]+: has lost its parent: terminating it: sleep 3000$'
+	expect_count four err 'lost its parent' 1
+
+	stop four 0 3000
 	stop three 0 3000
 	stop two 0 3000
 	expect_running one

@@ -147,6 +147,11 @@ top_of() {
 	docker top "$(container "$1")" -eo pid,ppid,args | sed 1d
 }
 
+# top_has NAME REGEX
+top_has() {
+	top_of "$1" | grep -E -- "$2"
+}
+
 # states_of NAME: "state ppid" of each process, as the container sees them, zombies included.
 states_of() {
 	in_container "$1" sh -c 'cat /proc/[0-9]*/stat 2> /dev/null || :' | sed 's/.*) \([A-Z]\) \([0-9]*\) .*/\1 \2/'

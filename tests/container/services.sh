@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154 # variables of run
+# shellcheck shell=sh disable=SC2016,SC2154 # filters of jq; variables of run
 # SPDX-License-Identifier: ISC
 # Real programs as services: nginx, PostgreSQL, redis, runit's own tools.
 
@@ -26,19 +26,45 @@ test_nginx_stopped_finishes_request_in_flight() {
 	expect_no_line web err 'dinit: (warning|error)'
 }
 
-test_nginx_as_another_user_without_privileges_serves() {
-	start web nginx --read-only --tmpfs /run:uid=1000 --user 1000:1000 --cap-drop ALL --security-opt no-new-privileges
-	eventually 10 in_container web curl -sf http://127.0.0.1:8080/health
-	in_container web curl -s http://127.0.0.1:8080/nothing > /dev/null
+# manifest FILTER: of the container in images/kubernetes.yaml, or of its Pod (as $pod), what jq finds.
+manifest() {
+	yq -er ".spec.template.spec as \$pod | \$pod.containers[0] | $1" "$top/images/kubernetes.yaml"
+}
+
+# As a kubelet runs the manifest, as far as this engine has the same options: its user, limit, environment, volume and probes,
+# and without all that it takes away.
+test_nginx_of_kubernetes_manifest_serves() {
+	manifest '$pod.securityContext.runAsNonRoot and (.securityContext | .readOnlyRootFilesystem and
+		(.allowPrivilegeEscalation | not) and .capabilities == {"drop": ["ALL"]})' > /dev/null
+	set -- --read-only --security-opt no-new-privileges --cap-drop ALL \
+		--user "$(manifest '$pod.securityContext | "\(.runAsUser):\(.runAsGroup)"')" \
+		--memory "$(manifest '.resources.limits.memory | sub("i$"; "")')"
+	for variable in $(manifest '.env[] | "\(.name)=\(.value)"'); do
+		set -- "$@" --env "$variable"
+	done
+	# Not --tmpfs, which takes over the mode of the image's directory.
+	docker volume create --label "dinit-check=$run" --opt type=tmpfs --opt device=tmpfs \
+		--opt o="$(manifest '"mode=2777,gid=\($pod.securityContext.fsGroup)"')" "$(container run)" > /dev/null
+	start web nginx "$@" --volume "$(container run):$(manifest '.volumeMounts[].mountPath'):nocopy"
+	_port=$(manifest '.ports[] | select(.name == "http").containerPort')
+	for probe in startupProbe readinessProbe livenessProbe; do
+		eventually 10 in_container web curl -sf "http://127.0.0.1:$_port$(manifest .$probe.httpGet.path)"
+	done
+	in_container web cat /proc/1/status > "$dir/status"
+	_uid=$(manifest '$pod.securityContext.runAsUser')
+	for field in "Uid:	$_uid	" 'CapEff:	0000000000000000' 'NoNewPrivs:	1' 'Seccomp:	2'; do
+		grep -q "^$field" "$dir/status" || fail "not so: $field"
+	done
+	in_container web curl -s "http://127.0.0.1:$_port/nothing" > /dev/null
 	stop web 0 3000
 	expect_json web
 	expect_line web out '"GET /nothing HTTP/1.1","status":404'
+	expect_no_line web err 'dinit: (warning|error)'
 }
 
 sql() {
 	in_container "$1" psql --quiet --tuples-only --no-align --host /run/postgresql --username postgres --command "$2"
 }
-
 
 test_postgresql_stopped_shuts_down_cleanly() {
 	volume=$(container data)
@@ -80,11 +106,18 @@ test_redis_converting_log_gives_json() {
 	wait_line cache out '"level":"notice".*"message":"Ready to accept connections.*"service":"cache","stage":"run"'
 	expect_equal set "$(in_container cache redis-cli set greeting hello)" OK
 	expect_equal get "$(in_container cache redis-cli get greeting)" hello
+	# dinit, the service, its logging program: no shell in between.
+	expect_equal "processes below dinit, and all" "$(below_dinit cache) of $(top_of cache | grep -c .)" "2 of 3"
 	stop cache 0 3000
 	expect_json cache
 	# The last line before it ends, through the pipe to the logging program and through dinit.
 	expect_line cache out '"message":"Redis is now ready to exit, bye bye\.\.\."'
 	expect_no_line cache err 'dinit: (warning|error)'
+}
+
+# below_dinit NAME: how many processes are children of the container's first.
+below_dinit() {
+	top_of "$1" | awk -v init="$(inspect "$1" '{{.State.Pid}}')" '$2 == init { n++ } END { print n + 0 }'
 }
 
 test_runit_directory_unchanged_works() {

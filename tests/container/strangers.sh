@@ -19,6 +19,14 @@ expect_adopted_with_output() {
 	expect_count old out ': legacyd: started$' 1
 }
 
+# The engine's defaults: a seccomp filter, and capabilities without SYS_PTRACE (19).
+expect_default_confinement() {
+	in_container "$1" cat /proc/1/status > "$dir/status"
+	grep -qx 'Seccomp:[[:space:]]*2' "$dir/status" || fail "$1: no seccomp filter"
+	_caps=$(sed -n 's/^CapEff:[[:space:]]*//p' "$dir/status")
+	[ $((0x$_caps >> 19 & 1)) -eq 0 ] || fail "$1: has CAP_SYS_PTRACE: $_caps"
+}
+
 test_daemon_terminated_ends_container() {
 	start_daemon terminate
 	wait_status old 0
@@ -29,6 +37,7 @@ test_daemon_terminated_ends_container() {
 test_daemon_adopted_logs_under_its_name() {
 	start_daemon adopt
 	expect_adopted_with_output
+	expect_default_confinement old
 	stop old 0 3000
 	expect_line old out ' sh/[0-9]+: legacyd: told to stop$'
 }
@@ -97,7 +106,7 @@ test_daemon_ignored_is_left_alone() {
 	wait_line old out ' legacy/run: legacyd: on stdout$'
 	expect_running old
 	expect_no_line old err 'lost its parent'
-	top_of old | grep -q 'legacyd$' || fail "the daemon is gone"
+	top_has old 'legacyd$' || fail "the daemon is gone"
 	stop old 0 3000
 	expect_no_line old out 'told to stop'
 }
@@ -140,10 +149,31 @@ orphaned_sleep() {
 	top_of "$1" | awk -v init="$_init" '$2 == init && / sleep 1000$/ { found = 1 } END { exit !found }'
 }
 
-# cron without -f: it forks, and closes what it inherited. Adopted, it gets an output again.
-test_cron_in_background_adopted_has_output() {
+# start_cron_in_background POLICY: cron without -f. It forks, and closes what it inherited.
+start_cron_in_background() {
 	script cron/run 'cron; exit 115'
-	start cron "$dir/services" --env DINIT_JSON_STDOUT=0 --env DINIT_REPARENTING_POLICY=adopt
+	start cron "$dir/services" --env DINIT_JSON_STDOUT=0 --env DINIT_REPARENTING_POLICY="$1"
+}
+
+test_cron_in_background_terminated_ends_container() {
+	start_cron_in_background terminate
+	wait_status cron 0
+	expect_line cron err 'dinit: warning: cron/[0-9]+: has lost its parent: terminating it: cron$'
+	expect_line cron err 'dinit: warning: all services have disabled themselves'
+}
+
+# dinit does not wait for it, and nobody tells it to stop.
+test_cron_in_background_ignored_is_left_alone() {
+	start_cron_in_background ignore
+	eventually 5 top_has cron 'cron$'
+	expect_running cron
+	stop cron 0 3000
+	expect_no_line cron err 'lost its parent'
+}
+
+# Adopted, it gets an output again.
+test_cron_in_background_adopted_has_output() {
+	start_cron_in_background adopt
 	wait_line cron err 'dinit: warning: cron/[0-9]+: has lost its parent: adopting it: cron$'
 	eventually 5 job_was_heard
 	expect_running cron
@@ -153,6 +183,21 @@ test_cron_in_background_adopted_has_output() {
 job_was_heard() {
 	in_container cron sh -c 'echo from a job > /proc/$(cat /run/crond.pid)/fd/1'
 	has_line cron out ' cron/[0-9]+: from a job$'
+}
+
+# A daemon with threads, whose own stdout is /dev/null once it is in the background.
+test_redis_in_background_adopted_logs_under_its_name() {
+	script cache/run "redis-server --daemonize yes --save '' --dir /run --pidfile /run/redis.pid; exit 115"
+	start cache "$dir/services" --env DINIT_JSON_STDOUT=0 --env DINIT_REPARENTING_POLICY=adopt
+	wait_line cache err 'dinit: warning: redis-server[^/]*/[0-9]+: has lost its parent: adopting it: redis-server'
+	eventually 10 save_was_heard
+	stop cache 0 3000
+	expect_line cache out ' redis-server[^/]*/[0-9]+: .* bye bye'
+}
+
+save_was_heard() {
+	in_container cache redis-cli save
+	has_line cache out ' redis-server[^/]*/[0-9]+: .* DB saved on disk$'
 }
 
 # What `docker exec` leaves behind has no parent in the container: the orphan becomes dinit's all the same.
