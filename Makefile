@@ -131,7 +131,8 @@ scenarios: $(BUILD)/dinit $(SCENARIOS:%=$(BUILD)/scenario_%)
 # What the tests need beside gcc and make, as Debian's packages.
 CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server
 ALL_PACKAGES = $(CHECK_PACKAGES) musl-tools clang clang-format clang-tidy cppcheck shellcheck mandoc valgrind \
-	libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
+	libclang-rt-14-dev libjansson-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
+	libc6-dev-riscv64-cross
 UNIT_PROGRAMS = $(UNITS:%=$(BUILD)/test_%)
 SCENARIO_PROGRAMS = $(SCENARIOS:%=$(BUILD)/scenario_%)
 
@@ -310,8 +311,9 @@ check-docs:
 
 .PHONY: docs check-docs
 
-# Each fuzzer runs FUZZ_SECONDS on a copy of its corpus; what it finds stays in build/fuzz.
+# Each fuzzer runs FUZZ_SECONDS on a copy of its corpus; what it finds stays in build/fuzz. What is JSON jansson says.
 FUZZ_SECONDS = 20
+FUZZ_PACKAGES = clang libclang-rt-14-dev libjansson-dev
 FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_json = json
@@ -319,11 +321,15 @@ fuzz_line = line json stamp
 fuzz_logmux = logmux sink loop log line json stamp
 fuzz_logmux_LDFLAGS = -Wl,--wrap=malloc,--wrap=realloc
 
-$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $$(addsuffix .c,$$(fuzz_$$*)) $(HEADERS)
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/judge.c $$(addsuffix .c,$$(fuzz_$$*)) $(HEADERS) tests/fuzz/judge.h
 	@mkdir -p $(BUILD)/fuzz
-	clang $(FUZZ_CFLAGS) $(WARN) $(WERROR) -I. -o $@ $(filter %.c,$^) $(fuzz_$*_LDFLAGS)
+	clang $(FUZZ_CFLAGS) $(WARN) $(WERROR) -I. -o $@ $(filter %.c,$^) $(fuzz_$*_LDFLAGS) -ljansson
 
-fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%)
+fuzz:
+	@tests/setup $(FUZZ_PACKAGES)
+	@$(MAKE) --no-print-directory fuzz-built
+
+fuzz-built: $(FUZZERS:%=$(BUILD)/fuzz/%)
 	@cd $(BUILD)/fuzz && for fuzzer in $(FUZZERS); do \
 		rm -rf $$fuzzer.corpus && cp -r $(CURDIR)/tests/fuzz/corpus/$${fuzzer#fuzz_} $$fuzzer.corpus && \
 		./$$fuzzer -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$fuzzer. $$fuzzer.corpus > $$fuzzer.log 2>&1 || \
@@ -332,7 +338,7 @@ fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%)
 		[ -z "$$TEST_RESULTS" ] || echo "1 0" >> "$$TEST_RESULTS"; \
 	done
 
-.PHONY: fuzz
+.PHONY: fuzz fuzz-built
 
 # dinit as the first process of a kernel, in an emulated machine: on aarch64, where tests run in the guest, too; and on x86-64,
 # the binary that is shipped. BOOT_SUITES names the test programs for the guest: all, none, or test_json scenario_start ...;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns: a second, slow and obvious way to cut bytes into lines, the comparison of line.c with it, and the check of
  * every decoration, byte by byte.
- * Does not: judge JSON (fuzz_json.c), nor read from anything (fuzz_logmux.c).
+ * Does not: know JSON (judge.h does), nor read from anything (fuzz_logmux.c).
  *
  * Invariant: line.c only ever sees buffers of exactly the length it is told; a difference ends in abort().
  *
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "judge.h"
 #include "line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -28,6 +29,25 @@ static char *exactly(const char *bytes, size_t len)
 	insist(copy != NULL);
 	memcpy(copy, bytes, len);
 	return copy;
+}
+
+/* ---- what a line is ---- */
+
+/* What comes first in the bytes, with all of them at hand: a line or a piece, and what is used up by it. */
+static enum line_found cut_obviously(const char *bytes, size_t len, size_t max, struct line_cut *cut)
+{
+	size_t end = 0;
+
+	if (len == 0)
+		return LINE_NONE;
+	while (end < len && bytes[end] != '\n')
+		end++;
+	cut->used = end < len ? end + 1 : end;
+	cut->len = end > 0 && bytes[end - 1] == '\r' ? end - 1 : end;
+	if (cut->len <= max)
+		return LINE_WHOLE;
+	cut->len = cut->used = max;
+	return LINE_PIECE;
 }
 
 /* ---- decorations ---- */
@@ -54,23 +74,34 @@ static void check_text(const struct fixture *fixture, const char *line, size_t l
 	free(out);
 }
 
-/* What JSON says about a line: the fields come last, and before them stands the line. */
+/* An object, one line of it, that ends in the fields. */
+static void check_object(const struct fixture *fixture, const char *out, size_t len)
+{
+	const struct line_label *label = &fixture->label;
+	size_t around = label->fields_len - 1 + STAMP_LEN + 3; /* without the comma before the first */
+
+	insist(len > around && memcmp(out + len - around, label->fields + 1, label->fields_len - 1) == 0);
+	insist(memcmp(out + len - STAMP_LEN - 3, fixture->stamp.text, STAMP_LEN) == 0);
+	insist(memcmp(out + len - 3, "\"}\n", 3) == 0);
+	insist(judge_is_too_deep(out, len) || judge_is_object(out, len - 1));
+}
+
+/* What JSON says about a line: before the fields stands the line. */
 static void check_json(const struct fixture *fixture, const char *line, size_t len)
 {
 	size_t max = line_put_max(&fixture->label, len), wrapped_max = line_put_wrapped_max(&fixture->label, len), put;
-	struct json_object object, again;
+	struct json_object object;
 	char *out = malloc(wrapped_max > max ? wrapped_max : max);
 
 	insist(out != NULL);
 	if (json_find_object(line, len, &object)) {
 		put = line_put_json(out, &fixture->stamp, &fixture->label, line, &object);
-		insist(put <= max && out[put - 1] == '\n');
-		insist(memcmp(out, line + object.open, object.close - object.open) == 0);
-		insist(json_find_object(out, put - 1, &again) && !again.empty);
+		insist(put <= max && memcmp(out, line + object.open, object.close - object.open) == 0);
+		check_object(fixture, out, put);
 	}
 	put = line_put_wrapped(out, &fixture->stamp, &fixture->label, line, len);
-	insist(put <= wrapped_max && out[put - 1] == '\n' && memchr(out, '\n', put - 1) == NULL);
-	insist(json_find_object(out, put - 1, &again) && !again.empty);
+	insist(put <= wrapped_max && memchr(out, '\n', put - 1) == NULL);
+	check_object(fixture, out, put);
 	free(out);
 }
 
@@ -85,7 +116,41 @@ static void check_line(const struct fixture *fixture, const char *bytes, size_t 
 	free(line);
 }
 
-/* Many lines in one go, into as little room as the input says: what comes out is whole lines. */
+/* One line in that form. Returns its length, or 0 where it does not take it. */
+static size_t put_alone(const struct fixture *fixture, char *out, enum line_form form, const char *line, size_t len)
+{
+	struct json_object object;
+
+	if (form == LINE_FORM_TEXT)
+		return line_put_text(out, &fixture->stamp, &fixture->label, line, len);
+	if (json_find_object(line, len, &object))
+		return line_put_json(out, &fixture->stamp, &fixture->label, line, &object);
+	if (form == LINE_FORM_OBJECTS)
+		return 0;
+	return line_put_wrapped(out, &fixture->stamp, &fixture->label, line, len);
+}
+
+/* What came out of the bytes in one go is what comes out of each of their lines alone. */
+static void check_put(const struct fixture *fixture, enum line_form form, const char *in, size_t used, size_t max,
+		      const char *out, size_t put)
+{
+	size_t at = 0;
+	struct line_cut cut;
+
+	for (; cut_obviously(in, used, max, &cut) == LINE_WHOLE; in += cut.used, used -= cut.used) {
+		char *alone =
+			malloc(line_put_wrapped_max(&fixture->label, cut.len) + line_put_max(&fixture->label, cut.len));
+		size_t alone_len = cut.len ? put_alone(fixture, alone, form, in, cut.len) : 0;
+
+		insist(in[cut.used - 1] == '\n' && (alone_len > 0 || cut.len == 0));
+		insist(alone_len <= put - at && memcmp(out + at, alone, alone_len) == 0);
+		at += alone_len;
+		free(alone);
+	}
+	insist(used == 0 && at == put);
+}
+
+/* Many lines in one go, into as little room as the input says. */
 static void check_lines(const struct fixture *fixture, const char *bytes, size_t len, size_t max, size_t room)
 {
 	char *in = exactly(bytes, len), *out = malloc(room ? room : 1);
@@ -96,31 +161,13 @@ static void check_lines(const struct fixture *fixture, const char *bytes, size_t
 						  len, max, &used);
 
 		insist(put <= room && used <= len);
-		insist(put == 0 || out[put - 1] == '\n');
-		insist(used == 0 || in[used - 1] == '\n');
+		check_put(fixture, (enum line_form)form, in, used, max, out, put);
 	}
 	free(out);
 	free(in);
 }
 
 /* ---- splitting ---- */
-
-/* What comes first in the bytes, with all of them at hand: a line or a piece, and what is used up by it. */
-static enum line_found cut_obviously(const char *bytes, size_t len, size_t max, struct line_cut *cut)
-{
-	size_t end = 0;
-
-	if (len == 0)
-		return LINE_NONE;
-	while (end < len && bytes[end] != '\n')
-		end++;
-	cut->used = end < len ? end + 1 : end;
-	cut->len = end > 0 && bytes[end - 1] == '\r' ? end - 1 : end;
-	if (cut->len <= max)
-		return LINE_WHOLE;
-	cut->len = cut->used = max;
-	return LINE_PIECE;
-}
 
 /* Takes lines from the bytes between *at and end, as a reader that has read so far; each must be the obvious one. */
 static void follow(const char *all, size_t len, size_t end, size_t max, size_t *at, size_t *searched)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns: a run of the whole path, bytes into a pipe to lines out of another, through a real logmux, and the proof that
- * each line is there, in order, decorated as its stream demands. The model of what is a line, of what is JSON
- * (RFC 8259) and of what is UTF-8 (Unicode 15, table 3-7) is its own.
+ * each line is there, in order, decorated as its stream demands. What is JSON is said by the judge (judge.h); the model
+ * of what is a line, and of what is UTF-8 (Unicode 15, table 3-7), is its own.
  * Does not: know how logmux.c goes about it; but with memory failing, lines may come in any pieces.
  *
  * Invariant: nothing waits for anything: writer, loop and readers take turns in one thread, so that a turn in which
@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "judge.h"
 #include "logmux.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -25,7 +26,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define QUIET_TURNS 3
 #define TURNS_MAX 1000000
-#define DEPTH_MAX 10240 /* json.h: deeper is not taken for JSON */
 
 static int real_fds[3];
 
@@ -118,168 +118,32 @@ static size_t reduce(uint8_t *out, const uint8_t *text, size_t len, bool ascii)
 
 /* ---- JSON ---- */
 
-struct json {
+struct object {
 	const uint8_t *at, *end;
-	size_t depth;
+	bool empty;
 };
 
-static bool value(struct json *json);
-
-static bool take(struct json *json, char c)
+static bool is_white(uint8_t byte)
 {
-	bool is = json->at < json->end && *json->at == (uint8_t)c;
-
-	json->at += is;
-	return is;
-}
-
-static void white(struct json *json)
-{
-	while (json->at < json->end && strchr(" \t\r\n", *json->at) && *json->at)
-		json->at++;
-}
-
-static bool digits(struct json *json)
-{
-	const uint8_t *start = json->at;
-
-	while (json->at < json->end && *json->at >= '0' && *json->at <= '9')
-		json->at++;
-	return json->at > start;
-}
-
-static bool number(struct json *json)
-{
-	take(json, '-');
-	if (!take(json, '0') && !digits(json))
-		return false;
-	if (take(json, '.') && !digits(json))
-		return false;
-	if (!take(json, 'e') && !take(json, 'E'))
-		return true;
-	if (!take(json, '+'))
-		take(json, '-');
-	return digits(json);
-}
-
-static int hex(struct json *json)
-{
-	int code = 0;
-
-	for (int i = 0; i < 4; i++, json->at++) {
-		static const char all[] = "0123456789abcdefABCDEF";
-		const char *found = json->at < json->end && *json->at ? strchr(all, *json->at) : NULL;
-
-		if (!found)
-			return -1;
-		code = code * 16 + (int)(found - all) - (found - all > 15 ? 6 : 0);
-	}
-	return code;
-}
-
-/* A string; *out (may be NULL) gets what it says, which must be ASCII where it is escaped with \u. */
-static bool string(struct json *json, uint8_t **out)
-{
-	static const char escapes[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
-
-	if (!take(json, '"'))
-		return false;
-	while (!take(json, '"')) {
-		bool good = true;
-		size_t n = 1;
-		int code = -1;
-
-		if (json->at == json->end || *json->at < 0x20)
-			return false;
-		if (take(json, '\\')) {
-			const char *escape = json->at < json->end && *json->at ? strchr(escapes, *json->at) : NULL;
-
-			if (!escape && (!take(json, 'u') || (code = hex(json)) < 0))
-				return false;
-			if (escape)
-				code = meant[escape - escapes];
-			json->at += escape != NULL;
-		} else {
-			n = character(json->at, (size_t)(json->end - json->at), &good);
-			if (out)
-				memcpy(*out, json->at, n);
-			json->at += n;
-		}
-		if (!good)
-			return false;
-		if (out && code >= 0)
-			**out = (uint8_t)code;
-		if (out)
-			*out += n;
-	}
-	return true;
-}
-
-/* The members of an object or array after its opening bracket, up to and with the closing one. */
-static bool members(struct json *json, bool object)
-{
-	char close = object ? '}' : ']';
-
-	white(json);
-	if (take(json, close))
-		return true;
-	do {
-		white(json);
-		if (object && !string(json, NULL))
-			return false;
-		white(json);
-		if (object && !take(json, ':'))
-			return false;
-		white(json);
-		if (!value(json))
-			return false;
-		white(json);
-	} while (take(json, ','));
-	return take(json, close);
-}
-
-static bool word(struct json *json, const char *text)
-{
-	while (*text && take(json, *text))
-		text++;
-	return *text == '\0';
-}
-
-static bool value(struct json *json)
-{
-	bool good, object = json->at < json->end && *json->at == '{';
-
-	if (json->at == json->end)
-		return false;
-	switch (*json->at) {
-	case '{':
-	case '[':
-		json->at++;
-		if (json->depth++ == DEPTH_MAX)
-			return false;
-		good = members(json, object);
-		json->depth--;
-		return good;
-	case '"': return string(json, NULL);
-	case 't': return word(json, "true");
-	case 'f': return word(json, "false");
-	case 'n': return word(json, "null");
-	default: return number(json);
-	}
+	return byte == ' ' || byte == '\t' || byte == '\r';
 }
 
 /* Whether the line is one object; *object is then without the white space around it. */
-static bool is_object(const uint8_t *line, size_t len, struct json *object)
+static bool is_object(const uint8_t *line, size_t len, struct object *object)
 {
-	struct json json = { .at = line, .end = line + len };
+	json_t *root = judge_object((const char *)line, len);
 
-	white(&json);
-	object->at = json.at;
-	if (json.at == json.end || *json.at != '{' || !value(&json))
+	if (!root)
 		return false;
-	object->end = json.at;
-	white(&json);
-	return json.at == json.end;
+	object->empty = json_object_size(root) == 0;
+	json_decref(root);
+	object->at = line;
+	object->end = line + len;
+	while (is_white(*object->at))
+		object->at++;
+	while (is_white(object->end[-1]))
+		object->end--;
+	return true;
 }
 
 /* ---- what is to be done with an input ---- */
@@ -486,18 +350,28 @@ static void insist_stamp(const uint8_t *text)
 	}
 }
 
-/* A line that begins with '{': cut off what logmux added. */
+static void insist_value(const json_t *root, const char *name, const char *expected, size_t len)
+{
+	const json_t *value = json_object_get(root, name);
+
+	insist(json_is_string(value) && json_string_length(value) == len, "a field is not what it should be");
+	insist(memcmp(json_string_value(value), expected, len) == 0, "a field is not what it should be");
+}
+
+/* A line that begins with '{': cut off what logmux added, which is what counts for a reader, too. */
 static struct shown take_json(const uint8_t *line, size_t len)
 {
 	struct shown shown = { .kind = KIND_OBJECT, .payload = line };
-	struct json object;
-	size_t before;
+	json_t *root = judge_object((const char *)line, len);
 
-	insist(is_object(line, len, &object) && object.at == line && object.end == line + len, "it does not parse");
+	insist(root != NULL, "it does not parse");
 	insist(len > AFTER_LEN && memcmp(line + len - AFTER_LEN, fields, FIELDS_LEN) == 0, "the fields are not there");
 	insist_stamp(line + len - 2 - STAMP_LEN);
-	before = len - AFTER_LEN;
-	shown.len = before;
+	insist_value(root, "service", "o\"ut", 4);
+	insist_value(root, "stage", "run", 3);
+	insist_value(root, "logged", (const char *)line + len - 2 - STAMP_LEN, STAMP_LEN);
+	json_decref(root);
+	shown.len = len - AFTER_LEN;
 	return shown;
 }
 
@@ -543,16 +417,13 @@ static bool next_shown(const struct output *output, size_t *at, int source, stru
 }
 
 /* Whether what is shown is the object, fields added. */
-static bool shows_object(const struct shown *shown, const struct json *object)
+static bool shows_object(const struct shown *shown, const struct object *object)
 {
 	size_t len = (size_t)(object->end - object->at) - 1; /* without the closing bracket */
-	const uint8_t *inside = object->at + 1;
 
-	while (inside < object->end && strchr(" \t\r\n", *inside))
-		inside++;
-	if (shown->len < len || memcmp(shown->payload, object->at, len) != 0)
+	if (shown->kind != KIND_OBJECT || shown->len < len || memcmp(shown->payload, object->at, len) != 0)
 		return false;
-	return *inside == '}' ? shown->len == len : shown->len == len + 1 && shown->payload[len] == ',';
+	return object->empty ? shown->len == len : shown->len == len + 1 && shown->payload[len] == ',';
 }
 
 /* What of a line or piece is to be compared, and where: bytes as they are, or as JSON shows them. */
@@ -561,24 +432,40 @@ struct rest {
 	size_t len, at;
 };
 
+/* The message of a wrapped line: an object of exactly that form, in which nothing is said twice. NULL: it is an object of
+ * a source's own. */
+static json_t *take_message(const struct shown *shown)
+{
+	static const char before[] = "{\"message\":\"";
+	json_t *root, *message = NULL;
+
+	if (!starts(shown->payload, shown->len, before) || memcmp(shown->payload + shown->len - 2, "\",", 2) != 0)
+		return NULL;
+	root = judge_plain_object((const char *)shown->payload, shown->len + AFTER_LEN);
+	if (json_object_size(root) == 4)
+		message = json_incref(json_object_get(root, "message"));
+	json_decref(root);
+	return message;
+}
+
 /* What a shown line says of a line that is no object, in the form of rest. False: it is an object of a source's own. */
 static bool said(const struct shown *shown, uint8_t *out, size_t *len)
 {
-	struct json json = { .at = shown->payload, .end = shown->payload + shown->len };
-	uint8_t *end = out;
+	json_t *message;
 
-	*len = shown->len;
-	if (shown->kind != KIND_OBJECT) {
-		memcpy(out, shown->payload, shown->len);
-		if (fail_each)
-			*len = reduce(out, out, *len, false);
-		return true;
+	if (shown->kind == KIND_OBJECT) {
+		message = take_message(shown);
+		if (!message)
+			return false;
+		*len = json_string_length(message);
+		memcpy(out, json_string_value(message), *len);
+		json_decref(message);
+	} else {
+		*len = shown->len;
+		memcpy(out, shown->payload, *len);
 	}
-	if (!word(&json, "{\"message\":") || !string(&json, &end) || !take(&json, ',') || json.at < json.end)
-		return false;
-	*len = (size_t)(end - out);
 	if (fail_each)
-		*len = reduce(out, out, *len, true);
+		*len = reduce(out, out, *len, shown->kind == KIND_OBJECT);
 	return true;
 }
 
@@ -650,27 +537,37 @@ static void prove_plain(struct proof *proof, const uint8_t *line, size_t len)
 	insist(fail_each || wrapped || pieces == least, "a piece is too short");
 }
 
+/* Whether the next line that the source shows is that object, which is then behind it. */
+static bool prove_object(struct proof *proof, const struct object *object)
+{
+	size_t at = proof->out_at;
+	struct shown shown;
+
+	if (!next_shown(proof->out, &at, proof->source, &shown) || !shows_object(&shown, object))
+		return false;
+	proof->out_at = at;
+	return true;
+}
+
 static void prove_line(struct proof *proof, const uint8_t *line, size_t with_return)
 {
 	const struct plan *plan = proof->run->plan;
 	size_t len = with_return > 0 && line[with_return - 1] == '\r' ? with_return - 1 : with_return;
-	struct shown shown;
-	struct json object;
-	size_t at;
+	struct object object;
 
 	if (len == 0)
 		return;
-	skip_nothings(proof);
-	at = proof->out_at;
 	if (proof->source == 0 && plan->mode != CONFIG_STDOUT_TEXT && len <= plan->max_line &&
 	    is_object(line, len, &object)) {
-		if (next_shown(proof->out, &at, 0, &shown) && shown.kind == KIND_OBJECT &&
-		    shows_object(&shown, &object)) {
-			proof->out_at = at;
+		/* First of all: it may look like a message of which nothing is compared. */
+		if (prove_object(proof, &object))
 			return;
-		}
+		skip_nothings(proof);
+		if (prove_object(proof, &object))
+			return;
 		insist(fail_each, "an object is missing");
 	}
+	skip_nothings(proof);
 	prove_plain(proof, line, len);
 }
 
@@ -722,7 +619,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	insist(run != NULL, "no memory for the fuzzer");
 	run->plan = &plan;
-	if (read_plan(&plan, data, size)) {
+	if (read_plan(&plan, data, size) && !judge_is_too_deep((const char *)plan.text, plan.len)) {
 		calls = 0;
 		open_run(run);
 		failing = true;
