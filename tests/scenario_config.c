@@ -167,27 +167,55 @@ static void test_variable_unknown_is_warned_about_with_nearest_name(struct scene
 	run_expect_line(run, RUN_STDERR, "not a JSON object: started");
 }
 
-/* Everything passes, in order and byte for byte, dinit's own variables included; nothing is added. */
+/* Bytes in hexadecimal: those of the entries but of the one that begins so, each with its NUL. */
+static const char *make_hex(struct scene *scene, const char *const *entries, const char *but)
+{
+	char hex[4096] = "";
+	size_t len = 0;
+
+	for (; *entries; entries++)
+		for (const char *byte = *entries; !but || strncmp(*entries, but, strlen(but)) != 0; byte++) {
+			len += (size_t)snprintf(hex + len, sizeof hex - len, "%02x", (unsigned char)*byte);
+			if (*byte == '\0')
+				break;
+		}
+	return scene_format(scene, "%s", hex);
+}
+
+/* A script that shows the environment that it was started with. */
+static const char *make_show(struct scene *scene, const char *name, const char *more)
+{
+	return scene_format(scene, "echo \"%s $(od -An -v -tx1 <\"/proc/$$/environ\" | tr -d ' \\n') $$\" >&2; %s",
+			    name, more);
+}
+
+/* Everything passes, in order and byte for byte, dinit's own variables included; nothing is added, but for DINIT_PID,
+ * which terminate gets. */
 static void test_environment_passes_to_programs_unchanged(struct scene *scene)
 {
-	static const char show[] = "od -An -v -tx1 <\"/proc/$$/environ\" | tr -d ' \\n' | { cat; echo; }";
-	const char *end = scene_format(scene, "SCENE=%s", scene->dir);
+	const char *end = scene_format(scene, "SCENE=%s", scene->dir), *pid;
 	struct run *run;
-	char hex[4096] = "";
 	const char *entries[] = {
 		"B=2",  "A=with space\tand\nnewline", "DINIT_JSON_STDOUT=0", "DINIT_PID=5", "EMPTY=", "HOST=\xff",
 		"=odd", "PATH=/usr/bin:/bin",         "DINIT_DIR",           end,           NULL
 	};
-	size_t len = 0;
 
-	scene_service(scene, "web", show);
+	scene_fifo(scene, "go");
+	scene_service(scene, "web", make_show(scene, "run", "read go <\"$SCENE/go\""));
+	scene_script(scene, "services/web/log/run", make_show(scene, "log", "exec cat"));
+	scene_script(scene, "services/web/terminate", make_show(scene, "term", "echo now >\"$SCENE/go\""));
 	entries[8] = scene_format(scene, "DINIT_DIR=%s", scene->services);
-	for (const char **entry = entries; *entry; entry++)
-		for (const char *byte = *entry; byte < *entry + strlen(*entry) + 1; byte++)
-			len += (size_t)snprintf(hex + len, sizeof hex - len, "%02x", (unsigned char)*byte);
 	run = run_start(scene, &(struct run_spec){ .environment = entries });
+	run_wait_line(run, RUN_STDERR, " web/run: run ");
+	run_wait_line(run, RUN_STDERR, " web/log: log ");
+	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
-	assert_string_equal(run_match(run, RUN_STDOUT, " web/run: ([0-9a-f]+)", 1), hex);
+	assert_string_equal(run_match(run, RUN_STDERR, " web/run: run ([0-9a-f]+)", 1), make_hex(scene, entries, NULL));
+	assert_string_equal(run_match(run, RUN_STDERR, " web/log: log ([0-9a-f]+)", 1), make_hex(scene, entries, NULL));
+	pid = scene_format(scene, "DINIT_PID=%s", run_match(run, RUN_STDERR, " web/run: run [0-9a-f]+ ([0-9]+)", 1));
+	assert_string_equal(run_match(run, RUN_STDERR, " web/term: term ([0-9a-f]+)", 1),
+			    scene_format(scene, "%s%s", make_hex(scene, LIST(pid), NULL),
+					 make_hex(scene, entries, "DINIT_PID=")));
 }
 
 /* ---- SPEC 2: arguments ---- */
@@ -240,15 +268,21 @@ static void test_argument_check_of_good_directory_starts_nothing(struct scene *s
 	expect_nothing_started(scene, run);
 }
 
-static void test_argument_check_of_empty_directory_warns(struct scene *scene)
+/* No problem, but worth a warning: no service at all, a variable that has no effect. */
+static void test_argument_check_of_what_is_odd_warns_and_succeeds(struct scene *scene)
 {
-	struct run *run;
+	struct run *run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check") });
 
-	scene_mkdir(scene, "empty");
-	run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check", scene_path(scene, "empty")) });
 	run_expect_exit(run, 0);
-	run_expect_line(run, RUN_STDERR, WARNING ".*/empty: there is no service in it$");
+	run_expect_line(run, RUN_STDERR, scene_format(scene, WARNING "%s: .*no service", scene->services));
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 1);
+	add_service(scene);
+	run = run_start(scene,
+			&(struct run_spec){ .arguments = LIST("--check"), .environment = LIST("DINIT_LOGLEVEL=info") });
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, WARNING "DINIT_LOGLEVEL");
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 1);
+	expect_nothing_started(scene, run);
 }
 
 /* The argument wins over DINIT_DIR; every problem is said, at every log level. */
@@ -432,8 +466,10 @@ static void test_skip_of_unknown_name_is_warned_about(struct scene *scene)
 	struct run *run;
 
 	add_service(scene);
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_SKIP=wep,,we") });
+	run = run_start(scene,
+			&(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_SKIP=wep,,we,a\nb") });
 	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, WARNING ".*DINIT_SKIP.*a.b");
 	run_expect_line(run, RUN_STDERR, WARNING ".*DINIT_SKIP.*wep");
 	run_expect_line(run, RUN_STDERR, WARNING ".*DINIT_SKIP.*\"?we\"");
 	run_expect_line(run, RUN_STDOUT, "started");
@@ -532,7 +568,7 @@ int main(void)
 		SCENE_AS_SUBREAPER(test_argument_version_prints_one_line),
 		SCENE_AS_SUBREAPER(test_argument_other_prints_usage_on_stderr_and_fails),
 		SCENE_AS_SUBREAPER(test_argument_check_of_good_directory_starts_nothing),
-		SCENE_AS_SUBREAPER(test_argument_check_of_empty_directory_warns),
+		SCENE_AS_SUBREAPER(test_argument_check_of_what_is_odd_warns_and_succeeds),
 		SCENE_AS_SUBREAPER(test_argument_check_of_bad_directory_reports_all),
 		SCENE_AS_SUBREAPER(test_argument_check_of_bad_configuration_fails),
 		SCENE(test_directory_with_problems_reports_all_and_starts_nothing),
