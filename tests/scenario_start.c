@@ -69,13 +69,24 @@ static void test_program_started_has_absolute_path_and_own_directory(struct scen
 				     scene->services));
 }
 
+/* An engine may give dinit a terminal, or what its user types. */
+static void take_other_stdin(void *unused)
+{
+	int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+
+	(void)unused;
+	if (fd < 0 || dup2(fd, STDIN_FILENO) < 0)
+		_exit(126);
+}
+
 static void test_program_started_has_its_streams(struct scene *scene)
 {
 	struct run *run;
 
 	add_three_programs(
 		scene, "echo \"$(readlink /proc/$$/fd/0) $(readlink /proc/$$/fd/1) $(readlink /proc/$$/fd/2)\" >&2");
-	run = play_three_programs(scene, &(struct run_spec){ .environment = TEXT }, ".*pipe");
+	run = play_three_programs(scene, &(struct run_spec){ .environment = TEXT, .prepare = take_other_stdin },
+				  ".*pipe");
 	run_expect_line(run, RUN_STDERR, " web/run: /dev/null pipe:.* pipe:");
 	run_expect_line(run, RUN_STDERR, " web/log: pipe:.* pipe:.* pipe:");
 	run_expect_line(run, RUN_STDERR, " web/term: /dev/null pipe:.* pipe:");
@@ -119,14 +130,16 @@ static void lower_nofile(void *unused)
 		_exit(126);
 }
 
-/* While dinit itself takes what it may. */
+/* While dinit itself, their parent, takes what it may. */
 static void test_program_started_has_original_limit_of_files(struct scene *scene)
 {
 	struct run *run;
 
-	add_three_programs(scene, "echo \"files $(ulimit -Sn) $(ulimit -Hn)\" >&2");
-	run = play_three_programs(scene, &(struct run_spec){ .environment = TEXT, .prepare = lower_nofile }, "files");
+	add_three_programs(scene, "echo \"files $(ulimit -Sn) $(ulimit -Hn)\" >&2\n"
+				  "echo \"dinit's $(grep 'Max open files' /proc/$PPID/limits)\" >&2");
+	run = play_three_programs(scene, &(struct run_spec){ .environment = TEXT, .prepare = lower_nofile }, "dinit's");
 	expect_of_three(scene, run, "files 111 222");
+	expect_of_three(scene, run, "dinit's Max open files +222 +222 +files *");
 }
 
 static void open_more(void *unused)
