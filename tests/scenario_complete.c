@@ -210,6 +210,34 @@ static void test_thousand_services_ending_at_once_json_mode_lose_none(struct sce
 	check_many(scene, "DINIT_JSON_STDOUT=1", "json");
 }
 
+/* All pipes are nearly full when dinit, stopped until then, sees that nobody is left. A file takes at once what it is
+ * given, so that nothing waits to be written between the reading of one pipe and the next. */
+static void test_services_ended_with_full_pipes_to_file_lose_none(struct scene *scene)
+{
+	static const char *const services[] = { "a", "b", "c", "d", "e", "f", "g", "h" };
+	static const size_t count = sizeof services / sizeof *services;
+	struct run *run;
+
+	scene_fifo(scene, "go");
+	for (size_t i = 0; i < count; i++)
+		scene_service(scene, services[i],
+			      "trap '' TERM; \"$ACTOR\" report ready; read go <\"$SCENE/go\"\n"
+			      "\"$ACTOR\" count 1 text 10000; exec \"$ACTOR\" report written");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene), "DINIT_JSON_STDOUT=0",
+								       "DINIT_LOG_LEVEL=error"),
+						   .out = RUN_FD_FILE });
+	for (size_t i = 0; i < count; i++)
+		streams_wait_report(scene, "ready");
+	run_signal(run, SIGSTOP);
+	for (size_t i = 0; i < count; i++)
+		scene_let_go(scene, "go");
+	for (size_t i = 0; i < count; i++)
+		streams_wait_report(scene, "written");
+	run_signal(run, SIGCONT);
+	run_expect_exit(run, 0);
+	streams_expect_numbers(run, RUN_STDOUT, services, count, 10000);
+}
+
 /* ---- SPEC 5: where a process that dinit does not wait for still holds the pipe, until it is empty ---- */
 
 static void test_orphan_ignored_holding_pipe_is_read_until_empty(struct scene *scene)
@@ -277,6 +305,7 @@ int main(void)
 		SCENE(test_terminate_lines_arrive),
 		SCENE_AS_INIT(test_thousand_services_ending_at_once_text_mode_lose_none),
 		SCENE_AS_SUBREAPER(test_thousand_services_ending_at_once_json_mode_lose_none),
+		SCENE(test_services_ended_with_full_pipes_to_file_lose_none),
 		SCENE(test_orphan_ignored_holding_pipe_is_read_until_empty),
 		SCENE(test_orphan_ignored_flooding_pipe_does_not_keep_dinit),
 		SCENE(test_orphan_terminated_lines_arrive),

@@ -715,6 +715,7 @@ static void test_service_log_grace_is_over_when_the_service_ends(void **state)
 	assert_int_equal(waitid(P_PID, (id_t)service->log.pid, &info, WEXITED | WNOWAIT), 0);
 	assert_true(reaper_drain(&rig->reaper));
 	assert_true(service->log_grace.running);
+	assert_int_equal(service->log_grace.due_ms - loop_now_ms(&rig->loop), 10);
 	kill(service->run.pid, SIGTERM);
 	assert_int_equal(waitid(P_PID, (id_t)service->run.pid, &info, WEXITED | WNOWAIT), 0);
 	assert_false(reaper_drain(&rig->reaper));
