@@ -396,7 +396,7 @@ static void test_terminate_without_effect_is_waited_for(struct scene *scene)
 }
 
 /* A terminate that outlives its service is a child like any other, and its failure then is nobody's. */
-static void test_terminate_outliving_its_service_is_waited_for(struct scene *scene)
+static void check_terminate_outliving(struct scene *scene, const char *policy)
 {
 	struct run *run;
 
@@ -405,7 +405,8 @@ static void test_terminate_outliving_its_service_is_waited_for(struct scene *sce
 	scene_service(scene, "web", "echo up; read go <\"$SCENE/go\"");
 	scene_script(scene, "services/web/terminate",
 		     "echo now >\"$SCENE/go\"; read go <\"$SCENE/end\"; echo cleaned up; exit 1");
-	run = run_start(scene, &(struct run_spec){ .environment = INFO });
+	run = run_start(scene, &(struct run_spec){
+				       .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info", policy) });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	run_signal(run, SIGTERM);
 	run_wait_line(run, RUN_STDERR, "info: web/run: PID [0-9]+ exited with status 0");
@@ -413,6 +414,52 @@ static void test_terminate_outliving_its_service_is_waited_for(struct scene *sce
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDOUT, " web/term: cleaned up$");
 	run_expect_no_line(run, RUN_STDERR, "warning|sending TERM");
+}
+
+static void test_terminate_outliving_its_service_is_waited_for(struct scene *scene)
+{
+	check_terminate_outliving(scene, "DINIT_REPARENTING_POLICY=terminate");
+}
+
+/* "Under `ignore`: when no service, logging program or `terminate` is left." */
+static void test_terminate_outliving_its_service_under_ignore_is_waited_for(struct scene *scene)
+{
+	check_terminate_outliving(scene, "DINIT_REPARENTING_POLICY=ignore");
+}
+
+static void test_logging_program_outliving_its_service_under_ignore_is_waited_for(struct scene *scene)
+{
+	struct run *run;
+
+	scene_fifo(scene, "end");
+	add_polite(scene, "web");
+	scene_script(scene, "services/web/log/run", "cat; read go <\"$SCENE/end\"; echo logger ends");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info",
+								       "DINIT_REPARENTING_POLICY=ignore") });
+	run_wait_line(run, RUN_STDOUT, "up$");
+	run_signal(run, SIGTERM);
+	run_wait_line(run, RUN_STDERR, "info: web/run: PID [0-9]+ exited with status 0");
+	scene_let_go(scene, "end");
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, " web/run: logger ends$");
+}
+
+/* "Single PIDs, never a group": a service's child is in the group of all. */
+static void test_service_is_signalled_alone(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "web",
+		      "(trap 'echo child was told' TERM; echo child up\n"
+		      "while [ ! -e \"$SCENE/ended\" ]; do sleep 0.02; done) &\n"
+		      "trap 'echo told; : >\"$SCENE/ended\"; wait; exit 0' TERM; echo up; " SCENE_TRAPPING);
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
+	run_wait_line(run, RUN_STDOUT, "child up$");
+	run_wait_line(run, RUN_STDOUT, ": up$");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, " web/run: told$");
+	run_expect_no_line(run, RUN_STDOUT, "child was told");
 }
 
 /* TERM is followed by CONT, so that one who is stopped can act on it. */
@@ -690,6 +737,9 @@ int main(void)
 		SCENE(test_terminate_that_cannot_run_is_warned_about_and_term_sent),
 		SCENE(test_terminate_without_effect_is_waited_for),
 		SCENE(test_terminate_outliving_its_service_is_waited_for),
+		SCENE(test_terminate_outliving_its_service_under_ignore_is_waited_for),
+		SCENE(test_logging_program_outliving_its_service_under_ignore_is_waited_for),
+		SCENE(test_service_is_signalled_alone),
 		SCENE(test_service_stopped_by_signal_ends_on_term),
 		SCENE(test_lines_of_teardown_all_arrive),
 		SCENE(test_service_ignoring_term_is_killed_after_stop_timeout),
