@@ -340,6 +340,20 @@ static void test_exec_refused_after_start_of_others_stops_them(struct scene *sce
 	run_expect_no_line(run, RUN_STDOUT, "never");
 }
 
+/* SPEC 7: nobody outside has asked for this teardown either. */
+static void test_exec_refused_beside_service_that_stays_has_a_limit(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "a", "exec sleep 1000");
+	scene_script(scene, "services/a/terminate", "exit 0");
+	scene_file(scene, "services/b/run", 0755, "#!/no/such\n");
+	run = run_start(scene,
+			&(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_STOP_TIMEOUT=0.3") });
+	run_expect_exit(run, 1);
+	run_expect_line(run, RUN_STDERR, " dinit: warning: a/run: PID [0-9]+ is still running: killing it$");
+}
+
 /* ---- SPEC 5: plain forms ---- */
 
 static void test_line_as_text_has_time_service_and_stage(struct scene *scene)
@@ -449,6 +463,7 @@ int main(void)
 		SCENE(test_exec_of_other_architecture_is_named),
 		SCENE_AS_INIT(test_exec_on_noexec_mount_is_named),
 		SCENE(test_exec_refused_after_start_of_others_stops_them),
+		SCENE(test_exec_refused_beside_service_that_stays_has_a_limit),
 		SCENE(test_line_as_text_has_time_service_and_stage),
 		SCENE(test_line_as_json_gets_fields_at_its_end),
 		SCENE(test_line_of_logging_program_and_terminate_has_stage),
