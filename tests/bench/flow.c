@@ -455,6 +455,9 @@ void flow_bench(const struct bench *bench)
 	snprintf(dir, sizeof dir, "%s/flow", bench->temp);
 	snprintf(writer, sizeof writer, "%s/writer", bench->programs);
 	life_make_services(dir, 1, writer);
+	puts("\nThe floor of a table reads and writes as many bytes as the dinit above it, and looks at none: what the "
+	     "kernel takes\n"
+	     "for the copies, and for waking the reader. The last column says how many times that each program needs.");
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		if (bench_is_wanted("flow") || bench_is_wanted(cases[i].title))
 			run_case(bench, &cases[i]);
