@@ -223,6 +223,26 @@ check-faults: dinit-static
 
 .PHONY: check-faults
 
+# Floods, long and broken lines, orphans and zombies for SOAK_SECONDS, while every line is checked and dinit's descriptors,
+# memory, zombies and delays are watched. SOAK_BINARY: another dinit than the static one, say with sanitizers.
+SOAK_SECONDS = 600
+SOAK_BINARY = dinit-static
+SOAK_PARTS = soak run watch check valid script
+SOAK_HEADERS = $(wildcard tests/soak/*.h)
+
+$(BUILD)/soak/driver: $(SOAK_PARTS:%=tests/soak/%.c) $(SOAK_HEADERS)
+	@mkdir -p $(BUILD)/soak
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(SOAK_PARTS:%=tests/soak/%.c)
+
+$(BUILD)/soak/player: tests/soak/player.c tests/soak/script.c $(SOAK_HEADERS)
+	@mkdir -p $(BUILD)/soak
+	$(STATIC_CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(WERROR) -O2 -static -o $@ tests/soak/player.c tests/soak/script.c
+
+soak: $(SOAK_BINARY) $(BUILD)/soak/driver $(BUILD)/soak/player
+	@SOAK_SECONDS=$(SOAK_SECONDS) $(BUILD)/soak/driver $(SOAK_BINARY) $(BUILD)/soak/player tests/soak/services
+
+.PHONY: soak
+
 # ---- for packagers ----
 
 PREFIX = /usr/local

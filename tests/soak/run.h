@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/* One dinit of the soak: started, read, watched, ended. */
+#ifndef SOAK_RUN_H
+#define SOAK_RUN_H
+
+#include "check.h"
+#include "watch.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* How long heartbeats took to come, in microseconds. */
+struct run_latencies {
+	uint32_t *values;
+	size_t len, size;
+};
+
+enum run_way {
+	RUN_STDOUT,
+	RUN_STDERR,
+	RUN_BESIDE, /* on one of them, while nobody read the other */
+	RUN_WAYS,
+};
+
+struct run_stall {
+	uint64_t from_ns, to_ns; /* the last one; until then nobody reads the stream */
+};
+
+struct run {
+	const char *dinit; /* the program */
+	bool as_init;      /* PID 1 of a PID namespace; else a child subreaper, as the caller is */
+	bool wrap;         /* DINIT_JSON_STDOUT=wrap */
+	unsigned seconds;
+	unsigned daemons; /* how many will be adopted */
+
+	pid_t pid;
+	int fds[2]; /* its stdout and stderr; -1: the end has come */
+	uint64_t begin_ns, read_ns, told_ns, ended_ns;
+	struct run_stall stalls[2];
+	unsigned stalls_len;
+	struct run_latencies latencies[RUN_WAYS];
+	struct check check;
+	struct watch watch;
+	bool early;    /* it ended before it was told to */
+	bool late;     /* it did not end, and was killed */
+	int status;    /* as of wait(2) */
+	unsigned left; /* processes that it left behind */
+};
+
+/* Runs dinit with this environment for so many seconds, then tells it to stop and reads to the end. Ends the program
+ * where it cannot. */
+void run_all(struct run *run, char *const *environment);
+
+/* Sorts. part: 0.5 for the median. In milliseconds; 0 where there is none. */
+double run_latency_ms(struct run_latencies *latencies, double part);
+
+void run_free(struct run *run);
+
+/* Lets an ordinary user make PID namespaces. */
+void run_become_root(void);
+
+#endif
