@@ -509,8 +509,8 @@ static void copy_line(char line[PROCFS_CMDLINE_SIZE], const char *args, size_t a
 	line[out] = '\0';
 }
 
-/* What a process says of itself is in its own memory, and reading that takes a lock that a thread of it can hold over an
- * uninterruptible wait (a disk, a server that does not answer), or queue for in one: whoever asks would wait with it. */
+/* What a process says of itself is in its own memory, and reading that takes a lock. A thread of it can hold that, or
+ * queue for it, while it waits uninterruptibly for a disk or a dead server: whoever asks would wait as long. */
 static size_t read_arguments(const struct procfs *proc, pid_t pid, char args[ARGS_SIZE])
 {
 	ssize_t len;

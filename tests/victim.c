@@ -1035,47 +1035,48 @@ static void mode_other_user(void)
 	mode_wait_told();
 }
 
+static const struct {
+	const char *name;
+	void (*run)(void);
+} modes[] = {
+	{ "spin", mode_spin },
+	{ "nanosleep", mode_nanosleep },
+	{ "poll", mode_poll },
+	{ "select", mode_select },
+	{ "epoll", mode_epoll },
+	{ "futex", mode_futex },
+	{ "read", mode_read },
+	{ "accept", mode_accept },
+	{ "wait", mode_wait },
+	{ "sigsuspend", mode_sigsuspend },
+	{ "ppoll", mode_ppoll },
+	{ "signals", mode_signals },
+	{ "stopped", mode_stopped },
+	{ "vfork", mode_vfork },
+	{ "children", mode_children },
+	{ "unwaited", mode_unwaited },
+	{ "forks", mode_forks },
+	{ "count", mode_count },
+	{ "replace", mode_replace },
+	{ "readonly", mode_readonly },
+	{ "belongings", mode_belongings },
+	{ "threads", mode_threads },
+	{ "headless", mode_headless },
+	{ "parent", mode_parent },
+	{ "headlesschild", mode_parent_of_headless },
+	{ "mute", mode_mute },
+	{ "computing", mode_computing },
+	{ "unmapping", mode_unmapping },
+	{ "covered", mode_covered },
+	{ "seccomp", mode_seccomp },
+	{ "dispatch", mode_dispatch },
+	{ "sequence", mode_sequence },
+	{ "told", mode_wait_told },
+	{ "otheruser", mode_other_user },
+};
+
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		void (*run)(void);
-	} modes[] = {
-		{ "spin", mode_spin },
-		{ "nanosleep", mode_nanosleep },
-		{ "poll", mode_poll },
-		{ "select", mode_select },
-		{ "epoll", mode_epoll },
-		{ "futex", mode_futex },
-		{ "read", mode_read },
-		{ "accept", mode_accept },
-		{ "wait", mode_wait },
-		{ "sigsuspend", mode_sigsuspend },
-		{ "ppoll", mode_ppoll },
-		{ "signals", mode_signals },
-		{ "stopped", mode_stopped },
-		{ "vfork", mode_vfork },
-		{ "children", mode_children },
-		{ "unwaited", mode_unwaited },
-		{ "forks", mode_forks },
-		{ "count", mode_count },
-		{ "replace", mode_replace },
-		{ "readonly", mode_readonly },
-		{ "belongings", mode_belongings },
-		{ "threads", mode_threads },
-		{ "headless", mode_headless },
-		{ "parent", mode_parent },
-		{ "headlesschild", mode_parent_of_headless },
-		{ "mute", mode_mute },
-		{ "computing", mode_computing },
-		{ "unmapping", mode_unmapping },
-		{ "covered", mode_covered },
-		{ "seccomp", mode_seccomp },
-		{ "dispatch", mode_dispatch },
-		{ "sequence", mode_sequence },
-		{ "told", mode_wait_told },
-		{ "otheruser", mode_other_user },
-	};
 	int number = argc > 2 ? atoi(argv[2]) : 0;
 
 	if (argc < 2)
