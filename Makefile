@@ -116,14 +116,15 @@ $(BUILD)/scenario_%: tests/scenario_%.c $(BUILD)/tests/harness.o \
 .SECONDARY: $(BUILD)/tests/harness.o
 
 # The scenarios of dinit's streams look at them with streams.c, and have their services played by a program beside them.
-STREAM_SCENARIOS = lines complete stall logging strangers
+STREAM_SCENARIOS = lines complete stall logging strangers deadfs
 $(foreach name,$(STREAM_SCENARIOS),$(eval scenario_$(name) = streams))
 .SECONDARY: $(BUILD)/tests/streams.o
 $(STREAM_SCENARIOS:%=$(BUILD)/scenario_%): | $(BUILD)/actor
-# (Built without sanitizers: it plays what is not dinit.)
-$(BUILD)/actor: tests/actor.c
+$(BUILD)/scenario_deadfs: | $(BUILD)/deadfs
+# (Built without sanitizers: they play what is not dinit.)
+$(BUILD)/actor $(BUILD)/deadfs: $(BUILD)/%: tests/%.c
 	@mkdir -p $(BUILD)
-	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(WERROR) -O2 -I. -o $@ tests/actor.c
+	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(WERROR) -O2 -I. -o $@ $<
 
 scenarios: $(BUILD)/dinit $(SCENARIOS:%=$(BUILD)/scenario_%)
 	@DINIT_BINARY=$${DINIT_BINARY:-$(CURDIR)/$(BUILD)/dinit} tests/suites $(SCENARIOS:%=$(BUILD)/scenario_%)
@@ -387,9 +388,9 @@ boot:
 	@$(MAKE) --no-print-directory BUILD=$(BOOT)/tests CC='$(BOOT_CC)' CFLAGS='$(BOOT_CFLAGS)' \
 		LDFLAGS='-L$(BOOT)/root/usr/lib/$(BOOT_LIB)' boot-programs
 	@tests/boot/run $(BOOT_ARCH) $(BOOT)/static/dinit $(BOOT) $(BOOT_CHOSEN:%=$(BOOT)/tests/%) \
-		$(addprefix $(BOOT)/tests/,actor guest/victim guest/linewise.so)
+		$(addprefix $(BOOT)/tests/,actor deadfs guest/victim guest/linewise.so)
 
-boot-programs: $(addprefix $(BUILD)/,$(BOOT_CHOSEN) actor guest/victim guest/linewise.so)
+boot-programs: $(addprefix $(BUILD)/,$(BOOT_CHOSEN) actor deadfs guest/victim guest/linewise.so)
 
 $(BUILD)/guest/linewise.so: tests/boot/linewise.c
 	@mkdir -p $(BUILD)/guest

@@ -24,6 +24,8 @@
  *					reports "chained NAME"
  *	stopped				leaves a child that has stopped itself; it says "continued" should it go on
  *	vforked				waits for a vfork child, which waits
+ *	stuck FILE			leaves a child behind once one thread of it waits for the file's server (deadfs),
+ *					and another one for, or with, the lock of the process's memory
  *	moving N MS KIND FD...		writes numbered lines to each descriptor (fd3 1 or {"fd":3,"n":1}), one write
  *					each, MS apart, until N after 1 and 2 are replaced; says "moved <last number>"
  *	ping FIFO			for each line of the FIFO a line "ping <nanoseconds>" to stdout
@@ -42,6 +44,7 @@
  *	headless			in a second thread, after the end of the first
  *
  * KIND is json ({"n":1}) or text (1). Time is that of CLOCK_MONOTONIC. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -523,6 +526,82 @@ static void wait_in_vfork(void)
 			pause();
 }
 
+/* Each time it takes the lock of the process's memory, and then waits for those who use the mapping. */
+static void *change_mapping(void *page)
+{
+	while (madvise(page, 1, MADV_DONTFORK) == 0 && madvise(page, 1, MADV_DOFORK) == 0)
+		;
+	die("madvise");
+	return NULL;
+}
+
+/* Who writes to a page that is being written back waits for the end of that; meanwhile it shares the lock of the
+ * process's memory (older kernels) or has a lock of the mapping. */
+static void *write_twice(void *argument)
+{
+	const char *path = argument;
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	char *page = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	pthread_t thread;
+
+	if (fd < 0 || page == MAP_FAILED)
+		die(path);
+	*page = 1;
+	if (sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE) < 0)
+		die("sync_file_range");
+	if (pthread_create(&thread, NULL, change_mapping, page) != 0)
+		die("pthread_create");
+	*page = 2;
+	return NULL;
+}
+
+static size_t count_uninterruptible(pid_t pid)
+{
+	char path[300], stat[512];
+	const struct dirent *entry;
+	size_t count = 0;
+	DIR *tasks;
+
+	snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+	tasks = opendir(path);
+	if (!tasks)
+		die(path);
+	while ((entry = readdir(tasks))) {
+		const char *name_end;
+		ssize_t len;
+		int fd;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof path, "/proc/%d/task/%s/stat", (int)pid, entry->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		len = fd < 0 ? 0 : read(fd, stat, sizeof stat - 1);
+		close(fd);
+		stat[len > 0 ? len : 0] = '\0';
+		name_end = strrchr(stat, ')');
+		count += name_end && name_end[1] == ' ' && name_end[2] == 'D';
+	}
+	closedir(tasks);
+	return count;
+}
+
+static void leave_stuck(char *path)
+{
+	pthread_t thread;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork");
+	if (pid == 0) {
+		if (pthread_create(&thread, NULL, write_twice, path) != 0)
+			die("pthread_create");
+		for (;;)
+			pause();
+	}
+	while (count_uninterruptible(pid) < 2)
+		poll(NULL, 0, 1);
+}
+
 /* What descriptors 1 and 2 were. */
 static struct stat initial[3];
 
@@ -670,6 +749,8 @@ static int play_strangers(char **arguments)
 		leave_stopped();
 	else if (is(arguments, "vforked", 0))
 		wait_in_vfork();
+	else if (is(arguments, "stuck", 1))
+		leave_stuck(arguments[1]);
 	else if (is(arguments, "moving", 4))
 		keep_writing(number(arguments[1]), (int)number(arguments[2]), strcmp(arguments[3], "json") == 0,
 			     arguments + 4);

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: ISC */
+/* Processes that have lost their parent and hang on a file system whose server is dead: SPEC 6, dinit never blocks on
+ * one, whatever state it is in. Invariant: the mount is in the namespace of one scene, and its server (deadfs.c) is gone
+ * before the scene is, and some seconds after it began in any case: meanwhile every look at the arguments of such a
+ * process hangs as it does. */
+#include "streams.h"
+
+#include <string.h>
+
+#define LOST " dinit: warning: [a-z]+/[0-9]+: has lost its parent: "
+#define WAIT "exec \"$ACTOR\" wait"
+#define LIFE_MS 10000 /* of the server: far more than a test takes, and less than the harness waits for a line */
+#define KILLED 137    /* how a shell says that KILL ended a program */
+
+/* Three services: the mount with its server, which a line to $SCENE/kill kills; one that says what it is told, and one
+ * that writes a line for each to $SCENE/go. A line to $SCENE/answer makes the server answer. */
+static void make_services(struct scene *scene, const char *held, const char *content)
+{
+	scene_mkdir(scene, "mnt");
+	scene_file(scene, "content", 0644, content);
+	scene_fifo(scene, "answer");
+	scene_fifo(scene, "kill");
+	scene_fifo(scene, "go");
+	scene_fifo(scene, "mounted");
+	scene_service(scene, "fs",
+		      scene_format(scene,
+				   "trap '' TERM\n"
+				   "\"${ACTOR%%/*}/deadfs\" \"$SCENE/mnt\" %s %u \"$(cat \"$SCENE/content\")\" "
+				   "<\"$SCENE/answer\" &\n"
+				   "read go <\"$SCENE/kill\"; kill -KILL $!; wait $!; echo \"server: $?\"",
+				   held, (unsigned)(scene_deadline_ms(LIFE_MS) / 1000)));
+	scene_service(scene, "web", "trap 'echo told; exit' TERM; echo up\n" SCENE_TRAPPING);
+	scene_service(scene, "flow", "while read go <\"$SCENE/go\"; do echo went; done");
+}
+
+/* Starts all that, and lets the service "mother" go, once the file system is mounted. */
+static struct run *start(struct scene *scene, const char *policy)
+{
+	struct run *run =
+		run_start(scene,
+			  &(struct run_spec){
+				  .environment = LIST(STREAMS(scene), "DINIT_LOG_LEVEL=info", "DINIT_JSON_STDOUT=0",
+						      scene_format(scene, "DINIT_REPARENTING_POLICY=%s", policy)) });
+	const char *how = streams_wait_report(scene, "fs");
+
+	scene_need(strcmp(how, "mounted") == 0, how);
+	run_wait_line(run, RUN_STDOUT, " web/run: up$");
+	scene_let_go(scene, "mounted");
+	return run;
+}
+
+/* By then dinit has done to the orphan all that it does. */
+static void expect_flow(struct scene *scene, struct run *run)
+{
+	for (size_t i = 1; i <= 3; i++) {
+		scene_let_go(scene, "go");
+		run_wait_lines(run, RUN_STDOUT, " flow/run: went$", i);
+	}
+}
+
+/* The server was there until it was killed from here: nothing of the above had to wait for its end. */
+static void kill_server(struct scene *scene, struct run *run)
+{
+	scene_let_go(scene, "kill");
+	run_wait_line(run, RUN_STDOUT, scene_format(scene, " fs/run: server: %d$", KILLED));
+}
+
+/* dinit is told to stop, and tells everyone; but what hangs ends only with the server. */
+static void expect_stop(struct scene *scene, struct run *run)
+{
+	expect_flow(scene, run);
+	run_expect_no_line(run, RUN_STDERR, "stopping the container");
+	run_signal(run, SIGTERM);
+	run_wait_line(run, RUN_STDOUT, " web/run: told$");
+	run_expect_no_line(run, RUN_STDERR, " reparented process ");
+	kill_server(scene, run);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, " reparented process ");
+	run_expect_no_line(run, RUN_STDERR, "killing it");
+}
+
+/* ---- whose arguments cannot be read: the lock of its memory is taken ---- */
+
+static void check_stuck(struct scene *scene, const char *policy, const char *verdict)
+{
+	struct run *run;
+
+	make_services(scene, "write", "content");
+	scene_service(scene, "mother", "read go <\"$SCENE/mounted\"; \"$ACTOR\" stuck \"$SCENE/mnt/file\"; " WAIT);
+	run = start(scene, policy);
+	streams_wait_report(scene, "held");
+	run_wait_line(run, RUN_STDERR, scene_format(scene, LOST "%s: \\[actor\\]$", verdict));
+	expect_stop(scene, run);
+}
+
+static void test_orphan_stuck_under_terminate_delays_nothing(struct scene *scene)
+{
+	check_stuck(scene, "terminate", "terminating it");
+}
+
+static void test_orphan_stuck_under_adopt_delays_nothing(struct scene *scene)
+{
+	check_stuck(scene, "adopt", "adopting it");
+}
+
+/* ---- who cannot be traced: it is within execve ---- */
+
+/* It loses its parent once its execve waits for the server. */
+static struct run *start_executing(struct scene *scene, const char *content)
+{
+	struct run *run;
+
+	make_services(scene, "read", content);
+	scene_fifo(scene, "leave");
+	scene_service(scene, "mother",
+		      "read go <\"$SCENE/mounted\"\n"
+		      "(\"$SCENE/mnt/file\" & read go <\"$SCENE/leave\")\n" WAIT);
+	run = start(scene, "adopt");
+	streams_wait_report(scene, "held");
+	scene_let_go(scene, "leave");
+	run_wait_line(run, RUN_STDERR, LOST "adopting it: /bin/sh ");
+	return run;
+}
+
+static void test_orphan_executing_under_adopt_delays_nothing(struct scene *scene)
+{
+	expect_stop(scene, start_executing(scene, "content"));
+}
+
+/* What it runs then says so until that comes under a label of its own. */
+static void test_orphan_executing_under_adopt_is_redirected_once_it_runs(struct scene *scene)
+{
+	struct run *run = start_executing(scene, "#!/bin/sh\n"
+						 "while ! [ -e \"$SCENE/heard\" ]; do echo here; sleep 0.02; done\n"
+						 "exit 7");
+
+	expect_flow(scene, run);
+	scene_let_go(scene, "answer");
+	streams_wait_report(scene, "answered");
+	run_wait_line(run, RUN_STDOUT, " sh/[0-9]+: here$");
+	scene_file(scene, "heard", 0644, "");
+	run_wait_line(run, RUN_STDERR, " dinit: error: sh/.* exited with status 7: stopping the container$");
+	kill_server(scene, run);
+	run_expect_exit(run, 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCENE_AS_INIT(test_orphan_stuck_under_terminate_delays_nothing),
+		SCENE_AS_INIT(test_orphan_stuck_under_adopt_delays_nothing),
+		SCENE_AS_INIT(test_orphan_executing_under_adopt_delays_nothing),
+		SCENE_AS_INIT(test_orphan_executing_under_adopt_is_redirected_once_it_runs),
+	};
+
+	return scene_run_all("deadfs", tests, sizeof tests / sizeof *tests);
+}
