@@ -24,8 +24,8 @@
  *					reports "chained NAME"
  *	stopped				leaves a child that has stopped itself; it says "continued" should it go on
  *	vforked				waits for a vfork child, which waits
- *	stuck FILE			leaves a child behind once one thread of it waits for the file's server (deadfs),
- *					and another one for, or with, the lock of the process's memory
+ *	stuck FILE			leaves a child behind once a thread of it waits for the file's server (deadfs.c)
+ *					and another one for, or with, the lock of its memory
  *	moving N MS KIND FD...		writes numbered lines to each descriptor (fd3 1 or {"fd":3,"n":1}), one write
  *					each, MS apart, until N after 1 and 2 are replaced; says "moved <last number>"
  *	ping FIFO			for each line of the FIFO a line "ping <nanoseconds>" to stdout

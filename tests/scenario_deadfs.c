@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Processes that have lost their parent and hang on a file system whose server is dead: SPEC 6, dinit never blocks on
- * one, whatever state it is in. Invariant: the mount is in the namespace of one scene, and its server (deadfs.c) is gone
- * before the scene is, and some seconds after it began in any case: meanwhile every look at the arguments of such a
- * process hangs as it does. */
+ * one, whatever state it is in. Invariant: the mount is in the namespace of one scene, and its server (deadfs.c) is
+ * gone before the scene is, and some seconds after it began in any case: meanwhile every look at the arguments of such
+ * a process hangs as it does. */
 #include "streams.h"
 
 #include <string.h>
