@@ -431,14 +431,18 @@ static void say_start(const struct dinit *dinit)
 /* From here on nothing ends dinit but the state machine. */
 static int supervise(struct dinit *dinit)
 {
+	int result;
+
 	log_set_writer(logmux_write_own, &dinit->mux);
 	say_start(dinit);
 	prepare_policy(dinit);
-	if (loop_run(&dinit->loop, on_turn_end, dinit) == 0)
-		return (int)dinit->exit_status;
-	log_set_writer(NULL, NULL);
-	log_error("cannot wait for events: %s", strerror(errno));
-	return EXIT_UNABLE;
+	result = loop_run(&dinit->loop, on_turn_end, dinit);
+	if (result < 0) {
+		log_set_writer(NULL, NULL);
+		log_error("cannot wait for events: %s", strerror(errno));
+	}
+	policy_close(&dinit->policy);
+	return result == 0 ? (int)dinit->exit_status : EXIT_UNABLE;
 }
 
 static int run(char *const *environment)

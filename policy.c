@@ -399,6 +399,24 @@ void policy_open(struct policy *policy, const struct config *config, const struc
 	}
 }
 
+static void forget_all(struct policy_queue *queue)
+{
+	while (queue->first) {
+		struct stranger *stranger = queue->first;
+
+		leave(stranger);
+		reaper_unwatch(stranger->policy->reaper, &stranger->watch);
+		free_stranger(stranger);
+	}
+}
+
+void policy_close(struct policy *policy)
+{
+	forget_all(&policy->young);
+	forget_all(&policy->told);
+	forget_all(&policy->rest);
+}
+
 /* ---- teardown ---- */
 
 void policy_begin_teardown(struct policy *policy)

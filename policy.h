@@ -67,6 +67,9 @@ struct policy_means {
 void policy_open(struct policy *policy, const struct config *config, const struct policy_means *means,
 		 void (*on_adopted_end)(void *ctx, const struct service_end *end), void *ctx);
 
+/* Forgets the strangers that are left: the inherited ones, and what could not be killed. */
+void policy_close(struct policy *policy);
+
 /* Something ended: there may be new strangers. Looks now, or soon if it has just looked. */
 void policy_children_changed(struct policy *policy);
 

@@ -728,7 +728,7 @@ static void test_guest_of_namespace_under_adopt_is_not_touched(struct scene *sce
  * test sees the end of that.) */
 static void leave_child(void *ctx)
 {
-	const char *go = ctx;
+	const char *const *go = ctx;
 	char byte;
 	int fd;
 
@@ -736,7 +736,7 @@ static void leave_child(void *ctx)
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	syscall(SYS_close_range, STDOUT_FILENO, ~0U, 0);
-	fd = open(go, O_RDONLY);
+	fd = open(*go, O_RDONLY);
 	if (fd >= 0 && read(fd, &byte, 1) == 1)
 		kill(getppid(), SIGTERM);
 	for (;;)
@@ -745,16 +745,15 @@ static void leave_child(void *ctx)
 
 static struct run *start_with_child(struct scene *scene, const char *policy)
 {
-	char *go;
+	const char *go = scene_path(scene, "go");
 
 	scene_fifo(scene, "go");
-	go = strdup(scene_path(scene, "go"));
 	return run_start(scene,
 			 &(struct run_spec){ .environment =
 						     LIST(STREAMS(scene), "DINIT_LOG_LEVEL=info", "DINIT_JSON_STDOUT=0",
 							  scene_format(scene, "DINIT_REPARENTING_POLICY=%s", policy)),
 					     .prepare = leave_child,
-					     .prepare_ctx = go });
+					     .prepare_ctx = &go });
 }
 
 /* By the time an orphan that came later has been dealt with, it would have been, too. Nothing waits for it. */
