@@ -558,6 +558,22 @@ static void test_policy_without_memory_for_a_stranger_finds_it_later(void **stat
 	assert_sent(rig, 0, pid, SIGTERM);
 }
 
+/* Nothing remembers that it was there before. */
+static void test_policy_without_memory_for_a_child_from_before_takes_it_for_a_stranger(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_child(rig);
+
+	memory_fails = inherits = true;
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	memory_fails = false;
+	pass(rig, POLICY_LOOK_MS);
+	assert_false(policy_sees_nobody(&rig->policy));
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 1);
+	assert_sent(rig, 0, pid, SIGTERM);
+}
+
 /* ---- looks ---- */
 
 static void test_policy_looks_once_a_second_unasked(void **state)
@@ -858,6 +874,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_uninterruptible_stranger_is_given_a_moment),
 	TEST(test_policy_uninterruptible_stranger_that_goes_on_is_told_with_its_arguments),
 	TEST(test_policy_without_memory_for_a_stranger_finds_it_later),
+	TEST(test_policy_without_memory_for_a_child_from_before_takes_it_for_a_stranger),
 	TEST(test_policy_looks_once_a_second_unasked),
 	TEST(test_policy_children_changed_looks_at_once_but_not_too_often),
 	TEST(test_policy_teardown_looks_ten_times_a_second),
