@@ -3,6 +3,7 @@
  * a small dinit: a loop, a reaper, one child. Waits for events, with a deadline that only a broken build reaches.
  * Needs the permission to trace, and what only root can make is skipped for others. */
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -138,7 +139,8 @@ long __wrap_ptrace(int request, ...)
 	}
 	if (request == PTRACE_INTERRUPT && script.forgets && tid != script.spared)
 		return 0;
-	if (request == PTRACE_SETREGSET && script.before_first_call) {
+	/* (Of another kind is the one that skips a call of its own.) */
+	if (request == PTRACE_SETREGSET && address == (void *)NT_PRSTATUS && script.before_first_call) {
 		script.before_first_call(tid);
 		script.before_first_call = NULL;
 	}
