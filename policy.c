@@ -399,22 +399,24 @@ void policy_open(struct policy *policy, const struct config *config, const struc
 	}
 }
 
-static void forget_all(struct policy_queue *queue)
+static void forget_all(struct policy *policy, struct policy_queue *queue)
 {
-	while (queue->first) {
-		struct stranger *stranger = queue->first;
+	struct stranger *next;
 
-		leave(stranger);
-		reaper_unwatch(stranger->policy->reaper, &stranger->watch);
+	for (struct stranger *stranger = queue->first; stranger; stranger = next) {
+		next = stranger->next;
+		reaper_unwatch(policy->reaper, &stranger->watch);
 		free_stranger(stranger);
 	}
+	queue->first = queue->last = NULL;
+	loop_timer_stop(policy->loop, &queue->timer);
 }
 
 void policy_close(struct policy *policy)
 {
-	forget_all(&policy->young);
-	forget_all(&policy->told);
-	forget_all(&policy->rest);
+	forget_all(policy, &policy->young);
+	forget_all(policy, &policy->told);
+	forget_all(policy, &policy->rest);
 }
 
 /* ---- teardown ---- */
