@@ -207,8 +207,8 @@ static ssize_t write_some(const struct sink *sink)
 	case SINK_KIND_SOCKET: return send(sink->fd, at, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	/* pipe(7), PIPE_BUF; as long as nobody else writes to it between the two calls. */
 	case SINK_KIND_POLLED_PIPE: return write_polled(sink, PIPE_BUF);
-	/* A terminal promises room for one byte, no more (the kernel's n_tty_poll). Slow, and nowhere to be seen but
-	 * where a user's dinit has got another user's terminal that does not control its session. */
+	/* A terminal promises room for one byte, no more (the kernel's n_tty_poll). Slow, but rare: one that does not
+	 * control dinit's session, and is another user's or out of reach without /proc. */
 	case SINK_KIND_POLLED_TTY: return write_polled(sink, 1);
 	}
 	return 0;

@@ -700,57 +700,61 @@ static void test_service_log_ending_with_its_service_is_not_told(void **state)
 	assert_false(rig->services.list[0].log_grace.running);
 }
 
-/* The log ends first, the service right after, before the grace is over: the service is the cause. */
-static void test_service_log_grace_is_over_when_the_service_ends(void **state)
+/* The process ends and is a zombie; nobody has reaped it. */
+static void end(pid_t pid, int signal)
 {
-	struct rig *rig = *state;
-	struct service *service;
 	siginfo_t info;
+
+	kill(pid, signal);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+}
+
+/* The log has ended and is reaped, the service has ended right after. */
+static struct service *end_log_and_service(struct rig *rig)
+{
+	struct service *service;
 
 	put_service(rig, "web", "exec sleep 1000");
 	put_log(rig, "exec sleep 1000");
 	run_all(rig);
 	service = &rig->services.list[0];
-	kill(service->log.pid, SIGKILL);
-	assert_int_equal(waitid(P_PID, (id_t)service->log.pid, &info, WEXITED | WNOWAIT), 0);
+	end(service->log.pid, SIGKILL);
 	assert_true(reaper_drain(&rig->reaper));
 	assert_true(service->log_grace.running);
 	assert_int_equal(service->log_grace.due_ms - loop_now_ms(&rig->loop), 10);
-	kill(service->run.pid, SIGTERM);
-	assert_int_equal(waitid(P_PID, (id_t)service->run.pid, &info, WEXITED | WNOWAIT), 0);
+	end(service->run.pid, SIGTERM);
+	return service;
+}
+
+static void expect_end_of_service(struct rig *rig)
+{
 	assert_false(reaper_drain(&rig->reaper));
-	assert_false(service->log_grace.running);
+	assert_false(rig->services.list[0].log_grace.running);
 	assert_end(rig, "web", "run", SIGTERM);
 	wait_for_all(rig);
 	assert_int_equal(rig->ends, 1);
 }
 
-/* What it had not read is not lost, however it ended. */
+/* The log ends first, the service right after, before the grace is over: the service is the cause. */
+static void test_service_log_grace_is_over_when_the_service_ends(void **state)
+{
+	end_log_and_service(*state);
+	expect_end_of_service(*state);
+}
+
 /* The same where dinit comes late: the grace is over before it has reaped the service. */
 static void test_service_log_grace_of_a_service_that_is_not_reaped_yet_tells_its_end(void **state)
 {
 	struct rig *rig = *state;
-	struct service *service;
-	siginfo_t info;
+	struct service *service = end_log_and_service(rig);
 
-	put_service(rig, "web", "exec sleep 1000");
-	put_log(rig, "exec sleep 1000");
-	run_all(rig);
-	service = &rig->services.list[0];
-	kill(service->log.pid, SIGKILL);
-	assert_int_equal(waitid(P_PID, (id_t)service->log.pid, &info, WEXITED | WNOWAIT), 0);
-	assert_true(reaper_drain(&rig->reaper));
-	kill(service->run.pid, SIGTERM);
-	assert_int_equal(waitid(P_PID, (id_t)service->run.pid, &info, WEXITED | WNOWAIT), 0);
 	loop_timer_stop(&rig->loop, &service->log_grace);
 	service->log_grace.on_due(service->log_grace.ctx);
 	assert_int_equal(rig->ends, 0);
-	assert_false(reaper_drain(&rig->reaper));
-	assert_end(rig, "web", "run", SIGTERM);
-	wait_for_all(rig);
-	assert_int_equal(rig->ends, 1);
+	expect_end_of_service(rig);
 }
 
+/* What it had not read is not lost, however it ended. */
 static void test_service_log_that_never_reads_loses_nothing(void **state)
 {
 	struct rig *rig = *state;
