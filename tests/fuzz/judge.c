@@ -39,13 +39,33 @@ static void replace_odd_escapes(char *text, size_t len)
 	}
 }
 
+static size_t digits_before(const char *text, size_t at)
+{
+	while (at > 0 && text[at - 1] >= '0' && text[at - 1] <= '9')
+		at--;
+	return at;
+}
+
+/* Where the digits begin of the number that ends at end. The sign before them stays out: what comes before it may be
+ * another number, as in 1-2, and only the sign keeps the two apart. */
+static size_t number_before(const char *text, size_t end)
+{
+	size_t start = digits_before(text, end);
+	size_t letter = start > 0 && memchr("+-", text[start - 1], 2) ? start - 1 : start;
+
+	if (letter > 0 && (text[letter - 1] | 0x20) == 'e')
+		start = digits_before(text, letter - 1);
+	if (start > 0 && text[start - 1] == '.')
+		start = digits_before(text, start - 1);
+	return start;
+}
+
 /* A number that ends at end, too large for a double. It gets an exponent, lest what follows be taken for one. */
 static void replace_number(char *text, size_t end)
 {
-	size_t start = end;
+	size_t start = number_before(text, end);
 
-	while (start > 0 && memchr("0123456789.eE+-", text[start - 1], 15))
-		text[--start] = '0';
+	memset(text + start, '0', end - start);
 	text[start] = '1';
 	text[start + 1] = 'e';
 }
