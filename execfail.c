@@ -317,6 +317,12 @@ static const char *find_hint(int error)
 	}
 }
 
+/* Whether the file may tell more. Where it may not it stays alone: it can be on a file system that no longer answers. */
+static bool is_about_a_file(int error)
+{
+	return error == ENOENT || error == EACCES || error == ENOEXEC;
+}
+
 static bool explain_file(const struct file *file, int error, char *text, size_t size)
 {
 	switch (error) {
@@ -334,7 +340,7 @@ void execfail_explain(const char *path, int error, char *text, size_t size)
 	const char *at = path;
 	struct file file;
 
-	for (int i = 0; i < FILES_MAX; i++) {
+	for (int i = 0; is_about_a_file(error) && i < FILES_MAX; i++) {
 		read_file(&file, at, role);
 		if (explain_file(&file, error, text, size))
 			return;

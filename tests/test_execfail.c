@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -522,6 +523,31 @@ static void test_execfail_explain_other_error_has_its_name(void **state)
 	assert_words(text, "dynamic loader");
 }
 
+static bool was_opened(int inotify_fd)
+{
+	struct inotify_event event;
+
+	return read(inotify_fd, &event, sizeof event) > 0;
+}
+
+static void test_execfail_explain_looks_at_no_file_whose_file_system_may_hang(void **state)
+{
+	static const int errors[] = { EIO, ESTALE, ENOTCONN, ETIMEDOUT, EHOSTDOWN };
+	int watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	char text[TEXT_SIZE];
+
+	(void)state;
+	put("run", "no program");
+	assert_true(inotify_add_watch(watch_fd, path_of("run"), IN_OPEN) >= 0);
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+		explain(path_of("run"), errors[i], text);
+		assert_false(was_opened(watch_fd));
+	}
+	explain(path_of("run"), ENOEXEC, text);
+	assert_true(was_opened(watch_fd));
+	close(watch_fd);
+}
+
 static void test_execfail_explain_file_open_for_writing_is_told(void **state)
 {
 	int fd, error;
@@ -782,6 +808,7 @@ int main(void)
 		TEST(test_execfail_explain_special_file_never_blocks),
 		TEST(test_execfail_explain_file_that_cannot_be_read_has_the_errors_name),
 		TEST(test_execfail_explain_other_error_has_its_name),
+		TEST(test_execfail_explain_looks_at_no_file_whose_file_system_may_hang),
 		TEST(test_execfail_explain_file_open_for_writing_is_told),
 		TEST(test_execfail_explain_small_buffer_is_cut),
 		TEST(test_execfail_explain_long_path_keeps_its_end_and_the_reason),
