@@ -77,7 +77,8 @@ unit_spawn = spawn
 unit_signaller = signaller spawn reaper procfs json log stamp
 unit_signaller_LDFLAGS = -Wl,--wrap=kill,--wrap=malloc,--wrap=fork,--wrap=setresuid,--wrap=spawn_open_pidfd
 unit_service = service signaller spawn execfail logmux sink reaper procfs line json loop log stamp
-unit_service_LDFLAGS = -Wl,--wrap=pipe2,--wrap=malloc,--wrap=spawn_program,--wrap=logmux_release
+unit_service_LDFLAGS = -Wl,--wrap=pipe2,--wrap=malloc,--wrap=spawn_program,--wrap=spawn_program_unwaited \
+	-Wl,--wrap=logmux_release
 unit_policy = policy reaper ptrace procfs json loop log stamp
 unit_policy_LDFLAGS = -Wl,--wrap=clock_gettime,--wrap=epoll_wait,--wrap=calloc,--wrap=strdup,--wrap=signaller_send \
 	-Wl,--wrap=logmux_add,--wrap=procfs_each_child

@@ -70,7 +70,7 @@ static void label(const struct service *service, const char *stage, char name[NA
 	snprintf(name, NAME_SIZE, "%s/%s", service->entry->name, stage);
 }
 
-static void explain(const struct spawn_spec *spec, const struct spawn_failure *failure, char reason[REASON_SIZE])
+static void explain(const char *path, const char *dir, const struct spawn_failure *failure, char reason[REASON_SIZE])
 {
 	switch (failure->stage) {
 	case SPAWN_FORK:
@@ -81,27 +81,33 @@ static void explain(const struct spawn_spec *spec, const struct spawn_failure *f
 		snprintf(reason, REASON_SIZE, "cannot set up its descriptors: %s", strerror(failure->error));
 		return;
 	case SPAWN_CHDIR:
-		snprintf(reason, REASON_SIZE, "cannot change to %s: %s", spec->dir, strerror(failure->error));
+		snprintf(reason, REASON_SIZE, "cannot change to %s: %s", dir, strerror(failure->error));
 		return;
-	case SPAWN_EXEC: execfail_explain(spec->path, failure->error, reason, REASON_SIZE); return;
+	case SPAWN_EXEC: execfail_explain(path, failure->error, reason, REASON_SIZE); return;
 	}
 }
 
 /* Starts one program and watches it. Where that fails, reason says why; the process that could not become the
- * program, if there was one, is reaped like any other that nobody watches. */
+ * program, if there was one, is reaped like any other that nobody watches. With a report_fd it is not waited for, and
+ * what keeps the process from becoming the program is told there. */
 static int start_program(struct service *service, struct reaper_watch *watch, const char *stage,
-			 const struct spawn_spec *spec, char reason[REASON_SIZE])
+			 const struct spawn_spec *spec, int *report_fd, char reason[REASON_SIZE])
 {
 	struct services *services = service->all;
-	struct spawn_failure failure;
+	struct spawn_failure failure = { .stage = SPAWN_FORK };
 	char name[NAME_SIZE];
 	pid_t pid;
 
 	label(service, stage, name);
 	log_info("%s: starting", name);
-	pid = spawn_program(spec, &failure);
+	if (report_fd) {
+		pid = spawn_program_unwaited(spec, report_fd);
+		failure.error = errno;
+	} else {
+		pid = spawn_program(spec, &failure);
+	}
 	if (pid < 0) {
-		explain(spec, &failure, reason);
+		explain(spec->path, spec->dir, &failure, reason);
 		return -1;
 	}
 	services->living++;
@@ -117,6 +123,7 @@ struct streams {
 	int stdout_fd;
 	struct logmux_source **out; /* its stdout, if a pipe is made for it; may be NULL */
 	char *const *environment;
+	int *report_fd; /* as of start_program */
 };
 
 static void explain_pipe(int error, char reason[REASON_SIZE])
@@ -152,7 +159,7 @@ static int start_with_streams(struct service *service, struct reaper_watch *watc
 		goto close_out;
 	}
 	spec.fds[2] = err_fd;
-	result = start_program(service, watch, stage, &spec, reason);
+	result = start_program(service, watch, stage, &spec, streams->report_fd, reason);
 	close(err_fd);
 close_out:
 	if (out_fd >= 0)
@@ -325,23 +332,37 @@ static void terminate_by_signal(struct service *service)
 	signaller_send(service->all->means.signaller, service->run.pid, SIGTERM, name);
 }
 
+static void tell_terminate_failure(const struct service *service, const char *reason)
+{
+	log_warn("%s/term: %s cannot be started: %s%s", service->entry->name, service->entry->terminate, reason,
+		 service->run.pid != 0 ? ": sending TERM to the service instead" : "");
+}
+
 static void on_term_exit(void *ctx, pid_t pid, int status)
 {
 	struct service *service = ctx;
+	struct spawn_failure failure;
 	char how[REAPER_STATUS_SIZE];
+	char reason[REASON_SIZE];
 
 	service->all->living--;
 	reaper_describe_status(status, how);
-	if (status == 0 || service->run.pid == 0) {
+	if (spawn_read_failure(service->term_report_fd, &failure)) {
+		explain(service->entry->terminate, service->entry->dir, &failure, reason);
+		tell_terminate_failure(service, reason);
+	} else if (status == 0 || service->run.pid == 0) {
 		log_info("%s/term: PID %d %s", service->entry->name, pid, how);
 		return;
+	} else {
+		log_warn("%s/term: PID %d %s: sending TERM to the service instead", service->entry->name, pid, how);
 	}
-	log_warn("%s/term: PID %d %s: sending TERM to the service instead", service->entry->name, pid, how);
-	terminate_by_signal(service);
+	if (service->run.pid != 0)
+		terminate_by_signal(service);
 }
 
 /* ---- stopping ---- */
 
+/* Its start is not waited for: where its file system hangs, the other services are told to stop all the same. */
 static int start_terminate(struct service *service, char reason[REASON_SIZE])
 {
 	struct services *services = service->all;
@@ -350,6 +371,7 @@ static int start_terminate(struct service *service, char reason[REASON_SIZE])
 		.stdin_fd = services->means.null_fd,
 		.stdout_fd = -1,
 		.environment = services->term_environment,
+		.report_fd = &service->term_report_fd,
 	};
 
 	snprintf(services->dinit_pid, sizeof services->dinit_pid, "DINIT_PID=%d", service->run.pid);
@@ -366,8 +388,7 @@ static void stop_service(struct service *service)
 	if (service->entry->terminate && start_terminate(service, reason) == 0)
 		return;
 	if (service->entry->terminate)
-		log_warn("%s/term: %s cannot be started: %s: sending TERM to the service instead", service->entry->name,
-			 service->entry->terminate, reason);
+		tell_terminate_failure(service, reason);
 	terminate_by_signal(service);
 }
 

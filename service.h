@@ -27,6 +27,7 @@ struct service {
 	struct reaper_watch run, log, term; /* pid 0: not running */
 	struct logmux_source *unlogged;     /* the service's stdout, held by us while a logging program reads it */
 	struct logmux_source *logged;       /* the logging program's stdout */
+	int term_report_fd;                 /* why terminate could not be started, where term.pid is not 0 */
 	struct loop_timer log_grace;
 	pid_t log_pid; /* how the logging program ended */
 	int log_status;

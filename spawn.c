@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define EXIT_CANNOT_EXEC 127 /* as shells say it; nobody looks: the failure comes by pipe */
+#define EXIT_CANNOT_EXEC 127 /* as shells say it; the failure itself comes by pipe */
 
 /* Moves the three descriptors into place. Sources below 3 are moved up first, lest one be overwritten before its
  * turn. */
@@ -64,10 +64,10 @@ static enum spawn_stage become_program(const struct spawn_spec *spec)
 /* With vfork the child borrows our memory and we do not run until it has executed the program: no page table is copied,
  * and the spawn costs the same however large dinit is. The report comes through a pipe all the same, because some tools
  * (valgrind, user-mode emulators) make an ordinary fork of it. */
-static pid_t vfork_program(const struct spawn_spec *spec, int report_fd)
+static pid_t fork_program(const struct spawn_spec *spec, int report_fd, bool waited)
 {
 	struct spawn_failure failure = { 0 };
-	pid_t pid = vfork();
+	pid_t pid = waited ? vfork() : fork();
 
 	if (pid != 0)
 		return pid;
@@ -78,29 +78,48 @@ static pid_t vfork_program(const struct spawn_spec *spec, int report_fd)
 	_exit(EXIT_CANNOT_EXEC);
 }
 
-pid_t spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure)
+/* Returns the pid and the read end of the report's pipe, or -1 with errno. The program's process is the only one that
+ * has the write end, and loses it with execve. */
+static pid_t start_program(const struct spawn_spec *spec, bool waited, int *report_fd)
 {
-	int report[2];
-	ssize_t n;
+	int report[2], error;
 	pid_t pid;
 
-	*failure = (struct spawn_failure){ .stage = SPAWN_FORK };
-	if (pipe2(report, O_CLOEXEC) < 0) {
-		failure->error = errno;
+	if (pipe2(report, O_CLOEXEC) < 0)
 		return -1;
-	}
-	pid = vfork_program(spec, report[1]);
-	failure->error = errno;
+	pid = fork_program(spec, report[1], waited);
+	error = errno;
 	close(report[1]);
-	if (pid < 0) {
+	if (pid < 0)
 		close(report[0]);
-		return -1;
-	}
+	*report_fd = report[0];
+	errno = error;
+	return pid;
+}
+
+bool spawn_read_failure(int report_fd, struct spawn_failure *failure)
+{
+	ssize_t n;
+
 	do
-		n = read(report[0], failure, sizeof *failure);
+		n = read(report_fd, failure, sizeof *failure);
 	while (n < 0 && errno == EINTR);
-	close(report[0]);
-	return n == (ssize_t)sizeof *failure ? -1 : pid;
+	close(report_fd);
+	return n == (ssize_t)sizeof *failure;
+}
+
+pid_t spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure)
+{
+	int report_fd;
+	pid_t pid = start_program(spec, true, &report_fd);
+
+	*failure = (struct spawn_failure){ .stage = SPAWN_FORK, .error = errno };
+	return pid >= 0 && !spawn_read_failure(report_fd, failure) ? pid : -1;
+}
+
+pid_t spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd)
+{
+	return start_program(spec, false, report_fd);
 }
 
 int spawn_open_pidfd(pid_t pid)

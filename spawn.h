@@ -3,6 +3,7 @@
 #ifndef DINIT_SPAWN_H
 #define DINIT_SPAWN_H
 
+#include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -31,6 +32,14 @@ struct spawn_failure {
  * descriptor that the program shall not have close-on-exec. Returns its pid, or -1 and fills *failure. Returns once the
  * program's image has replaced ours, so the time it takes is that of execve(2). */
 pid_t spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure);
+
+/* The same for a program that may be on a dead file server: returns at once, which costs a copy of dinit's page table.
+ * Returns its pid with a descriptor for spawn_read_failure, or -1 with errno and no process. */
+pid_t spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd);
+
+/* To be called once the process has ended, lest it block. Closes report_fd. Returns true and fills *failure if the
+ * process has not become the program. */
+bool spawn_read_failure(int report_fd, struct spawn_failure *failure);
 
 /* Starts a short-lived child that takes on the user uid and sends the signals (0: none) to the process that pidfd
  * stands for, first, then second. It exits with 0, or with the errno that stopped it. Returns its pid, or -1 with

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* Processes that have lost their parent and hang on a file system whose server is dead: SPEC 6, dinit never blocks on
- * one, whatever state it is in. Invariant: the mount is in the namespace of one scene, and its server (deadfs.c) is
+/* Processes that hang on a file system whose server is dead: SPEC 6, dinit never blocks on one that has lost its parent,
+ * whatever state it is in; SPEC 7, every service is told to stop, also beside one whose terminate hangs. Invariant: the mount is in the namespace of one scene, and its server (deadfs.c) is
  * gone before the scene is, and some seconds after it began in any case: meanwhile every look at the arguments of such
  * a process hangs as it does. */
 #include "streams.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define LOST " dinit: warning: [a-z]+/[0-9]+: has lost its parent: "
 #define WAIT "exec \"$ACTOR\" wait"
@@ -144,6 +145,48 @@ static void test_orphan_executing_under_adopt_is_redirected_once_it_runs(struct 
 	run_expect_exit(run, 3);
 }
 
+/* ---- a terminate that hangs: the service's is there when dinit looks, and hidden by the mount when it is needed ---- */
+
+static struct run *start_terminating(struct scene *scene)
+{
+	struct run *run;
+
+	make_services(scene, "read", "#!/bin/sh\nkill $DINIT_PID");
+	scene_file(scene, "mnt/file", 0755, "#!/bin/sh\n");
+	scene_service(scene, "early", "trap 'echo ended; exit' TERM\n" SCENE_TRAPPING);
+	scene_need(symlink("../../mnt/file", scene_path(scene, "services/early/terminate")) == 0, "cannot make a link");
+	run = start(scene, "terminate");
+	expect_flow(scene, run);
+	run_signal(run, SIGTERM);
+	streams_wait_report(scene, "held");
+	run_wait_line(run, RUN_STDOUT, " web/run: told$");
+	run_expect_no_line(run, RUN_STDOUT, " early/run: ended$");
+	return run;
+}
+
+static void test_terminate_that_hangs_delays_no_other_service(struct scene *scene)
+{
+	struct run *run = start_terminating(scene);
+
+	scene_let_go(scene, "answer");
+	run_wait_line(run, RUN_STDOUT, " early/run: ended$");
+	kill_server(scene, run);
+	run_expect_exit(run, 0);
+	run_expect_no_line(run, RUN_STDERR, "sending TERM to the service instead");
+}
+
+static void test_terminate_that_hangs_and_fails_is_replaced_by_a_signal(struct scene *scene)
+{
+	struct run *run = start_terminating(scene);
+
+	kill_server(scene, run);
+	run_wait_line(run, RUN_STDERR,
+		      " warning: early/term: .*/services/early/terminate cannot be started: .*: .*: "
+		      "sending TERM to the service instead$");
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, " early/run: ended$");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +194,8 @@ int main(void)
 		SCENE_AS_INIT(test_orphan_stuck_under_adopt_delays_nothing),
 		SCENE_AS_INIT(test_orphan_executing_under_adopt_delays_nothing),
 		SCENE_AS_INIT(test_orphan_executing_under_adopt_is_redirected_once_it_runs),
+		SCENE_AS_INIT(test_terminate_that_hangs_delays_no_other_service),
+		SCENE_AS_INIT(test_terminate_that_hangs_and_fails_is_replaced_by_a_signal),
 	};
 
 	return scene_run_all("deadfs", tests, sizeof tests / sizeof *tests);

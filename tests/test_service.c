@@ -40,6 +40,8 @@ void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 pid_t __real_spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure);
 pid_t __wrap_spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure);
+pid_t __real_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd);
+pid_t __wrap_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd);
 
 /* What the last release was to come after. */
 static const struct logmux_source *released_after;
@@ -71,6 +73,12 @@ pid_t __wrap_spawn_program(const struct spawn_spec *spec, struct spawn_failure *
 		return __real_spawn_program(spec, failure);
 	*failure = (struct spawn_failure){ .stage = SPAWN_FORK, .error = EAGAIN };
 	return -1;
+}
+
+pid_t __wrap_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd)
+{
+	errno = EAGAIN;
+	return spawns_until_failure-- == 0 ? -1 : __real_spawn_program_unwaited(spec, report_fd);
 }
 
 /* ---- the rig ---- */
@@ -900,6 +908,26 @@ static void test_services_stop_terminate_that_cannot_start_is_said_and_term_sent
 	}
 }
 
+/* There is nobody left to send TERM to. */
+static void test_services_stop_terminate_that_cannot_start_of_an_ended_service_is_said(void **state)
+{
+	struct rig *rig = *state;
+	siginfo_t info;
+	pid_t pid;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_terminate(rig, NULL);
+	run_all(rig);
+	pid = rig->services.list[0].run.pid;
+	kill(pid, SIGKILL);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	services_stop(&rig->services);
+	wait_for_all(rig);
+	assert_end(rig, "web", "run", SIGKILL);
+	assert_int_equal(count(rig->out[1], "/terminate cannot be started: "), 1);
+	assert_int_equal(count(rig->out[1], "sending TERM"), 0);
+}
+
 static bool term_gone(struct rig *rig)
 {
 	return rig->services.list[0].term.pid == 0;
@@ -992,6 +1020,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_services_stop_runs_terminate_with_the_pid),
 	TEST(test_services_stop_failing_terminate_is_said_and_term_sent),
 	TEST(test_services_stop_terminate_that_cannot_start_is_said_and_term_sent),
+	TEST(test_services_stop_terminate_that_cannot_start_of_an_ended_service_is_said),
 	TEST(test_services_stop_succeeding_terminate_is_left_to_itself),
 	TEST(test_services_stop_service_that_has_ended_is_left_alone),
 	TEST(test_services_kill_takes_runs_and_terminates_and_says_so),

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -70,6 +71,7 @@ struct rig {
 	struct rlimit nofile;
 	struct spawn_spec spec;
 	int null_fd;
+	bool unwaited;
 	char text[20000];
 };
 
@@ -97,6 +99,13 @@ static int setup(void **state)
 	return 0;
 }
 
+static int setup_unwaited(void **state)
+{
+	setup(state);
+	((struct rig *)*state)->unwaited = true;
+	return 0;
+}
+
 static int teardown(void **state)
 {
 	struct rig *rig = *state;
@@ -121,12 +130,30 @@ static int count_fds(void)
 	return count;
 }
 
+/* Either way to start a program, with the promises of spawn_program. */
+static pid_t start(const struct rig *rig, struct spawn_failure *failure)
+{
+	siginfo_t info;
+	int report_fd;
+	pid_t pid;
+
+	if (!rig->unwaited)
+		return spawn_program(&rig->spec, failure);
+	pid = spawn_program_unwaited(&rig->spec, &report_fd);
+	if (pid < 0) {
+		*failure = (struct spawn_failure){ .stage = SPAWN_FORK, .error = errno };
+		return -1;
+	}
+	waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
+	return spawn_read_failure(report_fd, failure) ? -1 : pid;
+}
+
 /* Runs the program to its end and reads what it reported. */
 static void run(struct rig *rig)
 {
 	struct spawn_failure failure;
 	int before = count_fds(), status;
-	pid_t pid = spawn_program(&rig->spec, &failure);
+	pid_t pid = start(rig, &failure);
 	size_t len;
 	FILE *file;
 
@@ -157,7 +184,7 @@ static void assert_failure(struct rig *rig, enum spawn_stage stage, int error, i
 	struct spawn_failure failure;
 	int before = count_fds(), status;
 
-	assert_int_equal(spawn_program(&rig->spec, &failure), -1);
+	assert_int_equal(start(rig, &failure), -1);
 	assert_int_equal(failure.stage, stage);
 	assert_int_equal(failure.error, error);
 	assert_int_equal(count_fds(), before);
@@ -357,7 +384,7 @@ static void test_spawn_program_without_a_descriptor_to_move_to_stops_at_setup(vo
 	two.rlim_cur += 2; /* for the pipe of the report */
 	rig->spec.fds[1] = STDERR_FILENO;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &two), 0);
-	pid = spawn_program(&rig->spec, &failure);
+	pid = start(rig, &failure);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &rig->nofile), 0);
 	assert_int_equal(pid, -1);
 	assert_int_equal(failure.stage, SPAWN_SETUP);
@@ -379,7 +406,7 @@ static void test_spawn_program_closed_descriptors_stop_at_setup(void **state)
 		close(fd);
 		rig->spec.fds[fd] = fd;
 	}
-	pid = spawn_program(&rig->spec, &failure);
+	pid = start(rig, &failure);
 	for (int fd = 0; fd < 3; fd++) {
 		dup2(saved[fd], fd);
 		close(saved[fd]);
@@ -407,7 +434,7 @@ static void test_spawn_program_without_a_pipe_stops_at_fork(void **state)
 	pid_t pid;
 
 	setrlimit(RLIMIT_NOFILE, &none);
-	pid = spawn_program(&rig->spec, &failure);
+	pid = start(rig, &failure);
 	setrlimit(RLIMIT_NOFILE, &rig->nofile);
 	assert_int_equal(pid, -1);
 	assert_int_equal(failure.stage, SPAWN_FORK);
@@ -433,7 +460,7 @@ static void test_spawn_program_without_a_process_stops_at_fork(void **state)
 			_exit(10);
 		setrlimit(RLIMIT_NPROC, &none);
 		before = count_fds();
-		if (spawn_program(&rig->spec, &failure) != -1)
+		if (start(rig, &failure) != -1)
 			_exit(11);
 		if (failure.stage != SPAWN_FORK || failure.error != EAGAIN)
 			_exit(12);
@@ -579,23 +606,28 @@ static void test_spawn_open_pidfd_is_not_inherited_and_fails_for_nobody(void **s
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_BOTH(name) \
+	TEST(name), \
+	{ \
+#name " (unwaited)", name, setup_unwaited, teardown, NULL \
+	}
 
 static const struct CMUnitTest tests[] = {
-	TEST(test_spawn_program_gets_path_directory_and_environment),
-	TEST(test_spawn_program_has_no_signal_blocked),
-	TEST(test_spawn_program_gets_the_lower_limit),
-	TEST(test_spawn_program_inherits_only_what_is_not_close_on_exec),
-	TEST(test_spawn_program_descriptors_arrive_from_wherever_they_are),
-	TEST(test_spawn_program_missing_file_stops_at_exec),
-	TEST(test_spawn_program_file_that_is_not_executable_stops_at_exec),
-	TEST(test_spawn_program_file_without_a_format_stops_at_exec),
-	TEST(test_spawn_program_missing_directory_stops_at_chdir),
-	TEST(test_spawn_program_bad_descriptor_stops_at_setup),
-	TEST(test_spawn_program_without_a_descriptor_to_move_to_stops_at_setup),
-	TEST(test_spawn_program_closed_descriptors_stop_at_setup),
-	TEST(test_spawn_program_impossible_limit_stops_at_setup),
-	TEST(test_spawn_program_without_a_pipe_stops_at_fork),
-	TEST(test_spawn_program_without_a_process_stops_at_fork),
+	TEST_BOTH(test_spawn_program_gets_path_directory_and_environment),
+	TEST_BOTH(test_spawn_program_has_no_signal_blocked),
+	TEST_BOTH(test_spawn_program_gets_the_lower_limit),
+	TEST_BOTH(test_spawn_program_inherits_only_what_is_not_close_on_exec),
+	TEST_BOTH(test_spawn_program_descriptors_arrive_from_wherever_they_are),
+	TEST_BOTH(test_spawn_program_missing_file_stops_at_exec),
+	TEST_BOTH(test_spawn_program_file_that_is_not_executable_stops_at_exec),
+	TEST_BOTH(test_spawn_program_file_without_a_format_stops_at_exec),
+	TEST_BOTH(test_spawn_program_missing_directory_stops_at_chdir),
+	TEST_BOTH(test_spawn_program_bad_descriptor_stops_at_setup),
+	TEST_BOTH(test_spawn_program_without_a_descriptor_to_move_to_stops_at_setup),
+	TEST_BOTH(test_spawn_program_closed_descriptors_stop_at_setup),
+	TEST_BOTH(test_spawn_program_impossible_limit_stops_at_setup),
+	TEST_BOTH(test_spawn_program_without_a_pipe_stops_at_fork),
+	TEST_BOTH(test_spawn_program_without_a_process_stops_at_fork),
 	TEST(test_spawn_kill_as_sends_both_signals),
 	TEST(test_spawn_kill_as_without_a_second_signal_sends_one),
 	TEST(test_spawn_kill_as_another_user_is_that_user),
