@@ -98,14 +98,15 @@ static bool parse_dir(struct config *config, const char *value)
 	return true;
 }
 
+static const char *const stdout_words[] = {
+	[CONFIG_STDOUT_TEXT] = "0",
+	[CONFIG_STDOUT_JSON] = "1",
+	[CONFIG_STDOUT_WRAP] = "wrap",
+};
+
 static bool parse_stdout(struct config *config, const char *value)
 {
-	static const char *const words[] = {
-		[CONFIG_STDOUT_TEXT] = "0",
-		[CONFIG_STDOUT_JSON] = "1",
-		[CONFIG_STDOUT_WRAP] = "wrap",
-	};
-	int word = find_word(value, words, COUNT(words));
+	int word = find_word(value, stdout_words, COUNT(stdout_words));
 
 	if (word < 0)
 		return false;
@@ -127,14 +128,15 @@ static bool parse_log_level(struct config *config, const char *value)
 	return true;
 }
 
+static const char *const reparenting_words[] = {
+	[CONFIG_REPARENTING_ADOPT] = "adopt",
+	[CONFIG_REPARENTING_TERMINATE] = "terminate",
+	[CONFIG_REPARENTING_IGNORE] = "ignore",
+};
+
 static bool parse_reparenting(struct config *config, const char *value)
 {
-	static const char *const words[] = {
-		[CONFIG_REPARENTING_ADOPT] = "adopt",
-		[CONFIG_REPARENTING_TERMINATE] = "terminate",
-		[CONFIG_REPARENTING_IGNORE] = "ignore",
-	};
-	int word = find_word(value, words, COUNT(words));
+	int word = find_word(value, reparenting_words, COUNT(reparenting_words));
 
 	if (word < 0)
 		return false;
@@ -338,4 +340,14 @@ unsigned config_read(struct config *config, char *const *environment,
 	}
 	warn_of_unknown(environment, on_problem, ctx);
 	return errors;
+}
+
+const char *config_stdout_word(enum config_stdout mode)
+{
+	return stdout_words[mode];
+}
+
+const char *config_reparenting_word(enum config_reparenting policy)
+{
+	return reparenting_words[policy];
 }

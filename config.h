@@ -43,4 +43,8 @@ struct config {
 unsigned config_read(struct config *config, char *const *environment,
 		     void (*on_problem)(void *ctx, enum config_problem problem, const char *text), void *ctx);
 
+/* The words that stand for them in the environment; never NULL. */
+const char *config_stdout_word(enum config_stdout mode);
+const char *config_reparenting_word(enum config_reparenting policy);
+
 #endif

@@ -422,10 +422,11 @@ static void say_start(const struct dinit *dinit)
 
 	log_info("dinit " DINIT_VERSION " runs %zu of %zu services in %s, as PID %d", dinit->services.len,
 		 dinit->svdir.len, config->dir, getpid());
-	log_debug("stdout mode %d, reparenting policy %d, kill timeout %llu ms, stop timeout %llu ms, longest line %zu "
+	log_debug("stdout mode %s, reparenting policy %s, kill timeout %llu ms, stop timeout %llu ms, longest line %zu "
 		  "bytes",
-		  config->stdout_mode, config->reparenting, (unsigned long long)config->kill_timeout_ms,
-		  (unsigned long long)config->stop_timeout_ms, config->max_line);
+		  config_stdout_word(config->stdout_mode), config_reparenting_word(config->reparenting),
+		  (unsigned long long)config->kill_timeout_ms, (unsigned long long)config->stop_timeout_ms,
+		  config->max_line);
 }
 
 /* From here on nothing ends dinit but the state machine. */
@@ -497,10 +498,12 @@ static int check(const char *dir, char *const *environment)
 
 	if (svdir_scan(&svdir, checked, on_checked_problem, NULL) > 0)
 		unable = 1;
-	if (!unable && svdir.len == 0)
-		log_warn("%s: there is no service in it", checked);
-	if (!unable)
-		printf("%s: %zu services, no problem found\n", checked, svdir.len);
+	if (!unable) {
+		services_check_skip(&svdir, config.skip);
+		if (svdir.len == 0)
+			log_warn("%s: there is no service in it", checked);
+		printf("%s: %zu service%s, no problem found\n", checked, svdir.len, svdir.len == 1 ? "" : "s");
+	}
 	svdir_free(&svdir);
 	return unable ? EXIT_UNABLE : EXIT_DONE;
 }

@@ -453,7 +453,7 @@ static bool is_skipped(const struct svdir_entry *entry, const char *skip)
 	return false;
 }
 
-static void warn_unknown_skips(const struct svdir *svdir, const char *skip)
+void services_check_skip(const struct svdir *svdir, const char *skip)
 {
 	const char *name;
 	size_t len;
@@ -512,7 +512,7 @@ int services_open(struct services *services, const struct svdir *svdir, const ch
 		errno = ENOMEM;
 		return -1;
 	}
-	warn_unknown_skips(svdir, skip);
+	services_check_skip(svdir, skip);
 	for (size_t i = 0; i < svdir->len; i++) {
 		const struct svdir_entry *entry = &svdir->entries[i];
 

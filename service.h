@@ -75,9 +75,11 @@ struct services {
 	char dinit_pid[sizeof "DINIT_PID=" + 3 * sizeof(pid_t)];
 };
 
-/* Prepares the services of svdir (which must outlive this) that are not down and not in skip, names separated by
- * commas; a name there that is not in svdir is warned about. Starts nothing. Returns 0, or -1 with errno and
- * nothing allocated. */
+/* Warns about each of the names in skip (as DINIT_SKIP has them, separated by commas) that is not in svdir. */
+void services_check_skip(const struct svdir *svdir, const char *skip);
+
+/* Prepares the services of svdir (which must outlive this) that are not down and not in skip, of which
+ * services_check_skip warns. Starts nothing. Returns 0, or -1 with errno and nothing allocated. */
 int services_open(struct services *services, const struct svdir *svdir, const char *skip,
 		  const struct service_means *means, const struct service_owner *owner);
 

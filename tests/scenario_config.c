@@ -69,6 +69,18 @@ static void test_variable_valid_starts_services(struct scene *scene)
 	}
 }
 
+static void test_log_level_debug_says_the_configuration_in_its_own_words(struct scene *scene)
+{
+	struct run *run;
+
+	add_service(scene);
+	run = run_start(scene, &(struct run_spec){
+				       .environment = LIST("DINIT_LOG_LEVEL=debug", "DINIT_JSON_STDOUT=wrap",
+							   "DINIT_REPARENTING_POLICY=adopt", "DINIT_MAX_LINE=8k") });
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, " debug: stdout mode wrap, reparenting policy adopt, .* longest line 8192 ");
+}
+
 /* One message that names the variable, the value and what it takes; exit 1; nothing started. */
 static void test_variable_invalid_is_error_and_starts_nothing(struct scene *scene)
 {
@@ -268,7 +280,7 @@ static void test_argument_check_of_good_directory_starts_nothing(struct scene *s
 	expect_nothing_started(scene, run);
 }
 
-/* No problem, but worth a warning: no service at all, a variable that has no effect. */
+/* No problem, but worth a warning: no service at all, a variable that has no effect, a name of no service. */
 static void test_argument_check_of_what_is_odd_warns_and_succeeds(struct scene *scene)
 {
 	struct run *run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check") });
@@ -281,6 +293,11 @@ static void test_argument_check_of_what_is_odd_warns_and_succeeds(struct scene *
 			&(struct run_spec){ .arguments = LIST("--check"), .environment = LIST("DINIT_LOGLEVEL=info") });
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDERR, WARNING "DINIT_LOGLEVEL");
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 1);
+	run = run_start(scene,
+			&(struct run_spec){ .arguments = LIST("--check"), .environment = LIST("DINIT_SKIP=ewb") });
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, WARNING "DINIT_SKIP.*\"ewb\"");
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 1);
 	expect_nothing_started(scene, run);
 }
@@ -559,6 +576,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCENE_AS_SUBREAPER(test_variable_valid_starts_services),
 		SCENE_AS_SUBREAPER(test_variable_invalid_is_error_and_starts_nothing),
+		SCENE(test_log_level_debug_says_the_configuration_in_its_own_words),
 		SCENE(test_variable_invalid_ends_with_1_at_every_log_level),
 		SCENE(test_variables_several_invalid_are_reported_at_once),
 		SCENE(test_variables_empty_mean_the_default),
