@@ -475,17 +475,22 @@ free_svdir:
 	return status;
 }
 
-/* A machine's console may be a serial line, which sends later what it has taken, and the end of its first process is
- * the end of that machine. (Nothing else has such a queue: a container's terminal is a pseudo terminal.) */
-static void wait_for_console(void)
+/* A socket has such a queue too, under the same number (SIOCOUTQ), but loses nothing when we end. */
+static bool is_sending(int fd)
 {
 	int unsent;
 
+	return isatty(fd) && ioctl(fd, TIOCOUTQ, &unsent) == 0 && unsent > 0;
+}
+
+/* A machine's console may be a serial line, which sends later what it has taken, and the end of its first process is
+ * the end of that machine. (A container's terminal is a pseudo terminal, which has no queue of that kind.) */
+static void wait_for_console(void)
+{
 	if (getpid() != 1)
 		return;
 	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
-		for (int ms = 0; ms < CONSOLE_MAX_MS && ioctl(fd, TIOCOUTQ, &unsent) == 0 && unsent > 0;
-		     ms += CONSOLE_LOOK_MS)
+		for (int ms = 0; ms < CONSOLE_MAX_MS && is_sending(fd); ms += CONSOLE_LOOK_MS)
 			poll(NULL, 0, CONSOLE_LOOK_MS);
 }
 

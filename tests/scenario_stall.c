@@ -17,6 +17,7 @@
 
 #define FLOOD 300000    /* lines: far more than all queues on the way hold */
 #define RSS_MAX_KB 6000 /* with libc's own pages; what FLOOD becomes is twice as much and more */
+#define END_MS 4000     /* less than dinit waits for a console; it takes milliseconds */
 #define ATTEMPTS 5      /* for what is measured in milliseconds on a machine that has other things to do */
 
 static const char *const flood[] = { "flood" };
@@ -452,6 +453,22 @@ static void test_same_socket_for_both_gets_whole_lines(struct scene *scene)
 	check_same(scene, RUN_FD_SOCKET);
 }
 
+/* A socket keeps what it has taken: dinit does not wait for its reader, as it does for a serial console. */
+static void test_socket_that_nobody_reads_yet_does_not_hold_up_the_end(struct scene *scene)
+{
+	struct run *run;
+	struct pollfd polled;
+
+	scene_service(scene, "web", "echo up");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0"), .out = RUN_FD_SOCKET });
+	run_pause(run, RUN_STDOUT);
+	polled = (struct pollfd){ .fd = run->pid_fd, .events = POLLIN };
+	assert_int_equal(poll(&polled, 1, END_MS), 1);
+	run_resume(run, RUN_STDOUT);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, " web/run: up$");
+}
+
 /* ---- SPEC 5: a reader that has gone ---- */
 
 #define GONE_LINES 100000
@@ -841,6 +858,7 @@ int main(void)
 		SCENE(test_own_messages_stalled_stderr_are_counted),
 		SCENE(test_pipe_given_keeps_its_flags),
 		SCENE(test_socket_given_keeps_its_flags),
+		SCENE(test_socket_that_nobody_reads_yet_does_not_hold_up_the_end),
 		SCENE(test_tty_given_keeps_its_flags),
 		SCENE(test_file_shared_is_written_in_turn),
 		SCENE(test_same_pipe_for_both_gets_whole_lines),
