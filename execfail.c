@@ -317,7 +317,7 @@ static const char *find_hint(int error)
 	}
 }
 
-/* Whether the file may tell more. Where it may not it stays alone: it can be on a file system that no longer answers. */
+/* Whether the file may tell more. Where it may not it is left alone: its file system may not answer any more. */
 static bool is_about_a_file(int error)
 {
 	return error == ENOENT || error == EACCES || error == ENOEXEC;
@@ -325,12 +325,11 @@ static bool is_about_a_file(int error)
 
 static bool explain_file(const struct file *file, int error, char *text, size_t size)
 {
-	switch (error) {
-	case ENOENT: return explain_missing(file, text, size);
-	case EACCES: return explain_forbidden(file, text, size);
-	case ENOEXEC: return explain_format(file, text, size);
-	default: return false;
-	}
+	if (error == ENOENT)
+		return explain_missing(file, text, size);
+	if (error == EACCES)
+		return explain_forbidden(file, text, size);
+	return explain_format(file, text, size);
 }
 
 void execfail_explain(const char *path, int error, char *text, size_t size)

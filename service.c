@@ -343,11 +343,12 @@ static void on_term_exit(void *ctx, pid_t pid, int status)
 	struct service *service = ctx;
 	struct spawn_failure failure;
 	char how[REAPER_STATUS_SIZE];
-	char reason[REASON_SIZE];
 
 	service->all->living--;
 	reaper_describe_status(status, how);
 	if (spawn_read_failure(service->term_report_fd, &failure)) {
+		char reason[REASON_SIZE];
+
 		explain(service->entry->terminate, service->entry->dir, &failure, reason);
 		tell_terminate_failure(service, reason);
 	} else if (status == 0 || service->run.pid == 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Processes that hang on a file system whose server is dead: SPEC 6, dinit never blocks on one that has lost its parent,
- * whatever state it is in; SPEC 7, every service is told to stop, also beside one whose terminate hangs. Invariant: the mount is in the namespace of one scene, and its server (deadfs.c) is
- * gone before the scene is, and some seconds after it began in any case: meanwhile every look at the arguments of such
- * a process hangs as it does. */
+/* Processes that hang on a file system whose server is dead. SPEC 6: dinit never blocks on one that has lost its
+ * parent, whatever state it is in; SPEC 7: every service is told to stop, also beside one whose terminate hangs.
+ * Invariant: the mount is in the namespace of one scene, and its server (deadfs.c) is gone before the scene is, and
+ * some seconds after it began in any case: meanwhile every look at the arguments of such a process hangs as it does. */
 #include "streams.h"
 
 #include <string.h>
@@ -145,7 +145,7 @@ static void test_orphan_executing_under_adopt_is_redirected_once_it_runs(struct 
 	run_expect_exit(run, 3);
 }
 
-/* ---- a terminate that hangs: the service's is there when dinit looks, and hidden by the mount when it is needed ---- */
+/* ---- a terminate that hangs: it is there when dinit looks, and hidden by the mount when it is needed ---- */
 
 static struct run *start_terminating(struct scene *scene)
 {
