@@ -73,7 +73,10 @@ void loop_unwatch(struct loop *loop, int fd, const struct loop_io *io)
 {
 	struct epoll_event unused = { 0 }; /* kernels before 2.6.9 want one (epoll_ctl(2)) */
 
-	epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, &unused);
+	/* A child between fork and execve may keep the file open for longer than we do: an entry that stayed would tell
+	 * of it, and must then mean nobody. */
+	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, &unused) < 0)
+		epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, fd, &unused);
 	for (int i = loop->batch_at; i < loop->batch_len; i++)
 		if (loop->batch[i].data.ptr == io)
 			loop->batch[i].data.ptr = NULL;
@@ -145,12 +148,15 @@ static int sleep_ms(const struct loop *loop)
 static int wait_and_dispatch(struct loop *loop, int timeout_ms)
 {
 	loop->batch_at = 0;
-	loop->batch_len = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, timeout_ms);
-	read_clock(loop);
-	if (loop->batch_len < 0) {
-		loop->batch_len = 0;
-		return errno == EINTR ? 0 : -1;
+	/* A stop and a freeze interrupt it, and timers may be due after them: what is ready still comes first. */
+	while ((loop->batch_len = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, timeout_ms)) < 0) {
+		if (errno != EINTR) {
+			loop->batch_len = 0;
+			return -1;
+		}
+		timeout_ms = 0;
 	}
+	read_clock(loop);
 	while (loop->batch_at < loop->batch_len) {
 		struct epoll_event *event = &loop->batch[loop->batch_at++];
 		struct loop_io *io = event->data.ptr;

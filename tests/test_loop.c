@@ -583,15 +583,35 @@ static void test_loop_timers_come_after_what_is_ready_and_before_the_end_of_the_
 	assert_string_equal(rig->log, "ab.");
 }
 
-static void test_loop_interrupted_wait_is_a_turn_of_its_own(void **state)
+/* After a stop or a freeze, say: what has become ready meanwhile is no less first. */
+static void test_loop_interrupted_wait_looks_again_before_the_timers(void **state)
 {
 	struct rig *rig = *state;
 
+	start(rig, 1, 10);
+	watch_pipe(rig, 0);
+	make_ready(rig, 0);
 	wait_error = EINTR;
-	start(rig, 0, 10);
 	clock_ms += 10;
 	run_turns(rig, 1);
-	assert_string_equal(rig->log, "a.");
+	assert_string_equal(rig->log, "ab.");
+	assert_int_equal(waited_ms, 0);
+}
+
+/* The entry stays where it cannot be removed, if a child between fork and execve has the file open, too. */
+static void test_loop_unwatch_refused_calls_nobody_back(void **state)
+{
+	struct rig *rig = *state;
+	int kept;
+
+	watch_pipe(rig, 0);
+	kept = dup(rig->named[0].fd);
+	ctl_failures = 1;
+	loop_unwatch(&rig->loop, rig->named[0].fd, &rig->named[0].io);
+	make_ready(rig, 0);
+	run_turns(rig, 2);
+	assert_string_equal(rig->log, "..");
+	close(kept);
 }
 
 static void test_loop_run_wait_refused_fails(void **state)
@@ -661,7 +681,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_loop_signals_are_told_each),
 	TEST(test_loop_many_signals_at_once_are_all_told),
 	TEST(test_loop_timers_come_after_what_is_ready_and_before_the_end_of_the_turn),
-	TEST(test_loop_interrupted_wait_is_a_turn_of_its_own),
+	TEST(test_loop_interrupted_wait_looks_again_before_the_timers),
+	TEST(test_loop_unwatch_refused_calls_nobody_back),
 	TEST(test_loop_run_wait_refused_fails),
 	TEST(test_loop_open_failing_anywhere_leaves_nothing_open),
 	TEST(test_loop_open_descriptors_are_not_inherited),
