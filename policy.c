@@ -100,12 +100,15 @@ static void send(struct stranger *stranger, int signal, const char *name)
 
 static void kill_stranger(struct stranger *stranger)
 {
-	struct procfs_command command;
-	char name[NAME_SIZE];
+	/* It may have ended while dinit was stopped or late. */
+	if (!reaper_is_zombie(stranger->pid)) {
+		struct procfs_command command;
+		char name[NAME_SIZE];
 
-	read_name(stranger, &command, name);
-	log_warn("%s: is still running: killing it", name);
-	send(stranger, SIGKILL, name);
+		read_name(stranger, &command, name);
+		log_warn("%s: is still running: killing it", name);
+		send(stranger, SIGKILL, name);
+	}
 	move(stranger, &stranger->policy->rest, 0);
 	stranger->adopted = false;
 }
@@ -363,10 +366,13 @@ void policy_children_changed(struct policy *policy)
 
 	if (!policy_finds_strangers(policy))
 		return;
-	if (since >= POLICY_LOOK_APART_MS)
+	if (since >= POLICY_LOOK_APART_MS) {
 		look(policy);
-	else
+	} else {
+		/* What the last look saw is no more than a guess now. */
+		policy->others = true;
 		loop_timer_start(policy->loop, &policy->look_timer, POLICY_LOOK_APART_MS - since);
+	}
 }
 
 void policy_open(struct policy *policy, const struct config *config, const struct policy_means *means,

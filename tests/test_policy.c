@@ -608,6 +608,21 @@ static void test_policy_children_changed_looks_at_once_but_not_too_often(void **
 	assert_int_equal(looks, 3);
 }
 
+/* What may have changed since the last look is not known before the next. */
+static void test_policy_children_changed_between_two_looks_sees_somebody_until_then(void **state)
+{
+	struct rig *rig = *state;
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_LOOK_APART_MS);
+	policy_children_changed(&rig->policy);
+	assert_true(policy_sees_nobody(&rig->policy));
+	policy_children_changed(&rig->policy);
+	assert_false(policy_sees_nobody(&rig->policy));
+	pass(rig, POLICY_LOOK_APART_MS);
+	assert_true(policy_sees_nobody(&rig->policy));
+}
+
 static void test_policy_teardown_looks_ten_times_a_second(void **state)
 {
 	struct rig *rig = *state;
@@ -877,6 +892,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_without_memory_for_a_child_from_before_takes_it_for_a_stranger),
 	TEST(test_policy_looks_once_a_second_unasked),
 	TEST(test_policy_children_changed_looks_at_once_but_not_too_often),
+	TEST(test_policy_children_changed_between_two_looks_sees_somebody_until_then),
 	TEST(test_policy_teardown_looks_ten_times_a_second),
 	TEST(test_policy_ignore_never_looks_and_never_signals),
 	TEST(test_policy_without_proc_says_so_once_and_does_nothing),
