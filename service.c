@@ -70,9 +70,16 @@ static void label(const struct service *service, const char *stage, char name[NA
 	snprintf(name, NAME_SIZE, "%s/%s", service->entry->name, stage);
 }
 
+static void explain_pipe(int error, char reason[REASON_SIZE])
+{
+	snprintf(reason, REASON_SIZE, "cannot make a pipe: %s%s", strerror(error),
+		 error == EMFILE || error == ENFILE ? "; raise the limit of open files (ulimit -n)" : "");
+}
+
 static void explain(const char *path, const char *dir, const struct spawn_failure *failure, char reason[REASON_SIZE])
 {
 	switch (failure->stage) {
+	case SPAWN_PIPE: explain_pipe(failure->error, reason); return;
 	case SPAWN_FORK:
 		snprintf(reason, REASON_SIZE, "cannot make a process: %s%s", strerror(failure->error),
 			 failure->error == EAGAIN ? "; raise the limit of processes (pids limit, ulimit -u)" : "");
@@ -94,18 +101,13 @@ static int start_program(struct service *service, struct reaper_watch *watch, co
 			 const struct spawn_spec *spec, int *report_fd, char reason[REASON_SIZE])
 {
 	struct services *services = service->all;
-	struct spawn_failure failure = { .stage = SPAWN_FORK };
+	struct spawn_failure failure;
 	char name[NAME_SIZE];
 	pid_t pid;
 
 	label(service, stage, name);
 	log_info("%s: starting", name);
-	if (report_fd) {
-		pid = spawn_program_unwaited(spec, report_fd);
-		failure.error = errno;
-	} else {
-		pid = spawn_program(spec, &failure);
-	}
+	pid = report_fd ? spawn_program_unwaited(spec, report_fd, &failure) : spawn_program(spec, &failure);
 	if (pid < 0) {
 		explain(spec->path, spec->dir, &failure, reason);
 		return -1;
@@ -125,12 +127,6 @@ struct streams {
 	char *const *environment;
 	int *report_fd; /* as of start_program */
 };
-
-static void explain_pipe(int error, char reason[REASON_SIZE])
-{
-	snprintf(reason, REASON_SIZE, "cannot make a pipe: %s%s", strerror(error),
-		 error == EMFILE || error == ENFILE ? "; raise the limit of open files (ulimit -n)" : "");
-}
 
 /* Starts the program at path in dir, with pipes to us where streams leaves it open. */
 static int start_with_streams(struct service *service, struct reaper_watch *watch, const char *stage, const char *path,
@@ -404,7 +400,7 @@ static void kill_program(struct service *service, const struct reaper_watch *wat
 {
 	char name[NAME_SIZE];
 
-	if (watch->pid == 0)
+	if (watch->pid == 0 || reaper_is_zombie(watch->pid))
 		return;
 	label(service, stage, name);
 	log_warn("%s: PID %d is still running: killing it", name, watch->pid);

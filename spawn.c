@@ -78,22 +78,23 @@ static pid_t fork_program(const struct spawn_spec *spec, int report_fd, bool wai
 	_exit(EXIT_CANNOT_EXEC);
 }
 
-/* Returns the pid and the read end of the report's pipe, or -1 with errno. The program's process is the only one that
- * has the write end, and loses it with execve. */
-static pid_t start_program(const struct spawn_spec *spec, bool waited, int *report_fd)
+/* The program's process is the only one that has the write end of the report's pipe, and loses it with execve. */
+static pid_t start_program(const struct spawn_spec *spec, bool waited, int *report_fd, struct spawn_failure *failure)
 {
-	int report[2], error;
+	int report[2];
 	pid_t pid;
 
-	if (pipe2(report, O_CLOEXEC) < 0)
+	if (pipe2(report, O_CLOEXEC) < 0) {
+		*failure = (struct spawn_failure){ .stage = SPAWN_PIPE, .error = errno };
 		return -1;
+	}
 	pid = fork_program(spec, report[1], waited);
-	error = errno;
+	if (pid < 0)
+		*failure = (struct spawn_failure){ .stage = SPAWN_FORK, .error = errno };
 	close(report[1]);
 	if (pid < 0)
 		close(report[0]);
 	*report_fd = report[0];
-	errno = error;
 	return pid;
 }
 
@@ -111,15 +112,14 @@ bool spawn_read_failure(int report_fd, struct spawn_failure *failure)
 pid_t spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure)
 {
 	int report_fd;
-	pid_t pid = start_program(spec, true, &report_fd);
+	pid_t pid = start_program(spec, true, &report_fd, failure);
 
-	*failure = (struct spawn_failure){ .stage = SPAWN_FORK, .error = errno };
 	return pid >= 0 && !spawn_read_failure(report_fd, failure) ? pid : -1;
 }
 
-pid_t spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd)
+pid_t spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd, struct spawn_failure *failure)
 {
-	return start_program(spec, false, report_fd);
+	return start_program(spec, false, report_fd, failure);
 }
 
 int spawn_open_pidfd(pid_t pid)

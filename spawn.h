@@ -17,6 +17,7 @@ struct spawn_spec {
 
 /* Where a spawn stopped. */
 enum spawn_stage {
+	SPAWN_PIPE,  /* for the report; nor is there a process */
 	SPAWN_FORK,  /* there is no process; in the later stages there is one, which ends at once and must be reaped */
 	SPAWN_SETUP, /* descriptors, limit */
 	SPAWN_CHDIR,
@@ -34,8 +35,8 @@ struct spawn_failure {
 pid_t spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure);
 
 /* The same for a program that may be on a dead file server: returns at once, which costs a copy of dinit's page table.
- * Returns its pid with a descriptor for spawn_read_failure, or -1 with errno and no process. */
-pid_t spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd);
+ * Returns its pid with a descriptor for spawn_read_failure, or -1 and fills *failure: there is no process. */
+pid_t spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd, struct spawn_failure *failure);
 
 /* To be called once the process has ended, lest it block. Closes report_fd. Returns true and fills *failure if the
  * process has not become the program. */

@@ -40,8 +40,8 @@ void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 pid_t __real_spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure);
 pid_t __wrap_spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure);
-pid_t __real_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd);
-pid_t __wrap_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd);
+pid_t __real_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd, struct spawn_failure *failure);
+pid_t __wrap_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd, struct spawn_failure *failure);
 
 /* What the last release was to come after. */
 static const struct logmux_source *released_after;
@@ -75,10 +75,12 @@ pid_t __wrap_spawn_program(const struct spawn_spec *spec, struct spawn_failure *
 	return -1;
 }
 
-pid_t __wrap_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd)
+pid_t __wrap_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd, struct spawn_failure *failure)
 {
-	errno = EAGAIN;
-	return spawns_until_failure-- == 0 ? -1 : __real_spawn_program_unwaited(spec, report_fd);
+	if (spawns_until_failure-- != 0)
+		return __real_spawn_program_unwaited(spec, report_fd, failure);
+	*failure = (struct spawn_failure){ .stage = SPAWN_FORK, .error = EAGAIN };
+	return -1;
 }
 
 /* ---- the rig ---- */
@@ -818,6 +820,8 @@ static void test_service_logged_start_failing_anywhere_is_said_and_leaves_nothin
 		logmux_begin_drain(&rig->mux);
 		wait_for_all(rig);
 		assert_int_equal(count(rig->out[1], "cannot be started"), 1);
+		if (calls < 4)
+			assert_has(rig->out[1], ": cannot make a pipe: Too many open files; raise the limit of open");
 		assert_int_equal(rig->ends, 0);
 		assert_int_equal(count_fds(), before);
 		teardown(state);
@@ -992,6 +996,22 @@ static void test_services_kill_takes_runs_and_terminates_and_says_so(void **stat
 	assert_int_equal(rig->end_status, SIGKILL);
 }
 
+/* It has ended, and is only not reaped yet: where dinit was stopped, say. */
+static void test_services_kill_says_nothing_of_who_has_ended(void **state)
+{
+	struct rig *rig = *state;
+	siginfo_t info;
+
+	put_service(rig, "web", "exit 0");
+	run_all(rig);
+	assert_int_equal(waitid(P_PID, (id_t)rig->services.list[0].run.pid, &info, WEXITED | WNOWAIT), 0);
+	services_stop(&rig->services);
+	services_kill(&rig->services, true);
+	wait_for_all(rig);
+	assert_end(rig, "web", "run", 0);
+	assert_int_equal(count(rig->out[1], "killing it"), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -1024,6 +1044,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_services_stop_succeeding_terminate_is_left_to_itself),
 	TEST(test_services_stop_service_that_has_ended_is_left_alone),
 	TEST(test_services_kill_takes_runs_and_terminates_and_says_so),
+	TEST(test_services_kill_says_nothing_of_who_has_ended),
 };
 
 int main(void)

@@ -139,11 +139,9 @@ static pid_t start(const struct rig *rig, struct spawn_failure *failure)
 
 	if (!rig->unwaited)
 		return spawn_program(&rig->spec, failure);
-	pid = spawn_program_unwaited(&rig->spec, &report_fd);
-	if (pid < 0) {
-		*failure = (struct spawn_failure){ .stage = SPAWN_FORK, .error = errno };
+	pid = spawn_program_unwaited(&rig->spec, &report_fd, failure);
+	if (pid < 0)
 		return -1;
-	}
 	waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
 	return spawn_read_failure(report_fd, failure) ? -1 : pid;
 }
@@ -426,7 +424,7 @@ static void test_spawn_program_impossible_limit_stops_at_setup(void **state)
 	assert_failure(rig, SPAWN_SETUP, EINVAL, 1);
 }
 
-static void test_spawn_program_without_a_pipe_stops_at_fork(void **state)
+static void test_spawn_program_without_a_pipe_says_so(void **state)
 {
 	struct rig *rig = *state;
 	struct rlimit none = { 3, rig->nofile.rlim_max };
@@ -437,7 +435,7 @@ static void test_spawn_program_without_a_pipe_stops_at_fork(void **state)
 	pid = start(rig, &failure);
 	setrlimit(RLIMIT_NOFILE, &rig->nofile);
 	assert_int_equal(pid, -1);
-	assert_int_equal(failure.stage, SPAWN_FORK);
+	assert_int_equal(failure.stage, SPAWN_PIPE);
 	assert_int_equal(failure.error, EMFILE);
 	assert_int_equal(waitpid(-1, NULL, 0), -1);
 }
@@ -626,7 +624,7 @@ static const struct CMUnitTest tests[] = {
 	TEST_BOTH(test_spawn_program_without_a_descriptor_to_move_to_stops_at_setup),
 	TEST_BOTH(test_spawn_program_closed_descriptors_stop_at_setup),
 	TEST_BOTH(test_spawn_program_impossible_limit_stops_at_setup),
-	TEST_BOTH(test_spawn_program_without_a_pipe_stops_at_fork),
+	TEST_BOTH(test_spawn_program_without_a_pipe_says_so),
 	TEST_BOTH(test_spawn_program_without_a_process_stops_at_fork),
 	TEST(test_spawn_kill_as_sends_both_signals),
 	TEST(test_spawn_kill_as_without_a_second_signal_sends_one),
