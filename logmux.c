@@ -633,10 +633,12 @@ static void on_give_up_due(void *ctx)
 
 	for (size_t i = 0; i <= mux->err; i++) {
 		struct sink *sink = &mux->sinks[i];
-		uint64_t since = sink->moved_ms > mux->teardown_ms ? sink->moved_ms : mux->teardown_ms;
+		uint64_t since;
 
 		if (sink->state != SINK_OPEN || !sink->blocked)
 			continue;
+		sink_look(sink);
+		since = sink->moved_ms > mux->teardown_ms ? sink->moved_ms : mux->teardown_ms;
 		if (now - since >= LOGMUX_GIVE_UP_MS) {
 			sink_give_up(sink);
 		} else if (since + LOGMUX_GIVE_UP_MS - now < next) {
@@ -693,6 +695,27 @@ void logmux_close(struct logmux *mux)
 	free(mux->read_buffer);
 }
 
+static void flush(struct logmux *mux, size_t sink)
+{
+	int error = sink_flush(&mux->sinks[sink]);
+
+	if (error)
+		mux->news[sink].error = error;
+}
+
+/* Many messages in one turn may need more than the queue: then what the reader takes is written at once. */
+static char *find_room_own(struct logmux *mux, size_t max)
+{
+	struct sink *err = &mux->sinks[mux->err];
+	char *room = sink_room_own(err, max);
+
+	while (!room && sink_can_flush(err)) {
+		flush(mux, mux->err);
+		room = sink_room_own(err, max);
+	}
+	return err->state == SINK_OPEN ? room : NULL;
+}
+
 static void say_own_dropped(struct logmux *mux)
 {
 	struct sink *err = &mux->sinks[mux->err];
@@ -703,9 +726,9 @@ static void say_own_dropped(struct logmux *mux)
 
 	if (mux->own_dropped == 0 || err->state != SINK_OPEN)
 		return;
-	snprintf(text, sizeof text, "%llu messages of dinit's own were dropped here because nobody read stderr",
+	snprintf(text, sizeof text, "%llu messages of dinit's own were dropped here because stderr took no more",
 		 (unsigned long long)mux->own_dropped);
-	room = sink_room_own(err, line_put_max(&label, strlen(text)));
+	room = find_room_own(mux, line_put_max(&label, strlen(text)));
 	if (!room)
 		return;
 	stamp_now(&mux->stamp);
@@ -724,7 +747,7 @@ void logmux_write_own(void *ctx, const char *line, size_t len)
 		return;
 	}
 	say_own_dropped(mux);
-	room = mux->own_dropped == 0 ? sink_room_own(err, len) : NULL;
+	room = mux->own_dropped == 0 ? find_room_own(mux, len) : NULL;
 	if (!room) {
 		mux->own_dropped++;
 		return;
@@ -736,6 +759,9 @@ void logmux_write_own(void *ctx, const char *line, size_t len)
 void logmux_begin_teardown(struct logmux *mux)
 {
 	mux->teardown_ms = loop_now_ms(mux->loop);
+	for (size_t i = 0; i <= mux->err; i++)
+		if (mux->sinks[i].blocked)
+			sink_look(&mux->sinks[i]);
 	loop_timer_start(mux->loop, &mux->give_up_timer, LOGMUX_GIVE_UP_MS);
 }
 
@@ -758,14 +784,6 @@ bool logmux_is_drained(const struct logmux *mux)
 		if (mux->sinks[i].state == SINK_OPEN && sink_len(&mux->sinks[i]) > 0)
 			return false;
 	return true;
-}
-
-static void flush(struct logmux *mux, size_t sink)
-{
-	int error = sink_flush(&mux->sinks[sink]);
-
-	if (error)
-		mux->news[sink].error = error;
 }
 
 /* Every source that waits now gets one turn, as long as the sink takes more. */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -139,7 +140,8 @@ char *sink_room(struct sink *sink, size_t max)
 		errno = EAGAIN;
 		return NULL;
 	}
-	return make_room(sink, max);
+	/* Behind a line that makes the queue larger there is room for messages of dinit's own, as there always is. */
+	return make_room(sink, used + max > SINK_LINE_WATER ? max + SINK_QUEUE_SIZE - SINK_LINE_WATER : max);
 }
 
 char *sink_rest(const struct sink *sink, size_t *max)
@@ -154,7 +156,7 @@ char *sink_rest(const struct sink *sink, size_t *max)
 
 char *sink_room_own(struct sink *sink, size_t max)
 {
-	if (sink_len(sink) + max > SINK_QUEUE_SIZE) {
+	if (sink_len(sink) + max > sink->size) {
 		errno = EAGAIN;
 		return NULL;
 	}
@@ -214,6 +216,27 @@ static ssize_t write_some(const struct sink *sink)
 	return 0;
 }
 
+/* How many bytes the kernel holds for the reader: of a socket (SIOCOUTQ) and of a terminal by one number, of a pipe by
+ * another. 0 where it does not tell. */
+static size_t count_unread(const struct sink *sink)
+{
+	bool terminal = sink->kind != SINK_KIND_SOCKET && isatty(sink->fd);
+	int unread = 0;
+
+	if (ioctl(sink->fd, terminal || sink->kind == SINK_KIND_SOCKET ? TIOCOUTQ : FIONREAD, &unread) < 0)
+		return 0;
+	return unread > 0 ? (size_t)unread : 0;
+}
+
+void sink_look(struct sink *sink)
+{
+	size_t unread = count_unread(sink);
+
+	if (unread < sink->unread)
+		sink->moved_ms = loop_now_ms(sink->loop);
+	sink->unread = unread;
+}
+
 int sink_flush(struct sink *sink)
 {
 	ssize_t n;
@@ -228,6 +251,7 @@ int sink_flush(struct sink *sink)
 			reset_queue(sink);
 	} else if (n < 0 && errno == EAGAIN) {
 		sink->blocked = true;
+		sink->unread = count_unread(sink);
 	} else if (n < 0 && errno != EINTR) {
 		int error = errno;
 

@@ -40,7 +40,8 @@ struct sink {
 	struct loop_io io;
 	char *queue; /* bytes from start to end are to be written */
 	size_t start, end, size;
-	uint64_t moved_ms; /* when its reader last took something, or had nothing to take */
+	uint64_t moved_ms; /* when its reader last took something, as far as is known, or had nothing to take */
+	size_t unread;     /* bytes that the kernel held for the reader at the last look, while it was blocked */
 	uint64_t dropped;  /* bytes lost since it was given up */
 };
 
@@ -72,6 +73,10 @@ void sink_commit(struct sink *sink, size_t len);
 
 /* Writes once. Returns 0, or the errno that made the sink SINK_GONE, told only once. */
 int sink_flush(struct sink *sink);
+
+/* For a sink that is blocked: a slow reader takes many bytes before the kernel says that there is room. Moves moved_ms
+ * to now where the reader has taken some since the last look, or since it was blocked. */
+void sink_look(struct sink *sink);
 
 /* Drops the queue and becomes SINK_GIVEN_UP. */
 void sink_give_up(struct sink *sink);

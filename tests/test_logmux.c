@@ -1524,6 +1524,22 @@ static void test_logmux_open_with_stdout_closed_does_not_take_stderr_for_the_sam
 
 /* ---- dinit's own messages ---- */
 
+/* More than the queue holds, within one turn: what the reader takes is written meanwhile. A pipe takes 64 kB. */
+static void test_logmux_write_own_more_than_the_queue_writes_at_once(void **state)
+{
+	struct rig *rig = *state;
+	char *line = long_line(999, 'x', "\n");
+	int lines = (SINK_QUEUE_SIZE + 50000) / 1000;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	for (int i = 0; i < lines; i++)
+		logmux_write_own(&rig->mux, line, 1000);
+	assert_int_equal(rig->mux.own_dropped, 0);
+	drain(rig);
+	assert_int_equal(count(&rig->err, "x\n"), lines);
+	__real_free(line);
+}
+
 static void test_logmux_write_own_without_room_is_counted_and_said_later(void **state)
 {
 	struct rig *rig = *state;
@@ -1545,8 +1561,8 @@ static void test_logmux_write_own_without_room_is_counted_and_said_later(void **
 		char expected[200];
 
 		snprintf(expected, sizeof expected,
-			 " dinit: warning: %zu messages of dinit's own were dropped here because nobody read "
-			 "stderr\n" STAMP " dinit: warning: the last one\n",
+			 " dinit: warning: %zu messages of dinit's own were dropped here because stderr "
+			 "took no more\n" STAMP " dinit: warning: the last one\n",
 			 10000 - passed);
 		assert_has(&rig->err, expected);
 	}
@@ -1876,6 +1892,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_open_with_stdout_closed_says_so_on_stderr),
 	TEST(test_logmux_open_with_stderr_closed_says_so_on_stdout),
 	TEST(test_logmux_open_with_stdout_closed_does_not_take_stderr_for_the_same),
+	TEST(test_logmux_write_own_more_than_the_queue_writes_at_once),
 	TEST(test_logmux_write_own_without_room_is_counted_and_said_later),
 	TEST(test_logmux_write_own_after_a_dropped_one_is_dropped_too),
 	TEST(test_logmux_write_own_dropped_is_said_at_the_latest_at_the_end),

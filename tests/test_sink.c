@@ -687,6 +687,69 @@ static void test_sink_room_own_may_use_the_rest_and_no_more(void **state)
 	assert_null(sink_room_own(&rig->sink, 1));
 }
 
+/* However long the line is, and without memory. */
+static void test_sink_room_own_is_there_behind_a_large_line(void **state)
+{
+	static const size_t lens[] = { SINK_LINE_WATER + 1, SINK_QUEUE_SIZE - 1, SINK_QUEUE_SIZE, 3000000, 3000001 };
+	struct rig *rig = *state;
+	size_t at = 0;
+
+	open_on_pipe(rig);
+	for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+		put_stream(rig, &at, lens[i]);
+		memory_failures = 1000;
+		assert_non_null(sink_room_own(&rig->sink, SINK_QUEUE_SIZE - SINK_LINE_WATER));
+		memory_failures = 0;
+		rig->sink.start = rig->sink.end;
+	}
+}
+
+/* A pipe has no room before a whole page is taken; a socket not before a good part of its buffer. */
+static void check_slow_reader(struct rig *rig)
+{
+	size_t at = 0, taken = 0;
+
+	while (!rig->sink.blocked) {
+		put_stream(rig, &at, 50000);
+		sink_flush(&rig->sink);
+	}
+	rig->loop.now_ms = 1000;
+	sink_look(&rig->sink);
+	assert_int_not_equal(rig->sink.moved_ms, 1000);
+	/* Until something that the kernel counts has gone. */
+	for (uint64_t now = 2000; rig->sink.moved_ms != rig->loop.now_ms; now += 1000) {
+		assert_int_equal(take_stream(rig, &taken, 1000), 1000);
+		rig->loop.now_ms = now;
+		sink_look(&rig->sink);
+	}
+	assert_true(rig->sink.blocked);
+	rig->loop.now_ms += 1000;
+	sink_look(&rig->sink);
+	assert_int_equal(rig->sink.moved_ms, rig->loop.now_ms - 1000);
+}
+
+static void test_sink_look_sees_a_pipe_read_slowly(void **state)
+{
+	open_on_pipe(*state);
+	check_slow_reader(*state);
+}
+
+static void test_sink_look_sees_a_socket_read_slowly(void **state)
+{
+	open_on_socket(*state);
+	check_slow_reader(*state);
+}
+
+static void test_sink_look_is_harmless_where_the_kernel_does_not_tell(void **state)
+{
+	struct rig *rig = *state;
+
+	open_on(rig, make_file(), -1);
+	rig->loop.now_ms = 1000;
+	sink_look(&rig->sink);
+	assert_int_not_equal(rig->sink.moved_ms, 1000);
+}
+
 static void test_sink_room_promised_lines_need_no_memory(void **state)
 {
 	struct rig *rig = *state;
@@ -873,6 +936,10 @@ int main(void)
 		TEST(test_sink_room_below_high_water_takes_any_line),
 		TEST(test_sink_room_above_high_water_takes_lines_up_to_line_water),
 		TEST(test_sink_room_own_may_use_the_rest_and_no_more),
+		TEST(test_sink_room_own_is_there_behind_a_large_line),
+		TEST(test_sink_look_sees_a_pipe_read_slowly),
+		TEST(test_sink_look_sees_a_socket_read_slowly),
+		TEST(test_sink_look_is_harmless_where_the_kernel_does_not_tell),
 		TEST(test_sink_room_promised_lines_need_no_memory),
 		TEST(test_sink_room_without_memory_says_so_and_keeps_the_queue),
 		TEST(test_sink_rest_tells_what_lines_may_use_as_it_is),
