@@ -223,8 +223,7 @@ static size_t count_unread(const struct sink *sink)
 	bool terminal = sink->kind != SINK_KIND_SOCKET && isatty(sink->fd);
 	int unread = 0;
 
-	if (ioctl(sink->fd, terminal || sink->kind == SINK_KIND_SOCKET ? TIOCOUTQ : FIONREAD, &unread) < 0)
-		return 0;
+	ioctl(sink->fd, terminal || sink->kind == SINK_KIND_SOCKET ? TIOCOUTQ : FIONREAD, &unread);
 	return unread > 0 ? (size_t)unread : 0;
 }
 
