@@ -1268,6 +1268,26 @@ static void test_logmux_reader_that_takes_a_little_is_not_given_up(void **state)
 	__real_free(lines);
 }
 
+/* So little that the pipe has no room for more: the kernel knows all the same. */
+static void test_logmux_reader_that_takes_a_few_bytes_is_not_given_up(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(100000, ""), byte;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	rig->out.stalls = true;
+	fill_and_teardown(rig, lines, LOGMUX_STDOUT);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(__real_read(rig->out.fd, &byte, 1), 1);
+		move_clock(rig, LOGMUX_GIVE_UP_MS);
+		assert_int_equal(rig->mux.sinks[0].state, SINK_OPEN);
+	}
+	assert_text(&rig->err, "");
+	move_clock(rig, LOGMUX_GIVE_UP_MS);
+	assert_int_equal(rig->mux.sinks[0].state, SINK_GIVEN_UP);
+	__real_free(lines);
+}
+
 static void test_logmux_reader_that_stalls_later_is_given_up_five_seconds_later(void **state)
 {
 	struct rig *rig = *state;
@@ -1877,6 +1897,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_reader_that_takes_nothing_for_five_seconds_is_given_up),
 	TEST(test_logmux_reader_that_stalled_before_the_teardown_gets_its_five_seconds),
 	TEST(test_logmux_reader_that_takes_a_little_is_not_given_up),
+	TEST(test_logmux_reader_that_takes_a_few_bytes_is_not_given_up),
 	TEST(test_logmux_reader_that_stalls_later_is_given_up_five_seconds_later),
 	TEST(test_logmux_reader_that_took_something_unseen_is_not_given_up),
 	TEST(test_logmux_given_up_after_the_last_source_says_how_much_was_dropped),
