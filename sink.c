@@ -220,10 +220,10 @@ static ssize_t write_some(const struct sink *sink)
  * another. 0 where it does not tell. */
 static size_t count_unread(const struct sink *sink)
 {
-	bool terminal = sink->kind != SINK_KIND_SOCKET && isatty(sink->fd);
+	bool pipe = sink->kind != SINK_KIND_SOCKET && !isatty(sink->fd);
 	int unread = 0;
 
-	ioctl(sink->fd, terminal || sink->kind == SINK_KIND_SOCKET ? TIOCOUTQ : FIONREAD, &unread);
+	ioctl(sink->fd, pipe ? FIONREAD : TIOCOUTQ, &unread);
 	return unread > 0 ? (size_t)unread : 0;
 }
 

@@ -89,11 +89,11 @@ static pid_t start_program(const struct spawn_spec *spec, bool waited, int *repo
 		return -1;
 	}
 	pid = fork_program(spec, report[1], waited);
-	if (pid < 0)
+	if (pid < 0) {
 		*failure = (struct spawn_failure){ .stage = SPAWN_FORK, .error = errno };
-	close(report[1]);
-	if (pid < 0)
 		close(report[0]);
+	}
+	close(report[1]);
 	*report_fd = report[0];
 	return pid;
 }

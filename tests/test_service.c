@@ -916,15 +916,11 @@ static void test_services_stop_terminate_that_cannot_start_is_said_and_term_sent
 static void test_services_stop_terminate_that_cannot_start_of_an_ended_service_is_said(void **state)
 {
 	struct rig *rig = *state;
-	siginfo_t info;
-	pid_t pid;
 
 	put_service(rig, "web", "exec sleep 1000");
 	put_terminate(rig, NULL);
 	run_all(rig);
-	pid = rig->services.list[0].run.pid;
-	kill(pid, SIGKILL);
-	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	end(rig->services.list[0].run.pid, SIGKILL);
 	services_stop(&rig->services);
 	wait_for_all(rig);
 	assert_end(rig, "web", "run", SIGKILL);
@@ -1000,15 +996,14 @@ static void test_services_kill_takes_runs_and_terminates_and_says_so(void **stat
 static void test_services_kill_says_nothing_of_who_has_ended(void **state)
 {
 	struct rig *rig = *state;
-	siginfo_t info;
 
-	put_service(rig, "web", "exit 0");
+	put_service(rig, "web", "exec sleep 1000");
 	run_all(rig);
-	assert_int_equal(waitid(P_PID, (id_t)rig->services.list[0].run.pid, &info, WEXITED | WNOWAIT), 0);
+	end(rig->services.list[0].run.pid, SIGTERM);
 	services_stop(&rig->services);
 	services_kill(&rig->services, true);
 	wait_for_all(rig);
-	assert_end(rig, "web", "run", 0);
+	assert_end(rig, "web", "run", SIGTERM);
 	assert_int_equal(count(rig->out[1], "killing it"), 0);
 }
 
