@@ -1285,6 +1285,7 @@ static void test_logmux_reader_that_takes_a_few_bytes_is_not_given_up(void **sta
 	assert_text(&rig->err, "");
 	move_clock(rig, LOGMUX_GIVE_UP_MS);
 	assert_int_equal(rig->mux.sinks[0].state, SINK_GIVEN_UP);
+	drain(rig);
 	__real_free(lines);
 }
 
