@@ -25,6 +25,7 @@
 #define TEXT_SIZE 512       /* a message: two such, and the words around them */
 #define SUFFIX_SIZE 24      /* a name without prefix and underscores; a longer one is close to none of ours */
 #define TYPING_ERRORS_MAX 2 /* more would make names close that have nothing to do with each other */
+#define BEGINNING_MIN 3     /* the shortest beginning of a name, "LOG", that is taken for it */
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -260,6 +261,11 @@ static unsigned count_typing_errors(const char *a, size_t a_len, const char *b, 
 	return errors[a_len][b_len];
 }
 
+static bool is_beginning(const char *start, size_t start_len, const char *name, size_t len)
+{
+	return start_len >= BEGINNING_MIN && start_len < len && memcmp(start, name, start_len) == 0;
+}
+
 /* The variable that the name was probably meant for, or NULL. */
 static const char *find_close_name(const char *name, size_t len)
 {
@@ -270,7 +276,9 @@ static const char *find_close_name(const char *name, size_t len)
 
 	for (size_t i = 0; i < COUNT(variables); i++) {
 		size_t right_len = fold_name(right, variables[i].name, strlen(variables[i].name));
-		unsigned errors = count_typing_errors(wrong, wrong_len, right, right_len);
+		unsigned errors = is_beginning(wrong, wrong_len, right, right_len)
+					  ? 1
+					  : count_typing_errors(wrong, wrong_len, right, right_len);
 
 		/* Every short name is two letters away from DIR. */
 		if (errors < fewest && errors <= right_len / 3) {

@@ -164,7 +164,8 @@ static void on_overtime(void *ctx)
 	switch (dinit->overtime) {
 	case OVERTIME_NONE:
 	case OVERTIME_SERVICES_KILLED:
-		log_warn("the teardown takes longer than DINIT_STOP_TIMEOUT allows: killing what is left");
+		log_warn("the teardown takes longer than DINIT_STOP_TIMEOUT allows (%g s): killing what is left",
+			 (double)dinit->config.stop_timeout_ms / 1000);
 		services_kill(&dinit->services, false);
 		policy_kill(&dinit->policy);
 		return;
@@ -386,10 +387,14 @@ static int prepare_services(struct dinit *dinit, char *const *environment)
 
 	if (services_open(&dinit->services, &dinit->svdir, dinit->config.skip, &means, &owner) < 0)
 		return fail("cannot set up the services");
-	if (dinit->services.len == 0) {
+	if (dinit->services.len > 0)
+		return 0;
+	if (dinit->svdir.len == 0)
 		log_warn("%s: there is no service to run", dinit->config.dir);
-		begin_teardown(dinit, EXIT_DONE, true);
-	}
+	else
+		log_warn("%s: there is no service to run: of %zu all are down or in DINIT_SKIP", dinit->config.dir,
+			 dinit->svdir.len);
+	begin_teardown(dinit, EXIT_DONE, true);
 	return 0;
 }
 
@@ -538,9 +543,19 @@ static void print_usage(FILE *to)
 	      to);
 }
 
+static int refuse(char *const *arguments)
+{
+	fputs("dinit: unexpected arguments:", stderr);
+	for (; *arguments; arguments++)
+		fprintf(stderr, " %s", *arguments);
+	fputs("\n\n", stderr);
+	print_usage(stderr);
+	return EXIT_UNABLE;
+}
+
 int main(int argc, char **argv)
 {
-	if (argc == 1) {
+	if (argc <= 1) {
 		int status = run(environ);
 
 		wait_for_console();
@@ -554,8 +569,7 @@ int main(int argc, char **argv)
 		puts("dinit " DINIT_VERSION);
 		return EXIT_DONE;
 	}
-	if ((argc == 2 || argc == 3) && strcmp(argv[1], "--check") == 0)
+	if (strcmp(argv[1], "--check") == 0 && (argc == 2 || (argc == 3 && argv[2][0] != '-')))
 		return check(argv[2], environ);
-	print_usage(stderr);
-	return EXIT_UNABLE;
+	return refuse(argv + 1);
 }

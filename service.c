@@ -232,7 +232,7 @@ static void start_service(struct service *service)
 
 	if (result == 0)
 		return;
-	log_error("%s/%s: cannot be started: %s", service->entry->name, stage, reason);
+	log_error("%s/%s: cannot be started: %s: stopping the container", service->entry->name, stage, reason);
 	service->all->owner.on_start_failure(service->all->owner.ctx);
 }
 
@@ -330,7 +330,7 @@ static void terminate_by_signal(struct service *service)
 
 static void tell_terminate_failure(const struct service *service, const char *reason)
 {
-	log_warn("%s/term: %s cannot be started: %s%s", service->entry->name, service->entry->terminate, reason,
+	log_warn("%s/term: cannot be started: %s%s", service->entry->name, reason,
 		 service->run.pid != 0 ? ": sending TERM to the service instead" : "");
 }
 

@@ -254,8 +254,13 @@ static void test_argument_version_prints_one_line(struct scene *scene)
 static void test_argument_other_prints_usage_on_stderr_and_fails(struct scene *scene)
 {
 	const char *const *const lists[] = {
-		LIST("--verbose"),      LIST("-h"),           LIST(""), LIST("--check", "a", "b"),
-		LIST("--help", "more"), LIST("/etc/service"),
+		LIST("--verbose"),
+		LIST("-h"),
+		LIST(""),
+		LIST("--check", "a", "b"),
+		LIST("--help", "more"),
+		LIST("/etc/service"),
+		LIST("--check", "--help"),
 	};
 
 	add_service(scene);
@@ -263,6 +268,8 @@ static void test_argument_other_prints_usage_on_stderr_and_fails(struct scene *s
 		struct run *run = run_start(scene, &(struct run_spec){ .arguments = lists[i] });
 
 		run_expect_exit(run, 1);
+		run_expect_line(run, RUN_STDERR,
+				scene_format(scene, "^dinit: unexpected arguments: .*%s", lists[i][0]));
 		run_expect_line(run, RUN_STDERR, "usage: dinit");
 		assert_int_equal(run->outputs[RUN_STDOUT].len, 0);
 		expect_nothing_started(scene, run);
@@ -513,7 +520,7 @@ static void test_directory_without_services_is_a_warning(struct scene *scene)
 	add_service(scene);
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_SKIP=web") });
 	run_expect_exit(run, 0);
-	run_expect_line(run, RUN_STDERR, WARNING);
+	run_expect_line(run, RUN_STDERR, WARNING ".* no service to run: of 1 all are down or in DINIT_SKIP$");
 	expect_nothing_started(scene, run);
 }
 

@@ -225,7 +225,7 @@ static void test_limit_of_files_unreadable_ends_with_1(struct scene *scene)
 #endif
 	expect_refused(scene, &(struct refusal){ SYS_prlimit64, -1, EPERM, 0,
 						 "web/run: cannot be started: cannot set up its descriptors: "
-						 "Operation not permitted" });
+						 "Operation not permitted: stopping the container" });
 }
 
 static void hide_devices(void *ctx)

@@ -518,7 +518,7 @@ static void test_service_ignoring_term_is_killed_after_stop_timeout(struct scene
 	scene_let_go(scene, "trigger");
 	run_expect_exit(run, 3);
 	assert_in_range(scene_now_ms() - begin, SHORT_LIMIT_MS, SHORT_LIMIT_MS + scene_deadline_ms(5000));
-	run_expect_line(run, RUN_STDERR, WARNING ".*DINIT_STOP_TIMEOUT");
+	run_expect_line(run, RUN_STDERR, WARNING ".*DINIT_STOP_TIMEOUT allows \\(0.4 s\\): killing");
 	run_expect_line(run, RUN_STDERR, WARNING "web/run: PID [0-9]+ .*still running");
 	run_expect_line(run, RUN_STDERR, ERROR "trigger/run: PID [0-9]+ exited with status 6");
 }

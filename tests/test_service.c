@@ -564,6 +564,7 @@ static void assert_cannot_start(struct rig *rig, const char *who, const char *wh
 	assert_int_equal(count(rig->out[1], "cannot be started"), 1);
 	snprintf(line, sizeof line, " dinit: error: %s: cannot be started: %s", who, why);
 	assert_has(rig->out[1], line);
+	assert_has(rig->out[1], ": stopping the container\n");
 	assert_int_equal(rig->ends, 0);
 }
 
@@ -610,7 +611,7 @@ static void test_service_run_without_a_pipe_or_memory_is_said_and_leaves_nothing
 		start_all(rig);
 		assert_cannot_start(rig, "web/run",
 				    calls < 2 ? "cannot make a pipe: Too many open files; raise the limit of open files"
-					      : "cannot make a pipe: Cannot allocate memory\n");
+					      : "cannot make a pipe: Cannot allocate memory: stopping the");
 		assert_int_equal(count_fds(), before);
 		teardown(state);
 		setup(state);
@@ -904,7 +905,7 @@ static void test_services_stop_terminate_that_cannot_start_is_said_and_term_sent
 		services_stop(&rig->services);
 		wait_for_all(rig);
 		assert_end(rig, "web", "run", SIGTERM);
-		assert_int_equal(count(rig->out[1], "/terminate cannot be started: "), 1);
+		assert_int_equal(count(rig->out[1], "/term: cannot be started: "), 1);
 		assert_has(rig->out[1], ": sending TERM to the service instead\n");
 		assert_int_equal(rig->failures, 0);
 		teardown(state);
@@ -924,7 +925,7 @@ static void test_services_stop_terminate_that_cannot_start_of_an_ended_service_i
 	services_stop(&rig->services);
 	wait_for_all(rig);
 	assert_end(rig, "web", "run", SIGKILL);
-	assert_int_equal(count(rig->out[1], "/terminate cannot be started: "), 1);
+	assert_int_equal(count(rig->out[1], "/term: cannot be started: "), 1);
 	assert_int_equal(count(rig->out[1], "sending TERM"), 0);
 }
 
