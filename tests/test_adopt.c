@@ -77,6 +77,8 @@ struct test {
 
 static const char *victim_path, *victim32_path;
 
+#define REGISTERS_32_SIZE ((size_t)(17 * 4)) /* i386: user_regs_struct */
+
 /* ---- what happens just before or after a ptrace(2) ---- */
 
 static struct {
@@ -88,6 +90,7 @@ static struct {
 	void (*on_pipe)(void);
 	pid_t seized; /* the last */
 	bool forgets; /* to interrupt all but the one that is spared */
+	bool narrow;  /* registers look like a 32-bit process's */
 	int refused;  /* the request that fails so many times, with that error, but for the thread that is spared */
 	int refusals, error;
 	pid_t spared;
@@ -145,6 +148,8 @@ long __wrap_ptrace(int request, ...)
 		script.before_first_call = NULL;
 	}
 	result = __real_ptrace(request, tid, address, data);
+	if (request == PTRACE_GETREGSET && address == (void *)NT_PRSTATUS && script.narrow)
+		((struct iovec *)data)->iov_len = REGISTERS_32_SIZE;
 	if (request != PTRACE_SEIZE || result < 0)
 		return result;
 	script.seized = tid;
@@ -1371,6 +1376,14 @@ static void test_adopt_32_bit_process_is_left_alone(void **state)
 	assert_left_alone(test, "another architecture");
 }
 
+/* The same where the machine runs no such program: what the kernel would say of one. */
+static void test_adopt_process_with_registers_of_32_bits_is_left_alone(void **state)
+{
+	script.narrow = true;
+	start(*state, "told");
+	assert_left_alone(*state, "another architecture");
+}
+
 static void test_adopt_pipe_refused_leaves_process_alone(void **state)
 {
 	struct test *test = *state;
@@ -2272,6 +2285,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_process_with_seccomp_filter_is_left_alone),
 	TEST(test_adopt_process_that_dispatches_its_calls_is_left_alone),
 	TEST(test_adopt_32_bit_process_is_left_alone),
+	TEST(test_adopt_process_with_registers_of_32_bits_is_left_alone),
 	TEST(test_adopt_pipe_refused_leaves_process_alone),
 	TEST(test_adopt_traced_process_is_left_alone),
 	TEST(test_adopt_other_users_process_without_capability_is_left_alone),
