@@ -75,6 +75,7 @@ struct dinit {
 	int null_fd;
 	enum state state;
 	bool torn_down; /* the teardown has a cause, and so an exit status */
+	bool cut_short; /* what is not started yet is not started any more */
 	enum exit_status exit_status;
 	bool children_changed, children_left;
 	enum overtime overtime;
@@ -110,7 +111,10 @@ static void on_end(void *ctx, const struct service_end *end)
 
 static void on_start_failure(void *ctx)
 {
-	begin_teardown(ctx, EXIT_UNABLE, true);
+	struct dinit *dinit = ctx;
+
+	dinit->cut_short = true;
+	begin_teardown(dinit, EXIT_UNABLE, true);
 }
 
 static bool stops_container(int signal)
@@ -135,10 +139,10 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 		dinit->children_changed = true;
 	} else if (!stops_container(signal)) {
 		log_info("signal %d (%s) ignored", signal, strsignal(signal));
-	} else if (dinit->torn_down) {
-		log_info("signal %d (%s) received: the container is being stopped already", signal, strsignal(signal));
 	} else {
-		log_info("signal %d (%s) received: stopping the container", signal, strsignal(signal));
+		log_info("signal %d (%s) received: %s", signal, strsignal(signal),
+			 dinit->torn_down ? "the container is being stopped already" : "stopping the container");
+		dinit->cut_short = true;
 		begin_teardown(dinit, EXIT_DONE, false);
 	}
 }
@@ -146,13 +150,23 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 static void on_stranger(void *ctx, pid_t pid, int status)
 {
 	struct dinit *dinit = ctx;
-	char name[PROCFS_NAME_SIZE], how[REAPER_STATUS_SIZE];
+	char name[PROCFS_NAME_SIZE] = "?", how[REAPER_STATUS_SIZE];
 
 	if (!log_enabled(LOG_LEVEL_INFO))
 		return;
-	procfs_read_comm(&dinit->proc, pid, name);
+	/* Another PID namespace's /proc has somebody else under that number. */
+	if (!dinit->policy.blind)
+		procfs_read_comm(&dinit->proc, pid, name);
 	reaper_describe_status(status, how);
 	log_info("%s/%d: reparented zombie %s", name, pid, how);
+}
+
+/* Returns whether there was any. */
+static bool kill_all_but_logs(struct dinit *dinit)
+{
+	bool services = services_kill(&dinit->services, false), strangers = policy_kill(&dinit->policy);
+
+	return services || strangers;
 }
 
 static void on_overtime(void *ctx)
@@ -166,8 +180,10 @@ static void on_overtime(void *ctx)
 	case OVERTIME_SERVICES_KILLED:
 		log_warn("the teardown takes longer than DINIT_STOP_TIMEOUT allows (%g s): killing what is left",
 			 (double)dinit->config.stop_timeout_ms / 1000);
-		services_kill(&dinit->services, false);
-		policy_kill(&dinit->policy);
+		if (!kill_all_but_logs(dinit)) {
+			dinit->overtime = OVERTIME_ALL_KILLED;
+			services_kill(&dinit->services, true);
+		}
 		return;
 	case OVERTIME_ALL_KILLED: services_kill(&dinit->services, true); return;
 	case OVERTIME_LEAVE:
@@ -215,9 +231,7 @@ static bool step(struct dinit *dinit)
 {
 	switch (dinit->state) {
 	case STATE_STARTING:
-		if (dinit->torn_down) {
-			stop_everything(dinit);
-		} else if (!services_start_next(&dinit->services)) {
+		if (dinit->cut_short || !services_start_next(&dinit->services)) {
 			dinit->state = STATE_RUNNING;
 			dinit->children_changed = true;
 		}

@@ -32,7 +32,7 @@ struct stranger {
 	bool inherited;      /* it was there before dinit */
 	bool ended;          /* and reaped; the record lives on until adopt is done with it */
 	struct adopt *adopt; /* its output is being redirected */
-	char *program;       /* of an adopted one: the name its lines are labelled with */
+	char *program;       /* its name, with which an adopted one's lines are labelled; NULL: not read yet */
 };
 
 /* ---- queues ---- */
@@ -87,9 +87,12 @@ static void move(struct stranger *stranger, struct policy_queue *queue, uint64_t
 
 /* ---- what becomes of a stranger ---- */
 
-static void read_name(const struct stranger *stranger, struct procfs_command *command, char name[NAME_SIZE])
+/* What it is called from now on, whatever it becomes: also when it has ended. */
+static void read_name(struct stranger *stranger, struct procfs_command *command, char name[NAME_SIZE])
 {
 	procfs_read_command(stranger->policy->proc, stranger->pid, command);
+	free(stranger->program);
+	stranger->program = strdup(command->program);
 	snprintf(name, NAME_SIZE, "%s/%d", command->program, stranger->pid);
 }
 
@@ -190,8 +193,6 @@ static void adopt_stranger(struct stranger *stranger)
 
 	read_name(stranger, &command, name);
 	log_warn("%s: has lost its parent: adopting it: %s", name, command.line);
-	free(stranger->program);
-	stranger->program = strdup(command.program);
 	stranger->adopted = true;
 	move(stranger, &policy->rest, 0);
 	stranger->adopt = adopt_begin(policy->loop, policy->reaper, policy->proc, stranger->pid, &hooks, stranger);
@@ -442,14 +443,17 @@ void policy_begin_teardown(struct policy *policy)
 	look(policy);
 }
 
-void policy_kill(struct policy *policy)
+bool policy_kill(struct policy *policy)
 {
+	bool any = policy->told.first || policy->young.first;
+
 	if (!policy_finds_strangers(policy))
-		return;
+		return false;
 	policy->at_sight = true;
 	while (policy->told.first)
 		kill_stranger(policy->told.first);
 	while (policy->young.first)
 		kill_stranger(policy->young.first);
 	look(policy);
+	return any;
 }

@@ -40,7 +40,7 @@ struct policy {
 	uint64_t kill_timeout_ms;
 	bool teardown;
 	bool at_sight;             /* kills at once whatever it finds */
-	bool blind;                /* no /proc: living strangers cannot be found */
+	bool blind;                /* no /proc, or a foreign one: living strangers cannot be found */
 	struct policy_queue young; /* not yet mature */
 	struct policy_queue told;  /* sent TERM, to be killed */
 	struct policy_queue rest;  /* adopted, killed or inherited: nothing falls due */
@@ -83,7 +83,8 @@ bool policy_sees_nobody(const struct policy *policy);
 /* From now on adopt terminates, too, and looks are more frequent. */
 void policy_begin_teardown(struct policy *policy);
 
-/* In a teardown: says which strangers are left, and kills them, and from now on every other at sight. */
-void policy_kill(struct policy *policy);
+/* In a teardown: says which strangers are left, and kills them, and from now on every other at sight. Returns whether
+ * any was known to be left. */
+bool policy_kill(struct policy *policy);
 
 #endif

@@ -396,27 +396,31 @@ void services_stop(struct services *services)
 		stop_service(&services->list[i]);
 }
 
-static void kill_program(struct service *service, const struct reaper_watch *watch, const char *stage)
+static bool kill_program(struct service *service, const struct reaper_watch *watch, const char *stage)
 {
 	char name[NAME_SIZE];
 
 	if (watch->pid == 0 || reaper_is_zombie(watch->pid))
-		return;
+		return false;
 	label(service, stage, name);
 	log_warn("%s: PID %d is still running: killing it", name, watch->pid);
 	signaller_send(service->all->means.signaller, watch->pid, SIGKILL, name);
+	return true;
 }
 
-void services_kill(struct services *services, bool with_logs)
+bool services_kill(struct services *services, bool with_logs)
 {
+	bool any = false;
+
 	for (size_t i = 0; i < services->started; i++) {
 		struct service *service = &services->list[i];
 
-		kill_program(service, &service->run, "run");
-		kill_program(service, &service->term, "term");
+		any |= kill_program(service, &service->run, "run");
+		any |= kill_program(service, &service->term, "term");
 		if (with_logs)
-			kill_program(service, &service->log, "log");
+			any |= kill_program(service, &service->log, "log");
 	}
+	return any;
 }
 
 /* ---- the list ---- */

@@ -93,7 +93,7 @@ bool services_start_next(struct services *services);
 void services_stop(struct services *services);
 
 /* Says what is still running, and kills it: services and terminates, and with them the logging programs if
- * with_logs. */
-void services_kill(struct services *services, bool with_logs);
+ * with_logs. Returns whether there was any. */
+bool services_kill(struct services *services, bool with_logs);
 
 #endif

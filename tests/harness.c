@@ -358,7 +358,7 @@ static void enter_mounts(const struct launch *launch)
 	close(launch->go[1]);
 	while (read(launch->go[0], &byte, 1) < 0 && errno == EINTR)
 		;
-	if (mount_own_proc() < 0)
+	if (!launch->spec->foreign_proc && mount_own_proc() < 0)
 		report(launch, "cannot mount /proc");
 	if (launch->spec->no_proc && mount("none", "/proc", "tmpfs", 0, NULL) < 0)
 		report(launch, "cannot hide /proc");
@@ -874,6 +874,15 @@ const char *run_match_at(struct run *run, enum run_stream stream, const char *re
 const char *run_expect_line_at(struct run *run, enum run_stream stream, const char *regex, const char *where)
 {
 	return run_match_at(run, stream, regex, SIZE_MAX, where);
+}
+
+long run_stamp_ms(struct run *run, const char *regex)
+{
+	unsigned hours, minutes, seconds, ms;
+	const char *line = run_expect_line(run, RUN_STDERR, regex);
+
+	assert_int_equal(sscanf(line, "%*[-0-9]T%2u:%2u:%2u.%3uZ", &hours, &minutes, &seconds, &ms), 4);
+	return (long)((hours * 60 + minutes) * 60 + seconds) * 1000 + (long)ms;
 }
 
 void run_expect_no_line_at(struct run *run, enum run_stream stream, const char *regex, const char *where)

@@ -171,8 +171,9 @@ struct run_spec {
 	/* Start it in a user namespace as its root, which is an ordinary user outside, as a rootless container
 	 * engine does. Only as PID 1; it is always so where the test does not run as root. */
 	bool user_namespace;
-	bool read_only; /* the root file system is read-only; only as PID 1 */
-	bool no_proc;   /* /proc is empty; only as PID 1 */
+	bool read_only;    /* the root file system is read-only; only as PID 1 */
+	bool no_proc;      /* /proc is empty; only as PID 1 */
+	bool foreign_proc; /* /proc is that of the PID namespace around it; only as PID 1 */
 	/* Called in the new process when everything else is ready, right before execve(2): for limits, capabilities,
 	 * signals. */
 	void (*prepare)(void *ctx);
@@ -232,6 +233,9 @@ void run_expect_no_line_at(struct run *run, enum run_stream stream, const char *
  * one. */
 #define run_match(run, stream, regex, group) run_match_at(run, stream, regex, group, SCENE_HERE)
 const char *run_match_at(struct run *run, enum run_stream stream, const char *regex, size_t group, const char *where);
+
+/* When dinit wrote the first line on stderr that matches, in milliseconds of the day; fails unless there is one. */
+long run_stamp_ms(struct run *run, const char *regex);
 
 void run_signal(struct run *run, int signal);
 

@@ -239,16 +239,19 @@ static void test_services_started_all_at_once(struct scene *scene)
 
 /* ---- SPEC 4: what cannot be executed ---- */
 
-/* Service a is up, then b cannot be started: it is said, a is told to stop, exit 1. */
+/* Service a is up, then b cannot be started: it is said, a is told to stop, c is not started, exit 1. */
 static void expect_start_failure(struct scene *scene, const struct run_spec *spec, const char *program,
 				 const char *reason)
 {
 	struct run *run;
 
 	scene_service(scene, "a", "exec sleep 1000");
+	scene_service(scene, "c", "exec sleep 1000");
+	scene_script(scene, "services/c/terminate", "echo told; kill $DINIT_PID");
 	run = run_start(scene, spec);
 	run_expect_exit(run, 1);
 	run_expect_line(run, RUN_STDERR, scene_format(scene, STAMP " dinit: error: .*%s.*%s", program, reason));
+	run_expect_no_line(run, RUN_STDOUT, "c/term");
 	run_expect_no_line(run, RUN_STDERR, "PID -1");
 }
 

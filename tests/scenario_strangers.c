@@ -64,16 +64,6 @@ static long match_pid(struct run *run, const char *regex)
 	return strtol(run_match(run, RUN_STDERR, regex, 1), NULL, 10);
 }
 
-/* When the first such line was written, in milliseconds of the day. */
-static long stamp_ms(struct run *run, const char *regex)
-{
-	unsigned hours, minutes, seconds, ms;
-	const char *line = run_expect_line(run, RUN_STDERR, regex);
-
-	assert_int_equal(sscanf(line, "%*[-0-9]T%2u:%2u:%2u.%3uZ", &hours, &minutes, &seconds, &ms), 4);
-	return (long)((hours * 60 + minutes) * 60 + seconds) * 1000 + (long)ms;
-}
-
 /* ---- SPEC 6: a zombie is always reaped, at once, under every policy; SPEC 10: info tells of every process ---- */
 
 static void check_zombies(struct scene *scene, const char *policy, size_t count)
@@ -111,6 +101,22 @@ static void test_zombies_in_burst_leave_none(struct scene *scene)
 	check_zombies(scene, "terminate", BURST);
 }
 
+/* Another process may have its number where /proc is that of another PID namespace. */
+static void test_zombie_with_foreign_proc_has_no_name(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "web", "exec \"$ACTOR\" corpses 2 web");
+	run = run_start(scene, &(struct run_spec){
+				       .environment = LIST(STREAMS(scene), "DINIT_LOG_LEVEL=info"),
+				       .foreign_proc = true,
+			       });
+	streams_wait_report(scene, "reaped web");
+	run_wait_lines(run, RUN_STDERR, " dinit: info: \\?/[0-9]+: reparented zombie exited with status 0$", 2);
+	run_expect_line(run, RUN_STDERR, WARNING "/proc does not show this PID namespace's processes");
+	expect_stop(run);
+}
+
 /* ---- SPEC 6: terminate ---- */
 
 static void test_orphan_terminated_command_line_is_escaped(struct scene *scene)
@@ -125,6 +131,21 @@ static void test_orphan_terminated_command_line_is_escaped(struct scene *scene)
 			   "a\\\\x01b\\\\x09c\\\\x0ad\\\\x1b\\[1m\\\\x7f\\\\x5ceé$");
 	run_wait_line(run, RUN_STDERR, TERMED);
 	assert_int_equal(run_count_lines(run, RUN_STDERR, LOST), 1);
+	expect_stop(run);
+}
+
+/* That of a script is its interpreter's for us, and its own for the kernel. */
+static void test_orphan_terminated_is_called_the_same_at_its_end(struct scene *scene)
+{
+	const char *name;
+	struct run *run;
+
+	scene_script(scene, "lost", "\"$ACTOR\" wait; :");
+	make_orphan(scene, "web", "orphaned sh 'exec \"$SCENE/lost\"'");
+	run = start_terminate(scene);
+	run_wait_line(run, RUN_STDERR, WARNING "[a-z]+/[0-9]+: has lost its parent: terminating it: .*lost$");
+	name = run_match(run, RUN_STDERR, WARNING "([a-z]+/[0-9]+): has lost its parent: terminating it: .*lost$", 1);
+	run_wait_line(run, RUN_STDERR, scene_format(scene, " %s: reparented process was killed by signal 15", name));
 	expect_stop(run);
 }
 
@@ -151,7 +172,7 @@ static void test_orphan_deaf_is_killed_after_kill_timeout(struct scene *scene)
 	run_expect_no_line(run, RUN_STDERR, "stopping the container");
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
-	ms = stamp_ms(run, WARNING ORPHAN ".*killing it") - stamp_ms(run, LOST);
+	ms = run_stamp_ms(run, WARNING ORPHAN ".*killing it") - run_stamp_ms(run, LOST);
 	assert_true(ms >= 299 || ms < 0); /* midnight */
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "killing it"), 1);
 }
@@ -798,7 +819,9 @@ int main(void)
 		SCENE(test_zombies_under_adopt_are_reaped_and_told),
 		SCENE(test_zombies_under_ignore_are_reaped_and_told),
 		SCENE(test_zombies_in_burst_leave_none),
+		SCENE_AS_INIT(test_zombie_with_foreign_proc_has_no_name),
 		SCENE(test_orphan_terminated_command_line_is_escaped),
+		SCENE(test_orphan_terminated_is_called_the_same_at_its_end),
 		SCENE(test_orphan_stopped_is_terminated),
 		SCENE(test_orphan_deaf_is_killed_after_kill_timeout),
 		SCENE(test_orphans_of_orphans_are_terminated_in_waves),

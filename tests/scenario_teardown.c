@@ -166,20 +166,38 @@ static void test_service_ending_at_once_is_a_cause_like_any_other(struct scene *
 	run_expect_line(run, RUN_STDERR, ERROR "quick/run: PID [0-9]+ exited with status 1");
 }
 
-/* What is not started yet when the first service ends is not started any more. */
-static void test_service_ending_during_start_keeps_the_rest_from_starting(struct scene *scene)
+enum {
+	OTHERS = 400
+};
+
+/* Service 0, and others that take longer to start than it takes to do something. */
+static struct run *start_many(struct scene *scene)
 {
-	enum {
-		OTHERS = 400
-	};
+	for (int i = 0; i < OTHERS; i++)
+		scene_service(scene, scene_format(scene, "s%d", i), "exec sleep 1000");
+	return run_start(scene, &(struct run_spec){ .environment = INFO });
+}
+
+/* SPEC 4: all start at once; what ends meanwhile is acted on after that. */
+static void test_service_ending_during_start_keeps_none_from_starting(struct scene *scene)
+{
 	struct run *run;
 
 	link_run(scene, "0", "/bin/false");
-	for (int i = 0; i < OTHERS; i++)
-		scene_service(scene, scene_format(scene, "s%d", i), "exec sleep 1000");
-	run = run_start(scene, &(struct run_spec){ .environment = INFO });
+	run = start_many(scene);
 	run_expect_exit(run, 3);
 	run_expect_line(run, RUN_STDERR, ERROR "0/run: PID [0-9]+ exited with status 1");
+	assert_int_equal(run_count_lines(run, RUN_STDERR, " s[0-9]+/run: running"), OTHERS);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, " s[0-9]+/run: sending TERM"), OTHERS);
+}
+
+static void test_term_during_start_keeps_the_rest_from_starting(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "0", "kill $PPID; exec sleep 1000");
+	run = start_many(scene);
+	run_expect_exit(run, 0);
 	assert_true(run_count_lines(run, RUN_STDERR, " s[0-9]+/run: starting") < OTHERS);
 	assert_int_equal(run_count_lines(run, RUN_STDERR, " s[0-9]+/run: running"),
 			 run_count_lines(run, RUN_STDERR, " s[0-9]+/run: sending TERM"));
@@ -542,6 +560,20 @@ static void test_logged_service_ignoring_term_is_killed_and_its_lines_kept(struc
 	run_expect_no_line(run, RUN_STDERR, "web/log: PID [0-9]+ .*still running");
 }
 
+/* Nothing but a logging program is left: it is told, and killed, at once. */
+static void test_logging_program_left_alone_is_killed_after_stop_timeout(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "web", "exit 6");
+	scene_script(scene, "services/web/log/run", "exec sleep 1000");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", SHORT_LIMIT) });
+	run_expect_exit(run, 3);
+	assert_true(run_stamp_ms(run, WARNING "web/log: PID [0-9]+ .*still running") -
+			    run_stamp_ms(run, WARNING ".*DINIT_STOP_TIMEOUT") <
+		    1000);
+}
+
 static void test_terminate_hanging_is_killed_after_stop_timeout(struct scene *scene)
 {
 	struct run *run;
@@ -724,7 +756,8 @@ int main(void)
 		SCENE_AS_SUBREAPER(test_logging_program_ending_just_before_service_is_no_cause),
 		SCENE(test_exit_status_is_that_of_the_first_cause),
 		SCENE(test_service_ending_at_once_is_a_cause_like_any_other),
-		SCENE(test_service_ending_during_start_keeps_the_rest_from_starting),
+		SCENE(test_service_ending_during_start_keeps_none_from_starting),
+		SCENE(test_term_during_start_keeps_the_rest_from_starting),
 		SCENE(test_term_before_the_first_service_ends_with_0),
 		SCENE(test_second_term_is_only_noted),
 		SCENE(test_service_exiting_115_disables_itself_only),
@@ -744,6 +777,7 @@ int main(void)
 		SCENE(test_lines_of_teardown_all_arrive),
 		SCENE(test_service_ignoring_term_is_killed_after_stop_timeout),
 		SCENE(test_logged_service_ignoring_term_is_killed_and_its_lines_kept),
+		SCENE(test_logging_program_left_alone_is_killed_after_stop_timeout),
 		SCENE(test_terminate_hanging_is_killed_after_stop_timeout),
 		SCENE(test_signal_during_own_teardown_keeps_the_limit),
 		SCENE(test_teardown_from_outside_has_no_limit),

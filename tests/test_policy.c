@@ -862,7 +862,7 @@ static void test_policy_kill_reaches_young_told_adopted_and_newcomers(void **sta
 	assert_int_equal(rig->sent_len, 2);
 	young = make_child(rig);
 	pass(rig, POLICY_LOOK_TEARDOWN_MS);
-	policy_kill(&rig->policy);
+	assert_true(policy_kill(&rig->policy));
 	assert_int_equal(rig->sent_len, 5);
 	assert_sent(rig, 2, adopted, SIGKILL);
 	assert_sent(rig, 3, told, SIGKILL);
@@ -873,6 +873,7 @@ static void test_policy_kill_reaches_young_told_adopted_and_newcomers(void **sta
 	pass(rig, 1);
 	assert_int_equal(rig->sent_len, 6);
 	assert_sent(rig, 5, later, SIGKILL);
+	assert_false(policy_kill(&rig->policy));
 	pass(rig, 10 * KILL_TIMEOUT_MS);
 	assert_int_equal(rig->sent_len, 6);
 }

@@ -979,14 +979,15 @@ static void test_services_kill_takes_runs_and_terminates_and_says_so(void **stat
 	services_stop(&rig->services);
 	wait_for(rig, " web/term: hangs\n");
 	service = &rig->services.list[0];
-	services_kill(&rig->services, false);
+	assert_true(services_kill(&rig->services, false));
 	wait_for(rig, "the log is up");
 	wait_until(rig, term_gone, "the end of terminate");
 	wait_until(rig, has_end, "the end of the service");
 	assert_int_equal(service->run.pid, 0);
 	assert_int_not_equal(service->log.pid, 0);
 	assert_int_equal(count(rig->out[1], "is still running: killing it\n"), 2);
-	services_kill(&rig->services, true);
+	assert_false(services_kill(&rig->services, false));
+	assert_true(services_kill(&rig->services, true));
 	wait_for_all(rig);
 	assert_int_equal(count(rig->out[1], "is still running: killing it\n"), 3);
 	assert_int_equal(rig->ends, 1);
@@ -1002,7 +1003,7 @@ static void test_services_kill_says_nothing_of_who_has_ended(void **state)
 	run_all(rig);
 	end(rig->services.list[0].run.pid, SIGTERM);
 	services_stop(&rig->services);
-	services_kill(&rig->services, true);
+	assert_false(services_kill(&rig->services, true));
 	wait_for_all(rig);
 	assert_end(rig, "web", "run", SIGTERM);
 	assert_int_equal(count(rig->out[1], "killing it"), 0);
