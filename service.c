@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define NAME_SIZE 300  /* NAME_MAX, a slash, a stage */
-#define PIPE_MODE 0622 /* so that a service that dropped root can still open /dev/stdout */
+#define PIPE_MODE 0666 /* so that who has dropped root can still open /dev/stdout, or a logging program /dev/stdin */
 #define REASON_SIZE 512
 
 /* ---- pipes ---- */
@@ -28,7 +28,7 @@ static int make_pipe(int pair[2])
 {
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return -1;
-	fchmod(pair[1], PIPE_MODE); /* where it is refused, only /dev/stdout of a service that dropped root suffers */
+	fchmod(pair[1], PIPE_MODE); /* where it is refused, only these names suffer */
 	return 0;
 }
 

@@ -174,8 +174,8 @@ static void test_program_started_has_descriptors_given_to_dinit(struct scene *sc
 	expect_of_three(scene, run, "given /dev/zero /dev/zero");
 }
 
-/* Also where the service's stdout is a logging program's stdin. */
-static void test_program_without_root_can_open_dev_stdout(struct scene *scene)
+/* Also where the service's stdout is a logging program's stdin, which that can open as well. */
+static void test_program_without_root_can_open_its_streams(struct scene *scene)
 {
 	static const char drop[] =
 		"exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c '"
@@ -184,7 +184,8 @@ static void test_program_without_root_can_open_dev_stdout(struct scene *scene)
 
 	scene_need(geteuid() == 0, "only root can drop root");
 	scene_service(scene, "logged", drop);
-	scene_script(scene, "services/logged/log/run", "exec cat");
+	scene_script(scene, "services/logged/log/run",
+		     "exec setpriv --reuid 65534 --regid 65534 --clear-groups cat /dev/stdin");
 	scene_service(scene, "web", drop);
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_SKIP=logged") });
 	run_expect_exit(run, 0);
@@ -196,6 +197,7 @@ static void test_program_without_root_can_open_dev_stdout(struct scene *scene)
 	run_expect_line(run, RUN_STDOUT, " logged/run: by stdout$");
 	run_expect_line(run, RUN_STDERR, " logged/run: by stderr$");
 	run_expect_line(run, RUN_STDOUT, " logged/run: appended$");
+	run_expect_no_line(run, RUN_STDERR, "denied");
 }
 
 static void test_services_started_in_byte_order_of_names(struct scene *scene)
@@ -458,7 +460,7 @@ int main(void)
 		SCENE(test_program_started_has_original_limit_of_files),
 		SCENE(test_program_started_has_no_descriptor_of_dinit),
 		SCENE(test_program_started_has_descriptors_given_to_dinit),
-		SCENE(test_program_without_root_can_open_dev_stdout),
+		SCENE(test_program_without_root_can_open_its_streams),
 		SCENE(test_services_started_in_byte_order_of_names),
 		SCENE(test_services_started_all_at_once),
 		SCENE(test_exec_refused_says_why_and_ends_with_1),

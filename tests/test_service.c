@@ -515,7 +515,7 @@ static void test_service_run_finds_its_directory_and_streams(void **state)
 	snprintf(line, sizeof line, " web/run: %s/web\n", rig->dir);
 	assert_has(rig->out[0], line);
 	assert_has(rig->out[0], " web/run: /dev/null\n");
-	assert_has(rig->out[0], " web/run: mode 622\n");
+	assert_has(rig->out[0], " web/run: mode 666\n");
 	assert_has(rig->out[1], " web/run: err\n");
 }
 
