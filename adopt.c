@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the decision which descriptors of a process and its descendants are moved, and how often it is looked at;
  * not the moving (redirect.h). Invariant: a descriptor is moved only if, with its process standing still, it was
- * open for writing on one of the files that were found under the adopted process's own 1 and 2. */
+ * an output on one of the files that were found, as outputs, under the adopted process's own 1 and 2. */
 #include "adopt.h"
 
 #include "fdtable.h"
@@ -9,9 +9,11 @@
 #include "redirect.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Descendants looked at: more than any container runs under one parent, and a bound to what a fork bomb costs us. */
@@ -94,6 +96,15 @@ static int stream_of(const struct adopt *adopt, int fd, const struct fdtable_fil
 	return stream;
 }
 
+/* Whether it is something to print to: a pipe, a terminal or another device, a file that is only written. A daemon that
+ * closes 1 and 2 gets these numbers for what it opens next: its sockets and its data must not be taken away from it. */
+static bool is_output(const struct fdtable_file *file, int flags)
+{
+	if (!fdtable_is_writable(flags))
+		return false;
+	return S_ISFIFO(file->mode) || S_ISCHR(file->mode) || (S_ISREG(file->mode) && (flags & O_ACCMODE) == O_WRONLY);
+}
+
 /* What is under its descriptors 1 and 2 now, where that is not what we put there. */
 static void note_sources(struct adopt *adopt, pid_t tid)
 {
@@ -102,7 +113,7 @@ static void note_sources(struct adopt *adopt, pid_t tid)
 		int flags;
 
 		if (fdtable_identify(adopt->proc, tid, fd, &source.file) < 0 ||
-		    fdtable_read_flags(adopt->proc, tid, fd, &flags) < 0 || !fdtable_is_writable(flags))
+		    fdtable_read_flags(adopt->proc, tid, fd, &flags) < 0 || !is_output(&source.file, flags))
 			continue;
 		if (!is_own_pipe(adopt, &source.file) && stream_of(adopt, fd, &source.file) != fd &&
 		    adopt->source_count < FILES_MAX)
@@ -116,7 +127,7 @@ static bool plan_move(const struct adopt *adopt, pid_t tid, int fd, const struct
 {
 	*move = (struct redirect_move){ .fd = fd, .file = *file, .stream = stream_of(adopt, fd, file) };
 	return move->stream != 0 && fdtable_read_flags(adopt->proc, tid, fd, &move->flags) == 0 &&
-	       fdtable_is_writable(move->flags);
+	       is_output(file, move->flags);
 }
 
 struct planning {

@@ -680,7 +680,7 @@ static void test_adopt_descendants_moves_copies_under_other_numbers(void **state
 static void test_adopt_file_and_terminal_are_moved_with_their_copies(void **state)
 {
 	struct test *test = *state;
-	int fds[4][2] = { { memfd_create("stdout", MFD_CLOEXEC), -1 },
+	int fds[4][2] = { { open("/tmp", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600), -1 },
 			  { posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), -1 } };
 	struct stat status;
 	char byte;
@@ -744,16 +744,24 @@ static void test_adopt_one_stream_alone_is_moved(void **state)
 	assert_string_equal(test->trouble, "");
 }
 
-static void test_adopt_closed_and_readonly_streams_stay(void **state)
+static void assert_streams_stay(struct test *test, const char *mode)
 {
-	struct test *test = *state;
-
-	start(test, "readonly");
+	start(test, mode);
 	adopt(test);
 	assert_int_equal(test->pipes, 0);
 	assert_string_equal(test->trouble, "");
 	tell(test);
 	finish(test);
+}
+
+static void test_adopt_closed_and_readonly_streams_stay(void **state)
+{
+	assert_streams_stay(*state, "readonly");
+}
+
+static void test_adopt_data_and_socket_under_the_streams_numbers_stay(void **state)
+{
+	assert_streams_stay(*state, "atwork");
 }
 
 static void test_adopt_leaves_memory_descriptors_and_signals_alone(void **state)
@@ -2247,6 +2255,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_stream_replaced_later_is_moved_again),
 	TEST(test_adopt_one_stream_alone_is_moved),
 	TEST(test_adopt_closed_and_readonly_streams_stay),
+	TEST(test_adopt_data_and_socket_under_the_streams_numbers_stay),
 	TEST(test_adopt_leaves_memory_descriptors_and_signals_alone),
 	TEST(test_adopt_sequence_does_not_notice),
 	TEST(test_adopt_spin_does_not_notice),

@@ -678,6 +678,22 @@ static void mode_mute(void)
 	print(STDERR_FILENO, "err", 1);
 }
 
+/* A daemon that has closed its streams: their numbers belong to a file that it keeps data in, and a socket. */
+static void mode_at_work(void)
+{
+	char bytes[4] = "";
+	int socket_fds[2];
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, socket_fds) == 0, 0);
+	CHECK(dup2(memfd_create("data", 0), STDOUT_FILENO) == STDOUT_FILENO, 0);
+	CHECK(dup2(socket_fds[0], STDERR_FILENO) == STDERR_FILENO, 0);
+	say_ready();
+	wait_until_told();
+	CHECK(write(STDOUT_FILENO, "in", 2) == 2 && pread(STDOUT_FILENO, bytes, 2, 0) == 2, bytes[0]);
+	CHECK(write(STDERR_FILENO, "to", 2) == 2 && read(socket_fds[1], bytes + 2, 2) == 2, bytes[2]);
+	CHECK(memcmp(bytes, "into", 4) == 0, 0);
+}
+
 /* So many copies of its stdout, under numbers that stay free of others. */
 static void mode_copies(int copies)
 {
@@ -1059,6 +1075,7 @@ static const struct {
 	{ "count", mode_count },
 	{ "replace", mode_replace },
 	{ "readonly", mode_readonly },
+	{ "atwork", mode_at_work },
 	{ "belongings", mode_belongings },
 	{ "threads", mode_threads },
 	{ "headless", mode_headless },
