@@ -6,8 +6,8 @@
  * What is a copy: any descriptor but 0 that is open for writing on the same pipe, terminal or file; on /dev/null and
  * its like only a descendant's descriptors 1 and 2. Where 1 and 2 are the same open file, 1 and the other copies go to
  * the stdout pipe and 2 to the stderr pipe. A descriptor that is closed, not open for writing, or no output (a socket,
- * an event descriptor, a file that is open for reading as well) is left so. Each process gets pipes of its own. A process that replaces 1 or 2 in its first
- * ADOPT_SETTLE_MS is redirected again. */
+ * an event descriptor, a file that is open for reading as well) is left so. Each process gets pipes of its own. A
+ * process that replaces 1 or 2 in its first ADOPT_SETTLE_MS is redirected again. */
 #ifndef DINIT_ADOPT_H
 #define DINIT_ADOPT_H
 

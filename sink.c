@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns a queue and the way to write it out; not what stands in it, and not the descriptor it was given.
- * Invariant: the queue begins where the last write ended, and ends with a whole line. */
+ * Invariant: the queue begins where the last write ended, and ends with a whole line. What a pipe has taken ends with
+ * one as well, unless that is longer than PIPE_BUF or others fill the same pipe: its reader may stay away for ever. */
 #include "sink.h"
 
 #include <errno.h>
@@ -37,6 +38,13 @@ static int open_anew(int fd)
 	return own_fd < 0 && tcgetsid(fd) >= 0 ? open("/dev/tty", flags) : own_fd;
 }
 
+static size_t read_pipe_size(int fd)
+{
+	int size = fcntl(fd, F_GETPIPE_SZ);
+
+	return size > 0 ? (size_t)size : PIPE_BUF;
+}
+
 static void classify(struct sink *sink, int fd)
 {
 	struct stat status;
@@ -46,6 +54,8 @@ static void classify(struct sink *sink, int fd)
 	sink->kind = SINK_KIND_FILE;
 	if (fstat(fd, &status) < 0)
 		return;
+	if (S_ISFIFO(status.st_mode))
+		sink->pipe_size = read_pipe_size(fd);
 	if (S_ISSOCK(status.st_mode)) {
 		sink->kind = SINK_KIND_SOCKET;
 	} else if (S_ISFIFO(status.st_mode) || isatty(fd)) {
@@ -185,11 +195,51 @@ static void reset_queue(struct sink *sink)
 	}
 }
 
+/* How many bytes the kernel holds for the reader: of a socket (SIOCOUTQ) and of a terminal by one number, of a pipe by
+ * another. 0 where it does not tell. */
+static size_t count_unread(const struct sink *sink)
+{
+	int unread = 0;
+
+	ioctl(sink->fd, sink->pipe_size > 0 ? FIONREAD : TIOCOUTQ, &unread);
+	return unread > 0 ? (size_t)unread : 0;
+}
+
+/* What the pipe takes at once for certain: PIPE_BUF, all or nothing (pipe(7)), or more where it has room. It holds
+ * pages; a write goes into the last one where it fits, so that any two neighbours hold more bytes than a page, but for
+ * the ends, where the first has been read in part. */
+static size_t room_for_certain(const struct sink *sink)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), unread, used;
+
+	if (sink->kind == SINK_KIND_POLLED_PIPE)
+		return PIPE_BUF;
+	unread = count_unread(sink);
+	used = unread > 0 ? (unread / (page / 2) + 2) * page : 0;
+	return used + PIPE_BUF < sink->pipe_size ? sink->pipe_size - used : PIPE_BUF;
+}
+
+/* How much of the queue goes out at once: as many whole lines as there is room for, or one that needs more. */
+static size_t choose_len(const struct sink *sink)
+{
+	const char *at = sink->queue + sink->start, *newline;
+	size_t len = sink_len(sink), room;
+
+	if (sink->pipe_size == 0 || len <= PIPE_BUF)
+		return len;
+	room = room_for_certain(sink);
+	if (len <= room)
+		return len;
+	newline = memrchr(at, '\n', room);
+	if (!newline)
+		newline = memchr(at + room, '\n', len - room);
+	return (size_t)(newline - at) + 1;
+}
+
 /* Writes at most max bytes, which the descriptor takes without blocking if it polls writable. */
-static ssize_t write_polled(const struct sink *sink, size_t max)
+static ssize_t write_polled(const struct sink *sink, size_t len, size_t max)
 {
 	struct pollfd writable = { .fd = sink->fd, .events = POLLOUT };
-	size_t len = sink_len(sink);
 
 	if (poll(&writable, 1, 0) == 0) {
 		errno = EAGAIN;
@@ -201,30 +251,19 @@ static ssize_t write_polled(const struct sink *sink, size_t max)
 static ssize_t write_some(const struct sink *sink)
 {
 	const char *at = sink->queue + sink->start;
-	size_t len = sink_len(sink);
+	size_t len = choose_len(sink);
 
 	switch (sink->kind) {
 	case SINK_KIND_FILE:
 	case SINK_KIND_PRIVATE: return write(sink->fd, at, len);
 	case SINK_KIND_SOCKET: return send(sink->fd, at, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	/* pipe(7), PIPE_BUF; as long as nobody else writes to it between the two calls. */
-	case SINK_KIND_POLLED_PIPE: return write_polled(sink, PIPE_BUF);
+	case SINK_KIND_POLLED_PIPE: return write_polled(sink, len, PIPE_BUF);
 	/* A terminal promises room for one byte, no more (the kernel's n_tty_poll). Slow, but rare: one that does not
 	 * control dinit's session, and is another user's or out of reach without /proc. */
-	case SINK_KIND_POLLED_TTY: return write_polled(sink, 1);
+	case SINK_KIND_POLLED_TTY: return write_polled(sink, len, 1);
 	}
 	return 0;
-}
-
-/* How many bytes the kernel holds for the reader: of a socket (SIOCOUTQ) and of a terminal by one number, of a pipe by
- * another. 0 where it does not tell. */
-static size_t count_unread(const struct sink *sink)
-{
-	bool pipe = sink->kind != SINK_KIND_SOCKET && !isatty(sink->fd);
-	int unread = 0;
-
-	ioctl(sink->fd, pipe ? FIONREAD : TIOCOUTQ, &unread);
-	return unread > 0 ? (size_t)unread : 0;
 }
 
 void sink_look(struct sink *sink)

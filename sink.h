@@ -36,7 +36,8 @@ struct sink {
 	enum sink_state state;
 	enum sink_kind kind;
 	int fd;
-	bool blocked; /* it said EAGAIN: waits for EPOLLOUT */
+	size_t pipe_size; /* what it holds, where it is a pipe, else 0 */
+	bool blocked;     /* it said EAGAIN: waits for EPOLLOUT */
 	struct loop_io io;
 	char *queue; /* bytes from start to end are to be written */
 	size_t start, end, size;
@@ -71,7 +72,8 @@ char *sink_room_own(struct sink *sink, size_t max);
 /* The next len bytes of that room are a line now. */
 void sink_commit(struct sink *sink, size_t len);
 
-/* Writes once. Returns 0, or the errno that made the sink SINK_GONE, told only once. */
+/* Writes once: to a pipe whole lines, as long as they are no longer than PIPE_BUF. Returns 0, or the errno that made
+ * the sink SINK_GONE, told only once. */
 int sink_flush(struct sink *sink);
 
 /* For a sink that is blocked: a slow reader takes many bytes before the kernel says that there is room. Moves moved_ms

@@ -29,6 +29,7 @@
 /* ---- what the kernel and libc are made to say ---- */
 
 static int open_failures, epoll_error, memory_failures, write_error;
+static size_t write_len; /* of the last */
 
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
@@ -82,6 +83,7 @@ void *__wrap_realloc(void *old, size_t size)
 
 ssize_t __wrap_write(int fd, const void *bytes, size_t len)
 {
+	write_len = len;
 	if (write_error) {
 		errno = write_error;
 		write_error = 0;
@@ -217,10 +219,12 @@ static void put(struct rig *rig, const char *line, size_t len)
 	sink_commit(&rig->sink, len);
 }
 
-/* A byte stream that tells every place from every other one nearby. */
+/* A byte stream that tells every place from every other one nearby; no newline, which ends what is put at once. */
 static char byte_at(size_t at)
 {
-	return (char)(at * 31 + (at >> 8) * 7 + (at >> 16));
+	char byte = (char)(at * 31 + (at >> 8) * 7 + (at >> 16));
+
+	return byte == '\n' ? ' ' : byte;
 }
 
 static void put_stream(struct rig *rig, size_t *at, size_t len)
@@ -230,6 +234,7 @@ static void put_stream(struct rig *rig, size_t *at, size_t len)
 	assert_non_null(room);
 	for (size_t i = 0; i < len; i++)
 		room[i] = byte_at((*at)++);
+	room[len - 1] = '\n';
 	sink_commit(&rig->sink, len);
 }
 
@@ -241,9 +246,9 @@ static size_t take_stream(struct rig *rig, size_t *at, size_t len)
 
 	if (n < 0)
 		assert_int_equal(errno, EAGAIN);
-	for (ssize_t i = 0; i < n; i++)
-		if (bytes[i] != byte_at((*at)++))
-			fail_msg("byte %zu is wrong", *at - 1);
+	for (ssize_t i = 0; i < n; i++, (*at)++)
+		if (bytes[i] != byte_at(*at) && bytes[i] != '\n')
+			fail_msg("byte %zu is wrong", *at);
 	return n > 0 ? (size_t)n : 0;
 }
 
@@ -487,6 +492,53 @@ static void test_sink_flush_polled_terminal_stalls_and_resumes(void **state)
 	open_failures = 1;
 	open_on_tty(*state);
 	assert_stalls_and_resumes(*state);
+}
+
+/* Lines of many lengths, and a reader that takes as much as it pleases: should it take no more, it has had no half
+ * line. */
+static void test_sink_flush_pipe_takes_whole_lines(void **state)
+{
+	static size_t ends[20000];
+	struct rig *rig = *state;
+	size_t put_at = 0, taken = 0, lines = 0, line = 0;
+	unsigned random = 1, stalls = 0;
+
+	open_on_pipe(rig);
+	for (int i = 0; i < 20000; i++) {
+		random = random * 1103515245 + 12345;
+		if (sink_takes_more(&rig->sink)) {
+			put_stream(rig, &put_at, 1 + (random >> 16) % (i % 3 ? 200 : PIPE_BUF));
+			ends[lines++] = put_at;
+		}
+		if (i % 5 == 0)
+			assert_int_equal(sink_flush(&rig->sink), 0);
+		if (rig->sink.blocked) {
+			while (ends[line] < put_at - sink_len(&rig->sink))
+				line++;
+			assert_int_equal(ends[line], put_at - sink_len(&rig->sink));
+			stalls++;
+			take_stream(rig, &taken, 1 + (random >> 16) % 65536);
+			rig->sink.blocked = false;
+		}
+	}
+	assert_true(stalls > 100);
+}
+
+/* One that is longer than PIPE_BUF is not, but takes no part of the next along. */
+static void test_sink_flush_pipe_takes_a_long_line_alone(void **state)
+{
+	struct rig *rig = *state;
+	size_t put_at = 0, taken = 0;
+
+	open_on_pipe(rig);
+	put_stream(rig, &put_at, 70000);
+	put_stream(rig, &put_at, 100);
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_int_equal(write_len, 70000);
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_int_equal(write_len, 70000 - 65536);
+	assert_true(rig->sink.blocked);
+	assert_int_equal(take_stream(rig, &taken, 65536), 65536);
 }
 
 static void test_sink_flush_small_pipe_writes_what_fits(void **state)
@@ -923,6 +975,8 @@ int main(void)
 		TEST(test_sink_flush_terminal_stalls_and_resumes),
 		TEST(test_sink_flush_polled_pipe_stalls_and_resumes),
 		TEST(test_sink_flush_polled_terminal_stalls_and_resumes),
+		TEST(test_sink_flush_pipe_takes_whole_lines),
+		TEST(test_sink_flush_pipe_takes_a_long_line_alone),
 		TEST(test_sink_flush_small_pipe_writes_what_fits),
 		TEST(test_sink_flush_polled_pipe_writes_no_more_than_is_sure_to_fit),
 		TEST(test_sink_flush_file_writes_all_of_it),
