@@ -75,6 +75,7 @@ struct dinit {
 	int null_fd;
 	enum state state;
 	bool torn_down; /* the teardown has a cause, and so an exit status */
+	bool limited;   /* nobody outside asked for it: it may take DINIT_STOP_TIMEOUT */
 	bool cut_short; /* what is not started yet is not started any more */
 	enum exit_status exit_status;
 	bool children_changed, children_left;
@@ -90,8 +91,7 @@ static void begin_teardown(struct dinit *dinit, enum exit_status exit_status, bo
 		return;
 	dinit->torn_down = true;
 	dinit->exit_status = exit_status;
-	if (from_inside && dinit->config.stop_timeout_ms > 0)
-		loop_timer_start(&dinit->loop, &dinit->overtime_timer, dinit->config.stop_timeout_ms);
+	dinit->limited = from_inside && dinit->config.stop_timeout_ms > 0;
 }
 
 static void on_end(void *ctx, const struct service_end *end)
@@ -199,6 +199,8 @@ static void stop_everything(struct dinit *dinit)
 {
 	dinit->state = STATE_STOPPING;
 	dinit->children_changed = true;
+	if (dinit->limited)
+		loop_timer_start(&dinit->loop, &dinit->overtime_timer, dinit->config.stop_timeout_ms);
 	logmux_begin_teardown(&dinit->mux);
 	services_stop(&dinit->services);
 	policy_begin_teardown(&dinit->policy);
