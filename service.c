@@ -94,9 +94,8 @@ static void explain(const char *path, const char *dir, const struct spawn_failur
 	}
 }
 
-/* Starts one program and watches it. Where that fails, reason says why; the process that could not become the
- * program, if there was one, is reaped like any other that nobody watches. With a report_fd it is not waited for, and
- * what keeps the process from becoming the program is told there. */
+/* Starts one program and watches it. Where that fails, reason says why. With a report_fd it is not waited for, and what
+ * keeps the process from becoming the program is told there. */
 static int start_program(struct service *service, struct reaper_watch *watch, const char *stage,
 			 const struct spawn_spec *spec, int *report_fd, char reason[REASON_SIZE])
 {
@@ -110,6 +109,10 @@ static int start_program(struct service *service, struct reaper_watch *watch, co
 	pid = report_fd ? spawn_program_unwaited(spec, report_fd, &failure) : spawn_program(spec, &failure);
 	if (pid < 0) {
 		explain(spec->path, spec->dir, &failure, reason);
+		if (failure.pid > 0) {
+			services->living++;
+			reaper_watch(services->means.reaper, &service->failed, failure.pid);
+		}
 		return -1;
 	}
 	services->living++;
@@ -320,6 +323,16 @@ static void on_log_exit(void *ctx, pid_t pid, int status)
 	}
 }
 
+/* Why is said already. */
+static void on_failed_exit(void *ctx, pid_t pid, int status)
+{
+	struct service *service = ctx;
+
+	(void)pid;
+	(void)status;
+	service->all->living--;
+}
+
 static void terminate_by_signal(struct service *service)
 {
 	char name[NAME_SIZE];
@@ -478,6 +491,7 @@ static void add_service(struct services *services, const struct svdir_entry *ent
 	service->run = (struct reaper_watch){ .on_exit = on_run_exit, .ctx = service };
 	service->log = (struct reaper_watch){ .on_exit = on_log_exit, .ctx = service };
 	service->term = (struct reaper_watch){ .on_exit = on_term_exit, .ctx = service };
+	service->failed = (struct reaper_watch){ .on_exit = on_failed_exit, .ctx = service };
 	service->log_grace = (struct loop_timer){ .on_due = on_log_grace_due, .ctx = service };
 }
 

@@ -25,6 +25,7 @@ struct service {
 	struct services *all;
 	const struct svdir_entry *entry;
 	struct reaper_watch run, log, term; /* pid 0: not running */
+	struct reaper_watch failed;         /* the process that could not become run or log/run */
 	struct logmux_source *unlogged;     /* the service's stdout, held by us while a logging program reads it */
 	struct logmux_source *logged;       /* the logging program's stdout */
 	int term_report_fd;                 /* why terminate could not be started, where term.pid is not 0 */

@@ -85,12 +85,12 @@ static pid_t start_program(const struct spawn_spec *spec, bool waited, int *repo
 	pid_t pid;
 
 	if (pipe2(report, O_CLOEXEC) < 0) {
-		*failure = (struct spawn_failure){ .stage = SPAWN_PIPE, .error = errno };
+		*failure = (struct spawn_failure){ .stage = SPAWN_PIPE, .error = errno, .pid = -1 };
 		return -1;
 	}
 	pid = fork_program(spec, report[1], waited);
 	if (pid < 0) {
-		*failure = (struct spawn_failure){ .stage = SPAWN_FORK, .error = errno };
+		*failure = (struct spawn_failure){ .stage = SPAWN_FORK, .error = errno, .pid = -1 };
 		close(report[0]);
 	}
 	close(report[1]);
@@ -114,7 +114,10 @@ pid_t spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure
 	int report_fd;
 	pid_t pid = start_program(spec, true, &report_fd, failure);
 
-	return pid >= 0 && !spawn_read_failure(report_fd, failure) ? pid : -1;
+	if (pid < 0 || !spawn_read_failure(report_fd, failure))
+		return pid;
+	failure->pid = pid;
+	return -1;
 }
 
 pid_t spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd, struct spawn_failure *failure)

@@ -18,7 +18,7 @@ struct spawn_spec {
 /* Where a spawn stopped. */
 enum spawn_stage {
 	SPAWN_PIPE,  /* for the report; nor is there a process */
-	SPAWN_FORK,  /* there is no process; in the later stages there is one, which ends at once and must be reaped */
+	SPAWN_FORK,  /* there is no process; in the later stages there is one, which ends at once */
 	SPAWN_SETUP, /* descriptors, limit */
 	SPAWN_CHDIR,
 	SPAWN_EXEC,
@@ -27,6 +27,7 @@ enum spawn_stage {
 struct spawn_failure {
 	enum spawn_stage stage;
 	int error; /* errno */
+	pid_t pid; /* of the process, which must be reaped, or -1; not from spawn_read_failure */
 };
 
 /* Starts the program with an empty signal mask. The caller has every signal at its default disposition, and every

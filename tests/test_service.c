@@ -103,7 +103,7 @@ struct rig {
 	const char *awaited;
 	int saved[2], readers[2], null_fd, fds;
 	char out[2][40000];
-	size_t ends, failures;
+	size_t ends, failures, strangers;
 	char end_name[32], end_stage[32];
 	pid_t end_pid;
 	int end_status;
@@ -129,9 +129,11 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 
 static void on_stranger(void *ctx, pid_t pid, int status)
 {
-	(void)ctx;
+	struct rig *rig = ctx;
+
 	(void)pid;
 	(void)status;
+	rig->strangers++;
 }
 
 static void on_end(void *ctx, const struct service_end *end)
@@ -566,6 +568,7 @@ static void assert_cannot_start(struct rig *rig, const char *who, const char *wh
 	assert_has(rig->out[1], line);
 	assert_has(rig->out[1], ": stopping the container\n");
 	assert_int_equal(rig->ends, 0);
+	assert_int_equal(rig->strangers, 0);
 }
 
 static void test_service_run_that_cannot_be_executed_is_said(void **state)

@@ -143,7 +143,10 @@ static pid_t start(const struct rig *rig, struct spawn_failure *failure)
 	if (pid < 0)
 		return -1;
 	waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
-	return spawn_read_failure(report_fd, failure) ? -1 : pid;
+	if (!spawn_read_failure(report_fd, failure))
+		return pid;
+	failure->pid = pid;
+	return -1;
 }
 
 /* Runs the program to its end and reads what it reported. */
@@ -186,8 +189,9 @@ static void assert_failure(struct rig *rig, enum spawn_stage stage, int error, i
 	assert_int_equal(failure.stage, stage);
 	assert_int_equal(failure.error, error);
 	assert_int_equal(count_fds(), before);
+	assert_int_equal(failure.pid > 0, zombies > 0);
 	for (; zombies > 0; zombies--) {
-		assert_true(waitpid(-1, &status, 0) > 0);
+		assert_int_equal(waitpid(failure.pid, &status, 0), failure.pid);
 		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 127);
 	}
 	assert_int_equal(waitpid(-1, &status, 0), -1);
