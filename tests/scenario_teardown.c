@@ -166,14 +166,10 @@ static void test_service_ending_at_once_is_a_cause_like_any_other(struct scene *
 	run_expect_line(run, RUN_STDERR, ERROR "quick/run: PID [0-9]+ exited with status 1");
 }
 
-enum {
-	OTHERS = 400
-};
-
-/* Service 0, and others that take longer to start than it takes to do something. */
-static struct run *start_many(struct scene *scene)
+/* Beside service 0 others, which take longer to start than it takes to do something. */
+static struct run *start_with_others(struct scene *scene, int count)
 {
-	for (int i = 0; i < OTHERS; i++)
+	for (int i = 0; i < count; i++)
 		scene_service(scene, scene_format(scene, "s%d", i), "exec sleep 1000");
 	return run_start(scene, &(struct run_spec){ .environment = INFO });
 }
@@ -181,10 +177,13 @@ static struct run *start_many(struct scene *scene)
 /* SPEC 4: all start at once; what ends meanwhile is acted on after that. */
 static void test_service_ending_during_start_keeps_none_from_starting(struct scene *scene)
 {
+	enum {
+		OTHERS = 40
+	};
 	struct run *run;
 
 	link_run(scene, "0", "/bin/false");
-	run = start_many(scene);
+	run = start_with_others(scene, OTHERS);
 	run_expect_exit(run, 3);
 	run_expect_line(run, RUN_STDERR, ERROR "0/run: PID [0-9]+ exited with status 1");
 	assert_int_equal(run_count_lines(run, RUN_STDERR, " s[0-9]+/run: running"), OTHERS);
@@ -193,10 +192,13 @@ static void test_service_ending_during_start_keeps_none_from_starting(struct sce
 
 static void test_term_during_start_keeps_the_rest_from_starting(struct scene *scene)
 {
+	enum {
+		OTHERS = 400
+	};
 	struct run *run;
 
 	scene_service(scene, "0", "kill $PPID; exec sleep 1000");
-	run = start_many(scene);
+	run = start_with_others(scene, OTHERS);
 	run_expect_exit(run, 0);
 	assert_true(run_count_lines(run, RUN_STDERR, " s[0-9]+/run: starting") < OTHERS);
 	assert_int_equal(run_count_lines(run, RUN_STDERR, " s[0-9]+/run: running"),
