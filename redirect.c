@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define SCRATCH_SIZE 4096 /* the kernel rounds it up to its page */
-#define PIPE_MODE 0622    /* as a service's pipe: whoever drops root can still open /dev/stdout */
+#define PIPE_MODE 0622    /* whoever drops root can still open /dev/stdout */
 
 /* A thread stops within microseconds, and reads from a disk are over in a moment. One that needs longer is frozen,
  * waits for a dead server or for its vfork child: that may last, and is worth a word. */
