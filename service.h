@@ -69,7 +69,7 @@ struct services {
 	struct service *list;
 	size_t len;     /* services to be started: neither down nor skipped */
 	size_t started; /* so many have been started, in order */
-	size_t living;  /* processes: runs, logging programs, terminates */
+	size_t living;  /* processes: runs, logging programs, terminates, and who could not become one */
 	size_t disabled;
 	bool stopping;
 	char **term_environment; /* of terminate: DINIT_PID, then the rest */

@@ -166,12 +166,13 @@ static void test_service_ending_at_once_is_a_cause_like_any_other(struct scene *
 	run_expect_line(run, RUN_STDERR, ERROR "quick/run: PID [0-9]+ exited with status 1");
 }
 
-/* Beside service 0 others, which take longer to start than it takes to do something. */
-static struct run *start_with_others(struct scene *scene, int count)
+/* Beside service 0 others, which take longer to start than it takes to do something. more: a variable, or NULL. */
+static struct run *start_with_others(struct scene *scene, int count, const char *more)
 {
 	for (int i = 0; i < count; i++)
 		scene_service(scene, scene_format(scene, "s%d", i), "exec sleep 1000");
-	return run_start(scene, &(struct run_spec){ .environment = INFO });
+	return run_start(scene, &(struct run_spec){
+					.environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info", more) });
 }
 
 /* SPEC 4: all start at once; what ends meanwhile is acted on after that. */
@@ -183,11 +184,24 @@ static void test_service_ending_during_start_keeps_none_from_starting(struct sce
 	struct run *run;
 
 	link_run(scene, "0", "/bin/false");
-	run = start_with_others(scene, OTHERS);
+	run = start_with_others(scene, OTHERS, NULL);
 	run_expect_exit(run, 3);
 	run_expect_line(run, RUN_STDERR, ERROR "0/run: PID [0-9]+ exited with status 1");
 	assert_int_equal(run_count_lines(run, RUN_STDERR, " s[0-9]+/run: running"), OTHERS);
 	assert_int_equal(run_count_lines(run, RUN_STDERR, " s[0-9]+/run: sending TERM"), OTHERS);
+}
+
+/* Over at once, but not before all have been told. Service stay is one that is waited for. */
+static void test_stop_timeout_begins_after_the_start(struct scene *scene)
+{
+	struct run *run;
+
+	link_run(scene, "0", "/bin/false");
+	scene_service(scene, "stay", "exec sleep 1000");
+	scene_script(scene, "services/stay/terminate", "exit 0");
+	run = start_with_others(scene, 40, "DINIT_STOP_TIMEOUT=0.001");
+	run_expect_exit(run, 3);
+	assert_true(run_stamp_ms(run, " stay/run: running") <= run_stamp_ms(run, "DINIT_STOP_TIMEOUT allows"));
 }
 
 static void test_term_during_start_keeps_the_rest_from_starting(struct scene *scene)
@@ -198,7 +212,7 @@ static void test_term_during_start_keeps_the_rest_from_starting(struct scene *sc
 	struct run *run;
 
 	scene_service(scene, "0", "kill $PPID; exec sleep 1000");
-	run = start_with_others(scene, OTHERS);
+	run = start_with_others(scene, OTHERS, NULL);
 	run_expect_exit(run, 0);
 	assert_true(run_count_lines(run, RUN_STDERR, " s[0-9]+/run: starting") < OTHERS);
 	assert_int_equal(run_count_lines(run, RUN_STDERR, " s[0-9]+/run: running"),
@@ -759,6 +773,7 @@ int main(void)
 		SCENE(test_exit_status_is_that_of_the_first_cause),
 		SCENE(test_service_ending_at_once_is_a_cause_like_any_other),
 		SCENE(test_service_ending_during_start_keeps_none_from_starting),
+		SCENE(test_stop_timeout_begins_after_the_start),
 		SCENE(test_term_during_start_keeps_the_rest_from_starting),
 		SCENE(test_term_before_the_first_service_ends_with_0),
 		SCENE(test_second_term_is_only_noted),

@@ -764,6 +764,18 @@ static void test_adopt_data_and_socket_under_the_streams_numbers_stay(void **sta
 	assert_streams_stay(*state, "atwork");
 }
 
+static void test_adopt_file_only_written_is_moved_and_its_reader_stays(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "reader");
+	adopt(test);
+	assert_int_equal(test->pipes, 2);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
 static void test_adopt_leaves_memory_descriptors_and_signals_alone(void **state)
 {
 	struct test *test = *state;
@@ -2256,6 +2268,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_one_stream_alone_is_moved),
 	TEST(test_adopt_closed_and_readonly_streams_stay),
 	TEST(test_adopt_data_and_socket_under_the_streams_numbers_stay),
+	TEST(test_adopt_file_only_written_is_moved_and_its_reader_stays),
 	TEST(test_adopt_leaves_memory_descriptors_and_signals_alone),
 	TEST(test_adopt_sequence_does_not_notice),
 	TEST(test_adopt_spin_does_not_notice),

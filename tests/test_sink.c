@@ -496,10 +496,9 @@ static void test_sink_flush_polled_terminal_stalls_and_resumes(void **state)
 
 /* Lines of many lengths, and a reader that takes as much as it pleases: should it take no more, it has had no half
  * line. */
-static void test_sink_flush_pipe_takes_whole_lines(void **state)
+static void assert_takes_whole_lines(struct rig *rig)
 {
 	static size_t ends[20000];
-	struct rig *rig = *state;
 	size_t put_at = 0, taken = 0, lines = 0, line = 0;
 	unsigned random = 1, stalls = 0;
 
@@ -522,6 +521,17 @@ static void test_sink_flush_pipe_takes_whole_lines(void **state)
 		}
 	}
 	assert_true(stalls > 100);
+}
+
+static void test_sink_flush_pipe_takes_whole_lines(void **state)
+{
+	assert_takes_whole_lines(*state);
+}
+
+static void test_sink_flush_polled_pipe_takes_whole_lines(void **state)
+{
+	open_failures = 1;
+	assert_takes_whole_lines(*state);
 }
 
 /* One that is longer than PIPE_BUF is not, but takes no part of the next along. */
@@ -976,6 +986,7 @@ int main(void)
 		TEST(test_sink_flush_polled_pipe_stalls_and_resumes),
 		TEST(test_sink_flush_polled_terminal_stalls_and_resumes),
 		TEST(test_sink_flush_pipe_takes_whole_lines),
+		TEST(test_sink_flush_polled_pipe_takes_whole_lines),
 		TEST(test_sink_flush_pipe_takes_a_long_line_alone),
 		TEST(test_sink_flush_small_pipe_writes_what_fits),
 		TEST(test_sink_flush_polled_pipe_writes_no_more_than_is_sure_to_fit),

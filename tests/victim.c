@@ -694,6 +694,22 @@ static void mode_at_work(void)
 	CHECK(memcmp(bytes, "into", 4) == 0, 0);
 }
 
+/* Its stdout is a file that it reads by another descriptor, which it also writes to. */
+static void mode_reader(void)
+{
+	char path[64], byte = 0;
+	int fd = memfd_create("data", 0), log_fd;
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	log_fd = open(path, O_WRONLY);
+	CHECK(log_fd >= 0 && dup2(log_fd, STDOUT_FILENO) == STDOUT_FILENO, log_fd);
+	close(log_fd);
+	say_ready();
+	wait_until_told();
+	CHECK(write(fd, "d", 1) == 1 && pread(fd, &byte, 1, 0) == 1 && byte == 'd', byte);
+	say_last_words();
+}
+
 /* So many copies of its stdout, under numbers that stay free of others. */
 static void mode_copies(int copies)
 {
@@ -1076,6 +1092,7 @@ static const struct {
 	{ "replace", mode_replace },
 	{ "readonly", mode_readonly },
 	{ "atwork", mode_at_work },
+	{ "reader", mode_reader },
 	{ "belongings", mode_belongings },
 	{ "threads", mode_threads },
 	{ "headless", mode_headless },
