@@ -14,10 +14,10 @@ CFLAGS = $(OPTIMIZE) -g $(HARDEN)
 LDFLAGS = $(LINK_HARDEN)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DDINIT_VERSION='"$(VERSION)"' $(WARN) $(WERROR) $(CFLAGS)
 
-MODULES = dinit policy service adopt redirect ptrace fdtable logmux sink signaller reaper svdir loop spawn execfail \
+MODULES = dinit policy service adopt/adopt adopt/redirect adopt/tracee adopt/fdtable logmux sink signaller reaper svdir loop spawn execfail \
 	log line config json stamp procfs
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
-HEADERS = $(wildcard *.h arch/*.h)
+HEADERS = $(wildcard *.h adopt/*.h adopt/arch/*.h)
 
 all: dinit
 
@@ -25,7 +25,7 @@ dinit: $(BUILD)/dinit
 	cp -f $(BUILD)/dinit $@
 
 $(BUILD)/%.o: %.c $(HEADERS) Makefile
-	@mkdir -p $(BUILD)
+	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -I. -c -o $@ $<
 
 # One static, stripped binary, small enough to be copied into any image: with musl where it is installed.
@@ -54,9 +54,9 @@ run: dinit
 
 # Unit tests: each links its module, the modules below it that the module needs, and cmocka.
 UNITS = adopt fdtable json config svdir execfail procfs stamp log line loop spawn reaper signaller sink logmux service policy
-unit_adopt = adopt redirect ptrace fdtable procfs json reaper loop log stamp
+unit_adopt = adopt/adopt adopt/redirect adopt/tracee adopt/fdtable procfs json reaper loop log stamp
 unit_adopt_LDFLAGS = -Wl,--wrap=ptrace,--wrap=malloc,--wrap=calloc
-unit_fdtable = fdtable
+unit_fdtable = adopt/fdtable
 unit_fdtable_LDFLAGS = -Wl,--wrap=syscall
 unit_json = json
 unit_config = config
@@ -79,7 +79,7 @@ unit_signaller_LDFLAGS = -Wl,--wrap=kill,--wrap=malloc,--wrap=fork,--wrap=setres
 unit_service = service signaller spawn execfail logmux sink reaper procfs line json loop log stamp
 unit_service_LDFLAGS = -Wl,--wrap=pipe2,--wrap=malloc,--wrap=spawn_program,--wrap=spawn_program_unwaited \
 	-Wl,--wrap=logmux_release
-unit_policy = policy reaper ptrace procfs json loop log stamp
+unit_policy = policy reaper adopt/tracee procfs json loop log stamp
 unit_policy_LDFLAGS = -Wl,--wrap=clock_gettime,--wrap=epoll_wait,--wrap=calloc,--wrap=strdup,--wrap=signaller_send \
 	-Wl,--wrap=logmux_add,--wrap=procfs_each_child
 unit_sink = sink loop
@@ -117,7 +117,7 @@ $(BUILD)/scenario_%: tests/scenario_%.c $(BUILD)/tests/harness.o \
 .SECONDARY: $(BUILD)/tests/harness.o
 
 # The scenarios of dinit's streams look at them with streams.c, and have their services played by a program beside them.
-STREAM_SCENARIOS = lines complete stall logging strangers deadfs
+STREAM_SCENARIOS = lines complete stall logging orphans deadfs
 $(foreach name,$(STREAM_SCENARIOS),$(eval scenario_$(name) = streams))
 .SECONDARY: $(BUILD)/tests/streams.o
 $(STREAM_SCENARIOS:%=$(BUILD)/scenario_%): | $(BUILD)/actor
@@ -370,7 +370,7 @@ BOOT = $(BUILD)/boot/$(BOOT_ARCH)
 BOOT_CFLAGS = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -isystem $(BOOT)/root/usr/include
 BOOT_SUITES ?=
 BOOT_ALL = $(UNITS:%=test_%) $(filter-out scenario_apps,$(SCENARIOS:%=scenario_%))
-BOOT_AARCH64 = $(addprefix test_,json line procfs spawn reaper signaller adopt) scenario_strangers
+BOOT_AARCH64 = $(addprefix test_,json line procfs spawn reaper signaller adopt) scenario_orphans
 BOOT_CHOSEN = $(patsubst all,$(BOOT_ALL),$(filter-out none,$(or $(BOOT_SUITES),$(BOOT_DEFAULT))))
 
 check-aarch64:

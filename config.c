@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns what dinit's environment variables are called, what they take, and what counts where they are absent. Does not
- * own the environment (its strings are pointed into, never copied or changed) nor what the settings do. Invariant: the
- * struct is valid whatever the environment holds, for a variable that does not parse keeps its default; and every text
- * that is reported is one printable line. */
+/* Owns what dinit's environment variables are called, what they take, and what counts where they
+ * are absent. Does not own the environment (its strings are pointed into, never copied or
+ * changed) nor what the settings do. Invariant: the struct is valid whatever the environment
+ * holds, for a variable that does not parse keeps its default; and every text that is reported
+ * is one printable line. */
 #include "config.h"
 
 #include <stdio.h>
@@ -15,24 +16,31 @@
 
 #define KILL_TIMEOUT_DEFAULT_MS 30000
 #define STOP_TIMEOUT_DEFAULT_MS 60000
-#define TIMEOUT_MAX_MS UINT64_C(1000000000000) /* 31 years; far from where it would overflow when added to a clock */
+/* 31 years; far from where it would overflow when added to a clock */
+#define TIMEOUT_MAX_MS UINT64_C(1000000000000)
 
 #define MAX_LINE_DEFAULT (1024 * 1024)
 #define MAX_LINE_MIN (4 * 1024)
 #define MAX_LINE_MAX (64 * 1024 * 1024)
 
-#define SHOWN_SIZE 68       /* as much of a name or value as a message shows, with "..." and '\0' */
-#define TEXT_SIZE 512       /* a message: two such, and the words around them */
-#define SUFFIX_SIZE 24      /* a name without prefix and underscores; a longer one is close to none of ours */
-#define TYPING_ERRORS_MAX 2 /* more would make names close that have nothing to do with each other */
-#define BEGINNING_MIN 3     /* the shortest beginning of a name, "LOG", that is taken for it */
+/* as much of a name or value as a message shows, with "..." and '\0' */
+#define SHOWN_SIZE 68
+/* a message: two such, and the words around them */
+#define TEXT_SIZE 512
+/* a name without prefix and underscores; a longer one is close to none of ours */
+#define SUFFIX_SIZE 24
+/* more would make names close that have nothing to do with each other */
+#define TYPING_ERRORS_MAX 2
+/* the shortest beginning of a name, "LOG", that is taken for it */
+#define BEGINNING_MIN 3
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 struct variable {
 	const char *name;
 	const char *takes;
-	bool (*parse)(struct config *config, const char *value); /* false: *config is unchanged */
+	/* false: *config is unchanged */
+	bool (*parse)(struct config *config, const char *value);
 };
 
 /* Returns -1 where value is none of the words. */
@@ -49,9 +57,11 @@ static bool is_digit(char byte)
 	return byte >= '0' && byte <= '9';
 }
 
-/* Digits, at most one point, at least one digit, nothing else: fills *units with the number times unit (a million or so
- * at most), rounded up, so that what is not 0 does not become 0. False where that is more than max. */
-static bool parse_decimal(const char *text, size_t len, uint64_t unit, uint64_t max, uint64_t *units)
+/* Digits, at most one point, at least one digit, nothing else: fills *units with the number
+ * times unit (a million or so at most), rounded up, so that what is not 0 does not become 0.
+ * False where that is more than max. */
+static bool parse_decimal(const char *text, size_t len, uint64_t unit, uint64_t max,
+			  uint64_t *units)
 {
 	uint64_t whole = 0, fraction = 0, scale = 1;
 	bool digits = false, point = false, rest = false;
@@ -183,11 +193,14 @@ static const struct variable variables[] = {
 	{ "DINIT_JSON_STDOUT", "0, 1 or wrap", parse_stdout },
 	{ "DINIT_LOG_LEVEL", "none, error, warn, info or debug", parse_log_level },
 	{ "DINIT_REPARENTING_POLICY", "adopt, terminate or ignore", parse_reparenting },
-	{ "DINIT_KILL_TIMEOUT", "seconds, as digits with at most one point, up to 1000000000", parse_kill_timeout },
-	{ "DINIT_STOP_TIMEOUT", "seconds, as digits with at most one point, up to 1000000000, or 0 for no limit",
+	{ "DINIT_KILL_TIMEOUT", "seconds, as digits with at most one point, up to 1000000000",
+	  parse_kill_timeout },
+	{ "DINIT_STOP_TIMEOUT",
+	  "seconds, as digits with at most one point, up to 1000000000, or 0 for no limit",
 	  parse_stop_timeout },
 	{ "DINIT_SKIP", "names of services, separated by commas", parse_skip },
-	{ "DINIT_MAX_LINE", "a number of bytes from 4k to 64M (k: 1024, M: 1024 k)", parse_max_line },
+	{ "DINIT_MAX_LINE", "a number of bytes from 4k to 64M (k: 1024, M: 1024 k)",
+	  parse_max_line },
 };
 
 /* The value of the first NAME=VALUE of that name, as getenv(3) would find it, or NULL. */
@@ -217,8 +230,9 @@ static void show(char shown[SHOWN_SIZE], const char *text, size_t len)
 	strcpy(shown + kept, kept < len ? "..." : "");
 }
 
-/* Upper case without underscores: what remains of a name when it is remembered only roughly. Returns the length, or 0
- * where the name does not fit: then it is as far from all of ours as can be. */
+/* Upper case without underscores: what remains of a name when it is remembered only roughly.
+ * Returns the length, or 0 where the name does not fit: then it is as far from all of ours as
+ * can be. */
 static size_t fold_name(char folded[SUFFIX_SIZE], const char *name, size_t len)
 {
 	size_t folded_len = 0;
@@ -228,7 +242,8 @@ static size_t fold_name(char folded[SUFFIX_SIZE], const char *name, size_t len)
 			continue;
 		if (folded_len == SUFFIX_SIZE)
 			return 0;
-		folded[folded_len++] = name[i] >= 'a' && name[i] <= 'z' ? (char)(name[i] - 'a' + 'A') : name[i];
+		folded[folded_len++] =
+			name[i] >= 'a' && name[i] <= 'z' ? (char)(name[i] - 'a' + 'A') : name[i];
 	}
 	return folded_len;
 }
@@ -238,8 +253,8 @@ static unsigned least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-/* How many letters must be inserted, left out, replaced or swapped with their neighbour (Damerau and Levenshtein, in
- * the form that changes no letter twice). */
+/* How many letters must be inserted, left out, replaced or swapped with their neighbour (Damerau
+ * and Levenshtein, in the form that changes no letter twice). */
 static unsigned count_typing_errors(const char *a, size_t a_len, const char *b, size_t b_len)
 {
 	/* errors[i][j]: between the first i letters of a and the first j of b. */
@@ -251,7 +266,8 @@ static unsigned count_typing_errors(const char *a, size_t a_len, const char *b, 
 		errors[i][0] = (unsigned)i;
 		for (size_t j = 1; j <= b_len; j++) {
 			unsigned replaced = errors[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-			unsigned fewest = least(replaced, least(errors[i - 1][j], errors[i][j - 1]) + 1);
+			unsigned fewest =
+				least(replaced, least(errors[i - 1][j], errors[i][j - 1]) + 1);
 
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
 				fewest = least(fewest, errors[i - 2][j - 2] + 1);
@@ -291,7 +307,8 @@ static const char *find_close_name(const char *name, size_t len)
 
 static bool is_known_name(const char *name, size_t len)
 {
-	static const char pid[] = "DINIT_PID"; /* not a setting: what a terminate program gets */
+	/* not a setting: what a terminate program gets */
+	static const char pid[] = "DINIT_PID";
 
 	for (size_t i = 0; i < COUNT(variables); i++)
 		if (strlen(variables[i].name) == len && memcmp(name, variables[i].name, len) == 0)
@@ -300,28 +317,34 @@ static bool is_known_name(const char *name, size_t len)
 }
 
 static void warn_of_unknown(char *const *environment,
-			    void (*on_problem)(void *ctx, enum config_problem problem, const char *text), void *ctx)
+			    void (*on_problem)(void *ctx, enum config_problem problem,
+					       const char *text),
+			    void *ctx)
 {
 	char shown[SHOWN_SIZE], text[TEXT_SIZE];
 
 	for (; *environment; environment++) {
 		const char *name = *environment, *end = strchr(name, '='), *close_name;
 
-		if (!end || strncmp(name, PREFIX, PREFIX_LEN) != 0 || is_known_name(name, (size_t)(end - name)))
+		if (!end || strncmp(name, PREFIX, PREFIX_LEN) != 0 ||
+		    is_known_name(name, (size_t)(end - name)))
 			continue;
 		show(shown, name, (size_t)(end - name));
 		close_name = find_close_name(name, (size_t)(end - name));
 		if (close_name)
-			snprintf(text, sizeof text, "%s is no variable of dinit and has no effect: did you mean %s?",
+			snprintf(text, sizeof text,
+				 "%s is no variable of dinit and has no effect: did you mean %s?",
 				 shown, close_name);
 		else
-			snprintf(text, sizeof text, "%s is no variable of dinit and has no effect", shown);
+			snprintf(text, sizeof text, "%s is no variable of dinit and has no effect",
+				 shown);
 		on_problem(ctx, CONFIG_PROBLEM_WARNING, text);
 	}
 }
 
 unsigned config_read(struct config *config, char *const *environment,
-		     void (*on_problem)(void *ctx, enum config_problem problem, const char *text), void *ctx)
+		     void (*on_problem)(void *ctx, enum config_problem problem, const char *text),
+		     void *ctx)
 {
 	char shown[SHOWN_SIZE], text[TEXT_SIZE];
 	unsigned errors = 0;
@@ -342,7 +365,8 @@ unsigned config_read(struct config *config, char *const *environment,
 		if (!value || *value == '\0' || variables[i].parse(config, value))
 			continue;
 		show(shown, value, strlen(value));
-		snprintf(text, sizeof text, "%s is \"%s\": it takes %s", variables[i].name, shown, variables[i].takes);
+		snprintf(text, sizeof text, "%s is \"%s\": it takes %s", variables[i].name, shown,
+			 variables[i].takes);
 		on_problem(ctx, CONFIG_PROBLEM_ERROR, text);
 		errors++;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the process: arguments, signals, the teardown's state machine, the exit status. Reads from the bottom (main)
- * upwards in time: prepare, start, run, tear down, leave. Invariant: handlers record what happened; only step()
- * acts on it. */
+/* Owns the process: arguments, signals, the teardown's state machine, the exit status. Reads
+ * from the bottom (main) upwards in time: prepare, start, run, tear down, leave. Invariant:
+ * handlers record what happened; only step() acts on it. */
 #include "config.h"
 #include "log.h"
 #include "logmux.h"
@@ -26,16 +26,21 @@
 #include <unistd.h>
 
 enum exit_status {
-	EXIT_DONE = 0,   /* torn down from outside, by a service that ended with 0, or nothing to run */
-	EXIT_UNABLE = 1, /* dinit could not do its work */
-	EXIT_FAILED = 3, /* a service, logging program or adopted process failed */
+	/* torn down from outside, by a service that ended with 0, or nothing to run */
+	EXIT_DONE = 0,
+	/* dinit could not do its work */
+	EXIT_UNABLE = 1,
+	/* a service, logging program or adopted process failed */
+	EXIT_FAILED = 3,
 };
 
 enum state {
 	STATE_STARTING,
 	STATE_RUNNING,
-	STATE_STOPPING, /* services were told to stop; processes are left */
-	STATE_DRAINING, /* no process is left; lines may be */
+	/* services were told to stop; processes are left */
+	STATE_STOPPING,
+	/* no process is left; lines may be */
+	STATE_DRAINING,
 };
 
 /* What becomes of a teardown that takes too long. */
@@ -43,20 +48,21 @@ enum overtime {
 	OVERTIME_NONE,
 	OVERTIME_SERVICES_KILLED,
 	OVERTIME_ALL_KILLED,
-	OVERTIME_LEAVE, /* what is left cannot be killed: leave it behind */
+	/* what is left cannot be killed: leave it behind */
+	OVERTIME_LEAVE,
 };
 
-/* How long each step of the overtime takes: time for a logging program to write what it has read, and for the
- * kernel to end what was killed. */
+/* How long each step of the overtime takes: time for a logging program to write what it has
+ * read, and for the kernel to end what was killed. */
 #define OVERTIME_STEP_MS 2000
 
-/* How long a machine's console may take for the last 4 kB (which the kernel queues for a serial line; at 9600 bit/s),
- * and how often it is asked. */
+/* How long a machine's console may take for the last 4 kB (which the kernel queues for a serial
+ * line; at 9600 bit/s), and how often it is asked. */
 #define CONSOLE_MAX_MS 5000
 #define CONSOLE_LOOK_MS 5
 
-/* systemd's stop signal, SIGRTMIN+3 as the kernel and glibc count (container engines use that number, too); musl's
- * SIGRTMIN is one higher. */
+/* systemd's stop signal, SIGRTMIN+3 as the kernel and glibc count (container engines use that
+ * number, too); musl's SIGRTMIN is one higher. */
 #define SIGNAL_SYSTEMD_STOP (34 + 3)
 #define KERNEL_SIGNALS 64
 
@@ -70,13 +76,18 @@ struct dinit {
 	struct signaller signaller;
 	struct services services;
 	struct policy policy;
-	bool closed[3];       /* descriptors that were not open at the start */
-	struct rlimit nofile; /* as it was at the start */
+	/* descriptors that were not open at the start */
+	bool closed[3];
+	/* as it was at the start */
+	struct rlimit nofile;
 	int null_fd;
 	enum state state;
-	bool torn_down; /* the teardown has a cause, and so an exit status */
-	bool limited;   /* nobody outside asked for it: it may take DINIT_STOP_TIMEOUT */
-	bool cut_short; /* what is not started yet is not started any more */
+	/* the teardown has a cause, and so an exit status */
+	bool torn_down;
+	/* nobody outside asked for it: it may take DINIT_STOP_TIMEOUT */
+	bool limited;
+	/* what is not started yet is not started any more */
+	bool cut_short;
 	enum exit_status exit_status;
 	bool children_changed, children_left;
 	enum overtime overtime;
@@ -94,7 +105,7 @@ static void begin_teardown(struct dinit *dinit, enum exit_status exit_status, bo
 	dinit->limited = from_inside && dinit->config.stop_timeout_ms > 0;
 }
 
-static void on_end(void *ctx, const struct service_end *end)
+static void on_end(void *ctx, const struct reaper_end *end)
 {
 	struct dinit *dinit = ctx;
 	char how[REAPER_STATUS_SIZE];
@@ -103,9 +114,11 @@ static void on_end(void *ctx, const struct service_end *end)
 	if (dinit->torn_down)
 		log_info("%s/%s: PID %d %s", end->name, end->stage, end->pid, how);
 	else if (end->status != 0)
-		log_error("%s/%s: PID %d %s: stopping the container", end->name, end->stage, end->pid, how);
+		log_error("%s/%s: PID %d %s: stopping the container", end->name, end->stage,
+			  end->pid, how);
 	else
-		log_warn("%s/%s: PID %d %s: stopping the container", end->name, end->stage, end->pid, how);
+		log_warn("%s/%s: PID %d %s: stopping the container", end->name, end->stage,
+			 end->pid, how);
 	begin_teardown(dinit, end->status != 0 ? EXIT_FAILED : EXIT_DONE, true);
 }
 
@@ -141,13 +154,14 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 		log_info("signal %d (%s) ignored", signal, strsignal(signal));
 	} else {
 		log_info("signal %d (%s) received: %s", signal, strsignal(signal),
-			 dinit->torn_down ? "the container is being stopped already" : "stopping the container");
+			 dinit->torn_down ? "the container is being stopped already"
+					  : "stopping the container");
 		dinit->cut_short = true;
 		begin_teardown(dinit, EXIT_DONE, false);
 	}
 }
 
-static void on_stranger(void *ctx, pid_t pid, int status)
+static void on_orphan(void *ctx, pid_t pid, int status)
 {
 	struct dinit *dinit = ctx;
 	char name[PROCFS_NAME_SIZE] = "?", how[REAPER_STATUS_SIZE];
@@ -164,9 +178,10 @@ static void on_stranger(void *ctx, pid_t pid, int status)
 /* Returns whether there was any. */
 static bool kill_all_but_logs(struct dinit *dinit)
 {
-	bool services = services_kill(&dinit->services, false), strangers = policy_kill(&dinit->policy);
+	bool services = services_kill(&dinit->services, false),
+	     orphans = policy_kill(&dinit->policy);
 
-	return services || strangers;
+	return services || orphans;
 }
 
 static void on_overtime(void *ctx)
@@ -178,7 +193,8 @@ static void on_overtime(void *ctx)
 	switch (dinit->overtime) {
 	case OVERTIME_NONE:
 	case OVERTIME_SERVICES_KILLED:
-		log_warn("the teardown takes longer than DINIT_STOP_TIMEOUT allows (%g s): killing what is left",
+		log_warn("the teardown takes longer than DINIT_STOP_TIMEOUT allows (%g s): killing "
+			 "what is left",
 			 (double)dinit->config.stop_timeout_ms / 1000);
 		if (!kill_all_but_logs(dinit)) {
 			dinit->overtime = OVERTIME_ALL_KILLED;
@@ -200,7 +216,8 @@ static void stop_everything(struct dinit *dinit)
 	dinit->state = STATE_STOPPING;
 	dinit->children_changed = true;
 	if (dinit->limited)
-		loop_timer_start(&dinit->loop, &dinit->overtime_timer, dinit->config.stop_timeout_ms);
+		loop_timer_start(&dinit->loop, &dinit->overtime_timer,
+				 dinit->config.stop_timeout_ms);
 	logmux_begin_teardown(&dinit->mux);
 	services_stop(&dinit->services);
 	policy_begin_teardown(&dinit->policy);
@@ -209,7 +226,8 @@ static void stop_everything(struct dinit *dinit)
 /* Whether a process runs that dinit has started, or has found. */
 static bool is_anybody_left(const struct dinit *dinit)
 {
-	return dinit->services.living > 0 || (dinit->children_left && !policy_sees_nobody(&dinit->policy));
+	return dinit->services.living > 0 ||
+	       (dinit->children_left && !policy_sees_nobody(&dinit->policy));
 }
 
 /* Whether the teardown still has to wait for a process. */
@@ -217,14 +235,16 @@ static bool is_waiting(const struct dinit *dinit)
 {
 	if (dinit->overtime == OVERTIME_LEAVE)
 		return false;
-	return policy_finds_strangers(&dinit->policy) ? is_anybody_left(dinit) : dinit->services.living > 0;
+	return policy_finds_orphans(&dinit->policy) ? is_anybody_left(dinit)
+						    : dinit->services.living > 0;
 }
 
 static void check_idleness(struct dinit *dinit)
 {
 	if (is_anybody_left(dinit) || dinit->services.disabled < dinit->services.len)
 		return;
-	log_warn("all services have disabled themselves and nothing else is running: stopping the container");
+	log_warn("all services have disabled themselves and nothing else is running: stopping the "
+		 "container");
 	begin_teardown(dinit, EXIT_DONE, true);
 }
 
@@ -293,8 +313,8 @@ static int fill_standard_fds(struct dinit *dinit)
 	return 0;
 }
 
-/* All but those that mean a fault, also those that libc keeps for itself, which is why its functions are of no use
- * here. SIGPIPE is not read: EPIPE tells it. */
+/* All but those that mean a fault, also those that libc keeps for itself, which is why its
+ * functions are of no use here. SIGPIPE is not read: EPIPE tells it. */
 static int block_signals(sigset_t *read_set)
 {
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
@@ -309,9 +329,9 @@ static int block_signals(sigset_t *read_set)
 	return (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, KERNEL_SIGNALS / 8);
 }
 
-/* So that what dinit starts has every signal at its default: it blocks signals, and ignores none. With the kernel's
- * call and its sigaction, which is all zero for SIG_DFL on every CPU, because libc does not touch the signals that
- * it uses itself. */
+/* So that what dinit starts has every signal at its default: it blocks signals, and ignores
+ * none. With the kernel's call and its sigaction, which is all zero for SIG_DFL on every CPU,
+ * because libc does not touch the signals that it uses itself. */
 static void reset_dispositions(void)
 {
 	static const uint64_t by_default[8];
@@ -374,7 +394,7 @@ static int open_all(struct dinit *dinit, const sigset_t *signals)
 		loop_close(&dinit->loop);
 		return fail("cannot set up the output");
 	}
-	reaper_init(&dinit->reaper, on_stranger, dinit);
+	reaper_init(&dinit->reaper, on_orphan, dinit);
 	dinit->signaller = (struct signaller){ .reaper = &dinit->reaper, .proc = &dinit->proc };
 	dinit->overtime_timer = (struct loop_timer){ .on_due = on_overtime, .ctx = dinit };
 	return 0;
@@ -390,7 +410,9 @@ static void close_all(struct dinit *dinit)
 
 static int prepare_services(struct dinit *dinit, char *const *environment)
 {
-	struct service_owner owner = { .on_end = on_end, .on_start_failure = on_start_failure, .ctx = dinit };
+	struct service_owner owner = { .on_end = on_end,
+				       .on_start_failure = on_start_failure,
+				       .ctx = dinit };
 	struct service_means means = {
 		.loop = &dinit->loop,
 		.reaper = &dinit->reaper,
@@ -408,8 +430,8 @@ static int prepare_services(struct dinit *dinit, char *const *environment)
 	if (dinit->svdir.len == 0)
 		log_warn("%s: there is no service to run", dinit->config.dir);
 	else
-		log_warn("%s: there is no service to run: of %zu all are down or in DINIT_SKIP", dinit->config.dir,
-			 dinit->svdir.len);
+		log_warn("%s: there is no service to run: of %zu all are down or in DINIT_SKIP",
+			 dinit->config.dir, dinit->svdir.len);
 	begin_teardown(dinit, EXIT_DONE, true);
 	return 0;
 }
@@ -441,13 +463,15 @@ static void say_start(const struct dinit *dinit)
 {
 	const struct config *config = &dinit->config;
 
-	log_info("dinit " DINIT_VERSION " runs %zu of %zu services in %s, as PID %d", dinit->services.len,
-		 dinit->svdir.len, config->dir, getpid());
-	log_debug("stdout mode %s, reparenting policy %s, kill timeout %llu ms, stop timeout %llu ms, longest line %zu "
+	log_info("dinit " DINIT_VERSION " runs %zu of %zu services in %s, as PID %d",
+		 dinit->services.len, dinit->svdir.len, config->dir, getpid());
+	log_debug("stdout mode %s, reparenting policy %s, kill timeout %llu ms, stop timeout %llu "
+		  "ms, longest line %zu "
 		  "bytes",
-		  config_stdout_word(config->stdout_mode), config_reparenting_word(config->reparenting),
-		  (unsigned long long)config->kill_timeout_ms, (unsigned long long)config->stop_timeout_ms,
-		  config->max_line);
+		  config_stdout_word(config->stdout_mode),
+		  config_reparenting_word(config->reparenting),
+		  (unsigned long long)config->kill_timeout_ms,
+		  (unsigned long long)config->stop_timeout_ms, config->max_line);
 }
 
 /* From here on nothing ends dinit but the state machine. */
@@ -484,7 +508,8 @@ static int run(char *const *environment)
 	reset_dispositions();
 	if (read_config(&dinit.config, environment) < 0)
 		return EXIT_UNABLE;
-	if (svdir_scan(&dinit.svdir, dinit.config.dir, on_svdir_problem, NULL) > 0 || open_all(&dinit, &signals) < 0)
+	if (svdir_scan(&dinit.svdir, dinit.config.dir, on_svdir_problem, NULL) > 0 ||
+	    open_all(&dinit, &signals) < 0)
 		goto free_svdir;
 	if (prepare_services(&dinit, environment) == 0) {
 		status = supervise(&dinit);
@@ -496,7 +521,8 @@ free_svdir:
 	return status;
 }
 
-/* A socket has such a queue too, under the same number (SIOCOUTQ), but loses nothing when we end. */
+/* A socket has such a queue too, under the same number (SIOCOUTQ), but loses nothing when we
+ * end. */
 static bool is_sending(int fd)
 {
 	int unsent;
@@ -504,8 +530,9 @@ static bool is_sending(int fd)
 	return isatty(fd) && ioctl(fd, TIOCOUTQ, &unsent) == 0 && unsent > 0;
 }
 
-/* A machine's console may be a serial line, which sends later what it has taken, and the end of its first process is
- * the end of that machine. (A container's terminal is a pseudo terminal, which has no queue of that kind.) */
+/* A machine's console may be a serial line, which sends later what it has taken, and the end of
+ * its first process is the end of that machine. (A container's terminal is a pseudo terminal,
+ * which has no queue of that kind.) */
 static void wait_for_console(void)
 {
 	if (getpid() != 1)
@@ -528,7 +555,8 @@ static int check(const char *dir, char *const *environment)
 		services_check_skip(&svdir, config.skip);
 		if (svdir.len == 0)
 			log_warn("%s: there is no service in it", checked);
-		printf("%s: %zu service%s, no problem found\n", checked, svdir.len, svdir.len == 1 ? "" : "s");
+		printf("%s: %zu service%s, no problem found\n", checked, svdir.len,
+		       svdir.len == 1 ? "" : "s");
 	}
 	svdir_free(&svdir);
 	return unable ? EXIT_UNABLE : EXIT_DONE;
@@ -537,11 +565,13 @@ static int check(const char *dir, char *const *environment)
 static void print_usage(FILE *to)
 {
 	fputs("usage: dinit                 run the services of DINIT_DIR\n"
-	      "       dinit --check [DIR]   report every problem of DIR (or DINIT_DIR), start nothing\n"
+	      "       dinit --check [DIR]   report every problem of DIR (or DINIT_DIR), start "
+	      "nothing\n"
 	      "       dinit --version\n"
 	      "       dinit --help\n"
 	      "\n"
-	      "dinit runs every executable /etc/service/NAME/run, labels and passes on what they print,\n"
+	      "dinit runs every executable /etc/service/NAME/run, labels and passes on what they "
+	      "print,\n"
 	      "looks after orphaned processes, and ends, in order, when any service ends.\n"
 	      "\n"
 	      "environment (default):\n"
@@ -550,11 +580,13 @@ static void print_usage(FILE *to)
 	      "  DINIT_LOG_LEVEL           none, error, warn, info, debug (warn)\n"
 	      "  DINIT_REPARENTING_POLICY  adopt, terminate, ignore (terminate)\n"
 	      "  DINIT_KILL_TIMEOUT        seconds from TERM to KILL for orphans (30)\n"
-	      "  DINIT_STOP_TIMEOUT        seconds for a teardown nobody asked for, 0 no limit (60)\n"
+	      "  DINIT_STOP_TIMEOUT        seconds for a teardown nobody asked for, 0 no limit "
+	      "(60)\n"
 	      "  DINIT_SKIP                names of services not to start, separated by commas\n"
 	      "  DINIT_MAX_LINE            longest line kept whole, in bytes, k or M (1M)\n"
 	      "\n"
-	      "exit status: 0 stopped from outside or by a service that exited 0; 3 a service failed;\n"
+	      "exit status: 0 stopped from outside or by a service that exited 0; 3 a service "
+	      "failed;\n"
 	      "1 dinit could not do its work. See dinit(8).\n",
 	      to);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the reading of what the kernel's program loaders read: a #! line, an ELF header. Does not own the attempt: it
- * has failed, and is only explained. The kernel's errno is about one of several files (a script, its interpreter, that
- * one's dynamic loader), so these are followed one after another until one is found that fits. Invariant: nothing in a
- * file is believed, for it is data that anybody wrote: every offset goes to pread(2), which checks it, every loop has a
- * bound, and nothing but a regular file is read, so that it cannot block. */
+/* Owns the reading of what the kernel's program loaders read: a #! line, an ELF header. Does not
+ * own the attempt: it has failed, and is only explained. The kernel's errno is about one of
+ * several files (a script, its interpreter, that one's dynamic loader), so these are followed
+ * one after another until one is found that fits. Invariant: nothing in a file is believed, for
+ * it is data that anybody wrote: every offset goes to pread(2), which checks it, every loop has
+ * a bound, and nothing but a regular file is read, so that it cannot block. */
 #include "execfail.h"
 
 #include <elf.h>
@@ -18,10 +19,14 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define HEAD_SIZE 256     /* what the kernel reads to tell the kind of a file (BINPRM_BUF_SIZE): no #! line is longer */
-#define FILES_MAX 6       /* a script whose interpreter is a script and so on: the kernel gives up after five */
-#define SEGMENTS_MAX 1024 /* about as many program headers as the kernel takes (64 kB of them) */
-#define SHOWN_SIZE 164    /* as much of a path as is shown, with "..." and '\0' */
+/* what the kernel reads to tell the kind of a file (BINPRM_BUF_SIZE): no #! line is longer */
+#define HEAD_SIZE 256
+/* a script whose interpreter is a script and so on: the kernel gives up after five */
+#define FILES_MAX 6
+/* about as many program headers as the kernel takes (64 kB of them) */
+#define SEGMENTS_MAX 1024
+/* as much of a path as is shown, with "..." and '\0' */
+#define SHOWN_SIZE 164
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -35,21 +40,27 @@ enum role {
 struct file {
 	const char *path;
 	enum role role;
-	int error; /* of stat; 0: status is filled */
+	/* of stat; 0: status is filled */
+	int error;
 	struct stat status;
-	unsigned char head[HEAD_SIZE]; /* head_len bytes, then 0: as the kernel has it */
-	size_t head_len;               /* 0 where it cannot be read */
-	char next[HEAD_SIZE];          /* the file that it needs; "": none */
+	/* head_len bytes, then 0: as the kernel has it */
+	unsigned char head[HEAD_SIZE];
+	/* 0 where it cannot be read */
+	size_t head_len;
+	/* the file that it needs; "": none */
+	char next[HEAD_SIZE];
 	enum role next_role;
 };
 
 static const struct machine {
 	unsigned number;
 	const char *name;
-	const char *uname; /* how uname(2) begins where it runs */
+	/* how uname(2) begins where it runs */
+	const char *uname;
 } machines[] = {
-	{ EM_X86_64, "x86_64", "x86_64" }, { EM_AARCH64, "aarch64", "aarch64" }, { EM_386, "i386", "i" },
-	{ EM_ARM, "arm", "arm" },          { EM_RISCV, "riscv", "riscv" },       { EM_PPC64, "ppc64", "ppc64" },
+	{ EM_X86_64, "x86_64", "x86_64" }, { EM_AARCH64, "aarch64", "aarch64" },
+	{ EM_386, "i386", "i" },           { EM_ARM, "arm", "arm" },
+	{ EM_RISCV, "riscv", "riscv" },    { EM_PPC64, "ppc64", "ppc64" },
 	{ EM_S390, "s390", "s390" },       { EM_MIPS, "mips", "mips" },
 };
 
@@ -98,8 +109,8 @@ static bool is_script(const struct file *file)
 	return file->head[0] == '#' && file->head[1] == '!';
 }
 
-/* What stands between "#!" and the next blank, as the kernel reads it. Leaves next empty where that is nothing, or
- * where it goes on beyond what the kernel reads. */
+/* What stands between "#!" and the next blank, as the kernel reads it. Leaves next empty where
+ * that is nothing, or where it goes on beyond what the kernel reads. */
 static void find_interpreter(struct file *file)
 {
 	const char *line = (const char *)file->head + 2;
@@ -129,7 +140,8 @@ static bool read_at(int fd, uint64_t offset, void *bytes, size_t size)
 static void find_loader(struct file *file, int fd)
 {
 	bool wide = is_64_bit(file);
-	size_t wide_size = wide ? 8 : 4; /* of the fields that are addresses or sizes */
+	/* of the fields that are addresses or sizes */
+	size_t wide_size = wide ? 8 : 4;
 	size_t table_at = wide ? offsetof(Elf64_Ehdr, e_phoff) : offsetof(Elf32_Ehdr, e_phoff);
 	size_t count_at = wide ? offsetof(Elf64_Ehdr, e_phnum) : offsetof(Elf32_Ehdr, e_phnum);
 	size_t offset_at = wide ? offsetof(Elf64_Phdr, p_offset) : offsetof(Elf32_Phdr, p_offset);
@@ -201,7 +213,8 @@ static bool explain_missing(const struct file *file, char *text, size_t size)
 	static const char *const problems[] = {
 		[ROLE_PROGRAM] = "does not exist",
 		[ROLE_INTERPRETER] = "does not exist: install it, or correct the #! line",
-		[ROLE_LOADER] = "does not exist: install the C library that needs it, or link the program statically",
+		[ROLE_LOADER] = "does not exist: install the C library that needs it, or link the "
+				"program statically",
 	};
 	size_t next_len = strlen(file->next);
 	char shown[SHOWN_SIZE];
@@ -219,21 +232,25 @@ static bool explain_missing(const struct file *file, char *text, size_t size)
 		return true;
 	}
 	if (file->next[0] != '/') {
-		snprintf(text, size, "its interpreter %s is no absolute path: write the whole path into the #! line",
+		snprintf(text, size,
+			 "its interpreter %s is no absolute path: write the whole path into the #! "
+			 "line",
 			 show(shown, file->next));
 		return true;
 	}
 	return false;
 }
 
-/* An empty name is ENOEXEC, or EACCES where the file ends there: the kernel then tries the current directory. */
+/* An empty name is ENOEXEC, or EACCES where the file ends there: the kernel then tries the
+ * current directory. */
 static bool explain_script(const struct file *file, char *text, size_t size)
 {
 	if (*file->next)
 		return false;
 	if (file->head_len < HEAD_SIZE || memchr(file->head, '\n', HEAD_SIZE))
 		return say(file, "names no interpreter after #!", text, size);
-	return say(file, "has a #! line whose interpreter is too long: 253 bytes is the most", text, size);
+	return say(file, "has a #! line whose interpreter is too long: 253 bytes is the most", text,
+		   size);
 }
 
 static bool explain_forbidden(const struct file *file, char *text, size_t size)
@@ -241,7 +258,8 @@ static bool explain_forbidden(const struct file *file, char *text, size_t size)
 	struct statvfs fs;
 
 	if (file->error == EACCES)
-		return say(file, "cannot be reached: this user may not pass a directory on the way", text, size);
+		return say(file, "cannot be reached: this user may not pass a directory on the way",
+			   text, size);
 	if (file->error != 0)
 		return false;
 	if (!S_ISREG(file->status.st_mode))
@@ -251,14 +269,17 @@ static bool explain_forbidden(const struct file *file, char *text, size_t size)
 	if (!(file->status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
 		return say(file, "is not executable: make it so with chmod +x", text, size);
 	if (statvfs(file->path, &fs) == 0 && fs.f_flag & ST_NOEXEC)
-		return say(file, "is on a file system that is mounted noexec: mount that with exec, or move the file",
+		return say(file,
+			   "is on a file system that is mounted noexec: mount that with exec, or "
+			   "move the file",
 			   text, size);
 	return say(file, "is not executable for this user: permit it with chmod a+rx", text, size);
 }
 
 static bool explain_elf(const struct file *file, char *text, size_t size)
 {
-	unsigned number = (unsigned)get_number(file, file->head + offsetof(Elf64_Ehdr, e_machine), 2);
+	unsigned number =
+		(unsigned)get_number(file, file->head + offsetof(Elf64_Ehdr, e_machine), 2);
 	unsigned type = (unsigned)get_number(file, file->head + offsetof(Elf64_Ehdr, e_type), 2);
 	int bits = is_64_bit(file) ? 64 : 32;
 	const struct machine *machine = NULL;
@@ -272,13 +293,14 @@ static bool explain_elf(const struct file *file, char *text, size_t size)
 	for (size_t i = 0; i < COUNT(machines); i++)
 		if (machines[i].number == number)
 			machine = &machines[i];
-	uname(&here); /* fails for no other reason than a bad address */
+	/* fails for no other reason than a bad address */
+	uname(&here);
 	if (machine && bits == (int)(8 * sizeof(long)) &&
 	    strncmp(here.machine, machine->uname, strlen(machine->uname)) == 0)
 		return false;
 	snprintf(name, sizeof name, "machine type %u", number);
-	snprintf(problem, sizeof problem, "is a %d-bit program for %s, and this machine is %.32s", bits,
-		 machine ? machine->name : name, here.machine);
+	snprintf(problem, sizeof problem, "is a %d-bit program for %s, and this machine is %.32s",
+		 bits, machine ? machine->name : name, here.machine);
 	return say(file, problem, text, size);
 }
 
@@ -295,7 +317,9 @@ static bool explain_format(const struct file *file, char *text, size_t size)
 	if (is_script(file))
 		return explain_script(file, text, size);
 	if (memcmp(file->head, "\xef\xbb\xbf#!", 5) == 0)
-		return say(file, "starts with a byte order mark: save it without, so that #! comes first", text, size);
+		return say(file,
+			   "starts with a byte order mark: save it without, so that #! comes first",
+			   text, size);
 	return say(file, "starts with no #! line: put one there, such as #!/bin/sh", text, size);
 }
 
@@ -305,19 +329,23 @@ static const char *find_hint(int error)
 	switch (error) {
 	case EACCES: return ": a security module or a mount may forbid it";
 	case EPERM:
-		return ": the file may carry capabilities that this container does not have, or seccomp may forbid it";
+		return ": the file may carry capabilities that this container does not have, or "
+		       "seccomp may forbid it";
 	case E2BIG: return ": the environment is too large";
 	case ETXTBSY: return ": the file is open for writing";
 	case ENOMEM: return ": raise the container's memory limit";
 	case EAGAIN: return ": raise the limit of processes (pids limit, ulimit -u)";
-	case ELOOP: return ": symbolic links in a circle, or an interpreter of an interpreter of an interpreter";
+	case ELOOP:
+		return ": symbolic links in a circle, or an interpreter of an interpreter of an "
+		       "interpreter";
 	case ENOEXEC: return ": the file may be damaged";
 	case ELIBBAD: return ": the dynamic loader is damaged, or for another machine";
 	default: return "";
 	}
 }
 
-/* Whether the file may tell more. Where it may not it is left alone: its file system may not answer any more. */
+/* Whether the file may tell more. Where it may not it is left alone: its file system may not
+ * answer any more. */
 static bool is_about_a_file(int error)
 {
 	return error == ENOENT || error == EACCES || error == ENOEXEC;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* Why a program could not be executed, in words: execve(2) says ENOENT or ENOEXEC, and the reason stands in the file's
- * first bytes. Looks only; never runs anything. */
+/* Why a program could not be executed, in words: execve(2) says ENOENT or ENOEXEC, and the
+ * reason stands in the file's first bytes. Looks only; never runs anything. */
 #ifndef DINIT_EXECFAIL_H
 #define DINIT_EXECFAIL_H
 
 #include <stddef.h>
 
-/* Writes to text (size bytes, '\0' included, cut where it does not fit) why executing path failed with the errno error,
- * and what to do about it where that is known: a missing interpreter, no "#!" line, a carriage return after the
- * interpreter, another architecture's program, a missing dynamic loader, a noexec mount; else strerror(error). */
+/* Writes to text (size bytes, '\0' included, cut where it does not fit) why executing path
+ * failed with the errno error, and what to do about it where that is known: a missing
+ * interpreter, no "#!" line, a carriage return after the interpreter, another architecture's
+ * program, a missing dynamic loader, a noexec mount; else strerror(error). */
 void execfail_explain(const char *path, int error, char *text, size_t size);
 
 #endif

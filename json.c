@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns: what counts as a JSON object and as UTF-8, and how bytes become the inside of a JSON string. Does not: know of
- * lines, streams or fields, allocate, or recurse.
+/* Owns: what counts as a JSON object and as UTF-8, and how bytes become the inside of a JSON
+ * string. Does not: know of lines, streams or fields, allocate, or recurse.
  *
- * Invariant of the validator: the text between the white space ends in '}', and only two things consume a '}': a
- * string, which looks at its bounds, and the end of an object, after which the end of the text is checked. Everything
- * else stops at that last byte by itself, and so needs no bounds. */
+ * Invariant of the validator: the text between the white space ends in '}', and only two things
+ * consume a '}': a string, which looks at its bounds, and the end of an object, after which the
+ * end of the text is checked. Everything else stops at that last byte by itself, and so needs no
+ * bounds. */
 #include "json.h"
 
 #include <stdint.h>
@@ -16,16 +17,20 @@
 /* How far one look ahead reaches: a bit for each byte. */
 #define WINDOW 64
 
-/* A text under examination. Most bytes of a log line are inside strings, where only a few bytes matter ("stops"): the
- * quotation mark, the backslash, control characters, and whatever is not ASCII. They are searched for in whole windows,
- * ahead of the parser, so that the end of a string is found with a shift and a count instead of a loop. */
+/* A text under examination. Most bytes of a log line are inside strings, where only a few bytes
+ * matter ("stops"): the quotation mark, the backslash, control characters, and whatever is not
+ * ASCII. They are searched for in whole windows, ahead of the parser, so that the end of a
+ * string is found with a shift and a count instead of a loop. */
 struct text {
 	const unsigned char *end;
-	const unsigned char *window; /* where the last look ahead began */
-	uint64_t stops;              /* bit n: window[n] is a stop */
+	/* where the last look ahead began */
+	const unsigned char *window;
+	/* bit n: window[n] is a stop */
+	uint64_t stops;
 };
 
-/* Which containers are open: a bit each, 1 for an object, the innermost lowest. Words are saved when they are full. */
+/* Which containers are open: a bit each, 1 for an object, the innermost lowest. Words are saved
+ * when they are full. */
 struct nesting {
 	size_t depth;
 	uint64_t kinds;
@@ -37,8 +42,9 @@ _Static_assert(JSON_DEPTH_MAX % 64 == 0, "full words of nesting");
 #if defined(__SSE2__) && !defined(JSON_PORTABLE)
 #define BLOCK 16
 
-/* The stops among the BLOCK bytes at p, the first in the lowest bit. As a signed number a byte beyond ASCII is
- * negative, and less a space (saturated) so is a control character: movemask looks at the signs only. */
+/* The stops among the BLOCK bytes at p, the first in the lowest bit. As a signed number a byte
+ * beyond ASCII is negative, and less a space (saturated) so is a control character: movemask
+ * looks at the signs only. */
 static inline uint64_t block_stops(const unsigned char *p)
 {
 	__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
@@ -46,14 +52,16 @@ static inline uint64_t block_stops(const unsigned char *p)
 	__m128i backslashes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
 	__m128i others = _mm_subs_epi8(bytes, _mm_set1_epi8(' '));
 
-	return (uint64_t)(unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quotes, backslashes), others));
+	return (uint64_t)(unsigned)_mm_movemask_epi8(
+		_mm_or_si128(_mm_or_si128(quotes, backslashes), others));
 }
 #else
 #define BLOCK 8
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* The stops among the BLOCK bytes at p, the first in the lowest bit. No sum carries from one byte into the next: the
- * top bit of each says that its byte is no stop. Then the multiplication gathers the eight top bits. */
+/* The stops among the BLOCK bytes at p, the first in the lowest bit. No sum carries from one
+ * byte into the next: the top bit of each says that its byte is no stop. Then the multiplication
+ * gathers the eight top bits. */
 static inline uint64_t block_stops(const unsigned char *p)
 {
 	uint64_t bytes, low, clear;
@@ -70,8 +78,8 @@ static inline uint64_t block_stops(const unsigned char *p)
 }
 #endif
 
-/* The stops from p on, as far as a window reaches. At the end of the text the last block is read once more, shifted, as
- * nothing behind it may be read: the text has at least BLOCK bytes. */
+/* The stops from p on, as far as a window reaches. At the end of the text the last block is read
+ * once more, shifted, as nothing behind it may be read: the text has at least BLOCK bytes. */
 static uint64_t look_ahead(const unsigned char *p, const unsigned char *end)
 {
 	size_t left = (size_t)(end - p);
@@ -125,8 +133,8 @@ static inline bool is_continuation(unsigned char byte)
 	return (byte & 0xc0) == 0x80;
 }
 
-/* True if second may follow lead, a byte that begins a character of three or four bytes: some leads leave out what
- * would be overlong, a surrogate, or above U+10FFFF. */
+/* True if second may follow lead, a byte that begins a character of three or four bytes: some
+ * leads leave out what would be overlong, a surrogate, or above U+10FFFF. */
 static inline bool is_second(unsigned char lead, unsigned char second)
 {
 	switch (lead) {
@@ -150,7 +158,8 @@ static inline size_t char_len(const unsigned char *p)
 	if (p[0] < 0xf0)
 		return is_second(p[0], p[1]) && is_continuation(p[2]) ? 3 : 0;
 	if (p[0] < 0xf5)
-		return is_second(p[0], p[1]) && is_continuation(p[2]) && is_continuation(p[3]) ? 4 : 0;
+		return is_second(p[0], p[1]) && is_continuation(p[2]) && is_continuation(p[3]) ? 4
+											       : 0;
 	return 0;
 }
 
@@ -171,8 +180,8 @@ static inline const unsigned char *skip_white(const unsigned char *p)
 	return p;
 }
 
-/* The skip functions below take the place where something begins and return the place behind it, or NULL where the
- * bytes are not what they should be. */
+/* The skip functions below take the place where something begins and return the place behind it,
+ * or NULL where the bytes are not what they should be. */
 
 static const unsigned char *skip_escape(const unsigned char *p)
 {
@@ -210,7 +219,8 @@ static const unsigned char *skip_foreign(const unsigned char *p)
 }
 
 /* The rest of a string with more than plain ASCII in it; p is at its first stop. */
-static __attribute__((noinline)) const unsigned char *skip_odd_string(struct text *text, const unsigned char *p)
+static __attribute__((noinline)) const unsigned char *skip_odd_string(struct text *text,
+								      const unsigned char *p)
 {
 	while (*p != '"') {
 		if (*p == '\\')
@@ -226,7 +236,8 @@ static __attribute__((noinline)) const unsigned char *skip_odd_string(struct tex
 	return p + 1;
 }
 
-static inline __attribute__((always_inline)) const unsigned char *skip_string(struct text *text, const unsigned char *p)
+static inline __attribute__((always_inline)) const unsigned char *skip_string(
+	struct text *text, const unsigned char *p)
 {
 	if (*p != '"')
 		return NULL;
@@ -260,13 +271,14 @@ static inline const unsigned char *skip_number(const unsigned char *p)
 	return p;
 }
 
-static inline const unsigned char *skip_word(const unsigned char *p, const unsigned char *end, const char *word,
-					     size_t len)
+static inline const unsigned char *skip_word(const unsigned char *p, const unsigned char *end,
+					     const char *word, size_t len)
 {
 	return (size_t)(end - p) > len && memcmp(p, word, len) == 0 ? p + len : NULL;
 }
 
-static inline const unsigned char *skip_number_or_word(const struct text *text, const unsigned char *p)
+static inline const unsigned char *skip_number_or_word(const struct text *text,
+						       const unsigned char *p)
 {
 	switch (*p) {
 	case 't': return skip_word(p, text->end, "true", 4);
@@ -277,7 +289,8 @@ static inline const unsigned char *skip_number_or_word(const struct text *text, 
 }
 
 /* A member's name, its colon, and the white space around them. */
-static inline __attribute__((always_inline)) const unsigned char *skip_name(struct text *text, const unsigned char *p)
+static inline __attribute__((always_inline)) const unsigned char *skip_name(struct text *text,
+									    const unsigned char *p)
 {
 	p = skip_string(text, skip_white(p));
 	if (p == NULL)
@@ -397,7 +410,8 @@ size_t json_utf8_char(const char *text, size_t len)
 	return char_len(copy);
 }
 
-/* How many of the bytes at p, which are no character, one U+FFFD stands for: as many as begin some character. */
+/* How many of the bytes at p, which are no character, one U+FFFD stands for: as many as begin
+ * some character. */
 static size_t ill_formed_len(const unsigned char *p, size_t len)
 {
 	if (len < 2 || p[0] < 0xe0 || p[0] > 0xf4 || !is_second(p[0], p[1]))
@@ -405,7 +419,8 @@ static size_t ill_formed_len(const unsigned char *p, size_t len)
 	return p[0] >= 0xf0 && len > 2 && is_continuation(p[2]) ? 3 : 2;
 }
 
-/* Writes the escape for an ASCII byte that may not stand for itself; returns the place behind it. */
+/* Writes the escape for an ASCII byte that may not stand for itself; returns the place behind
+ * it. */
 static char *quote_byte(char *out, unsigned char byte)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -457,7 +472,8 @@ size_t json_quote(char *out, const char *text, size_t len)
 
 	while (p < end) {
 		if (end - p >= BLOCK) {
-			/* What of the copied block is no use is written over: there is room for six times as much. */
+			/* What of the copied block is no use is written over: there is room for
+			 * six times as much. */
 			uint64_t stops = block_stops(p);
 			size_t plain = stops != 0 ? (size_t)__builtin_ctzll(stops) : BLOCK;
 

@@ -15,8 +15,8 @@
 #define LITERAL_LEN(s) (sizeof(s) - 1)
 #define BLOCK 16
 
-/* The two loops through which every byte of every line goes. libc's would do, but the static binary has musl's,
- * which are made to be small: they cost it twice the time. */
+/* The two loops through which every byte of every line goes. libc's would do, but the static
+ * binary has musl's, which are made to be small: they cost it twice the time. */
 
 #if defined(__SSE2__) && !defined(LINE_PORTABLE)
 static inline const char *find_newline_in_blocks(const char **at, const char *end)
@@ -62,7 +62,8 @@ static inline const char *find_newline(const char *at, size_t len)
 	return at < end ? at : NULL;
 }
 
-/* Copies of a constant size are single instructions; what is no multiple of it is copied so that both ends overlap. */
+/* Copies of a constant size are single instructions; what is no multiple of it is copied so that
+ * both ends overlap. */
 static inline char *put(char *at, const char *bytes, size_t len)
 {
 	char *end = at + len;
@@ -88,9 +89,11 @@ static inline size_t without_return(const char *bytes, size_t len)
 	return len > 0 && bytes[len - 1] == '\r' ? len - 1 : len;
 }
 
-enum line_found line_find(const char *bytes, size_t len, size_t searched, size_t max, bool at_end, struct line_cut *cut)
+enum line_found line_find(const char *bytes, size_t len, size_t searched, size_t max, bool at_end,
+			  struct line_cut *cut)
 {
-	size_t window = len < max + 2 ? len : max + 2; /* the longest line, '\r' and newline */
+	/* the longest line, '\r' and newline */
+	size_t window = len < max + 2 ? len : max + 2;
 	const char *newline = NULL;
 
 	if (searched < window)
@@ -134,7 +137,8 @@ size_t line_whole_characters(const char *bytes, size_t len)
 
 size_t line_label_size(const char *service, const char *stage)
 {
-	return strlen(service) + strlen(stage) + LITERAL_LEN(" /: ") + JSON_QUOTE_MAX(strlen(service) + strlen(stage)) +
+	return strlen(service) + strlen(stage) + LITERAL_LEN(" /: ") +
+	       JSON_QUOTE_MAX(strlen(service) + strlen(stage)) +
 	       LITERAL_LEN(",\"service\":\"\",\"stage\":\"\",\"logged\":\"");
 }
 
@@ -172,7 +176,8 @@ size_t line_put_wrapped_max(const struct line_label *label, size_t len)
 	       LITERAL_LEN("\"}\n");
 }
 
-size_t line_put_text(char *out, const struct stamp *stamp, const struct line_label *label, const char *line, size_t len)
+size_t line_put_text(char *out, const struct stamp *stamp, const struct line_label *label,
+		     const char *line, size_t len)
 {
 	char *at = put(out, stamp->text, STAMP_LEN);
 
@@ -182,7 +187,8 @@ size_t line_put_text(char *out, const struct stamp *stamp, const struct line_lab
 	return (size_t)(at - out);
 }
 
-static inline char *put_fields(char *at, const struct stamp *stamp, const struct line_label *label, bool after_member)
+static inline char *put_fields(char *at, const struct stamp *stamp, const struct line_label *label,
+			       bool after_member)
 {
 	size_t comma = after_member ? 0 : 1;
 
@@ -191,16 +197,16 @@ static inline char *put_fields(char *at, const struct stamp *stamp, const struct
 	return PUT_LITERAL(at, "\"}\n");
 }
 
-size_t line_put_json(char *out, const struct stamp *stamp, const struct line_label *label, const char *line,
-		     const struct json_object *object)
+size_t line_put_json(char *out, const struct stamp *stamp, const struct line_label *label,
+		     const char *line, const struct json_object *object)
 {
 	char *at = put(out, line + object->open, object->close - object->open);
 
 	return (size_t)(put_fields(at, stamp, label, !object->empty) - out);
 }
 
-size_t line_put_wrapped(char *out, const struct stamp *stamp, const struct line_label *label, const char *line,
-			size_t len)
+size_t line_put_wrapped(char *out, const struct stamp *stamp, const struct line_label *label,
+			const char *line, size_t len)
 {
 	char *at = PUT_LITERAL(out, WRAP_BEFORE);
 
@@ -209,8 +215,8 @@ size_t line_put_wrapped(char *out, const struct stamp *stamp, const struct line_
 	return (size_t)(put_fields(at, stamp, label, true) - out);
 }
 
-size_t line_put_stray(char *out, const struct stamp *stamp, const struct line_label *label, const char *line,
-		      size_t len)
+size_t line_put_stray(char *out, const struct stamp *stamp, const struct line_label *label,
+		      const char *line, size_t len)
 {
 	char *at = put(out, stamp->text, STAMP_LEN);
 
@@ -222,7 +228,8 @@ size_t line_put_stray(char *out, const struct stamp *stamp, const struct line_la
 	return (size_t)(at - out);
 }
 
-/* One line in the form asked for. Returns the place behind it, or NULL where it does not take that form. */
+/* One line in the form asked for. Returns the place behind it, or NULL where it does not take
+ * that form. */
 static inline char *put_in_form(char *at, enum line_form form, const struct stamp *stamp,
 				const struct line_label *label, const char *line, size_t len)
 {
@@ -230,7 +237,8 @@ static inline char *put_in_form(char *at, enum line_form form, const struct stam
 
 	switch (form) {
 	case LINE_FORM_TEXT:
-		at = put(put(put(at, stamp->text, STAMP_LEN), label->prefix, label->prefix_len), line, len);
+		at = put(put(put(at, stamp->text, STAMP_LEN), label->prefix, label->prefix_len),
+			 line, len);
 		*at++ = '\n';
 		return at;
 	case LINE_FORM_OBJECTS:
@@ -239,15 +247,19 @@ static inline char *put_in_form(char *at, enum line_form form, const struct stam
 			at = put(at, line + object.open, object.close - object.open);
 			return put_fields(at, stamp, label, !object.empty);
 		}
-		return form == LINE_FORM_WRAPPED ? at + line_put_wrapped(at, stamp, label, line, len) : NULL;
+		return form == LINE_FORM_WRAPPED
+			       ? at + line_put_wrapped(at, stamp, label, line, len)
+			       : NULL;
 	}
 	return NULL;
 }
 
 size_t line_put_lines(char *out, size_t room, enum line_form form, const struct stamp *stamp,
-		      const struct line_label *label, const char *bytes, size_t len, size_t max, size_t *used)
+		      const struct line_label *label, const char *bytes, size_t len, size_t max,
+		      size_t *used)
 {
-	size_t around = form == LINE_FORM_WRAPPED ? line_put_wrapped_max(label, 0) : line_put_max(label, 0);
+	size_t around =
+		form == LINE_FORM_WRAPPED ? line_put_wrapped_max(label, 0) : line_put_max(label, 0);
 	size_t times = form == LINE_FORM_WRAPPED ? JSON_QUOTE_MAX(1) : 1;
 	const char *at = bytes, *end = bytes + len, *newline;
 	char *to = out, *to_end = out + room;

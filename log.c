@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the level, the writer and the shape of dinit's own messages; not where they go, nor what they say.
- * Invariant: the writer is given whole lines only. */
+/* Owns the level, the writer and the shape of dinit's own messages; not where they go, nor what
+ * they say. Invariant: the writer is given whole lines only. */
 #include "log.h"
 
 #include "stamp.h"
@@ -53,7 +53,8 @@ static void flatten(char *text, size_t len)
 			text[i] = '?';
 }
 
-/* Only before anything was started (or after everything has ended) may a message wait for its reader. */
+/* Only before anything was started (or after everything has ended) may a message wait for its
+ * reader. */
 static void write_directly(const char *line, size_t len)
 {
 	while (len > 0) {
@@ -72,7 +73,8 @@ static void write_directly(const char *line, size_t len)
 	}
 }
 
-static __attribute__((format(printf, 2, 0))) void say(enum log_level level, const char *format, va_list args)
+static __attribute__((format(printf, 2, 0))) void say(enum log_level level, const char *format,
+						      va_list args)
 {
 	char line[LOG_LINE_SIZE];
 	int saved = errno;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* dinit's own messages: level, format, and a writer that takes each finished line. Until a writer is set they go
- * straight to descriptor 2. The only module with file-scope state: there is one process to speak for. */
+/* dinit's own messages: level, format, and a writer that takes each finished line. Until a
+ * writer is set they go straight to descriptor 2. The only module with file-scope state: there
+ * is one process to speak for. */
 #ifndef DINIT_LOG_H
 #define DINIT_LOG_H
 
@@ -15,7 +16,8 @@ enum log_level {
 	LOG_LEVEL_DEBUG,
 };
 
-#define LOG_LINE_SIZE 4096 /* the longest message, time stamp and newline included; a longer one is cut */
+/* the longest message, time stamp and newline included; a longer one is cut */
+#define LOG_LINE_SIZE 4096
 
 /* Takes one line, newline included, valid only during the call. */
 typedef void log_writer(void *ctx, const char *line, size_t len);
@@ -28,14 +30,15 @@ void log_set_writer(log_writer *writer, void *ctx);
 /* Whether messages of this level go out: ask before preparing what is costly to know. */
 bool log_enabled(enum log_level level);
 
-/* One message each, printf's format without a newline at the end; nothing is formatted below the level. Control
- * characters become question marks. errno is kept. */
+/* One message each, printf's format without a newline at the end; nothing is formatted below the
+ * level. Control characters become question marks. errno is kept. */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Goes out at every level: what stops dinit before anything was started (a configuration error). */
-void log_always(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_always(enum log_level level, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the sources and the way of each line from a source to a sink; not the processes that write, nor what their
- * ends mean. Invariant: the bytes of a source go out in order and as whole lines. A source is in exactly one of
- * these places: held, watched by the loop, or parked at the sink it waits for. */
+/* Owns the sources and the way of each line from a source to a sink; not the processes that
+ * write, nor what their ends mean. Invariant: the bytes of a source go out in order and as whole
+ * lines. A source is in exactly one of these places: held, watched by the loop, or parked at the
+ * sink it waits for. */
 #include "logmux.h"
 
 #include "line.h"
@@ -27,22 +28,33 @@ struct logmux_source {
 	struct logmux *mux;
 	struct logmux_source *prev, *next;
 	struct logmux_source *next_parked;
-	struct logmux_source *follower; /* held until this one has given what it holds */
+	/* held until this one has given what it holds */
+	struct logmux_source *follower;
 	struct logmux_source **handle;
 	struct loop_io io;
 	int fd;
-	size_t sink;                           /* where its lines go, as long as they are what they should be */
-	size_t parked_at;                      /* the sink where it is parked */
-	bool json;                             /* its lines should be JSON objects */
-	bool held, following, watched, parked; /* where it is; none of them: watching failed, and is tried again soon */
-	bool ended;                            /* the end of the pipe was read: only the tail is left */
-	bool in_pieces;                        /* the beginning of the current line went out already */
-	bool counted; /* draining has begun for it: unread says how much of what is in the pipe it still reads */
+	/* where its lines go, as long as they are what they should be */
+	size_t sink;
+	/* the sink where it is parked */
+	size_t parked_at;
+	/* its lines should be JSON objects */
+	bool json;
+	/* where it is; none of them: watching failed, and is tried again soon */
+	bool held, following, watched, parked;
+	/* the end of the pipe was read: only the tail is left */
+	bool ended;
+	/* the beginning of the current line went out already */
+	bool in_pieces;
+	/* draining has begun for it: unread says how much of what is in the pipe it still reads */
+	bool counted;
 	int unread;
-	char *tail; /* what was read and could not go out yet */
+	/* what was read and could not go out yet */
+	char *tail;
 	size_t tail_len, tail_size;
-	size_t searched;     /* so much of the tail holds no newline */
-	int64_t read_second; /* when the last of the tail was read */
+	/* so much of the tail holds no newline */
+	size_t searched;
+	/* when the last of the tail was read */
+	int64_t read_second;
 	int32_t read_millisecond;
 	struct line_label label;
 	char label_memory[];
@@ -50,9 +62,12 @@ struct logmux_source {
 
 /* How far the lines of some bytes got. */
 enum progress {
-	DONE,      /* all that is a line went out */
-	WAITING,   /* the source is parked at a sink */
-	NO_MEMORY, /* a line needs more memory than there is */
+	/* all that is a line went out */
+	DONE,
+	/* the source is parked at a sink */
+	WAITING,
+	/* a line needs more memory than there is */
+	NO_MEMORY,
 };
 
 /* ---- news of a sink, said on the other one as soon as there is room ---- */
@@ -88,7 +103,8 @@ static bool say_lost(struct logmux *mux, size_t sink)
 {
 	char text[STREAM_WARNING_SIZE];
 
-	snprintf(text, sizeof text, "%s cannot be written to: %s; what belongs there is dropped from now on",
+	snprintf(text, sizeof text,
+		 "%s cannot be written to: %s; what belongs there is dropped from now on",
 		 mux->sinks[sink].name, strerror(mux->news[sink].error));
 	return say_beside(mux, sink, text);
 }
@@ -98,7 +114,8 @@ static bool say_given_up(struct logmux *mux, size_t sink)
 	char text[STREAM_WARNING_SIZE];
 
 	snprintf(text, sizeof text,
-		 "%s: its reader took nothing for %d s during the teardown; what belongs there is dropped from now on",
+		 "%s: its reader took nothing for %d s during the teardown; what belongs there is "
+		 "dropped from now on",
 		 mux->sinks[sink].name, LOGMUX_GIVE_UP_MS / 1000);
 	return say_beside(mux, sink, text);
 }
@@ -184,7 +201,8 @@ static void on_retry_due(void *ctx)
 
 static void start(struct logmux_source *source)
 {
-	/* Not before: until here its file description may have been a logging program's stdin as well. */
+	/* Not before: until here its file description may have been a logging program's stdin as
+	 * well. */
 	if (source->held || source->following)
 		fcntl(source->fd, F_SETFL, O_NONBLOCK);
 	source->held = source->following = false;
@@ -207,7 +225,8 @@ static void release_follower(struct logmux_source *source)
 
 static size_t room_needed(const struct logmux_source *source, bool wrapped, size_t len)
 {
-	return wrapped ? line_put_wrapped_max(&source->label, len) : line_put_max(&source->label, len);
+	return wrapped ? line_put_wrapped_max(&source->label, len)
+		       : line_put_max(&source->label, len);
 }
 
 /* One line or piece. Returns WAITING or NO_MEMORY where it did not go out. */
@@ -244,8 +263,10 @@ static enum progress emit(struct logmux_source *source, const char *line, size_t
 	return DONE;
 }
 
-/* The lines at the beginning of the bytes that need no decision of their own, nor more memory. Returns their bytes. */
-static size_t emit_plain_lines(struct logmux_source *source, const char *bytes, size_t len, size_t max)
+/* The lines at the beginning of the bytes that need no decision of their own, nor more memory.
+ * Returns their bytes. */
+static size_t emit_plain_lines(struct logmux_source *source, const char *bytes, size_t len,
+			       size_t max)
 {
 	static const enum line_form forms[] = {
 		[CONFIG_STDOUT_TEXT] = LINE_FORM_TEXT,
@@ -268,14 +289,16 @@ static size_t emit_plain_lines(struct logmux_source *source, const char *bytes, 
 }
 
 /* Lets the lines at the beginning of the bytes go out; *used says how many bytes did. */
-static enum progress emit_lines(struct logmux_source *source, const char *bytes, size_t len, size_t max, size_t *used)
+static enum progress emit_lines(struct logmux_source *source, const char *bytes, size_t len,
+				size_t max, size_t *used)
 {
 	size_t searched = source->searched;
 	struct line_cut cut;
 	enum line_found found;
 
 	*used = searched == 0 ? emit_plain_lines(source, bytes, len, max) : 0;
-	while ((found = line_find(bytes + *used, len - *used, searched, max, source->ended, &cut)) != LINE_NONE) {
+	while ((found = line_find(bytes + *used, len - *used, searched, max, source->ended,
+				  &cut)) != LINE_NONE) {
 		bool whole = found == LINE_WHOLE && !source->in_pieces;
 
 		if (found == LINE_PIECE && source->json && source->mux->mode == CONFIG_STDOUT_WRAP)
@@ -294,8 +317,10 @@ static enum progress emit_lines(struct logmux_source *source, const char *bytes,
 	return DONE;
 }
 
-/* Where memory is lacking, lines are cut short rather than kept, and what is no line yet goes out as a piece, too. */
-static enum progress emit_short(struct logmux_source *source, const char *bytes, size_t len, size_t *used)
+/* Where memory is lacking, lines are cut short rather than kept, and what is no line yet goes
+ * out as a piece, too. */
+static enum progress emit_short(struct logmux_source *source, const char *bytes, size_t len,
+				size_t *used)
 {
 	size_t max = source->mux->max_line < SHORT_LINE ? source->mux->max_line : SHORT_LINE;
 	enum progress progress;
@@ -312,8 +337,8 @@ static enum progress emit_short(struct logmux_source *source, const char *bytes,
 	return progress;
 }
 
-/* Lets lines go out as they are, or short where there is no memory. True if what is left, if anything, is no line yet;
- * false if the source is parked. */
+/* Lets lines go out as they are, or short where there is no memory. True if what is left, if
+ * anything, is no line yet; false if the source is parked. */
 static bool give(struct logmux_source *source, const char *bytes, size_t len, size_t *used)
 {
 	enum progress progress = NO_MEMORY;
@@ -335,8 +360,8 @@ static bool give(struct logmux_source *source, const char *bytes, size_t len, si
 
 /* ---- the tail ---- */
 
-/* A flood of long lines leaves a tail at every read: its memory is passed on from one to the next, until dinit
- * rests. */
+/* A flood of long lines leaves a tail at every read: its memory is passed on from one to the
+ * next, until dinit rests. */
 static void keep_spare(struct logmux *mux, char *memory, size_t size)
 {
 	if (size > SPARE_MAX || mux->spare) {
@@ -385,7 +410,8 @@ static bool append_to_tail(struct logmux_source *source, const char *bytes, size
 
 	take_spare(source);
 	if (needed > source->tail_size) {
-		size_t size = source->tail_size * 2 > TAIL_SIZE_MIN ? source->tail_size * 2 : TAIL_SIZE_MIN;
+		size_t size = source->tail_size * 2 > TAIL_SIZE_MIN ? source->tail_size * 2
+								    : TAIL_SIZE_MIN;
 		char *larger;
 
 		if (size < needed)
@@ -401,8 +427,8 @@ static bool append_to_tail(struct logmux_source *source, const char *bytes, size
 	return true;
 }
 
-/* What was read and neither went out nor fits anywhere stays in the read buffer, and nothing is read until it is
- * gone. */
+/* What was read and neither went out nor fits anywhere stays in the read buffer, and nothing is
+ * read until it is gone. */
 static void strand(struct logmux_source *source, const char *bytes, size_t len)
 {
 	struct logmux *mux = source->mux;
@@ -447,8 +473,8 @@ static bool give_stranded(struct logmux_source *source)
 
 /* ---- reading ---- */
 
-/* New bytes: the first line of them completes the tail, the others go out from where they are, the rest is the new
- * tail. */
+/* New bytes: the first line of them completes the tail, the others go out from where they are,
+ * the rest is the new tail. */
 static void give_new(struct logmux_source *source, const char *bytes, size_t len)
 {
 	size_t used = 0;
@@ -518,14 +544,15 @@ static void on_nothing_to_read(struct logmux_source *source)
 	watch(source);
 }
 
-/* How much one read may take. In a drain no more than the pipe held when the source's turn came: a process that dinit
- * does not wait for may write faster than dinit reads, for ever. */
+/* How much one read may take. In a drain no more than the pipe held when the source's turn came:
+ * a process that dinit does not wait for may write faster than dinit reads, for ever. */
 static size_t readable(struct logmux_source *source)
 {
 	if (!source->mux->draining)
 		return LOGMUX_READ_SIZE;
 	if (!source->counted)
-		ioctl(source->fd, FIONREAD, &source->unread); /* where that fails, it stays 0 */
+		/* where that fails, it stays 0 */
+		ioctl(source->fd, FIONREAD, &source->unread);
 	source->counted = true;
 	return source->unread < LOGMUX_READ_SIZE ? (size_t)source->unread : LOGMUX_READ_SIZE;
 }
@@ -580,8 +607,8 @@ static void on_source_ready(void *ctx, uint32_t events)
 	run(ctx);
 }
 
-int logmux_add(struct logmux *mux, int fd, const char *service, const char *stage, enum logmux_stream stream, bool held,
-	       struct logmux_source **handle)
+int logmux_add(struct logmux *mux, int fd, const char *service, const char *stage,
+	       enum logmux_stream stream, bool held, struct logmux_source **handle)
 {
 	struct logmux_source *source;
 
@@ -590,7 +617,9 @@ int logmux_add(struct logmux *mux, int fd, const char *service, const char *stag
 	source = malloc(sizeof *source + line_label_size(service, stage));
 	if (!source)
 		return -1;
-	*source = (struct logmux_source){ .mux = mux, .fd = fd, .handle = handle, .next = mux->sources };
+	*source = (struct logmux_source){
+		.mux = mux, .fd = fd, .handle = handle, .next = mux->sources
+	};
 	source->io = (struct loop_io){ .on_ready = on_source_ready, .ctx = source };
 	source->sink = stream == LOGMUX_STDOUT ? mux->out : mux->err;
 	source->json = stream == LOGMUX_STDOUT && mux->mode != CONFIG_STDOUT_TEXT;
@@ -624,8 +653,8 @@ void logmux_release(struct logmux_source *source, struct logmux_source *after)
 
 /* ---- the whole ---- */
 
-/* Only a sink that has said EAGAIN since is given up: where dinit itself was stopped for so long, the reader may have
- * taken everything, and the write at the end of this turn shows it. */
+/* Only a sink that has said EAGAIN since is given up: where dinit itself was stopped for so
+ * long, the reader may have taken everything, and the write at the end of this turn shows it. */
 static void on_give_up_due(void *ctx)
 {
 	struct logmux *mux = ctx;
@@ -656,7 +685,8 @@ static void open_closed(struct logmux *mux, size_t sink, bool closed)
 	mux->news[sink].error = EBADF;
 }
 
-int logmux_open(struct logmux *mux, struct loop *loop, const struct config *config, const bool closed[3])
+int logmux_open(struct logmux *mux, struct loop *loop, const struct config *config,
+		const bool closed[3])
 {
 	memset(mux, 0, sizeof *mux);
 	mux->loop = loop;
@@ -703,7 +733,8 @@ static void flush(struct logmux *mux, size_t sink)
 		mux->news[sink].error = error;
 }
 
-/* Many messages in one turn may need more than the queue: then what the reader takes is written at once. */
+/* Many messages in one turn may need more than the queue: then what the reader takes is written
+ * at once. */
 static char *find_room_own(struct logmux *mux, size_t max)
 {
 	struct sink *err = &mux->sinks[mux->err];
@@ -726,7 +757,8 @@ static void say_own_dropped(struct logmux *mux)
 
 	if (mux->own_dropped == 0 || err->state != SINK_OPEN)
 		return;
-	snprintf(text, sizeof text, "%llu messages of dinit's own were dropped here because stderr took no more",
+	snprintf(text, sizeof text,
+		 "%llu messages of dinit's own were dropped here because stderr took no more",
 		 (unsigned long long)mux->own_dropped);
 	room = find_room_own(mux, line_put_max(&label, strlen(text)));
 	if (!room)
@@ -806,8 +838,8 @@ bool logmux_turn(struct logmux *mux)
 	bool more = false;
 
 	for (size_t i = 0; i <= mux->err; i++) {
-		/* What will be added to first is written afterwards: each write wakes the reader, and costs it as
-		 * much. */
+		/* What will be added to first is written afterwards: each write wakes the
+		 * reader, and costs it as much. */
 		if (!mux->parkings[i].first || !sink_takes_more(&mux->sinks[i]))
 			flush(mux, i);
 		if (mux->parkings[i].first) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the epoll instance, the signalfd and the order of things within a turn; not the descriptors it watches.
- * Invariant: a callback runs only for an io that is watched, and for a timer that is running, at that moment. */
+/* Owns the epoll instance, the signalfd and the order of things within a turn; not the
+ * descriptors it watches. Invariant: a callback runs only for an io that is watched, and for a
+ * timer that is running, at that moment. */
 #include "loop.h"
 
 #include <errno.h>
@@ -71,10 +72,11 @@ int loop_watch(struct loop *loop, int fd, uint32_t events, struct loop_io *io)
 
 void loop_unwatch(struct loop *loop, int fd, const struct loop_io *io)
 {
-	struct epoll_event unused = { 0 }; /* kernels before 2.6.9 want one (epoll_ctl(2)) */
+	/* kernels before 2.6.9 want one (epoll_ctl(2)) */
+	struct epoll_event unused = { 0 };
 
-	/* A child between fork and execve may keep the file open for longer than we do: an entry that stayed would tell
-	 * of it, and must then mean nobody. */
+	/* A child between fork and execve may keep the file open for longer than we do: an entry
+	 * that stayed would tell of it, and must then mean nobody. */
 	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, &unused) < 0)
 		epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, fd, &unused);
 	for (int i = loop->batch_at; i < loop->batch_len; i++)
@@ -148,8 +150,10 @@ static int sleep_ms(const struct loop *loop)
 static int wait_and_dispatch(struct loop *loop, int timeout_ms)
 {
 	loop->batch_at = 0;
-	/* A stop and a freeze interrupt it, and timers may be due after them: what is ready still comes first. */
-	while ((loop->batch_len = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, timeout_ms)) < 0) {
+	/* A stop and a freeze interrupt it, and timers may be due after them: what is ready
+	 * still comes first. */
+	while ((loop->batch_len = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, timeout_ms)) <
+	       0) {
 		if (errno != EINTR) {
 			loop->batch_len = 0;
 			return -1;

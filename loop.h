@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Time and readiness: one epoll instance, one signalfd, timers on the monotonic clock. One turn is: wait, dispatch what
- * is ready, fire the timers that are due, call the end-of-turn hook. Nothing here blocks but the wait itself.
+/* Time and readiness: one epoll instance, one signalfd, timers on the monotonic clock. One turn
+ * is: wait, dispatch what is ready, fire the timers that are due, call the end-of-turn hook.
+ * Nothing here blocks but the wait itself.
  *
  * All memory belongs to the callers; the loop only links what it is given. */
 #ifndef DINIT_LOOP_H
@@ -12,11 +13,14 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 
-#define LOOP_BATCH 64 /* events taken from the kernel at a time: bounds a turn, and sits on no one's stack */
+/* events taken from the kernel at a time: bounds a turn, and sits on no one's stack */
+#define LOOP_BATCH 64
 
-/* A descriptor's place in the loop. Owned by the caller; must stay where it is from loop_watch to loop_unwatch. */
+/* A descriptor's place in the loop. Owned by the caller; must stay where it is from loop_watch
+ * to loop_unwatch. */
 struct loop_io {
-	void (*on_ready)(void *ctx, uint32_t events); /* events: EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP */
+	/* events: EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP */
+	void (*on_ready)(void *ctx, uint32_t events);
 	void *ctx;
 };
 
@@ -31,49 +35,56 @@ struct loop_timer {
 
 /* What the end-of-turn hook answers. */
 enum loop_verdict {
-	LOOP_SLEEP, /* nothing to do until something happens */
-	LOOP_AGAIN, /* there is work left: do not sleep, look for news and call again */
-	LOOP_STOP,  /* leave loop_run */
+	/* nothing to do until something happens */
+	LOOP_SLEEP,
+	/* there is work left: do not sleep, look for news and call again */
+	LOOP_AGAIN,
+	/* leave loop_run */
+	LOOP_STOP,
 };
 
 struct loop {
 	int epoll_fd;
 	int signal_fd;
 	uint64_t now_ms;
-	struct loop_timer *first, *last; /* running timers, soonest first */
+	/* running timers, soonest first */
+	struct loop_timer *first, *last;
 	struct loop_io signal_io;
 	void (*on_signal)(void *ctx, const struct signalfd_siginfo *info);
 	void *signal_ctx;
-	struct epoll_event batch[LOOP_BATCH]; /* what is being dispatched; loop_unwatch strikes entries out of it */
+	/* what is being dispatched; loop_unwatch strikes entries out of it */
+	struct epoll_event batch[LOOP_BATCH];
 	int batch_at, batch_len;
 };
 
-/* Sets up the loop; on_signal is called with ctx for each signal of the set, which the caller must have blocked.
- * Returns 0, or -1 with errno and nothing left open. */
+/* Sets up the loop; on_signal is called with ctx for each signal of the set, which the caller
+ * must have blocked. Returns 0, or -1 with errno and nothing left open. */
 int loop_open(struct loop *loop, const sigset_t *signals,
 	      void (*on_signal)(void *ctx, const struct signalfd_siginfo *info), void *ctx);
 
 void loop_close(struct loop *loop);
 
-/* Reports events on fd to io->on_ready, from now on and for what is ready already; events as in epoll_ctl(2), by level
- * unless EPOLLET is among them. Returns 0, or -1 with errno (EPERM: a kind of file that never blocks, such as a regular
- * file). */
+/* Reports events on fd to io->on_ready, from now on and for what is ready already; events as in
+ * epoll_ctl(2), by level unless EPOLLET is among them. Returns 0, or -1 with errno (EPERM: a
+ * kind of file that never blocks, such as a regular file). */
 int loop_watch(struct loop *loop, int fd, uint32_t events, struct loop_io *io);
 
-/* Ends that; io's callback is not called again, not even for an event already fetched. Call it before close(fd). */
+/* Ends that; io's callback is not called again, not even for an event already fetched. Call it
+ * before close(fd). */
 void loop_unwatch(struct loop *loop, int fd, const struct loop_io *io);
 
 /* Milliseconds of CLOCK_MONOTONIC, as read at the beginning of this turn. */
 uint64_t loop_now_ms(const struct loop *loop);
 
-/* Starts (or restarts) the timer: on_due is called once, delay_ms from now (0: at the end of this turn or in the next).
- * Cheap where timers are set in the order they fall due. */
+/* Starts (or restarts) the timer: on_due is called once, delay_ms from now (0: at the end of
+ * this turn or in the next). Cheap where timers are set in the order they fall due. */
 void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t delay_ms);
 
 /* Stops the timer if it runs. */
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer);
 
-/* Turns until on_turn_end says LOOP_STOP. Returns 0, or -1 with errno when the kernel refuses to wait. */
+/* Turns until on_turn_end says LOOP_STOP. Returns 0, or -1 with errno when the kernel refuses to
+ * wait. */
 int loop_run(struct loop *loop, enum loop_verdict (*on_turn_end)(void *ctx), void *ctx);
 
 #endif

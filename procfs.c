@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the reading of /proc: paths below its root, the syntax of its files, and making what a process says about
- * itself (its name, its arguments) harmless to print. Does not own what follows from it: who is a stranger, what is
- * done to it. Invariant: every read is bounded, no number that is no positive pid reaches a caller (somebody will
- * signal it), and no control byte that a process chose leaves unescaped. */
+/* Owns the reading of /proc: paths below its root, the syntax of its files, and making what a
+ * process says about itself (its name, its arguments) harmless to print. Does not own what
+ * follows from it: who is an orphan, what is done to it. Invariant: every read is bounded, no
+ * number that is no positive pid reaches a caller (somebody will signal it), and no control byte
+ * that a process chose leaves unescaped. */
 #include "procfs.h"
 
 #include <dirent.h>
@@ -18,12 +19,18 @@
 
 #include "json.h"
 
-#define PATH_SIZE 512      /* the root and "/PID/task/TID/children" */
-#define CHILDREN_SIZE 4096 /* read at once; the kernel hands out a page at a time */
-#define STAT_SIZE 1024     /* everything up to start_time, were all its numbers as long as can be */
-#define STATUS_SIZE 8192   /* status, of a process in some hundred groups: they stand before what is looked for */
-#define SYSCALL_SIZE 24    /* of syscall the number, which comes first */
-#define ARGS_SIZE 4096     /* how much of the arguments is looked at: PATH_MAX, no program has a longer path */
+/* the root and "/PID/task/TID/children" */
+#define PATH_SIZE 512
+/* read at once; the kernel hands out a page at a time */
+#define CHILDREN_SIZE 4096
+/* everything up to start_time, were all its numbers as long as can be */
+#define STAT_SIZE 1024
+/* status, of a process in some hundred groups: they stand before what is looked for */
+#define STATUS_SIZE 8192
+/* of syscall the number, which comes first */
+#define SYSCALL_SIZE 24
+/* how much of the arguments is looked at: PATH_MAX, no program has a longer path */
+#define ARGS_SIZE 4096
 
 /* What stands for the rest of a command line that was cut. */
 static const char ellipsis[] = "...";
@@ -79,7 +86,8 @@ static void close_keeping_errno(int fd)
 	errno = error;
 }
 
-/* A process that has gone is ENOENT when its file is opened, and ESRCH when it goes only then: one errno for both. */
+/* A process that has gone is ENOENT when its file is opened, and ESRCH when it goes only then:
+ * one errno for both. */
 static ssize_t read_some(int fd, char *buffer, size_t size)
 {
 	ssize_t len;
@@ -93,7 +101,8 @@ static ssize_t read_some(int fd, char *buffer, size_t size)
 }
 
 /* The first size bytes of the file, or all where it is shorter. */
-static ssize_t read_file(const struct procfs *proc, pid_t pid, const char *name, char *buffer, size_t size)
+static ssize_t read_file(const struct procfs *proc, pid_t pid, const char *name, char *buffer,
+			 size_t size)
 {
 	size_t len = 0;
 	ssize_t got;
@@ -125,8 +134,8 @@ bool procfs_usable(const struct procfs *proc)
 	return parse_pid(target) == getpid();
 }
 
-/* The list can be longer than any buffer (ten thousand zombies are 70 kB), so it is taken as it comes, numbers that are
- * split between two reads included. */
+/* The list can be longer than any buffer (ten thousand zombies are 70 kB), so it is taken as it
+ * comes, numbers that are split between two reads included. */
 static int read_children(int fd, void (*on_child)(void *ctx, pid_t pid), void *ctx)
 {
 	char buffer[CHILDREN_SIZE];
@@ -164,8 +173,10 @@ static int list_thread_children(const struct procfs *proc, pid_t parent, pid_t t
 	return result;
 }
 
-/* Fails with ENOENT where not a single thread has a list; a thread without one among others has just ended. */
-static int list_children(const struct procfs *proc, pid_t parent, void (*on_child)(void *ctx, pid_t pid), void *ctx)
+/* Fails with ENOENT where not a single thread has a list; a thread without one among others has
+ * just ended. */
+static int list_children(const struct procfs *proc, pid_t parent,
+			 void (*on_child)(void *ctx, pid_t pid), void *ctx)
 {
 	char path[PATH_SIZE];
 	const struct dirent *entry;
@@ -194,14 +205,15 @@ static int list_children(const struct procfs *proc, pid_t parent, void (*on_chil
 	return listed && error == 0 ? 0 : -1;
 }
 
-/* Of one process among all: it may have gone since, be hidden from us (hidepid), or be no process. Only what would hold
- * for the next one as well ends the scan. */
+/* Of one process among all: it may have gone since, be hidden from us (hidepid), or be no
+ * process. Only what would hold for the next one as well ends the scan. */
 static bool is_lasting_error(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ENOMEM;
 }
 
-static int scan_children(const struct procfs *proc, pid_t parent, void (*on_child)(void *ctx, pid_t pid), void *ctx)
+static int scan_children(const struct procfs *proc, pid_t parent,
+			 void (*on_child)(void *ctx, pid_t pid), void *ctx)
 {
 	const struct dirent *entry;
 	int error;
@@ -229,7 +241,8 @@ static int scan_children(const struct procfs *proc, pid_t parent, void (*on_chil
 	return error ? -1 : 0;
 }
 
-int procfs_each_child(const struct procfs *proc, pid_t parent, void (*on_child)(void *ctx, pid_t pid), void *ctx)
+int procfs_each_child(const struct procfs *proc, pid_t parent,
+		      void (*on_child)(void *ctx, pid_t pid), void *ctx)
 {
 	struct procfs_stat stat;
 
@@ -237,14 +250,15 @@ int procfs_each_child(const struct procfs *proc, pid_t parent, void (*on_child)(
 		return 0;
 	if (is_lasting_error(errno))
 		return -1;
-	/* No lists in this kernel (or none that we may read), or no such process: a process that lives has a stat. */
+	/* No lists in this kernel (or none that we may read), or no such process: a process that
+	 * lives has a stat. */
 	if (procfs_read_stat(proc, parent, &stat) < 0)
 		return -1;
 	return scan_children(proc, parent, on_child, ctx);
 }
 
-/* Moves *at past one number and the space before it; -1 where there is none. A minus sign (tpgid, priority) is passed
- * over: no field that is used has one. */
+/* Moves *at past one number and the space before it; -1 where there is none. A minus sign
+ * (tpgid, priority) is passed over: no field that is used has one. */
 static int parse_field(const char **at, const char *end, uint64_t *number)
 {
 	const char *byte = *at;
@@ -324,7 +338,8 @@ static bool is_executing(const struct procfs *proc, pid_t tid)
 }
 
 /* A thread of the process that is so, its first one before all others; 0 where there is none. */
-static pid_t find_thread(const struct procfs *proc, pid_t pid, bool (*is_so)(const struct procfs *proc, pid_t tid))
+static pid_t find_thread(const struct procfs *proc, pid_t pid,
+			 bool (*is_so)(const struct procfs *proc, pid_t tid))
 {
 	char path[PATH_SIZE];
 	const struct dirent *entry;
@@ -398,7 +413,8 @@ int procfs_read_uid(const struct procfs *proc, pid_t pid, uid_t *uid)
 	char path[PATH_SIZE];
 	struct stat status;
 
-	/* The directory itself belongs to the effective user, even where what is in it is root's (not dumpable). */
+	/* The directory itself belongs to the effective user, even where what is in it is root's
+	 * (not dumpable). */
 	if (format_path(path, proc, pid, "") < 0 || stat(path, &status) < 0)
 		return -1;
 	*uid = status.st_uid;
@@ -410,7 +426,8 @@ static bool is_control(char byte)
 	return (unsigned char)byte < 0x20 || byte == 0x7f;
 }
 
-/* The length of the printable character at the start of text, 0 where it is a control byte or ill-formed. */
+/* The length of the printable character at the start of text, 0 where it is a control byte or
+ * ill-formed. */
 static size_t printable_char(const char *text, size_t len)
 {
 	return len > 0 && !is_control(*text) ? json_utf8_char(text, len) : 0;
@@ -463,8 +480,8 @@ static void copy_program(char program[PROCFS_NAME_SIZE], const char *args, size_
 	copy_printable(program, base, base_len);
 }
 
-/* Writes the character at the start of text (a NUL, which ends an argument, as a space) to out, which has room for four
- * bytes. Returns how many bytes that took; *taken is how many of text. */
+/* Writes the character at the start of text (a NUL, which ends an argument, as a space) to out,
+ * which has room for four bytes. Returns how many bytes that took; *taken is how many of text. */
 static size_t escape_char(char out[4], const char *text, size_t len, size_t *taken)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -509,8 +526,9 @@ static void copy_line(char line[PROCFS_CMDLINE_SIZE], const char *args, size_t a
 	line[out] = '\0';
 }
 
-/* What a process says of itself is in its own memory, and reading that takes a lock. A thread of it can hold that, or
- * queue for it, while it waits uninterruptibly for a disk or a dead server: whoever asks would wait as long. */
+/* What a process says of itself is in its own memory, and reading that takes a lock. A thread of
+ * it can hold that, or queue for it, while it waits uninterruptibly for a disk or a dead server:
+ * whoever asks would wait as long. */
 static size_t read_arguments(const struct procfs *proc, pid_t pid, char args[ARGS_SIZE])
 {
 	ssize_t len;
@@ -518,7 +536,8 @@ static size_t read_arguments(const struct procfs *proc, pid_t pid, char args[ARG
 	if (procfs_is_uninterruptible(proc, pid))
 		return 0;
 	len = read_file(proc, pid, "cmdline", args, ARGS_SIZE);
-	/* The last argument's NUL, and those of a process that has overwritten its arguments with a shorter title. */
+	/* The last argument's NUL, and those of a process that has overwritten its arguments
+	 * with a shorter title. */
 	while (len > 0 && args[len - 1] == '\0')
 		len--;
 	return len > 0 ? (size_t)len : 0;

@@ -15,10 +15,11 @@ static struct reaper_watch **bucket_of(struct reaper *reaper, pid_t pid)
 	return &reaper->buckets[(unsigned)pid % REAPER_BUCKETS];
 }
 
-void reaper_init(struct reaper *reaper, void (*on_stranger)(void *ctx, pid_t pid, int status), void *ctx)
+void reaper_init(struct reaper *reaper, void (*on_orphan)(void *ctx, pid_t pid, int status),
+		 void *ctx)
 {
 	memset(reaper, 0, sizeof *reaper);
-	reaper->on_stranger = on_stranger;
+	reaper->on_orphan = on_orphan;
 	reaper->ctx = ctx;
 }
 
@@ -59,7 +60,8 @@ bool reaper_knows(const struct reaper *reaper, pid_t pid)
 	return find(reaper, pid) != NULL;
 }
 
-/* Status as waitpid gives it, from what waitid gives: the kernel's encoding, the same on every Linux. */
+/* Status as waitpid gives it, from what waitid gives: the kernel's encoding, the same on every
+ * Linux. */
 static int status_of(const siginfo_t *info)
 {
 	if (info->si_code == CLD_EXITED)
@@ -69,7 +71,8 @@ static int status_of(const siginfo_t *info)
 
 static bool has_ended(const siginfo_t *info)
 {
-	return info->si_code == CLD_EXITED || info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED;
+	return info->si_code == CLD_EXITED || info->si_code == CLD_KILLED ||
+	       info->si_code == CLD_DUMPED;
 }
 
 static bool take(pid_t pid, int *status)
@@ -85,15 +88,15 @@ static bool take(pid_t pid, int *status)
 static void tell_end(struct reaper *reaper, struct reaper_watch *watch, pid_t pid, int status)
 {
 	if (!watch) {
-		reaper->on_stranger(reaper->ctx, pid, status);
+		reaper->on_orphan(reaper->ctx, pid, status);
 		return;
 	}
 	reaper_unwatch(reaper, watch);
 	watch->on_exit(watch->ctx, pid, status);
 }
 
-/* A tracee that nobody has an interest in any more goes its way, with the signal that it was about to get, if that is
- * what stopped it (ptrace(2), "Signal-delivery-stop"). */
+/* A tracee that nobody has an interest in any more goes its way, with the signal that it was
+ * about to get, if that is what stopped it (ptrace(2), "Signal-delivery-stop"). */
 static void let_go(pid_t pid, int status)
 {
 	bool by_signal = status >> 16 == 0 && WSTOPSIG(status) != (SIGTRAP | 0x80);
@@ -101,7 +104,8 @@ static void let_go(pid_t pid, int status)
 	ptrace(PTRACE_DETACH, pid, NULL, by_signal ? (long)WSTOPSIG(status) : 0L);
 }
 
-/* Both return whether the wait call took what waitid had shown: if it did not, showing it again would never end. */
+/* Both return whether the wait call took what waitid had shown: if it did not, showing it again
+ * would never end. */
 static bool take_stop(struct reaper *reaper, pid_t pid)
 {
 	struct reaper_watch *watch = find(reaper, pid);
@@ -110,7 +114,8 @@ static bool take_stop(struct reaper *reaper, pid_t pid)
 	if (!take(pid, &status))
 		return false;
 	if (!WIFSTOPPED(status))
-		tell_end(reaper, watch, pid, status); /* killed since waitid looked */
+		/* killed since waitid looked */
+		tell_end(reaper, watch, pid, status);
 	else if (watch && watch->on_stop)
 		watch->on_stop(watch->ctx, pid, status);
 	else
@@ -154,8 +159,8 @@ bool reaper_is_zombie(pid_t pid)
 {
 	siginfo_t info = { 0 };
 
-	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 && info.si_pid == pid &&
-	       has_ended(&info);
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 &&
+	       info.si_pid == pid && has_ended(&info);
 }
 
 void reaper_describe_status(int status, char text[REAPER_STATUS_SIZE])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the processes that dinit itself starts, and the pipes between them until the logmux has them; not the
- * teardown they bring about. Invariant: living counts the watches with a pid; while a service or a process of it
- * can write to its stdout, somebody holds the read end. */
+/* Owns the processes that dinit itself starts, and the pipes between them until the logmux has
+ * them; not the teardown they bring about. Invariant: living counts the watches with a pid;
+ * while a service or a process of it can write to its stdout, somebody holds the read end. */
 #include "service.h"
 
 #include "execfail.h"
@@ -18,8 +18,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NAME_SIZE 300  /* NAME_MAX, a slash, a stage */
-#define PIPE_MODE 0666 /* so that who has dropped root can still open /dev/stdout, or a logging program /dev/stdin */
+/* NAME_MAX, a slash, a stage */
+#define NAME_SIZE 300
+/* so that who has dropped root can still open /dev/stdout, or a logging program /dev/stdin */
+#define PIPE_MODE 0666
 #define REASON_SIZE 512
 
 /* ---- pipes ---- */
@@ -28,11 +30,13 @@ static int make_pipe(int pair[2])
 {
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return -1;
-	fchmod(pair[1], PIPE_MODE); /* where it is refused, only these names suffer */
+	/* where it is refused, only these names suffer */
+	fchmod(pair[1], PIPE_MODE);
 	return 0;
 }
 
-/* Makes a pipe whose read end goes to the logmux at once. Returns the write end, or -1 with errno. */
+/* Makes a pipe whose read end goes to the logmux at once. Returns the write end, or -1 with
+ * errno. */
 static int open_stream(struct service *service, const char *stage, enum logmux_stream stream,
 		       struct logmux_source **handle)
 {
@@ -40,7 +44,8 @@ static int open_stream(struct service *service, const char *stage, enum logmux_s
 
 	if (make_pipe(pair) < 0)
 		return -1;
-	if (logmux_add(service->all->means.mux, pair[0], service->entry->name, stage, stream, false, handle) < 0) {
+	if (logmux_add(service->all->means.mux, pair[0], service->entry->name, stage, stream, false,
+		       handle) < 0) {
 		int error = errno;
 
 		close(pair[0]);
@@ -51,8 +56,9 @@ static int open_stream(struct service *service, const char *stage, enum logmux_s
 	return pair[1];
 }
 
-/* The same pipe's read end with a file description of our own, because a logging program has the other one as its
- * stdin, and not blocking is our business alone. Without /proc the description is shared. */
+/* The same pipe's read end with a file description of our own, because a logging program has the
+ * other one as its stdin, and not blocking is our business alone. Without /proc the description
+ * is shared. */
 static int open_read_end(int fd)
 {
 	char path[sizeof "/proc/self/fd/" + 3 * sizeof fd];
@@ -73,29 +79,36 @@ static void label(const struct service *service, const char *stage, char name[NA
 static void explain_pipe(int error, char reason[REASON_SIZE])
 {
 	snprintf(reason, REASON_SIZE, "cannot make a pipe: %s%s", strerror(error),
-		 error == EMFILE || error == ENFILE ? "; raise the limit of open files (ulimit -n)" : "");
+		 error == EMFILE || error == ENFILE ? "; raise the limit of open files (ulimit -n)"
+						    : "");
 }
 
-static void explain(const char *path, const char *dir, const struct spawn_failure *failure, char reason[REASON_SIZE])
+static void explain(const char *path, const char *dir, const struct spawn_failure *failure,
+		    char reason[REASON_SIZE])
 {
 	switch (failure->stage) {
 	case SPAWN_PIPE: explain_pipe(failure->error, reason); return;
 	case SPAWN_FORK:
-		snprintf(reason, REASON_SIZE, "cannot make a process: %s%s", strerror(failure->error),
-			 failure->error == EAGAIN ? "; raise the limit of processes (pids limit, ulimit -u)" : "");
+		snprintf(reason, REASON_SIZE, "cannot make a process: %s%s",
+			 strerror(failure->error),
+			 failure->error == EAGAIN
+				 ? "; raise the limit of processes (pids limit, ulimit -u)"
+				 : "");
 		return;
 	case SPAWN_SETUP:
-		snprintf(reason, REASON_SIZE, "cannot set up its descriptors: %s", strerror(failure->error));
+		snprintf(reason, REASON_SIZE, "cannot set up its descriptors: %s",
+			 strerror(failure->error));
 		return;
 	case SPAWN_CHDIR:
-		snprintf(reason, REASON_SIZE, "cannot change to %s: %s", dir, strerror(failure->error));
+		snprintf(reason, REASON_SIZE, "cannot change to %s: %s", dir,
+			 strerror(failure->error));
 		return;
 	case SPAWN_EXEC: execfail_explain(path, failure->error, reason, REASON_SIZE); return;
 	}
 }
 
-/* Starts one program and watches it. Where that fails, reason says why. With a report_fd it is not waited for, and what
- * keeps the process from becoming the program is told there. */
+/* Starts one program and watches it. Where that fails, reason says why. With a report_fd it is
+ * not waited for, and what keeps the process from becoming the program is told there. */
 static int start_program(struct service *service, struct reaper_watch *watch, const char *stage,
 			 const struct spawn_spec *spec, int *report_fd, char reason[REASON_SIZE])
 {
@@ -106,7 +119,8 @@ static int start_program(struct service *service, struct reaper_watch *watch, co
 
 	label(service, stage, name);
 	log_info("%s: starting", name);
-	pid = report_fd ? spawn_program_unwaited(spec, report_fd, &failure) : spawn_program(spec, &failure);
+	pid = report_fd ? spawn_program_unwaited(spec, report_fd, &failure)
+			: spawn_program(spec, &failure);
 	if (pid < 0) {
 		explain(spec->path, spec->dir, &failure, reason);
 		if (failure.pid > 0) {
@@ -123,17 +137,21 @@ static int start_program(struct service *service, struct reaper_watch *watch, co
 
 /* What a program gets beside its path: descriptors that are -1 become pipes of their own. */
 struct streams {
-	const char *out_stage; /* label of its stdout */
+	/* label of its stdout */
+	const char *out_stage;
 	int stdin_fd;
 	int stdout_fd;
-	struct logmux_source **out; /* its stdout, if a pipe is made for it; may be NULL */
+	/* its stdout, if a pipe is made for it; may be NULL */
+	struct logmux_source **out;
 	char *const *environment;
-	int *report_fd; /* as of start_program */
+	/* as of start_program */
+	int *report_fd;
 };
 
 /* Starts the program at path in dir, with pipes to us where streams leaves it open. */
-static int start_with_streams(struct service *service, struct reaper_watch *watch, const char *stage, const char *path,
-			      const char *dir, const struct streams *streams, char reason[REASON_SIZE])
+static int start_with_streams(struct service *service, struct reaper_watch *watch,
+			      const char *stage, const char *path, const char *dir,
+			      const struct streams *streams, char reason[REASON_SIZE])
 {
 	struct spawn_spec spec = {
 		.path = path,
@@ -176,8 +194,8 @@ static int start_logging(struct service *service, int stdin_fd, char reason[REAS
 		.environment = service->all->means.environment,
 	};
 
-	return start_with_streams(service, &service->log, "log", service->entry->log_run, service->entry->log_dir,
-				  &streams, reason);
+	return start_with_streams(service, &service->log, "log", service->entry->log_run,
+				  service->entry->log_dir, &streams, reason);
 }
 
 static int start_run(struct service *service, int stdout_fd, char reason[REASON_SIZE])
@@ -189,12 +207,12 @@ static int start_run(struct service *service, int stdout_fd, char reason[REASON_
 		.environment = service->all->means.environment,
 	};
 
-	return start_with_streams(service, &service->run, "run", service->entry->run, service->entry->dir, &streams,
-				  reason);
+	return start_with_streams(service, &service->run, "run", service->entry->run,
+				  service->entry->dir, &streams, reason);
 }
 
-/* The logging program first: if it cannot start, there is no service to be stopped again. *stage says which of the
- * two did not start. */
+/* The logging program first: if it cannot start, there is no service to be stopped again. *stage
+ * says which of the two did not start. */
 static int start_logged(struct service *service, const char **stage, char reason[REASON_SIZE])
 {
 	int pair[2], own_fd, result = -1;
@@ -209,8 +227,8 @@ static int start_logged(struct service *service, const char **stage, char reason
 		explain_pipe(errno, reason);
 		goto close_pair;
 	}
-	if (logmux_add(service->all->means.mux, own_fd, service->entry->name, "run", LOGMUX_STDOUT, true,
-		       &service->unlogged) < 0) {
+	if (logmux_add(service->all->means.mux, own_fd, service->entry->name, "run", LOGMUX_STDOUT,
+		       true, &service->unlogged) < 0) {
 		explain_pipe(errno, reason);
 		close(own_fd);
 		goto close_pair;
@@ -231,11 +249,13 @@ static void start_service(struct service *service)
 {
 	char reason[REASON_SIZE];
 	const char *stage = "run";
-	int result = service->entry->log_run ? start_logged(service, &stage, reason) : start_run(service, -1, reason);
+	int result = service->entry->log_run ? start_logged(service, &stage, reason)
+					     : start_run(service, -1, reason);
 
 	if (result == 0)
 		return;
-	log_error("%s/%s: cannot be started: %s: stopping the container", service->entry->name, stage, reason);
+	log_error("%s/%s: cannot be started: %s: stopping the container", service->entry->name,
+		  stage, reason);
 	service->all->owner.on_start_failure(service->all->owner.ctx);
 }
 
@@ -266,7 +286,9 @@ static void on_run_exit(void *ctx, pid_t pid, int status)
 {
 	struct service *service = ctx;
 	struct services *services = service->all;
-	struct service_end end = { .name = service->entry->name, .stage = "run", .pid = pid, .status = status };
+	struct reaper_end end = {
+		.name = service->entry->name, .stage = "run", .pid = pid, .status = status
+	};
 
 	services->living--;
 	if (service->log_grace.running)
@@ -275,8 +297,8 @@ static void on_run_exit(void *ctx, pid_t pid, int status)
 	if (disabled_itself(status)) {
 		service->disabled = true;
 		services->disabled++;
-		log_info("%s/run: PID %d exited with status %d: it has disabled itself", end.name, pid,
-			 SERVICE_EXIT_DISABLED);
+		log_info("%s/run: PID %d exited with status %d: it has disabled itself", end.name,
+			 pid, SERVICE_EXIT_DISABLED);
 		return;
 	}
 	services->owner.on_end(services->owner.ctx, &end);
@@ -286,14 +308,15 @@ static void on_log_grace_due(void *ctx)
 {
 	struct service *service = ctx;
 	struct services *services = service->all;
-	struct service_end end = {
+	struct reaper_end end = {
 		.name = service->entry->name,
 		.stage = "log",
 		.pid = service->log_pid,
 		.status = service->log_status,
 	};
 
-	/* It has ended as well, and is only not reaped yet: where dinit was late, it may be the cause. */
+	/* It has ended as well, and is only not reaped yet: where dinit was late, it may be the
+	 * cause. */
 	if (reaper_is_zombie(service->run.pid)) {
 		tell_log_end(service);
 		return;
@@ -313,7 +336,8 @@ static void on_log_exit(void *ctx, pid_t pid, int status)
 	if (service->unlogged)
 		logmux_release(service->unlogged, service->logged);
 	if (disabled_itself(status)) {
-		log_info("%s/log: PID %d exited with status %d: it has disabled itself, the service's output is read "
+		log_info("%s/log: PID %d exited with status %d: it has disabled itself, the "
+			 "service's output is read "
 			 "directly",
 			 service->entry->name, pid, SERVICE_EXIT_DISABLED);
 	} else if (service->run.pid != 0) {
@@ -364,7 +388,8 @@ static void on_term_exit(void *ctx, pid_t pid, int status)
 		log_info("%s/term: PID %d %s", service->entry->name, pid, how);
 		return;
 	} else {
-		log_warn("%s/term: PID %d %s: sending TERM to the service instead", service->entry->name, pid, how);
+		log_warn("%s/term: PID %d %s: sending TERM to the service instead",
+			 service->entry->name, pid, how);
 	}
 	if (service->run.pid != 0)
 		terminate_by_signal(service);
@@ -372,7 +397,8 @@ static void on_term_exit(void *ctx, pid_t pid, int status)
 
 /* ---- stopping ---- */
 
-/* Its start is not waited for: where its file system hangs, the other services are told to stop all the same. */
+/* Its start is not waited for: where its file system hangs, the other services are told to stop
+ * all the same. */
 static int start_terminate(struct service *service, char reason[REASON_SIZE])
 {
 	struct services *services = service->all;
@@ -385,8 +411,8 @@ static int start_terminate(struct service *service, char reason[REASON_SIZE])
 	};
 
 	snprintf(services->dinit_pid, sizeof services->dinit_pid, "DINIT_PID=%d", service->run.pid);
-	return start_with_streams(service, &service->term, "term", service->entry->terminate, service->entry->dir,
-				  &streams, reason);
+	return start_with_streams(service, &service->term, "term", service->entry->terminate,
+				  service->entry->dir, &streams, reason);
 }
 
 static void stop_service(struct service *service)
@@ -409,7 +435,8 @@ void services_stop(struct services *services)
 		stop_service(&services->list[i]);
 }
 
-static bool kill_program(struct service *service, const struct reaper_watch *watch, const char *stage)
+static bool kill_program(struct service *service, const struct reaper_watch *watch,
+			 const char *stage)
 {
 	char name[NAME_SIZE];
 
@@ -478,7 +505,8 @@ void services_check_skip(const struct svdir *svdir, const char *skip)
 		for (size_t i = 0; i < svdir->len && !known; i++)
 			known = is_name(&svdir->entries[i], name, len);
 		if (!known)
-			log_warn("DINIT_SKIP names \"%.*s\", but there is no such service", (int)len, name);
+			log_warn("DINIT_SKIP names \"%.*s\", but there is no such service",
+				 (int)len, name);
 	}
 }
 
@@ -532,7 +560,8 @@ int services_open(struct services *services, const struct svdir *svdir, const ch
 		const struct svdir_entry *entry = &svdir->entries[i];
 
 		if (entry->down || is_skipped(entry, skip))
-			log_info("%s: not to be started (%s)", entry->name, entry->down ? "down" : "DINIT_SKIP");
+			log_info("%s: not to be started (%s)", entry->name,
+				 entry->down ? "down" : "DINIT_SKIP");
 		else
 			add_service(services, entry);
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the way a signal takes to a child, and the helper children it needs for that; not the decision to send one.
- * Invariant: only pids that have not been reaped are signalled, one at a time, never a group and never -1. */
+/* Owns the way a signal takes to a child, and the helper children it needs for that; not the
+ * decision to send one. Invariant: only pids that have not been reaped are signalled, one at a
+ * time, never a group and never -1. */
 #include "signaller.h"
 
 #include "log.h"
@@ -23,7 +24,8 @@ struct errand {
 
 static void warn_refused(const char *name, pid_t pid, int signal, int error)
 {
-	log_warn("%s: cannot send %s to PID %d: %s; it runs as another user: give dinit CAP_KILL, or run it as the "
+	log_warn("%s: cannot send %s to PID %d: %s; it runs as another user: give dinit CAP_KILL, "
+		 "or run it as the "
 		 "same user",
 		 name, signal == SIGKILL ? "KILL" : "TERM", pid, strerror(error));
 }
@@ -39,7 +41,8 @@ static void on_errand_done(void *ctx, pid_t pid, int status)
 	free(errand);
 }
 
-/* The target cannot be reaped, nor its pid reused, before the pidfd is opened: both happen here, in one thread. */
+/* The target cannot be reaped, nor its pid reused, before the pidfd is opened: both happen here,
+ * in one thread. */
 static int send_by_errand(struct signaller *signaller, pid_t target, int signal, const char *name)
 {
 	struct errand *errand;

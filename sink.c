@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns a queue and the way to write it out; not what stands in it, and not the descriptor it was given.
- * Invariant: the queue begins where the last write ended, and ends with a whole line. What a pipe has taken ends with
- * one as well, unless that is longer than PIPE_BUF or others fill the same pipe: its reader may stay away for ever. */
+/* Owns a queue and the way to write it out; not what stands in it, and not the descriptor it was
+ * given. Invariant: the queue begins where the last write ended, and ends with a whole line.
+ * What a pipe has taken ends with one as well, unless that is longer than PIPE_BUF or others
+ * fill the same pipe: its reader may stay away for ever. */
 #include "sink.h"
 
 #include <errno.h>
@@ -21,12 +22,13 @@ bool sink_same_file(int a, int b)
 {
 	struct stat of_a, of_b;
 
-	return fstat(a, &of_a) == 0 && fstat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+	return fstat(a, &of_a) == 0 && fstat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+	       of_a.st_ino == of_b.st_ino;
 }
 
-/* An open file description of our own, so that not blocking is our business alone (open(2), O_NONBLOCK). Where there is
- * no /proc, or the file belongs to another user, a terminal may still be had as the controlling one (tty(4)), which is
- * all that tcgetsid knows. */
+/* An open file description of our own, so that not blocking is our business alone (open(2),
+ * O_NONBLOCK). Where there is no /proc, or the file belongs to another user, a terminal may
+ * still be had as the controlling one (tty(4)), which is all that tcgetsid knows. */
 static int open_anew(int fd)
 {
 	static const int flags = O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
@@ -64,7 +66,8 @@ static void classify(struct sink *sink, int fd)
 			sink->kind = SINK_KIND_PRIVATE;
 			sink->fd = own_fd;
 		} else {
-			sink->kind = S_ISFIFO(status.st_mode) ? SINK_KIND_POLLED_PIPE : SINK_KIND_POLLED_TTY;
+			sink->kind = S_ISFIFO(status.st_mode) ? SINK_KIND_POLLED_PIPE
+							      : SINK_KIND_POLLED_TTY;
 		}
 	}
 }
@@ -89,7 +92,8 @@ int sink_open(struct sink *sink, struct loop *loop, int fd, const char *name)
 	sink->io = (struct loop_io){ .on_ready = on_ready, .ctx = sink };
 	classify(sink, fd);
 	/* By edge, once and for all: it costs nothing while the sink takes what it gets. */
-	if (sink->kind == SINK_KIND_FILE || loop_watch(loop, sink->fd, EPOLLOUT | EPOLLET, &sink->io) == 0)
+	if (sink->kind == SINK_KIND_FILE ||
+	    loop_watch(loop, sink->fd, EPOLLOUT | EPOLLET, &sink->io) == 0)
 		return 0;
 	saved = errno;
 	if (sink->kind == SINK_KIND_PRIVATE)
@@ -150,8 +154,11 @@ char *sink_room(struct sink *sink, size_t max)
 		errno = EAGAIN;
 		return NULL;
 	}
-	/* Behind a line that makes the queue larger there is room for messages of dinit's own, as there always is. */
-	return make_room(sink, used + max > SINK_LINE_WATER ? max + SINK_QUEUE_SIZE - SINK_LINE_WATER : max);
+	/* Behind a line that makes the queue larger there is room for messages of dinit's own,
+	 * as there always is. */
+	return make_room(sink, used + max > SINK_LINE_WATER
+				       ? max + SINK_QUEUE_SIZE - SINK_LINE_WATER
+				       : max);
 }
 
 char *sink_rest(const struct sink *sink, size_t *max)
@@ -195,8 +202,8 @@ static void reset_queue(struct sink *sink)
 	}
 }
 
-/* How many bytes the kernel holds for the reader: of a socket (SIOCOUTQ) and of a terminal by one number, of a pipe by
- * another. 0 where it does not tell. */
+/* How many bytes the kernel holds for the reader: of a socket (SIOCOUTQ) and of a terminal by
+ * one number, of a pipe by another. 0 where it does not tell. */
 static size_t count_unread(const struct sink *sink)
 {
 	int unread = 0;
@@ -205,9 +212,10 @@ static size_t count_unread(const struct sink *sink)
 	return unread > 0 ? (size_t)unread : 0;
 }
 
-/* What the pipe takes at once for certain: PIPE_BUF, all or nothing (pipe(7)), or more where it has room. It holds
- * pages; a write goes into the last one where it fits, so that any two neighbours hold more bytes than a page, but for
- * the ends, where the first has been read in part. */
+/* What the pipe takes at once for certain: PIPE_BUF, all or nothing (pipe(7)), or more where it
+ * has room. It holds pages; a write goes into the last one where it fits, so that any two
+ * neighbours hold more bytes than a page, but for the ends, where the first has been read in
+ * part. */
 static size_t room_for_certain(const struct sink *sink)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), unread, used;
@@ -219,7 +227,8 @@ static size_t room_for_certain(const struct sink *sink)
 	return used + PIPE_BUF < sink->pipe_size ? sink->pipe_size - used : PIPE_BUF;
 }
 
-/* How much of the queue goes out at once: as many whole lines as there is room for, or one that needs more. */
+/* How much of the queue goes out at once: as many whole lines as there is room for, or one that
+ * needs more. */
 static size_t choose_len(const struct sink *sink)
 {
 	const char *at = sink->queue + sink->start, *newline;
@@ -259,8 +268,9 @@ static ssize_t write_some(const struct sink *sink)
 	case SINK_KIND_SOCKET: return send(sink->fd, at, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	/* pipe(7), PIPE_BUF; as long as nobody else writes to it between the two calls. */
 	case SINK_KIND_POLLED_PIPE: return write_polled(sink, len, PIPE_BUF);
-	/* A terminal promises room for one byte, no more (the kernel's n_tty_poll). Slow, but rare: one that does not
-	 * control dinit's session, and is another user's or out of reach without /proc. */
+	/* A terminal promises room for one byte, no more (the kernel's n_tty_poll). Slow, but
+	 * rare: one that does not control dinit's session, and is another user's or out of reach
+	 * without /proc. */
 	case SINK_KIND_POLLED_TTY: return write_polled(sink, len, 1);
 	}
 	return 0;

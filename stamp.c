@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the arithmetic from seconds to a calendar date; asks no libc for it (gmtime reads time zone files in some).
- * Invariant: while valid, text is the form of second and millisecond. */
+/* Owns the arithmetic from seconds to a calendar date; asks no libc for it (gmtime reads time
+ * zone files in some). Invariant: while valid, text is the form of second and millisecond. */
 #include "stamp.h"
 
 #include <string.h>
 #include <time.h>
 
 #define DAY 86400
-#define SECOND_MAX INT64_C(253402300799) /* 9999-12-31T23:59:59 */
-#define SECOND_MIN INT64_C(-62167219200) /* 0000-01-01T00:00:00 */
+/* 9999-12-31T23:59:59 */
+#define SECOND_MAX INT64_C(253402300799)
+/* 0000-01-01T00:00:00 */
+#define SECOND_MIN INT64_C(-62167219200)
 
 static void put_digits(char *at, int count, int64_t value)
 {
@@ -18,16 +20,18 @@ static void put_digits(char *at, int count, int64_t value)
 	}
 }
 
-/* The civil date of a day number, counted in eras of 400 years that begin on a 1 March, so that the leap day comes last
- * (the proleptic Gregorian calendar of RFC 3339). */
+/* The civil date of a day number, counted in eras of 400 years that begin on a 1 March, so that
+ * the leap day comes last (the proleptic Gregorian calendar of RFC 3339). */
 static void put_date(char *at, int64_t day)
 {
-	int64_t shifted = day + 719468; /* days from 0000-03-01 to 1970-01-01 */
+	/* days from 0000-03-01 to 1970-01-01 */
+	int64_t shifted = day + 719468;
 	int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
 	int64_t of_era = shifted - era * 146097;
 	int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
 	int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-	int64_t month = (5 * of_year + 2) / 153; /* 0: March */
+	/* 0: March */
+	int64_t month = (5 * of_year + 2) / 153;
 	int64_t day_of_month = of_year - (153 * month + 2) / 5 + 1;
 	int64_t year = year_of_era + era * 400 + (month >= 10);
 

@@ -5,13 +5,16 @@
 
 #include <stdint.h>
 
-#define STAMP_LEN 24 /* 2026-11-22T06:03:40.642Z */
+/* 2026-11-22T06:03:40.642Z */
+#define STAMP_LEN 24
 
-/* The time stamp last made, so that the calendar is worked out once a second and nothing at all within a millisecond.
- * Zeroed before first use. */
+/* The time stamp last made, so that the calendar is worked out once a second and nothing at all
+ * within a millisecond. Zeroed before first use. */
 struct stamp {
-	char text[STAMP_LEN]; /* no '\0' */
-	int64_t second;       /* what text was made from */
+	/* no '\0' */
+	char text[STAMP_LEN];
+	/* what text was made from */
+	int64_t second;
 	int32_t millisecond;
 	int valid;
 };
@@ -19,8 +22,8 @@ struct stamp {
 /* Brings the stamp up to date with CLOCK_REALTIME. */
 void stamp_now(struct stamp *stamp);
 
-/* The same for a given time: seconds since 1970 (from year 0 to 9999; others are held at that bound) and milliseconds
- * (0 to 999). */
+/* The same for a given time: seconds since 1970 (from year 0 to 9999; others are held at that
+ * bound) and milliseconds (0 to 999). */
 void stamp_set(struct stamp *stamp, int64_t second, int32_t millisecond);
 
 #endif

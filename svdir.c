@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the rules of what a service directory looks like, and the paths of those that keep them. Does not own what
- * happens to a service, nor whether its programs run: execfail.c knows about that when it has been tried. Invariant: an
- * entry in the result has been examined in every part and has no problem; for every part that has one there was exactly
- * one message. */
+/* Owns the rules of what a service directory looks like, and the paths of those that keep them.
+ * Does not own what happens to a service, nor whether its programs run: execfail.c knows about
+ * that when it has been tried. Invariant: an entry in the result has been examined in every part
+ * and has no problem; for every part that has one there was exactly one message. */
 #include "svdir.h"
 
 #include <dirent.h>
@@ -17,19 +17,22 @@
 
 #include "json.h"
 
-#define SHOWN_SIZE 1536 /* as much of a path as a message shows; two such paths fit into a message of log.h */
+/* as much of a path as a message shows; two such paths fit into a message of log.h */
+#define SHOWN_SIZE 1536
 
 struct scan {
 	void (*on_problem)(void *ctx, const char *text);
 	void *ctx;
 	unsigned problems;
-	bool out_of_memory; /* has been reported; there is no point in going on */
+	/* has been reported; there is no point in going on */
+	bool out_of_memory;
 };
 
 enum found {
 	FOUND,
 	FOUND_NOTHING,
-	FOUND_PROBLEM, /* has been reported */
+	/* has been reported */
+	FOUND_PROBLEM,
 };
 
 static bool is_control(char byte)
@@ -87,7 +90,8 @@ static char *join_path(struct scan *scan, const char *directory, const char *nam
 
 	if (!path) {
 		if (!scan->out_of_memory)
-			report(scan, *directory ? directory : name, "cannot be examined: ", strerror(ENOMEM));
+			report(scan, *directory ? directory : name,
+			       "cannot be examined: ", strerror(ENOMEM));
 		scan->out_of_memory = true;
 		return NULL;
 	}
@@ -98,7 +102,8 @@ static char *join_path(struct scan *scan, const char *directory, const char *nam
 	return path;
 }
 
-/* Only the form of the path is changed: what it leads to is what the user said, links and ".." included. */
+/* Only the form of the path is changed: what it leads to is what the user said, links and ".."
+ * included. */
 static char *make_absolute(struct scan *scan, const char *dir)
 {
 	char current[PATH_MAX] = "";
@@ -110,7 +115,8 @@ static char *make_absolute(struct scan *scan, const char *dir)
 		return NULL;
 	}
 	if (*dir != '/' && !getcwd(current, sizeof current)) {
-		report(scan, dir, "cannot be found, for the current directory is unknown: ", strerror(errno));
+		report(scan, dir,
+		       "cannot be found, for the current directory is unknown: ", strerror(errno));
 		return NULL;
 	}
 	while (dir[0] == '.' && dir[1] == '/')
@@ -131,7 +137,8 @@ static void report_dangling(struct scan *scan, const char *path)
 	ssize_t len = readlink(path, target, sizeof target - 1);
 
 	target[len > 0 ? len : 0] = '\0';
-	report(scan, path, "is a symbolic link to what does not exist: remove it, or create ", target);
+	report(scan, path, "is a symbolic link to what does not exist: remove it, or create ",
+	       target);
 }
 
 /* A link that leads nowhere is a mistake, not an absence. */
@@ -148,7 +155,8 @@ static enum found find_file(struct scan *scan, const char *path, struct stat *st
 		report_dangling(scan, path);
 	} else if (error == EACCES) {
 		report(scan, path,
-		       "cannot be examined, for this user may not pass a directory on the way: ", strerror(error));
+		       "cannot be examined, for this user may not pass a directory on the way: ",
+		       strerror(error));
 	} else {
 		report(scan, path, "cannot be examined: ", strerror(error));
 	}
@@ -162,10 +170,13 @@ static void report_not_executable(struct scan *scan, const char *path, mode_t mo
 	if (error == EACCES && !(mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
 		report(scan, path, "is not executable: make it so with chmod +x ", path);
 	else if (error == EACCES && statvfs(path, &fs) == 0 && fs.f_flag & ST_NOEXEC)
-		report(scan, path, "is on a file system that is mounted noexec: mount that with exec, or move the file",
+		report(scan, path,
+		       "is on a file system that is mounted noexec: mount that with exec, or move "
+		       "the file",
 		       "");
 	else if (error == EACCES)
-		report(scan, path, "is not executable for this user: permit it with chmod a+rx ", path);
+		report(scan, path, "is not executable for this user: permit it with chmod a+rx ",
+		       path);
 	else
 		report(scan, path, "cannot be executed: ", strerror(error));
 }
@@ -209,7 +220,9 @@ static char *find_required_program(struct scan *scan, const char *directory, con
 
 	switch (found) {
 	case FOUND: return path;
-	case FOUND_NOTHING: report(scan, path, "is missing: every service needs this executable file", ""); break;
+	case FOUND_NOTHING:
+		report(scan, path, "is missing: every service needs this executable file", "");
+		break;
 	case FOUND_PROBLEM: break;
 	}
 	free(path);
@@ -231,7 +244,8 @@ static bool may_enter(struct scan *scan, const char *directory)
 {
 	if (access(directory, X_OK) == 0)
 		return true;
-	report(scan, directory, "cannot be examined, for this user may not enter it: ", strerror(errno));
+	report(scan, directory,
+	       "cannot be examined, for this user may not enter it: ", strerror(errno));
 	return false;
 }
 
@@ -254,15 +268,16 @@ static void check_name(struct scan *scan, const char *path, const char *name)
 
 static void free_entry(struct svdir_entry *entry)
 {
-	free(entry->dir); /* and with it the name */
+	/* and with it the name */
+	free(entry->dir);
 	free(entry->run);
 	free(entry->terminate);
 	free(entry->log_dir);
 	free(entry->log_run);
 }
 
-/* Everything is looked at, even after a problem, so that all are known at once. Where log or control is no directory,
- * no file is found below it. */
+/* Everything is looked at, even after a problem, so that all are known at once. Where log or
+ * control is no directory, no file is found below it. */
 static void examine_service(struct scan *scan, struct svdir_entry *entry, const char *name)
 {
 	char *control = NULL;
@@ -286,7 +301,8 @@ static void examine_service(struct scan *scan, struct svdir_entry *entry, const 
 	entry->down = has_part(scan, entry->dir, "down");
 }
 
-static void examine_entry(struct scan *scan, struct svdir *svdir, const char *base, const char *name)
+static void examine_entry(struct scan *scan, struct svdir *svdir, const char *base,
+			  const char *name)
 {
 	struct svdir_entry entry = { .name = NULL };
 	unsigned problems = scan->problems;
@@ -327,11 +343,15 @@ static void scan_directory(struct scan *scan, struct svdir *svdir, const char *b
 	if (found == FOUND_PROBLEM)
 		return;
 	if (found == FOUND_NOTHING) {
-		report(scan, base, "does not exist: create it with a directory for each service, or set DINIT_DIR", "");
+		report(scan, base,
+		       "does not exist: create it with a directory for each service, or set "
+		       "DINIT_DIR",
+		       "");
 		return;
 	}
 	if (!S_ISDIR(status.st_mode)) {
-		report(scan, base, "is no directory: it must hold a directory for each service", "");
+		report(scan, base, "is no directory: it must hold a directory for each service",
+		       "");
 		return;
 	}
 	if (!may_enter(scan, base))
@@ -353,7 +373,8 @@ static void scan_directory(struct scan *scan, struct svdir *svdir, const char *b
 	free(names);
 }
 
-unsigned svdir_scan(struct svdir *svdir, const char *dir, void (*on_problem)(void *ctx, const char *text), void *ctx)
+unsigned svdir_scan(struct svdir *svdir, const char *dir,
+		    void (*on_problem)(void *ctx, const char *text), void *ctx)
 {
 	struct scan scan = { .on_problem = on_problem, .ctx = ctx };
 	char *base;

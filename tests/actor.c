@@ -1,47 +1,48 @@
 /* SPDX-License-Identifier: ISC */
-/* Plays the services and logging programs of the scenario tests of what dinit does with lines: what a shell script
- * would do too slowly, or without knowing when it has happened. Scripts find it as $ACTOR; what it has to tell the
- * test, and not dinit, it writes to the FIFO $REPORT, a line each.
+/* Plays the services and logging programs of the scenario tests of what dinit does with lines:
+ * what a shell script would do too slowly, or without knowing when it has happened. Scripts find
+ * it as $ACTOR; what it has to tell the test, and not dinit, it writes to the FIFO $REPORT, a
+ * line each.
  *
- *	count FD KIND N [unfinished]	writes the numbers 1 to N, the last without its newline where it says so
- *	flood FD KIND			writes numbers until it is killed
- *	stall FD KIND N NAME		the same as count; reports "stalled NAME" once nobody takes any more of it, and
- *					"written NAME"
- *	handle FD KIND N NAME		reports "ready NAME", waits for TERM, reports "term NAME <nanoseconds>", counts
- *	until SIGNAL BEFORE AFTER	runs the shell script BEFORE, waits for the signal (TERM or USR1), which may
- *					have come already, and becomes the script AFTER, which ignores it
- *	gate FILE FD KIND N		the same as count unfinished, when it gets a shared lock on the file
- *	drip FILE			writes the file to stdout, each byte when the one before has been read
- *	split FILE			writes the file to stdout once for each place it can be cut at, in two parts,
- *					each when the one before has been read; a newline goes before the first
- *	drained				waits until all of stdout has been read
- *	take N STATUS			copies N lines of stdin to stdout behind "took ", reads no byte more, exits
- *	zombies N NAME			leaves N children of a child behind, reports "reaped NAME" when they are gone
- *	corpses N NAME			the same, but they have ended before they lose their parent; waits
- *	brief N NAME			N times an orphan that lives 3 ms, told to its parent; reports "brief NAME
- *					quick" if each had been reaped within 9 ms, else "brief NAME slow"; waits
- *	chain N NAME			waits as a chain of N processes, each the child of the one before; the last one
- *					reports "chained NAME"
- *	stopped				leaves a child that has stopped itself; it says "continued" should it go on
- *	vforked				waits for a vfork child, which waits
- *	stuck FILE			leaves a child behind once a thread of it waits for the file's server (deadfs.c)
- *					and another one for, or with, the lock of its memory
- *	moving N MS KIND FD...		writes numbered lines to each descriptor (fd3 1 or {"fd":3,"n":1}), one write
- *					each, MS apart, until N after 1 and 2 are replaced; says "moved <last number>"
- *	ping FIFO			for each line of the FIFO a line "ping <nanoseconds>" to stdout
- *	flags FD NAME			reports "flags NAME <F_GETFL in octal>"
- *	report WORD...			reports these words
- *	wait				until a signal ends it
- *	exit STATUS
- *	sh SCRIPT			becomes a shell
+ * 	count FD KIND N [unfinished]	writes the numbers 1 to N, the last without its newline where it says so
+ * 	flood FD KIND			writes numbers until it is killed
+ * 	stall FD KIND N NAME		the same as count; reports "stalled NAME" once nobody takes any more of it, and
+ * 					"written NAME"
+ * 	handle FD KIND N NAME		reports "ready NAME", waits for TERM, reports "term NAME <nanoseconds>", counts
+ * 	until SIGNAL BEFORE AFTER	runs the shell script BEFORE, waits for the signal (TERM or USR1), which may
+ * 					have come already, and becomes the script AFTER, which ignores it
+ * 	gate FILE FD KIND N		the same as count unfinished, when it gets a shared lock on the file
+ * 	drip FILE			writes the file to stdout, each byte when the one before has been read
+ * 	split FILE			writes the file to stdout once for each place it can be cut at, in two parts,
+ * 					each when the one before has been read; a newline goes before the first
+ * 	drained				waits until all of stdout has been read
+ * 	take N STATUS			copies N lines of stdin to stdout behind "took ", reads no byte more, exits
+ * 	zombies N NAME			leaves N children of a child behind, reports "reaped NAME" when they are gone
+ * 	corpses N NAME			the same, but they have ended before they lose their parent; waits
+ * 	brief N NAME			N times an orphan that lives 3 ms, told to its parent; reports "brief NAME
+ * 					quick" if each had been reaped within 9 ms, else "brief NAME slow"; waits
+ * 	chain N NAME			waits as a chain of N processes, each the child of the one before; the last one
+ * 					reports "chained NAME"
+ * 	stopped				leaves a child that has stopped itself; it says "continued" should it go on
+ * 	vforked				waits for a vfork child, which waits
+ * 	stuck FILE			leaves a child behind once a thread of it waits for the file's server (deadfs.c)
+ * 					and another one for, or with, the lock of its memory
+ * 	moving N MS KIND FD...		writes numbered lines to each descriptor (fd3 1 or {"fd":3,"n":1}), one write
+ * 					each, MS apart, until N after 1 and 2 are replaced; says "moved <last number>"
+ * 	ping FIFO			for each line of the FIFO a line "ping <nanoseconds>" to stdout
+ * 	flags FD NAME			reports "flags NAME <F_GETFL in octal>"
+ * 	report WORD...			reports these words
+ * 	wait				until a signal ends it
+ * 	exit STATUS
+ * 	sh SCRIPT			becomes a shell
  *
  * What may stand before a command, in any number:
- *	orphaned			in a child whose parent has ended
- *	adopted				once the descriptors 1 and 2 that it was started with have been replaced
- *	discarding			makes 1 and 2 /dev/null, goes on once they have been replaced
- *	deaf				ignores TERM
- *	as UID				as that user and group
- *	headless			in a second thread, after the end of the first
+ * 	orphaned			in a child whose parent has ended
+ * 	adopted				once the descriptors 1 and 2 that it was started with have been replaced
+ * 	discarding			makes 1 and 2 /dev/null, goes on once they have been replaced
+ * 	deaf				ignores TERM
+ * 	as UID				as that user and group
+ * 	headless			in a second thread, after the end of the first
  *
  * KIND is json ({"n":1}) or text (1). Time is that of CLOCK_MONOTONIC. */
 #include <dirent.h>
@@ -64,7 +65,8 @@
 #include <unistd.h>
 
 #define BATCH_SIZE 65536
-#define STALLED_MS 300 /* far longer than a reader that is alive keeps anybody waiting */
+/* far longer than a reader that is alive keeps anybody waiting */
+#define STALLED_MS 300
 
 static void die(const char *what)
 {
@@ -116,8 +118,10 @@ static void report(const char *what, const char *name)
 
 struct batch {
 	int fd;
-	const char *before, *after; /* what stands around a number */
-	const char *stalls;         /* whose stalling is to be reported, once */
+	/* what stands around a number */
+	const char *before, *after;
+	/* whose stalling is to be reported, once */
+	const char *stalls;
 	size_t len;
 	char bytes[BATCH_SIZE];
 };
@@ -329,8 +333,8 @@ static void take(unsigned long lines)
 	}
 }
 
-/* The grandchildren end when go is closed by the last other process that holds it, and then they are nobody's but
- * dinit's. */
+/* The grandchildren end when go is closed by the last other process that holds it, and then they
+ * are nobody's but dinit's. */
 static void leave_orphans(const int go[2], size_t n, pid_t *pids)
 {
 	char byte;
@@ -351,7 +355,9 @@ static void leave_orphans(const int go[2], size_t n, pid_t *pids)
 
 static void zombies(size_t n, const char *name)
 {
-	pid_t *pids = mmap(NULL, n * sizeof *pids, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), child;
+	pid_t *pids = mmap(NULL, n * sizeof *pids, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0),
+	      child;
 	int go[2];
 
 	if (pids == MAP_FAILED || pipe(go) < 0)
@@ -391,9 +397,10 @@ static void flags(const char *fd, const char *name)
 	report(text, NULL);
 }
 
-/* ---- strangers ---- */
+/* ---- orphans ---- */
 
-/* The children of a child end first, then their parent, so that they are dead when they come to dinit. */
+/* The children of a child end first, then their parent, so that they are dead when they come to
+ * dinit. */
 static void leave_corpses(size_t n, pid_t *pids)
 {
 	siginfo_t info;
@@ -415,7 +422,9 @@ static void leave_corpses(size_t n, pid_t *pids)
 
 static void corpses(size_t n, const char *name)
 {
-	pid_t *pids = mmap(NULL, n * sizeof *pids, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), child;
+	pid_t *pids = mmap(NULL, n * sizeof *pids, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0),
+	      child;
 
 	if (pids == MAP_FAILED)
 		die("corpses");
@@ -444,10 +453,12 @@ static void become_orphan(void)
 		sched_yield();
 }
 
-/* Nobody tells dinit of an orphan; a SIGCHLD makes it look. Where it has just looked it does so only 10 ms later. */
+/* Nobody tells dinit of an orphan; a SIGCHLD makes it look. Where it has just looked it does so
+ * only 10 ms later. */
 static bool live_briefly(pid_t dinit)
 {
-	volatile pid_t *orphan = mmap(NULL, sizeof *orphan, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile pid_t *orphan = mmap(NULL, sizeof *orphan, PROT_READ | PROT_WRITE,
+				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	unsigned long long start;
 	pid_t child;
 
@@ -526,7 +537,8 @@ static void wait_in_vfork(void)
 			pause();
 }
 
-/* Each time it takes the lock of the process's memory, and then waits for those who use the mapping. */
+/* Each time it takes the lock of the process's memory, and then waits for those who use the
+ * mapping. */
 static void *change_mapping(void *page)
 {
 	while (madvise(page, 1, MADV_DONTFORK) == 0 && madvise(page, 1, MADV_DOFORK) == 0)
@@ -535,8 +547,8 @@ static void *change_mapping(void *page)
 	return NULL;
 }
 
-/* Who writes to a page that is being written back waits for the end of that; meanwhile it shares the lock of the
- * process's memory (older kernels) or has a lock of the mapping. */
+/* Who writes to a page that is being written back waits for the end of that; meanwhile it shares
+ * the lock of the process's memory (older kernels) or has a lock of the mapping. */
 static void *write_twice(void *argument)
 {
 	const char *path = argument;
@@ -617,7 +629,8 @@ static bool is_moved(void)
 	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
 		struct stat now;
 
-		if (fstat(fd, &now) < 0 || (now.st_dev == initial[fd].st_dev && now.st_ino == initial[fd].st_ino))
+		if (fstat(fd, &now) < 0 ||
+		    (now.st_dev == initial[fd].st_dev && now.st_ino == initial[fd].st_ino))
 			return false;
 	}
 	return true;
@@ -649,7 +662,8 @@ static void keep_writing(unsigned long more, int pause_ms, bool json, char **fds
 		for (char **fd = fds; *fd; fd++) {
 			bool object = json && (number(*fd) & 1);
 			int len =
-				snprintf(text, sizeof text, object ? "{\"fd\":%s,\"n\":%lu}\n" : "fd%s %lu\n", *fd, n);
+				snprintf(text, sizeof text,
+					 object ? "{\"fd\":%s,\"n\":%lu}\n" : "fd%s %lu\n", *fd, n);
 
 			write_all((int)number(*fd), text, (size_t)len);
 		}
@@ -737,7 +751,7 @@ static int play_others(char **arguments)
 	return 0;
 }
 
-static int play_strangers(char **arguments)
+static int play_orphans(char **arguments)
 {
 	if (is(arguments, "corpses", 2))
 		corpses(number(arguments[1]), arguments[2]);
@@ -752,8 +766,8 @@ static int play_strangers(char **arguments)
 	else if (is(arguments, "stuck", 1))
 		leave_stuck(arguments[1]);
 	else if (is(arguments, "moving", 4))
-		keep_writing(number(arguments[1]), (int)number(arguments[2]), strcmp(arguments[3], "json") == 0,
-			     arguments + 4);
+		keep_writing(number(arguments[1]), (int)number(arguments[2]),
+			     strcmp(arguments[3], "json") == 0, arguments + 4);
 	else if (is(arguments, "exit", 1))
 		exit((int)number(arguments[1]));
 	else if (is(arguments, "sh", 1))
@@ -809,7 +823,8 @@ static int play(char **arguments)
 		take(number(arguments[1]));
 		return (int)number(arguments[2]);
 	}
-	if (play_numbers(arguments) == 0 || play_others(arguments) == 0 || play_strangers(arguments) == 0)
+	if (play_numbers(arguments) == 0 || play_others(arguments) == 0 ||
+	    play_orphans(arguments) == 0)
 		return 0;
 	fprintf(stderr, "actor: what is %s?\n", arguments[0] ? arguments[0] : "that");
 	return 98;

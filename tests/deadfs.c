@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* Plays a file system whose server does not answer, for the scenario tests of what dinit does beside it: FUSE, as the
- * kernel speaks it over /dev/fuse. All of its names are one file.
+/* Plays a file system whose server does not answer, for the scenario tests of what dinit does
+ * beside it: FUSE, as the kernel speaks it over /dev/fuse. All of its names are one file.
  *
- *	deadfs DIRECTORY read|write SECONDS CONTENT
+ * 	deadfs DIRECTORY read|write SECONDS CONTENT
  *
- * mounts it on the directory, and reports "fs mounted" to the FIFO $REPORT; or "fs <why>" where this machine does not
- * allow that, and ends. The file holds CONTENT, and can be executed. A request to read (or to write) is kept without an
- * answer; the first one is reported as "held". A line on stdin makes it answer all those, and each that comes; then it
- * reports "answered".
+ * mounts it on the directory, and reports "fs mounted" to the FIFO $REPORT; or "fs <why>" where
+ * this machine does not allow that, and ends. The file holds CONTENT, and can be executed. A
+ * request to read (or to write) is kept without an answer; the first one is reported as "held".
+ * A line on stdin makes it answer all those, and each that comes; then it reports "answered".
  *
- * A process that waits for an answer may not even be killed, and whoever looks at its arguments (ps) can have to wait
- * with it. Its wait is over when our end of /dev/fuse is closed. So we end with the parent, with whoever holds stdin
- * open, and in any case after so many seconds. */
+ * A process that waits for an answer may not even be killed, and whoever looks at its arguments
+ * (ps) can have to wait with it. Its wait is over when our end of /dev/fuse is closed. So we end
+ * with the parent, with whoever holds stdin open, and in any case after so many seconds. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -29,10 +29,12 @@
 
 #include <linux/fuse.h>
 
-#define REQUEST_SIZE 65536 /* far more than a request to write WRITE_MAX takes; the kernel insists on 8 kB */
+/* far more than a request to write WRITE_MAX takes; the kernel insists on 8 kB */
+#define REQUEST_SIZE 65536
 #define WRITE_MAX 4096
 #define FILE_NODE 2
-#define VALID_S 3600 /* how long the kernel need not ask for a name or its attributes again: for good */
+/* how long the kernel need not ask for a name or its attributes again: for good */
+#define VALID_S 3600
 #define HELD_MAX 64
 
 /* A request to read or write. */
@@ -44,7 +46,8 @@ struct transfer {
 static struct {
 	int fd;
 	const char *content;
-	uint32_t held_opcode; /* 0: it answers everything */
+	/* 0: it answers everything */
+	uint32_t held_opcode;
 	size_t held_count;
 	struct transfer held[HELD_MAX];
 } server;
@@ -69,7 +72,8 @@ static void report(const char *what)
 
 static void refuse(const char *what)
 {
-	bool usual = errno == ENOENT || errno == ENXIO || errno == ENODEV || errno == EPERM || errno == EACCES;
+	bool usual = errno == ENOENT || errno == ENXIO || errno == ENODEV || errno == EPERM ||
+		     errno == EACCES;
 	char text[256];
 
 	if (!usual)
@@ -86,8 +90,8 @@ static void mount_on(const char *directory)
 	server.fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (server.fd < 0)
 		refuse("/dev/fuse");
-	snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=%u,group_id=%u", server.fd, (unsigned)getuid(),
-		 (unsigned)getgid());
+	snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=%u,group_id=%u", server.fd,
+		 (unsigned)getuid(), (unsigned)getgid());
 	if (mount("deadfs", directory, "fuse", MS_NOSUID | MS_NODEV, options) < 0)
 		refuse("mounting a FUSE file system");
 	report("fs mounted");
@@ -97,7 +101,9 @@ static void mount_on(const char *directory)
 
 static void reply(uint64_t unique, int error, const void *payload, size_t len)
 {
-	struct fuse_out_header header = { .len = (uint32_t)(sizeof header + len), .error = -error, .unique = unique };
+	struct fuse_out_header header = { .len = (uint32_t)(sizeof header + len),
+					  .error = -error,
+					  .unique = unique };
 	struct iovec parts[] = { { .iov_base = &header, .iov_len = sizeof header },
 				 { .iov_base = (void *)(uintptr_t)payload, .iov_len = len } };
 
@@ -120,7 +126,8 @@ static struct fuse_attr attributes(uint64_t node)
 
 static void answer_init(uint64_t unique, const struct fuse_init_in *kernel)
 {
-	struct fuse_init_out init = { .major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION };
+	struct fuse_init_out init = { .major = FUSE_KERNEL_VERSION,
+				      .minor = FUSE_KERNEL_MINOR_VERSION };
 
 	if (kernel->minor < init.minor)
 		init.minor = kernel->minor;
@@ -130,9 +137,10 @@ static void answer_init(uint64_t unique, const struct fuse_init_in *kernel)
 
 static void answer_lookup(uint64_t unique)
 {
-	struct fuse_entry_out entry = {
-		.nodeid = FILE_NODE, .entry_valid = VALID_S, .attr_valid = VALID_S, .attr = attributes(FILE_NODE)
-	};
+	struct fuse_entry_out entry = { .nodeid = FILE_NODE,
+					.entry_valid = VALID_S,
+					.attr_valid = VALID_S,
+					.attr = attributes(FILE_NODE) };
 
 	reply(unique, 0, &entry, sizeof entry);
 }
@@ -155,12 +163,14 @@ static void answer_open(uint64_t unique)
 static void answer_transfer(const struct transfer *transfer)
 {
 	struct fuse_write_out written = { .size = transfer->size };
-	size_t len = strlen(server.content), left = transfer->offset < len ? len - transfer->offset : 0;
+	size_t len = strlen(server.content),
+	       left = transfer->offset < len ? len - transfer->offset : 0;
 
 	if (transfer->opcode == FUSE_WRITE)
 		reply(transfer->unique, 0, &written, sizeof written);
 	else
-		reply(transfer->unique, 0, server.content + len - left, left < transfer->size ? left : transfer->size);
+		reply(transfer->unique, 0, server.content + len - left,
+		      left < transfer->size ? left : transfer->size);
 }
 
 static void take_transfer(const struct transfer *transfer)
@@ -198,10 +208,12 @@ static void answer(const struct fuse_in_header *request)
 	case FUSE_GETATTR: answer_getattr(request->unique, request->nodeid); break;
 	case FUSE_OPEN: answer_open(request->unique); break;
 	case FUSE_READ:
-		take_transfer(&(struct transfer){ request->unique, reading->offset, FUSE_READ, reading->size });
+		take_transfer(&(struct transfer){ request->unique, reading->offset, FUSE_READ,
+						  reading->size });
 		break;
 	case FUSE_WRITE:
-		take_transfer(&(struct transfer){ request->unique, writing->offset, FUSE_WRITE, writing->size });
+		take_transfer(&(struct transfer){ request->unique, writing->offset, FUSE_WRITE,
+						  writing->size });
 		break;
 	case FUSE_FLUSH:
 	case FUSE_RELEASE: reply(request->unique, 0, NULL, 0); break;

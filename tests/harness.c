@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the processes, descriptors and files of a scenario test, and the waiting; not what a test asserts.
- * Invariant: every wait has a deadline, and whatever was started or made is gone when the scene has ended. */
+/* Owns the processes, descriptors and files of a scenario test, and the waiting; not what a test
+ * asserts. Invariant: every wait has a deadline, and whatever was started or made is gone when
+ * the scene has ended. */
 #include "harness.h"
 
 #include <dirent.h>
@@ -32,7 +33,8 @@
 #define READ_SIZE 65536
 #define PATH_SIZE 4096
 #define ENVIRONMENT_MAX 64
-#define INHERITED_MAX 1024 /* where the kernel has no close_range (before 5.11) */
+/* where the kernel has no close_range (before 5.11) */
+#define INHERITED_MAX 1024
 
 struct scene_string {
 	struct scene_string *next;
@@ -51,8 +53,10 @@ struct launch {
 	const struct run_spec *spec;
 	const char *binary;
 	char **arguments, **environment;
-	int fds[3]; /* -1: to be closed */
-	int go[2];  /* the end of this pipe says that the user namespace is mapped */
+	/* -1: to be closed */
+	int fds[3];
+	/* the end of this pipe says that the user namespace is mapped */
+	int go[2];
 	int report_fd;
 };
 
@@ -68,7 +72,8 @@ void scene_fail_at(const char *where, const char *format, ...)
 	va_end(args);
 	print_error("%s: %s\n", where, text);
 	fail();
-	abort(); /* fail() has left already; the compiler cannot know */
+	/* fail() has left already; the compiler cannot know */
+	abort();
 }
 
 #define CHECK(condition, what) \
@@ -237,7 +242,9 @@ void scene_example(struct scene *scene, const char *name)
 {
 	const char *examples = getenv("TEST_SERVICES");
 
-	copy_directory(scene, scene_format(scene, "%s/%s", examples && *examples ? examples : "test-services", name),
+	copy_directory(scene,
+		       scene_format(scene, "%s/%s",
+				    examples && *examples ? examples : "test-services", name),
 		       scene->services);
 }
 
@@ -297,7 +304,8 @@ void scene_need(bool condition, const char *why)
 
 static int namespace_flags(const struct run_spec *spec)
 {
-	return CLONE_NEWPID | CLONE_NEWNS | (spec->user_namespace || geteuid() != 0 ? CLONE_NEWUSER : 0);
+	return CLONE_NEWPID | CLONE_NEWNS |
+	       (spec->user_namespace || geteuid() != 0 ? CLONE_NEWUSER : 0);
 }
 
 static int mount_own_proc(void)
@@ -309,8 +317,10 @@ static int mount_own_proc(void)
 
 static bool can_make_namespaces(const struct run_spec *spec)
 {
-	static int known[2]; /* 1: yes, 2: no */
-	int flags = namespace_flags(spec), *answer = &known[(flags & CLONE_NEWUSER) != 0], status = 1;
+	/* 1: yes, 2: no */
+	static int known[2];
+	int flags = namespace_flags(spec), *answer = &known[(flags & CLONE_NEWUSER) != 0],
+	    status = 1;
 	pid_t pid;
 
 	if (*answer == 0) {
@@ -362,7 +372,8 @@ static void enter_mounts(const struct launch *launch)
 		report(launch, "cannot mount /proc");
 	if (launch->spec->no_proc && mount("none", "/proc", "tmpfs", 0, NULL) < 0)
 		report(launch, "cannot hide /proc");
-	if (launch->spec->read_only && mount("none", "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
+	if (launch->spec->read_only &&
+	    mount("none", "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
 		report(launch, "cannot make / read-only");
 }
 
@@ -370,7 +381,8 @@ static void take_user(const struct launch *launch)
 {
 	uid_t user = launch->spec->user;
 
-	if (user != 0 && (setgroups(0, NULL) < 0 || setresgid(user, user, user) < 0 || setresuid(user, user, user) < 0))
+	if (user != 0 && (setgroups(0, NULL) < 0 || setresgid(user, user, user) < 0 ||
+			  setresuid(user, user, user) < 0))
 		report(launch, "cannot become another user");
 }
 
@@ -412,23 +424,30 @@ static char *copy(struct scene *scene, const char *text)
 	return (char *)(uintptr_t)keep(scene, text, strlen(text));
 }
 
-/* The spec's own variables first, then the usual ones whose names are not among them; then the names alone go. */
+/* The spec's own variables first, then the usual ones whose names are not among them; then the
+ * names alone go. */
 static void make_environment(struct scene *scene, const struct run_spec *spec, char **environment)
 {
-	static const char *const passed[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LLVM_PROFILE_FILE" };
+	static const char *const passed[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
+					      "LLVM_PROFILE_FILE" };
 	size_t count = 0, kept = 0;
 
-	for (const char *const *entry = spec->environment; entry && *entry && count < ENVIRONMENT_MAX - 10; entry++)
+	for (const char *const *entry = spec->environment;
+	     entry && *entry && count < ENVIRONMENT_MAX - 10; entry++)
 		environment[count++] = copy(scene, *entry);
 	if (!has_variable(environment, count, "PATH"))
-		environment[count++] = copy(scene, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+		environment[count++] =
+			copy(scene,
+			     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	if (!has_variable(environment, count, "DINIT_DIR"))
-		environment[count++] = copy(scene, scene_format(scene, "DINIT_DIR=%s", scene->services));
+		environment[count++] =
+			copy(scene, scene_format(scene, "DINIT_DIR=%s", scene->services));
 	if (!has_variable(environment, count, "SCENE"))
 		environment[count++] = copy(scene, scene_format(scene, "SCENE=%s", scene->dir));
 	for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
 		if (getenv(passed[i]) && !has_variable(environment, count, passed[i]))
-			environment[count++] = copy(scene, scene_format(scene, "%s=%s", passed[i], getenv(passed[i])));
+			environment[count++] = copy(scene, scene_format(scene, "%s=%s", passed[i],
+									getenv(passed[i])));
 	for (size_t i = 0; i < count; i++)
 		if (strchr(environment[i], '='))
 			environment[kept++] = environment[i];
@@ -440,8 +459,8 @@ static void make_arguments(struct scene *scene, const struct run_spec *spec, cha
 	size_t count = 0;
 
 	arguments[count++] = copy(scene, "dinit");
-	for (const char *const *argument = spec->arguments; argument && *argument && count < ENVIRONMENT_MAX - 1;
-	     argument++)
+	for (const char *const *argument = spec->arguments;
+	     argument && *argument && count < ENVIRONMENT_MAX - 1; argument++)
 		arguments[count++] = copy(scene, *argument);
 	arguments[count] = NULL;
 }
@@ -460,7 +479,8 @@ static const char *find_binary(struct scene *scene, const struct run_spec *spec)
 	char path[PATH_SIZE];
 
 	CHECK(realpath(name, path), name);
-	if (spec->user == 0 && !(namespace_flags(spec) & CLONE_NEWUSER && scene->mode == RUN_AS_INIT))
+	if (spec->user == 0 &&
+	    !(namespace_flags(spec) & CLONE_NEWUSER && scene->mode == RUN_AS_INIT))
 		return keep(scene, path, strlen(path));
 	if (access(copied, X_OK) == 0)
 		return copied;
@@ -470,7 +490,8 @@ static const char *find_binary(struct scene *scene, const struct run_spec *spec)
 
 static void make_pair(int pair[2], bool socket)
 {
-	CHECK(socket ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0 : pipe2(pair, O_CLOEXEC) == 0,
+	CHECK(socket ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0
+		     : pipe2(pair, O_CLOEXEC) == 0,
 	      "a pair");
 }
 
@@ -497,11 +518,13 @@ static void make_file(struct scene *scene, struct run_output *output, int pair[2
 	pair[0] = open(path, O_RDONLY | O_CLOEXEC);
 	CHECK(pair[0] >= 0 && pair[1] >= 0, path);
 	output->notify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	CHECK(output->notify_fd >= 0 && inotify_add_watch(output->notify_fd, path, IN_MODIFY) >= 0, path);
+	CHECK(output->notify_fd >= 0 && inotify_add_watch(output->notify_fd, path, IN_MODIFY) >= 0,
+	      path);
 }
 
 /* Returns dinit's end, or -1 where it is to be closed; ours is in the output. */
-static int make_output(struct scene *scene, struct run_output *output, enum run_fd kind, int stdout_fd)
+static int make_output(struct scene *scene, struct run_output *output, enum run_fd kind,
+		       int stdout_fd)
 {
 	int pair[2] = { -1, -1 };
 
@@ -557,7 +580,8 @@ static void map_user(struct scene *scene, pid_t pid)
 
 	write_proc(pid, "setgroups", "deny");
 	write_proc(pid, "uid_map", scene_format(scene, "0 %u 1", root ? scene_user() : geteuid()));
-	write_proc(pid, "gid_map", scene_format(scene, "0 %u 1", root ? (gid_t)scene_user() : getegid()));
+	write_proc(pid, "gid_map",
+		   scene_format(scene, "0 %u 1", root ? (gid_t)scene_user() : getegid()));
 }
 
 static pid_t launch_process(struct launch *launch)
@@ -593,17 +617,21 @@ struct run *run_start_at(struct scene *scene, const struct run_spec *spec, const
 {
 	struct run *run;
 	char *arguments[ENVIRONMENT_MAX], *environment[ENVIRONMENT_MAX];
-	struct launch launch = { .scene = scene, .spec = spec, .arguments = arguments, .environment = environment };
+	struct launch launch = {
+		.scene = scene, .spec = spec, .arguments = arguments, .environment = environment
+	};
 	int told[2];
 
 	scene_need(spec->user == 0 || geteuid() == 0, "only root can take another user");
-	scene_need(scene->mode != RUN_AS_INIT || can_make_namespaces(spec), "no new PID namespace is allowed here");
+	scene_need(scene->mode != RUN_AS_INIT || can_make_namespaces(spec),
+		   "no new PID namespace is allowed here");
 	run = calloc(1, sizeof *run);
 	CHECK(run, "calloc");
 	*run = (struct run){ .scene = scene,
 			     .next = scene->runs,
 			     .pid_fd = -1,
-			     .outputs = { { .fd = -1, .notify_fd = -1 }, { .fd = -1, .notify_fd = -1 } } };
+			     .outputs = { { .fd = -1, .notify_fd = -1 },
+					  { .fd = -1, .notify_fd = -1 } } };
 	scene->runs = run;
 	launch.binary = find_binary(scene, spec);
 	make_arguments(scene, spec, arguments);
@@ -686,7 +714,8 @@ static bool has_ended(const struct run_output *output)
 	return output->fd < 0 || output->paused;
 }
 
-/* Waits until something happens, and takes it in. Returns false where the time is over, or nothing more can happen. */
+/* Waits until something happens, and takes it in. Returns false where the time is over, or
+ * nothing more can happen. */
 static bool wait_for_news(struct run *run, uint64_t until_ms)
 {
 	struct pollfd polled[3] = { { .fd = run->ended ? -1 : run->pid_fd, .events = POLLIN } };
@@ -695,10 +724,13 @@ static bool wait_for_news(struct run *run, uint64_t until_ms)
 	for (int i = 0; i < 2; i++) {
 		const struct run_output *output = &run->outputs[i];
 
-		polled[i + 1].fd = output->paused ? -1 : output->notify_fd >= 0 ? output->notify_fd : output->fd;
+		polled[i + 1].fd = output->paused           ? -1
+				   : output->notify_fd >= 0 ? output->notify_fd
+							    : output->fd;
 		polled[i + 1].events = POLLIN;
 	}
-	if (timeout == 0 || (run->ended && has_ended(&run->outputs[0]) && has_ended(&run->outputs[1])))
+	if (timeout == 0 ||
+	    (run->ended && has_ended(&run->outputs[0]) && has_ended(&run->outputs[1])))
 		return false;
 	if (poll(polled, 3, timeout) < 0)
 		return errno == EINTR;
@@ -749,7 +781,8 @@ void scene_wait_process_at(pid_t pid, const char *where)
 void run_kill(struct run *run)
 {
 	run->scene->may_leave = true;
-	if (!run->ended && kill(run->pid, SIGKILL) == 0 && waitpid(run->pid, &run->status, 0) == run->pid)
+	if (!run->ended && kill(run->pid, SIGKILL) == 0 &&
+	    waitpid(run->pid, &run->status, 0) == run->pid)
 		run->ended = true;
 	for (int i = 0; i < 2; i++)
 		collect(&run->outputs[i]);
@@ -768,7 +801,8 @@ static void compile(regex_t *compiled, const char *regex, const char *where)
 		scene_fail_at(where, "bad regular expression: %s", regex);
 }
 
-/* The next whole line at *at, terminated, in a buffer that the next call reuses; NULL where there is none. */
+/* The next whole line at *at, terminated, in a buffer that the next call reuses; NULL where
+ * there is none. */
 static const char *next_line(const struct run_output *output, size_t *at)
 {
 	static char *line;
@@ -790,9 +824,10 @@ static const char *next_line(const struct run_output *output, size_t *at)
 	return line;
 }
 
-/* The first match at or after *at, which is moved behind it. NULL: none among the whole lines so far. */
-static const char *find_match(struct run *run, enum run_stream stream, const regex_t *compiled, size_t group,
-			      size_t *at)
+/* The first match at or after *at, which is moved behind it. NULL: none among the whole lines so
+ * far. */
+static const char *find_match(struct run *run, enum run_stream stream, const regex_t *compiled,
+			      size_t group, size_t *at)
 {
 	regmatch_t matches[10];
 	const char *line;
@@ -807,8 +842,8 @@ static const char *find_match(struct run *run, enum run_stream stream, const reg
 	return NULL;
 }
 
-static const char *wait_for_matches(struct run *run, enum run_stream stream, const char *regex, size_t count,
-				    const char *where)
+static const char *wait_for_matches(struct run *run, enum run_stream stream, const char *regex,
+				    size_t count, const char *where)
 {
 	uint64_t until_ms = scene_now_ms() + scene_deadline_ms(LINE_DEADLINE_MS);
 	const char *line = NULL;
@@ -828,17 +863,20 @@ static const char *wait_for_matches(struct run *run, enum run_stream stream, con
 	}
 	regfree(&compiled);
 	if (found < count)
-		scene_fail_at(where, "%zu of %zu lines on %s match \"%s\" %s", found, count, name_of(stream), regex,
+		scene_fail_at(where, "%zu of %zu lines on %s match \"%s\" %s", found, count,
+			      name_of(stream), regex,
 			      left_ms(until_ms) ? "and no more can come" : "in time");
 	return line;
 }
 
-const char *run_wait_line_at(struct run *run, enum run_stream stream, const char *regex, const char *where)
+const char *run_wait_line_at(struct run *run, enum run_stream stream, const char *regex,
+			     const char *where)
 {
 	return wait_for_matches(run, stream, regex, 1, where);
 }
 
-void run_wait_lines_at(struct run *run, enum run_stream stream, const char *regex, size_t count, const char *where)
+void run_wait_lines_at(struct run *run, enum run_stream stream, const char *regex, size_t count,
+		       const char *where)
 {
 	wait_for_matches(run, stream, regex, count, where);
 }
@@ -857,7 +895,8 @@ size_t run_count_lines(struct run *run, enum run_stream stream, const char *rege
 	return count;
 }
 
-const char *run_match_at(struct run *run, enum run_stream stream, const char *regex, size_t group, const char *where)
+const char *run_match_at(struct run *run, enum run_stream stream, const char *regex, size_t group,
+			 const char *where)
 {
 	const char *text;
 	regex_t compiled;
@@ -871,7 +910,8 @@ const char *run_match_at(struct run *run, enum run_stream stream, const char *re
 	return text;
 }
 
-const char *run_expect_line_at(struct run *run, enum run_stream stream, const char *regex, const char *where)
+const char *run_expect_line_at(struct run *run, enum run_stream stream, const char *regex,
+			       const char *where)
 {
 	return run_match_at(run, stream, regex, SIZE_MAX, where);
 }
@@ -881,11 +921,13 @@ long run_stamp_ms(struct run *run, const char *regex)
 	unsigned hours, minutes, seconds, ms;
 	const char *line = run_expect_line(run, RUN_STDERR, regex);
 
-	assert_int_equal(sscanf(line, "%*[-0-9]T%2u:%2u:%2u.%3uZ", &hours, &minutes, &seconds, &ms), 4);
+	assert_int_equal(sscanf(line, "%*[-0-9]T%2u:%2u:%2u.%3uZ", &hours, &minutes, &seconds, &ms),
+			 4);
 	return (long)((hours * 60 + minutes) * 60 + seconds) * 1000 + (long)ms;
 }
 
-void run_expect_no_line_at(struct run *run, enum run_stream stream, const char *regex, const char *where)
+void run_expect_no_line_at(struct run *run, enum run_stream stream, const char *regex,
+			   const char *where)
 {
 	const char *text;
 	regex_t compiled;
@@ -895,7 +937,8 @@ void run_expect_no_line_at(struct run *run, enum run_stream stream, const char *
 	text = find_match(run, stream, &compiled, SIZE_MAX, &at);
 	regfree(&compiled);
 	if (text)
-		scene_fail_at(where, "a line on %s matches \"%s\": %s", name_of(stream), regex, text);
+		scene_fail_at(where, "a line on %s matches \"%s\": %s", name_of(stream), regex,
+			      text);
 }
 
 /* ---- the end ---- */
@@ -912,7 +955,8 @@ int run_wait_exit_at(struct run *run, const char *where)
 		if (!has_ended(&run->outputs[i]))
 			scene_fail_at(where, "dinit has ended, but somebody still holds its %s",
 				      name_of((enum run_stream)i));
-	run_expect_no_line_at(run, RUN_STDERR, "(Address|Leak|Thread)Sanitizer|: runtime error: ", where);
+	run_expect_no_line_at(run, RUN_STDERR,
+			      "(Address|Leak|Thread)Sanitizer|: runtime error: ", where);
 	return WIFEXITED(run->status) ? WEXITSTATUS(run->status) : -WTERMSIG(run->status);
 }
 
@@ -944,7 +988,8 @@ static void print_output(const struct run *run, enum run_stream stream)
 	const struct run_output *output = &run->outputs[stream];
 
 	/* Not print_error, which cuts at 1024 bytes. */
-	fprintf(stderr, "---- %s of dinit (PID %d), %zu bytes ----\n", name_of(stream), (int)run->pid, output->len);
+	fprintf(stderr, "---- %s of dinit (PID %d), %zu bytes ----\n", name_of(stream),
+		(int)run->pid, output->len);
 	if (output->len > 0)
 		fwrite(output->bytes, 1, output->len, stderr);
 	fputs(output->len > 0 && output->bytes[output->len - 1] != '\n' ? "\n" : "", stderr);
@@ -1003,15 +1048,16 @@ static size_t kill_children(bool say)
 		count++;
 		read_command(atoi(entry->d_name), command);
 		if (say)
-			print_error("a process was left behind: PID %s: %s\n", entry->d_name, command);
+			print_error("a process was left behind: PID %s: %s\n", entry->d_name,
+				    command);
 		kill(atoi(entry->d_name), SIGKILL);
 	}
 	closedir(proc);
 	return count;
 }
 
-/* The test is a subreaper: whatever dinit leaves behind is its child now. Kills it all, with what that leaves behind in
- * turn, and returns how many there were. */
+/* The test is a subreaper: whatever dinit leaves behind is its child now. Kills it all, with
+ * what that leaves behind in turn, and returns how many there were. */
 static size_t clear_leftovers(bool say)
 {
 	size_t count = 0;

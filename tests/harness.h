@@ -1,43 +1,45 @@
 /* SPDX-License-Identifier: ISC */
-/* Runs the real dinit on a directory of services and looks at it from outside: what it prints, how it ends, what it
- * leaves behind. For the scenario tests (tests/scenario_*.c).
+/* Runs the real dinit on a directory of services and looks at it from outside: what it prints,
+ * how it ends, what it leaves behind. For the scenario tests (tests/scenario_*.c).
  *
  * A scenario test is a function test_<what>_<condition>_<outcome>(struct scene *scene):
  *
- *	static void test_service_failing_ends_container(struct scene *scene)
- *	{
- *		struct run *run;
+ * 	static void test_service_failing_ends_container(struct scene *scene)
+ * 	{
+ * 		struct run *run;
  *
- *		scene_service(scene, "web", "echo up; exit 7");
- *		run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0") });
- *		run_wait_line(run, RUN_STDOUT, " web/run: up$");
- *		run_expect_exit(run, 3);
- *		run_expect_line(run, RUN_STDERR, "error: web/run: PID [0-9]+ exited with status 7");
- *	}
+ * 		scene_service(scene, "web", "echo up; exit 7");
+ * 		run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0") });
+ * 		run_wait_line(run, RUN_STDOUT, " web/run: up$");
+ * 		run_expect_exit(run, 3);
+ * 		run_expect_line(run, RUN_STDERR, "error: web/run: PID [0-9]+ exited with status 7");
+ * 	}
  *
- *	int main(void)
- *	{
- *		const struct CMUnitTest tests[] = { SCENE(test_service_failing_ends_container) };
+ * 	int main(void)
+ * 	{
+ * 		const struct CMUnitTest tests[] = { SCENE(test_service_failing_ends_container) };
  *
- *		return scene_run_all("failures", tests, sizeof tests / sizeof *tests);
- *	}
+ * 		return scene_run_all("failures", tests, sizeof tests / sizeof *tests);
+ * 	}
  *
- * SCENE runs it twice: with dinit as PID 1 of a new PID namespace that has its own /proc, and with dinit as a child
- * subreaper in the test's namespace. A mode that this machine does not allow is skipped, and says so.
+ * SCENE runs it twice: with dinit as PID 1 of a new PID namespace that has its own /proc, and
+ * with dinit as a child subreaper in the test's namespace. A mode that this machine does not
+ * allow is skipped, and says so.
  *
- * Rules of the house. Nothing here sleeps, and no test may: wait for a line, for the end, or for a FIFO that a service
- * writes to; everything has a deadline (see TEST_DEADLINE_FACTOR below). Whoever fails prints what the run wrote so
- * far. When a test ends every run must have ended (run_expect_exit, run_wait_exit) or be given up (run_kill); and
- * dinit must have left no process and no zombie behind, which is found out as a subreaper (as PID 1 the kernel
- * leaves none).
+ * Rules of the house. Nothing here sleeps, and no test may: wait for a line, for the end, or for
+ * a FIFO that a service writes to; everything has a deadline (see TEST_DEADLINE_FACTOR below).
+ * Whoever fails prints what the run wrote so far. When a test ends every run must have ended
+ * (run_expect_exit, run_wait_exit) or be given up (run_kill); and dinit must have left no
+ * process and no zombie behind, which is found out as a subreaper (as PID 1 the kernel leaves
+ * none).
  *
  * The environment of the test programs:
- *	DINIT_BINARY		the program under test (./dinit)
- *	TEST_DEADLINE_FACTOR	makes every deadline so many times longer (1), for valgrind and slow machines
- *	TEST_ONLY		runs only the tests whose name contains this
- *	TEST_SERVICES		where the examples are (test-services)
- *	TEST_COUNTED		set where dinit counts its lines, for which it writes files when it ends (make coverage)
- *	TMPDIR			where the scenes keep their files (/tmp) */
+ * 	DINIT_BINARY		the program under test (./dinit)
+ * 	TEST_DEADLINE_FACTOR	makes every deadline so many times longer (1), for valgrind and slow machines
+ * 	TEST_ONLY		runs only the tests whose name contains this
+ * 	TEST_SERVICES		where the examples are (test-services)
+ * 	TEST_COUNTED		set where dinit counts its lines, for which it writes files when it ends (make coverage)
+ * 	TMPDIR			where the scenes keep their files (/tmp) */
 #ifndef TESTS_HARNESS_H
 #define TESTS_HARNESS_H
 
@@ -54,18 +56,23 @@
 /* ---- scenes: one test, its directory, its runs ---- */
 
 enum run_mode {
-	RUN_AS_INIT, /* PID 1 of a PID namespace */
+	/* PID 1 of a PID namespace */
+	RUN_AS_INIT,
 	RUN_AS_SUBREAPER,
 };
 
 struct scene {
 	enum run_mode mode;
-	char *dir; /* a directory of its own, writable by everyone, removed at the end; services find it as $SCENE */
-	char *services; /* $SCENE/services, where scene_service puts them: DINIT_DIR of the runs */
+	/* a directory of its own, writable by everyone, removed at the end; services find it as
+	 * $SCENE */
+	char *dir;
+	/* $SCENE/services, where scene_service puts them: DINIT_DIR of the runs */
+	char *services;
 	void (*test)(struct scene *scene);
 	struct run *runs;
 	struct scene_fifo *fifos;
-	struct scene_string *strings; /* what the functions below returned */
+	/* what the functions below returned */
+	struct scene_string *strings;
 	bool passed, may_leave;
 };
 
@@ -94,19 +101,24 @@ void scene_play(void **state);
 int scene_set_up(void **state);
 int scene_tear_down(void **state);
 
-/* "$SCENE/<name>"; name is printf's format. The string lives as long as the scene, as do all that this file returns. */
-const char *scene_path(struct scene *scene, const char *name, ...) __attribute__((format(printf, 2, 3)));
+/* "$SCENE/<name>"; name is printf's format. The string lives as long as the scene, as do all
+ * that this file returns. */
+const char *scene_path(struct scene *scene, const char *name, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* A string made by printf's format. */
-const char *scene_format(struct scene *scene, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const char *scene_format(struct scene *scene, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
-/* Writes services/<name>/run: a shell script with this body ("#!/bin/sh" and a newline are put before it). Other
- * scripts of the same service: scene_script(scene, "services/web/log/run", ...). Directories on the way are made. */
+/* Writes services/<name>/run: a shell script with this body ("#!/bin/sh" and a newline are put
+ * before it). Other scripts of the same service: scene_script(scene, "services/web/log/run",
+ * ...). Directories on the way are made. */
 void scene_service(struct scene *scene, const char *name, const char *body);
 void scene_script(struct scene *scene, const char *path, const char *body);
 
-/* How a script waits that has a trap: in short waits, for a shell runs traps only between commands, and one that comes
- * right before a long wait (a read, an exec) would come too early for ever. */
+/* How a script waits that has a trap: in short waits, for a shell runs traps only between
+ * commands, and one that comes right before a long wait (a read, an exec) would come too early
+ * for ever. */
 #define SCENE_TRAPPING "while :; do sleep 0.02; done"
 
 /* Writes a file below $SCENE, byte for byte, with these permissions (whatever the umask). */
@@ -115,13 +127,14 @@ void scene_file(struct scene *scene, const char *path, mode_t mode, const char *
 /* Makes a directory below $SCENE, with those on the way. */
 void scene_mkdir(struct scene *scene, const char *path);
 
-/* Makes a FIFO below $SCENE that everyone may use. What does `read line <"$SCENE/go"` waits until the test has called
- * scene_let_go on it, once for each reader. (The test holds both ends, so that nobody else waits: cat would never
- * end.) */
+/* Makes a FIFO below $SCENE that everyone may use. What does `read line <"$SCENE/go"` waits
+ * until the test has called scene_let_go on it, once for each reader. (The test holds both ends,
+ * so that nobody else waits: cat would never end.) */
 void scene_fifo(struct scene *scene, const char *path);
 void scene_let_go(struct scene *scene, const char *path);
 
-/* Copies the service directories of test-services/<name> (or $TEST_SERVICES/<name>) to $SCENE/services. */
+/* Copies the service directories of test-services/<name> (or $TEST_SERVICES/<name>) to
+ * $SCENE/services. */
 void scene_example(struct scene *scene, const char *name);
 
 /* The content of a file below $SCENE ("" where there is none). */
@@ -135,9 +148,11 @@ void scene_need(bool condition, const char *why);
 
 /* Ends the test as failed. */
 #define scene_fail(...) scene_fail_at(SCENE_HERE, __VA_ARGS__)
-void scene_fail_at(const char *where, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
+void scene_fail_at(const char *where, const char *format, ...)
+	__attribute__((noreturn, format(printf, 2, 3)));
 
-/* A milliseconds' clock that never jumps, and what a deadline of so many milliseconds is on this machine. */
+/* A milliseconds' clock that never jumps, and what a deadline of so many milliseconds is on this
+ * machine. */
 uint64_t scene_now_ms(void);
 uint64_t scene_deadline_ms(uint64_t ms);
 
@@ -145,14 +160,19 @@ uint64_t scene_deadline_ms(uint64_t ms);
 
 /* What a standard descriptor of dinit is. */
 enum run_fd {
-	RUN_FD_DEFAULT, /* stdin: /dev/null; stdout and stderr: a pipe each */
+	/* stdin: /dev/null; stdout and stderr: a pipe each */
+	RUN_FD_DEFAULT,
 	RUN_FD_PIPE,
-	RUN_FD_FILE, /* a regular file, opened for appending */
-	RUN_FD_TTY,  /* a pseudo terminal in raw mode */
+	/* a regular file, opened for appending */
+	RUN_FD_FILE,
+	/* a pseudo terminal in raw mode */
+	RUN_FD_TTY,
 	RUN_FD_SOCKET,
-	RUN_FD_NULL, /* /dev/null */
+	/* /dev/null */
+	RUN_FD_NULL,
 	RUN_FD_CLOSED,
-	RUN_FD_STDOUT, /* stderr only: the same as stdout */
+	/* stderr only: the same as stdout */
+	RUN_FD_STDOUT,
 };
 
 enum run_stream {
@@ -162,20 +182,27 @@ enum run_stream {
 
 /* How to start dinit; what is zero is as usual. */
 struct run_spec {
-	/* NAME=VALUE each, up to NULL, beside the usual: PATH, SCENE, DINIT_DIR, and the sanitizers' options if they
-	 * are set. NAME=VALUE takes the place of the usual one, NAME alone removes it. Write LIST("A=1", "B=2"). */
+	/* NAME=VALUE each, up to NULL, beside the usual: PATH, SCENE, DINIT_DIR, and the
+	 * sanitizers' options if they are set. NAME=VALUE takes the place of the usual one, NAME
+	 * alone removes it. Write LIST("A=1", "B=2"). */
 	const char *const *environment;
-	const char *const *arguments; /* beside argv[0]; LIST("--check") */
+	/* beside argv[0]; LIST("--check") */
+	const char *const *arguments;
 	enum run_fd in, out, err;
-	uid_t user; /* the user (and group) that dinit runs as, 0: the test's own; needs root */
-	/* Start it in a user namespace as its root, which is an ordinary user outside, as a rootless container
-	 * engine does. Only as PID 1; it is always so where the test does not run as root. */
+	/* the user (and group) that dinit runs as, 0: the test's own; needs root */
+	uid_t user;
+	/* Start it in a user namespace as its root, which is an ordinary user outside, as a
+	 * rootless container engine does. Only as PID 1; it is always so where the test does not
+	 * run as root. */
 	bool user_namespace;
-	bool read_only;    /* the root file system is read-only; only as PID 1 */
-	bool no_proc;      /* /proc is empty; only as PID 1 */
-	bool foreign_proc; /* /proc is that of the PID namespace around it; only as PID 1 */
-	/* Called in the new process when everything else is ready, right before execve(2): for limits, capabilities,
-	 * signals. */
+	/* the root file system is read-only; only as PID 1 */
+	bool read_only;
+	/* /proc is empty; only as PID 1 */
+	bool no_proc;
+	/* /proc is that of the PID namespace around it; only as PID 1 */
+	bool foreign_proc;
+	/* Called in the new process when everything else is ready, right before execve(2): for
+	 * limits, capabilities, signals. */
 	void (*prepare)(void *ctx);
 	void *prepare_ctx;
 };
@@ -183,10 +210,13 @@ struct run_spec {
 #define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 struct run_output {
-	int fd;        /* -1: none, or its end has come */
-	int notify_fd; /* a file's changes */
+	/* -1: none, or its end has come */
+	int fd;
+	/* a file's changes */
+	int notify_fd;
 	bool paused;
-	char *bytes; /* everything so far, terminated */
+	/* everything so far, terminated */
+	char *bytes;
 	size_t len, size;
 };
 
@@ -196,25 +226,32 @@ struct run {
 	pid_t pid;
 	int pid_fd;
 	bool ended;
-	int status; /* as of wait(2) */
+	/* as of wait(2) */
+	int status;
 	struct run_output outputs[2];
 };
 
 /* Starts dinit. */
-#define run_start(scene, ...) run_start_at(scene, __VA_ARGS__, SCENE_HERE) /* the spec can be a compound literal */
+/* the spec can be a compound literal */
+#define run_start(scene, ...) run_start_at(scene, __VA_ARGS__, SCENE_HERE)
 struct run *run_start_at(struct scene *scene, const struct run_spec *spec, const char *where);
 
-/* Waits until a whole line of that stream matches the extended regular expression (regex(7)); one that came earlier
- * counts. Returns the line. Fails the test when the stream ends without one, or after 20 s (times the factor). */
+/* Waits until a whole line of that stream matches the extended regular expression (regex(7));
+ * one that came earlier counts. Returns the line. Fails the test when the stream ends without
+ * one, or after 20 s (times the factor). */
 #define run_wait_line(run, stream, regex) run_wait_line_at(run, stream, regex, SCENE_HERE)
-const char *run_wait_line_at(struct run *run, enum run_stream stream, const char *regex, const char *where);
+const char *run_wait_line_at(struct run *run, enum run_stream stream, const char *regex,
+			     const char *where);
 
 /* The same until there are so many such lines. */
-#define run_wait_lines(run, stream, regex, count) run_wait_lines_at(run, stream, regex, count, SCENE_HERE)
-void run_wait_lines_at(struct run *run, enum run_stream stream, const char *regex, size_t count, const char *where);
+#define run_wait_lines(run, stream, regex, count) \
+	run_wait_lines_at(run, stream, regex, count, SCENE_HERE)
+void run_wait_lines_at(struct run *run, enum run_stream stream, const char *regex, size_t count,
+		       const char *where);
 
-/* Waits until dinit has ended and both streams have. Returns the exit status, or minus the signal that killed it.
- * Fails the test after 30 s (times the factor), and where a sanitizer of dinit had something to say. */
+/* Waits until dinit has ended and both streams have. Returns the exit status, or minus the
+ * signal that killed it. Fails the test after 30 s (times the factor), and where a sanitizer of
+ * dinit had something to say. */
 #define run_wait_exit(run) run_wait_exit_at(run, SCENE_HERE)
 int run_wait_exit_at(struct run *run, const char *where);
 
@@ -222,37 +259,45 @@ int run_wait_exit_at(struct run *run, const char *where);
 #define run_expect_exit(run, status) run_expect_exit_at(run, status, SCENE_HERE)
 void run_expect_exit_at(struct run *run, int status, const char *where);
 
-/* What was collected so far: the number of lines that match; and fail unless there is one, or none. */
+/* What was collected so far: the number of lines that match; and fail unless there is one, or
+ * none. */
 size_t run_count_lines(struct run *run, enum run_stream stream, const char *regex);
 #define run_expect_line(run, stream, regex) run_expect_line_at(run, stream, regex, SCENE_HERE)
-const char *run_expect_line_at(struct run *run, enum run_stream stream, const char *regex, const char *where);
+const char *run_expect_line_at(struct run *run, enum run_stream stream, const char *regex,
+			       const char *where);
 #define run_expect_no_line(run, stream, regex) run_expect_no_line_at(run, stream, regex, SCENE_HERE)
-void run_expect_no_line_at(struct run *run, enum run_stream stream, const char *regex, const char *where);
+void run_expect_no_line_at(struct run *run, enum run_stream stream, const char *regex,
+			   const char *where);
 
-/* The text of the first line that matches, from the given group of the regular expression; fails unless there is
- * one. */
+/* The text of the first line that matches, from the given group of the regular expression; fails
+ * unless there is one. */
 #define run_match(run, stream, regex, group) run_match_at(run, stream, regex, group, SCENE_HERE)
-const char *run_match_at(struct run *run, enum run_stream stream, const char *regex, size_t group, const char *where);
+const char *run_match_at(struct run *run, enum run_stream stream, const char *regex, size_t group,
+			 const char *where);
 
-/* When dinit wrote the first line on stderr that matches, in milliseconds of the day; fails unless there is one. */
+/* When dinit wrote the first line on stderr that matches, in milliseconds of the day; fails
+ * unless there is one. */
 long run_stamp_ms(struct run *run, const char *regex);
 
 void run_signal(struct run *run, int signal);
 
-/* Waits until that process has ended, reaped or not, although it is not the test's child: a service that printed its
- * $$. Only as subreaper: elsewhere the PIDs are others. */
+/* Waits until that process has ended, reaped or not, although it is not the test's child: a
+ * service that printed its $$. Only as subreaper: elsewhere the PIDs are others. */
 #define scene_wait_process(pid) scene_wait_process_at(pid, SCENE_HERE)
 void scene_wait_process_at(pid_t pid, const char *where);
 
-/* Stops reading a stream, as a stalled reader does, and goes on; or closes it, as one that has gone. */
+/* Stops reading a stream, as a stalled reader does, and goes on; or closes it, as one that has
+ * gone. */
 void run_pause(struct run *run, enum run_stream stream);
 void run_resume(struct run *run, enum run_stream stream);
 void run_close(struct run *run, enum run_stream stream);
 
-/* Kills dinit and allows it to have left processes behind: for tests of what cannot end by itself. */
+/* Kills dinit and allows it to have left processes behind: for tests of what cannot end by
+ * itself. */
 void run_kill(struct run *run);
 
-/* From here on dinit may leave processes behind (the policy `ignore`); they are killed at the end. */
+/* From here on dinit may leave processes behind (the policy `ignore`); they are killed at the
+ * end. */
 void scene_may_leave(struct scene *scene);
 
 /* "file.c:123" of the caller. */

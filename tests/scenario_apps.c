@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Real programs, and the examples in test-services that a user reads: each runs as it stands there. */
+/* Real programs, and the examples in test-services that a user reads: each runs as it stands
+ * there. */
 #include "harness.h"
 
 #include <arpa/inet.h>
@@ -38,7 +39,8 @@ static int find_port(void)
 static void expect_answer(int port, const char *request, const char *text)
 {
 	struct sockaddr_in address = local_port(port);
-	struct pollfd polled = { .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .events = POLLIN };
+	struct pollfd polled = { .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+				 .events = POLLIN };
 	uint64_t until_ms = scene_now_ms() + scene_deadline_ms(ANSWER_DEADLINE_MS);
 	char answer[4096];
 	size_t len = 0;
@@ -83,13 +85,15 @@ static void expect_nginx_and_redis(struct scene *scene, struct run_spec spec)
 	need_program("nginx");
 	need_program("redis-server");
 	scene_example(scene, "nginx-redis");
-	spec.environment = LIST(scene_format(scene, "SCRATCH=%s", scene->dir), scene_format(scene, "WEB_PORT=%d", web),
-				scene_format(scene, "CACHE_PORT=%d", cache), "DINIT_LOG_LEVEL=info");
+	spec.environment =
+		LIST(scene_format(scene, "SCRATCH=%s", scene->dir),
+		     scene_format(scene, "WEB_PORT=%d", web),
+		     scene_format(scene, "CACHE_PORT=%d", cache), "DINIT_LOG_LEVEL=info");
 	run = run_start(scene, &spec);
 	run_wait_line(run, RUN_STDERR, " web/run: .*start worker process ");
-	run_wait_line(
-		run, RUN_STDOUT,
-		"^\\{\"message\":\".*[Rr]eady to accept connections.*\",\"service\":\"cache\",\"stage\":\"run\",");
+	run_wait_line(run, RUN_STDOUT,
+		      "^\\{\"message\":\".*[Rr]eady to accept "
+		      "connections.*\",\"service\":\"cache\",\"stage\":\"run\",");
 	expect_answer(web, "GET /page HTTP/1.0\r\n\r\n", "\r\n\r\nhello\n");
 	expect_answer(cache, "PING\r\n", "+PONG\r\n");
 	run_wait_line(run, RUN_STDOUT,
@@ -105,10 +109,12 @@ static void expect_nginx_and_redis(struct scene *scene, struct run_spec spec)
 	run_expect_no_line(run, RUN_STDOUT, "[^}]$");
 }
 
-/* As root nginx gives its files to another user, which a user namespace of one user does not have. */
+/* As root nginx gives its files to another user, which a user namespace of one user does not
+ * have. */
 static void need_users(const struct scene *scene)
 {
-	scene_need(geteuid() == 0 || scene->mode == RUN_AS_SUBREAPER, "nginx needs a second user where it is root");
+	scene_need(geteuid() == 0 || scene->mode == RUN_AS_SUBREAPER,
+		   "nginx needs a second user where it is root");
 }
 
 static void test_nginx_and_redis_serve_log_and_stop(struct scene *scene)
@@ -133,16 +139,20 @@ static void test_nginx_dying_stops_redis_in_order(struct scene *scene)
 	scene_example(scene, "nginx-redis");
 	scene_fifo(scene, "go");
 	scene_service(scene, "killer",
-		      "read go <\"$SCENE/go\"; kill -KILL \"$(cat \"$SCENE/nginx/pid\")\"; exec sleep 1000");
+		      "read go <\"$SCENE/go\"; kill -KILL \"$(cat \"$SCENE/nginx/pid\")\"; exec "
+		      "sleep 1000");
 	run = run_start(scene,
-			&(struct run_spec){ .environment = LIST(scene_format(scene, "SCRATCH=%s", scene->dir),
-								scene_format(scene, "WEB_PORT=%d", web),
-								scene_format(scene, "CACHE_PORT=%d", find_port())) });
+			&(struct run_spec){
+				.environment =
+					LIST(scene_format(scene, "SCRATCH=%s", scene->dir),
+					     scene_format(scene, "WEB_PORT=%d", web),
+					     scene_format(scene, "CACHE_PORT=%d", find_port())) });
 	run_wait_line(run, RUN_STDERR, " web/run: .*start worker process ");
 	run_wait_line(run, RUN_STDOUT, "[Rr]eady to accept connections");
 	scene_let_go(scene, "go");
 	run_expect_exit(run, 3);
-	run_expect_line(run, RUN_STDERR, "dinit: error: web/run: PID [0-9]+ was killed by signal 9");
+	run_expect_line(run, RUN_STDERR,
+			"dinit: error: web/run: PID [0-9]+ was killed by signal 9");
 	run_expect_line(run, RUN_STDOUT, "now ready to exit, bye bye.*\"service\":\"cache\"");
 }
 
@@ -183,9 +193,12 @@ static void test_example_logging_makes_json_of_text(struct scene *scene)
 	struct run *run;
 
 	scene_example(scene, "logging");
-	run = run_start(scene, &(struct run_spec){
-				       .environment = LIST(scene_format(scene, "LOG_FILE=%s/quiet.log", scene->dir)) });
-	run_wait_line(run, RUN_STDOUT, "^\\{\"message\":\"ready: it says \\\\\"hello\\\\\"\",\"service\":\"app\"");
+	run = run_start(scene,
+			&(struct run_spec){
+				.environment = LIST(scene_format(scene, "LOG_FILE=%s/quiet.log",
+								 scene->dir)) });
+	run_wait_line(run, RUN_STDOUT,
+		      "^\\{\"message\":\"ready: it says \\\\\"hello\\\\\"\",\"service\":\"app\"");
 	run_wait_line(run, RUN_STDOUT, "^\\{\"message\":\"quiet is up\",\"service\":\"quiet\"");
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);

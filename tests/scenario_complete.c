@@ -19,8 +19,9 @@ static const char *const web[] = { "web" };
 
 static struct run *start(struct scene *scene, const char *mode, const char *more)
 {
-	return run_start(scene, &(struct run_spec){
-					.environment = LIST(STREAMS(scene), "DINIT_LOG_LEVEL=error", mode, more) });
+	return run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene),
+									"DINIT_LOG_LEVEL=error",
+									mode, more) });
 }
 
 /* The names s0, s1, … of so many services. */
@@ -37,12 +38,14 @@ static const char **make_names(struct scene *scene, size_t count)
 
 /* ---- SPEC 5: what a service wrote before it ended is written out before dinit exits ---- */
 
-static void check_million(struct scene *scene, const char *mode, const char *kind, int fd, enum run_stream stream)
+static void check_million(struct scene *scene, const char *mode, const char *kind, int fd,
+			  enum run_stream stream)
 {
 	struct run *run;
 
 	scene_service(scene, "web",
-		      scene_format(scene, "exec \"$ACTOR\" count %d %s %d unfinished", fd, kind, MILLION));
+		      scene_format(scene, "exec \"$ACTOR\" count %d %s %d unfinished", fd, kind,
+				   MILLION));
 	run = start(scene, mode, NULL);
 	run_expect_exit(run, 0);
 	streams_expect_numbers(run, stream, web, 1, MILLION);
@@ -77,17 +80,22 @@ static void test_million_lines_stderr_loses_none(struct scene *scene)
 /* All begin at once, and go on until they are done, whatever they are told. */
 static void check_million_among_others(struct scene *scene, const char *mode, const char *kind)
 {
-	static const char before[] = "trap '' TERM; \"$ACTOR\" report ready; read go <\"$SCENE/go\"";
+	static const char before[] =
+		"trap '' TERM; \"$ACTOR\" report ready; read go <\"$SCENE/go\"";
 	const char **names = make_names(scene, OTHERS);
 	struct run *run;
 
 	scene_fifo(scene, "go");
 	scene_service(scene, "web",
-		      scene_format(scene, "%s; exec \"$ACTOR\" count 1 %s %d unfinished", before, kind, MILLION));
+		      scene_format(scene, "%s; exec \"$ACTOR\" count 1 %s %d unfinished", before,
+				   kind, MILLION));
 	for (size_t i = 0; i < OTHERS; i++)
-		scene_service(scene, names[i],
-			      scene_format(scene, "%s; \"$ACTOR\" count 2 text 1000; exec \"$ACTOR\" count 1 %s 5000",
-					   before, kind));
+		scene_service(
+			scene, names[i],
+			scene_format(
+				scene,
+				"%s; \"$ACTOR\" count 2 text 1000; exec \"$ACTOR\" count 1 %s 5000",
+				before, kind));
 	run = start(scene, mode, NULL);
 	for (size_t i = 0; i <= OTHERS; i++)
 		streams_wait_report(scene, "ready");
@@ -120,8 +128,9 @@ static void test_million_lines_wrap_mode_among_others_loses_none(struct scene *s
 static void check_handler(struct scene *scene, const char *mode, const char *kind)
 {
 	static const char *const services[] = { "api", "db", "web" };
-	static const char form[] = "exec \"$ACTOR\" until TERM '\"$ACTOR\" report ready %s' '\n"
-				   "\"$ACTOR\" count 1 %s 20000; \"$ACTOR\" count 2 text 20000 unfinished; exit 5'";
+	static const char form[] =
+		"exec \"$ACTOR\" until TERM '\"$ACTOR\" report ready %s' '\n"
+		"\"$ACTOR\" count 1 %s 20000; \"$ACTOR\" count 2 text 20000 unfinished; exit 5'";
 	const size_t count = sizeof services / sizeof *services;
 	struct run *run;
 
@@ -161,8 +170,10 @@ static void test_terminate_lines_arrive(struct scene *scene)
 
 	scene_service(scene, "web", "exec \"$ACTOR\" handle 1 text 20000 web");
 	scene_service(scene, "tool", "exec \"$ACTOR\" wait");
-	scene_script(scene, "services/web/terminate", "kill \"$DINIT_PID\"; exec \"$ACTOR\" count 2 text 20000");
-	scene_script(scene, "services/tool/terminate", "\"$ACTOR\" count 1 text 20000 unfinished; kill \"$DINIT_PID\"");
+	scene_script(scene, "services/web/terminate",
+		     "kill \"$DINIT_PID\"; exec \"$ACTOR\" count 2 text 20000");
+	scene_script(scene, "services/tool/terminate",
+		     "\"$ACTOR\" count 1 text 20000 unfinished; kill \"$DINIT_PID\"");
 	run = start(scene, "DINIT_JSON_STDOUT=0", NULL);
 	streams_wait_report(scene, "ready web");
 	run_signal(run, SIGTERM);
@@ -190,7 +201,8 @@ static void check_many(struct scene *scene, const char *mode, const char *kind)
 	for (size_t i = 0; i < MANY; i++)
 		scene_service(scene, names[i],
 			      scene_format(scene,
-					   "trap '' TERM; echo up >&2; exec \"$ACTOR\" gate \"$SCENE/gate\" 1 %s 30",
+					   "trap '' TERM; echo up >&2; exec \"$ACTOR\" gate "
+					   "\"$SCENE/gate\" 1 %s 30",
 					   kind));
 	run = start(scene, mode, NULL);
 	run_wait_lines(run, RUN_STDERR, "/run: up$", MANY);
@@ -210,8 +222,9 @@ static void test_thousand_services_ending_at_once_json_mode_lose_none(struct sce
 	check_many(scene, "DINIT_JSON_STDOUT=1", "json");
 }
 
-/* All pipes are nearly full when dinit, stopped until then, sees that nobody is left. A file takes at once what it is
- * given, so that nothing waits to be written between the reading of one pipe and the next. */
+/* All pipes are nearly full when dinit, stopped until then, sees that nobody is left. A file
+ * takes at once what it is given, so that nothing waits to be written between the reading of one
+ * pipe and the next. */
 static void test_services_ended_with_full_pipes_to_file_lose_none(struct scene *scene)
 {
 	static const char *const services[] = { "a", "b", "c", "d", "e", "f", "g", "h" };
@@ -223,7 +236,8 @@ static void test_services_ended_with_full_pipes_to_file_lose_none(struct scene *
 		scene_service(scene, services[i],
 			      "trap '' TERM; \"$ACTOR\" report ready; read go <\"$SCENE/go\"\n"
 			      "\"$ACTOR\" count 1 text 10000; exec \"$ACTOR\" report written");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene), "DINIT_JSON_STDOUT=0",
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene),
+								       "DINIT_JSON_STDOUT=0",
 								       "DINIT_LOG_LEVEL=error"),
 						   .out = RUN_FD_FILE });
 	for (size_t i = 0; i < count; i++)
@@ -238,7 +252,8 @@ static void test_services_ended_with_full_pipes_to_file_lose_none(struct scene *
 	streams_expect_numbers(run, RUN_STDOUT, services, count, 10000);
 }
 
-/* ---- SPEC 5: where a process that dinit does not wait for still holds the pipe, until it is empty ---- */
+/* ---- SPEC 5: where a process that dinit does not wait for still holds the pipe, until it is
+ * empty ---- */
 
 static void test_orphan_ignored_holding_pipe_is_read_until_empty(struct scene *scene)
 {
@@ -247,7 +262,8 @@ static void test_orphan_ignored_holding_pipe_is_read_until_empty(struct scene *s
 	scene_may_leave(scene);
 	scene_fifo(scene, "written");
 	scene_service(scene, "web",
-		      "(trap '' TERM; \"$ACTOR\" count 1 text 5000; \"$ACTOR\" count 2 text 5000; echo go "
+		      "(trap '' TERM; \"$ACTOR\" count 1 text 5000; \"$ACTOR\" count 2 text 5000; "
+		      "echo go "
 		      ">\"$SCENE/written\"\n"
 		      "exec \"$ACTOR\" wait) & read go <\"$SCENE/written\"");
 	run = start(scene, "DINIT_JSON_STDOUT=0", "DINIT_REPARENTING_POLICY=ignore");
@@ -256,15 +272,16 @@ static void test_orphan_ignored_holding_pipe_is_read_until_empty(struct scene *s
 	streams_expect_numbers(run, RUN_STDERR, web, 1, 5000);
 }
 
-/* Where several write faster than dinit reads, it is never empty: dinit exits all the same, with everything that was
- * there when the service ended. */
+/* Where several write faster than dinit reads, it is never empty: dinit exits all the same, with
+ * everything that was there when the service ended. */
 static void test_orphan_ignored_flooding_pipe_does_not_keep_dinit(struct scene *scene)
 {
 	struct run *run;
 
 	scene_may_leave(scene);
 	scene_service(scene, "web",
-		      "\"$ACTOR\" count 2 text 5000; for i in 1 2 3 4 5 6 7 8; do \"$ACTOR\" flood 1 text & done\n"
+		      "\"$ACTOR\" count 2 text 5000; for i in 1 2 3 4 5 6 7 8; do \"$ACTOR\" flood "
+		      "1 text & done\n"
 		      "exec \"$ACTOR\" until TERM '\"$ACTOR\" report flooding' 'exit 0'");
 	run = start(scene, "DINIT_JSON_STDOUT=0", "DINIT_REPARENTING_POLICY=ignore");
 	run_wait_line(run, RUN_STDOUT, " web/run: 1000$");
@@ -281,7 +298,8 @@ static void test_orphan_terminated_lines_arrive(struct scene *scene)
 
 	scene_fifo(scene, "ready");
 	scene_service(scene, "web",
-		      "\"$ACTOR\" until TERM 'echo go >\"$SCENE/ready\"' 'exec \"$ACTOR\" count 1 text 20000' &\n"
+		      "\"$ACTOR\" until TERM 'echo go >\"$SCENE/ready\"' 'exec \"$ACTOR\" count 1 "
+		      "text 20000' &\n"
 		      "read go <\"$SCENE/ready\"");
 	run = start(scene, "DINIT_JSON_STDOUT=0", NULL);
 	run_expect_exit(run, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The environment, the command line and the examination of the directory: SPEC 2 and 3. A service that is started in
- * these tests prints "started", so that its absence means something. */
+/* The environment, the command line and the examination of the directory: SPEC 2 and 3. A
+ * service that is started in these tests prints "started", so that its absence means something. */
 #include "harness.h"
 
 #include <stdio.h>
@@ -74,11 +74,15 @@ static void test_log_level_debug_says_the_configuration_in_its_own_words(struct 
 	struct run *run;
 
 	add_service(scene);
-	run = run_start(scene, &(struct run_spec){
-				       .environment = LIST("DINIT_LOG_LEVEL=debug", "DINIT_JSON_STDOUT=wrap",
-							   "DINIT_REPARENTING_POLICY=adopt", "DINIT_MAX_LINE=8k") });
+	run = run_start(scene,
+			&(struct run_spec){ .environment = LIST("DINIT_LOG_LEVEL=debug",
+								"DINIT_JSON_STDOUT=wrap",
+								"DINIT_REPARENTING_POLICY=adopt",
+								"DINIT_MAX_LINE=8k") });
 	run_expect_exit(run, 0);
-	run_expect_line(run, RUN_STDERR, " debug: stdout mode wrap, reparenting policy adopt, .* longest line 8192 ");
+	run_expect_line(
+		run, RUN_STDERR,
+		" debug: stdout mode wrap, reparenting policy adopt, .* longest line 8192 ");
 }
 
 /* One message that names the variable, the value and what it takes; exit 1; nothing started. */
@@ -110,12 +114,13 @@ static void test_variable_invalid_is_error_and_starts_nothing(struct scene *scen
 
 	add_service(scene);
 	for (size_t i = 0; i < COUNT(invalid); i++) {
-		struct run *run = run_with(scene, scene_format(scene, "%s=%s", invalid[i].name, invalid[i].value));
+		struct run *run = run_with(scene, scene_format(scene, "%s=%s", invalid[i].name,
+							       invalid[i].value));
 
 		run_expect_exit(run, 1);
 		run_expect_line(run, RUN_STDERR,
-				scene_format(scene, ERROR "%s.*%s.*%s", invalid[i].name, invalid[i].value,
-					     invalid[i].takes));
+				scene_format(scene, ERROR "%s.*%s.*%s", invalid[i].name,
+					     invalid[i].value, invalid[i].takes));
 		assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 1);
 		expect_nothing_started(scene, run);
 	}
@@ -129,7 +134,9 @@ static void test_variable_invalid_ends_with_1_at_every_log_level(struct scene *s
 	for (size_t i = 0; i < COUNT(levels); i++) {
 		const char *level = scene_format(scene, "DINIT_LOG_LEVEL=%s", levels[i]);
 		struct run *run =
-			run_start(scene, &(struct run_spec){ .environment = LIST(level, "DINIT_KILL_TIMEOUT=soon") });
+			run_start(scene,
+				  &(struct run_spec){
+					  .environment = LIST(level, "DINIT_KILL_TIMEOUT=soon") });
 
 		run_expect_exit(run, 1);
 		run_expect_line(run, RUN_STDERR, ERROR "DINIT_KILL_TIMEOUT.*soon");
@@ -142,10 +149,13 @@ static void test_variables_several_invalid_are_reported_at_once(struct scene *sc
 	struct run *run;
 
 	add_service(scene);
-	run = run_start(scene, &(struct run_spec){
-				       .environment = LIST("DINIT_KILL_TIMEOUT=soon", "DINIT_JSON_STDOUT=yes",
-							   "DINIT_LOG_LEVEL=loud", "DINIT_STOP_TIMEOUT=late",
-							   "DINIT_REPARENTING_POLICY=love", "DINIT_MAX_LINE=huge") });
+	run = run_start(scene,
+			&(struct run_spec){ .environment = LIST("DINIT_KILL_TIMEOUT=soon",
+								"DINIT_JSON_STDOUT=yes",
+								"DINIT_LOG_LEVEL=loud",
+								"DINIT_STOP_TIMEOUT=late",
+								"DINIT_REPARENTING_POLICY=love",
+								"DINIT_MAX_LINE=huge") });
 	run_expect_exit(run, 1);
 	assert_int_equal(run_count_lines(run, RUN_STDERR, ERROR "DINIT_"), 6);
 	expect_nothing_started(scene, run);
@@ -156,10 +166,12 @@ static void test_variables_empty_mean_the_default(struct scene *scene)
 	struct run *run;
 
 	scene_service(scene, "web", "echo '{\"a\":1}'; exit 3");
-	run = run_start(scene, &(struct run_spec){
-				       .environment = LIST("DINIT_JSON_STDOUT=", "DINIT_LOG_LEVEL=",
-							   "DINIT_REPARENTING_POLICY=", "DINIT_KILL_TIMEOUT=",
-							   "DINIT_STOP_TIMEOUT=", "DINIT_SKIP=", "DINIT_MAX_LINE=") });
+	run = run_start(scene,
+			&(struct run_spec){
+				.environment = LIST("DINIT_JSON_STDOUT=", "DINIT_LOG_LEVEL=",
+						    "DINIT_REPARENTING_POLICY=",
+						    "DINIT_KILL_TIMEOUT=", "DINIT_STOP_TIMEOUT=",
+						    "DINIT_SKIP=", "DINIT_MAX_LINE=") });
 	run_expect_exit(run, 3);
 	run_expect_line(run, RUN_STDOUT, "^\\{\"a\":1,\"service\":\"web\",");
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "dinit: error: web/run"), 1);
@@ -171,7 +183,8 @@ static void test_variable_unknown_is_warned_about_with_nearest_name(struct scene
 	struct run *run;
 
 	add_service(scene);
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_LOGLEVEL=info", "DINIT_ZEBRA=1") });
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_LOGLEVEL=info",
+								       "DINIT_ZEBRA=1") });
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDERR, WARNING "DINIT_LOGLEVEL.*DINIT_LOG_LEVEL");
 	run_expect_line(run, RUN_STDERR, WARNING "DINIT_ZEBRA");
@@ -186,8 +199,10 @@ static const char *make_hex(struct scene *scene, const char *const *entries, con
 	size_t len = 0;
 
 	for (; *entries; entries++)
-		for (const char *byte = *entries; !but || strncmp(*entries, but, strlen(but)) != 0; byte++) {
-			len += (size_t)snprintf(hex + len, sizeof hex - len, "%02x", (unsigned char)*byte);
+		for (const char *byte = *entries; !but || strncmp(*entries, but, strlen(but)) != 0;
+		     byte++) {
+			len += (size_t)snprintf(hex + len, sizeof hex - len, "%02x",
+						(unsigned char)*byte);
 			if (*byte == '\0')
 				break;
 		}
@@ -197,34 +212,47 @@ static const char *make_hex(struct scene *scene, const char *const *entries, con
 /* A script that shows the environment that it was started with. */
 static const char *make_show(struct scene *scene, const char *name, const char *more)
 {
-	return scene_format(scene, "echo \"%s $(od -An -v -tx1 <\"/proc/$$/environ\" | tr -d ' \\n') $$\" >&2; %s",
-			    name, more);
+	return scene_format(
+		scene,
+		"echo \"%s $(od -An -v -tx1 <\"/proc/$$/environ\" | tr -d ' \\n') $$\" >&2; %s",
+		name, more);
 }
 
-/* Everything passes, in order and byte for byte, dinit's own variables included; nothing is added, but for DINIT_PID,
- * which terminate gets. */
+/* Everything passes, in order and byte for byte, dinit's own variables included; nothing is
+ * added, but for DINIT_PID, which terminate gets. */
 static void test_environment_passes_to_programs_unchanged(struct scene *scene)
 {
 	const char *end = scene_format(scene, "SCENE=%s", scene->dir), *pid;
 	struct run *run;
-	const char *entries[] = {
-		"B=2",  "A=with space\tand\nnewline", "DINIT_JSON_STDOUT=0", "DINIT_PID=5", "EMPTY=", "HOST=\xff",
-		"=odd", "PATH=/usr/bin:/bin",         "DINIT_DIR",           end,           NULL
-	};
+	const char *entries[] = { "B=2",
+				  "A=with space\tand\nnewline",
+				  "DINIT_JSON_STDOUT=0",
+				  "DINIT_PID=5",
+				  "EMPTY=",
+				  "HOST=\xff",
+				  "=odd",
+				  "PATH=/usr/bin:/bin",
+				  "DINIT_DIR",
+				  end,
+				  NULL };
 
 	scene_fifo(scene, "go");
 	scene_service(scene, "web", make_show(scene, "run", "read go <\"$SCENE/go\""));
 	scene_script(scene, "services/web/log/run", make_show(scene, "log", "exec cat"));
-	scene_script(scene, "services/web/terminate", make_show(scene, "term", "echo now >\"$SCENE/go\""));
+	scene_script(scene, "services/web/terminate",
+		     make_show(scene, "term", "echo now >\"$SCENE/go\""));
 	entries[8] = scene_format(scene, "DINIT_DIR=%s", scene->services);
 	run = run_start(scene, &(struct run_spec){ .environment = entries });
 	run_wait_line(run, RUN_STDERR, " web/run: run ");
 	run_wait_line(run, RUN_STDERR, " web/log: log ");
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
-	assert_string_equal(run_match(run, RUN_STDERR, " web/run: run ([0-9a-f]+)", 1), make_hex(scene, entries, NULL));
-	assert_string_equal(run_match(run, RUN_STDERR, " web/log: log ([0-9a-f]+)", 1), make_hex(scene, entries, NULL));
-	pid = scene_format(scene, "DINIT_PID=%s", run_match(run, RUN_STDERR, " web/run: run [0-9a-f]+ ([0-9]+)", 1));
+	assert_string_equal(run_match(run, RUN_STDERR, " web/run: run ([0-9a-f]+)", 1),
+			    make_hex(scene, entries, NULL));
+	assert_string_equal(run_match(run, RUN_STDERR, " web/log: log ([0-9a-f]+)", 1),
+			    make_hex(scene, entries, NULL));
+	pid = scene_format(scene, "DINIT_PID=%s",
+			   run_match(run, RUN_STDERR, " web/run: run [0-9a-f]+ ([0-9]+)", 1));
 	assert_string_equal(run_match(run, RUN_STDERR, " web/term: term ([0-9a-f]+)", 1),
 			    scene_format(scene, "%s%s", make_hex(scene, LIST(pid), NULL),
 					 make_hex(scene, entries, "DINIT_PID=")));
@@ -269,7 +297,8 @@ static void test_argument_other_prints_usage_on_stderr_and_fails(struct scene *s
 
 		run_expect_exit(run, 1);
 		run_expect_line(run, RUN_STDERR,
-				scene_format(scene, "^dinit: unexpected arguments: .*%s", lists[i][0]));
+				scene_format(scene, "^dinit: unexpected arguments: .*%s",
+					     lists[i][0]));
 		run_expect_line(run, RUN_STDERR, "usage: dinit");
 		assert_int_equal(run->outputs[RUN_STDOUT].len, 0);
 		expect_nothing_started(scene, run);
@@ -287,22 +316,24 @@ static void test_argument_check_of_good_directory_starts_nothing(struct scene *s
 	expect_nothing_started(scene, run);
 }
 
-/* No problem, but worth a warning: no service at all, a variable that has no effect, a name of no service. */
+/* No problem, but worth a warning: no service at all, a variable that has no effect, a name of
+ * no service. */
 static void test_argument_check_of_what_is_odd_warns_and_succeeds(struct scene *scene)
 {
 	struct run *run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check") });
 
 	run_expect_exit(run, 0);
-	run_expect_line(run, RUN_STDERR, scene_format(scene, WARNING "%s: .*no service", scene->services));
+	run_expect_line(run, RUN_STDERR,
+			scene_format(scene, WARNING "%s: .*no service", scene->services));
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 1);
 	add_service(scene);
-	run = run_start(scene,
-			&(struct run_spec){ .arguments = LIST("--check"), .environment = LIST("DINIT_LOGLEVEL=info") });
+	run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check"),
+						   .environment = LIST("DINIT_LOGLEVEL=info") });
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDERR, WARNING "DINIT_LOGLEVEL");
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 1);
-	run = run_start(scene,
-			&(struct run_spec){ .arguments = LIST("--check"), .environment = LIST("DINIT_SKIP=ewb") });
+	run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check"),
+						   .environment = LIST("DINIT_SKIP=ewb") });
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDERR, WARNING "DINIT_SKIP.*\"ewb\"");
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 1);
@@ -319,8 +350,10 @@ static void test_argument_check_of_bad_directory_reports_all(struct scene *scene
 	scene_file(scene, "other/plain/run", 0644, "#!/bin/sh\n");
 	for (size_t i = 0; i < COUNT(levels); i++) {
 		struct run *run =
-			run_start(scene, &(struct run_spec){ .arguments = LIST("--check", scene_path(scene, "other")),
-							     .environment = LIST(levels[i]) });
+			run_start(scene,
+				  &(struct run_spec){
+					  .arguments = LIST("--check", scene_path(scene, "other")),
+					  .environment = LIST(levels[i]) });
 
 		run_expect_exit(run, 1);
 		run_expect_line(run, RUN_STDERR, ERROR ".*other/empty/run");
@@ -335,8 +368,8 @@ static void test_argument_check_of_bad_configuration_fails(struct scene *scene)
 	struct run *run;
 
 	add_service(scene);
-	run = run_start(scene,
-			&(struct run_spec){ .arguments = LIST("--check"), .environment = LIST("DINIT_MAX_LINE=long") });
+	run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check"),
+						   .environment = LIST("DINIT_MAX_LINE=long") });
 	run_expect_exit(run, 1);
 	run_expect_line(run, RUN_STDERR, ERROR "DINIT_MAX_LINE.*long");
 }
@@ -378,9 +411,10 @@ static void make_bad_services(struct scene *scene)
 /* One message each, that names the entry; nothing is started; exit 1. */
 static void test_directory_with_problems_reports_all_and_starts_nothing(struct scene *scene)
 {
-	static const char *const named[] = { "norun",    "plainrun",  "dirrun",     "linkrun",  "linkentry",
-					     "plainlog", "linklog",   "plainterm",  "linkterm", "plaincontrol",
-					     "linkdown", "bad.*name", "bad\\\\xc3", "deldel" };
+	static const char *const named[] = { "norun",      "plainrun",     "dirrun",   "linkrun",
+					     "linkentry",  "plainlog",     "linklog",  "plainterm",
+					     "linkterm",   "plaincontrol", "linkdown", "bad.*name",
+					     "bad\\\\xc3", "deldel" };
 	struct run *run;
 
 	add_service(scene);
@@ -388,7 +422,8 @@ static void test_directory_with_problems_reports_all_and_starts_nothing(struct s
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0") });
 	run_expect_exit(run, 1);
 	for (size_t i = 0; i < COUNT(named); i++)
-		run_expect_line(run, RUN_STDERR, scene_format(scene, ERROR ".*services/%s", named[i]));
+		run_expect_line(run, RUN_STDERR,
+				scene_format(scene, ERROR ".*services/%s", named[i]));
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), COUNT(named));
 	expect_nothing_started(scene, run);
 }
@@ -417,7 +452,8 @@ static void test_directory_link_to_directory_is_a_service(struct scene *scene)
 	make_link(scene, "../elsewhere", "services/linked");
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0") });
 	run_expect_exit(run, 0);
-	run_expect_line(run, RUN_STDOUT, scene_format(scene, " linked/run: argv0 %s/linked/run$", scene->services));
+	run_expect_line(run, RUN_STDOUT,
+			scene_format(scene, " linked/run: argv0 %s/linked/run$", scene->services));
 }
 
 /* A service that is down is examined all the same. */
@@ -478,8 +514,8 @@ static void test_skip_keeps_named_services_down(struct scene *scene)
 	scene_service(scene, "api", "echo never");
 	scene_service(scene, "worker", "echo never");
 	scene_service(scene, "work", "exec sleep 1000");
-	run = run_start(scene,
-			&(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_SKIP=api,worker") });
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+								       "DINIT_SKIP=api,worker") });
 	run_expect_exit(run, 0);
 	run_expect_no_line(run, RUN_STDOUT, "never");
 	run_expect_no_line(run, RUN_STDERR, "DINIT_SKIP");
@@ -491,7 +527,8 @@ static void test_skip_of_unknown_name_is_warned_about(struct scene *scene)
 
 	add_service(scene);
 	run = run_start(scene,
-			&(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_SKIP=wep,,we,a\nb") });
+			&(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+								"DINIT_SKIP=wep,,we,a\nb") });
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDERR, WARNING ".*DINIT_SKIP.*a.b");
 	run_expect_line(run, RUN_STDERR, WARNING ".*DINIT_SKIP.*wep");
@@ -520,7 +557,8 @@ static void test_directory_without_services_is_a_warning(struct scene *scene)
 	add_service(scene);
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_SKIP=web") });
 	run_expect_exit(run, 0);
-	run_expect_line(run, RUN_STDERR, WARNING ".* no service to run: of 1 all are down or in DINIT_SKIP$");
+	run_expect_line(run, RUN_STDERR,
+			WARNING ".* no service to run: of 1 all are down or in DINIT_SKIP$");
 	expect_nothing_started(scene, run);
 }
 
@@ -571,7 +609,8 @@ static void test_directory_relative_is_made_absolute(struct scene *scene)
 	struct run *run;
 
 	scene_service(scene, "web", "echo \"argv0 $0\"");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_DIR=services"),
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+								       "DINIT_DIR=services"),
 						   .prepare = change_directory,
 						   .prepare_ctx = scene->dir });
 	run_expect_exit(run, 0);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Processes that hang on a file system whose server is dead. SPEC 6: dinit never blocks on one that has lost its
- * parent, whatever state it is in; SPEC 7: every service is told to stop, also beside one whose terminate hangs.
- * Invariant: the mount is in the namespace of one scene, and its server (deadfs.c) is gone before the scene is, and
- * some seconds after it began in any case: meanwhile every look at the arguments of such a process hangs as it does. */
+/* Processes that hang on a file system whose server is dead. SPEC 6: dinit never blocks on one
+ * that has lost its parent, whatever state it is in; SPEC 7: every service is told to stop, also
+ * beside one whose terminate hangs. Invariant: the mount is in the namespace of one scene, and
+ * its server (deadfs.c) is gone before the scene is, and some seconds after it began in any
+ * case: meanwhile every look at the arguments of such a process hangs as it does. */
 #include "streams.h"
 
 #include <string.h>
@@ -10,11 +11,14 @@
 
 #define LOST " dinit: warning: [a-z]+/[0-9]+: has lost its parent: "
 #define WAIT "exec \"$ACTOR\" wait"
-#define LIFE_MS 10000 /* of the server: far more than a test takes, and less than the harness waits for a line */
-#define KILLED 137    /* how a shell says that KILL ended a program */
+/* of the server: far more than a test takes, and less than the harness waits for a line */
+#define LIFE_MS 10000
+/* how a shell says that KILL ended a program */
+#define KILLED 137
 
-/* Three services: the mount with its server, which a line to $SCENE/kill kills; one that says what it is told, and one
- * that writes a line for each to $SCENE/go. A line to $SCENE/answer makes the server answer. */
+/* Three services: the mount with its server, which a line to $SCENE/kill kills; one that says
+ * what it is told, and one that writes a line for each to $SCENE/go. A line to $SCENE/answer
+ * makes the server answer. */
 static void make_services(struct scene *scene, const char *held, const char *content)
 {
 	scene_mkdir(scene, "mnt");
@@ -23,13 +27,16 @@ static void make_services(struct scene *scene, const char *held, const char *con
 	scene_fifo(scene, "kill");
 	scene_fifo(scene, "go");
 	scene_fifo(scene, "mounted");
-	scene_service(scene, "fs",
-		      scene_format(scene,
-				   "trap '' TERM\n"
-				   "\"${ACTOR%%/*}/deadfs\" \"$SCENE/mnt\" %s %u \"$(cat \"$SCENE/content\")\" "
-				   "<\"$SCENE/answer\" &\n"
-				   "read go <\"$SCENE/kill\"; kill -KILL $!; wait $!; echo \"server: $?\"",
-				   held, (unsigned)(scene_deadline_ms(LIFE_MS) / 1000)));
+	scene_service(
+		scene, "fs",
+		scene_format(
+			scene,
+			"trap '' TERM\n"
+			"\"${ACTOR%%/*}/deadfs\" \"$SCENE/mnt\" %s %u \"$(cat "
+			"\"$SCENE/content\")\" "
+			"<\"$SCENE/answer\" &\n"
+			"read go <\"$SCENE/kill\"; kill -KILL $!; wait $!; echo \"server: $?\"",
+			held, (unsigned)(scene_deadline_ms(LIFE_MS) / 1000)));
 	scene_service(scene, "web", "trap 'echo told; exit' TERM; echo up\n" SCENE_TRAPPING);
 	scene_service(scene, "flow", "while read go <\"$SCENE/go\"; do echo went; done");
 }
@@ -37,11 +44,12 @@ static void make_services(struct scene *scene, const char *held, const char *con
 /* Starts all that, and lets the service "mother" go, once the file system is mounted. */
 static struct run *start(struct scene *scene, const char *policy)
 {
-	struct run *run =
-		run_start(scene,
-			  &(struct run_spec){
-				  .environment = LIST(STREAMS(scene), "DINIT_LOG_LEVEL=info", "DINIT_JSON_STDOUT=0",
-						      scene_format(scene, "DINIT_REPARENTING_POLICY=%s", policy)) });
+	struct run *run = run_start(
+		scene,
+		&(struct run_spec){
+			.environment =
+				LIST(STREAMS(scene), "DINIT_LOG_LEVEL=info", "DINIT_JSON_STDOUT=0",
+				     scene_format(scene, "DINIT_REPARENTING_POLICY=%s", policy)) });
 	const char *how = streams_wait_report(scene, "fs");
 
 	scene_need(strcmp(how, "mounted") == 0, how);
@@ -59,7 +67,8 @@ static void expect_flow(struct scene *scene, struct run *run)
 	}
 }
 
-/* The server was there until it was killed from here: nothing of the above had to wait for its end. */
+/* The server was there until it was killed from here: nothing of the above had to wait for its
+ * end. */
 static void kill_server(struct scene *scene, struct run *run)
 {
 	scene_let_go(scene, "kill");
@@ -87,7 +96,8 @@ static void check_stuck(struct scene *scene, const char *policy, const char *ver
 	struct run *run;
 
 	make_services(scene, "write", "content");
-	scene_service(scene, "mother", "read go <\"$SCENE/mounted\"; \"$ACTOR\" stuck \"$SCENE/mnt/file\"; " WAIT);
+	scene_service(scene, "mother",
+		      "read go <\"$SCENE/mounted\"; \"$ACTOR\" stuck \"$SCENE/mnt/file\"; " WAIT);
 	run = start(scene, policy);
 	streams_wait_report(scene, "held");
 	run_wait_line(run, RUN_STDERR, scene_format(scene, LOST "%s: \\[actor\\]$", verdict));
@@ -131,21 +141,25 @@ static void test_orphan_executing_under_adopt_delays_nothing(struct scene *scene
 /* What it runs then says so until that comes under a label of its own. */
 static void test_orphan_executing_under_adopt_is_redirected_once_it_runs(struct scene *scene)
 {
-	struct run *run = start_executing(scene, "#!/bin/sh\n"
-						 "while ! [ -e \"$SCENE/heard\" ]; do echo here; sleep 0.02; done\n"
-						 "exit 7");
+	struct run *run =
+		start_executing(scene,
+				"#!/bin/sh\n"
+				"while ! [ -e \"$SCENE/heard\" ]; do echo here; sleep 0.02; done\n"
+				"exit 7");
 
 	expect_flow(scene, run);
 	scene_let_go(scene, "answer");
 	streams_wait_report(scene, "answered");
 	run_wait_line(run, RUN_STDOUT, " sh/[0-9]+: here$");
 	scene_file(scene, "heard", 0644, "");
-	run_wait_line(run, RUN_STDERR, " dinit: error: sh/.* exited with status 7: stopping the container$");
+	run_wait_line(run, RUN_STDERR,
+		      " dinit: error: sh/.* exited with status 7: stopping the container$");
 	kill_server(scene, run);
 	run_expect_exit(run, 3);
 }
 
-/* ---- a terminate that hangs: it is there when dinit looks, and hidden by the mount when it is needed ---- */
+/* ---- a terminate that hangs: it is there when dinit looks, and hidden by the mount when it is
+ * needed ---- */
 
 static struct run *start_terminating(struct scene *scene)
 {
@@ -154,7 +168,8 @@ static struct run *start_terminating(struct scene *scene)
 	make_services(scene, "read", "#!/bin/sh\nkill $DINIT_PID");
 	scene_file(scene, "mnt/file", 0755, "#!/bin/sh\n");
 	scene_service(scene, "early", "trap 'echo ended; exit' TERM\n" SCENE_TRAPPING);
-	scene_need(symlink("../../mnt/file", scene_path(scene, "services/early/terminate")) == 0, "cannot make a link");
+	scene_need(symlink("../../mnt/file", scene_path(scene, "services/early/terminate")) == 0,
+		   "cannot make a link");
 	run = start(scene, "terminate");
 	expect_flow(scene, run);
 	run_signal(run, SIGTERM);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What dinit does where the machine refuses: processes, descriptors, writing, signals. And many services at once. */
+/* What dinit does where the machine refuses: processes, descriptors, writing, signals. And many
+ * services at once. */
 #include "harness.h"
 
 #include <errno.h>
@@ -97,9 +98,9 @@ static void test_files_refused_at_start_end_with_1(struct scene *scene)
 	scene_service(scene, "b", "exec sleep 1000");
 	scene_service(scene, "z", "echo last; exit 0");
 	for (rlim_t limit = FILES_MIN; limit < FILES_MAX; limit++) {
-		struct run *run =
-			run_start(scene, &(struct run_spec){
-						 .environment = TEXT, .prepare = limit_files, .prepare_ctx = &limit });
+		struct run *run = run_start(scene, &(struct run_spec){ .environment = TEXT,
+								       .prepare = limit_files,
+								       .prepare_ctx = &limit });
 		int status = run_wait_exit(run);
 
 		if (status == 0) {
@@ -108,7 +109,8 @@ static void test_files_refused_at_start_end_with_1(struct scene *scene)
 			continue;
 		}
 		assert_int_equal(status, 1);
-		run_expect_line(run, RUN_STDERR, ERROR ".*(Too many open files|No file descriptors available)");
+		run_expect_line(run, RUN_STDERR,
+				ERROR ".*(Too many open files|No file descriptors available)");
 		refused += run_count_lines(run, RUN_STDERR, ERROR "[abz]/(run|log): ");
 	}
 	assert_true(refused > 0);
@@ -126,10 +128,12 @@ static void test_files_refused_to_terminate_send_term(struct scene *scene)
 	scene_service(scene, "b", POLITE);
 	scene_script(scene, "services/b/terminate", "kill -TERM \"$DINIT_PID\"");
 	for (rlim_t limit = FILES_MIN; limit < FILES_MAX; limit++) {
-		struct run *run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
-											   "DINIT_LOG_LEVEL=info"),
-								       .prepare = limit_files,
-								       .prepare_ctx = &limit });
+		struct run *run =
+			run_start(scene,
+				  &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+									  "DINIT_LOG_LEVEL=info"),
+						      .prepare = limit_files,
+						      .prepare_ctx = &limit });
 
 		run_wait_line(run, RUN_STDERR, "(error:|b/run: running)");
 		if (run_count_lines(run, RUN_STDERR, "error:") == 0) {
@@ -138,7 +142,8 @@ static void test_files_refused_to_terminate_send_term(struct scene *scene)
 			run_expect_exit(run, 0);
 			run_expect_line(run, RUN_STDOUT, " a/run: told$");
 			run_expect_line(run, RUN_STDOUT, " b/run: told$");
-			refused += run_count_lines(run, RUN_STDERR, WARNING "[ab]/term: .*(open files|descriptors)");
+			refused += run_count_lines(run, RUN_STDERR,
+						   WARNING "[ab]/term: .*(open files|descriptors)");
 		} else {
 			run_expect_exit(run, 1);
 		}
@@ -152,8 +157,8 @@ static void test_files_refused_to_terminate_send_term(struct scene *scene)
 #define SYS_epoll_wait SYS_epoll_pwait
 #endif
 
-/* A call that fails, as under a seccomp profile: either of the two (-1: none), where its third argument is at least so
- * much. */
+/* A call that fails, as under a seccomp profile: either of the two (-1: none), where its third
+ * argument is at least so much. */
 struct refusal {
 	int call, other, error;
 	unsigned from;
@@ -174,7 +179,8 @@ static void refuse_call(void *ctx)
 	};
 	struct sock_fprog program = { .len = COUNT(filter), .filter = filter };
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
 		_exit(126);
 }
 
@@ -185,7 +191,8 @@ static void expect_refused(struct scene *scene, struct refusal *refusal)
 
 	scene_service(scene, "web", "echo never; exec sleep 1000");
 	run = run_start(scene,
-			&(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "ASAN_OPTIONS=detect_leaks=0"),
+			&(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+								"ASAN_OPTIONS=detect_leaks=0"),
 					    .prepare = refuse_call,
 					    .prepare_ctx = refusal });
 	run_expect_exit(run, 1);
@@ -197,13 +204,19 @@ static void expect_refused(struct scene *scene, struct refusal *refusal)
 static void test_call_refused_before_the_start_ends_with_1(struct scene *scene)
 {
 	struct refusal refusals[] = {
-		{ SYS_rt_sigprocmask, -1, EPERM, 0, "signals cannot be blocked: Operation not permitted" },
-		{ SYS_epoll_create1, -1, EPERM, 0, "cannot set up the event loop: Operation not permitted" },
-		{ SYS_signalfd4, -1, EPERM, 0, "cannot set up the event loop: Operation not permitted" },
-		{ SYS_epoll_ctl, -1, EPERM, 0, "cannot set up the event loop: Operation not permitted" },
+		{ SYS_rt_sigprocmask, -1, EPERM, 0,
+		  "signals cannot be blocked: Operation not permitted" },
+		{ SYS_epoll_create1, -1, EPERM, 0,
+		  "cannot set up the event loop: Operation not permitted" },
+		{ SYS_signalfd4, -1, EPERM, 0,
+		  "cannot set up the event loop: Operation not permitted" },
+		{ SYS_epoll_ctl, -1, EPERM, 0,
+		  "cannot set up the event loop: Operation not permitted" },
 		/* 3 is /dev/null, 4 and 5 are the loop's own, 6 is stdout. */
-		{ SYS_epoll_ctl, -1, ENOSPC, 6, "cannot set up the output: No space left on device" },
-		{ SYS_epoll_wait, SYS_epoll_pwait, EPERM, 0, "cannot wait for events: Operation not permitted" },
+		{ SYS_epoll_ctl, -1, ENOSPC, 6,
+		  "cannot set up the output: No space left on device" },
+		{ SYS_epoll_wait, SYS_epoll_pwait, EPERM, 0,
+		  "cannot wait for events: Operation not permitted" },
 	};
 
 	for (size_t i = 0; i < COUNT(refusals); i++)
@@ -214,7 +227,8 @@ static void test_subreaper_refused_ends_with_1(struct scene *scene)
 {
 	expect_refused(scene,
 		       &(struct refusal){ SYS_prctl, -1, EINVAL, 0,
-					  "cannot become a subreaper \\(PR_SET_CHILD_SUBREAPER\\): Invalid argument" });
+					  "cannot become a subreaper \\(PR_SET_CHILD_SUBREAPER\\): "
+					  "Invalid argument" });
 }
 
 /* dinit does without, but the programs cannot get back the limit that nobody could read. */
@@ -223,9 +237,10 @@ static void test_limit_of_files_unreadable_ends_with_1(struct scene *scene)
 #if defined(__SANITIZE_ADDRESS__)
 	scene_need(false, "the sanitizer reads limits, too");
 #endif
-	expect_refused(scene, &(struct refusal){ SYS_prlimit64, -1, EPERM, 0,
-						 "web/run: cannot be started: cannot set up its descriptors: "
-						 "Operation not permitted: stopping the container" });
+	expect_refused(scene, &(struct refusal){
+				      SYS_prlimit64, -1, EPERM, 0,
+				      "web/run: cannot be started: cannot set up its descriptors: "
+				      "Operation not permitted: stopping the container" });
 }
 
 static void hide_devices(void *ctx)
@@ -239,14 +254,17 @@ static void test_dev_null_missing_ends_with_1(struct scene *scene)
 {
 	static const char *const said[] = {
 		"/dev/null, the services' stdin, cannot be opened: No such file or directory",
-		"/dev/null cannot be opened in place of a closed descriptor: No such file or directory",
+		"/dev/null cannot be opened in place of a closed descriptor: No such file or "
+		"directory",
 	};
 
 	scene_service(scene, "web", "echo never; exec sleep 1000");
 	for (int closed = 0; closed < 2; closed++) {
-		struct run *run = run_start(scene, &(struct run_spec){ .environment = TEXT,
-								       .in = closed ? RUN_FD_CLOSED : RUN_FD_DEFAULT,
-								       .prepare = hide_devices });
+		struct run *run =
+			run_start(scene,
+				  &(struct run_spec){ .environment = TEXT,
+						      .in = closed ? RUN_FD_CLOSED : RUN_FD_DEFAULT,
+						      .prepare = hide_devices });
 
 		run_expect_exit(run, 1);
 		run_expect_line(run, RUN_STDERR, scene_format(scene, ERROR "%s$", said[closed]));
@@ -254,14 +272,17 @@ static void test_dev_null_missing_ends_with_1(struct scene *scene)
 	}
 }
 
-/* ---- where dinit has little: "writes no files, needs no privileges, no writable file system" ---- */
+/* ---- where dinit has little: "writes no files, needs no privileges, no writable file system"
+ * ---- */
 
 static void test_root_read_only_is_enough(struct scene *scene)
 {
 	struct run *run;
 
 	scene_need(!getenv("TEST_COUNTED"), "this dinit writes files");
-	scene_service(scene, "web", "touch \"$SCENE/new\" 2>/dev/null && echo writable; echo up; exec sleep 1000");
+	scene_service(
+		scene, "web",
+		"touch \"$SCENE/new\" 2>/dev/null && echo writable; echo up; exec sleep 1000");
 	scene_script(scene, "services/web/log/run", "exec cat");
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT, .read_only = true });
 	run_wait_line(run, RUN_STDOUT, "up$");
@@ -289,12 +310,14 @@ static void expect_ordinary_life(struct scene *scene, const struct run_spec *spe
 
 static void test_ordinary_user_is_enough(struct scene *scene)
 {
-	expect_ordinary_life(scene, &(struct run_spec){ .environment = TEXT, .user = scene_user() });
+	expect_ordinary_life(scene,
+			     &(struct run_spec){ .environment = TEXT, .user = scene_user() });
 }
 
 static void test_user_namespace_is_enough(struct scene *scene)
 {
-	expect_ordinary_life(scene, &(struct run_spec){ .environment = TEXT, .user_namespace = true });
+	expect_ordinary_life(scene,
+			     &(struct run_spec){ .environment = TEXT, .user_namespace = true });
 }
 
 static void drop_capabilities(void *ctx)
@@ -312,13 +335,15 @@ static void test_root_without_capabilities_is_enough(struct scene *scene)
 	for (int i = 0; i <= CAP_LAST_CAP; i++)
 		all[i] = i;
 	all[CAP_LAST_CAP + 1] = -1;
-	expect_ordinary_life(scene, &(struct run_spec){
-					    .environment = TEXT, .prepare = drop_capabilities, .prepare_ctx = all });
+	expect_ordinary_life(scene, &(struct run_spec){ .environment = TEXT,
+							.prepare = drop_capabilities,
+							.prepare_ctx = all });
 }
 
 /* ---- the standard descriptors ---- */
 
-/* What dinit's own three lead to, as the service has written it down: /dev/null where they were closed. */
+/* What dinit's own three lead to, as the service has written it down: /dev/null where they were
+ * closed. */
 static void expect_filled(struct scene *scene, int closed)
 {
 	const char *line = scene_read(scene, "fds");
@@ -327,24 +352,29 @@ static void expect_filled(struct scene *scene, int closed)
 		const char *end = strchr(line, '\n');
 
 		assert_non_null(end);
-		assert_int_equal(strncmp(line, "/dev/null\n", 10) == 0, fd == 0 || (closed & 1 << fd) != 0);
+		assert_int_equal(strncmp(line, "/dev/null\n", 10) == 0,
+				 fd == 0 || (closed & 1 << fd) != 0);
 		line = end + 1;
 	}
 	assert_int_equal(unlink(scene_path(scene, "fds")), 0);
 }
 
-/* Every set of them closed: nothing of dinit's lands in their place, those that are open get what is theirs. */
+/* Every set of them closed: nothing of dinit's lands in their place, those that are open get
+ * what is theirs. */
 static void test_standard_descriptors_closed_are_no_obstacle(struct scene *scene)
 {
-	scene_service(scene, "web",
-		      "readlink /proc/$$/fd/0; echo out; echo err >&2\n"
-		      "for fd in 0 1 2; do readlink /proc/$PPID/fd/$fd; done >\"$SCENE/fds\"; exit 5");
+	scene_service(
+		scene, "web",
+		"readlink /proc/$$/fd/0; echo out; echo err >&2\n"
+		"for fd in 0 1 2; do readlink /proc/$PPID/fd/$fd; done >\"$SCENE/fds\"; exit 5");
 	for (int closed = 1; closed < 8; closed++) {
 		struct run *run =
-			run_start(scene, &(struct run_spec){ .environment = TEXT,
-							     .in = closed & 1 ? RUN_FD_CLOSED : RUN_FD_DEFAULT,
-							     .out = closed & 2 ? RUN_FD_CLOSED : RUN_FD_DEFAULT,
-							     .err = closed & 4 ? RUN_FD_CLOSED : RUN_FD_DEFAULT });
+			run_start(scene,
+				  &(struct run_spec){
+					  .environment = TEXT,
+					  .in = closed & 1 ? RUN_FD_CLOSED : RUN_FD_DEFAULT,
+					  .out = closed & 2 ? RUN_FD_CLOSED : RUN_FD_DEFAULT,
+					  .err = closed & 4 ? RUN_FD_CLOSED : RUN_FD_DEFAULT });
 
 		run_expect_exit(run, 3);
 		expect_filled(scene, closed);
@@ -354,13 +384,15 @@ static void test_standard_descriptors_closed_are_no_obstacle(struct scene *scene
 		}
 		if (!(closed & 4)) {
 			run_expect_line(run, RUN_STDERR, " web/run: err$");
-			run_expect_line(run, RUN_STDERR, ERROR "web/run: PID [0-9]+ exited with status 5");
+			run_expect_line(run, RUN_STDERR,
+					ERROR "web/run: PID [0-9]+ exited with status 5");
 		}
 		/* A stream that is not there is said on the other one. */
 		if ((closed & 6) == 2)
 			run_expect_line(run, RUN_STDERR, WARNING "stdout .*Bad file descriptor");
 		if ((closed & 6) == 4)
-			run_expect_line(run, RUN_STDOUT, " dinit: warning: stderr .*Bad file descriptor");
+			run_expect_line(run, RUN_STDOUT,
+					" dinit: warning: stderr .*Bad file descriptor");
 	}
 }
 
@@ -372,29 +404,34 @@ static void test_stderr_closed_is_said_on_stdout_as_json(struct scene *scene)
 	scene_service(scene, "web", "echo '{}'; echo lost >&2");
 	run = run_start(scene, &(struct run_spec){ .err = RUN_FD_CLOSED });
 	run_expect_exit(run, 0);
-	run_expect_line(
-		run, RUN_STDOUT,
-		"^\\{\"message\":\"stderr .*Bad file descriptor.*\",\"service\":\"dinit\",\"stage\":\"warning\","
-		"\"logged\":\"[^\"]+\"\\}$");
+	run_expect_line(run, RUN_STDOUT,
+			"^\\{\"message\":\"stderr .*Bad file "
+			"descriptor.*\",\"service\":\"dinit\",\"stage\":\"warning\","
+			"\"logged\":\"[^\"]+\"\\}$");
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, ""), 2);
 }
 
 static void test_standard_descriptors_of_every_kind_get_their_lines(struct scene *scene)
 {
-	static const enum run_fd kinds[] = { RUN_FD_PIPE, RUN_FD_FILE, RUN_FD_TTY, RUN_FD_SOCKET, RUN_FD_NULL };
+	static const enum run_fd kinds[] = { RUN_FD_PIPE, RUN_FD_FILE, RUN_FD_TTY, RUN_FD_SOCKET,
+					     RUN_FD_NULL };
 
 	scene_service(scene, "web", "seq -f 'out %g' 1 1000; seq -f 'err %g' 1 1000 >&2; exit 5");
 	for (size_t out = 0; out < COUNT(kinds); out++) {
 		for (size_t err = 0; err < COUNT(kinds); err++) {
-			struct run *run =
-				run_start(scene, &(struct run_spec){
-							 .environment = TEXT, .out = kinds[out], .err = kinds[err] });
+			struct run *run = run_start(scene, &(struct run_spec){ .environment = TEXT,
+									       .out = kinds[out],
+									       .err = kinds[err] });
 
 			run_expect_exit(run, 3);
 			if (kinds[out] != RUN_FD_NULL)
-				assert_int_equal(run_count_lines(run, RUN_STDOUT, "Z web/run: out [0-9]+$"), 1000);
+				assert_int_equal(run_count_lines(run, RUN_STDOUT,
+								 "Z web/run: out [0-9]+$"),
+						 1000);
 			if (kinds[err] != RUN_FD_NULL)
-				assert_int_equal(run_count_lines(run, RUN_STDERR, "Z web/run: err [0-9]+$"), 1000);
+				assert_int_equal(run_count_lines(run, RUN_STDERR,
+								 "Z web/run: err [0-9]+$"),
+						 1000);
 		}
 	}
 }
@@ -404,15 +441,18 @@ static void test_standard_descriptors_that_are_one_get_whole_lines(struct scene 
 	static const enum run_fd kinds[] = { RUN_FD_PIPE, RUN_FD_FILE, RUN_FD_TTY, RUN_FD_SOCKET };
 
 	/* Both at once, and more than a pipe holds. */
-	scene_service(scene, "web", "seq -f 'err %.f' 1 20000 >&2 & seq -f 'out %.f' 1 20000; wait; exit 5");
+	scene_service(scene, "web",
+		      "seq -f 'err %.f' 1 20000 >&2 & seq -f 'out %.f' 1 20000; wait; exit 5");
 	for (size_t i = 0; i < COUNT(kinds); i++) {
-		struct run *run =
-			run_start(scene,
-				  &(struct run_spec){ .environment = TEXT, .out = kinds[i], .err = RUN_FD_STDOUT });
+		struct run *run = run_start(scene, &(struct run_spec){ .environment = TEXT,
+								       .out = kinds[i],
+								       .err = RUN_FD_STDOUT });
 
 		run_expect_exit(run, 3);
-		assert_int_equal(run_count_lines(run, RUN_STDOUT, "^[^ ]+Z web/run: out [0-9]+$"), 20000);
-		assert_int_equal(run_count_lines(run, RUN_STDOUT, "^[^ ]+Z web/run: err [0-9]+$"), 20000);
+		assert_int_equal(run_count_lines(run, RUN_STDOUT, "^[^ ]+Z web/run: out [0-9]+$"),
+				 20000);
+		assert_int_equal(run_count_lines(run, RUN_STDOUT, "^[^ ]+Z web/run: err [0-9]+$"),
+				 20000);
 		run_expect_line(run, RUN_STDOUT, ERROR "web/run");
 	}
 }
@@ -428,12 +468,15 @@ static void test_signal_refused_is_sent_by_child_that_takes_on_the_user(struct s
 
 	scene_need(geteuid() == 0, "only root can drop root");
 	scene_script(scene, "polite", POLITE);
-	scene_script(scene, "stopped",
-		     "trap 'echo told; exit 0' TERM\n"
-		     "(while ! grep -q '^State:.T' /proc/$$/status; do sleep 0.01; done; echo up) &\n"
-		     "kill -STOP $$; " SCENE_TRAPPING);
-	scene_service(scene, "web", "exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$SCENE/polite\"");
-	scene_service(scene, "web2", "exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$SCENE/stopped\"");
+	scene_script(
+		scene, "stopped",
+		"trap 'echo told; exit 0' TERM\n"
+		"(while ! grep -q '^State:.T' /proc/$$/status; do sleep 0.01; done; echo up) &\n"
+		"kill -STOP $$; " SCENE_TRAPPING);
+	scene_service(scene, "web",
+		      "exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$SCENE/polite\"");
+	scene_service(scene, "web2",
+		      "exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$SCENE/stopped\"");
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT,
 						   .prepare = drop_capabilities,
 						   .prepare_ctx = without_kill });
@@ -453,9 +496,12 @@ static void test_kill_refused_is_sent_by_child_that_takes_on_the_user(struct sce
 	scene_need(geteuid() == 0, "only root can drop root");
 	scene_fifo(scene, "go");
 	scene_script(scene, "stubborn", "trap '' TERM; echo up; exec sleep 1000");
-	scene_service(scene, "web", "exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$SCENE/stubborn\"");
+	scene_service(
+		scene, "web",
+		"exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$SCENE/stubborn\"");
 	scene_service(scene, "trigger", "read go <\"$SCENE/go\"; exit 4");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_STOP_TIMEOUT=0.2"),
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+								       "DINIT_STOP_TIMEOUT=0.2"),
 						   .prepare = drop_capabilities,
 						   .prepare_ctx = without_kill });
 	run_wait_line(run, RUN_STDOUT, "up$");
@@ -471,11 +517,13 @@ static void make_sudo(struct scene *scene, unsigned owner)
 	scene_need(geteuid() == 0, "only root can make a set-user-ID program");
 	scene_service(scene, "copy",
 		      scene_format(scene,
-				   "cd \"$SCENE\" && cp \"$(command -v setpriv)\" setpriv && chown %u setpriv && "
+				   "cd \"$SCENE\" && cp \"$(command -v setpriv)\" setpriv && chown "
+				   "%u setpriv && "
 				   "chmod 4755 setpriv",
 				   owner));
 	run_expect_exit(run_start(scene, &(struct run_spec){ .environment = TEXT }), 0);
-	scene_need(access(scene_path(scene, "setpriv"), X_OK) == 0, "setpriv (util-linux) is needed");
+	scene_need(access(scene_path(scene, "setpriv"), X_OK) == 0,
+		   "setpriv (util-linux) is needed");
 	scene_file(scene, "services/copy/down", 0644, "");
 	scene_service(scene, "web", "exec \"$SCENE/setpriv\" --reuid 65534 \"$SCENE/deaf\"");
 	scene_fifo(scene, "go");
@@ -508,13 +556,15 @@ static void test_kill_refused_altogether_leaves_it_behind(struct scene *scene)
 	scene_may_leave(scene);
 	scene_script(scene, "deaf", "echo up; exec sleep 1000");
 	scene_service(scene, "trigger", "read go <\"$SCENE/go\"; exit 4");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_STOP_TIMEOUT=0.2"),
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+								       "DINIT_STOP_TIMEOUT=0.2"),
 						   .prepare = drop_capabilities,
 						   .prepare_ctx = without_kill_and_setuid });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	scene_let_go(scene, "go");
 	run_expect_exit(run, 3);
-	run_expect_line(run, RUN_STDERR, WARNING "web/run: cannot send KILL to PID [0-9]+: Operation not permitted");
+	run_expect_line(run, RUN_STDERR,
+			WARNING "web/run: cannot send KILL to PID [0-9]+: Operation not permitted");
 	run_expect_line(run, RUN_STDERR, ERROR "what is left cannot be killed: leaving it behind$");
 }
 

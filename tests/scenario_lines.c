@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* What becomes of each line, byte by byte: SPEC 5. dinit's own messages are kept out by the log level none, so that
- * every byte on both streams is accounted for. */
+/* What becomes of each line, byte by byte: SPEC 5. dinit's own messages are kept out by the log
+ * level none, so that every byte on both streams is accounted for. */
 #include "streams.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_LINE 4096 /* DINIT_MAX_LINE=4k, the least there is */
+/* DINIT_MAX_LINE=4k, the least there is */
+#define MAX_LINE 4096
 
 enum mode {
 	MODE_TEXT,
@@ -14,12 +15,14 @@ enum mode {
 	MODE_WRAP,
 };
 
-static const char *const mode_settings[] = { "DINIT_JSON_STDOUT=0", "DINIT_JSON_STDOUT=1", "DINIT_JSON_STDOUT=wrap" };
+static const char *const mode_settings[] = { "DINIT_JSON_STDOUT=0", "DINIT_JSON_STDOUT=1",
+					     "DINIT_JSON_STDOUT=wrap" };
 
 static struct run *start(struct scene *scene, enum mode mode, const char *more)
 {
-	return run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene), "DINIT_LOG_LEVEL=none",
-									mode_settings[mode], more) });
+	return run_start(scene, &(struct run_spec){
+					.environment = LIST(STREAMS(scene), "DINIT_LOG_LEVEL=none",
+							    mode_settings[mode], more) });
 }
 
 /* A service "web" that writes the file lines; how: a shell command, "cat" or the actor's. */
@@ -32,13 +35,17 @@ static void make_writer(struct scene *scene, const char *how, const struct bytes
 /* ---- what each mode makes of a line ---- */
 
 enum kind {
-	NOTHING, /* it is dropped */
-	OBJECT,  /* a JSON object; out, if any, is what stands before the added fields */
-	STRAY,   /* none; out, if any, is what remains of the line, message what it is as a JSON string */
+	/* it is dropped */
+	NOTHING,
+	/* a JSON object; out, if any, is what stands before the added fields */
+	OBJECT,
+	/* none; out, if any, is what remains of the line, message what it is as a JSON string */
+	STRAY,
 };
 
 struct sample {
-	const char *in; /* with its newline */
+	/* with its newline */
+	const char *in;
 	size_t in_len;
 	enum kind kind;
 	const char *out;
@@ -48,7 +55,8 @@ struct sample {
 /* A line of text, of its own length: it may hold NUL. */
 #define LINE(text) text "\n", sizeof text
 
-/* All that has an object's form but is none is STRAY; white space around an object goes, that within it stays. */
+/* All that has an object's form but is none is STRAY; white space around an object goes, that
+ * within it stays. */
 static const struct sample samples[] = {
 	{ LINE("plain words"), STRAY, NULL, "plain words" },
 	{ LINE(""), NOTHING, NULL, NULL },
@@ -59,7 +67,8 @@ static const struct sample samples[] = {
 	{ LINE(" "), STRAY, NULL, " " },
 	{ LINE("\ttab \"quoted\" back\\slash / %s $HOME"), STRAY, NULL,
 	  "\\ttab \\\"quoted\\\" back\\\\slash / %s $HOME" },
-	{ LINE("h\xc3\xa4nd\xe2\x82\xac\xf0\x9f\x98\x80"), STRAY, NULL, "h\xc3\xa4nd\xe2\x82\xac\xf0\x9f\x98\x80" },
+	{ LINE("h\xc3\xa4nd\xe2\x82\xac\xf0\x9f\x98\x80"), STRAY, NULL,
+	  "h\xc3\xa4nd\xe2\x82\xac\xf0\x9f\x98\x80" },
 	{ LINE("{}"), OBJECT, "{", NULL },
 	{ LINE("{\"a\":1}"), OBJECT, "{\"a\":1,", NULL },
 	{ LINE("{\"a\":1}\r"), OBJECT, "{\"a\":1,", NULL },
@@ -96,8 +105,8 @@ static void add_fields(struct bytes *out, const char *service)
 }
 
 /* What goes out for a line (without newline and '\r') that is no object. */
-static void add_stray(enum mode mode, const char *line, size_t len, const char *message, struct bytes *out,
-		      struct bytes *err)
+static void add_stray(enum mode mode, const char *line, size_t len, const char *message,
+		      struct bytes *out, struct bytes *err)
 {
 	if (mode == MODE_WRAP) {
 		bytes_add_text(out, "{\"message\":\"");
@@ -106,14 +115,16 @@ static void add_stray(enum mode mode, const char *line, size_t len, const char *
 		add_fields(out, "web");
 		return;
 	}
-	bytes_add_text(mode == MODE_TEXT ? out : err, mode == MODE_TEXT ? "TIME web/run: "
-									: "TIME dinit: warning: web/run: "
-									  "not a JSON object: ");
+	bytes_add_text(mode == MODE_TEXT ? out : err, mode == MODE_TEXT
+							      ? "TIME web/run: "
+							      : "TIME dinit: warning: web/run: "
+								"not a JSON object: ");
 	bytes_add(mode == MODE_TEXT ? out : err, line, len);
 	bytes_add_text(mode == MODE_TEXT ? out : err, "\n");
 }
 
-static void add_sample(enum mode mode, const struct sample *sample, struct bytes *out, struct bytes *err)
+static void add_sample(enum mode mode, const struct sample *sample, struct bytes *out,
+		       struct bytes *err)
 {
 	size_t len = sample->in_len - 1;
 
@@ -241,7 +252,8 @@ static void test_stderr_any_mode_gets_prefix(struct scene *scene)
 	bytes_free(&err);
 }
 
-/* SPEC 5: a NUL is a byte like any other. (jq gives the message of a wrapped line back, whatever way it was escaped.)
+/* SPEC 5: a NUL is a byte like any other. (jq gives the message of a wrapped line back, whatever
+ * way it was escaped.)
  * */
 static void test_line_with_control_bytes_is_kept(struct scene *scene)
 {
@@ -333,11 +345,14 @@ static void test_partial_line_slow_is_written_whole(struct scene *scene)
 
 	scene_fifo(scene, "web.go");
 	scene_fifo(scene, "other.go");
-	scene_service(scene, "web",
-		      "printf par; \"$ACTOR\" drained; echo waiting >&2; read go <\"$SCENE/web.go\"\n"
-		      "printf tial; \"$ACTOR\" drained; echo waiting >&2; read go <\"$SCENE/web.go\"; printf '\\n'");
+	scene_service(
+		scene, "web",
+		"printf par; \"$ACTOR\" drained; echo waiting >&2; read go <\"$SCENE/web.go\"\n"
+		"printf tial; \"$ACTOR\" drained; echo waiting >&2; read go <\"$SCENE/web.go\"; "
+		"printf '\\n'");
 	scene_service(scene, "other",
-		      "trap '' TERM; read go <\"$SCENE/other.go\"; echo whole; read go <\"$SCENE/other.go\"");
+		      "trap '' TERM; read go <\"$SCENE/other.go\"; echo whole; read go "
+		      "<\"$SCENE/other.go\"");
 	run = start(scene, MODE_TEXT, NULL);
 	run_wait_lines(run, RUN_STDERR, " web/run: waiting$", 1);
 	scene_let_go(scene, "web.go");
@@ -354,9 +369,10 @@ static void test_partial_line_slow_is_written_whole(struct scene *scene)
 
 /* ---- SPEC 5: lines around DINIT_MAX_LINE ---- */
 
-/* A line of len bytes, an object where the mode wants one, goes out whole up to MAX_LINE, else in pieces of that
- * size. */
-static void add_long(enum mode mode, size_t len, struct bytes *in, struct bytes *out, struct bytes *err)
+/* A line of len bytes, an object where the mode wants one, goes out whole up to MAX_LINE, else
+ * in pieces of that size. */
+static void add_long(enum mode mode, size_t len, struct bytes *in, struct bytes *out,
+		     struct bytes *err)
 {
 	struct bytes line = { 0 };
 
@@ -385,7 +401,8 @@ static void add_long(enum mode mode, size_t len, struct bytes *in, struct bytes 
 	bytes_free(&line);
 }
 
-/* Every length around one, two and three pieces, each with its newline, with '\r' and newline, and last without any. */
+/* Every length around one, two and three pieces, each with its newline, with '\r' and newline,
+ * and last without any. */
 static void check_long(struct scene *scene, enum mode mode, const char *how)
 {
 	static const char *const ends[] = { "\n", "\r\n" };
@@ -443,7 +460,8 @@ static void test_last_piece_looking_like_object_is_none(struct scene *scene)
 	bytes_free(&err);
 }
 
-/* SPEC 5: never lost; pieces of wrapped text, put together again, are the line, wherever its characters would be cut.
+/* SPEC 5: never lost; pieces of wrapped text, put together again, are the line, wherever its
+ * characters would be cut.
  * */
 static void test_long_line_wrapped_is_whole_put_together(struct scene *scene)
 {
@@ -459,11 +477,13 @@ static void test_long_line_wrapped_is_whole_put_together(struct scene *scene)
 	streams_expect_objects(run);
 	messages = streams_jq(run, "-j", ".message");
 	if (messages->len != in.len || memcmp(messages->at, in.at, in.len) != 0)
-		scene_fail("the pieces are not the line, %zu bytes become %zu", in.len, messages->len);
+		scene_fail("the pieces are not the line, %zu bytes become %zu", in.len,
+			   messages->len);
 	bytes_free(&in);
 }
 
-/* SPEC 5: a line as long as DINIT_MAX_LINE allows is whole, and the next one of any length does not kill the service.
+/* SPEC 5: a line as long as DINIT_MAX_LINE allows is whole, and the next one of any length does
+ * not kill the service.
  * */
 static void test_lines_of_megabytes_are_whole_up_to_limit(struct scene *scene)
 {
@@ -485,7 +505,8 @@ static void test_lines_of_megabytes_are_whole_up_to_limit(struct scene *scene)
 	bytes_free(&out);
 }
 
-/* SPEC 5: a lone surrogate escape is accepted as the grammar does. (Many parsers refuse it, jq among them.) */
+/* SPEC 5: a lone surrogate escape is accepted as the grammar does. (Many parsers refuse it, jq
+ * among them.) */
 static void test_object_with_lone_surrogate_is_accepted(struct scene *scene)
 {
 	struct bytes in = { 0 }, out = { 0 }, err = { 0 };
@@ -528,11 +549,14 @@ static void test_stray_line_any_log_level_is_written(struct scene *scene)
 
 	scene_service(scene, "web", "echo one; echo '{}'; echo two");
 	for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
-		run = run_start(scene, &(struct run_spec){ .environment = LIST(scene_format(scene, "DINIT_LOG_LEVEL=%s",
-											    levels[i])) });
+		run = run_start(scene, &(struct run_spec){
+					       .environment = LIST(scene_format(
+						       scene, "DINIT_LOG_LEVEL=%s", levels[i])) });
 		run_expect_exit(run, 0);
-		run_expect_line(run, RUN_STDERR, "^[^ ]* dinit: warning: web/run: not a JSON object: one$");
-		run_expect_line(run, RUN_STDERR, "^[^ ]* dinit: warning: web/run: not a JSON object: two$");
+		run_expect_line(run, RUN_STDERR,
+				"^[^ ]* dinit: warning: web/run: not a JSON object: one$");
+		run_expect_line(run, RUN_STDERR,
+				"^[^ ]* dinit: warning: web/run: not a JSON object: two$");
 		assert_int_equal(run_count_lines(run, RUN_STDERR, "not a JSON object"), 2);
 		assert_int_equal(run_count_lines(run, RUN_STDOUT, ""), 1);
 	}
@@ -551,8 +575,10 @@ static void test_terminate_lines_have_stage_term(struct scene *scene)
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDOUT,
-			"^\\{\"last\":1,\"service\":\"web\",\"stage\":\"term\",\"logged\":\"[-0-9T:.]*Z\"\\}$");
-	run_expect_line(run, RUN_STDERR, "^[^ ]* dinit: warning: web/term: not a JSON object: words$");
+			"^\\{\"last\":1,\"service\":\"web\",\"stage\":\"term\",\"logged\":\"[-0-9T:"
+			".]*Z\"\\}$");
+	run_expect_line(run, RUN_STDERR,
+			"^[^ ]* dinit: warning: web/term: not a JSON object: words$");
 	run_expect_line(run, RUN_STDERR, "^[^ ]* web/term: errors$");
 }
 

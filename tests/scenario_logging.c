@@ -8,15 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINES 5000  /* of the actor: less than a pipe holds */
-#define MANY 200000 /* more than any buffers on the way */
+/* of the actor: less than a pipe holds */
+#define LINES 5000
+/* more than any buffers on the way */
+#define MANY 200000
 
 static const char *const web[] = { "web" };
 
 static struct run *start(struct scene *scene, const char *mode, const char *more)
 {
-	return run_start(scene, &(struct run_spec){
-					.environment = LIST(STREAMS(scene), "DINIT_LOG_LEVEL=error", mode, more) });
+	return run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene),
+									"DINIT_LOG_LEVEL=error",
+									mode, more) });
 }
 
 static struct run *start_text(struct scene *scene)
@@ -30,19 +33,22 @@ static void make_service(struct scene *scene, const char *run, const char *log)
 	scene_script(scene, "services/web/log/run", log);
 }
 
-/* Lines 1 to `taken` stand behind "took", and all the others do not; they are in order, and so there are none
- * between. */
+/* Lines 1 to `taken` stand behind "took", and all the others do not; they are in order, and so
+ * there are none between. */
 static void expect_taken(struct run *run, unsigned long taken, unsigned long all)
 {
 	streams_expect_numbers(run, RUN_STDOUT, web, 1, all);
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, " web/run: took [0-9]+$"), taken);
 	if (taken > 0)
-		run_expect_line(run, RUN_STDOUT, scene_format(run->scene, " web/run: took %lu$", taken));
+		run_expect_line(run, RUN_STDOUT,
+				scene_format(run->scene, " web/run: took %lu$", taken));
 	if (taken < all)
-		run_expect_line(run, RUN_STDOUT, scene_format(run->scene, " web/run: %lu$", taken + 1));
+		run_expect_line(run, RUN_STDOUT,
+				scene_format(run->scene, " web/run: %lu$", taken + 1));
 }
 
-/* ---- SPEC 3, 5: the service's stdout is its stdin, its stdout goes out as stage run, its stderr as stage log ---- */
+/* ---- SPEC 3, 5: the service's stdout is its stdin, its stdout goes out as stage run, its
+ * stderr as stage log ---- */
 
 static void test_logging_program_streams_have_their_stages(struct scene *scene)
 {
@@ -50,9 +56,10 @@ static void test_logging_program_streams_have_their_stages(struct scene *scene)
 	struct run *run;
 
 	make_service(scene, "echo to stdout; echo to stderr >&2",
-		     "read line; echo \"got $line in ${PWD#\"$SCENE\"/services/}\"; echo noise >&2; exec cat");
-	run = run_start(scene,
-			&(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=none") });
+		     "read line; echo \"got $line in ${PWD#\"$SCENE\"/services/}\"; echo noise "
+		     ">&2; exec cat");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+								       "DINIT_LOG_LEVEL=none") });
 	run_expect_exit(run, 0);
 	bytes_add_text(&out, "TIME web/run: got to stdout in web/log\n");
 	streams_expect(run, RUN_STDOUT, &out);
@@ -70,13 +77,16 @@ static void test_logging_program_json_mode_is_held_to_it(struct scene *scene)
 	make_service(scene, "echo '{\"n\":1}'; echo words", "exec cat");
 	run = start(scene, "DINIT_JSON_STDOUT=1", NULL);
 	run_expect_exit(run, 0);
-	run_expect_line(run, RUN_STDOUT,
-			"^\\{\"n\":1,\"service\":\"web\",\"stage\":\"run\",\"logged\":\"[-0-9T:.]*Z\"\\}$");
-	run_expect_line(run, RUN_STDERR, "^[^ ]* dinit: warning: web/run: not a JSON object: words$");
+	run_expect_line(
+		run, RUN_STDOUT,
+		"^\\{\"n\":1,\"service\":\"web\",\"stage\":\"run\",\"logged\":\"[-0-9T:.]*Z\"\\}$");
+	run_expect_line(run, RUN_STDERR,
+			"^[^ ]* dinit: warning: web/run: not a JSON object: words$");
 	streams_expect_objects(run);
 	run = start(scene, "DINIT_JSON_STDOUT=wrap", NULL);
 	run_expect_exit(run, 0);
-	run_expect_line(run, RUN_STDOUT, "^\\{\"message\":\"words\",\"service\":\"web\",\"stage\":\"run\",");
+	run_expect_line(run, RUN_STDOUT,
+			"^\\{\"message\":\"words\",\"service\":\"web\",\"stage\":\"run\",");
 	streams_expect_objects(run);
 }
 
@@ -100,25 +110,29 @@ static void test_logging_program_reading_on_gets_every_line(struct scene *scene)
 {
 	struct run *run;
 
-	make_service(scene, scene_format(scene, "exec \"$ACTOR\" count 1 text %d unfinished", MANY), "exec cat");
+	make_service(scene, scene_format(scene, "exec \"$ACTOR\" count 1 text %d unfinished", MANY),
+		     "exec cat");
 	run = start_text(scene);
 	run_expect_exit(run, 0);
 	streams_expect_numbers(run, RUN_STDOUT, web, 1, MANY);
 }
 
-/* ---- SPEC 5: one that dies; what it left unread is written out, and the service does not die of SIGPIPE ---- */
+/* ---- SPEC 5: one that dies; what it left unread is written out, and the service does not die
+ * of SIGPIPE ---- */
 
-/* The service has written when the logging program begins to read, and lives on when that has died. */
+/* The service has written when the logging program begins to read, and lives on when that has
+ * died. */
 static void check_dying(struct scene *scene, const char *how, int status)
 {
-	static const char form[] =
-		"exec \"$ACTOR\" until TERM '\"$ACTOR\" count 1 text %d; echo go >\"$SCENE/written\"' "
-		"'echo lived >&2'";
+	static const char form[] = "exec \"$ACTOR\" until TERM '\"$ACTOR\" count 1 text %d; echo "
+				   "go >\"$SCENE/written\"' "
+				   "'echo lived >&2'";
 	struct run *run;
 
 	scene_fifo(scene, "written");
 	make_service(scene, scene_format(scene, form, LINES),
-		     scene_format(scene, "read go <\"$SCENE/written\"; \"$ACTOR\" take 10 0; %s", how));
+		     scene_format(scene, "read go <\"$SCENE/written\"; \"$ACTOR\" take 10 0; %s",
+				  how));
 	run = start_text(scene);
 	run_expect_exit(run, status);
 	expect_taken(run, 10, LINES);
@@ -140,12 +154,15 @@ static void test_logging_program_killed_leaves_nothing_unread(struct scene *scen
 	check_dying(scene, "kill -KILL $$", 3);
 }
 
-/* SPEC 5: a service that writes all the time does not notice, and nothing is lost between the two. */
-static void check_dying_amid_flood(struct scene *scene, const char *service, int log_status, int status)
+/* SPEC 5: a service that writes all the time does not notice, and nothing is lost between the
+ * two. */
+static void check_dying_amid_flood(struct scene *scene, const char *service, int log_status,
+				   int status)
 {
 	struct run *run;
 
-	make_service(scene, service, scene_format(scene, "exec \"$ACTOR\" take 1000 %d", log_status));
+	make_service(scene, service,
+		     scene_format(scene, "exec \"$ACTOR\" take 1000 %d", log_status));
 	run = start_text(scene);
 	run_expect_exit(run, status);
 	assert_string_equal(streams_wait_report(scene, "ended"), "0");
@@ -154,13 +171,14 @@ static void check_dying_amid_flood(struct scene *scene, const char *service, int
 
 static void test_logging_program_failing_amid_flood_loses_nothing(struct scene *scene)
 {
-	static const char form[] =
-		"exec \"$ACTOR\" until TERM '\"$ACTOR\" count 1 text %d; \"$ACTOR\" report ended $?' 'exit 0'";
+	static const char form[] = "exec \"$ACTOR\" until TERM '\"$ACTOR\" count 1 text %d; "
+				   "\"$ACTOR\" report ended $?' 'exit 0'";
 
 	check_dying_amid_flood(scene, scene_format(scene, form, MANY), 1, 3);
 }
 
-/* SPEC 5, 7: 115 disables it, and nothing is torn down for it: the service's end is the cause here. */
+/* SPEC 5, 7: 115 disables it, and nothing is torn down for it: the service's end is the cause
+ * here. */
 static void test_logging_program_disabled_amid_flood_loses_nothing(struct scene *scene)
 {
 	static const char form[] = "\"$ACTOR\" count 1 text %d; exec \"$ACTOR\" report ended $?";
@@ -175,7 +193,8 @@ static void test_logging_program_never_reading_loses_nothing(struct scene *scene
 {
 	struct run *run;
 
-	make_service(scene, scene_format(scene, "exec \"$ACTOR\" count 1 text %d", LINES), "exec \"$ACTOR\" wait");
+	make_service(scene, scene_format(scene, "exec \"$ACTOR\" count 1 text %d", LINES),
+		     "exec \"$ACTOR\" wait");
 	run = start(scene, "DINIT_JSON_STDOUT=0", "DINIT_STOP_TIMEOUT=0.2");
 	run_expect_exit(run, 0);
 	expect_taken(run, 0, LINES);
@@ -188,10 +207,12 @@ static void test_logging_program_never_reading_stops_its_service_only(struct sce
 	struct run *run;
 	pid_t log;
 
-	make_service(scene, scene_format(scene, "trap '' TERM; exec \"$ACTOR\" stall 1 text %d web", MANY),
+	make_service(scene,
+		     scene_format(scene, "trap '' TERM; exec \"$ACTOR\" stall 1 text %d web", MANY),
 		     "\"$ACTOR\" report pid $$; exec \"$ACTOR\" wait");
 	scene_fifo(scene, "go");
-	scene_service(scene, "other", "trap '' TERM; read go <\"$SCENE/go\"; exec \"$ACTOR\" count 1 text 50000");
+	scene_service(scene, "other",
+		      "trap '' TERM; read go <\"$SCENE/go\"; exec \"$ACTOR\" count 1 text 50000");
 	run = start_text(scene);
 	log = (pid_t)atoi(streams_wait_report(scene, "pid"));
 	streams_wait_report(scene, "stalled web");
@@ -203,7 +224,8 @@ static void test_logging_program_never_reading_stops_its_service_only(struct sce
 	expect_taken(run, 0, MANY);
 }
 
-/* ---- SPEC 5: 115: the service's stdout is read directly, after the last of the logging program's own output ---- */
+/* ---- SPEC 5: 115: the service's stdout is read directly, after the last of the logging
+ * program's own output ---- */
 
 static void test_logging_program_disabled_own_output_comes_first(struct scene *scene)
 {
@@ -212,10 +234,10 @@ static void test_logging_program_disabled_own_output_comes_first(struct scene *s
 	scene_fifo(scene, "written");
 	make_service(
 		scene,
-		scene_format(
-			scene,
-			"exec \"$ACTOR\" until TERM '\"$ACTOR\" count 1 text %d; echo go >\"$SCENE/written\"' true",
-			LINES),
+		scene_format(scene,
+			     "exec \"$ACTOR\" until TERM '\"$ACTOR\" count 1 text %d; echo go "
+			     ">\"$SCENE/written\"' true",
+			     LINES),
 		"read go <\"$SCENE/written\"; \"$ACTOR\" take 100 0; yes filler | head -n 20000\n"
 		"echo last; exit 115");
 	run = start_text(scene);
@@ -231,33 +253,41 @@ static void test_logging_program_disabled_own_output_comes_first(struct scene *s
 		    strstr(run->outputs[RUN_STDOUT].bytes, "web/run: last\n"));
 }
 
-/* What the service writes later goes out at once, decorated like any service's, while everything runs on. */
+/* What the service writes later goes out at once, decorated like any service's, while everything
+ * runs on. */
 static void test_logging_program_disabled_service_is_read_directly(struct scene *scene)
 {
 	struct run *run;
 
 	scene_fifo(scene, "go");
-	make_service(scene, "while read go <\"$SCENE/go\"; do echo '{\"later\":1}'; echo words; done",
+	make_service(scene,
+		     "while read go <\"$SCENE/go\"; do echo '{\"later\":1}'; echo words; done",
 		     "exec \"$ACTOR\" take 0 115");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene), "DINIT_LOG_LEVEL=info") });
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene),
+								       "DINIT_LOG_LEVEL=info") });
 	run_wait_line(run, RUN_STDERR, " web/log: .*115");
 	for (size_t i = 1; i <= 3; i++) {
 		scene_let_go(scene, "go");
-		run_wait_lines(run, RUN_STDOUT, "^\\{\"later\":1,\"service\":\"web\",\"stage\":\"run\",", i);
-		run_wait_lines(run, RUN_STDERR, " dinit: warning: web/run: not a JSON object: words$", i);
+		run_wait_lines(run, RUN_STDOUT,
+			       "^\\{\"later\":1,\"service\":\"web\",\"stage\":\"run\",", i);
+		run_wait_lines(run, RUN_STDERR,
+			       " dinit: warning: web/run: not a JSON object: words$", i);
 	}
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
 }
 
-/* SPEC 5: what a child of the logging program still prints comes before as well, as long as it is there already. */
+/* SPEC 5: what a child of the logging program still prints comes before as well, as long as it
+ * is there already. */
 static void test_logging_program_disabled_with_child_loses_nothing(struct scene *scene)
 {
 	struct run *run;
 
 	scene_fifo(scene, "written");
 	make_service(scene,
-		     scene_format(scene, "\"$ACTOR\" count 1 text %d; echo go >\"$SCENE/written\"; exit 0", LINES),
+		     scene_format(scene,
+				  "\"$ACTOR\" count 1 text %d; echo go >\"$SCENE/written\"; exit 0",
+				  LINES),
 		     scene_format(scene,
 				  "read go <\"$SCENE/written\"; \"$ACTOR\" take 10 0\n"
 				  "\"$ACTOR\" count 2 text %d & exit 115",
@@ -289,7 +319,8 @@ static void check_teardown(struct scene *scene, const char *run_body, bool signa
 	struct run *run;
 
 	make_service(scene, run_body,
-		     scene_format(scene, "trap 'echo signalled' TERM; exec \"$ACTOR\" take %d 0", 2 * LINES));
+		     scene_format(scene, "trap 'echo signalled' TERM; exec \"$ACTOR\" take %d 0",
+				  2 * LINES));
 	run = start_text(scene);
 	if (signalled) {
 		streams_wait_report(scene, "ready web");
@@ -301,35 +332,43 @@ static void check_teardown(struct scene *scene, const char *run_body, bool signa
 
 static void test_teardown_by_signal_last_lines_are_logged(struct scene *scene)
 {
-	check_teardown(scene, scene_format(scene, "exec \"$ACTOR\" handle 1 text %d web", LINES), true, 0);
+	check_teardown(scene, scene_format(scene, "exec \"$ACTOR\" handle 1 text %d web", LINES),
+		       true, 0);
 }
 
 static void test_teardown_by_service_ending_last_lines_are_logged(struct scene *scene)
 {
-	check_teardown(scene, scene_format(scene, "exec \"$ACTOR\" count 1 text %d", LINES), false, 0);
+	check_teardown(scene, scene_format(scene, "exec \"$ACTOR\" count 1 text %d", LINES), false,
+		       0);
 }
 
 static void test_teardown_by_service_failing_last_lines_are_logged(struct scene *scene)
 {
-	check_teardown(scene, scene_format(scene, "\"$ACTOR\" count 1 text %d unfinished; exit 5", LINES), false, 3);
+	check_teardown(scene,
+		       scene_format(scene, "\"$ACTOR\" count 1 text %d unfinished; exit 5", LINES),
+		       false, 3);
 }
 
 static void test_teardown_by_service_killed_last_lines_are_logged(struct scene *scene)
 {
-	check_teardown(scene, scene_format(scene, "\"$ACTOR\" count 1 text %d; kill -KILL $$", LINES), false, 3);
+	check_teardown(scene,
+		       scene_format(scene, "\"$ACTOR\" count 1 text %d; kill -KILL $$", LINES),
+		       false, 3);
 }
 
 static void test_teardown_by_terminate_last_lines_are_logged(struct scene *scene)
 {
-	static const char form[] =
-		"exec \"$ACTOR\" until USR1 '\"$ACTOR\" report ready web' '\"$ACTOR\" count 1 text %d'";
+	static const char form[] = "exec \"$ACTOR\" until USR1 '\"$ACTOR\" report ready web' "
+				   "'\"$ACTOR\" count 1 text %d'";
 
-	scene_script(scene, "services/web/terminate", "echo terminating; kill -USR1 \"$DINIT_PID\"");
+	scene_script(scene, "services/web/terminate",
+		     "echo terminating; kill -USR1 \"$DINIT_PID\"");
 	check_teardown(scene, scene_format(scene, form, LINES), true, 0);
 	run_expect_line(scene->runs, RUN_STDOUT, " web/term: terminating$");
 }
 
-/* SPEC 7: the end of a service by 115 is no cause, and the logging program's end after it is expected. */
+/* SPEC 7: the end of a service by 115 is no cause, and the logging program's end after it is
+ * expected. */
 static void test_service_disabled_logging_program_ends_with_it(struct scene *scene)
 {
 	struct run *run;
@@ -337,7 +376,8 @@ static void test_service_disabled_logging_program_ends_with_it(struct scene *sce
 	make_service(scene, scene_format(scene, "\"$ACTOR\" count 1 text %d; exit 115", LINES),
 		     scene_format(scene, "\"$ACTOR\" take %d 0; exit 9", 2 * LINES));
 	scene_service(scene, "other", "exec \"$ACTOR\" handle 1 text 0 other");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene), "DINIT_JSON_STDOUT=0",
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene),
+								       "DINIT_JSON_STDOUT=0",
 								       "DINIT_LOG_LEVEL=info") });
 	streams_wait_report(scene, "ready other");
 	run_wait_line(run, RUN_STDERR, " web/log: PID [0-9]+ exited with status 9$");
@@ -347,7 +387,8 @@ static void test_service_disabled_logging_program_ends_with_it(struct scene *sce
 	expect_taken(run, LINES, LINES);
 }
 
-/* SPEC 7: all services have disabled themselves, and with them their logging programs: nothing is left. */
+/* SPEC 7: all services have disabled themselves, and with them their logging programs: nothing
+ * is left. */
 static void test_service_disabled_alone_with_logging_program_ends_container(struct scene *scene)
 {
 	struct run *run;
@@ -359,7 +400,8 @@ static void test_service_disabled_alone_with_logging_program_ends_container(stru
 	expect_taken(run, LINES, LINES);
 }
 
-/* SPEC 7: a logging program that ends a moment after its service is not the cause: status 0, not 3. */
+/* SPEC 7: a logging program that ends a moment after its service is not the cause: status 0, not
+ * 3. */
 static void test_logging_program_failing_after_its_service_is_no_cause(struct scene *scene)
 {
 	struct run *run;

@@ -12,7 +12,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define INFO LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info")
-#define SYSTEMD_STOP 37 /* SIGRTMIN+3, as the kernel counts */
+/* SIGRTMIN+3, as the kernel counts */
+#define SYSTEMD_STOP 37
 
 /* Ends when it is told to, and says so. */
 static struct run *start_polite(struct scene *scene)
@@ -32,7 +33,8 @@ static void expect_stop(struct scene *scene, int signal)
 	run_signal(run, signal);
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDOUT, "told$");
-	run_expect_line(run, RUN_STDERR, scene_format(scene, "dinit: info: signal %d .*stopping", signal));
+	run_expect_line(run, RUN_STDERR,
+			scene_format(scene, "dinit: info: signal %d .*stopping", signal));
 	run_expect_line(run, RUN_STDERR, "dinit: info: web/run: sending TERM to PID ");
 }
 
@@ -66,7 +68,8 @@ static void expect_ignored(struct scene *scene, struct run *run, const int *sign
 {
 	for (size_t i = 0; i < count; i++) {
 		run_signal(run, signals[i]);
-		run_wait_line(run, RUN_STDERR, scene_format(scene, "dinit: info: signal %d .*ignored", signals[i]));
+		run_wait_line(run, RUN_STDERR,
+			      scene_format(scene, "dinit: info: signal %d .*ignored", signals[i]));
 	}
 	run_expect_no_line(run, RUN_STDOUT, "told");
 	run_signal(run, SIGTERM);
@@ -87,13 +90,15 @@ static void test_signal_hup_stops_subreaper_only(struct scene *scene)
 
 static void test_signals_without_meaning_are_ignored_and_said(struct scene *scene)
 {
-	static const int signals[] = { SIGUSR1, SIGUSR2, SIGWINCH, SIGALRM,   SIGVTALRM, SIGPROF, SIGIO,
-				       SIGXCPU, SIGXFSZ, SIGURG,   SIGSTKFLT, 36,        38,      64 };
+	static const int signals[] = { SIGUSR1,   SIGUSR2, SIGWINCH, SIGALRM, SIGVTALRM,
+				       SIGPROF,   SIGIO,   SIGXCPU,  SIGXFSZ, SIGURG,
+				       SIGSTKFLT, 36,      38,       64 };
 
 	expect_ignored(scene, start_polite(scene), signals, COUNT(signals));
 }
 
-/* Those that libcs keep for themselves: 32 and 33 glibc, 34 as well musl. The kernel hands out the last one last. */
+/* Those that libcs keep for themselves: 32 and 33 glibc, 34 as well musl. The kernel hands out
+ * the last one last. */
 static void test_signals_of_libc_are_ignored_and_said(struct scene *scene)
 {
 	static const int last[] = { 64 };
@@ -103,7 +108,8 @@ static void test_signals_of_libc_are_ignored_and_said(struct scene *scene)
 		run_signal(run, signal);
 	expect_ignored(scene, run, last, COUNT(last));
 	for (int signal = 32; signal <= 34; signal++)
-		run_expect_line(run, RUN_STDERR, scene_format(scene, "dinit: info: signal %d .*ignored", signal));
+		run_expect_line(run, RUN_STDERR,
+				scene_format(scene, "dinit: info: signal %d .*ignored", signal));
 }
 
 static void test_signals_of_terminals_do_not_stop_dinit(struct scene *scene)
@@ -150,7 +156,8 @@ static void test_signal_of_fault_kills_dinit(struct scene *scene)
 {
 	static const int faults[] = {
 		SIGTRAP,
-#ifndef __SANITIZE_ADDRESS__ /* it has plans of its own for the others */
+/* it has plans of its own for the others */
+#ifndef __SANITIZE_ADDRESS__
 		SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGABRT,
 #endif
 	};
@@ -158,7 +165,8 @@ static void test_signal_of_fault_kills_dinit(struct scene *scene)
 	scene_may_leave(scene);
 	scene_service(scene, "web", "echo up; exec sleep 1000");
 	for (size_t i = 0; i < COUNT(faults); i++) {
-		struct run *run = run_start(scene, &(struct run_spec){ .environment = INFO, .prepare = no_core });
+		struct run *run = run_start(scene, &(struct run_spec){ .environment = INFO,
+								       .prepare = no_core });
 
 		run_wait_line(run, RUN_STDOUT, "up$");
 		run_signal(run, faults[i]);
@@ -179,7 +187,8 @@ static void wait_until_unlocked(struct scene *scene, const char *path)
 	close(fd);
 }
 
-/* What happens while dinit is stopped is found when it goes on: lines, the end of a service, another signal. */
+/* What happens while dinit is stopped is found when it goes on: lines, the end of a service,
+ * another signal. */
 static void test_stop_and_cont_lose_nothing(struct scene *scene)
 {
 	struct run *run;

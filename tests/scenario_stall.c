@@ -15,10 +15,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FLOOD 300000    /* lines: far more than all queues on the way hold */
-#define RSS_MAX_KB 6000 /* with libc's own pages; what FLOOD becomes is twice as much and more */
-#define END_MS 4000     /* less than dinit waits for a console; it takes milliseconds */
-#define ATTEMPTS 5      /* for what is measured in milliseconds on a machine that has other things to do */
+/* lines: far more than all queues on the way hold */
+#define FLOOD 300000
+/* with libc's own pages; what FLOOD becomes is twice as much and more */
+#define RSS_MAX_KB 6000
+/* less than dinit waits for a console; it takes milliseconds */
+#define END_MS 4000
+/* for what is measured in milliseconds on a machine that has other things to do */
+#define ATTEMPTS 5
 
 static const char *const flood[] = { "flood" };
 static const char *const other[] = { "other" };
@@ -87,19 +91,20 @@ static void end_drain(pid_t pid)
 
 /* ---- SPEC 5: a reader that stalls stops that stream of the services, and nothing else ---- */
 
-/* A service "flood" for the stalled stream, and "other" that uses the other one and leaves zombies, once it is let
- * go. */
+/* A service "flood" for the stalled stream, and "other" that uses the other one and leaves
+ * zombies, once it is let go. */
 static void make_flood_and_other(struct scene *scene, enum run_stream stalled)
 {
 	scene_fifo(scene, "go");
 	scene_service(scene, "flood",
-		      scene_format(scene, "trap '' TERM; exec \"$ACTOR\" stall %d json %d flood", fd_of(stalled),
-				   FLOOD));
-	scene_service(scene, "other",
-		      scene_format(scene,
-				   "trap '' TERM; read go <\"$SCENE/go\"; \"$ACTOR\" zombies 50 other\n"
-				   "exec \"$ACTOR\" count %d json 20000",
-				   fd_of(!stalled)));
+		      scene_format(scene, "trap '' TERM; exec \"$ACTOR\" stall %d json %d flood",
+				   fd_of(stalled), FLOOD));
+	scene_service(
+		scene, "other",
+		scene_format(scene,
+			     "trap '' TERM; read go <\"$SCENE/go\"; \"$ACTOR\" zombies 50 other\n"
+			     "exec \"$ACTOR\" count %d json 20000",
+			     fd_of(!stalled)));
 }
 
 static void expect_bounded_memory(const struct run *run)
@@ -122,7 +127,8 @@ static void check_stall(struct scene *scene, enum run_stream stalled, struct run
 	expect_bounded_memory(run);
 	scene_let_go(scene, "go");
 	streams_wait_report(scene, "reaped other");
-	run_wait_line(run, !stalled, stalled == RUN_STDERR ? "\"n\":20000," : " other/run: \\{\"n\":20000\\}$");
+	run_wait_line(run, !stalled,
+		      stalled == RUN_STDERR ? "\"n\":20000," : " other/run: \\{\"n\":20000\\}$");
 	expect_bounded_memory(run);
 	run_resume(run, stalled);
 	run_expect_exit(run, 0);
@@ -163,8 +169,10 @@ static void test_stdout_without_proc_stalled_stops_nothing_else(struct scene *sc
 	check_stall(scene, RUN_STDOUT, &(struct run_spec){ .no_proc = true });
 }
 
-/* SPEC 5: signals go on: how long a service waits for its TERM while the reader of a stream does nothing. */
-static double measure_term_ms(struct scene *scene, enum run_stream stalled, const struct run_spec *spec)
+/* SPEC 5: signals go on: how long a service waits for its TERM while the reader of a stream does
+ * nothing. */
+static double measure_term_ms(struct scene *scene, enum run_stream stalled,
+			      const struct run_spec *spec)
 {
 	struct run *run = run_start(scene, spec);
 	unsigned long long sent, got;
@@ -186,8 +194,10 @@ static void check_term(struct scene *scene, enum run_stream stalled, struct run_
 
 	spec->environment = LIST(STREAMS(scene), "DINIT_LOG_LEVEL=info");
 	scene_service(scene, "flood",
-		      scene_format(scene, "exec \"$ACTOR\" stall %d json %d flood", fd_of(stalled), FLOOD));
-	scene_service(scene, "web", scene_format(scene, "exec \"$ACTOR\" handle %d json 5 web", fd_of(!stalled)));
+		      scene_format(scene, "exec \"$ACTOR\" stall %d json %d flood", fd_of(stalled),
+				   FLOOD));
+	scene_service(scene, "web",
+		      scene_format(scene, "exec \"$ACTOR\" handle %d json 5 web", fd_of(!stalled)));
 	for (int i = 0; i < ATTEMPTS && ms > 50; i++)
 		ms = measure_term_ms(scene, stalled, spec);
 	if (ms > (double)scene_deadline_ms(50))
@@ -226,11 +236,15 @@ static void test_stderr_stalled_stops_services_with_stray_lines_only(struct scen
 
 	scene_fifo(scene, "go");
 	scene_service(scene, "flood",
-		      scene_format(scene, "trap '' TERM; exec \"$ACTOR\" stall 2 text %d flood", FLOOD));
+		      scene_format(scene, "trap '' TERM; exec \"$ACTOR\" stall 2 text %d flood",
+				   FLOOD));
 	scene_service(scene, "stray",
-		      scene_format(scene, "trap '' TERM; exec \"$ACTOR\" stall 1 text %d stray", FLOOD));
-	scene_service(scene, "other", "trap '' TERM; read go <\"$SCENE/go\"; exec \"$ACTOR\" count 1 json 50000");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene), "DINIT_LOG_LEVEL=error") });
+		      scene_format(scene, "trap '' TERM; exec \"$ACTOR\" stall 1 text %d stray",
+				   FLOOD));
+	scene_service(scene, "other",
+		      "trap '' TERM; read go <\"$SCENE/go\"; exec \"$ACTOR\" count 1 json 50000");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene),
+								       "DINIT_LOG_LEVEL=error") });
 	run_pause(run, RUN_STDERR);
 	streams_wait_report(scene, "stalled flood");
 	streams_wait_report(scene, "stalled stray");
@@ -256,7 +270,8 @@ static void wait_until_signals_are_read(struct scene *scene, const struct run *r
 
 		pending = !status;
 		while (status && fgets(line, sizeof line, status))
-			pending |= strncmp(line, "ShdPnd:", 7) == 0 && strtoull(line + 7, NULL, 16) != 0;
+			pending |= strncmp(line, "ShdPnd:", 7) == 0 &&
+				   strtoull(line + 7, NULL, 16) != 0;
 		if (status)
 			fclose(status);
 		if (pending && scene_now_ms() > until_ms)
@@ -279,7 +294,8 @@ static unsigned long sum_dropped(const struct run *run)
 	return sum;
 }
 
-/* SPEC 5, 10: dinit's own messages wait in a queue of bounded length, and what found no room is counted. */
+/* SPEC 5, 10: dinit's own messages wait in a queue of bounded length, and what found no room is
+ * counted. */
 static void test_own_messages_stalled_stderr_are_counted(struct scene *scene)
 {
 	const unsigned long sent = 10000;
@@ -287,7 +303,8 @@ static void test_own_messages_stalled_stderr_are_counted(struct scene *scene)
 	struct run *run;
 
 	scene_service(scene, "web", "exec \"$ACTOR\" handle 1 json 0 web");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene), "DINIT_LOG_LEVEL=info") });
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene),
+								       "DINIT_LOG_LEVEL=info") });
 	run_pause(run, RUN_STDERR);
 	streams_wait_report(scene, "ready web");
 	/* No more wait at a time than a small machine allows (RLIMIT_SIGPENDING). */
@@ -301,10 +318,12 @@ static void test_own_messages_stalled_stderr_are_counted(struct scene *scene)
 	run_resume(run, RUN_STDERR);
 	run_expect_exit(run, 0);
 	got = run_count_lines(run, RUN_STDERR,
-			      scene_format(scene, " dinit: info: signal %d .* ignored$", SIGRTMIN + 10));
+			      scene_format(scene, " dinit: info: signal %d .* ignored$",
+					   SIGRTMIN + 10));
 	dropped = sum_dropped(run);
 	if (got == 0 || got >= sent || got + dropped < sent || got + dropped > sent + 20)
-		scene_fail("%lu of %lu messages came, %lu are said to have been dropped", got, sent, dropped);
+		scene_fail("%lu of %lu messages came, %lu are said to have been dropped", got, sent,
+			   dropped);
 }
 
 /* ---- SPEC 5: dinit never changes flags on the descriptors it was given ---- */
@@ -324,8 +343,8 @@ static void make_tty(int pair[2])
 	tcsetattr(pair[1], TCSANOW, &raw);
 }
 
-/* The test keeps the end that it gives to dinit as both streams' and looks at its flags while dinit runs, while it
- * cannot write, and when it has ended. */
+/* The test keeps the end that it gives to dinit as both streams' and looks at its flags while
+ * dinit runs, while it cannot write, and when it has ended. */
 static void check_flags(struct scene *scene, int pair[2])
 {
 	struct given given = { .fds = { pair[1], pair[1] } };
@@ -333,12 +352,14 @@ static void check_flags(struct scene *scene, int pair[2])
 	struct run *run;
 	pid_t pid;
 
-	scene_service(scene, "web", scene_format(scene, "exec \"$ACTOR\" stall 1 text %d web", FLOOD));
-	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene), "DINIT_JSON_STDOUT=0"),
-						   .out = RUN_FD_NULL,
-						   .err = RUN_FD_NULL,
-						   .prepare = give,
-						   .prepare_ctx = &given });
+	scene_service(scene, "web",
+		      scene_format(scene, "exec \"$ACTOR\" stall 1 text %d web", FLOOD));
+	run = run_start(scene, &(struct run_spec){
+				       .environment = LIST(STREAMS(scene), "DINIT_JSON_STDOUT=0"),
+				       .out = RUN_FD_NULL,
+				       .err = RUN_FD_NULL,
+				       .prepare = give,
+				       .prepare_ctx = &given });
 	streams_wait_report(scene, "stalled web");
 	assert_int_equal(fcntl(pair[1], F_GETFL), flags);
 	pid = begin_drain(pair[0]);
@@ -374,7 +395,8 @@ static void test_tty_given_keeps_its_flags(struct scene *scene)
 	check_flags(scene, pair);
 }
 
-/* SPEC 5: a file that others write to as well, at the same offset: nothing is overwritten, and its flags stay. */
+/* SPEC 5: a file that others write to as well, at the same offset: nothing is overwritten, and
+ * its flags stay. */
 static void test_file_shared_is_written_in_turn(struct scene *scene)
 {
 	static const char *const both[] = { "err", "out" };
@@ -391,16 +413,19 @@ static void test_file_shared_is_written_in_turn(struct scene *scene)
 	given = (struct given){ .fds = { fd, fd } };
 	scene_fifo(scene, "go");
 	for (int i = 0; i < 2; i++)
-		scene_service(scene, both[i],
-			      scene_format(scene,
-					   "trap '' TERM; \"$ACTOR\" report ready; read go <\"$SCENE/go\"\n"
-					   "exec \"$ACTOR\" count %d text 50000",
-					   2 - i));
-	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene), "DINIT_JSON_STDOUT=0"),
-						   .out = RUN_FD_NULL,
-						   .err = RUN_FD_NULL,
-						   .prepare = give,
-						   .prepare_ctx = &given });
+		scene_service(
+			scene, both[i],
+			scene_format(
+				scene,
+				"trap '' TERM; \"$ACTOR\" report ready; read go <\"$SCENE/go\"\n"
+				"exec \"$ACTOR\" count %d text 50000",
+				2 - i));
+	run = run_start(scene, &(struct run_spec){
+				       .environment = LIST(STREAMS(scene), "DINIT_JSON_STDOUT=0"),
+				       .out = RUN_FD_NULL,
+				       .err = RUN_FD_NULL,
+				       .prepare = give,
+				       .prepare_ctx = &given });
 	for (int i = 0; i < 2; i++)
 		streams_wait_report(scene, "ready");
 	for (int i = 0; i < 2; i++)
@@ -429,9 +454,10 @@ static void check_same(struct scene *scene, enum run_fd kind)
 	scene_service(scene, "out", "trap '' TERM; exec \"$ACTOR\" stall 1 json 100000 out");
 	scene_service(scene, "err", "trap '' TERM; exec \"$ACTOR\" stall 2 text 100000 err");
 	scene_service(scene, "stray", "trap '' TERM; exec \"$ACTOR\" stall 1 text 100000 stray");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene), "DINIT_LOG_LEVEL=none"),
-						   .out = kind,
-						   .err = RUN_FD_STDOUT });
+	run = run_start(scene, &(struct run_spec){
+				       .environment = LIST(STREAMS(scene), "DINIT_LOG_LEVEL=none"),
+				       .out = kind,
+				       .err = RUN_FD_STDOUT });
 	run_pause(run, RUN_STDOUT);
 	for (size_t i = 0; i < 3; i++)
 		streams_wait_report(scene, scene_format(scene, "stalled %s", services[i]));
@@ -453,14 +479,16 @@ static void test_same_socket_for_both_gets_whole_lines(struct scene *scene)
 	check_same(scene, RUN_FD_SOCKET);
 }
 
-/* A socket keeps what it has taken: dinit does not wait for its reader, as it does for a serial console. */
+/* A socket keeps what it has taken: dinit does not wait for its reader, as it does for a serial
+ * console. */
 static void test_socket_that_nobody_reads_yet_does_not_hold_up_the_end(struct scene *scene)
 {
 	struct run *run;
 	struct pollfd polled;
 
 	scene_service(scene, "web", "echo up");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0"), .out = RUN_FD_SOCKET });
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0"),
+						   .out = RUN_FD_SOCKET });
 	run_pause(run, RUN_STDOUT);
 	polled = (struct pollfd){ .fd = run->pid_fd, .events = POLLIN };
 	assert_int_equal(poll(&polled, 1, END_MS), 1);
@@ -477,32 +505,38 @@ static void test_socket_that_nobody_reads_yet_does_not_hold_up_the_end(struct sc
 static void make_talker(struct scene *scene)
 {
 	scene_fifo(scene, "go");
-	scene_service(
-		scene, "web",
-		scene_format(scene,
-			     "\"$ACTOR\" report ready; read go <\"$SCENE/go\"\n"
-			     "\"$ACTOR\" count 1 json %d && \"$ACTOR\" count 2 json %d && exec \"$ACTOR\" report lived",
-			     GONE_LINES, GONE_LINES));
+	scene_service(scene, "web",
+		      scene_format(scene,
+				   "\"$ACTOR\" report ready; read go <\"$SCENE/go\"\n"
+				   "\"$ACTOR\" count 1 json %d && \"$ACTOR\" count 2 json %d && "
+				   "exec \"$ACTOR\" report lived",
+				   GONE_LINES, GONE_LINES));
 }
 
 /* The one warning, whatever it looks like there. */
-static void expect_one_warning(struct run *run, enum run_stream gone, const char *mode, const char *why)
+static void expect_one_warning(struct run *run, enum run_stream gone, const char *mode,
+			       const char *why)
 {
 	bool as_object = gone == RUN_STDERR && strcmp(mode, "DINIT_JSON_STDOUT=0") != 0;
-	const char *name = stream_name(gone), *before = as_object ? "^\\{\"message\":\"" : "^[^ ]* dinit: warning: ";
-	const char *after =
-		as_object ? "\",\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"[-0-9T:.]*Z\"\\}$" : "";
+	const char *name = stream_name(gone),
+		   *before = as_object ? "^\\{\"message\":\"" : "^[^ ]* dinit: warning: ";
+	const char *after = as_object ? "\",\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":"
+					"\"[-0-9T:.]*Z\"\\}$"
+				      : "";
 
-	run_expect_line(run, !gone, scene_format(run->scene, "%s%s.*%s.*%s", before, name, why, after));
-	assert_int_equal(run_count_lines(run, !gone, scene_format(run->scene, "%s%s", before, name)), 1);
+	run_expect_line(run, !gone,
+			scene_format(run->scene, "%s%s.*%s.*%s", before, name, why, after));
+	assert_int_equal(run_count_lines(run, !gone,
+					 scene_format(run->scene, "%s%s", before, name)),
+			 1);
 	if (as_object)
 		streams_expect_objects(run);
 }
 
 static const char *const web[] = { "web" };
 
-static void check_gone(struct scene *scene, enum run_stream gone, const char *mode, struct run_spec *spec,
-		       const char *why)
+static void check_gone(struct scene *scene, enum run_stream gone, const char *mode,
+		       struct run_spec *spec, const char *why)
 {
 	struct run *run;
 
@@ -521,46 +555,50 @@ static void check_gone(struct scene *scene, enum run_stream gone, const char *mo
 
 static void test_stdout_reader_gone_services_live_on(struct scene *scene)
 {
-	check_gone(scene, RUN_STDOUT, "DINIT_JSON_STDOUT=1", &(struct run_spec){ 0 }, strerror(EPIPE));
+	check_gone(scene, RUN_STDOUT, "DINIT_JSON_STDOUT=1", &(struct run_spec){ 0 },
+		   strerror(EPIPE));
 }
 
 static void test_stderr_reader_gone_json_mode_services_live_on(struct scene *scene)
 {
-	check_gone(scene, RUN_STDERR, "DINIT_JSON_STDOUT=1", &(struct run_spec){ 0 }, strerror(EPIPE));
+	check_gone(scene, RUN_STDERR, "DINIT_JSON_STDOUT=1", &(struct run_spec){ 0 },
+		   strerror(EPIPE));
 }
 
 static void test_stderr_reader_gone_wrap_mode_services_live_on(struct scene *scene)
 {
-	check_gone(scene, RUN_STDERR, "DINIT_JSON_STDOUT=wrap", &(struct run_spec){ 0 }, strerror(EPIPE));
+	check_gone(scene, RUN_STDERR, "DINIT_JSON_STDOUT=wrap", &(struct run_spec){ 0 },
+		   strerror(EPIPE));
 }
 
 static void test_stderr_reader_gone_text_mode_services_live_on(struct scene *scene)
 {
-	check_gone(scene, RUN_STDERR, "DINIT_JSON_STDOUT=0", &(struct run_spec){ 0 }, strerror(EPIPE));
+	check_gone(scene, RUN_STDERR, "DINIT_JSON_STDOUT=0", &(struct run_spec){ 0 },
+		   strerror(EPIPE));
 }
 
 static void test_stdout_socket_reader_gone_services_live_on(struct scene *scene)
 {
-	check_gone(scene, RUN_STDOUT, "DINIT_JSON_STDOUT=1", &(struct run_spec){ .out = RUN_FD_SOCKET },
-		   strerror(EPIPE));
+	check_gone(scene, RUN_STDOUT, "DINIT_JSON_STDOUT=1",
+		   &(struct run_spec){ .out = RUN_FD_SOCKET }, strerror(EPIPE));
 }
 
 static void test_stdout_terminal_hung_up_services_live_on(struct scene *scene)
 {
-	check_gone(scene, RUN_STDOUT, "DINIT_JSON_STDOUT=1", &(struct run_spec){ .out = RUN_FD_TTY },
-		   "(Input/output|I/O) error");
+	check_gone(scene, RUN_STDOUT, "DINIT_JSON_STDOUT=1",
+		   &(struct run_spec){ .out = RUN_FD_TTY }, "(Input/output|I/O) error");
 }
 
 static void test_stdout_closed_services_live_on(struct scene *scene)
 {
-	check_gone(scene, RUN_STDOUT, "DINIT_JSON_STDOUT=1", &(struct run_spec){ .out = RUN_FD_CLOSED },
-		   strerror(EBADF));
+	check_gone(scene, RUN_STDOUT, "DINIT_JSON_STDOUT=1",
+		   &(struct run_spec){ .out = RUN_FD_CLOSED }, strerror(EBADF));
 }
 
 static void test_stderr_closed_services_live_on(struct scene *scene)
 {
-	check_gone(scene, RUN_STDERR, "DINIT_JSON_STDOUT=1", &(struct run_spec){ .err = RUN_FD_CLOSED },
-		   strerror(EBADF));
+	check_gone(scene, RUN_STDERR, "DINIT_JSON_STDOUT=1",
+		   &(struct run_spec){ .err = RUN_FD_CLOSED }, strerror(EBADF));
 }
 
 static void test_stdout_device_full_services_live_on(struct scene *scene)
@@ -604,7 +642,9 @@ static void check_both_gone(struct scene *scene, enum run_fd kind)
 	struct run *run;
 
 	make_talker(scene);
-	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene)), .out = kind, .err = kind });
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene)),
+						   .out = kind,
+						   .err = kind });
 	streams_wait_report(scene, "ready");
 	for (int i = 0; i < 2; i++)
 		if (run->outputs[i].fd >= 0)
@@ -629,7 +669,8 @@ static void test_both_closed_services_live_on(struct scene *scene)
 #define SLOW_MS 7000
 #define SLOW_STEP_MS 500
 
-/* A process that reads slowly for longer than five seconds, then all the rest, and keeps it in a file. */
+/* A process that reads slowly for longer than five seconds, then all the rest, and keeps it in a
+ * file. */
 static pid_t begin_slow_drain(struct scene *scene, int fd)
 {
 	const char *path = scene_path(scene, "slow");
@@ -663,7 +704,8 @@ static struct run *start_slowly_read(struct scene *scene, pid_t *pid)
 	fcntl(pair[0], F_SETFD, FD_CLOEXEC);
 	fcntl(pair[1], F_SETFD, FD_CLOEXEC);
 	run = run_start(scene,
-			&(struct run_spec){ .environment = LIST(STREAMS(scene), "DINIT_JSON_STDOUT=0", "STREAM=1"),
+			&(struct run_spec){ .environment = LIST(STREAMS(scene),
+								"DINIT_JSON_STDOUT=0", "STREAM=1"),
 					    .out = RUN_FD_NULL,
 					    .prepare = give,
 					    .prepare_ctx = &given });
@@ -676,9 +718,10 @@ static struct run *start_slowly_read(struct scene *scene, pid_t *pid)
 static struct run *start_stalled(struct scene *scene, enum run_stream stalled)
 {
 	struct run *run =
-		run_start(scene,
-			  &(struct run_spec){ .environment = LIST(STREAMS(scene), "DINIT_JSON_STDOUT=0",
-								  stalled == RUN_STDOUT ? "STREAM=1" : "STREAM=2") });
+		run_start(scene, &(struct run_spec){
+					 .environment = LIST(STREAMS(scene), "DINIT_JSON_STDOUT=0",
+							     stalled == RUN_STDOUT ? "STREAM=1"
+										   : "STREAM=2") });
 
 	run_pause(run, stalled);
 	return run;
@@ -692,13 +735,15 @@ static void expect_given_up(struct run *run, enum run_stream stalled)
 	run_expect_exit(run, 0);
 	run_expect_line(run, !stalled, scene_format(run->scene, " dinit: warning: %s.* 5 s", name));
 	dropped = run_match(run, !stalled,
-			    scene_format(run->scene, " dinit: warning: %s.* ([0-9]+) bytes were dropped", name), 1);
+			    scene_format(run->scene,
+					 " dinit: warning: %s.* ([0-9]+) bytes were dropped", name),
+			    1);
 	if (strtoul(dropped, NULL, 10) < 1000000 || strtoul(dropped, NULL, 10) > 3000000)
 		scene_fail("%s bytes are said to have been dropped", dropped);
 }
 
-/* Three at once, to spare time: nobody reads stdout, nobody reads stderr, and somebody reads stdout slowly. Only he is
- * waited for. */
+/* Three at once, to spare time: nobody reads stdout, nobody reads stderr, and somebody reads
+ * stdout slowly. Only he is waited for. */
 static void test_teardown_stalled_reader_is_given_up_after_5_s(struct scene *scene)
 {
 	struct run *slow, *out, *err;
@@ -706,7 +751,8 @@ static void test_teardown_stalled_reader_is_given_up_after_5_s(struct scene *sce
 	pid_t pid;
 	int status;
 
-	scene_service(scene, "web", scene_format(scene, "exec \"$ACTOR\" handle \"$STREAM\" text %d web", FLOOD));
+	scene_service(scene, "web",
+		      scene_format(scene, "exec \"$ACTOR\" handle \"$STREAM\" text %d web", FLOOD));
 	out = start_stalled(scene, RUN_STDOUT);
 	err = start_stalled(scene, RUN_STDERR);
 	slow = start_slowly_read(scene, &pid);
@@ -729,13 +775,15 @@ static void test_teardown_stalled_reader_is_given_up_after_5_s(struct scene *sce
 	streams_expect_numbers(slow, RUN_STDOUT, web, 1, FLOOD);
 }
 
-/* No process is left, only lines: that is for the reader's 5 seconds to end, and nothing is killed. */
+/* No process is left, only lines: that is for the reader's 5 seconds to end, and nothing is
+ * killed. */
 static void test_drain_longer_than_stop_timeout_kills_nothing(struct scene *scene)
 {
 	struct run *run;
 
 	scene_service(scene, "web", "\"$ACTOR\" count 1 text 4000; exit 7");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene), "DINIT_JSON_STDOUT=0",
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene),
+								       "DINIT_JSON_STDOUT=0",
 								       "DINIT_STOP_TIMEOUT=0.1") });
 	run_pause(run, RUN_STDOUT);
 	run_wait_line(run, RUN_STDERR, " web/run: PID [0-9]+ exited with status 7: stopping");
@@ -744,7 +792,8 @@ static void test_drain_longer_than_stop_timeout_kills_nothing(struct scene *scen
 	run_expect_no_line(run, RUN_STDERR, "killing|killed|leaving");
 }
 
-/* ---- SPEC 5: one service that floods does not delay another's lines by 20 ms while the reader keeps up ---- */
+/* ---- SPEC 5: one service that floods does not delay another's lines by 20 ms while the reader
+ * keeps up ---- */
 
 #define PINGS 100
 #define FAIR_MS 20
@@ -768,7 +817,8 @@ static double wait_for_ping_ms(struct reader *reader)
 			scene_fail("dinit's stdout has ended");
 		reader->len += (size_t)len;
 		ping = memmem(reader->bytes, reader->len, "ping ", 5);
-		end = ping ? memchr(ping, '\n', reader->len - (size_t)(ping - reader->bytes)) : NULL;
+		end = ping ? memchr(ping, '\n', reader->len - (size_t)(ping - reader->bytes))
+			   : NULL;
 		if (end) {
 			reader->len = 0;
 			return (double)(now_ns() - strtoull(ping + 5, NULL, 10)) / 1e6;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* How programs are started, and what becomes of those that cannot be: SPEC 4. And the plain forms of what they
- * print: SPEC 5. */
+/* How programs are started, and what becomes of those that cannot be: SPEC 4. And the plain
+ * forms of what they print: SPEC 5. */
 #include "harness.h"
 
 #include <elf.h>
@@ -19,18 +19,20 @@
 #define TEXT LIST("DINIT_JSON_STDOUT=0")
 #define STAMP "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z"
 
-/* A service, its logging program and its terminate that all run the same lines of shell, which say something on
- * stderr. The service ends when it is told to. */
+/* A service, its logging program and its terminate that all run the same lines of shell, which
+ * say something on stderr. The service ends when it is told to. */
 static void add_three_programs(struct scene *scene, const char *lines)
 {
 	scene_fifo(scene, "go");
 	scene_service(scene, "web", scene_format(scene, "%s\nread go <\"$SCENE/go\"", lines));
 	scene_script(scene, "services/web/log/run", scene_format(scene, "%s\nexec cat", lines));
-	scene_script(scene, "services/web/terminate", scene_format(scene, "%s\necho now >\"$SCENE/go\"", lines));
+	scene_script(scene, "services/web/terminate",
+		     scene_format(scene, "%s\necho now >\"$SCENE/go\"", lines));
 }
 
 /* Runs them, and stops them when run and log have said it. */
-static struct run *play_three_programs(struct scene *scene, const struct run_spec *spec, const char *regex)
+static struct run *play_three_programs(struct scene *scene, const struct run_spec *spec,
+				       const char *regex)
 {
 	struct run *run = run_start(scene, spec);
 
@@ -47,7 +49,8 @@ static void expect_of_three(struct scene *scene, struct run *run, const char *re
 	static const char *const stages[] = { "run", "log", "term" };
 
 	for (size_t i = 0; i < COUNT(stages); i++)
-		run_expect_line(run, RUN_STDERR, scene_format(scene, " web/%s: %s$", stages[i], regex));
+		run_expect_line(run, RUN_STDERR,
+				scene_format(scene, " web/%s: %s$", stages[i], regex));
 }
 
 /* ---- SPEC 4: what a program finds ---- */
@@ -59,14 +62,14 @@ static void test_program_started_has_absolute_path_and_own_directory(struct scen
 	add_three_programs(scene, "echo \"argv0 $0 args $# cwd $(pwd -P)\" >&2");
 	run = play_three_programs(scene, &(struct run_spec){ .environment = TEXT }, "argv0");
 	run_expect_line(run, RUN_STDERR,
-			scene_format(scene, " web/run: argv0 %s/web/run args 0 cwd %s/web$", scene->services,
-				     scene->services));
+			scene_format(scene, " web/run: argv0 %s/web/run args 0 cwd %s/web$",
+				     scene->services, scene->services));
 	run_expect_line(run, RUN_STDERR,
-			scene_format(scene, " web/log: argv0 %s/web/log/run args 0 cwd %s/web/log$", scene->services,
-				     scene->services));
+			scene_format(scene, " web/log: argv0 %s/web/log/run args 0 cwd %s/web/log$",
+				     scene->services, scene->services));
 	run_expect_line(run, RUN_STDERR,
-			scene_format(scene, " web/term: argv0 %s/web/terminate args 0 cwd %s/web$", scene->services,
-				     scene->services));
+			scene_format(scene, " web/term: argv0 %s/web/terminate args 0 cwd %s/web$",
+				     scene->services, scene->services));
 }
 
 /* An engine may give dinit a terminal, or what its user types. */
@@ -83,9 +86,11 @@ static void test_program_started_has_its_streams(struct scene *scene)
 {
 	struct run *run;
 
-	add_three_programs(
-		scene, "echo \"$(readlink /proc/$$/fd/0) $(readlink /proc/$$/fd/1) $(readlink /proc/$$/fd/2)\" >&2");
-	run = play_three_programs(scene, &(struct run_spec){ .environment = TEXT, .prepare = take_other_stdin },
+	add_three_programs(scene, "echo \"$(readlink /proc/$$/fd/0) $(readlink /proc/$$/fd/1) "
+				  "$(readlink /proc/$$/fd/2)\" >&2");
+	run = play_three_programs(scene,
+				  &(struct run_spec){ .environment = TEXT,
+						      .prepare = take_other_stdin },
 				  ".*pipe");
 	run_expect_line(run, RUN_STDERR, " web/run: /dev/null pipe:.* pipe:");
 	run_expect_line(run, RUN_STDERR, " web/log: pipe:.* pipe:.* pipe:");
@@ -111,13 +116,16 @@ static void block_and_ignore(void *unused)
 		_exit(126);
 }
 
-/* Whatever dinit was started with: shells start it with INT ignored, some engines with others blocked. */
+/* Whatever dinit was started with: shells start it with INT ignored, some engines with others
+ * blocked. */
 static void test_program_started_has_no_signal_blocked_or_ignored(struct scene *scene)
 {
 	struct run *run;
 
 	add_three_programs(scene, "grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status >&2");
-	run = play_three_programs(scene, &(struct run_spec){ .environment = TEXT, .prepare = block_and_ignore },
+	run = play_three_programs(scene,
+				  &(struct run_spec){ .environment = TEXT,
+						      .prepare = block_and_ignore },
 				  "SigIgn");
 	expect_of_three(scene, run, "SigBlk:\t0+");
 	expect_of_three(scene, run, "SigIgn:\t0+");
@@ -135,9 +143,13 @@ static void test_program_started_has_original_limit_of_files(struct scene *scene
 {
 	struct run *run;
 
-	add_three_programs(scene, "echo \"files $(ulimit -Sn) $(ulimit -Hn)\" >&2\n"
-				  "echo \"dinit's $(grep 'Max open files' /proc/$PPID/limits)\" >&2");
-	run = play_three_programs(scene, &(struct run_spec){ .environment = TEXT, .prepare = lower_nofile }, "dinit's");
+	add_three_programs(scene,
+			   "echo \"files $(ulimit -Sn) $(ulimit -Hn)\" >&2\n"
+			   "echo \"dinit's $(grep 'Max open files' /proc/$PPID/limits)\" >&2");
+	run = play_three_programs(scene,
+				  &(struct run_spec){ .environment = TEXT,
+						      .prepare = lower_nofile },
+				  "dinit's");
 	expect_of_three(scene, run, "files 111 222");
 	expect_of_three(scene, run, "dinit's Max open files +222 +222 +files *");
 }
@@ -168,8 +180,12 @@ static void test_program_started_has_descriptors_given_to_dinit(struct scene *sc
 {
 	struct run *run;
 
-	add_three_programs(scene, SHOW_FDS "; echo \"given $(readlink /proc/$$/fd/7) $(readlink /proc/$$/fd/33)\" >&2");
-	run = play_three_programs(scene, &(struct run_spec){ .environment = TEXT, .prepare = open_more }, "given");
+	add_three_programs(
+		scene, SHOW_FDS
+		"; echo \"given $(readlink /proc/$$/fd/7) $(readlink /proc/$$/fd/33)\" >&2");
+	run = play_three_programs(scene,
+				  &(struct run_spec){ .environment = TEXT, .prepare = open_more },
+				  "given");
 	expect_of_three(scene, run, "fds 0 1 2 3 7 33 ");
 	expect_of_three(scene, run, "given /dev/zero /dev/zero");
 }
@@ -177,9 +193,9 @@ static void test_program_started_has_descriptors_given_to_dinit(struct scene *sc
 /* Also where the service's stdout is a logging program's stdin, which that can open as well. */
 static void test_program_without_root_can_open_its_streams(struct scene *scene)
 {
-	static const char drop[] =
-		"exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c '"
-		"echo by stdout >/dev/stdout; echo by stderr >/dev/stderr; echo appended >>/dev/stdout'";
+	static const char drop[] = "exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c '"
+				   "echo by stdout >/dev/stdout; echo by stderr >/dev/stderr; echo "
+				   "appended >>/dev/stdout'";
 	struct run *run;
 
 	scene_need(geteuid() == 0, "only root can drop root");
@@ -187,12 +203,14 @@ static void test_program_without_root_can_open_its_streams(struct scene *scene)
 	scene_script(scene, "services/logged/log/run",
 		     "exec setpriv --reuid 65534 --regid 65534 --clear-groups cat /dev/stdin");
 	scene_service(scene, "web", drop);
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_SKIP=logged") });
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+								       "DINIT_SKIP=logged") });
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDOUT, " web/run: by stdout$");
 	run_expect_line(run, RUN_STDERR, " web/run: by stderr$");
 	run_expect_line(run, RUN_STDOUT, " web/run: appended$");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_SKIP=web") });
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+								       "DINIT_SKIP=web") });
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDOUT, " logged/run: by stdout$");
 	run_expect_line(run, RUN_STDERR, " logged/run: by stderr$");
@@ -202,13 +220,15 @@ static void test_program_without_root_can_open_its_streams(struct scene *scene)
 
 static void test_services_started_in_byte_order_of_names(struct scene *scene)
 {
-	static const char *const names[] = { "10", "9", "B", "_", "a", "a b", "a-b", "a.b", "ab", "\xc3\xa9" };
+	static const char *const names[] = { "10",  "9",   "B",   "_",  "a",
+					     "a b", "a-b", "a.b", "ab", "\xc3\xa9" };
 	struct run *run;
 	const char *at;
 
 	for (size_t i = COUNT(names); i-- > 0;)
 		scene_service(scene, names[i], "exec sleep 1000");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_LOG_LEVEL=info", "LC_ALL=en_US.UTF-8") });
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_LOG_LEVEL=info",
+								       "LC_ALL=en_US.UTF-8") });
 	run_wait_lines(run, RUN_STDERR, "/run: running with PID ", COUNT(names));
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
@@ -226,8 +246,10 @@ static void test_services_started_all_at_once(struct scene *scene)
 	struct run *run;
 
 	for (size_t i = 0; i < COUNT(names); i++) {
-		scene_service(scene, names[i], "echo up; read go <\"$SCENE/go\"; echo together; exec sleep 1000");
-		scene_script(scene, scene_format(scene, "services/%s/log/run", names[i]), "exec cat");
+		scene_service(scene, names[i],
+			      "echo up; read go <\"$SCENE/go\"; echo together; exec sleep 1000");
+		scene_script(scene, scene_format(scene, "services/%s/log/run", names[i]),
+			     "exec cat");
 	}
 	scene_fifo(scene, "go");
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
@@ -241,9 +263,10 @@ static void test_services_started_all_at_once(struct scene *scene)
 
 /* ---- SPEC 4: what cannot be executed ---- */
 
-/* Service a is up, then b cannot be started: it is said, a is told to stop, c is not started, exit 1. */
-static void expect_start_failure(struct scene *scene, const struct run_spec *spec, const char *program,
-				 const char *reason)
+/* Service a is up, then b cannot be started: it is said, a is told to stop, c is not started,
+ * exit 1. */
+static void expect_start_failure(struct scene *scene, const struct run_spec *spec,
+				 const char *program, const char *reason)
 {
 	struct run *run;
 
@@ -252,7 +275,8 @@ static void expect_start_failure(struct scene *scene, const struct run_spec *spe
 	scene_script(scene, "services/c/terminate", "echo told; kill $DINIT_PID");
 	run = run_start(scene, spec);
 	run_expect_exit(run, 1);
-	run_expect_line(run, RUN_STDERR, scene_format(scene, STAMP " dinit: error: .*%s.*%s", program, reason));
+	run_expect_line(run, RUN_STDERR,
+			scene_format(scene, STAMP " dinit: error: .*%s.*%s", program, reason));
 	run_expect_no_line(run, RUN_STDOUT, "c/term");
 	run_expect_no_line(run, RUN_STDERR, "PID -1");
 }
@@ -272,7 +296,8 @@ static void test_exec_refused_says_why_and_ends_with_1(struct scene *scene)
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		scene_file(scene, "services/b/run", 0755, cases[i].content);
-		expect_start_failure(scene, &(struct run_spec){ .environment = TEXT }, "b/run", cases[i].reason);
+		expect_start_failure(scene, &(struct run_spec){ .environment = TEXT }, "b/run",
+				     cases[i].reason);
 	}
 }
 
@@ -288,7 +313,8 @@ static void test_exec_refused_to_logging_program_says_why_and_ends_with_1(struct
 static void test_exec_of_other_architecture_is_named(struct scene *scene)
 {
 	Elf64_Ehdr header = {
-		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
+			     EV_CURRENT },
 		.e_type = ET_EXEC,
 		.e_machine = EM_AARCH64,
 		.e_version = EV_CURRENT,
@@ -303,7 +329,8 @@ static void test_exec_of_other_architecture_is_named(struct scene *scene)
 	fd = open(scene_path(scene, "services/b/run"), O_WRONLY | O_CLOEXEC);
 	assert_int_equal(write(fd, &header, sizeof header), sizeof header);
 	close(fd);
-	expect_start_failure(scene, &(struct run_spec){ .environment = TEXT }, "b/run", "(aarch64|x86_64)");
+	expect_start_failure(scene, &(struct run_spec){ .environment = TEXT }, "b/run",
+			     "(aarch64|x86_64)");
 }
 
 static void mount_noexec(void *ctx)
@@ -322,8 +349,9 @@ static void test_exec_on_noexec_mount_is_named(struct scene *scene)
 	struct run *run;
 
 	scene_service(scene, "b", "echo never");
-	run = run_start(scene,
-			&(struct run_spec){ .environment = TEXT, .prepare = mount_noexec, .prepare_ctx = scene });
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT,
+						   .prepare = mount_noexec,
+						   .prepare_ctx = scene });
 	run_expect_exit(run, 1);
 	run_expect_line(run, RUN_STDERR, " dinit: error: .*b/run.*noexec");
 }
@@ -334,7 +362,8 @@ static void test_exec_refused_after_start_of_others_stops_them(struct scene *sce
 	struct run *run;
 
 	scene_service(scene, "a",
-		      "trap '' TERM; echo up; echo mark >\"$SCENE/up\"; read go <\"$SCENE/go\"; echo last words");
+		      "trap '' TERM; echo up; echo mark >\"$SCENE/up\"; read go <\"$SCENE/go\"; "
+		      "echo last words");
 	scene_script(scene, "services/a/terminate", "echo now >\"$SCENE/go\"");
 	scene_fifo(scene, "go");
 	scene_file(scene, "services/b/run", 0755, "#!/no/such\n");
@@ -353,10 +382,11 @@ static void test_exec_refused_beside_service_that_stays_has_a_limit(struct scene
 	scene_service(scene, "a", "exec sleep 1000");
 	scene_script(scene, "services/a/terminate", "exit 0");
 	scene_file(scene, "services/b/run", 0755, "#!/no/such\n");
-	run = run_start(scene,
-			&(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_STOP_TIMEOUT=0.3") });
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+								       "DINIT_STOP_TIMEOUT=0.3") });
 	run_expect_exit(run, 1);
-	run_expect_line(run, RUN_STDERR, " dinit: warning: a/run: PID [0-9]+ is still running: killing it$");
+	run_expect_line(run, RUN_STDERR,
+			" dinit: warning: a/run: PID [0-9]+ is still running: killing it$");
 }
 
 /* ---- SPEC 5: plain forms ---- */
@@ -376,10 +406,13 @@ static void test_line_as_text_has_time_service_and_stage(struct scene *scene)
 
 static void test_line_as_json_gets_fields_at_its_end(struct scene *scene)
 {
-	static const char fields[] = "\"service\":\"web\",\"stage\":\"run\",\"logged\":\"" STAMP "\"\\}$";
+	static const char fields[] =
+		"\"service\":\"web\",\"stage\":\"run\",\"logged\":\"" STAMP "\"\\}$";
 	struct run *run;
 
-	scene_service(scene, "web", "echo '{\"a\":1}'; echo '{}'; echo ' { } '; echo plain; echo '{\"e\":1}' >&2");
+	scene_service(
+		scene, "web",
+		"echo '{\"a\":1}'; echo '{}'; echo ' { } '; echo plain; echo '{\"e\":1}' >&2");
 	run = run_start(scene, &(struct run_spec){ 0 });
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDOUT, scene_format(scene, "^\\{\"a\":1,%s", fields));
@@ -390,7 +423,8 @@ static void test_line_as_json_gets_fields_at_its_end(struct scene *scene)
 	run_expect_line(run, RUN_STDERR, "^" STAMP " web/run: \\{\"e\":1\\}$");
 }
 
-/* A logging program's stdout is the service's, its stderr its own; both streams of terminate are stage term. */
+/* A logging program's stdout is the service's, its stderr its own; both streams of terminate are
+ * stage term. */
 static void test_line_of_logging_program_and_terminate_has_stage(struct scene *scene)
 {
 	struct run *run;
@@ -398,7 +432,8 @@ static void test_line_of_logging_program_and_terminate_has_stage(struct scene *s
 	scene_service(scene, "web", "trap '' TERM; echo one; echo two >&2; read go <\"$SCENE/go\"");
 	scene_script(scene, "services/web/log/run",
 		     "echo three >&2; while read -r line; do echo \"logged $line\"; done");
-	scene_script(scene, "services/web/terminate", "echo four; echo five >&2; echo now >\"$SCENE/go\"");
+	scene_script(scene, "services/web/terminate",
+		     "echo four; echo five >&2; echo now >\"$SCENE/go\"");
 	scene_fifo(scene, "go");
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
 	run_wait_line(run, RUN_STDOUT, "^" STAMP " web/run: logged one$");
@@ -430,25 +465,30 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* UTC whatever the time zone, and when the line was read: of a line that came before the next event, earlier than
- * it. */
+/* UTC whatever the time zone, and when the line was read: of a line that came before the next
+ * event, earlier than it. */
 static void test_time_of_line_is_utc_and_when_it_was_read(struct scene *scene)
 {
 	int64_t before, between, after;
 	struct run *run;
 
-	scene_service(scene, "web", "echo first; read go <\"$SCENE/go\"; echo '{\"second\":2}' >&2");
+	scene_service(scene, "web",
+		      "echo first; read go <\"$SCENE/go\"; echo '{\"second\":2}' >&2");
 	scene_fifo(scene, "go");
 	before = now_ms();
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "TZ=Asia/Tokyo") });
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+								       "TZ=Asia/Tokyo") });
 	run_wait_line(run, RUN_STDOUT, "first");
 	between = now_ms();
 	scene_let_go(scene, "go");
 	run_expect_exit(run, 0);
 	after = now_ms();
-	assert_in_range(parse_stamp_ms(run_match(run, RUN_STDOUT, "^([^ ]+) .*first", 1)), before, between);
-	assert_in_range(parse_stamp_ms(run_match(run, RUN_STDERR, "^([^ ]+) .*second", 1)), between, after);
-	assert_in_range(parse_stamp_ms(run_match(run, RUN_STDERR, "^([^ ]+) dinit: warning", 1)), between, after);
+	assert_in_range(parse_stamp_ms(run_match(run, RUN_STDOUT, "^([^ ]+) .*first", 1)), before,
+			between);
+	assert_in_range(parse_stamp_ms(run_match(run, RUN_STDERR, "^([^ ]+) .*second", 1)), between,
+			after);
+	assert_in_range(parse_stamp_ms(run_match(run, RUN_STDERR, "^([^ ]+) dinit: warning", 1)),
+			between, after);
 }
 
 int main(void)

@@ -29,7 +29,8 @@ static void add_polite(struct scene *scene, const char *name)
 static void add_trigger(struct scene *scene, const char *how)
 {
 	scene_fifo(scene, "trigger");
-	scene_service(scene, "trigger", scene_format(scene, "read go <\"$SCENE/trigger\"; %s", how));
+	scene_service(scene, "trigger",
+		      scene_format(scene, "read go <\"$SCENE/trigger\"; %s", how));
 }
 
 /* ---- SPEC 7: causes; SPEC 8: the exit status; SPEC 10: the message ---- */
@@ -48,7 +49,8 @@ static void test_service_ending_stops_the_others_with_its_status(struct scene *s
 		{ "exit 255", ERROR "trigger/run: PID [0-9]+ exited with status 255:", 3 },
 		{ "kill -KILL $$", ERROR "trigger/run: PID [0-9]+ was killed by signal 9 ", 3 },
 		{ "kill -TERM $$", ERROR "trigger/run: PID [0-9]+ was killed by signal 15 ", 3 },
-		{ "ulimit -c 0; kill -SEGV $$", ERROR "trigger/run: PID [0-9]+ was killed by signal 11 ", 3 },
+		{ "ulimit -c 0; kill -SEGV $$",
+		  ERROR "trigger/run: PID [0-9]+ was killed by signal 11 ", 3 },
 	};
 
 	add_polite(scene, "other");
@@ -56,7 +58,8 @@ static void test_service_ending_stops_the_others_with_its_status(struct scene *s
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct run *run;
 
-		scene_service(scene, "trigger", scene_format(scene, "read go <\"$SCENE/trigger\"; %s", cases[i].how));
+		scene_service(scene, "trigger",
+			      scene_format(scene, "read go <\"$SCENE/trigger\"; %s", cases[i].how));
 		run = run_start(scene, &(struct run_spec){ .environment = TEXT });
 		run_wait_line(run, RUN_STDOUT, " other/run: up$");
 		scene_let_go(scene, "trigger");
@@ -93,8 +96,8 @@ static void test_logging_program_ending_under_service_stops_container(struct sce
 	}
 }
 
-/* "By more than 10 ms": dinit is stopped while first the logging program ends, then its service, so that it sees
- * both at the same time, and the service is the cause. */
+/* "By more than 10 ms": dinit is stopped while first the logging program ends, then its service,
+ * so that it sees both at the same time, and the service is the cause. */
 static void test_logging_program_ending_just_before_service_is_no_cause(struct scene *scene)
 {
 	struct run *run;
@@ -103,7 +106,8 @@ static void test_logging_program_ending_just_before_service_is_no_cause(struct s
 	scene_fifo(scene, "log");
 	scene_fifo(scene, "run");
 	scene_service(scene, "web", "echo \"service $$\" >&2; read go <\"$SCENE/run\"; exit 0");
-	scene_script(scene, "services/web/log/run", "echo \"logger $$\" >&2; read go <\"$SCENE/log\"; exit 9");
+	scene_script(scene, "services/web/log/run",
+		     "echo \"logger $$\" >&2; read go <\"$SCENE/log\"; exit 9");
 	run = run_start(scene, &(struct run_spec){ .environment = INFO });
 	run_wait_line(run, RUN_STDERR, "/run: service");
 	run_wait_line(run, RUN_STDERR, "logger");
@@ -166,13 +170,15 @@ static void test_service_ending_at_once_is_a_cause_like_any_other(struct scene *
 	run_expect_line(run, RUN_STDERR, ERROR "quick/run: PID [0-9]+ exited with status 1");
 }
 
-/* Beside service 0 others, which take longer to start than it takes to do something. more: a variable, or NULL. */
+/* Beside service 0 others, which take longer to start than it takes to do something. more: a
+ * variable, or NULL. */
 static struct run *start_with_others(struct scene *scene, int count, const char *more)
 {
 	for (int i = 0; i < count; i++)
 		scene_service(scene, scene_format(scene, "s%d", i), "exec sleep 1000");
-	return run_start(scene, &(struct run_spec){
-					.environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info", more) });
+	return run_start(scene,
+			 &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+								 "DINIT_LOG_LEVEL=info", more) });
 }
 
 /* SPEC 4: all start at once; what ends meanwhile is acted on after that. */
@@ -201,7 +207,8 @@ static void test_stop_timeout_begins_after_the_start(struct scene *scene)
 	scene_script(scene, "services/stay/terminate", "exit 0");
 	run = start_with_others(scene, 40, "DINIT_STOP_TIMEOUT=0.001");
 	run_expect_exit(run, 3);
-	assert_true(run_stamp_ms(run, " stay/run: running") <= run_stamp_ms(run, "DINIT_STOP_TIMEOUT allows"));
+	assert_true(run_stamp_ms(run, " stay/run: running") <=
+		    run_stamp_ms(run, "DINIT_STOP_TIMEOUT allows"));
 }
 
 static void test_term_during_start_keeps_the_rest_from_starting(struct scene *scene)
@@ -235,7 +242,8 @@ static void test_term_before_the_first_service_ends_with_0(struct scene *scene)
 	struct run *run;
 
 	scene_service(scene, "web", "echo started; exec sleep 1000");
-	run = run_start(scene, &(struct run_spec){ .environment = TEXT, .prepare = term_is_pending });
+	run = run_start(scene,
+			&(struct run_spec){ .environment = TEXT, .prepare = term_is_pending });
 	run_expect_exit(run, 0);
 	run_expect_no_line(run, RUN_STDOUT, "started");
 }
@@ -303,8 +311,10 @@ static void test_services_all_exiting_115_wait_for_what_still_runs(struct scene 
 
 	scene_fifo(scene, "go");
 	scene_service(scene, "one", "(read go <\"$SCENE/go\"; echo orphan done) & exit 115");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info",
-								       "DINIT_REPARENTING_POLICY=ignore") });
+	run = run_start(scene,
+			&(struct run_spec){
+				.environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info",
+						    "DINIT_REPARENTING_POLICY=ignore") });
 	run_wait_line(run, RUN_STDERR, "one/run: PID [0-9]+ .*115");
 	run_expect_no_line(run, RUN_STDERR, "all services");
 	scene_let_go(scene, "go");
@@ -330,7 +340,8 @@ static void test_logging_program_exiting_115_leaves_service_alone(struct scene *
 	struct run *run;
 
 	scene_fifo(scene, "go");
-	scene_service(scene, "web", "echo first; read go <\"$SCENE/go\"; echo second; exec sleep 1000");
+	scene_service(scene, "web",
+		      "echo first; read go <\"$SCENE/go\"; echo second; exec sleep 1000");
 	scene_script(scene, "services/web/log/run", "exit 115");
 	run = run_start(scene, &(struct run_spec){ .environment = INFO });
 	run_wait_line(run, RUN_STDERR, "info: web/log: PID [0-9]+ .*115");
@@ -350,16 +361,19 @@ static void test_terminate_runs_with_pid_of_run_and_directory(struct scene *scen
 
 	scene_fifo(scene, "go");
 	scene_service(scene, "web",
-		      "trap 'echo told' TERM; echo \"pid $$\"; read go <\"$SCENE/go\"; echo ended by itself");
+		      "trap 'echo told' TERM; echo \"pid $$\"; read go <\"$SCENE/go\"; echo ended "
+		      "by itself");
 	scene_script(scene, "services/web/terminate",
 		     "echo \"pid $DINIT_PID in $(pwd -P) x $X\"; echo now >\"$SCENE/go\"");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "X=y", "DINIT_PID=1") });
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "X=y",
+								       "DINIT_PID=1") });
 	run_wait_line(run, RUN_STDOUT, " web/run: pid");
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
 	assert_string_equal(run_match(run, RUN_STDOUT, " web/run: pid ([0-9]+)", 1),
 			    run_match(run, RUN_STDOUT, " web/term: pid ([0-9]+) ", 1));
-	run_expect_line(run, RUN_STDOUT, scene_format(scene, " web/term: pid .* in %s/web x y$", scene->services));
+	run_expect_line(run, RUN_STDOUT,
+			scene_format(scene, " web/term: pid .* in %s/web x y$", scene->services));
 	run_expect_line(run, RUN_STDOUT, "ended by itself");
 	run_expect_no_line(run, RUN_STDOUT, "told");
 }
@@ -377,7 +391,8 @@ static void test_terminate_failing_is_warned_about_and_term_sent(struct scene *s
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct run *run;
 
-		scene_script(scene, "services/web/terminate", scene_format(scene, "echo trying; %s", cases[i].how));
+		scene_script(scene, "services/web/terminate",
+			     scene_format(scene, "echo trying; %s", cases[i].how));
 		run = run_start(scene, &(struct run_spec){ .environment = TEXT });
 		run_wait_line(run, RUN_STDOUT, "up$");
 		run_signal(run, SIGTERM);
@@ -385,7 +400,8 @@ static void test_terminate_failing_is_warned_about_and_term_sent(struct scene *s
 		run_expect_line(run, RUN_STDOUT, " web/term: trying$");
 		run_expect_line(run, RUN_STDOUT, " web/run: told$");
 		run_expect_line(run, RUN_STDERR,
-				scene_format(scene, WARNING "web/term: PID [0-9]+ .*%s", cases[i].reason));
+				scene_format(scene, WARNING "web/term: PID [0-9]+ .*%s",
+					     cases[i].reason));
 	}
 }
 
@@ -407,7 +423,8 @@ static void test_terminate_that_cannot_run_is_warned_about_and_term_sent(struct 
 	assert_int_equal(unlink(scene_path(scene, "services/web/terminate")), 0);
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
-	run_expect_line(run, RUN_STDERR, WARNING "web/term: .*terminate.*(does not exist|No such file)");
+	run_expect_line(run, RUN_STDERR,
+			WARNING "web/term: .*terminate.*(does not exist|No such file)");
 	run_expect_line(run, RUN_STDOUT, " web/run: told$");
 }
 
@@ -417,7 +434,9 @@ static void test_terminate_without_effect_is_waited_for(struct scene *scene)
 	struct run *run;
 
 	scene_fifo(scene, "go");
-	scene_service(scene, "web", "trap 'echo told' TERM; echo up; read go <\"$SCENE/go\"; echo ended by itself");
+	scene_service(
+		scene, "web",
+		"trap 'echo told' TERM; echo up; read go <\"$SCENE/go\"; echo ended by itself");
 	scene_script(scene, "services/web/terminate", "exit 0");
 	run = run_start(scene, &(struct run_spec){ .environment = INFO });
 	run_wait_line(run, RUN_STDOUT, "up$");
@@ -429,7 +448,8 @@ static void test_terminate_without_effect_is_waited_for(struct scene *scene)
 	run_expect_no_line(run, RUN_STDOUT, "told");
 }
 
-/* A terminate that outlives its service is a child like any other, and its failure then is nobody's. */
+/* A terminate that outlives its service is a child like any other, and its failure then is
+ * nobody's. */
 static void check_terminate_outliving(struct scene *scene, const char *policy)
 {
 	struct run *run;
@@ -439,8 +459,9 @@ static void check_terminate_outliving(struct scene *scene, const char *policy)
 	scene_service(scene, "web", "echo up; read go <\"$SCENE/go\"");
 	scene_script(scene, "services/web/terminate",
 		     "echo now >\"$SCENE/go\"; read go <\"$SCENE/end\"; echo cleaned up; exit 1");
-	run = run_start(scene, &(struct run_spec){
-				       .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info", policy) });
+	run = run_start(scene,
+			&(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+								"DINIT_LOG_LEVEL=info", policy) });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	run_signal(run, SIGTERM);
 	run_wait_line(run, RUN_STDERR, "info: web/run: PID [0-9]+ exited with status 0");
@@ -461,15 +482,19 @@ static void test_terminate_outliving_its_service_under_ignore_is_waited_for(stru
 	check_terminate_outliving(scene, "DINIT_REPARENTING_POLICY=ignore");
 }
 
-static void test_logging_program_outliving_its_service_under_ignore_is_waited_for(struct scene *scene)
+static void test_logging_program_outliving_its_service_under_ignore_is_waited_for(
+	struct scene *scene)
 {
 	struct run *run;
 
 	scene_fifo(scene, "end");
 	add_polite(scene, "web");
-	scene_script(scene, "services/web/log/run", "cat; read go <\"$SCENE/end\"; echo logger ends");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info",
-								       "DINIT_REPARENTING_POLICY=ignore") });
+	scene_script(scene, "services/web/log/run",
+		     "cat; read go <\"$SCENE/end\"; echo logger ends");
+	run = run_start(scene,
+			&(struct run_spec){
+				.environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info",
+						    "DINIT_REPARENTING_POLICY=ignore") });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	run_signal(run, SIGTERM);
 	run_wait_line(run, RUN_STDERR, "info: web/run: PID [0-9]+ exited with status 0");
@@ -486,7 +511,8 @@ static void test_service_is_signalled_alone(struct scene *scene)
 	scene_service(scene, "web",
 		      "(trap 'echo child was told' TERM; echo child up\n"
 		      "while [ ! -e \"$SCENE/ended\" ]; do sleep 0.02; done) &\n"
-		      "trap 'echo told; : >\"$SCENE/ended\"; wait; exit 0' TERM; echo up; " SCENE_TRAPPING);
+		      "trap 'echo told; : >\"$SCENE/ended\"; wait; exit 0' TERM; echo "
+		      "up; " SCENE_TRAPPING);
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
 	run_wait_line(run, RUN_STDOUT, "child up$");
 	run_wait_line(run, RUN_STDOUT, ": up$");
@@ -503,7 +529,8 @@ static void test_service_stopped_by_signal_ends_on_term(struct scene *scene)
 
 	scene_service(scene, "web",
 		      "trap 'echo told; exit 0' TERM\n"
-		      "(while ! grep -q '^State:.T' /proc/$$/status; do sleep 0.01; done; echo stopped) &\n"
+		      "(while ! grep -q '^State:.T' /proc/$$/status; do sleep 0.01; done; echo "
+		      "stopped) &\n"
 		      "kill -STOP $$; " SCENE_TRAPPING);
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
 	run_wait_line(run, RUN_STDOUT, "stopped$");
@@ -517,11 +544,14 @@ static void test_lines_of_teardown_all_arrive(struct scene *scene)
 {
 	struct run *run;
 
-	scene_service(scene, "web", "trap 'seq -f \"word %g\" 1 2000; exit 0' TERM; echo up; " SCENE_TRAPPING);
-	scene_service(scene, "api", "trap 'seq -f \"word %g\" 1 2000; exit 0' TERM; echo up; " SCENE_TRAPPING);
-	scene_script(scene, "services/api/log/run",
-		     "trap 'echo logger was told' TERM; while read -r line; do echo \"$line\"; done;"
-		     " echo logger ends");
+	scene_service(scene, "web",
+		      "trap 'seq -f \"word %g\" 1 2000; exit 0' TERM; echo up; " SCENE_TRAPPING);
+	scene_service(scene, "api",
+		      "trap 'seq -f \"word %g\" 1 2000; exit 0' TERM; echo up; " SCENE_TRAPPING);
+	scene_script(
+		scene, "services/api/log/run",
+		"trap 'echo logger was told' TERM; while read -r line; do echo \"$line\"; done;"
+		" echo logger ends");
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
 	run_wait_lines(run, RUN_STDOUT, "up$", 2);
 	run_signal(run, SIGTERM);
@@ -546,13 +576,16 @@ static void test_service_ignoring_term_is_killed_after_stop_timeout(struct scene
 	scene_fifo(scene, "go");
 	add_trigger(scene, "exit 6");
 	scene_service(scene, "web", STUBBORN);
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", SHORT_LIMIT) });
+	run = run_start(scene, &(struct run_spec){
+				       .environment = LIST("DINIT_JSON_STDOUT=0", SHORT_LIMIT) });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	begin = scene_now_ms();
 	scene_let_go(scene, "trigger");
 	run_expect_exit(run, 3);
-	assert_in_range(scene_now_ms() - begin, SHORT_LIMIT_MS, SHORT_LIMIT_MS + scene_deadline_ms(5000));
-	run_expect_line(run, RUN_STDERR, WARNING ".*DINIT_STOP_TIMEOUT allows \\(0.4 s\\): killing");
+	assert_in_range(scene_now_ms() - begin, SHORT_LIMIT_MS,
+			SHORT_LIMIT_MS + scene_deadline_ms(5000));
+	run_expect_line(run, RUN_STDERR,
+			WARNING ".*DINIT_STOP_TIMEOUT allows \\(0.4 s\\): killing");
 	run_expect_line(run, RUN_STDERR, WARNING "web/run: PID [0-9]+ .*still running");
 	run_expect_line(run, RUN_STDERR, ERROR "trigger/run: PID [0-9]+ exited with status 6");
 }
@@ -567,7 +600,8 @@ static void test_logged_service_ignoring_term_is_killed_and_its_lines_kept(struc
 	scene_service(scene, "web", STUBBORN);
 	scene_script(scene, "services/web/log/run",
 		     "trap '' TERM; while read -r line; do echo \"$line\"; done; echo last line");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", SHORT_LIMIT) });
+	run = run_start(scene, &(struct run_spec){
+				       .environment = LIST("DINIT_JSON_STDOUT=0", SHORT_LIMIT) });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	scene_let_go(scene, "trigger");
 	run_expect_exit(run, 3);
@@ -583,7 +617,8 @@ static void test_logging_program_left_alone_is_killed_after_stop_timeout(struct 
 
 	scene_service(scene, "web", "exit 6");
 	scene_script(scene, "services/web/log/run", "exec sleep 1000");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", SHORT_LIMIT) });
+	run = run_start(scene, &(struct run_spec){
+				       .environment = LIST("DINIT_JSON_STDOUT=0", SHORT_LIMIT) });
 	run_expect_exit(run, 3);
 	assert_true(run_stamp_ms(run, WARNING "web/log: PID [0-9]+ .*still running") -
 			    run_stamp_ms(run, WARNING ".*DINIT_STOP_TIMEOUT") <
@@ -597,8 +632,10 @@ static void test_terminate_hanging_is_killed_after_stop_timeout(struct scene *sc
 	scene_fifo(scene, "go");
 	add_trigger(scene, "exit 0");
 	scene_service(scene, "web", "echo up; exec sleep 1000");
-	scene_script(scene, "services/web/terminate", "trap '' TERM; echo hanging; exec sleep 1000");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", SHORT_LIMIT) });
+	scene_script(scene, "services/web/terminate",
+		     "trap '' TERM; echo hanging; exec sleep 1000");
+	run = run_start(scene, &(struct run_spec){
+				       .environment = LIST("DINIT_JSON_STDOUT=0", SHORT_LIMIT) });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	scene_let_go(scene, "trigger");
 	run_expect_exit(run, 0);
@@ -614,7 +651,8 @@ static void test_signal_during_own_teardown_keeps_the_limit(struct scene *scene)
 	scene_fifo(scene, "go");
 	add_trigger(scene, "exit 6");
 	scene_service(scene, "web", STUBBORN);
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info",
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+								       "DINIT_LOG_LEVEL=info",
 								       SHORT_LIMIT) });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	scene_let_go(scene, "trigger");
@@ -625,7 +663,8 @@ static void test_signal_during_own_teardown_keeps_the_limit(struct scene *scene)
 	run_expect_line(run, RUN_STDERR, WARNING "web/run: PID [0-9]+ .*still running");
 }
 
-/* Whoever asked from outside will kill: dinit does not. The service slow shows that the limit has passed. */
+/* Whoever asked from outside will kill: dinit does not. The service slow shows that the limit
+ * has passed. */
 static void expect_no_limit(struct scene *scene, const char *limit, bool from_outside, int status)
 {
 	struct run *run;
@@ -633,9 +672,11 @@ static void expect_no_limit(struct scene *scene, const char *limit, bool from_ou
 	scene_fifo(scene, "go");
 	add_trigger(scene, "exit 6");
 	scene_service(scene, "slow",
-		      "trap 'sleep 0.8; echo time has passed; exit 0' TERM; echo up; while :; do sleep 0.1; done");
+		      "trap 'sleep 0.8; echo time has passed; exit 0' TERM; echo up; while :; do "
+		      "sleep 0.1; done");
 	scene_service(scene, "web", STUBBORN);
-	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", limit) });
+	run = run_start(scene,
+			&(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", limit) });
 	run_wait_lines(run, RUN_STDOUT, "up$", 2);
 	if (from_outside)
 		run_signal(run, SIGTERM);
@@ -664,8 +705,8 @@ static void test_orphan_ignoring_term_is_killed_after_kill_timeout(struct scene 
 	struct run *run;
 
 	scene_service(scene, "web", "(trap '' TERM; echo up; exec sleep 1000) & exec sleep 1000");
-	run = run_start(scene,
-			&(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_KILL_TIMEOUT=0.3") });
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+								       "DINIT_KILL_TIMEOUT=0.3") });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
@@ -680,7 +721,8 @@ static void test_orphan_under_ignore_is_not_waited_for(struct scene *scene)
 	scene_may_leave(scene);
 	scene_service(scene, "web", "(trap '' TERM; echo up; exec sleep 1000) & exec sleep 1000");
 	run = run_start(scene, &(struct run_spec){
-				       .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_REPARENTING_POLICY=ignore") });
+				       .environment = LIST("DINIT_JSON_STDOUT=0",
+							   "DINIT_REPARENTING_POLICY=ignore") });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
@@ -713,21 +755,28 @@ static void test_log_level_decides_what_is_said(struct scene *scene)
 		const char *level;
 		bool error, warning, info;
 	} cases[] = {
-		{ "DINIT_LOG_LEVEL=none", false, false, false }, { "DINIT_LOG_LEVEL=error", true, false, false },
-		{ "DINIT_LOG_LEVEL=warn", true, true, false },   { "DINIT_LOG_LEVEL=info", true, true, true },
+		{ "DINIT_LOG_LEVEL=none", false, false, false },
+		{ "DINIT_LOG_LEVEL=error", true, false, false },
+		{ "DINIT_LOG_LEVEL=warn", true, true, false },
+		{ "DINIT_LOG_LEVEL=info", true, true, true },
 		{ "DINIT_LOG_LEVEL=debug", true, true, true },
 	};
 
 	scene_service(scene, "web", "exit 2");
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct run *run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
-											   "DINIT_SKIP=nobody",
-											   cases[i].level) });
+		struct run *run =
+			run_start(scene,
+				  &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+									  "DINIT_SKIP=nobody",
+									  cases[i].level) });
 
 		run_expect_exit(run, 3);
-		assert_int_equal(run_count_lines(run, RUN_STDERR, ERROR "web/run") > 0, cases[i].error);
-		assert_int_equal(run_count_lines(run, RUN_STDERR, WARNING ".*nobody") > 0, cases[i].warning);
-		assert_int_equal(run_count_lines(run, RUN_STDERR, "dinit: info: ") > 0, cases[i].info);
+		assert_int_equal(run_count_lines(run, RUN_STDERR, ERROR "web/run") > 0,
+				 cases[i].error);
+		assert_int_equal(run_count_lines(run, RUN_STDERR, WARNING ".*nobody") > 0,
+				 cases[i].warning);
+		assert_int_equal(run_count_lines(run, RUN_STDERR, "dinit: info: ") > 0,
+				 cases[i].info);
 		if (!cases[i].error)
 			assert_int_equal(run->outputs[RUN_STDERR].len, 0);
 	}
@@ -754,14 +803,19 @@ static void test_log_level_info_tells_the_life_of_each_process(struct scene *sce
 		static const char *const names[] = { "api/run", "web/run", "web/log", "web/term" };
 		const char *pid;
 
-		run_expect_line(run, RUN_STDERR, scene_format(scene, "dinit: info: %s: starting", names[i]));
-		pid = run_match(run, RUN_STDERR,
-				scene_format(scene, "dinit: info: %s: running with PID ([0-9]+)", names[i]), 1);
 		run_expect_line(run, RUN_STDERR,
-				scene_format(scene, "dinit: info: %s: PID %s (exited|was killed)", names[i], pid));
+				scene_format(scene, "dinit: info: %s: starting", names[i]));
+		pid = run_match(run, RUN_STDERR,
+				scene_format(scene, "dinit: info: %s: running with PID ([0-9]+)",
+					     names[i]),
+				1);
+		run_expect_line(run, RUN_STDERR,
+				scene_format(scene, "dinit: info: %s: PID %s (exited|was killed)",
+					     names[i], pid));
 	}
 	run_expect_line(run, RUN_STDERR, "dinit: info: api/run: sending TERM to PID [0-9]+");
-	run_expect_line(run, RUN_STDERR, "dinit: info: api/run: PID [0-9]+ was killed by signal 15");
+	run_expect_line(run, RUN_STDERR,
+			"dinit: info: api/run: PID [0-9]+ was killed by signal 15");
 }
 
 int main(void)

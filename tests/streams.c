@@ -17,7 +17,8 @@
 #define REPORT_DEADLINE_MS 20000
 #define STAMP_FORM "0000-00-00T00:00:00.000Z"
 #define STAMP_FORM_LEN (sizeof STAMP_FORM - 1)
-#define SANITIZER_VM_KB ((size_t)1 << 30) /* the shadow memory alone is larger */
+/* the shadow memory alone is larger */
+#define SANITIZER_VM_KB ((size_t)1 << 30)
 
 /* ---- reports ---- */
 
@@ -91,7 +92,8 @@ const char *streams_wait_report_at(struct scene *scene, const char *words, const
 
 		if (now >= until_ms || poll(&polled, 1, (int)(until_ms - now)) == 0)
 			scene_fail_at(where, "\"%s\" was not reported in time", words);
-		len = read(reports.fd, reports.text + reports.len, sizeof reports.text - 1 - reports.len);
+		len = read(reports.fd, reports.text + reports.len,
+			   sizeof reports.text - 1 - reports.len);
 		reports.len += len > 0 ? (size_t)len : 0;
 	}
 	return rest;
@@ -209,7 +211,8 @@ static const char *excerpt(struct scene *scene, const struct bytes *bytes, size_
 	return scene_format(scene, "%s", text);
 }
 
-void streams_expect_at(struct run *run, enum run_stream stream, const struct bytes *expected, const char *where)
+void streams_expect_at(struct run *run, enum run_stream stream, const struct bytes *expected,
+		       const char *where)
 {
 	struct bytes masked = { 0 };
 	size_t at = 0;
@@ -218,25 +221,32 @@ void streams_expect_at(struct run *run, enum run_stream stream, const struct byt
 	while (at < masked.len && at < expected->len && masked.at[at] == expected->at[at])
 		at++;
 	if (at < masked.len || at < expected->len)
-		scene_fail_at(where, "%s differs at byte %zu (of %zu; %zu are expected):\n%s\nis expected, it is\n%s",
-			      stream == RUN_STDOUT ? "stdout" : "stderr", at, masked.len, expected->len,
-			      excerpt(run->scene, expected, at), excerpt(run->scene, &masked, at));
+		scene_fail_at(where,
+			      "%s differs at byte %zu (of %zu; %zu are expected):\n%s\nis "
+			      "expected, it is\n%s",
+			      stream == RUN_STDOUT ? "stdout" : "stderr", at, masked.len,
+			      expected->len, excerpt(run->scene, expected, at),
+			      excerpt(run->scene, &masked, at));
 	bytes_free(&masked);
 }
 
 /* ---- an independent parser ---- */
 
-const struct bytes *streams_jq_at(struct run *run, const char *options, const char *filter, const char *where)
+const struct bytes *streams_jq_at(struct run *run, const char *options, const char *filter,
+				  const char *where)
 {
 	static struct bytes parsed;
 	const struct run_output *output = &run->outputs[RUN_STDOUT];
-	const char *from = scene_path(run->scene, "jq.input"), *to = scene_path(run->scene, "jq.output");
+	const char *from = scene_path(run->scene, "jq.input"),
+		   *to = scene_path(run->scene, "jq.output");
 	int status;
 
 	streams_file(run->scene, "jq.input", output->bytes, output->len);
-	status = system(scene_format(run->scene, "jq %s '%s' <'%s' >'%s'", options, filter, from, to));
+	status = system(
+		scene_format(run->scene, "jq %s '%s' <'%s' >'%s'", options, filter, from, to));
 	if (status != 0)
-		scene_fail_at(where, "jq %s '%s' fails with status %d", options, filter, WEXITSTATUS(status));
+		scene_fail_at(where, "jq %s '%s' fails with status %d", options, filter,
+			      WEXITSTATUS(status));
 	bytes_free(&parsed);
 	bytes_add(&parsed, "", 0);
 	read_bytes(to, &parsed);
@@ -255,8 +265,10 @@ static size_t count_newlines(const char *bytes, size_t len)
 void streams_expect_objects_at(struct run *run, const char *where)
 {
 	const struct run_output *output = &run->outputs[RUN_STDOUT];
-	const struct bytes *parsed = streams_jq_at(run, "-c", "if type == \"object\" then . else error end", where);
-	size_t got = count_newlines(parsed->at, parsed->len), lines = count_newlines(output->bytes, output->len);
+	const struct bytes *parsed =
+		streams_jq_at(run, "-c", "if type == \"object\" then . else error end", where);
+	size_t got = count_newlines(parsed->at, parsed->len),
+	       lines = count_newlines(output->bytes, output->len);
 
 	if (got != lines || lines == 0 || output->bytes[output->len - 1] != '\n')
 		scene_fail_at(where, "jq makes %zu objects of the %zu lines on stdout", got, lines);
@@ -271,7 +283,8 @@ struct numbered {
 };
 
 /* The text between what is found first and the next `end`. */
-static const char *find_between(const char *line, size_t len, const char *begin, char end, size_t *found_len)
+static const char *find_between(const char *line, size_t len, const char *begin, char end,
+				size_t *found_len)
 {
 	const char *found = memmem(line, len, begin, strlen(begin)), *stop;
 
@@ -308,7 +321,8 @@ static bool read_object(const char *line, size_t len, struct numbered *found)
 	return found->service;
 }
 
-/* TIME service/stage: [more words] number, or TIME dinit: warning: the same, where {"n":1} stands for 1, too. */
+/* TIME service/stage: [more words] number, or TIME dinit: warning: the same, where {"n":1}
+ * stands for 1, too. */
 static bool read_text(const char *line, size_t len, struct numbered *found)
 {
 	static const char warning[] = "dinit: warning: ";
@@ -332,10 +346,12 @@ static bool read_text(const char *line, size_t len, struct numbered *found)
 
 static bool read_numbered(const char *line, size_t len, struct numbered *found)
 {
-	return len > 0 && *line == '{' ? read_object(line, len, found) : read_text(line, len, found);
+	return len > 0 && *line == '{' ? read_object(line, len, found)
+				       : read_text(line, len, found);
 }
 
-static size_t find_service(const char *const *services, size_t count, const struct numbered *found, size_t guess)
+static size_t find_service(const char *const *services, size_t count, const struct numbered *found,
+			   size_t guess)
 {
 	for (size_t i = 0; i < count; i++) {
 		size_t at = (guess + i) % count;
@@ -348,15 +364,16 @@ static size_t find_service(const char *const *services, size_t count, const stru
 }
 
 /* Fails where the numbers of a service are not 1, 2, 3, …; last[i] becomes the last of each. */
-static void check_numbers(struct run *run, enum run_stream stream, const char *const *services, size_t count,
-			  unsigned long *last, const char *where)
+static void check_numbers(struct run *run, enum run_stream stream, const char *const *services,
+			  size_t count, unsigned long *last, const char *where)
 {
 	const struct run_output *output = &run->outputs[stream];
 	const char *line = output->bytes, *end = output->bytes + output->len, *newline;
 	struct numbered found;
 	size_t at = 0;
 
-	for (; line < end && (newline = memchr(line, '\n', (size_t)(end - line))); line = newline + 1) {
+	for (; line < end && (newline = memchr(line, '\n', (size_t)(end - line)));
+	     line = newline + 1) {
 		size_t service;
 
 		if (!read_numbered(line, (size_t)(newline - line), &found))
@@ -367,16 +384,16 @@ static void check_numbers(struct run *run, enum run_stream stream, const char *c
 		at = service;
 		if (found.number != last[at] + 1)
 			scene_fail_at(where, "%s: after %lu of %s comes %lu: %.*s",
-				      stream == RUN_STDOUT ? "stdout" : "stderr", last[at], services[at], found.number,
-				      (int)(newline - line), line);
+				      stream == RUN_STDOUT ? "stdout" : "stderr", last[at],
+				      services[at], found.number, (int)(newline - line), line);
 		last[at] = found.number;
 	}
 	if (line != end)
 		scene_fail_at(where, "the last line has no newline");
 }
 
-void streams_expect_numbers_at(struct run *run, enum run_stream stream, const char *const *services, size_t count,
-			       unsigned long n, const char *where)
+void streams_expect_numbers_at(struct run *run, enum run_stream stream, const char *const *services,
+			       size_t count, unsigned long n, const char *where)
 {
 	unsigned long *last = calloc(count, sizeof *last);
 
@@ -386,11 +403,13 @@ void streams_expect_numbers_at(struct run *run, enum run_stream stream, const ch
 	for (size_t i = 0; i < count; i++)
 		if (last[i] != n)
 			scene_fail_at(where, "%s ends with %lu of %s, not %lu",
-				      stream == RUN_STDOUT ? "stdout" : "stderr", last[i], services[i], n);
+				      stream == RUN_STDOUT ? "stdout" : "stderr", last[i],
+				      services[i], n);
 	free(last);
 }
 
-unsigned long streams_last_number_at(struct run *run, enum run_stream stream, const char *service, const char *where)
+unsigned long streams_last_number_at(struct run *run, enum run_stream stream, const char *service,
+				     const char *where)
 {
 	unsigned long last = 0;
 
@@ -413,7 +432,8 @@ size_t streams_rss_kb(const struct run *run)
 	size_t rss;
 
 	read_bytes(scene_format(run->scene, "/proc/%d/status", (int)run->pid), &status);
-	rss = status_kb(status.at, "VmSize:") < SANITIZER_VM_KB ? status_kb(status.at, "VmRSS:") : 0;
+	rss = status_kb(status.at, "VmSize:") < SANITIZER_VM_KB ? status_kb(status.at, "VmRSS:")
+								: 0;
 	bytes_free(&status);
 	return rss;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* adopt.c, redirect.c, ptrace.c and fdtable.c against real processes (victim.c) that check themselves. Each test is
- * a small dinit: a loop, a reaper, one child. Waits for events, with a deadline that only a broken build reaches.
- * Needs the permission to trace, and what only root can make is skipped for others. */
+/* adopt.c, redirect.c, adopt/tracee.c and fdtable.c against real processes (victim.c) that check
+ * themselves. Each test is a small dinit: a loop, a reaper, one child. Waits for events, with a
+ * deadline that only a broken build reaches. Needs the permission to trace, and what only root
+ * can make is skipped for others. */
 #include <dirent.h>
 #include <elf.h>
 #include <errno.h>
@@ -28,13 +29,14 @@
 
 #include <cmocka.h>
 
-#include "adopt.h"
+#include "adopt/adopt.h"
+#include "adopt/tracee.h"
 #include "log.h"
-#include "ptrace.h"
 #include "tests/victim.h"
 
 #define DEADLINE_MS 60000
-#define SLEEP_STORM 400 /* several times as long as a victim sleeps */
+/* several times as long as a victim sleeps */
+#define SLEEP_STORM 400
 #define BUFFER_SIZE (4 << 20)
 #define PIPES_MAX 8192
 #define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
@@ -62,12 +64,15 @@ struct test {
 	pid_t pid;
 	int ready_fd, control_fd;
 	int old_fds[2];
-	const char *path; /* of the victim */
-	char root[32];    /* of a /proc that is made up */
+	/* of the victim */
+	const char *path;
+	/* of a /proc that is made up */
+	char root[32];
 	bool ready, exited, ended, late, refuse_pipes, stalled;
-	bool delays; /* of interest: that it takes long */
+	/* of interest: that it takes long */
+	bool delays;
 	int status;
-	int ends, pipes, troubles, strangers;
+	int ends, pipes, troubles, orphans;
 	char trouble[1024];
 	struct output old[2], new[2];
 	struct reading readings[PIPES_MAX];
@@ -77,21 +82,30 @@ struct test {
 
 static const char *victim_path, *victim32_path;
 
-#define REGISTERS_32_SIZE ((size_t)(17 * 4)) /* i386: user_regs_struct */
+/* i386: user_regs_struct */
+#define REGISTERS_32_SIZE ((size_t)(17 * 4))
 
 /* ---- what happens just before or after a ptrace(2) ---- */
 
 static struct {
-	int count;   /* of the calls so far */
-	int kill_at; /* the victim is killed before this one */
+	/* of the calls so far */
+	int count;
+	/* the victim is killed before this one */
+	int kill_at;
 	void (*before_seize)(pid_t tid);
 	void (*after_seize)(pid_t tid);
-	void (*before_first_call)(pid_t tid); /* it stands still, and is about to be made to do something */
+	/* it stands still, and is about to be made to do something */
+	void (*before_first_call)(pid_t tid);
 	void (*on_pipe)(void);
-	pid_t seized; /* the last */
-	bool forgets; /* to interrupt all but the one that is spared */
-	bool narrow;  /* registers look like a 32-bit process's */
-	int refused;  /* the request that fails so many times, with that error, but for the thread that is spared */
+	/* the last */
+	pid_t seized;
+	/* to interrupt all but the one that is spared */
+	bool forgets;
+	/* registers look like a 32-bit process's */
+	bool narrow;
+	/* the request that fails so many times, with that error, but for the thread that is
+	 * spared */
+	int refused;
 	int refusals, error;
 	pid_t spared;
 } script;
@@ -143,7 +157,8 @@ long __wrap_ptrace(int request, ...)
 	if (request == PTRACE_INTERRUPT && script.forgets && tid != script.spared)
 		return 0;
 	/* (Of another kind is the one that skips a call of its own.) */
-	if (request == PTRACE_SETREGSET && address == (void *)NT_PRSTATUS && script.before_first_call) {
+	if (request == PTRACE_SETREGSET && address == (void *)NT_PRSTATUS &&
+	    script.before_first_call) {
 		script.before_first_call(tid);
 		script.before_first_call = NULL;
 	}
@@ -176,13 +191,13 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 		reaper_drain(&test->reaper);
 }
 
-static void on_stranger(void *ctx, pid_t pid, int status)
+static void on_orphan(void *ctx, pid_t pid, int status)
 {
 	struct test *test = ctx;
 
 	(void)pid;
 	(void)status;
-	test->strangers++;
+	test->orphans++;
 }
 
 static void on_readable(void *ctx, uint32_t events)
@@ -282,7 +297,9 @@ static void on_end(void *ctx)
 	test->ends++;
 }
 
-static const struct adopt_hooks hooks = { .on_pipe = on_pipe, .on_trouble = on_trouble, .on_end = on_end };
+static const struct adopt_hooks hooks = { .on_pipe = on_pipe,
+					  .on_trouble = on_trouble,
+					  .on_end = on_end };
 
 static void on_late(void *ctx)
 {
@@ -316,8 +333,8 @@ static bool turn(struct test *test, bool (*until)(const struct test *test), uint
 static void turn_until(struct test *test, bool (*until)(const struct test *test))
 {
 	if (!turn(test, until, DEADLINE_MS))
-		fail_msg("deadline: pipes %d, trouble '%s', ready %d, exited %d, ended %d", test->pipes, test->trouble,
-			 test->ready, test->exited, test->ended);
+		fail_msg("deadline: pipes %d, trouble '%s', ready %d, exited %d, ended %d",
+			 test->pipes, test->trouble, test->ready, test->exited, test->ended);
 }
 
 static bool is_never(const struct test *test)
@@ -366,9 +383,9 @@ static bool is_stopped(const struct test *test)
 	return state_of(test) == 'T';
 }
 
-static bool is_stranger_reaped(const struct test *test)
+static bool is_orphan_reaped(const struct test *test)
 {
-	return test->strangers >= 0;
+	return test->orphans >= 0;
 }
 
 static bool is_everything_read(const struct test *test)
@@ -399,7 +416,7 @@ static int setup(void **state)
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	assert_int_equal(loop_open(&test->loop, &signals, on_signal, test), 0);
-	reaper_init(&test->reaper, on_stranger, test);
+	reaper_init(&test->reaper, on_orphan, test);
 	*state = test;
 	return 0;
 }
@@ -462,7 +479,9 @@ static void start_on(struct test *test, const char *mode, int number, int fds[4]
 	if (test->pid == 0)
 		become_victim(test->path, fds, mode, number);
 	setpgid(test->pid, test->pid);
-	test->watch = (struct reaper_watch){ .on_exit = on_victim_exit, .on_stop = on_victim_stop, .ctx = test };
+	test->watch = (struct reaper_watch){ .on_exit = on_victim_exit,
+					     .on_stop = on_victim_stop,
+					     .ctx = test };
 	reaper_watch(&test->reaper, &test->watch, test->pid);
 	for (int i = 0; i < 2; i++) {
 		close(fds[i][1]);
@@ -533,7 +552,7 @@ static void finish(struct test *test)
 {
 	turn_until(test, is_everything_read);
 	assert_int_equal(test->status, 0);
-	assert_int_equal(test->strangers, 0);
+	assert_int_equal(test->orphans, 0);
 }
 
 static void assert_last_words_in(const struct output outputs[2])
@@ -619,7 +638,8 @@ static void test_adopt_writing_process_loses_and_doubles_no_line(void **state)
 	assert_contiguous(&test->old[1], &test->new[1], "err");
 }
 
-/* It waits in write(2) for a reader that does not come; the line it wants to write goes to the new pipe, once. */
+/* It waits in write(2) for a reader that does not come; the line it wants to write goes to the
+ * new pipe, once. */
 static void test_adopt_blocked_writer_loses_and_doubles_no_line(void **state)
 {
 	struct test *test = *state;
@@ -647,8 +667,8 @@ static void assert_copies_moved(struct test *test)
 	const char *text;
 
 	adopt(test);
-	/* Two each for three processes whose 1 and 2, 7 and 8 are copies, and two for the last, which has only
-	 * those. */
+	/* Two each for three processes whose 1 and 2, 7 and 8 are copies, and two for the last,
+	 * which has only those. */
 	assert_int_equal(test->pipes, 8);
 	tell(test);
 	finish(test);
@@ -790,8 +810,8 @@ static void test_adopt_leaves_memory_descriptors_and_signals_alone(void **state)
 
 /* ---- what it is doing meanwhile ---- */
 
-/* Again and again, so many times or, for times 0, until the victim has slept its time: one that begins to sleep anew
- * whenever it is interrupted never has. */
+/* Again and again, so many times or, for times 0, until the victim has slept its time: one that
+ * begins to sleep anew whenever it is interrupted never has. */
 static void storm(struct test *test, const char *mode, int times)
 {
 	int moved = 0, i;
@@ -886,9 +906,13 @@ static void test_adopt_under_signals_loses_none(void **state)
 	for (int i = 0; i < 60; i++) {
 		begin(test);
 		for (int burst = 0; burst < 5; burst++)
-			assert_int_equal(sigqueue(test->pid, SIGRTMIN, (union sigval){ .sival_int = sent++ }), 0);
+			assert_int_equal(sigqueue(test->pid, SIGRTMIN,
+						  (union sigval){ .sival_int = sent++ }),
+					 0);
 		turn_until(test, is_redirected);
-		assert_int_equal(sigqueue(test->pid, SIGRTMIN, (union sigval){ .sival_int = sent++ }), 0);
+		assert_int_equal(sigqueue(test->pid, SIGRTMIN,
+					  (union sigval){ .sival_int = sent++ }),
+				 0);
 		if (test->adopt)
 			adopt_cancel(test->adopt);
 		turn_until(test, is_ended);
@@ -1075,7 +1099,8 @@ static void test_adopt_process_exiting_before_it_is_stopped_ends_adoption(void *
 	adopt_while_it_exits(*state, &script.after_seize);
 }
 
-/* Its life homes in on the moment at which it would end in the middle, wherever the machine has that. */
+/* Its life homes in on the moment at which it would end in the middle, wherever the machine has
+ * that. */
 static void test_adopt_exiting_process_ends_adoption(void **state)
 {
 	struct test *test = *state;
@@ -1178,13 +1203,16 @@ static struct {
 	int fds[2];
 } reuse;
 
-/* The victim's child ends, and its PID goes to a process that has the same files open, but is none of its. */
+/* The victim's child ends, and its PID goes to a process that has the same files open, but is
+ * none of its. */
 static void put_impostor(pid_t tid)
 {
 	struct {
-		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
-			set_tid_size;
-	} args = { .exit_signal = SIGCHLD, .set_tid = (uint64_t)(uintptr_t)&tid, .set_tid_size = 1 };
+		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls,
+			set_tid, set_tid_size;
+	} args = { .exit_signal = SIGCHLD,
+		   .set_tid = (uint64_t)(uintptr_t)&tid,
+		   .set_tid_size = 1 };
 
 	if (tid == reuse.victim)
 		return;
@@ -1194,7 +1222,8 @@ static void put_impostor(pid_t tid)
 		;
 	do
 		reuse.pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
-	while (reuse.pid < 0 && errno == EEXIST); /* not yet free */
+	/* not yet free */
+	while (reuse.pid < 0 && errno == EEXIST);
 	if (reuse.pid != 0)
 		return;
 	setpgid(0, reuse.victim);
@@ -1221,17 +1250,19 @@ static void test_adopt_pid_of_child_reused_is_left_alone(void **state)
 		assert_true(reuse.fds[i] >= 0);
 	}
 	script.before_seize = put_impostor;
-	test->strangers = -1; /* the impostor */
+	/* the impostor */
+	test->orphans = -1;
 	adopt(test);
 	assert_null(script.before_seize);
 	for (int i = 0; i < 2; i++)
 		close(reuse.fds[i]);
 	if (reuse.pid < 0)
-		skip(); /* no new process may choose its PID */
+		/* no new process may choose its PID */
+		skip();
 	assert_int_equal(test->pipes, 2);
 	assert_int_equal(tracer_of(test, reuse.pid), 0);
 	kill(reuse.pid, SIGKILL);
-	turn_until(test, is_stranger_reaped);
+	turn_until(test, is_orphan_reaped);
 	tell(test);
 	finish(test);
 	assert_last_words_in(test->new);
@@ -1431,12 +1462,13 @@ static void test_adopt_traced_process_is_left_alone(void **state)
 			pause();
 	}
 	assert_int_equal(read(go[0], &byte, 1), 1);
-	test->strangers = -1; /* the tracer */
+	/* the tracer */
+	test->orphans = -1;
 	adopt(test);
 	assert_non_null(strstr(test->trouble, "traces it already"));
 	assert_int_equal(test->pipes, 0);
 	kill(tracer, SIGKILL);
-	turn_until(test, is_stranger_reaped);
+	turn_until(test, is_orphan_reaped);
 	tell(test);
 	finish(test);
 	close(go[0]);
@@ -1454,7 +1486,8 @@ static void test_adopt_other_users_process_without_capability_is_left_alone(void
 		uint32_t effective, permitted, inheritable;
 	} sets[2];
 	struct test *test = *state;
-	const uint32_t trace = 1u << 19; /* CAP_SYS_PTRACE */
+	/* CAP_SYS_PTRACE */
+	const uint32_t trace = 1u << 19;
 
 	if (geteuid() != 0)
 		skip();
@@ -1538,7 +1571,8 @@ static void test_adopt_copy_that_may_not_be_replaced_stays(void **state)
 	limit(test, RLIMIT_NOFILE, VICTIM_COPIES_FD);
 	adopt(test);
 	assert_int_equal(test->troubles, 1);
-	assert_string_equal(test->trouble, "its descriptor 40 cannot be replaced: Bad file descriptor");
+	assert_string_equal(test->trouble,
+			    "its descriptor 40 cannot be replaced: Bad file descriptor");
 	assert_int_equal(test->pipes, 2);
 	tell(test);
 	finish(test);
@@ -1562,7 +1596,8 @@ static void test_adopt_copies_beyond_the_limit_stay(void **state)
 	start_with(test, "copies", 100, false);
 	adopt(test);
 	assert_int_equal(test->troubles, 1);
-	assert_string_equal(test->trouble, "it has more than 64 copies of its stdout and stderr open");
+	assert_string_equal(test->trouble,
+			    "it has more than 64 copies of its stdout and stderr open");
 	assert_int_equal(test->pipes, 2);
 	tell(test);
 	finish(test);
@@ -1657,7 +1692,8 @@ static void test_adopt_tracing_refused_for_a_moment_is_tried_again(void **state)
 /* Nothing was done to it yet. */
 static void test_adopt_thread_that_cannot_be_examined_is_left_alone(void **state)
 {
-	static const int requests[] = { PTRACE_GETREGSET, PTRACE_GETSIGMASK, PTRACE_SETOPTIONS, PTRACE_SETSIGMASK };
+	static const int requests[] = { PTRACE_GETREGSET, PTRACE_GETSIGMASK, PTRACE_SETOPTIONS,
+					PTRACE_SETSIGMASK };
 
 	for (int i = 0; i < 4; i++) {
 		struct test *test = *state;
@@ -1784,7 +1820,8 @@ static void test_adopt_pipe_that_cannot_be_opened_is_closed_again(void **state)
 	turn_until(test, is_troubled);
 	give_descriptors();
 	turn_until(test, is_ended);
-	assert_string_equal(test->trouble, "the pipe made in it cannot be opened: Too many open files");
+	assert_string_equal(test->trouble,
+			    "the pipe made in it cannot be opened: Too many open files");
 	tell(test);
 	finish(test);
 }
@@ -1923,7 +1960,10 @@ static void test_adopt_more_descendants_than_are_looked_at_is_said(void **state)
 		adopt(test);
 		log_set_writer(NULL, NULL);
 		log_set_level(LOG_LEVEL_WARN);
-		assert_int_equal(strstr(said, "of its descendants no more than 4096 are looked at") != NULL, more);
+		assert_int_equal(strstr(said,
+					"of its descendants no more than 4096 are looked at") !=
+					 NULL,
+				 more);
 		assert_string_equal(test->trouble, "");
 		assert_int_equal(test->pipes, 2);
 		show_truth(test);
@@ -1940,7 +1980,8 @@ static void put_status(const struct test *test, pid_t pid, pid_t tracer, int sec
 {
 	char text[100];
 
-	snprintf(text, sizeof text, "Name:\tx\nTracerPid:\t%d\nSeccomp:\t%d\n", (int)tracer, seccomp_mode);
+	snprintf(text, sizeof text, "Name:\tx\nTracerPid:\t%d\nSeccomp:\t%d\n", (int)tracer,
+		 seccomp_mode);
 	put_file(test, pid, "status", text);
 }
 
@@ -1995,7 +2036,8 @@ static void become_another(pid_t tid)
 	char text[100];
 
 	(void)tid;
-	snprintf(text, sizeof text, "1 (x) S 1 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 %d 23 24\n",
+	snprintf(text, sizeof text,
+		 "1 (x) S 1 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 %d 23 24\n",
 		 ++start_time);
 	put_file(shown, shown->pid, "stat", text);
 }
@@ -2116,7 +2158,8 @@ static void test_adopt_stop_that_nobody_expects_is_let_go(void **state)
 	assert_last_words_in(test->new);
 }
 
-/* A zombie that is not reaped for long, and that something could have been moved of a moment ago. */
+/* A zombie that is not reaped for long, and that something could have been moved of a moment
+ * ago. */
 static void test_adopt_descendant_that_stays_a_zombie_is_given_up(void **state)
 {
 	struct test *test = *state;
@@ -2126,7 +2169,8 @@ static void test_adopt_descendant_that_stays_a_zombie_is_given_up(void **state)
 	show_victim(test, LIST("task"));
 	show_ourselves(test);
 	show_crowd(test, 1);
-	put_file(test, INT_MAX, "stat", "1 (x) Z 1 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 77 23 24\n");
+	put_file(test, INT_MAX, "stat",
+		 "1 (x) Z 1 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 77 23 24\n");
 	for (int i = 0; i < 2; i++) {
 		char link[128], target[64];
 		const char *name = i ? "fdinfo" : "fd";
@@ -2175,7 +2219,8 @@ struct freezer {
 };
 
 static const struct freezer freezer = { "cgroup.freeze", "1", "0", "cgroup.events", "frozen 1" };
-static const struct freezer old_freezer = { "freezer.state", "FROZEN", "THAWED", "freezer.state", "FROZEN" };
+static const struct freezer old_freezer = { "freezer.state", "FROZEN", "THAWED", "freezer.state",
+					    "FROZEN" };
 
 static void freeze(struct test *test, const char *group, const struct freezer *how)
 {
@@ -2191,7 +2236,8 @@ static void freeze(struct test *test, const char *group, const struct freezer *h
 		turn(test, is_never, 1);
 }
 
-static void adopt_frozen(struct test *test, const char *mode, const char *group, const struct freezer *how)
+static void adopt_frozen(struct test *test, const char *mode, const char *group,
+			 const struct freezer *how)
 {
 	char path[256];
 	bool was_troubled;
@@ -2220,10 +2266,13 @@ static void adopt_frozen(struct test *test, const char *mode, const char *group,
 
 static void test_adopt_frozen_process_is_moved_when_it_thaws(void **state)
 {
-	bool alone = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0; /* not beside the old groups */
+	/* not beside the old groups */
+	bool alone = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
 
 	adopt_frozen(*state, "told",
-		     alone ? "/sys/fs/cgroup/dinit-test-adopt" : "/sys/fs/cgroup/unified/dinit-test-adopt", &freezer);
+		     alone ? "/sys/fs/cgroup/dinit-test-adopt"
+			   : "/sys/fs/cgroup/unified/dinit-test-adopt",
+		     &freezer);
 }
 
 static void test_adopt_frozen_by_old_freezer_is_moved_when_it_thaws(void **state)
@@ -2243,7 +2292,8 @@ static void find_victims(void)
 	static char paths[2][512];
 
 	for (int i = 0; i < 2; i++) {
-		ssize_t len = readlink("/proc/self/exe", paths[i], sizeof paths[i] - sizeof "/victim32");
+		ssize_t len =
+			readlink("/proc/self/exe", paths[i], sizeof paths[i] - sizeof "/victim32");
 
 		if (len < 0)
 			abort();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* config.c: every variable with what it takes and what it does not. Owns the environments it makes up; the real one is
- * never looked at. */
+/* config.c: every variable with what it takes and what it does not. Owns the environments it
+ * makes up; the real one is never looked at. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,9 +33,11 @@ static void on_problem(void *ctx, enum config_problem problem, const char *text)
 }
 
 /* Up to three strings; NULL ends them. */
-static void read_strings(struct config *config, struct problems *problems, const char *a, const char *b, const char *c)
+static void read_strings(struct config *config, struct problems *problems, const char *a,
+			 const char *b, const char *c)
 {
-	char *strings[] = { a ? strdup(a) : NULL, b ? strdup(b) : NULL, c ? strdup(c) : NULL, NULL };
+	char *strings[] = { a ? strdup(a) : NULL, b ? strdup(b) : NULL, c ? strdup(c) : NULL,
+			    NULL };
 	unsigned errors;
 
 	problems->len = problems->errors = 0;
@@ -108,7 +110,8 @@ static void test_config_read_empty_value_is_default(void **state)
 
 static void test_config_read_paths_point_into_environment(void **state)
 {
-	char *const strings[] = { (char[]){ "DINIT_SKIP=a,b=c,," }, (char[]){ "DINIT_DIR=./my services=1" }, NULL };
+	char *const strings[] = { (char[]){ "DINIT_SKIP=a,b=c,," },
+				  (char[]){ "DINIT_DIR=./my services=1" }, NULL };
 	struct problems problems = { .len = 0 };
 	struct config config;
 
@@ -124,11 +127,13 @@ static void test_config_read_words_are_exact(void **state)
 	static const struct {
 		const char *string;
 		size_t offset;
-		int value; /* -1: an error */
+		/* -1: an error */
+		int value;
 	} cases[] = {
 		{ "DINIT_JSON_STDOUT=0", offsetof(struct config, stdout_mode), CONFIG_STDOUT_TEXT },
 		{ "DINIT_JSON_STDOUT=1", offsetof(struct config, stdout_mode), CONFIG_STDOUT_JSON },
-		{ "DINIT_JSON_STDOUT=wrap", offsetof(struct config, stdout_mode), CONFIG_STDOUT_WRAP },
+		{ "DINIT_JSON_STDOUT=wrap", offsetof(struct config, stdout_mode),
+		  CONFIG_STDOUT_WRAP },
 		{ "DINIT_JSON_STDOUT=2", 0, -1 },
 		{ "DINIT_JSON_STDOUT=00", 0, -1 },
 		{ "DINIT_JSON_STDOUT=Wrap", 0, -1 },
@@ -144,10 +149,12 @@ static void test_config_read_words_are_exact(void **state)
 		{ "DINIT_LOG_LEVEL= info", 0, -1 },
 		{ "DINIT_LOG_LEVEL=inf", 0, -1 },
 		{ "DINIT_LOG_LEVEL=3", 0, -1 },
-		{ "DINIT_REPARENTING_POLICY=adopt", offsetof(struct config, reparenting), CONFIG_REPARENTING_ADOPT },
+		{ "DINIT_REPARENTING_POLICY=adopt", offsetof(struct config, reparenting),
+		  CONFIG_REPARENTING_ADOPT },
 		{ "DINIT_REPARENTING_POLICY=terminate", offsetof(struct config, reparenting),
 		  CONFIG_REPARENTING_TERMINATE },
-		{ "DINIT_REPARENTING_POLICY=ignore", offsetof(struct config, reparenting), CONFIG_REPARENTING_IGNORE },
+		{ "DINIT_REPARENTING_POLICY=ignore", offsetof(struct config, reparenting),
+		  CONFIG_REPARENTING_IGNORE },
 		{ "DINIT_REPARENTING_POLICY=Adopt", 0, -1 },
 		{ "DINIT_REPARENTING_POLICY=kill", 0, -1 },
 	};
@@ -275,7 +282,8 @@ static void test_config_read_max_line_has_suffix_and_limits(void **state)
 {
 	static const struct {
 		const char *value;
-		size_t bytes; /* 0: an error */
+		/* 0: an error */
+		size_t bytes;
 	} cases[] = {
 		{ "4096", 4096 },
 		{ "4k", 4096 },
@@ -332,7 +340,8 @@ static void test_config_read_first_of_duplicates_counts(void **state)
 	struct config config;
 
 	(void)state;
-	read_strings(&config, &problems, "DINIT_LOG_LEVEL=info", "DINIT_LOG_LEVEL=loud", "DINIT_LOG_LEVEL=debug");
+	read_strings(&config, &problems, "DINIT_LOG_LEVEL=info", "DINIT_LOG_LEVEL=loud",
+		     "DINIT_LOG_LEVEL=debug");
 	assert_int_equal(problems.len, 0);
 	assert_int_equal(config.log_level, LOG_LEVEL_INFO);
 	read_strings(&config, &problems, "DINIT_LOG_LEVEL=", "DINIT_LOG_LEVEL=debug", NULL);
@@ -348,14 +357,17 @@ static void test_config_read_every_error_is_reported(void **state)
 	struct config config;
 
 	(void)state;
-	read_strings(&config, &problems, "DINIT_MAX_LINE=1", "DINIT_LOG_LEVEL=loud", "DINIT_JSON_STDOUT=maybe");
+	read_strings(&config, &problems, "DINIT_MAX_LINE=1", "DINIT_LOG_LEVEL=loud",
+		     "DINIT_JSON_STDOUT=maybe");
 	assert_int_equal(problems.len, 3);
 	assert_int_equal(problems.errors, 3);
-	assert_string_equal(problems.texts[0], "DINIT_JSON_STDOUT is \"maybe\": it takes 0, 1 or wrap");
-	assert_string_equal(problems.texts[1],
-			    "DINIT_LOG_LEVEL is \"loud\": it takes none, error, warn, info or debug");
-	assert_string_equal(problems.texts[2],
-			    "DINIT_MAX_LINE is \"1\": it takes a number of bytes from 4k to 64M (k: 1024, M: 1024 k)");
+	assert_string_equal(problems.texts[0],
+			    "DINIT_JSON_STDOUT is \"maybe\": it takes 0, 1 or wrap");
+	assert_string_equal(
+		problems.texts[1],
+		"DINIT_LOG_LEVEL is \"loud\": it takes none, error, warn, info or debug");
+	assert_string_equal(problems.texts[2], "DINIT_MAX_LINE is \"1\": it takes a number of "
+					       "bytes from 4k to 64M (k: 1024, M: 1024 k)");
 }
 
 static void test_config_read_hostile_values_are_shown_harmless(void **state)
@@ -365,7 +377,8 @@ static void test_config_read_hostile_values_are_shown_harmless(void **state)
 	char text[5000];
 
 	(void)state;
-	read_strings(&config, &problems, "DINIT_LOG_LEVEL=a\nb\x1b[m\x7f\t%s%n", "DINIT_X\n\x01=1", NULL);
+	read_strings(&config, &problems, "DINIT_LOG_LEVEL=a\nb\x1b[m\x7f\t%s%n", "DINIT_X\n\x01=1",
+		     NULL);
 	assert_int_equal(problems.len, 2);
 	assert_non_null(strstr(problems.texts[0], "is \"a?b?[m??%s%n\": "));
 	assert_non_null(strstr(problems.texts[1], "DINIT_X?? is "));
@@ -404,7 +417,8 @@ static void test_config_read_hostile_values_are_shown_harmless(void **state)
 
 static const struct {
 	const char *name;
-	const char *meant; /* NULL: nothing close */
+	/* NULL: nothing close */
+	const char *meant;
 } unknown_names[] = {
 	{ "DINIT_LOGLEVEL", "DINIT_LOG_LEVEL" },
 	{ "DINIT_log_level", "DINIT_LOG_LEVEL" },

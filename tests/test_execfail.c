@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* execfail.c: wherever the kernel can be made to fail, it is, and its errno is what is explained. Owns the directory it
- * makes under /tmp, which is the current directory during a test, and removes it. */
+/* execfail.c: wherever the kernel can be made to fail, it is, and its errno is what is
+ * explained. Owns the directory it makes under /tmp, which is the current directory during a
+ * test, and removes it. */
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,9 +28,11 @@
 #include "execfail.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-#define TEXT_SIZE 512 /* what the caller in dinit has */
+/* what the caller in dinit has */
+#define TEXT_SIZE 512
 #define NOBODY 65534
-#define SKIPPED 200 /* exit status of a child that could not try; above every errno */
+/* exit status of a child that could not try; above every errno */
+#define SKIPPED 200
 
 static char base[64];
 
@@ -85,7 +88,8 @@ static void put(const char *name, const char *text)
 	put_bytes(name, text, strlen(text), 0755);
 }
 
-/* It tries what it is about to execute beforehand, in its own way, and dies where execve fails all the same. */
+/* It tries what it is about to execute beforehand, in its own way, and dies where execve fails
+ * all the same. */
 static bool is_under_valgrind(void)
 {
 	const char *preload = getenv("LD_PRELOAD");
@@ -93,7 +97,8 @@ static bool is_under_valgrind(void)
 	return preload && strstr(preload, "vgpreload");
 }
 
-/* The errno of executing it in a child, which exits with it; that of a program that does run is 0. */
+/* The errno of executing it in a child, which exits with it; that of a program that does run is
+ * 0. */
 static int execute(const char *path, int error_under_valgrind)
 {
 	char *const argv[] = { (char[]){ "x" }, NULL };
@@ -148,7 +153,8 @@ static void assert_explained(const char *name, int error, const char *words)
 	assert_words(text, words);
 }
 
-/* A program that this machine would take, but for what the test changes: a header, PT_INTERP, and that one's path. */
+/* A program that this machine would take, but for what the test changes: a header, PT_INTERP,
+ * and that one's path. */
 struct image {
 	ElfW(Ehdr) header;
 	ElfW(Phdr) segment;
@@ -187,14 +193,16 @@ static void test_execfail_explain_missing_interpreter_is_named(void **state)
 		{ "#!/nonexistent/sh", "its interpreter /nonexistent/sh does not exist" },
 		{ "#!/dev/null/sh\n", "its interpreter /dev/null/sh does not exist" },
 		{ "#!nonexistent\n", "its interpreter nonexistent is no absolute path" },
-		{ "#!/nonexistent/\x1b[m\x7f\x01\n", "its interpreter /nonexistent/?[m?? does not exist" },
+		{ "#!/nonexistent/\x1b[m\x7f\x01\n",
+		  "its interpreter /nonexistent/?[m?? does not exist" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		put("run", cases[i].line);
 		assert_explained("run", strstr(cases[i].line, "/dev/null") ? ENOTDIR : ENOENT,
-				 strstr(cases[i].line, "/dev/null") ? strerror(ENOTDIR) : cases[i].words);
+				 strstr(cases[i].line, "/dev/null") ? strerror(ENOTDIR)
+								    : cases[i].words);
 	}
 }
 
@@ -216,7 +224,8 @@ static void test_execfail_explain_carriage_return_is_told(void **state)
 	/* Not the reason: the interpreter's name ends before it. */
 	put("run", "#!/nonexistent/sh -e\r\n");
 	assert_explained("run", ENOENT, "its interpreter /nonexistent/sh does not exist");
-	/* Not the reason either: a file of that name exists, and lacks an interpreter of its own. */
+	/* Not the reason either: a file of that name exists, and lacks an interpreter of its
+	 * own. */
 	put("sh\r", "#!/nonexistent/sh\n");
 	snprintf(expected, sizeof expected, "#!%s\n", path_of("sh\r"));
 	put("run", expected);
@@ -321,8 +330,9 @@ static void test_execfail_explain_other_machine_is_named(void **state)
 
 	(void)state;
 	assert_int_equal(uname(&here), 0);
-	snprintf(expected, sizeof expected, "/run is a %zu-bit program for %s, and this machine is %s",
-		 8 * sizeof(long), image.header.e_machine == EM_AARCH64 ? "x86_64" : "aarch64", here.machine);
+	snprintf(expected, sizeof expected,
+		 "/run is a %zu-bit program for %s, and this machine is %s", 8 * sizeof(long),
+		 image.header.e_machine == EM_AARCH64 ? "x86_64" : "aarch64", here.machine);
 	image.header.e_machine = image.header.e_machine == EM_AARCH64 ? EM_X86_64 : EM_AARCH64;
 	put_image("run", &image);
 	assert_explained("run", ENOEXEC, expected);
@@ -352,7 +362,8 @@ static void test_execfail_explain_every_known_machine_is_named(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		unsigned char head[64] = { 0x7f, 'E', 'L', 'F', cases[i].class, cases[i].data, EV_CURRENT };
+		unsigned char head[64] = { 0x7f,           'E',           'L',       'F',
+					   cases[i].class, cases[i].data, EV_CURRENT };
 		struct utsname here;
 
 		assert_int_equal(uname(&here), 0);
@@ -460,7 +471,8 @@ static void test_execfail_explain_what_is_no_program_is_told(void **state)
 /* Opening or reading one of these without care would never return. */
 static void test_execfail_explain_special_file_never_blocks(void **state)
 {
-	static const char *const names[] = { "fifo", "/dev/tty", "/dev/zero", "/dev/null", ".", "/proc/self/mem", "" };
+	static const char *const names[] = { "fifo", "/dev/tty",       "/dev/zero", "/dev/null",
+					     ".",    "/proc/self/mem", "" };
 	char text[TEXT_SIZE], line[200];
 
 	(void)state;
@@ -615,7 +627,8 @@ static void test_execfail_explain_long_path_keeps_its_end_and_the_reason(void **
 	}
 }
 
-/* Every field of the headers with every kind of nonsense. Sanitizers and the alarm say whether it went well. */
+/* Every field of the headers with every kind of nonsense. Sanitizers and the alarm say whether
+ * it went well. */
 static void test_execfail_explain_hostile_program_is_harmless(void **state)
 {
 	static const unsigned char fills[] = { 0x00, 0x01, 0x7f, 0x80, 0xff };
@@ -643,7 +656,8 @@ static void test_execfail_explain_hostile_program_is_harmless(void **state)
 		put_bytes("run", &image, len, 0755);
 		explain(path_of("run"), ENOEXEC, text);
 		explain(path_of("run"), ENOENT, text);
-		assert_int_equal(strstr(text, "its dynamic loader lll") != NULL, len == sizeof image);
+		assert_int_equal(strstr(text, "its dynamic loader lll") != NULL,
+				 len == sizeof image);
 	}
 	alarm(0);
 }
@@ -670,7 +684,8 @@ static void test_execfail_explain_loader_is_sought_in_bounds(void **state)
 				 sizeof image.segment);
 		close(fd);
 		explain(path_of("run"), ENOENT, text);
-		assert_int_equal(strstr(text, "its dynamic loader /nonexistent/ld.so.1") != NULL, places[i] < 1024);
+		assert_int_equal(strstr(text, "its dynamic loader /nonexistent/ld.so.1") != NULL,
+				 places[i] < 1024);
 	}
 }
 
@@ -694,7 +709,8 @@ static void test_execfail_explain_loader_with_strange_name_is_harmless(void **st
 	}
 }
 
-/* Runs the check in a child, as nobody where this is root: root may execute and reach nearly everything. */
+/* Runs the check in a child, as nobody where this is root: root may execute and reach nearly
+ * everything. */
 static int run_as_ordinary_user(int (*check)(void))
 {
 	int status;
@@ -702,7 +718,8 @@ static int run_as_ordinary_user(int (*check)(void))
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
+		if (geteuid() == 0 &&
+		    (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
 			_exit(SKIPPED);
 		_exit(check());
 	}
@@ -711,7 +728,8 @@ static int run_as_ordinary_user(int (*check)(void))
 	return WEXITSTATUS(status);
 }
 
-/* 0 if executing base/run fails with EACCES and the explanation has the words; says what there was if not. */
+/* 0 if executing base/run fails with EACCES and the explanation has the words; says what there
+ * was if not. */
 static int check_words(const char *words)
 {
 	char text[TEXT_SIZE];
@@ -761,7 +779,8 @@ static int check_noexec(void)
 	char line[200];
 
 	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mkdir("noexec", 0755) < 0 || mount("test", path_of("noexec"), "tmpfs", MS_NOEXEC, NULL) < 0)
+	    mkdir("noexec", 0755) < 0 ||
+	    mount("test", path_of("noexec"), "tmpfs", MS_NOEXEC, NULL) < 0)
 		return SKIPPED;
 	put("noexec/sh", "#!/bin/sh\n");
 	assert_int_equal(symlink("noexec/sh", "run"), 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* fdtable.c over our own descriptors, and over a /proc made of ordinary files for what no kernel shows. A kernel that
- * lacks statx(2), or refuses it, is scripted by the linker's --wrap. */
+/* fdtable.c over our own descriptors, and over a /proc made of ordinary files for what no kernel
+ * shows. A kernel that lacks statx(2), or refuses it, is scripted by the linker's --wrap. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -17,11 +17,12 @@
 
 #include <cmocka.h>
 
-#include "fdtable.h"
+#include "adopt/fdtable.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static int statx_error; /* 0: it works */
+/* 0: it works */
+static int statx_error;
 
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);

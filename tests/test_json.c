@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns: what json.h promises, case by case, and the positions at which a validator that reads in blocks could go wrong.
- * Does not: compare with a second implementation on any input; tests/fuzz/fuzz_json.c does.
+/* Owns: what json.h promises, case by case, and the positions at which a validator that reads in
+ * blocks could go wrong. Does not: compare with a second implementation on any input;
+ * tests/fuzz/fuzz_json.c does.
  *
- * Invariant: json.c only ever sees buffers of exactly the length it is told, so that the address sanitizer notices a
- * read or a write too far. */
+ * Invariant: json.c only ever sees buffers of exactly the length it is told, so that the address
+ * sanitizer notices a read or a write too far. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +19,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* A look ahead reaches 64 bytes and blocks have 8 or 16: enough to move anything over every border of them. */
+/* A look ahead reaches 64 bytes and blocks have 8 or 16: enough to move anything over every
+ * border of them. */
 #define SHIFTS 80
 
 /* Bytes that may hold '\0'. */
@@ -41,7 +43,8 @@ static const struct bytes good_values[] = {
 	BYTES("-1"),
 	BYTES("10"),
 	BYTES("1234567890"),
-	BYTES("123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890"),
+	BYTES("123456789012345678901234567890123456789012345678901234567890123456789012345678901234"
+	      "567890"),
 	BYTES("0.0"),
 	BYTES("-0.0"),
 	BYTES("0.1"),
@@ -529,7 +532,8 @@ static void print_bytes(const char *text, size_t len)
 {
 	print_error("in form or not: ");
 	for (size_t i = 0; i < len && i < 300; i++)
-		print_error(text[i] >= ' ' && text[i] <= '~' ? "%c" : "\\x%02x", (unsigned char)text[i]);
+		print_error(text[i] >= ' ' && text[i] <= '~' ? "%c" : "\\x%02x",
+			    (unsigned char)text[i]);
 	print_error(" (%zu bytes)\n", len);
 }
 
@@ -622,7 +626,8 @@ static void assert_value(const struct bytes *value, bool expected)
 	}
 }
 
-/* The value behind a name of every length, so that it comes to stand at every place of a block and of a look ahead. */
+/* The value behind a name of every length, so that it comes to stand at every place of a block
+ * and of a look ahead. */
 static void assert_value_behind_any_name(const struct bytes *value, bool expected)
 {
 	for (size_t pad = 0; pad < SHIFTS; pad++) {
@@ -712,11 +717,13 @@ static void test_json_find_object_bad_text_leaves_result(void **state)
 static void test_json_find_object_log_line_accepts(void **state)
 {
 	static const char *const lines[] = {
-		"{\"time\":\"2026-11-22T06:03:40.642Z\",\"level\":\"info\",\"msg\":\"request served\","
+		"{\"time\":\"2026-11-22T06:03:40.642Z\",\"level\":\"info\",\"msg\":\"request "
+		"served\","
 		"\"status\":200,\"ms\":12.5}",
 		"{\"ts\": 1763791420.642, \"logger\": \"app\", \"ok\": true, \"n\": [1, 2, null], "
 		"\"ctx\": {\"id\": \"00ff\", \"k\": -7}}",
-		"{\"msg\":\"\xd0\xa1\xd0\xbe\xd0\xb5\xd0\xb4 \xe6\x8e\xa5\xe7\xb6\x9a \xf0\x9f\x98\x80\","
+		"{\"msg\":\"\xd0\xa1\xd0\xbe\xd0\xb5\xd0\xb4 \xe6\x8e\xa5\xe7\xb6\x9a "
+		"\xf0\x9f\x98\x80\","
 		"\"path\":\"C:\\\\x\\ty\",\"q\":\"\\\"a\\\"\"}\r",
 	};
 
@@ -732,7 +739,14 @@ static void test_json_find_object_log_line_accepts(void **state)
 static void test_json_find_object_white_space_around_tells_offsets(void **state)
 {
 	static const char *const white[] = {
-		"", " ", "\t", "\r", "\n", " \t\r\n", "                   ", "\r\n\r\n\t\t\t\t\t\t\t\t\t\t\t\t\t",
+		"",
+		" ",
+		"\t",
+		"\r",
+		"\n",
+		" \t\r\n",
+		"                   ",
+		"\r\n\r\n\t\t\t\t\t\t\t\t\t\t\t\t\t",
 	};
 	static const struct {
 		const char *text;
@@ -849,9 +863,11 @@ static void test_json_find_object_utf8_at_every_place_accepts(void **state)
 		BYTES("\xe2\x82\xac"),
 		BYTES("\xf0\x9f\x98\x80"),
 		BYTES("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"),
-		BYTES("\xd0\xa1\xd0\xbe\xd0\xb5\xd0\xb4\xd0\xb8\xd0\xbd\xd0\xb5\xd0\xbd\xd0\xb8\xd0\xb5 \xd1\x81"),
+		BYTES("\xd0\xa1\xd0\xbe\xd0\xb5\xd0\xb4\xd0\xb8\xd0\xbd\xd0\xb5\xd0\xbd\xd0\xb8\xd0"
+		      "\xb5 \xd1\x81"),
 		BYTES("\xe6\x8e\xa5\xe7\xb6\x9a\xe3\x81\x8c"
-		      "\xe7\xa2\xba\xe7\xab\x8b\xe3\x81\x95\xe3\x82\x8c\xe3\x81\xbe\xe3\x81\x97\xe3\x81\x9f"),
+		      "\xe7\xa2\xba\xe7\xab\x8b\xe3\x81\x95\xe3\x82\x8c\xe3\x81\xbe\xe3\x81\x97\xe3"
+		      "\x81\x9f"),
 	};
 
 	(void)state;
@@ -869,7 +885,8 @@ static void test_json_find_object_ill_formed_utf8_at_every_place_refuses(void **
 static void test_json_find_object_string_without_end_refuses(void **state)
 {
 	static const char *const tails[] = {
-		"}", "\\\"}", "\xc3\xa9}", "\\}", "\\u004}", "\xc3}", "\xf0\x9f\x98}", "\\u0041}", "\\\\\\\"}",
+		"}",     "\\\"}",         "\xc3\xa9}", "\\}",       "\\u004}",
+		"\xc3}", "\xf0\x9f\x98}", "\\u0041}",  "\\\\\\\"}",
 	};
 
 	(void)state;
@@ -904,7 +921,8 @@ static void test_json_find_object_long_text_accepts(void **state)
 	free(text);
 }
 
-/* {"":{"":…}} or {"":[[…]]}, or both in turn, depth containers in all, as many as closes of them closed. */
+/* {"":{"":…}} or {"":[[…]]}, or both in turn, depth containers in all, as many as closes of
+ * them closed. */
 static bool is_deep_object(size_t depth, size_t closes, const char *kinds)
 {
 	char *text = malloc(depth * 4 + closes);
@@ -928,7 +946,11 @@ static bool is_deep_object(size_t depth, size_t closes, const char *kinds)
 static void test_json_find_object_deep_nesting_accepts_to_limit(void **state)
 {
 	static const char *const kinds[] = {
-		"{", "{[", "{[[", "{{[{[[[", "{[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+		"{",
+		"{[",
+		"{[[",
+		"{{[{[[[",
+		"{[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
 	};
 
 	(void)state;
@@ -985,10 +1007,15 @@ static void test_json_find_object_many_containers_side_by_side_accepts(void **st
 	free(text);
 }
 
-/* What RFC 3629 says, by arithmetic: the length of the character of that lead byte, if its value needs that length. */
+/* What RFC 3629 says, by arithmetic: the length of the character of that lead byte, if its value
+ * needs that length. */
 static size_t char_len_by_value(const unsigned char *p, size_t len)
 {
-	size_t want = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0;
+	size_t want = p[0] < 0x80       ? 1
+		      : p[0] >> 5 == 6  ? 2
+		      : p[0] >> 4 == 14 ? 3
+		      : p[0] >> 3 == 30 ? 4
+					: 0;
 	uint32_t value;
 
 	if (want == 0 || len < want)
@@ -1103,7 +1130,8 @@ static void assert_quoted_anywhere(const struct bytes *text, const struct bytes 
 		add_times(&out, 'a', pad % SHIFTS);
 		add(&out, expected->text, expected->len);
 		add_times(&out, 'z', pad / SHIFTS);
-		assert_quoted(&(struct bytes){ in.text, in.len }, &(struct bytes){ out.text, out.len });
+		assert_quoted(&(struct bytes){ in.text, in.len },
+			      &(struct bytes){ out.text, out.len });
 	}
 }
 
@@ -1126,7 +1154,8 @@ static void test_json_quote_each_byte_escapes(void **state)
 			snprintf(expected, sizeof expected, "\\u%04x", (unsigned)byte);
 		else
 			snprintf(expected, sizeof expected, "%c", byte);
-		assert_quoted_anywhere(&(struct bytes){ &text, 1 }, &(struct bytes){ expected, strlen(expected) });
+		assert_quoted_anywhere(&(struct bytes){ &text, 1 },
+				       &(struct bytes){ expected, strlen(expected) });
 	}
 }
 
@@ -1138,9 +1167,12 @@ static void test_json_quote_ill_formed_replaces_maximal_subparts(void **state)
 		struct bytes text, expected;
 	} cases[] = {
 		/* The examples of Unicode 15, section 3.9: tables 3-8 to 3-11. */
-		{ BYTES("\xc0\xaf\xe0\x80\xbf\xf0\x81\x82\x41"), BYTES(FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD "A") },
-		{ BYTES("\xed\xa0\x80\xed\xbf\xbf\xed\xaf\x41"), BYTES(FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD "A") },
-		{ BYTES("\xf4\x91\x92\x93\xff\x41\x80\xbf\x42"), BYTES(FFFD FFFD FFFD FFFD FFFD "A" FFFD FFFD "B") },
+		{ BYTES("\xc0\xaf\xe0\x80\xbf\xf0\x81\x82\x41"),
+		  BYTES(FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD "A") },
+		{ BYTES("\xed\xa0\x80\xed\xbf\xbf\xed\xaf\x41"),
+		  BYTES(FFFD FFFD FFFD FFFD FFFD FFFD FFFD FFFD "A") },
+		{ BYTES("\xf4\x91\x92\x93\xff\x41\x80\xbf\x42"),
+		  BYTES(FFFD FFFD FFFD FFFD FFFD "A" FFFD FFFD "B") },
 		{ BYTES("\xe1\x80\xe2\xf0\x91\x92\xf1\xbf\x41"), BYTES(FFFD FFFD FFFD FFFD "A") },
 		{ BYTES("\x61\xf1\x80\x80\xe1\x80\xc2\x62\x80\x63\x80\xbf\x64"),
 		  BYTES("a" FFFD FFFD FFFD "b" FFFD "c" FFFD FFFD "d") },

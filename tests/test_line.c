@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* line.c: where lines end, at every length around its blocks and with the input split at every byte; and every byte of
- * every decoration. All buffers have exactly the size that the header says, so that the address sanitizer sees one byte
- * too many. */
+/* line.c: where lines end, at every length around its blocks and with the input split at every
+ * byte; and every byte of every decoration. All buffers have exactly the size that the header
+ * says, so that the address sanitizer sees one byte too many. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,8 @@ struct bytes {
 	size_t len;
 };
 
-/* What a splitter made of an input: where each line or piece began, its length, and which of the two it is. */
+/* What a splitter made of an input: where each line or piece began, its length, and which of the
+ * two it is. */
 struct cuts {
 	size_t count;
 	struct {
@@ -65,10 +66,10 @@ static void cut_obviously(const char *text, size_t len, size_t max, struct cuts 
 	}
 }
 
-/* Finds lines in the first `have` bytes, from *at on, in memory of exactly that size; *searched is carried along as a
- * reader of a pipe would. */
-static void cut_found(const char *text, size_t have, size_t max, bool at_end, size_t *at, size_t *searched,
-		      struct cuts *cuts)
+/* Finds lines in the first `have` bytes, from *at on, in memory of exactly that size; *searched
+ * is carried along as a reader of a pipe would. */
+static void cut_found(const char *text, size_t have, size_t max, bool at_end, size_t *at,
+		      size_t *searched, struct cuts *cuts)
 {
 	size_t len = have - *at, used = 0;
 	char *exact = malloc(len ? len : 1);
@@ -77,7 +78,8 @@ static void cut_found(const char *text, size_t have, size_t max, bool at_end, si
 
 	assert_non_null(exact);
 	memcpy(exact, text + *at, len);
-	while ((found = line_find(exact + used, len - used, *searched, max, at_end, &cut)) != LINE_NONE) {
+	while ((found = line_find(exact + used, len - used, *searched, max, at_end, &cut)) !=
+	       LINE_NONE) {
 		assert_true(cut.used > 0 && cut.used <= len - used && cut.len <= cut.used);
 		add_cut(cuts, *at + used, cut.len, found);
 		used += cut.used;
@@ -99,7 +101,8 @@ static void assert_cuts_equal(const struct cuts *cuts, const struct cuts *expect
 }
 
 /* The input in two parts, split at every offset, is cut as it is in one. */
-static void assert_cut_at_every_split(const char *text, size_t len, size_t max, const struct cuts *expected)
+static void assert_cut_at_every_split(const char *text, size_t len, size_t max,
+				      const struct cuts *expected)
 {
 	for (size_t split = 0; split <= len; split++) {
 		struct cuts cuts = { 0 };
@@ -113,7 +116,8 @@ static void assert_cut_at_every_split(const char *text, size_t len, size_t max, 
 	}
 }
 
-/* Each line or piece of input in order; a piece begins with '+', a line with '='. NULL ends the list. */
+/* Each line or piece of input in order; a piece begins with '+', a line with '='. NULL ends the
+ * list. */
 static const struct {
 	struct bytes input;
 	size_t max;
@@ -166,7 +170,8 @@ static void test_line_find_cases_split_anywhere_cuts_the_same(void **state)
 				at++;
 		}
 		assert_int_equal(at, cases[i].input.len);
-		assert_cut_at_every_split(cases[i].input.text, cases[i].input.len, cases[i].max, &expected);
+		assert_cut_at_every_split(cases[i].input.text, cases[i].input.len, cases[i].max,
+					  &expected);
 	}
 }
 
@@ -190,8 +195,8 @@ static void test_line_find_every_short_input_cuts_as_the_obvious_way(void **stat
 	}
 }
 
-/* The search goes in blocks of 8 or 16 bytes: a newline in every place of several of them, behind bytes that differ
- * from it in one bit or borrow into it, at every alignment. */
+/* The search goes in blocks of 8 or 16 bytes: a newline in every place of several of them,
+ * behind bytes that differ from it in one bit or borrow into it, at every alignment. */
 static void test_line_find_newline_anywhere_in_blocks_is_found(void **state)
 {
 	static const char others[] = { 'a', '\x0b', '\x8a', '\x09', '\0', '\xff', '\x0d' };
@@ -206,11 +211,16 @@ static void test_line_find_newline_anywhere_in_blocks_is_found(void **state)
 
 				memset(text, others[kind], sizeof text);
 				text[start + place] = '\n';
-				assert_int_equal(line_find(text + start, len, 0, 4096, false, &cut), LINE_WHOLE);
+				assert_int_equal(line_find(text + start, len, 0, 4096, false, &cut),
+						 LINE_WHOLE);
 				assert_int_equal(cut.used, place + 1);
-				assert_int_equal(line_find(text + start, len, place, 4096, false, &cut), LINE_WHOLE);
+				assert_int_equal(line_find(text + start, len, place, 4096, false,
+							   &cut),
+						 LINE_WHOLE);
 				assert_int_equal(cut.used, place + 1);
-				assert_int_equal(line_find(text + start, place, 0, 4096, false, &cut), LINE_NONE);
+				assert_int_equal(line_find(text + start, place, 0, 4096, false,
+							   &cut),
+						 LINE_NONE);
 			}
 		}
 	}
@@ -268,7 +278,8 @@ static void test_line_find_longest_lines_at_their_bound_stay_whole(void **state)
 				memset(text, 'x', len);
 				memcpy(text + len, ends[end], strlen(ends[end]));
 				cut_obviously(text, len + strlen(ends[end]), max, &expected);
-				assert_cut_at_every_split(text, len + strlen(ends[end]), max, &expected);
+				assert_cut_at_every_split(text, len + strlen(ends[end]), max,
+							  &expected);
 			}
 		}
 	}
@@ -313,13 +324,16 @@ static void test_line_whole_characters_cases_cut_before_the_unfinished_one(void 
 	}
 }
 
-static void test_line_whole_characters_of_any_bytes_is_never_zero_and_cuts_at_most_three(void **state)
+static void test_line_whole_characters_of_any_bytes_is_never_zero_and_cuts_at_most_three(
+	void **state)
 {
-	static const unsigned char kinds[] = { 'a', 0x80, 0xbf, 0xc0, 0xc3, 0xdf, 0xe0, 0xe2, 0xef, 0xf0, 0xf4, 0xff };
+	static const unsigned char kinds[] = { 'a',  0x80, 0xbf, 0xc0, 0xc3, 0xdf,
+					       0xe0, 0xe2, 0xef, 0xf0, 0xf4, 0xff };
 	char text[4];
 
 	(void)state;
-	for (size_t number = 0; number < COUNT(kinds) * COUNT(kinds) * COUNT(kinds) * COUNT(kinds); number++) {
+	for (size_t number = 0; number < COUNT(kinds) * COUNT(kinds) * COUNT(kinds) * COUNT(kinds);
+	     number++) {
 		size_t rest = number, whole;
 
 		for (size_t i = 0; i < sizeof text; i++, rest /= COUNT(kinds))
@@ -362,7 +376,8 @@ static void test_line_label_make_plain_names_reads_as_specified(void **state)
 
 	(void)state;
 	assert_bytes(label.prefix, label.prefix_len, " web/run: ");
-	assert_bytes(label.fields, label.fields_len, ",\"service\":\"web\",\"stage\":\"run\",\"logged\":\"");
+	assert_bytes(label.fields, label.fields_len,
+		     ",\"service\":\"web\",\"stage\":\"run\",\"logged\":\"");
 	free(memory);
 }
 
@@ -374,7 +389,8 @@ static void test_line_label_make_odd_names_escapes_them_in_fields_only(void **st
 	(void)state;
 	assert_bytes(label.prefix, label.prefix_len, " a\"b\\c\xc3\xa9/\x01\xff: ");
 	assert_bytes(label.fields, label.fields_len,
-		     ",\"service\":\"a\\\"b\\\\c\xc3\xa9\",\"stage\":\"\\u0001\xef\xbf\xbd\",\"logged\":\"");
+		     ",\"service\":\"a\\\"b\\\\c\xc3\xa9\",\"stage\":\"\\u0001\xef\xbf\xbd\","
+		     "\"logged\":\"");
 	free(memory);
 }
 
@@ -389,7 +405,8 @@ static void test_line_label_make_long_names_stay_within_the_size(void **state)
 		memset(name, '\x01', len);
 		name[len] = '\0';
 		memory = make_label(&label, name, name);
-		assert_true(label.fields + label.fields_len <= memory + line_label_size(name, name));
+		assert_true(label.fields + label.fields_len <=
+			    memory + line_label_size(name, name));
 		assert_int_equal(label.prefix_len, 2 * len + 4);
 		free(memory);
 	}
@@ -403,7 +420,8 @@ static void test_line_put_text_line_is_prefixed(void **state)
 	char *out = malloc(line_put_max(&label, 5));
 
 	(void)state;
-	assert_bytes(out, line_put_text(out, &stamp, &label, "hello", 5), STAMP " web/run: hello\n");
+	assert_bytes(out, line_put_text(out, &stamp, &label, "hello", 5),
+		     STAMP " web/run: hello\n");
 	assert_bytes(out, line_put_text(out, &stamp, &label, "", 0), STAMP " web/run: \n");
 	free(out);
 	free(memory);
@@ -495,7 +513,8 @@ static void test_line_put_wrapped_worst_line_fills_the_room_exactly(void **state
 	free(memory);
 }
 
-/* Copies go in blocks, too: every length over several of them, with nothing to spare on either side. */
+/* Copies go in blocks, too: every length over several of them, with nothing to spare on either
+ * side. */
 static void test_line_put_text_lines_of_every_length_are_copied_exactly(void **state)
 {
 	struct stamp stamp = a_stamp();
@@ -528,8 +547,8 @@ static void test_line_put_text_lines_of_every_length_are_copied_exactly(void **s
 }
 
 /* One line in a form, by the functions for single lines; 0 where it does not take that form. */
-static size_t put_one(char *out, enum line_form form, const struct stamp *stamp, const struct line_label *label,
-		      const char *line, size_t len)
+static size_t put_one(char *out, enum line_form form, const struct stamp *stamp,
+		      const struct line_label *label, const char *line, size_t len)
 {
 	struct json_object object;
 
@@ -542,7 +561,8 @@ static size_t put_one(char *out, enum line_form form, const struct stamp *stamp,
 
 /* What line_put_lines should make of the bytes, line by line. */
 static size_t put_singly(char *out, size_t room, enum line_form form, const struct stamp *stamp,
-			 const struct line_label *label, const char *bytes, size_t len, size_t max, size_t *used)
+			 const struct line_label *label, const char *bytes, size_t len, size_t max,
+			 size_t *used)
 {
 	struct line_cut cut;
 	size_t put = 0;
@@ -550,12 +570,14 @@ static size_t put_singly(char *out, size_t room, enum line_form form, const stru
 	*used = 0;
 	while (line_find(bytes + *used, len - *used, 0, max, false, &cut) == LINE_WHOLE) {
 		bool wrapped = form == LINE_FORM_WRAPPED;
-		size_t needed = wrapped ? line_put_wrapped_max(label, cut.len) : line_put_max(label, cut.len);
+		size_t needed = wrapped ? line_put_wrapped_max(label, cut.len)
+					: line_put_max(label, cut.len);
 		size_t one;
 
 		if (needed > room - put)
 			break;
-		one = cut.len > 0 ? put_one(out + put, form, stamp, label, bytes + *used, cut.len) : 0;
+		one = cut.len > 0 ? put_one(out + put, form, stamp, label, bytes + *used, cut.len)
+				  : 0;
 		if (cut.len > 0 && one == 0)
 			break;
 		put += one;
@@ -583,13 +605,16 @@ static void test_line_put_lines_makes_of_many_what_is_made_of_each(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(mixtures); i++) {
 		for (size_t number = 0; number < 3 * sizeof expected; number++) {
-			size_t len = mixtures[i].len, room = number / 3, used, expected_used, put, expected_put;
+			size_t len = mixtures[i].len, room = number / 3, used, expected_used, put,
+			       expected_put;
 			char *out = malloc(room ? room : 1), *bytes = malloc(len ? len : 1);
 			enum line_form form = (enum line_form)(number % 3);
 
 			memcpy(bytes, mixtures[i].text, len);
-			put = line_put_lines(out, room, form, &stamp, &label, bytes, len, 20, &used);
-			expected_put = put_singly(expected, room, form, &stamp, &label, bytes, len, 20, &expected_used);
+			put = line_put_lines(out, room, form, &stamp, &label, bytes, len, 20,
+					     &used);
+			expected_put = put_singly(expected, room, form, &stamp, &label, bytes, len,
+						  20, &expected_used);
 			assert_int_equal(put, expected_put);
 			assert_int_equal(used, expected_used);
 			assert_memory_equal(out, expected, put);
@@ -608,9 +633,12 @@ static void test_line_put_lines_longest_line_is_taken_and_a_longer_one_left(void
 	size_t used;
 
 	(void)state;
-	assert_true(line_put_lines(out, sizeof out, LINE_FORM_TEXT, &stamp, &label, "abcd\r\n", 6, 4, &used) > 0);
+	assert_true(line_put_lines(out, sizeof out, LINE_FORM_TEXT, &stamp, &label, "abcd\r\n", 6,
+				   4, &used) > 0);
 	assert_int_equal(used, 6);
-	assert_int_equal(line_put_lines(out, sizeof out, LINE_FORM_TEXT, &stamp, &label, "abcde\n", 6, 4, &used), 0);
+	assert_int_equal(line_put_lines(out, sizeof out, LINE_FORM_TEXT, &stamp, &label, "abcde\n",
+					6, 4, &used),
+			 0);
 	assert_int_equal(used, 0);
 	free(memory);
 }
@@ -626,7 +654,8 @@ int main(void)
 		cmocka_unit_test(test_line_find_too_long_gives_a_piece_as_soon_as_it_is_known),
 		cmocka_unit_test(test_line_find_longest_lines_at_their_bound_stay_whole),
 		cmocka_unit_test(test_line_whole_characters_cases_cut_before_the_unfinished_one),
-		cmocka_unit_test(test_line_whole_characters_of_any_bytes_is_never_zero_and_cuts_at_most_three),
+		cmocka_unit_test(
+			test_line_whole_characters_of_any_bytes_is_never_zero_and_cuts_at_most_three),
 		cmocka_unit_test(test_line_label_make_plain_names_reads_as_specified),
 		cmocka_unit_test(test_line_label_make_odd_names_escapes_them_in_fields_only),
 		cmocka_unit_test(test_line_label_make_long_names_stay_within_the_size),

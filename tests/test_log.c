@@ -148,7 +148,8 @@ static void test_log_long_message_is_cut_with_its_newline_kept(void **state)
 	}
 }
 
-/* A variable may hold anything, and what holds a newline is no second line without time and label. */
+/* A variable may hold anything, and what holds a newline is no second line without time and
+ * label. */
 static void test_log_control_characters_are_shown_harmless(void **state)
 {
 	log_warn("%s\xc3\xa4", "a\nb\r\t\x1b[1m\x7f~ \x01");

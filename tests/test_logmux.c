@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* logmux.c with real pipes on all sides, driven by the real loop, in one thread: what is written, and when which reader
- * reads, is decided turn by turn, so that nothing waits for luck. The clocks, memory and epoll_ctl are scripted by the
- * linker's --wrap. */
+/* logmux.c with real pipes on all sides, driven by the real loop, in one thread: what is
+ * written, and when which reader reads, is decided turn by turn, so that nothing waits for luck.
+ * The clocks, memory and epoll_ctl are scripted by the linker's --wrap. */
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -24,8 +24,10 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define FEEDERS_MAX 64
-#define QUIET_TURNS 3    /* one to see what is ready, one for what that made ready, one to be sure */
-#define TURNS_MAX 200000 /* more: it spins */
+/* one to see what is ready, one for what that made ready, one to be sure */
+#define QUIET_TURNS 3
+/* more: it spins */
+#define TURNS_MAX 200000
 #define SECOND 1795327420
 #define STAMP "2026-11-22T06:03:40.642Z"
 #define STAMP_5 "2026-11-22T06:03:45.642Z"
@@ -35,9 +37,12 @@
 
 /* ---- what the kernel and libc are made to say ---- */
 
-static int64_t clock_offset_ms;       /* of both clocks; the wall clock stands still but for this */
-static int memory_until_failure = -1; /* so many calls succeed; -1: all do */
-static int memory_failures;           /* and so many fail after that */
+/* of both clocks; the wall clock stands still but for this */
+static int64_t clock_offset_ms;
+/* so many calls succeed; -1: all do */
+static int memory_until_failure = -1;
+/* and so many fail after that */
+static int memory_failures;
 static size_t memory_live, memory_peak;
 static int epoll_failures;
 static int read_failures, read_error;
@@ -58,7 +63,8 @@ ssize_t __wrap_read(int fd, void *buffer, size_t size);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
 	if (clock == CLOCK_REALTIME) {
-		*now = (struct timespec){ SECOND + clock_offset_ms / 1000, (642 + clock_offset_ms % 1000) * 1000000 };
+		*now = (struct timespec){ SECOND + clock_offset_ms / 1000,
+					  (642 + clock_offset_ms % 1000) * 1000000 };
 		return 0;
 	}
 	__real_clock_gettime(clock, now);
@@ -126,7 +132,8 @@ ssize_t __wrap_read(int fd, void *buffer, size_t size)
 	return __real_read(fd, buffer, size);
 }
 
-/* cmocka's fail_msg says it at once, on descriptor 2, which the logmux has; what an assertion says comes later. */
+/* cmocka's fail_msg says it at once, on descriptor 2, which the logmux has; what an assertion
+ * says comes later. */
 static __attribute__((format(printf, 1, 2))) void wrong(const char *format, ...)
 {
 	char text[1000];
@@ -142,9 +149,11 @@ static __attribute__((format(printf, 1, 2))) void wrong(const char *format, ...)
 
 /* What dinit's stdout or stderr leads to. */
 struct reader {
-	int fd; /* -1: it is gone */
+	/* -1: it is gone */
+	int fd;
 	bool stalls;
-	size_t at_most; /* bytes a turn; 0: all there is */
+	/* bytes a turn; 0: all there is */
+	size_t at_most;
 	char *text;
 	size_t len, size;
 };
@@ -154,9 +163,12 @@ struct feeder {
 	int fd;
 	const char *text;
 	size_t len, at;
-	size_t at_most; /* bytes a turn; 0: all that fits */
-	bool stays;     /* it keeps the pipe open at its end */
-	bool floods;    /* it begins again at its end */
+	/* bytes a turn; 0: all that fits */
+	size_t at_most;
+	/* it keeps the pipe open at its end */
+	bool stays;
+	/* it begins again at its end */
+	bool floods;
 };
 
 struct rig {
@@ -318,7 +330,8 @@ static enum loop_verdict on_turn_end(void *ctx)
 			wrong("%s has something to write and would sleep", rig->mux.sinks[i].name);
 	for (size_t i = 0; i <= rig->mux.err; i++)
 		if (!more && rig->mux.parkings[i].first && sink_takes_more(&rig->mux.sinks[i]))
-			wrong("sources wait for %s, which has room, and it would sleep", rig->mux.sinks[i].name);
+			wrong("sources wait for %s, which has room, and it would sleep",
+			      rig->mux.sinks[i].name);
 	for (size_t i = 0; i < rig->feeders_len; i++)
 		any |= feed_some(&rig->feeders[i]);
 	any |= read_some(&rig->out);
@@ -350,8 +363,8 @@ static void move_clock(struct rig *rig, int64_t ms)
 }
 
 /* A source whose writer is a new feeder. */
-static struct feeder *add_held(struct rig *rig, const char *name, enum logmux_stream stream, bool held,
-			       struct logmux_source **handle)
+static struct feeder *add_held(struct rig *rig, const char *name, enum logmux_stream stream,
+			       bool held, struct logmux_source **handle)
 {
 	struct feeder *feeder = &rig->feeders[rig->feeders_len++];
 	int pair[2];
@@ -443,7 +456,8 @@ static void test_logmux_text_mode_labels_both_streams(void **state)
 	feed(add(rig, LOGMUX_STDOUT), "one\n{\"a\":1}\n\n\r\ntwo\r\n");
 	feed(add(rig, LOGMUX_STDERR), "three\nfo");
 	run(rig);
-	assert_text(&rig->out, STAMP " web/run: one\n" STAMP " web/run: {\"a\":1}\n" STAMP " web/run: two\n");
+	assert_text(&rig->out,
+		    STAMP " web/run: one\n" STAMP " web/run: {\"a\":1}\n" STAMP " web/run: two\n");
 	assert_text(&rig->err, STAMP " web/run: three\n");
 	drain(rig);
 	assert_text(&rig->err, STAMP " web/run: three\n" STAMP " web/run: fo\n");
@@ -626,7 +640,8 @@ static void test_logmux_same_open_file_shares_one_queue(void **state)
 	run(rig);
 	log_warn("own");
 	drain(rig);
-	assert_text(&rig->out, "{" FIELDS STRAY "plain\n" STAMP " web/run: error\n" STAMP " dinit: warning: own\n");
+	assert_text(&rig->out, "{" FIELDS STRAY "plain\n" STAMP " web/run: error\n" STAMP
+			       " dinit: warning: own\n");
 }
 
 /* ---- back-pressure ---- */
@@ -639,7 +654,8 @@ static char *numbered(size_t count, const char *format)
 
 	assert_non_null(text);
 	for (size_t i = 0; i < count; i++)
-		at += (size_t)snprintf(text + at, size - at, "%s%zu%s", format, i, *format == '{' ? "}\n" : "\n");
+		at += (size_t)snprintf(text + at, size - at, "%s%zu%s", format, i,
+				       *format == '{' ? "}\n" : "\n");
 	return text;
 }
 
@@ -750,7 +766,8 @@ static void test_logmux_stalled_stderr_stops_strays_and_stderr_only(void **state
 	__real_free(strays);
 }
 
-static void read_slowly(struct rig *rig, enum config_stdout mode, const char *format, const char *mark)
+static void read_slowly(struct rig *rig, enum config_stdout mode, const char *format,
+			const char *mark)
 {
 	char *lines = numbered(100000, format);
 
@@ -873,7 +890,8 @@ static void test_logmux_flood_does_not_delay_anothers_line(void **state)
 	__real_free(lines);
 }
 
-/* Strays of two sources, one after the other: what the first fills, one write to the pipe behind it empties in part. */
+/* Strays of two sources, one after the other: what the first fills, one write to the pipe behind
+ * it empties in part. */
 static void fill_stderr(struct rig *rig, const char *lines)
 {
 	rig->err.stalls = true;
@@ -983,12 +1001,14 @@ static void test_logmux_follower_comes_after_all_its_leader_holds(void **state)
 	assert_null(leader);
 	assert_non_null(follower);
 	assert_numbered(&rig->out, 30000, "leader ");
-	assert_true(strstr(rig->out.text, "follower 0\n") > strstr(rig->out.text, "leader 29999\n"));
+	assert_true(strstr(rig->out.text, "follower 0\n") >
+		    strstr(rig->out.text, "leader 29999\n"));
 	drain(rig);
 	__real_free(lines);
 }
 
-/* The logging program has ended, and a child of it lives on with its stdout: what it holds now comes first, no more. */
+/* The logging program has ended, and a child of it lives on with its stdout: what it holds now
+ * comes first, no more. */
 static void test_logmux_follower_of_a_leader_that_stays_open_starts_all_the_same(void **state)
 {
 	struct rig *rig = *state;
@@ -1077,7 +1097,7 @@ static void test_logmux_release_once_the_drain_has_begun_changes_nothing(void **
 
 /* ---- the end ---- */
 
-static void test_logmux_drain_ends_sources_that_a_stranger_still_holds(void **state)
+static void test_logmux_drain_ends_sources_that_a_orphan_still_holds(void **state)
 {
 	struct rig *rig = *state;
 	struct feeder *feeder;
@@ -1094,7 +1114,7 @@ static void test_logmux_drain_ends_sources_that_a_stranger_still_holds(void **st
 	assert_text(&rig->out, STAMP " web/run: line\n" STAMP " web/run: no newline\n");
 }
 
-static void test_logmux_drain_ends_though_a_stranger_writes_on_and_on(void **state)
+static void test_logmux_drain_ends_though_a_orphan_writes_on_and_on(void **state)
 {
 	struct rig *rig = *state;
 	char *lines = numbered(100000, "");
@@ -1148,7 +1168,8 @@ static void test_logmux_drain_reads_what_stood_in_the_pipes_whole(void **state)
 		struct feeder *feeder;
 
 		snprintf(name, sizeof name, "s%02d", i);
-		feeder = add_held(rig, name, i % 2 ? LOGMUX_STDOUT : LOGMUX_STDERR, i % 3 == 0, NULL);
+		feeder = add_held(rig, name, i % 2 ? LOGMUX_STDOUT : LOGMUX_STDERR, i % 3 == 0,
+				  NULL);
 		feed(feeder, lines);
 		assert_true(feed_some(feeder));
 		assert_int_equal(feeder->at, feeder->len);
@@ -1180,7 +1201,9 @@ static void test_logmux_thousand_sources_ending_at_once_lose_nothing(void **stat
 		assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
 		assert_int_equal(write(pair[1], text, strlen(text)), strlen(text));
 		close(pair[1]);
-		assert_int_equal(logmux_add(&rig->mux, pair[0], "s", "run", LOGMUX_STDOUT, false, NULL), 0);
+		assert_int_equal(logmux_add(&rig->mux, pair[0], "s", "run", LOGMUX_STDOUT, false,
+					    NULL),
+				 0);
 	}
 	drain(rig);
 	assert_int_equal(count(&rig->out, "last words "), 1000);
@@ -1214,15 +1237,17 @@ static void test_logmux_reader_that_takes_nothing_for_five_seconds_is_given_up(v
 	assert_text(&rig->err, "");
 	move_clock(rig, 1000);
 	assert_int_equal(rig->mux.sinks[0].state, SINK_GIVEN_UP);
-	assert_text(&rig->err, STAMP_5 " dinit: warning: stdout: its reader took nothing for 5 s during the teardown; "
-				       "what belongs there is dropped from now on\n");
+	assert_text(&rig->err, STAMP_5
+		    " dinit: warning: stdout: its reader took nothing for 5 s during the teardown; "
+		    "what belongs there is dropped from now on\n");
 	assert_int_equal(rig->feeders[0].at, rig->feeders[0].len);
 	assert_true(rig->mux.sinks[0].dropped >= rig->feeders[0].len - fed - 100000);
 	finish(&rig->feeders[0]);
 	logmux_begin_drain(&rig->mux);
 	run(rig);
 	assert_true(rig->drained);
-	assert_int_equal(count(&rig->err, "bytes were dropped because its reader took nothing\n"), 1);
+	assert_int_equal(count(&rig->err, "bytes were dropped because its reader took nothing\n"),
+			 1);
 	__real_free(lines);
 }
 
@@ -1311,7 +1336,8 @@ static void test_logmux_reader_that_stalls_later_is_given_up_five_seconds_later(
 	__real_free(lines);
 }
 
-/* dinit was stopped or starved: by the time it looks, the five seconds are over, and the reader has taken something. */
+/* dinit was stopped or starved: by the time it looks, the five seconds are over, and the reader
+ * has taken something. */
 static void test_logmux_reader_that_took_something_unseen_is_not_given_up(void **state)
 {
 	struct rig *rig = *state;
@@ -1332,7 +1358,8 @@ static void test_logmux_reader_that_took_something_unseen_is_not_given_up(void *
 	__real_free(lines);
 }
 
-/* The sources are gone, the queue is not: given up only then, and how much was dropped is said all the same. */
+/* The sources are gone, the queue is not: given up only then, and how much was dropped is said
+ * all the same. */
 static void test_logmux_given_up_after_the_last_source_says_how_much_was_dropped(void **state)
 {
 	struct rig *rig = *state;
@@ -1354,7 +1381,8 @@ static void test_logmux_given_up_after_the_last_source_says_how_much_was_dropped
 	move_clock(rig, LOGMUX_GIVE_UP_MS);
 	assert_true(rig->drained);
 	assert_int_equal(rig->mux.sinks[0].dropped, in_queue);
-	assert_int_equal(count(&rig->err, " bytes were dropped because its reader took nothing\n"), 1);
+	assert_int_equal(count(&rig->err, " bytes were dropped because its reader took nothing\n"),
+			 1);
 	__real_free(lines);
 }
 
@@ -1367,9 +1395,10 @@ static void test_logmux_given_up_stderr_is_said_on_stdout_as_json(void **state)
 	rig->err.stalls = true;
 	fill_and_teardown(rig, lines, LOGMUX_STDERR);
 	move_clock(rig, LOGMUX_GIVE_UP_MS);
-	assert_text(&rig->out, "{\"message\":\"stderr: its reader took nothing for 5 s during the teardown; "
-			       "what belongs there is dropped from now on\","
-			       "\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"" STAMP_5 "\"}\n");
+	assert_text(&rig->out,
+		    "{\"message\":\"stderr: its reader took nothing for 5 s during the teardown; "
+		    "what belongs there is dropped from now on\","
+		    "\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"" STAMP_5 "\"}\n");
 	__real_free(lines);
 	finish(&rig->feeders[0]);
 	run(rig);
@@ -1431,9 +1460,10 @@ static void test_logmux_stderr_gone_is_said_once_on_stdout(void **state)
 	run(rig);
 	log_warn("lost as well");
 	drain(rig);
-	assert_text(&rig->out, "{\"message\":\"stderr cannot be written to: Broken pipe; "
-			       "what belongs there is dropped from now on\","
-			       "\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"" STAMP "\"}\n");
+	assert_text(&rig->out,
+		    "{\"message\":\"stderr cannot be written to: Broken pipe; "
+		    "what belongs there is dropped from now on\","
+		    "\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"" STAMP "\"}\n");
 }
 
 static void test_logmux_stderr_gone_in_text_mode_is_said_as_text(void **state)
@@ -1497,7 +1527,8 @@ static void test_logmux_full_disk_is_said_and_services_go_on(void **state)
 	run(rig);
 	assert_int_equal(rig->feeders[0].at, rig->feeders[0].len);
 	drain(rig);
-	assert_int_equal(count(&rig->err, "stdout cannot be written to: No space left on device"), 1);
+	assert_int_equal(count(&rig->err, "stdout cannot be written to: No space left on device"),
+			 1);
 	__real_free(lines);
 }
 
@@ -1532,7 +1563,8 @@ static void test_logmux_open_with_stderr_closed_says_so_on_stdout(void **state)
 	assert_has(&rig->out, " web/run: out\n");
 }
 
-/* What stands in for a closed descriptor may happen to be the same file as the other one: /dev/null. */
+/* What stands in for a closed descriptor may happen to be the same file as the other one:
+ * /dev/null. */
 static void test_logmux_open_with_stdout_closed_does_not_take_stderr_for_the_same(void **state)
 {
 	struct rig *rig = *state;
@@ -1545,7 +1577,8 @@ static void test_logmux_open_with_stdout_closed_does_not_take_stderr_for_the_sam
 
 /* ---- dinit's own messages ---- */
 
-/* More than the queue holds, within one turn: what the reader takes is written meanwhile. A pipe takes 64 kB. */
+/* More than the queue holds, within one turn: what the reader takes is written meanwhile. A pipe
+ * takes 64 kB. */
 static void test_logmux_write_own_more_than_the_queue_writes_at_once(void **state)
 {
 	struct rig *rig = *state;
@@ -1582,7 +1615,8 @@ static void test_logmux_write_own_without_room_is_counted_and_said_later(void **
 		char expected[200];
 
 		snprintf(expected, sizeof expected,
-			 " dinit: warning: %zu messages of dinit's own were dropped here because stderr "
+			 " dinit: warning: %zu messages of dinit's own were dropped here because "
+			 "stderr "
 			 "took no more\n" STAMP " dinit: warning: the last one\n",
 			 10000 - passed);
 		assert_has(&rig->err, expected);
@@ -1648,7 +1682,8 @@ static void test_logmux_add_without_memory_leaves_the_descriptor_to_the_caller(v
 	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
 	memory_until_failure = 0;
 	memory_failures = 1;
-	assert_int_equal(logmux_add(&rig->mux, pair[0], "web", "run", LOGMUX_STDOUT, false, NULL), -1);
+	assert_int_equal(logmux_add(&rig->mux, pair[0], "web", "run", LOGMUX_STDOUT, false, NULL),
+			 -1);
 	assert_null(rig->mux.sources);
 	assert_int_equal(close(pair[0]), 0);
 	assert_int_equal(close(pair[1]), 0);
@@ -1806,7 +1841,8 @@ static void test_logmux_unfinished_line_without_memory_goes_out_as_a_piece(void 
 	drain(rig);
 }
 
-/* What waits in the read buffer for lack of memory keeps the time of its read, and makes nothing spin. */
+/* What waits in the read buffer for lack of memory keeps the time of its read, and makes nothing
+ * spin. */
 static void test_logmux_line_without_memory_to_wait_in_keeps_its_time(void **state)
 {
 	struct rig *rig = *state;
@@ -1836,8 +1872,9 @@ static void test_logmux_line_without_memory_to_wait_in_keeps_its_time(void **sta
 
 static void test_logmux_output_in_json_modes_parses_with_jq(void **state)
 {
-	static const char lines[] = "{\"a\":\"\xc3\xa9\"}\n\xff\xfe \"quoted\" \\ \x01\x7f\n{}\n"
-				    " {\"a\":[1,{\"b\":null}]} \r\n{\"a\":1\n\\ud800\n\0\n{\"service\":\"mine\"}\nlast";
+	static const char lines[] =
+		"{\"a\":\"\xc3\xa9\"}\n\xff\xfe \"quoted\" \\ \x01\x7f\n{}\n"
+		" {\"a\":[1,{\"b\":null}]} \r\n{\"a\":1\n\\ud800\n\0\n{\"service\":\"mine\"}\nlast";
 	char path[] = "/tmp/test_logmux.XXXXXX", command[100];
 	struct rig *rig = *state;
 	int fd;
@@ -1851,8 +1888,8 @@ static void test_logmux_output_in_json_modes_parses_with_jq(void **state)
 	fd = mkstemp(path);
 	assert_int_equal(write(fd, rig->out.text, rig->out.len), rig->out.len);
 	close(fd);
-	snprintf(command, sizeof command, "jq -es 'length == 9 and all(.service == \"we\\\"b\\\\\")' %s >/dev/null",
-		 path);
+	snprintf(command, sizeof command,
+		 "jq -es 'length == 9 and all(.service == \"we\\\"b\\\\\")' %s >/dev/null", path);
 	assert_int_equal(system(command), 0);
 	unlink(path);
 }
@@ -1890,8 +1927,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_follower_of_an_idle_leader_starts_at_once),
 	TEST(test_logmux_follower_in_the_drain_still_comes_after_its_leader),
 	TEST(test_logmux_release_once_the_drain_has_begun_changes_nothing),
-	TEST(test_logmux_drain_ends_sources_that_a_stranger_still_holds),
-	TEST(test_logmux_drain_ends_though_a_stranger_writes_on_and_on),
+	TEST(test_logmux_drain_ends_sources_that_a_orphan_still_holds),
+	TEST(test_logmux_drain_ends_though_a_orphan_writes_on_and_on),
 	TEST(test_logmux_drain_ends_though_another_took_what_was_left),
 	TEST(test_logmux_drain_reads_what_stood_in_the_pipes_whole),
 	TEST(test_logmux_thousand_sources_ending_at_once_lose_nothing),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* loop.c: the order of timers, what a callback may do to others of the same turn, signals, the end-of-turn hook. The
- * monotonic clock is the test's (--wrap=clock_gettime), and so is what epoll_wait says where a test wants it so. */
+/* loop.c: the order of timers, what a callback may do to others of the same turn, signals, the
+ * end-of-turn hook. The monotonic clock is the test's (--wrap=clock_gettime), and so is what
+ * epoll_wait says where a test wants it so. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,9 +22,12 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static uint64_t clock_ms;
-static int wait_error;  /* what the next epoll_wait fails with */
-static int waited_ms;   /* how long the last one was to wait */
-static bool wait_never; /* it moves the clock instead */
+/* what the next epoll_wait fails with */
+static int wait_error;
+/* how long the last one was to wait */
+static int waited_ms;
+/* it moves the clock instead */
+static bool wait_never;
 static int create_failures, signalfd_failures, ctl_failures;
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
@@ -39,7 +43,8 @@ int __wrap_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *ev
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
 	(void)clock;
-	*now = (struct timespec){ (time_t)(clock_ms / 1000), (long)(clock_ms % 1000) * 1000000 + 999999 };
+	*now = (struct timespec){ (time_t)(clock_ms / 1000),
+				  (long)(clock_ms % 1000) * 1000000 + 999999 };
 	return 0;
 }
 
@@ -135,7 +140,8 @@ static int setup(void **state)
 	assert_int_equal(sigprocmask(SIG_BLOCK, &rig->signals, &rig->old_signals), 0);
 	assert_int_equal(loop_open(&rig->loop, &rig->signals, on_signal, rig), 0);
 	for (int i = 0; i < PIPES; i++) {
-		rig->named[i] = (struct named){ .rig = rig, .name = (char)('a' + i % 26), .index = i };
+		rig->named[i] =
+			(struct named){ .rig = rig, .name = (char)('a' + i % 26), .index = i };
 		rig->named[i].fd = rig->named[i].write_fd = -1;
 		if (i < (int)COUNT(rig->timers))
 			rig->timers[i].ctx = &rig->named[i];
@@ -490,7 +496,8 @@ static void test_loop_unwatch_of_others_in_the_same_batch_silences_them(void **s
 	assert_int_equal(strlen(rig->log), 3);
 }
 
-/* A new watch at the same place and with the same descriptor is not called for the event of the old one. */
+/* A new watch at the same place and with the same descriptor is not called for the event of the
+ * old one. */
 static void replace_next(struct rig *rig, int index)
 {
 	struct named *next = &rig->named[index ^ 1];
@@ -564,7 +571,9 @@ static void test_loop_many_signals_at_once_are_all_told(void **state)
 	struct rig *rig = *state;
 
 	for (int i = 0; i < 100; i++)
-		assert_int_equal(sigqueue(getpid(), SIGRTMIN + i % 5, (union sigval){ .sival_int = i }), 0);
+		assert_int_equal(sigqueue(getpid(), SIGRTMIN + i % 5,
+					  (union sigval){ .sival_int = i }),
+				 0);
 	run_turns(rig, 1);
 	assert_int_equal(strlen(rig->log), 101);
 }
@@ -598,7 +607,8 @@ static void test_loop_interrupted_wait_looks_again_before_the_timers(void **stat
 	assert_int_equal(waited_ms, 0);
 }
 
-/* The entry stays where it cannot be removed, if a child between fork and execve has the file open, too. */
+/* The entry stays where it cannot be removed, if a child between fork and execve has the file
+ * open, too. */
 static void test_loop_unwatch_refused_calls_nobody_back(void **state)
 {
 	struct rig *rig = *state;

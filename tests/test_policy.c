@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* policy.c over real children of this process (whom nobody watches: that makes them strangers), with the clock in the
- * test's hand. What it would do to them is recorded instead: signals, redirections, looks (--wrap, and adopt's
- * functions below). */
+/* policy.c over real children of this process (whom nobody watches: that makes them orphans),
+ * with the clock in the test's hand. What it would do to them is recorded instead: signals,
+ * redirections, looks (--wrap, and adopt's functions below). */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -20,10 +20,10 @@
 
 #include <cmocka.h>
 
-#include "adopt.h"
+#include "adopt/adopt.h"
+#include "adopt/tracee.h"
 #include "log.h"
 #include "policy.h"
-#include "ptrace.h"
 
 #define KILL_TIMEOUT_MS 30000
 #define CHILDREN_MAX 60
@@ -33,7 +33,8 @@
 static uint64_t clock_ms;
 static int looks;
 static bool memory_fails, strdup_fails, adopt_fails;
-/* The children that a test makes before it opens the policy: were they there before dinit, too? The first look says. */
+/* The children that a test makes before it opens the policy: were they there before dinit, too?
+ * The first look says. */
 static bool inherits, nobody_yet;
 static struct rig *current;
 
@@ -45,12 +46,12 @@ void *__wrap_calloc(size_t count, size_t size);
 char *__real_strdup(const char *text);
 char *__wrap_strdup(const char *text);
 void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name);
-int __wrap_logmux_add(struct logmux *mux, int fd, const char *service, const char *stage, enum logmux_stream stream,
-		      bool held, struct logmux_source **handle);
-int __real_procfs_each_child(const struct procfs *proc, pid_t parent, void (*on_child)(void *ctx, pid_t pid),
-			     void *ctx);
-int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent, void (*on_child)(void *ctx, pid_t pid),
-			     void *ctx);
+int __wrap_logmux_add(struct logmux *mux, int fd, const char *service, const char *stage,
+		      enum logmux_stream stream, bool held, struct logmux_source **handle);
+int __real_procfs_each_child(const struct procfs *proc, pid_t parent,
+			     void (*on_child)(void *ctx, pid_t pid), void *ctx);
+int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent,
+			     void (*on_child)(void *ctx, pid_t pid), void *ctx);
 
 /* A redirection that waits for the test. */
 struct adopt {
@@ -83,7 +84,8 @@ struct rig {
 	enum logmux_stream added_stream;
 	int end_status;
 	pid_t end_pid;
-	char program[PROCFS_NAME_SIZE]; /* what its children are called */
+	/* what its children are called */
+	char program[PROCFS_NAME_SIZE];
 	char said[20000];
 };
 
@@ -123,8 +125,8 @@ void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, c
 	snprintf(sent->name, sizeof sent->name, "%s", name);
 }
 
-int __wrap_logmux_add(struct logmux *mux, int fd, const char *service, const char *stage, enum logmux_stream stream,
-		      bool held, struct logmux_source **handle)
+int __wrap_logmux_add(struct logmux *mux, int fd, const char *service, const char *stage,
+		      enum logmux_stream stream, bool held, struct logmux_source **handle)
 {
 	assert_ptr_equal(mux, current->mux);
 	assert_int_equal(fd, 1234);
@@ -137,7 +139,8 @@ int __wrap_logmux_add(struct logmux *mux, int fd, const char *service, const cha
 	return 0;
 }
 
-int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent, void (*on_child)(void *ctx, pid_t pid), void *ctx)
+int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent,
+			     void (*on_child)(void *ctx, pid_t pid), void *ctx)
 {
 	assert_int_equal(parent, getpid());
 	if (nobody_yet) {
@@ -148,8 +151,8 @@ int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent, void (*on_
 	return __real_procfs_each_child(proc, parent, on_child, ctx);
 }
 
-struct adopt *adopt_begin(struct loop *loop, struct reaper *reaper, const struct procfs *proc, pid_t pid,
-			  const struct adopt_hooks *hooks, void *ctx)
+struct adopt *adopt_begin(struct loop *loop, struct reaper *reaper, const struct procfs *proc,
+			  pid_t pid, const struct adopt_hooks *hooks, void *ctx)
 {
 	(void)loop;
 	(void)reaper;
@@ -195,7 +198,7 @@ static void on_unwatched(void *ctx, pid_t pid, int status)
 	(void)status;
 }
 
-static void on_adopted_end(void *ctx, const struct service_end *end)
+static void on_adopted_end(void *ctx, const struct reaper_end *end)
 {
 	struct rig *rig = ctx;
 
@@ -230,9 +233,10 @@ static int setup(void **state)
 	assert_int_equal(loop_open(&rig->loop, &none, on_signal, NULL), 0);
 	reaper_init(&rig->reaper, on_unwatched, NULL);
 	rig->proc.root = "/proc";
-	rig->mux = (struct logmux *)(void *)rig; /* only handed on */
-	rig->config =
-		(struct config){ .reparenting = CONFIG_REPARENTING_TERMINATE, .kill_timeout_ms = KILL_TIMEOUT_MS };
+	/* only handed on */
+	rig->mux = (struct logmux *)(void *)rig;
+	rig->config = (struct config){ .reparenting = CONFIG_REPARENTING_TERMINATE,
+				       .kill_timeout_ms = KILL_TIMEOUT_MS };
 	*state = rig;
 	return 0;
 }
@@ -248,7 +252,8 @@ static void open_policy(struct rig *rig, enum config_reparenting reparenting)
 	};
 
 	rig->config.reparenting = reparenting;
-	nobody_yet = reparenting != CONFIG_REPARENTING_IGNORE && procfs_usable(&rig->proc) && !inherits;
+	nobody_yet =
+		reparenting != CONFIG_REPARENTING_IGNORE && procfs_usable(&rig->proc) && !inherits;
 	policy_open(&rig->policy, &rig->config, &means, on_adopted_end, rig);
 }
 
@@ -278,7 +283,8 @@ static pid_t make_child(struct rig *rig)
 	return pid;
 }
 
-/* A child that waits for its own vfork child (*tail), whatever signal comes: state D. valgrind makes a fork of it. */
+/* A child that waits for its own vfork child (*tail), whatever signal comes: state D. valgrind
+ * makes a fork of it. */
 static pid_t make_uninterruptible_child(struct rig *rig, pid_t *tail)
 {
 	const struct procfs proc = { .root = "/proc" };
@@ -377,7 +383,7 @@ static size_t count(const struct rig *rig, const char *part)
 
 /* ---- terminate ---- */
 
-static void test_policy_terminate_stranger_is_told_when_mature_and_killed_when_late(void **state)
+static void test_policy_terminate_orphan_is_told_when_mature_and_killed_when_late(void **state)
 {
 	struct rig *rig = *state;
 	char name[64], warning[128];
@@ -392,7 +398,8 @@ static void test_policy_terminate_stranger_is_told_when_mature_and_killed_when_l
 	assert_sent(rig, 0, pid, SIGTERM);
 	snprintf(name, sizeof name, "%.40s/%d", rig->program, pid);
 	assert_string_equal(rig->sent[0].name, name);
-	snprintf(warning, sizeof warning, " dinit: warning: %s: has lost its parent: terminating it: ", name);
+	snprintf(warning, sizeof warning,
+		 " dinit: warning: %s: has lost its parent: terminating it: ", name);
 	assert_int_equal(count(rig, warning), 1);
 	pass(rig, KILL_TIMEOUT_MS - 1);
 	assert_int_equal(rig->sent_len, 1);
@@ -407,7 +414,7 @@ static void test_policy_terminate_stranger_is_told_when_mature_and_killed_when_l
 	assert_int_equal(rig->ends, 0);
 }
 
-static void test_policy_terminate_stranger_that_obeys_is_not_killed(void **state)
+static void test_policy_terminate_orphan_that_obeys_is_not_killed(void **state)
 {
 	struct rig *rig = *state;
 	pid_t pid = make_child(rig);
@@ -419,7 +426,7 @@ static void test_policy_terminate_stranger_that_obeys_is_not_killed(void **state
 	assert_int_equal(rig->sent_len, 1);
 }
 
-static void test_policy_stranger_that_ends_young_is_not_spoken_of(void **state)
+static void test_policy_orphan_that_ends_young_is_not_spoken_of(void **state)
 {
 	struct rig *rig = *state;
 	pid_t reaped = make_child(rig), zombie = make_child(rig);
@@ -446,7 +453,7 @@ static void nothing(void *ctx, pid_t pid, int status)
 static void test_policy_children_from_before_are_left_alone(void **state)
 {
 	struct rig *rig = *state;
-	pid_t elder = make_child(rig), stranger;
+	pid_t elder = make_child(rig), orphan;
 
 	inherits = true;
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
@@ -455,22 +462,22 @@ static void test_policy_children_from_before_are_left_alone(void **state)
 	pass(rig, POLICY_MATURE_MS);
 	policy_children_changed(&rig->policy);
 	assert_true(policy_sees_nobody(&rig->policy));
-	stranger = make_child(rig);
+	orphan = make_child(rig);
 	pass(rig, POLICY_LOOK_MS);
 	assert_false(policy_sees_nobody(&rig->policy));
 	pass(rig, POLICY_MATURE_MS);
 	policy_begin_teardown(&rig->policy);
 	policy_kill(&rig->policy);
 	assert_int_equal(rig->sent_len, 2);
-	assert_sent(rig, 0, stranger, SIGTERM);
-	assert_sent(rig, 1, stranger, SIGKILL);
+	assert_sent(rig, 0, orphan, SIGTERM);
+	assert_sent(rig, 1, orphan, SIGKILL);
 	end_and_reap(rig, elder, SIGKILL);
-	end_and_reap(rig, stranger, SIGKILL);
+	end_and_reap(rig, orphan, SIGKILL);
 	pass(rig, POLICY_LOOK_TEARDOWN_MS);
 	assert_true(policy_sees_nobody(&rig->policy));
 }
 
-static void test_policy_watched_children_are_no_strangers(void **state)
+static void test_policy_watched_children_are_no_orphans(void **state)
 {
 	struct rig *rig = *state;
 	struct reaper_watch watch = { .on_exit = nothing };
@@ -484,7 +491,7 @@ static void test_policy_watched_children_are_no_strangers(void **state)
 	end_and_reap(rig, pid, SIGKILL);
 }
 
-static void test_policy_many_strangers_each_have_their_own_time(void **state)
+static void test_policy_many_orphans_each_have_their_own_time(void **state)
 {
 	struct rig *rig = *state;
 
@@ -509,7 +516,7 @@ static void test_policy_many_strangers_each_have_their_own_time(void **state)
 }
 
 /* In an uninterruptible wait its arguments cannot be read without waiting for it. */
-static void test_policy_uninterruptible_stranger_is_given_a_moment(void **state)
+static void test_policy_uninterruptible_orphan_is_given_a_moment(void **state)
 {
 	struct rig *rig = *state;
 	pid_t tail, pid = make_uninterruptible_child(rig, &tail);
@@ -523,7 +530,7 @@ static void test_policy_uninterruptible_stranger_is_given_a_moment(void **state)
 	assert_int_equal(count(rig, ": has lost its parent: terminating it: [test_policy]\n"), 1);
 }
 
-static void test_policy_uninterruptible_stranger_that_goes_on_is_told_with_its_arguments(void **state)
+static void test_policy_uninterruptible_orphan_that_goes_on_is_told_with_its_arguments(void **state)
 {
 	struct rig *rig = *state;
 	const struct procfs proc = { .root = "/proc" };
@@ -542,7 +549,7 @@ static void test_policy_uninterruptible_stranger_that_goes_on_is_told_with_its_a
 	assert_int_equal(count(rig, ": has lost its parent: terminating it: ["), 0);
 }
 
-static void test_policy_without_memory_for_a_stranger_finds_it_later(void **state)
+static void test_policy_without_memory_for_a_orphan_finds_it_later(void **state)
 {
 	struct rig *rig = *state;
 	pid_t pid = make_child(rig);
@@ -559,7 +566,7 @@ static void test_policy_without_memory_for_a_stranger_finds_it_later(void **stat
 }
 
 /* Nothing remembers that it was there before. */
-static void test_policy_without_memory_for_a_child_from_before_takes_it_for_a_stranger(void **state)
+static void test_policy_without_memory_for_a_child_from_before_takes_it_for_a_orphan(void **state)
 {
 	struct rig *rig = *state;
 	pid_t pid = make_child(rig);
@@ -641,7 +648,7 @@ static void test_policy_ignore_never_looks_and_never_signals(void **state)
 
 	make_child(rig);
 	open_policy(rig, CONFIG_REPARENTING_IGNORE);
-	assert_false(policy_finds_strangers(&rig->policy));
+	assert_false(policy_finds_orphans(&rig->policy));
 	policy_children_changed(&rig->policy);
 	pass(rig, 10 * POLICY_LOOK_MS);
 	policy_begin_teardown(&rig->policy);
@@ -659,7 +666,7 @@ static void test_policy_without_proc_says_so_once_and_does_nothing(void **state)
 	make_child(rig);
 	rig->proc.root = "/nonexistent";
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
-	assert_false(policy_finds_strangers(&rig->policy));
+	assert_false(policy_finds_orphans(&rig->policy));
 	policy_children_changed(&rig->policy);
 	pass(rig, 10 * POLICY_LOOK_MS);
 	policy_begin_teardown(&rig->policy);
@@ -667,7 +674,8 @@ static void test_policy_without_proc_says_so_once_and_does_nothing(void **state)
 	assert_int_equal(looks, 0);
 	assert_int_equal(rig->sent_len, 0);
 	assert_int_equal(count(rig, "\n"), 1);
-	assert_int_equal(count(rig, "/nonexistent does not show this PID namespace's processes"), 1);
+	assert_int_equal(count(rig, "/nonexistent does not show this PID namespace's processes"),
+			 1);
 }
 
 static void test_policy_without_proc_under_ignore_says_nothing(void **state)
@@ -692,7 +700,7 @@ static pid_t adopt_one(struct rig *rig)
 	return pid;
 }
 
-static void test_policy_adopt_stranger_is_redirected_and_labelled(void **state)
+static void test_policy_adopt_orphan_is_redirected_and_labelled(void **state)
 {
 	struct rig *rig = *state;
 	pid_t pid = adopt_one(rig);
@@ -703,7 +711,8 @@ static void test_policy_adopt_stranger_is_redirected_and_labelled(void **state)
 	snprintf(stage, sizeof stage, "%d", pid);
 	for (int stream = STDOUT_FILENO; stream <= STDERR_FILENO; stream++) {
 		assert_int_equal(rig->adopt.hooks->on_pipe(rig->adopt.ctx, stream, 1234), 0);
-		assert_int_equal(rig->added_stream, stream == STDOUT_FILENO ? LOGMUX_STDOUT : LOGMUX_STDERR);
+		assert_int_equal(rig->added_stream,
+				 stream == STDOUT_FILENO ? LOGMUX_STDOUT : LOGMUX_STDERR);
 		assert_string_equal(rig->added_name, rig->program);
 		assert_string_equal(rig->added_stage, stage);
 	}
@@ -732,7 +741,8 @@ static void test_policy_adopted_end_is_told(void **state)
 	assert_false(rig->adopt.exited);
 }
 
-/* The record outlives the process until the redirection is over; the sanitizer sees who is wrong. */
+/* The record outlives the process until the redirection is over; the sanitizer sees who is
+ * wrong. */
 static void test_policy_adopted_end_in_the_middle_of_its_redirection_is_told_to_both(void **state)
 {
 	struct rig *rig = *state;
@@ -757,7 +767,8 @@ static void test_policy_adopt_that_cannot_begin_is_said_and_adopted_all_the_same
 
 	adopt_fails = true;
 	pid = adopt_one(rig);
-	assert_int_equal(count(rig, ": its output cannot be redirected: Cannot allocate memory\n"), 1);
+	assert_int_equal(count(rig, ": its output cannot be redirected: Cannot allocate memory\n"),
+			 1);
 	end_and_reap(rig, pid, SIGKILL);
 	assert_int_equal(rig->ends, 1);
 }
@@ -774,7 +785,8 @@ static void test_policy_adopt_without_memory_for_its_name_does_without(void **st
 	assert_int_equal(rig->adopt.hooks->on_pipe(rig->adopt.ctx, STDOUT_FILENO, 1234), 0);
 	assert_string_equal(rig->added_name, "?");
 	rig->adopt.hooks->on_trouble(rig->adopt.ctx, "no permission");
-	snprintf(warning, sizeof warning, " ?/%d: its output cannot be redirected: no permission\n", pid);
+	snprintf(warning, sizeof warning, " ?/%d: its output cannot be redirected: no permission\n",
+		 pid);
 	assert_int_equal(count(rig, warning), 1);
 	rig->adopt.hooks->on_end(rig->adopt.ctx);
 	end_and_reap(rig, pid, SIGKILL);
@@ -881,16 +893,16 @@ static void test_policy_kill_reaches_young_told_adopted_and_newcomers(void **sta
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
-	TEST(test_policy_terminate_stranger_is_told_when_mature_and_killed_when_late),
-	TEST(test_policy_terminate_stranger_that_obeys_is_not_killed),
-	TEST(test_policy_stranger_that_ends_young_is_not_spoken_of),
+	TEST(test_policy_terminate_orphan_is_told_when_mature_and_killed_when_late),
+	TEST(test_policy_terminate_orphan_that_obeys_is_not_killed),
+	TEST(test_policy_orphan_that_ends_young_is_not_spoken_of),
 	TEST(test_policy_children_from_before_are_left_alone),
-	TEST(test_policy_watched_children_are_no_strangers),
-	TEST(test_policy_many_strangers_each_have_their_own_time),
-	TEST(test_policy_uninterruptible_stranger_is_given_a_moment),
-	TEST(test_policy_uninterruptible_stranger_that_goes_on_is_told_with_its_arguments),
-	TEST(test_policy_without_memory_for_a_stranger_finds_it_later),
-	TEST(test_policy_without_memory_for_a_child_from_before_takes_it_for_a_stranger),
+	TEST(test_policy_watched_children_are_no_orphans),
+	TEST(test_policy_many_orphans_each_have_their_own_time),
+	TEST(test_policy_uninterruptible_orphan_is_given_a_moment),
+	TEST(test_policy_uninterruptible_orphan_that_goes_on_is_told_with_its_arguments),
+	TEST(test_policy_without_memory_for_a_orphan_finds_it_later),
+	TEST(test_policy_without_memory_for_a_child_from_before_takes_it_for_a_orphan),
 	TEST(test_policy_looks_once_a_second_unasked),
 	TEST(test_policy_children_changed_looks_at_once_but_not_too_often),
 	TEST(test_policy_children_changed_between_two_looks_sees_somebody_until_then),
@@ -898,7 +910,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_ignore_never_looks_and_never_signals),
 	TEST(test_policy_without_proc_says_so_once_and_does_nothing),
 	TEST(test_policy_without_proc_under_ignore_says_nothing),
-	TEST(test_policy_adopt_stranger_is_redirected_and_labelled),
+	TEST(test_policy_adopt_orphan_is_redirected_and_labelled),
 	TEST(test_policy_adopted_end_is_told),
 	TEST(test_policy_adopted_end_in_the_middle_of_its_redirection_is_told_to_both),
 	TEST(test_policy_adopt_that_cannot_begin_is_said_and_adopted_all_the_same),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* procfs.c, over a /proc made of ordinary files (for what a kernel rarely shows: odd names, missing lists, processes
- * that vanish) and over the real one (for whether the kernel's format is what we think). Owns no processes but those
- * that it forks, reaps every one, and removes the directory it made. */
+/* procfs.c, over a /proc made of ordinary files (for what a kernel rarely shows: odd names,
+ * missing lists, processes that vanish) and over the real one (for whether the kernel's format
+ * is what we think). Owns no processes but those that it forks, reaps every one, and removes the
+ * directory it made. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -105,7 +106,8 @@ static void put_stat(const struct fake *fake, int pid, const char *comm, char st
 	char name[64], text[512];
 
 	snprintf(name, sizeof name, "%d/stat", pid);
-	snprintf(text, sizeof text, "%d (%s) %c %d 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 %d 23 24\n", pid,
+	snprintf(text, sizeof text,
+		 "%d (%s) %c %d 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 %d 23 24\n", pid,
 		 comm, state, parent, 1000 + pid);
 	put(fake, name, text);
 }
@@ -262,7 +264,8 @@ static void test_each_child_numbers_no_pid_are_never_reported(void **state)
 	struct seen seen = { .len = 0 };
 
 	/* A caller would signal 0 (its own group) or -1 (everybody). */
-	put(fake, "7/task/7/children", "0 2147483648 4294967295 4294967297 18446744073709551617 9 00 ");
+	put(fake, "7/task/7/children",
+	    "0 2147483648 4294967295 4294967297 18446744073709551617 9 00 ");
 	assert_int_equal(procfs_each_child(&fake->proc, 7, on_child, &seen), 0);
 	assert_int_equal(seen.len, 1);
 	assert_int_equal(seen.pids[0], 9);
@@ -330,7 +333,8 @@ static void make_family(const struct fake *fake)
 	put(fake, "17", "no directory\n");
 	put(fake, "meminfo", "");
 	/* As a 32-bit number it would be 10. */
-	put(fake, "4294967306/stat", "10 (x) S 7 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23\n");
+	put(fake, "4294967306/stat",
+	    "10 (x) S 7 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23\n");
 	put(fake, "18x/stat", "18 (x) S 7 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23\n");
 }
 
@@ -365,7 +369,9 @@ static void test_each_child_no_such_process_is_enoent(void **state)
 	make_family(fake);
 	assert_int_equal(procfs_each_child(&fake->proc, 99, on_child, &seen), -1);
 	assert_int_equal(errno, ENOENT);
-	assert_int_equal(procfs_each_child(&(struct procfs){ .root = "/nonexistent" }, 7, on_child, &seen), -1);
+	assert_int_equal(procfs_each_child(&(struct procfs){ .root = "/nonexistent" }, 7, on_child,
+					   &seen),
+			 -1);
 	assert_int_equal(errno, ENOENT);
 	assert_int_equal(seen.len, 0);
 }
@@ -385,10 +391,12 @@ static void test_each_child_no_descriptors_left_is_an_error(void **state)
 
 		assert_true(lowest >= 0);
 		close(lowest);
-		none = (struct rlimit){ .rlim_cur = (rlim_t)lowest + left, .rlim_max = limit.rlim_max };
+		none = (struct rlimit){ .rlim_cur = (rlim_t)lowest + left,
+					.rlim_max = limit.rlim_max };
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 		errno = 0;
-		assert_int_equal(procfs_each_child(&fake->proc, left == 0 ? 7 : 8, on_child, &seen), -1);
+		assert_int_equal(procfs_each_child(&fake->proc, left == 0 ? 7 : 8, on_child, &seen),
+				 -1);
 		assert_int_equal(errno, EMFILE);
 		assert_int_equal(procfs_each_child(&fake->proc, 7, on_child, &seen), -1);
 		assert_int_equal(errno, EMFILE);
@@ -688,7 +696,8 @@ static void test_read_guard_finds_tracer_and_filters(void **state)
 	assert_int_equal(guard.tracer, 12);
 	assert_int_equal(guard.seccomp_mode, 2);
 	assert_int_equal(guard.seccomp_filters, 3);
-	put(fake, "7/status", "Name:\tx\nTracerPid:\t99999999999\nSeccomp:\t0\nSeccomp_filters:\t0\n");
+	put(fake, "7/status",
+	    "Name:\tx\nTracerPid:\t99999999999\nSeccomp:\t0\nSeccomp_filters:\t0\n");
 	assert_int_equal(procfs_read_guard(&fake->proc, 7, &guard), 0);
 	assert_int_equal(guard.tracer, 2147483647);
 	assert_int_equal(guard.seccomp_filters, 0);
@@ -930,7 +939,8 @@ static void test_is_executing_any_thread_within_execve(void **state)
 	snprintf(call, sizeof call, "%d 0x1 0x2 0x3 0x4 0x5 0x6 0x7ffc0 0x7f0\n", (int)SYS_read);
 	put(fake, "21/syscall", call);
 	assert_false(procfs_is_executing(&fake->proc, 20));
-	snprintf(call, sizeof call, "%d 0x1 0x2 0x3 0x4 0x5 0x6 0x7ffc0 0x7f0\n", (int)SYS_execveat);
+	snprintf(call, sizeof call, "%d 0x1 0x2 0x3 0x4 0x5 0x6 0x7ffc0 0x7f0\n",
+		 (int)SYS_execveat);
 	put(fake, "21/syscall", call);
 	assert_true(procfs_is_executing(&fake->proc, 20));
 	snprintf(call, sizeof call, "%d 0x1\n", (int)SYS_execve);

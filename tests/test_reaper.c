@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* reaper.c with real children. Children wait on a pipe for their end, and the test waits for SIGCHLD, so that nothing
- * depends on who is faster. Failing waits are scripted by the linker's --wrap. */
+/* reaper.c with real children. Children wait on a pipe for their end, and the test waits for
+ * SIGCHLD, so that nothing depends on who is faster. Failing waits are scripted by the linker's
+ * --wrap. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -19,12 +20,17 @@
 
 #include "reaper.h"
 
-#define CALLS_MAX 1000000 /* more: it spins */
+/* more: it spins */
+#define CALLS_MAX 1000000
 
-static int wait_failures, wait_error; /* waitpid fails so often, with this */
-static bool wait_kills;               /* whoever it is for, just before */
-static int peek_failures, peek_error; /* waitid */
-static bool peek_dumps;               /* whoever was killed has left a core */
+/* waitpid fails so often, with this */
+static int wait_failures, wait_error;
+/* whoever it is for, just before */
+static bool wait_kills;
+/* waitid */
+static int peek_failures, peek_error;
+/* whoever was killed has left a core */
+static bool peek_dumps;
 static int calls;
 
 pid_t __real_waitpid(pid_t pid, int *status, int options);
@@ -71,15 +77,18 @@ int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 #define EXITS_MAX 4000
 
 struct rig {
-	bool drained_all; /* the last drain of make_forgotten_tracee left no child */
+	/* the last drain of make_forgotten_tracee left no child */
+	bool drained_all;
 	struct reaper reaper;
-	int gate[2]; /* children end when its write end is closed */
-	size_t exits, stops, strangers;
+	/* children end when its write end is closed */
+	int gate[2];
+	size_t exits, stops, orphans;
 	struct seen {
 		pid_t pid;
 		int status;
-		char state; /* in /proc, when it was told: Z, or 0 where there was nothing any more */
-	} exit[EXITS_MAX], stop[10], stranger[EXITS_MAX];
+		/* in /proc, when it was told: Z, or 0 where there was nothing any more */
+		char state;
+	} exit[EXITS_MAX], stop[10], orphan[EXITS_MAX];
 	struct reaper_watch *also_watch, *also_unwatch;
 	pid_t also_pid;
 	sigset_t child, old;
@@ -103,14 +112,15 @@ static char state_in_proc(pid_t pid)
 static void see(struct seen *seen, size_t *count, pid_t pid, int status)
 {
 	assert_true(*count < EXITS_MAX);
-	seen[(*count)++] = (struct seen){ .pid = pid, .status = status, .state = state_in_proc(pid) };
+	seen[(*count)++] =
+		(struct seen){ .pid = pid, .status = status, .state = state_in_proc(pid) };
 }
 
-static void on_stranger(void *ctx, pid_t pid, int status)
+static void on_orphan(void *ctx, pid_t pid, int status)
 {
 	struct rig *rig = ctx;
 
-	see(rig->stranger, &rig->strangers, pid, status);
+	see(rig->orphan, &rig->orphans, pid, status);
 }
 
 static void on_exit_(void *ctx, pid_t pid, int status)
@@ -144,7 +154,7 @@ static int setup(void **state)
 	sigaddset(&rig->child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &rig->child, &rig->old);
 	assert_int_equal(pipe2(rig->gate, O_CLOEXEC), 0);
-	reaper_init(&rig->reaper, on_stranger, rig);
+	reaper_init(&rig->reaper, on_orphan, rig);
 	*state = rig;
 	return 0;
 }
@@ -212,7 +222,7 @@ static void test_reaper_drain_without_children_says_so(void **state)
 	struct rig *rig = *state;
 
 	assert_false(reaper_drain(&rig->reaper));
-	assert_int_equal(rig->exits + rig->strangers, 0);
+	assert_int_equal(rig->exits + rig->orphans, 0);
 }
 
 static void test_reaper_drain_with_a_living_child_says_so_and_does_not_block(void **state)
@@ -243,7 +253,7 @@ static void assert_end(struct rig *rig, int exit_status, int signal_)
 	assert_false(reaper_knows(&rig->reaper, pid));
 	expected = signal_ ? signal_ : exit_status << 8;
 	assert_int_equal(rig->exit[0].status, expected);
-	assert_int_equal(rig->strangers, 0);
+	assert_int_equal(rig->orphans, 0);
 }
 
 static void test_reaper_drain_exit_status_is_told(void **state)
@@ -277,12 +287,12 @@ static void test_reaper_drain_core_dump_is_told_as_waitpid_does(void **state)
 	open_gate(rig);
 	await_zombie(pid);
 	assert_false(reaper_drain(&rig->reaper));
-	assert_int_equal(rig->strangers, 1);
-	assert_true(WIFSIGNALED(rig->stranger[0].status) && WCOREDUMP(rig->stranger[0].status));
-	assert_int_equal(WTERMSIG(rig->stranger[0].status), SIGKILL);
+	assert_int_equal(rig->orphans, 1);
+	assert_true(WIFSIGNALED(rig->orphan[0].status) && WCOREDUMP(rig->orphan[0].status));
+	assert_int_equal(WTERMSIG(rig->orphan[0].status), SIGKILL);
 }
 
-static void test_reaper_drain_stranger_is_still_a_zombie_when_told_and_gone_after(void **state)
+static void test_reaper_drain_orphan_is_still_a_zombie_when_told_and_gone_after(void **state)
 {
 	struct rig *rig = *state;
 	pid_t exited = make_child(rig, 7, 0), killed = make_child(rig, 0, SIGKILL);
@@ -291,9 +301,9 @@ static void test_reaper_drain_stranger_is_still_a_zombie_when_told_and_gone_afte
 	await_zombie(exited);
 	await_zombie(killed);
 	assert_false(reaper_drain(&rig->reaper));
-	assert_int_equal(rig->strangers, 2);
+	assert_int_equal(rig->orphans, 2);
 	for (size_t i = 0; i < 2; i++) {
-		struct seen *seen = &rig->stranger[i];
+		struct seen *seen = &rig->orphan[i];
 
 		assert_int_equal(seen->state, 'Z');
 		assert_int_equal(seen->status, seen->pid == exited ? 7 << 8 : SIGKILL);
@@ -319,14 +329,14 @@ static void test_reaper_drain_takes_a_burst_whole(void **state)
 		await_zombie(pids[i]);
 	assert_false(reaper_drain(&rig->reaper));
 	assert_int_equal(rig->exits, 1000);
-	assert_int_equal(rig->strangers, 1000);
+	assert_int_equal(rig->orphans, 1000);
 	for (size_t i = 0; i < REAPER_BUCKETS; i++)
 		assert_null(rig->reaper.buckets[i]);
 }
 
 /* ---- the table ---- */
 
-static void test_reaper_unwatch_makes_a_stranger_of_it(void **state)
+static void test_reaper_unwatch_makes_a_orphan_of_it(void **state)
 {
 	struct rig *rig = *state;
 	struct reaper_watch watch = watch_of(rig);
@@ -341,7 +351,7 @@ static void test_reaper_unwatch_makes_a_stranger_of_it(void **state)
 	await_zombie(pid);
 	assert_false(reaper_drain(&rig->reaper));
 	assert_int_equal(rig->exits, 0);
-	assert_int_equal(rig->strangers, 1);
+	assert_int_equal(rig->orphans, 1);
 }
 
 /* PIDs of the same bucket, taken out from every place of the chain. */
@@ -358,7 +368,8 @@ static void test_reaper_unwatch_in_a_chain_leaves_the_others(void **state)
 		}
 		reaper_unwatch(&rig->reaper, &watches[out]);
 		for (int i = 0; i < 4; i++)
-			assert_int_equal(reaper_knows(&rig->reaper, 5 + i * REAPER_BUCKETS), i != out);
+			assert_int_equal(reaper_knows(&rig->reaper, 5 + i * REAPER_BUCKETS),
+					 i != out);
 		for (int i = 0; i < 4; i++)
 			reaper_unwatch(&rig->reaper, &watches[i]);
 		assert_null(rig->reaper.buckets[5]);
@@ -525,8 +536,8 @@ static void test_reaper_drain_stop_that_nobody_hears_of_lets_the_tracee_go(void 
 	await_zombie(unwatched);
 	await_zombie(watched);
 	assert_false(reaper_drain(&rig->reaper));
-	assert_int_equal(rig->strangers, 1);
-	assert_int_equal(rig->stranger[0].status, 4 << 8);
+	assert_int_equal(rig->orphans, 1);
+	assert_int_equal(rig->orphan[0].status, 4 << 8);
 	assert_int_equal(rig->exit[0].status, 5 << 8);
 }
 
@@ -541,7 +552,7 @@ static void test_reaper_drain_signal_that_stopped_a_forgotten_tracee_arrives(voi
 		await_zombie(pid);
 		assert_false(reaper_drain(&rig->reaper));
 	}
-	assert_int_equal(rig->stranger[0].status, SIGTERM);
+	assert_int_equal(rig->orphan[0].status, SIGTERM);
 }
 
 /* ---- waits that fail ---- */
@@ -618,9 +629,9 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_reaper_drain_exit_status_is_told),
 	TEST(test_reaper_drain_signal_is_told),
 	TEST(test_reaper_drain_core_dump_is_told_as_waitpid_does),
-	TEST(test_reaper_drain_stranger_is_still_a_zombie_when_told_and_gone_after),
+	TEST(test_reaper_drain_orphan_is_still_a_zombie_when_told_and_gone_after),
 	TEST(test_reaper_drain_takes_a_burst_whole),
-	TEST(test_reaper_unwatch_makes_a_stranger_of_it),
+	TEST(test_reaper_unwatch_makes_a_orphan_of_it),
 	TEST(test_reaper_unwatch_in_a_chain_leaves_the_others),
 	TEST(test_reaper_knows_only_the_very_pid),
 	TEST(test_reaper_on_exit_may_watch_and_unwatch_others),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* service.c with real programs (shell scripts of a directory made for each test) and everything below it, dinit's state
- * machine left out: the tests start, stop and kill, and look at what is told and written. Failing calls are scripted by
- * the linker's --wrap. */
+/* service.c with real programs (shell scripts of a directory made for each test) and everything
+ * below it, dinit's state machine left out: the tests start, stop and kill, and look at what is
+ * told and written. Failing calls are scripted by the linker's --wrap. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -40,8 +40,10 @@ void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 pid_t __real_spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure);
 pid_t __wrap_spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure);
-pid_t __real_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd, struct spawn_failure *failure);
-pid_t __wrap_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd, struct spawn_failure *failure);
+pid_t __real_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd,
+				    struct spawn_failure *failure);
+pid_t __wrap_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd,
+				    struct spawn_failure *failure);
 
 /* What the last release was to come after. */
 static const struct logmux_source *released_after;
@@ -75,7 +77,8 @@ pid_t __wrap_spawn_program(const struct spawn_spec *spec, struct spawn_failure *
 	return -1;
 }
 
-pid_t __wrap_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd, struct spawn_failure *failure)
+pid_t __wrap_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd,
+				    struct spawn_failure *failure)
 {
 	if (spawns_until_failure-- != 0)
 		return __real_spawn_program_unwaited(spec, report_fd, failure);
@@ -103,7 +106,7 @@ struct rig {
 	const char *awaited;
 	int saved[2], readers[2], null_fd, fds;
 	char out[2][40000];
-	size_t ends, failures, strangers;
+	size_t ends, failures, orphans;
 	char end_name[32], end_stage[32];
 	pid_t end_pid;
 	int end_status;
@@ -127,16 +130,16 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 	rig->child |= info->ssi_signo == SIGCHLD;
 }
 
-static void on_stranger(void *ctx, pid_t pid, int status)
+static void on_orphan(void *ctx, pid_t pid, int status)
 {
 	struct rig *rig = ctx;
 
 	(void)pid;
 	(void)status;
-	rig->strangers++;
+	rig->orphans++;
 }
 
-static void on_end(void *ctx, const struct service_end *end)
+static void on_end(void *ctx, const struct reaper_end *end)
 {
 	struct rig *rig = ctx;
 
@@ -194,7 +197,7 @@ static int setup(void **state)
 	sigprocmask(SIG_BLOCK, &rig->signals, &rig->old_signals);
 	assert_int_equal(loop_open(&rig->loop, &rig->signals, on_signal, rig), 0);
 	rig->deadline = (struct loop_timer){ .on_due = on_late, .ctx = rig };
-	reaper_init(&rig->reaper, on_stranger, rig);
+	reaper_init(&rig->reaper, on_orphan, rig);
 	rig->proc.root = "/proc";
 	rig->signaller = (struct signaller){ .reaper = &rig->reaper, .proc = &rig->proc };
 	rig->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -259,7 +262,8 @@ static __attribute__((format(printf, 1, 2))) void wrong(const char *format, ...)
 
 /* ---- directories ---- */
 
-static char *put_script(struct rig *rig, size_t service, size_t which, const char *name, const char *body)
+static char *put_script(struct rig *rig, size_t service, size_t which, const char *name,
+			const char *body)
 {
 	char *path = rig->paths[service][which];
 	FILE *file;
@@ -330,7 +334,9 @@ static void open_services(struct rig *rig, const char *skip)
 	static char path[] = "PATH=/usr/bin:/bin", other[] = "OTHER=1", pid[] = "DINIT_PID=old";
 	static char *const environment[] = { path, pid, other, NULL };
 	const struct service_means means = means_of(rig, environment);
-	const struct service_owner owner = { .on_end = on_end, .on_start_failure = on_start_failure, .ctx = rig };
+	const struct service_owner owner = { .on_end = on_end,
+					     .on_start_failure = on_start_failure,
+					     .ctx = rig };
 
 	assert_int_equal(services_open(&rig->services, &rig->svdir, skip, &means, &owner), 0);
 	rig->open = true;
@@ -344,7 +350,8 @@ static void read_outputs(struct rig *rig)
 		size_t len = strlen(rig->out[i]);
 		ssize_t n;
 
-		while ((n = read(rig->readers[i], rig->out[i] + len, sizeof rig->out[i] - 1 - len)) > 0)
+		while ((n = read(rig->readers[i], rig->out[i] + len,
+				 sizeof rig->out[i] - 1 - len)) > 0)
 			len += (size_t)n;
 	}
 }
@@ -373,7 +380,8 @@ static void wait_until(struct rig *rig, bool (*until)(struct rig *rig), const ch
 	assert_int_equal(loop_run(&rig->loop, on_turn_end, rig), 0);
 	loop_timer_stop(&rig->loop, &rig->deadline);
 	if (rig->late)
-		wrong("waited in vain for %s; stdout \"%.900s\", stderr \"%.900s\"", what, rig->out[0], rig->out[1]);
+		wrong("waited in vain for %s; stdout \"%.900s\", stderr \"%.900s\"", what,
+		      rig->out[0], rig->out[1]);
 }
 
 static bool has_line(struct rig *rig)
@@ -454,7 +462,8 @@ static void test_services_open_leaves_out_down_and_skipped(void **state)
 	logmux_turn(&rig->mux);
 	read_outputs(rig);
 	assert_int_equal(count(rig->out[1], "\n"), 1);
-	assert_has(rig->out[1], "warning: DINIT_SKIP names \"nobody\", but there is no such service\n");
+	assert_has(rig->out[1],
+		   "warning: DINIT_SKIP names \"nobody\", but there is no such service\n");
 }
 
 static void test_services_open_without_memory_fails(void **state)
@@ -507,9 +516,10 @@ static void test_service_run_finds_its_directory_and_streams(void **state)
 	struct rig *rig = *state;
 	char line[200];
 
-	put_service(rig, "web",
-		    "echo \"$0 $# $OTHER $DINIT_PID\"; pwd -P; readlink /proc/self/fd/0; echo err >&2\n"
-		    "stat -Lc 'mode %a' /proc/self/fd/1; ls /proc/self/fd | wc -l; exit 115");
+	put_service(
+		rig, "web",
+		"echo \"$0 $# $OTHER $DINIT_PID\"; pwd -P; readlink /proc/self/fd/0; echo err >&2\n"
+		"stat -Lc 'mode %a' /proc/self/fd/1; ls /proc/self/fd | wc -l; exit 115");
 	run_all(rig);
 	wait_for_all(rig);
 	snprintf(line, sizeof line, " web/run: %s/web/run 0 1 old\n", rig->dir);
@@ -568,7 +578,7 @@ static void assert_cannot_start(struct rig *rig, const char *who, const char *wh
 	assert_has(rig->out[1], line);
 	assert_has(rig->out[1], ": stopping the container\n");
 	assert_int_equal(rig->ends, 0);
-	assert_int_equal(rig->strangers, 0);
+	assert_int_equal(rig->orphans, 0);
 }
 
 static void test_service_run_that_cannot_be_executed_is_said(void **state)
@@ -588,7 +598,8 @@ static void test_service_run_whose_directory_has_gone_is_said(void **state)
 
 	put_service(rig, "web", "exit 0")->dir = gone;
 	run_all(rig);
-	assert_cannot_start(rig, "web/run", "cannot change to /nonexistent: No such file or directory");
+	assert_cannot_start(rig, "web/run",
+			    "cannot change to /nonexistent: No such file or directory");
 }
 
 static void test_service_run_without_a_process_is_said(void **state)
@@ -598,7 +609,9 @@ static void test_service_run_without_a_process_is_said(void **state)
 	put_service(rig, "web", "exit 0");
 	spawns_until_failure = 0;
 	run_all(rig);
-	assert_cannot_start(rig, "web/run", "cannot make a process: Resource temporarily unavailable; raise the limit");
+	assert_cannot_start(
+		rig, "web/run",
+		"cannot make a process: Resource temporarily unavailable; raise the limit");
 }
 
 static void test_service_run_without_a_pipe_or_memory_is_said_and_leaves_nothing(void **state)
@@ -612,9 +625,11 @@ static void test_service_run_without_a_pipe_or_memory_is_said_and_leaves_nothing
 		before = count_fds();
 		*(calls < 2 ? &pipes_until_failure : &mallocs_until_failure) = calls % 2;
 		start_all(rig);
-		assert_cannot_start(rig, "web/run",
-				    calls < 2 ? "cannot make a pipe: Too many open files; raise the limit of open files"
-					      : "cannot make a pipe: Cannot allocate memory: stopping the");
+		assert_cannot_start(
+			rig, "web/run",
+			calls < 2 ? "cannot make a pipe: Too many open files; raise the limit of "
+				    "open files"
+				  : "cannot make a pipe: Cannot allocate memory: stopping the");
 		assert_int_equal(count_fds(), before);
 		teardown(state);
 		setup(state);
@@ -749,7 +764,8 @@ static void expect_end_of_service(struct rig *rig)
 	assert_int_equal(rig->ends, 1);
 }
 
-/* The log ends first, the service right after, before the grace is over: the service is the cause. */
+/* The log ends first, the service right after, before the grace is over: the service is the
+ * cause. */
 static void test_service_log_grace_is_over_when_the_service_ends(void **state)
 {
 	end_log_and_service(*state);
@@ -773,13 +789,16 @@ static void test_service_log_that_never_reads_loses_nothing(void **state)
 {
 	struct rig *rig = *state;
 
-	put_service(rig, "web", "i=0; while [ $i -lt 500 ]; do echo \"line $i\"; i=$((i + 1)); done; exit 115");
+	put_service(rig, "web",
+		    "i=0; while [ $i -lt 500 ]; do echo \"line $i\"; i=$((i + 1)); done; exit 115");
 	put_log(rig, "exec sleep 1000");
 	run_all(rig);
 	while (rig->services.list[0].run.pid) {
 		siginfo_t info;
 
-		assert_int_equal(waitid(P_PID, (id_t)rig->services.list[0].run.pid, &info, WEXITED | WNOWAIT), 0);
+		assert_int_equal(waitid(P_PID, (id_t)rig->services.list[0].run.pid, &info,
+					WEXITED | WNOWAIT),
+				 0);
 		reaper_drain(&rig->reaper);
 	}
 	kill(rig->services.list[0].log.pid, SIGKILL);
@@ -801,7 +820,8 @@ static void test_service_log_that_cannot_be_executed_is_said(void **state)
 	assert_cannot_start(rig, "web/log", "");
 }
 
-/* At whatever call it fails: one message, what runs already ends by itself, nothing is left open. */
+/* At whatever call it fails: one message, what runs already ends by itself, nothing is left
+ * open. */
 static void test_service_logged_start_failing_anywhere_is_said_and_leaves_nothing(void **state)
 {
 	for (int calls = 0; calls < 4 + 4 + 2; calls++) {
@@ -825,7 +845,8 @@ static void test_service_logged_start_failing_anywhere_is_said_and_leaves_nothin
 		wait_for_all(rig);
 		assert_int_equal(count(rig->out[1], "cannot be started"), 1);
 		if (calls < 4)
-			assert_has(rig->out[1], ": cannot make a pipe: Too many open files; raise the limit of open");
+			assert_has(rig->out[1], ": cannot make a pipe: Too many open files; raise "
+						"the limit of open");
 		assert_int_equal(rig->ends, 0);
 		assert_int_equal(count_fds(), before);
 		teardown(state);
@@ -840,7 +861,8 @@ static void test_services_stop_sends_term(void **state)
 	struct rig *rig = *state;
 
 	put_service(rig, "a", "exec sleep 1000");
-	put_service(rig, "b", "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.01; done");
+	put_service(rig, "b",
+		    "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.01; done");
 	run_all(rig);
 	wait_for(rig, " b/run: up\n");
 	services_stop(&rig->services);
@@ -856,9 +878,8 @@ static void test_services_stop_runs_terminate_with_the_pid(void **state)
 	pid_t pid;
 
 	put_service(rig, "web", "exec sleep 1000");
-	put_terminate(
-		rig,
-		"echo \"pid $DINIT_PID $OTHER\"; env | grep -c DINIT_PID; pwd -P; echo err >&2; kill -INT $DINIT_PID");
+	put_terminate(rig, "echo \"pid $DINIT_PID $OTHER\"; env | grep -c DINIT_PID; pwd -P; echo "
+			   "err >&2; kill -INT $DINIT_PID");
 	run_all(rig);
 	pid = rig->services.list[0].run.pid;
 	services_stop(&rig->services);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* signaller.c with real children: what arrives, and what is said where it cannot. The refusals of the kernel are
- * scripted by the linker's --wrap. */
+/* signaller.c with real children: what arrives, and what is said where it cannot. The refusals
+ * of the kernel are scripted by the linker's --wrap. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -20,9 +20,11 @@
 #include "log.h"
 #include "signaller.h"
 
-static int kill_error; /* of every kill(2) */
+/* of every kill(2) */
+static int kill_error;
 static int kills;
-static int user_error; /* of taking on another user */
+/* of taking on another user */
+static int user_error;
 static bool memory_fails, fork_fails, pidfd_fails;
 
 int __real_kill(pid_t pid, int signal);
@@ -78,18 +80,19 @@ struct rig {
 	struct signaller signaller;
 	struct reaper_watch watch;
 	pid_t target;
-	int ends, status, strangers;
-	int free_fd; /* the lowest, before and after */
+	int ends, status, orphans;
+	/* the lowest, before and after */
+	int free_fd;
 	char said[2000];
 };
 
-static void on_stranger(void *ctx, pid_t pid, int status)
+static void on_orphan(void *ctx, pid_t pid, int status)
 {
 	struct rig *rig = ctx;
 
 	(void)pid;
 	(void)status;
-	rig->strangers++;
+	rig->orphans++;
 }
 
 static void on_end(void *ctx, pid_t pid, int status)
@@ -148,7 +151,7 @@ static int setup(void **state)
 	memory_fails = fork_fails = pidfd_fails = false;
 	log_set_writer(keep, rig);
 	log_set_level(LOG_LEVEL_WARN);
-	reaper_init(&rig->reaper, on_stranger, rig);
+	reaper_init(&rig->reaper, on_orphan, rig);
 	rig->proc.root = "/proc";
 	rig->signaller = (struct signaller){ .reaper = &rig->reaper, .proc = &rig->proc };
 	rig->target = make_target();
@@ -237,7 +240,8 @@ static void test_signaller_send_is_told_at_level_info(void **state)
 
 	log_set_level(LOG_LEVEL_INFO);
 	signaller_send(&rig->signaller, rig->target, SIGTERM, "web/run");
-	snprintf(expected, sizeof expected, " dinit: info: web/run: sending TERM to PID %d\n", rig->target);
+	snprintf(expected, sizeof expected, " dinit: info: web/run: sending TERM to PID %d\n",
+		 rig->target);
 	assert_said(rig, expected);
 	signaller_send(&rig->signaller, rig->target, SIGKILL, "web/run");
 	assert_said(rig, "sending KILL to PID");
@@ -251,7 +255,7 @@ static void test_signaller_send_to_one_that_is_gone_says_nothing(void **state)
 	kill_error = ESRCH;
 	signaller_send(&rig->signaller, rig->target, SIGTERM, "web/run");
 	assert_string_equal(rig->said, "");
-	assert_int_equal(rig->strangers, 0);
+	assert_int_equal(rig->orphans, 0);
 }
 
 /* ---- the long way ---- */
@@ -279,7 +283,7 @@ static void test_signaller_send_refused_goes_by_a_child_of_that_user(void **stat
 		reap(rig);
 		assert_killed_by(rig, signals[i]);
 		assert_string_equal(rig->said, "");
-		assert_int_equal(rig->strangers, 0);
+		assert_int_equal(rig->orphans, 0);
 		for (size_t b = 0; b < REAPER_BUCKETS; b++)
 			assert_null(rig->reaper.buckets[b]);
 		teardown(state);
@@ -306,7 +310,8 @@ static void assert_warned(const struct rig *rig, const char *signal)
 	char expected[200];
 
 	snprintf(expected, sizeof expected,
-		 " dinit: warning: web/run: cannot send %s to PID %d: Operation not permitted;", signal, rig->target);
+		 " dinit: warning: web/run: cannot send %s to PID %d: Operation not permitted;",
+		 signal, rig->target);
 	assert_said(rig, expected);
 	assert_null(strstr(strstr(rig->said, "cannot send") + 1, "cannot send"));
 }
@@ -324,7 +329,7 @@ static void test_signaller_send_refused_to_the_child_as_well_is_said(void **stat
 	assert_int_not_equal(info.si_pid, rig->target);
 	assert_true(reaper_drain(&rig->reaper));
 	assert_warned(rig, "TERM");
-	assert_int_equal(rig->strangers, 0);
+	assert_int_equal(rig->orphans, 0);
 	assert_int_equal(rig->ends, 0);
 }
 
@@ -353,7 +358,8 @@ static void test_signaller_send_refused_and_no_child_to_be_had_is_said(void **st
 		pidfd_fails = way == 2;
 		if (way == 3)
 			rig->proc.root = "/nonexistent";
-		signaller_send(&rig->signaller, rig->target, way % 2 ? SIGKILL : SIGTERM, "web/run");
+		signaller_send(&rig->signaller, rig->target, way % 2 ? SIGKILL : SIGTERM,
+			       "web/run");
 		memory_fails = false;
 		assert_warned(rig, way % 2 ? "KILL" : "TERM");
 		assert_int_equal(rig->ends, 0);

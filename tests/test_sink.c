@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* sink.c in front of every kind of descriptor: what is written where, when it waits, what it leaves as it was. A
- * failing open, epoll_ctl, malloc, realloc or write is scripted by the linker's --wrap. */
+/* sink.c in front of every kind of descriptor: what is written where, when it waits, what it
+ * leaves as it was. A failing open, epoll_ctl, malloc, realloc or write is scripted by the
+ * linker's --wrap. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -29,7 +30,8 @@
 /* ---- what the kernel and libc are made to say ---- */
 
 static int open_failures, epoll_error, memory_failures, write_error;
-static size_t write_len; /* of the last */
+/* of the last */
+static size_t write_len;
 
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
@@ -100,7 +102,8 @@ struct rig {
 	struct sink sink;
 	bool open, late;
 	int given_fd, reader_fd;
-	int flags, fd_flags; /* of given_fd, before */
+	/* of given_fd, before */
+	int flags, fd_flags;
 };
 
 static void on_signal(void *ctx, const struct signalfd_siginfo *info)
@@ -219,7 +222,8 @@ static void put(struct rig *rig, const char *line, size_t len)
 	sink_commit(&rig->sink, len);
 }
 
-/* A byte stream that tells every place from every other one nearby; no newline, which ends what is put at once. */
+/* A byte stream that tells every place from every other one nearby; no newline, which ends what
+ * is put at once. */
 static char byte_at(size_t at)
 {
 	char byte = (char)(at * 31 + (at >> 8) * 7 + (at >> 16));
@@ -359,8 +363,8 @@ static void test_sink_open_pipe_that_cannot_be_opened_anew_is_asked_first(void *
 	assert_int_equal(rig->sink.fd, rig->given_fd);
 }
 
-/* What a process of a session of its own, with the terminal as its controlling one or without, makes of it if it cannot
- * be opened by its descriptor (another user's, or no /proc). */
+/* What a process of a session of its own, with the terminal as its controlling one or without,
+ * makes of it if it cannot be opened by its descriptor (another user's, or no /proc). */
 static enum sink_kind open_in_session(struct rig *rig, bool controlling)
 {
 	int status;
@@ -385,7 +389,8 @@ static enum sink_kind open_in_session(struct rig *rig, bool controlling)
 	return (enum sink_kind)WEXITSTATUS(status);
 }
 
-static void test_sink_open_terminal_of_another_user_is_the_controlling_one_or_asked_first(void **state)
+static void test_sink_open_terminal_of_another_user_is_the_controlling_one_or_asked_first(
+	void **state)
 {
 	struct rig *rig = *state;
 
@@ -494,8 +499,8 @@ static void test_sink_flush_polled_terminal_stalls_and_resumes(void **state)
 	assert_stalls_and_resumes(*state);
 }
 
-/* Lines of many lengths, and a reader that takes as much as it pleases: should it take no more, it has had no half
- * line. */
+/* Lines of many lengths, and a reader that takes as much as it pleases: should it take no more,
+ * it has had no half line. */
 static void assert_takes_whole_lines(struct rig *rig)
 {
 	static size_t ends[20000];
@@ -752,7 +757,8 @@ static void test_sink_room_own_may_use_the_rest_and_no_more(void **state)
 /* However long the line is, and without memory. */
 static void test_sink_room_own_is_there_behind_a_large_line(void **state)
 {
-	static const size_t lens[] = { SINK_LINE_WATER + 1, SINK_QUEUE_SIZE - 1, SINK_QUEUE_SIZE, 3000000, 3000001 };
+	static const size_t lens[] = { SINK_LINE_WATER + 1, SINK_QUEUE_SIZE - 1, SINK_QUEUE_SIZE,
+				       3000000, 3000001 };
 	struct rig *rig = *state;
 	size_t at = 0;
 
@@ -766,7 +772,8 @@ static void test_sink_room_own_is_there_behind_a_large_line(void **state)
 	}
 }
 
-/* A pipe has no room before a whole page is taken; a socket not before a good part of its buffer. */
+/* A pipe has no room before a whole page is taken; a socket not before a good part of its
+ * buffer. */
 static void check_slow_reader(struct rig *rig)
 {
 	size_t at = 0, taken = 0;
@@ -870,7 +877,8 @@ static void test_sink_rest_tells_what_lines_may_use_as_it_is(void **state)
 	sink_flush(&rig->sink);
 	while (take_stream(rig, &taken, 65536) > 0)
 		;
-	/* what was written leaves room at the front, which is not counted as long as nothing is moved */
+	/* what was written leaves room at the front, which is not counted as long as nothing is
+	 * moved */
 	put_stream(rig, &at, SINK_LINE_WATER - sink_len(&rig->sink));
 	sink_rest(&rig->sink, &max);
 	assert_int_equal(max, 0);

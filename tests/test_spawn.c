@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* spawn.c: what a program finds when it is started, and where a spawn stops. The program is this test itself, executed
- * again with TEST_SPAWN_REPORT naming the file it writes down what it found in. */
+/* spawn.c: what a program finds when it is started, and where a spawn stops. The program is this
+ * test itself, executed again with TEST_SPAWN_REPORT naming the file it writes down what it
+ * found in. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +38,8 @@ static void report_fds(FILE *report)
 		int fd = atoi(entry->d_name);
 		struct stat status;
 
-		if (entry->d_name[0] != '.' && fd != dirfd(dir) && fd != fileno(report) && fstat(fd, &status) == 0)
+		if (entry->d_name[0] != '.' && fd != dirfd(dir) && fd != fileno(report) &&
+		    fstat(fd, &status) == 0)
 			fprintf(report, "fd %d %llu\n", fd, (unsigned long long)status.st_ino);
 	}
 	closedir(dir);
@@ -55,8 +57,10 @@ static int be_the_program(int argc, char **argv, const char *path)
 	for (int signal = 1; signal <= 64; signal++)
 		blocked += sigismember(&mask, signal) == 1;
 	getrlimit(RLIMIT_NOFILE, &limit);
-	fprintf(report, "argc %d\nargv %s\ncwd %s\nblocked %d\n", argc, argv[0], getcwd(cwd, sizeof cwd), blocked);
-	fprintf(report, "nofile %llu %llu\n", (unsigned long long)limit.rlim_cur, (unsigned long long)limit.rlim_max);
+	fprintf(report, "argc %d\nargv %s\ncwd %s\nblocked %d\n", argc, argv[0],
+		getcwd(cwd, sizeof cwd), blocked);
+	fprintf(report, "nofile %llu %llu\n", (unsigned long long)limit.rlim_cur,
+		(unsigned long long)limit.rlim_max);
 	fprintf(report, "environment %d %s\n", environ[1] == NULL, getenv("OTHER") ? "OTHER" : "");
 	report_fds(report);
 	fclose(report);
@@ -179,7 +183,8 @@ static void assert_reported(const struct rig *rig, const char *line)
 		fail_msg("no line \"%s\" in \"%s\"", line, rig->text);
 }
 
-/* No process is left but what is reaped here: `zombies` of them, each with the status of one that could not execute. */
+/* No process is left but what is reaped here: `zombies` of them, each with the status of one
+ * that could not execute. */
 static void assert_failure(struct rig *rig, enum spawn_stage stage, int error, int zombies)
 {
 	struct spawn_failure failure;
@@ -269,7 +274,8 @@ static int count_inherited(const struct rig *rig)
 static void test_spawn_program_inherits_only_what_is_not_close_on_exec(void **state)
 {
 	struct rig *rig = *state;
-	int kept = fcntl(rig->null_fd, F_DUPFD, 50), closed = fcntl(rig->null_fd, F_DUPFD_CLOEXEC, 60);
+	int kept = fcntl(rig->null_fd, F_DUPFD, 50),
+	    closed = fcntl(rig->null_fd, F_DUPFD_CLOEXEC, 60);
 
 	run(rig);
 	assert_non_null(strstr(rig->text, "\nfd 50 "));
@@ -279,7 +285,8 @@ static void test_spawn_program_inherits_only_what_is_not_close_on_exec(void **st
 	close(closed);
 }
 
-/* Five different files, at 0, 1, 2 and twice elsewhere: every one of the 125 ways to hand out three of them. */
+/* Five different files, at 0, 1, 2 and twice elsewhere: every one of the 125 ways to hand out
+ * three of them. */
 static void test_spawn_program_descriptors_arrive_from_wherever_they_are(void **state)
 {
 	struct rig *rig = *state;
@@ -383,7 +390,8 @@ static void test_spawn_program_without_a_descriptor_to_move_to_stops_at_setup(vo
 
 	two.rlim_cur = (rlim_t)dup(rig->null_fd);
 	close((int)two.rlim_cur);
-	two.rlim_cur += 2; /* for the pipe of the report */
+	/* for the pipe of the report */
+	two.rlim_cur += 2;
 	rig->spec.fds[1] = STDERR_FILENO;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &two), 0);
 	pid = start(rig, &failure);
@@ -484,7 +492,8 @@ static void catch (int signal)
 		_exit(1);
 }
 
-/* A child of the given user that reports TERM, USR1 and CONT through a pipe, of which *from is the read end. */
+/* A child of the given user that reports TERM, USR1 and CONT through a pipe, of which *from is
+ * the read end. */
 static pid_t make_target(uid_t uid, int *from)
 {
 	int pair[2];
@@ -506,7 +515,8 @@ static pid_t make_target(uid_t uid, int *from)
 			_exit(1);
 		if (write(pair[1], "r", 1) != 1)
 			_exit(1);
-		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of user takes it away */
+		/* a change of user takes it away */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;)
 			pause();
 	}
@@ -547,7 +557,8 @@ static void test_spawn_kill_as_sends_both_signals(void **state)
 	assert_int_equal(kill_as(getuid(), pid, SIGTERM, SIGCONT), 0);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(read(from, &bytes[i], 1), 1);
-	assert_true((bytes[0] == SIGTERM && bytes[1] == SIGCONT) || (bytes[0] == SIGCONT && bytes[1] == SIGTERM));
+	assert_true((bytes[0] == SIGTERM && bytes[1] == SIGCONT) ||
+		    (bytes[0] == SIGCONT && bytes[1] == SIGTERM));
 	end_target(pid, from);
 }
 
@@ -641,5 +652,6 @@ int main(int argc, char **argv)
 {
 	const char *report = getenv("TEST_SPAWN_REPORT");
 
-	return report ? be_the_program(argc, argv, report) : cmocka_run_group_tests(tests, NULL, NULL);
+	return report ? be_the_program(argc, argv, report)
+		      : cmocka_run_group_tests(tests, NULL, NULL);
 }

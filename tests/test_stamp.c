@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* stamp.c: dates that people know, the bounds, and the same calendar as libc's over many random times. */
+/* stamp.c: dates that people know, the bounds, and the same calendar as libc's over many random
+ * times. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,7 +73,8 @@ static void test_stamp_set_one_after_the_other_leaves_nothing_behind(void **stat
 	(void)state;
 	for (size_t round = 0; round < 3; round++) {
 		for (size_t i = 0; i < COUNT(known); i++) {
-			stamp_set(&stamp, known[i * 7 % COUNT(known)].second, known[i * 7 % COUNT(known)].millisecond);
+			stamp_set(&stamp, known[i * 7 % COUNT(known)].second,
+				  known[i * 7 % COUNT(known)].millisecond);
 			assert_stamp(&stamp, known[i * 7 % COUNT(known)].text);
 		}
 	}
@@ -80,7 +82,8 @@ static void test_stamp_set_one_after_the_other_leaves_nothing_behind(void **stat
 
 static void test_stamp_set_out_of_range_is_held_at_the_bound(void **state)
 {
-	static const int64_t above[] = { 253402300800, INT64_MAX }, below[] = { -62167219201, INT64_MIN };
+	static const int64_t above[] = { 253402300800, INT64_MAX },
+			     below[] = { -62167219201, INT64_MIN };
 	struct stamp stamp = { .valid = 0 };
 
 	(void)state;
@@ -142,8 +145,9 @@ static void test_stamp_set_random_times_agree_with_gmtime(void **state)
 		time = (time_t)(-62167219200 + (int64_t)((random >> 20) % 315569520000));
 		millisecond = (int32_t)(random >> 8 & 511);
 		assert_non_null(gmtime_r(&time, &tm));
-		snprintf(expected, sizeof expected, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
-			 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, millisecond);
+		snprintf(expected, sizeof expected, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+			 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+			 tm.tm_sec, millisecond);
 		stamp_set(&stamp, time, millisecond);
 		if (memcmp(stamp.text, expected, STAMP_LEN) != 0)
 			assert_stamp(&stamp, expected);

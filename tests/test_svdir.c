@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* svdir.c, over directories made for each test. Owns the directory it makes under /tmp, which is the current directory
- * during a test, and removes it. */
+/* svdir.c, over directories made for each test. Owns the directory it makes under /tmp, which is
+ * the current directory during a test, and removes it. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,13 +24,16 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define NOBODY 65534
-#define SKIPPED 77 /* exit status of a child that could not try */
+/* exit status of a child that could not try */
+#define SKIPPED 77
 
-/* The failures that are scripted: the n-th allocation from now (0: none), all after it too, and scandir's errno. */
+/* The failures that are scripted: the n-th allocation from now (0: none), all after it too, and
+ * scandir's errno. */
 static unsigned failing_allocation;
 static bool failing_ever_after;
 static int failing_scandir;
-static const char *failing_access; /* of the path that ends so, with EIO */
+/* of the path that ends so, with EIO */
+static const char *failing_access;
 
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
@@ -67,7 +70,8 @@ void *__wrap_calloc(size_t count, size_t size)
 
 int __wrap_access(const char *path, int mode)
 {
-	if (!failing_access || strcmp(path + strlen(path) - strlen(failing_access), failing_access) != 0)
+	if (!failing_access ||
+	    strcmp(path + strlen(path) - strlen(failing_access), failing_access) != 0)
 		return __real_access(path, mode);
 	errno = EIO;
 	return -1;
@@ -210,7 +214,8 @@ static void run_as_ordinary_user(void (*check)(void))
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
+		if (geteuid() == 0 &&
+		    (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
 			_exit(SKIPPED);
 		check();
 		_exit(0);
@@ -224,7 +229,8 @@ static void run_as_ordinary_user(void (*check)(void))
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* In a child a failed assertion would run on into the next test: this says what there was and ends it. */
+/* In a child a failed assertion would run on into the next test: this says what there was and
+ * ends it. */
 static void expect_problems(size_t len, const char *name, const char *words)
 {
 	char start[200];
@@ -306,7 +312,8 @@ static void test_svdir_scan_parts_that_are_no_directories_are_ignored(void **sta
 
 static void test_svdir_scan_entries_are_sorted_by_bytes(void **state)
 {
-	static const char *const sorted[] = { "10", "9", "B", "Z", "_", "a", "a-b", "aa", "b", "\xc3\xa9" };
+	static const char *const sorted[] = { "10", "9",   "B",  "Z", "_",
+					      "a",  "a-b", "aa", "b", "\xc3\xa9" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(sorted); i++) {
@@ -364,7 +371,8 @@ static void test_svdir_scan_links_count_as_what_they_lead_to(void **state)
 
 static void test_svdir_scan_dangling_link_is_a_problem(void **state)
 {
-	static const char *const parts[] = { "run", "terminate", "log", "log/run", "control", "control/t", "down" };
+	static const char *const parts[] = { "run",     "terminate", "log", "log/run",
+					     "control", "control/t", "down" };
 	static const char *const targets[] = { "no\nwhere", "x/../../../gone", "x/beyond a file" };
 
 	(void)state;
@@ -525,8 +533,10 @@ static void test_svdir_scan_bad_name_is_a_problem(void **state)
 
 static void test_svdir_scan_unusual_name_is_accepted(void **state)
 {
-	static const char *const names[] = { " ",   "a b",  "\"",  "\\",      "caf\xc3\xa9", "\xf0\x9f\x90\xa7",
-					     "a,b", "%s%n", "-rf", "\xc2\x80" };
+	static const char *const names[] = { " ",       "a b",         "\"",
+					     "\\",      "caf\xc3\xa9", "\xf0\x9f\x90\xa7",
+					     "a,b",     "%s%n",        "-rf",
+					     "\xc2\x80" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(names); i++) {
@@ -722,7 +732,8 @@ static void test_svdir_scan_no_permission_is_one_problem(void **state)
 	put("web/run", 0755);
 	put("web/log/run", 0755);
 	put("web/terminate", 0755);
-	/* Executable for the group: not the one of nobody, and for the owner only the owner's bits count. */
+	/* Executable for the group: not the one of nobody, and for the owner only the owner's
+	 * bits count. */
 	assert_int_equal(chmod("web/run", 0650), 0);
 	run_as_ordinary_user(check_forbidden);
 	assert_int_equal(chmod("web/run", 0755), 0);
@@ -776,7 +787,8 @@ static void test_svdir_scan_what_cannot_be_checked_is_a_problem(void **state)
 	assert_problem("web/run", "cannot be executed: Input/output error");
 	failing_access = "/web";
 	scan();
-	assert_problem("web", "cannot be examined, for this user may not enter it: Input/output error");
+	assert_problem("web",
+		       "cannot be examined, for this user may not enter it: Input/output error");
 	failing_access = base;
 	scan();
 	assert_int_equal(problems.len, 1);
@@ -819,7 +831,8 @@ static void test_svdir_scan_lack_of_memory_is_one_problem(void **state)
 		failing_ever_after = i;
 		while (scan_with_failing_allocation(n))
 			n++;
-		/* The path itself, the array, and for each service at least its directory and its run. */
+		/* The path itself, the array, and for each service at least its directory and
+		 * its run. */
 		assert_true(n > 6);
 		assert_int_equal(problems.len, 0);
 		assert_int_equal(svdir.len, 2);

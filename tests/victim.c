@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* A program that is redirected while it runs, and checks that it does not notice. The first argument says what it
- * is doing at that time. Descriptors: 1 and 2 are what is redirected, READY_FD says that it is where it wants to
- * be, CONTROL_FD ends (or gives a byte) when it may go on, COMPLAINT_FD takes what is wrong. Exits with 0 if
- * nothing was. Uses no stdio and nothing else that could hide an error. */
+/* A program that is redirected while it runs, and checks that it does not notice. The first
+ * argument says what it is doing at that time. Descriptors: 1 and 2 are what is redirected,
+ * READY_FD says that it is where it wants to be, CONTROL_FD ends (or gives a byte) when it may
+ * go on, COMPLAINT_FD takes what is wrong. Exits with 0 if nothing was. Uses no stdio and
+ * nothing else that could hide an error. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -45,7 +46,8 @@
 #include "victim.h"
 
 #define PATTERNS 32
-#define LATE_MS 40000 /* how much later than asked for a sleep may end, on a busy or emulated machine */
+/* how much later than asked for a sleep may end, on a busy or emulated machine */
+#define LATE_MS 40000
 
 static _Noreturn void complain(const char *what, long value)
 {
@@ -122,44 +124,54 @@ static unsigned char before[PATTERNS * 32], after[PATTERNS * 32];
 #define STORE(n) "vmovdqu %%ymm" #n ", " #n "*32(%[to])\n\t"
 #define ALL(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 
-/* Everything in registers, for long enough to be interrupted there; returns whether one has changed. */
+/* Everything in registers, for long enough to be interrupted there; returns whether one has
+ * changed. */
 __attribute__((target("avx"), noinline)) static bool spin_once(uint64_t rounds)
 {
 	uint64_t wrong;
 	double pi;
 
-	__asm__ volatile(ALL(LOAD) "fldpi\n\t"
-				   "mov $0x1111111111111111, %%r8\n\tmov $0x2222222222222222, %%r9\n\tmov "
-				   "$0x3333333333333333, %%r10\n\t"
-				   "mov $0x4444444444444444, %%r11\n\tmov $0x5555555555555555, %%r12\n\tmov "
-				   "$0x6666666666666666, %%r13\n\t"
-				   "mov $0x7777777777777777, %%r14\n\tmov $0x1234567812345678, %%r15\n\tmov "
-				   "$0x0fedcba987654321, %%rdx\n\t"
-				   "xor %%eax, %%eax\n\t"
-				   "stc\n"
-				   "1:\n\t"
-				   "jnc 2f\n\t" /* dec leaves the carry flag alone */
-				   "dec %[rounds]\n\t"
-				   "jnz 1b\n\t"
-				   "jmp 3f\n"
-				   "2:\n\t"
-				   "mov $1, %%eax\n"
-				   "3:\n\t"
-				   "mov $0x1111111111111111, %%rcx\n\txor %%rcx, %%r8\n\tor %%r8, %%rax\n\t"
-				   "mov $0x2222222222222222, %%rcx\n\txor %%rcx, %%r9\n\tor %%r9, %%rax\n\t"
-				   "mov $0x3333333333333333, %%rcx\n\txor %%rcx, %%r10\n\tor %%r10, %%rax\n\t"
-				   "mov $0x4444444444444444, %%rcx\n\txor %%rcx, %%r11\n\tor %%r11, %%rax\n\t"
-				   "mov $0x5555555555555555, %%rcx\n\txor %%rcx, %%r12\n\tor %%r12, %%rax\n\t"
-				   "mov $0x6666666666666666, %%rcx\n\txor %%rcx, %%r13\n\tor %%r13, %%rax\n\t"
-				   "mov $0x7777777777777777, %%rcx\n\txor %%rcx, %%r14\n\tor %%r14, %%rax\n\t"
-				   "mov $0x1234567812345678, %%rcx\n\txor %%rcx, %%r15\n\tor %%r15, %%rax\n\t"
-				   "mov $0x0fedcba987654321, %%rcx\n\txor %%rcx, %%rdx\n\tor %%rdx, %%rax\n\t"
-				   "fstpl %[pi]\n\t" ALL(STORE)
-			 : "=&a"(wrong), [rounds] "+&b"(rounds), [pi] "=m"(pi)
-			 : [from] "S"(before), [to] "D"(after)
-			 : "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc", "st",
-			   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
-			   "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+	__asm__ volatile(
+		ALL(LOAD) "fldpi\n\t"
+			  "mov $0x1111111111111111, %%r8\n\tmov $0x2222222222222222, %%r9\n\tmov "
+			  "$0x3333333333333333, %%r10\n\t"
+			  "mov $0x4444444444444444, %%r11\n\tmov $0x5555555555555555, %%r12\n\tmov "
+			  "$0x6666666666666666, %%r13\n\t"
+			  "mov $0x7777777777777777, %%r14\n\tmov $0x1234567812345678, %%r15\n\tmov "
+			  "$0x0fedcba987654321, %%rdx\n\t"
+			  "xor %%eax, %%eax\n\t"
+			  "stc\n"
+			  "1:\n\t"
+			  /* dec leaves the carry flag alone */
+			  "jnc 2f\n\t"
+			  "dec %[rounds]\n\t"
+			  "jnz 1b\n\t"
+			  "jmp 3f\n"
+			  "2:\n\t"
+			  "mov $1, %%eax\n"
+			  "3:\n\t"
+			  "mov $0x1111111111111111, %%rcx\n\txor %%rcx, %%r8\n\tor %%r8, %%rax\n\t"
+			  "mov $0x2222222222222222, %%rcx\n\txor %%rcx, %%r9\n\tor %%r9, %%rax\n\t"
+			  "mov $0x3333333333333333, %%rcx\n\txor %%rcx, %%r10\n\tor %%r10, "
+			  "%%rax\n\t"
+			  "mov $0x4444444444444444, %%rcx\n\txor %%rcx, %%r11\n\tor %%r11, "
+			  "%%rax\n\t"
+			  "mov $0x5555555555555555, %%rcx\n\txor %%rcx, %%r12\n\tor %%r12, "
+			  "%%rax\n\t"
+			  "mov $0x6666666666666666, %%rcx\n\txor %%rcx, %%r13\n\tor %%r13, "
+			  "%%rax\n\t"
+			  "mov $0x7777777777777777, %%rcx\n\txor %%rcx, %%r14\n\tor %%r14, "
+			  "%%rax\n\t"
+			  "mov $0x1234567812345678, %%rcx\n\txor %%rcx, %%r15\n\tor %%r15, "
+			  "%%rax\n\t"
+			  "mov $0x0fedcba987654321, %%rcx\n\txor %%rcx, %%rdx\n\tor %%rdx, "
+			  "%%rax\n\t"
+			  "fstpl %[pi]\n\t" ALL(STORE)
+		: "=&a"(wrong), [rounds] "+&b"(rounds), [pi] "=m"(pi)
+		: [from] "S"(before), [to] "D"(after)
+		: "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory",
+		  "cc", "st", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
+		  "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 	return wrong || !(pi > 3.14159 && pi < 3.1416) || memcmp(before, after, 16 * 32) != 0;
 }
 
@@ -176,39 +188,45 @@ static bool can_spin(void)
 	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) \
 	X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31)
 /* clang-format on */
-#define SCALABLE 22 /* HWCAP_SVE is 1 << 22 */
+/* HWCAP_SVE is 1 << 22 */
+#define SCALABLE 22
 
 __attribute__((noinline)) static bool spin_once(uint64_t rounds)
 {
 	uint64_t wrong;
 
-	__asm__ volatile(ALL(LOAD) "mov x2, #0x1111\n\tmov x3, #0x2222\n\tmov x4, #0x3333\n\tmov x5, #0x4444\n\tmov "
-				   "x6, #0x5555\n\t"
-				   "mov x7, #0x6666\n\tmov x9, #0x7777\n\tmov x10, #0x8888\n\tmov x16, #0x9999\n\tmov "
-				   "x17, #0xaaaa\n"
-				   "1:\n\t"
-				   "sub %[rounds], %[rounds], #1\n\t"
-				   "cbnz %[rounds], 1b\n\t"
-				   "mov x8, #0x1111\n\teor %[wrong], x2, x8\n\t"
-				   "mov x8, #0x2222\n\teor x8, x3, x8\n\torr %[wrong], %[wrong], x8\n\t"
-				   "mov x8, #0x3333\n\teor x8, x4, x8\n\torr %[wrong], %[wrong], x8\n\t"
-				   "mov x8, #0x4444\n\teor x8, x5, x8\n\torr %[wrong], %[wrong], x8\n\t"
-				   "mov x8, #0x5555\n\teor x8, x6, x8\n\torr %[wrong], %[wrong], x8\n\t"
-				   "mov x8, #0x6666\n\teor x8, x7, x8\n\torr %[wrong], %[wrong], x8\n\t"
-				   "mov x8, #0x7777\n\teor x8, x9, x8\n\torr %[wrong], %[wrong], x8\n\t"
-				   "mov x8, #0x8888\n\teor x8, x10, x8\n\torr %[wrong], %[wrong], x8\n\t"
-				   "mov x8, #0x9999\n\teor x8, x16, x8\n\torr %[wrong], %[wrong], x8\n\t"
-				   "mov x8, #0xaaaa\n\teor x8, x17, x8\n\torr %[wrong], %[wrong], x8\n\t" ALL(STORE)
-			 : [wrong] "=&r"(wrong), [rounds] "+&r"(rounds)
-			 : [from] "r"(before), [to] "r"(after)
-			 : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x16", "x17", "memory", "cc", "v0",
-			   "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14",
-			   "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27",
-			   "v28", "v29", "v30", "v31");
+	__asm__ volatile(
+		ALL(LOAD) "mov x2, #0x1111\n\tmov x3, #0x2222\n\tmov x4, #0x3333\n\tmov x5, "
+			  "#0x4444\n\tmov "
+			  "x6, #0x5555\n\t"
+			  "mov x7, #0x6666\n\tmov x9, #0x7777\n\tmov x10, #0x8888\n\tmov x16, "
+			  "#0x9999\n\tmov "
+			  "x17, #0xaaaa\n"
+			  "1:\n\t"
+			  "sub %[rounds], %[rounds], #1\n\t"
+			  "cbnz %[rounds], 1b\n\t"
+			  "mov x8, #0x1111\n\teor %[wrong], x2, x8\n\t"
+			  "mov x8, #0x2222\n\teor x8, x3, x8\n\torr %[wrong], %[wrong], x8\n\t"
+			  "mov x8, #0x3333\n\teor x8, x4, x8\n\torr %[wrong], %[wrong], x8\n\t"
+			  "mov x8, #0x4444\n\teor x8, x5, x8\n\torr %[wrong], %[wrong], x8\n\t"
+			  "mov x8, #0x5555\n\teor x8, x6, x8\n\torr %[wrong], %[wrong], x8\n\t"
+			  "mov x8, #0x6666\n\teor x8, x7, x8\n\torr %[wrong], %[wrong], x8\n\t"
+			  "mov x8, #0x7777\n\teor x8, x9, x8\n\torr %[wrong], %[wrong], x8\n\t"
+			  "mov x8, #0x8888\n\teor x8, x10, x8\n\torr %[wrong], %[wrong], x8\n\t"
+			  "mov x8, #0x9999\n\teor x8, x16, x8\n\torr %[wrong], %[wrong], x8\n\t"
+			  "mov x8, #0xaaaa\n\teor x8, x17, x8\n\torr %[wrong], %[wrong], "
+			  "x8\n\t" ALL(STORE)
+		: [wrong] "=&r"(wrong), [rounds] "+&r"(rounds)
+		: [from] "r"(before), [to] "r"(after)
+		: "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x16", "x17", "memory",
+		  "cc", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11",
+		  "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22",
+		  "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31");
 	return wrong || memcmp(before, after, 32 * 16) != 0;
 }
 
-/* The part of the vector registers that a system call of the program's own may discard, and ours must not. */
+/* The part of the vector registers that a system call of the program's own may discard, and ours
+ * must not. */
 __attribute__((noinline)) static bool spin_scalable(uint64_t rounds)
 {
 	uint64_t wrong;
@@ -224,9 +242,12 @@ __attribute__((noinline)) static bool spin_scalable(uint64_t rounds)
 		"ptrue p1.b\n\t"
 		"index z1.b, #1, #3\n\t"
 		"cmpne p2.b, p1/z, z0.b, z1.b\n\tcntp %[wrong], p1, p2.b\n\t"
-		"cmpne p2.b, p1/z, z17.b, z1.b\n\tcntp x2, p1, p2.b\n\tadd %[wrong], %[wrong], x2\n\t"
-		"cmpne p2.b, p1/z, z31.b, z1.b\n\tcntp x2, p1, p2.b\n\tadd %[wrong], %[wrong], x2\n\t"
-		"ptrue p2.s\n\teor p2.b, p1/z, p2.b, p3.b\n\tcntp x2, p1, p2.b\n\tadd %[wrong], %[wrong], x2\n\t"
+		"cmpne p2.b, p1/z, z17.b, z1.b\n\tcntp x2, p1, p2.b\n\tadd %[wrong], %[wrong], "
+		"x2\n\t"
+		"cmpne p2.b, p1/z, z31.b, z1.b\n\tcntp x2, p1, p2.b\n\tadd %[wrong], %[wrong], "
+		"x2\n\t"
+		"ptrue p2.s\n\teor p2.b, p1/z, p2.b, p3.b\n\tcntp x2, p1, p2.b\n\tadd %[wrong], "
+		"%[wrong], x2\n\t"
 		"eor p2.b, p1/z, p0.b, p1.b\n\tcntp x2, p1, p2.b\n\tadd %[wrong], %[wrong], x2\n\t"
 		: [wrong] "=&r"(wrong), [rounds] "+&r"(rounds)
 		:
@@ -264,8 +285,8 @@ static void mode_spin(void)
 /* ---- restartable sequences (rseq(2)) ---- */
 
 #if HAS_SEQUENCES
-/* Turns for ever within a sequence; nothing but its being aborted, as it is when its thread is stopped, leads out
- * of it. */
+/* Turns for ever within a sequence; nothing but its being aborted, as it is when its thread is
+ * stopped, leads out of it. */
 static void run_sequence(void)
 {
 	static struct {
@@ -283,7 +304,8 @@ static void run_sequence(void)
 		"pause\n\t"
 		"jmp 1b\n"
 		"2:\n\t"
-		".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n" /* the signature that the kernel wants to see there */
+		/* the signature that the kernel wants to see there */
+		".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n"
 		"3:\n\t"
 		"movq $0, 8(%[area])\n\t"
 		:
@@ -371,7 +393,9 @@ static void mode_futex(void)
 	int word = 5;
 
 	say_ready();
-	TIMED(CHECK(syscall(SYS_futex, &word, FUTEX_WAIT, 5, &sleep_time, NULL, 0) == -1 && errno == ETIMEDOUT, 0));
+	TIMED(CHECK(syscall(SYS_futex, &word, FUTEX_WAIT, 5, &sleep_time, NULL, 0) == -1 &&
+			    errno == ETIMEDOUT,
+		    0));
 	say_last_words();
 }
 
@@ -437,7 +461,9 @@ static void mode_sigsuspend(void)
 	sigemptyset(&none);
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGUSR1);
-	CHECK(sigprocmask(SIG_SETMASK, &blocked, NULL) == 0 && sigaction(SIGUSR1, &action, NULL) == 0, 0);
+	CHECK(sigprocmask(SIG_SETMASK, &blocked, NULL) == 0 &&
+		      sigaction(SIGUSR1, &action, NULL) == 0,
+	      0);
 	say_ready();
 	CHECK(sigsuspend(&none) == -1 && errno == EINTR, 0);
 	CHECK(usr1_count == 1, usr1_count);
@@ -456,7 +482,9 @@ static void mode_ppoll(void)
 	sigemptyset(&none);
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGUSR1);
-	CHECK(sigprocmask(SIG_SETMASK, &blocked, NULL) == 0 && sigaction(SIGUSR1, &action, NULL) == 0, 0);
+	CHECK(sigprocmask(SIG_SETMASK, &blocked, NULL) == 0 &&
+		      sigaction(SIGUSR1, &action, NULL) == 0,
+	      0);
 	say_ready();
 	CHECK(ppoll(NULL, 0, &limit, &none) == -1 && errno == EINTR, 0);
 	CHECK(usr1_count == 1, usr1_count);
@@ -479,7 +507,8 @@ static void on_queued(int signal, siginfo_t *info, void *context)
 {
 	(void)signal;
 	(void)context;
-	if (info->si_value.sival_int != queued || info->si_code != SI_QUEUE || info->si_pid != getppid())
+	if (info->si_value.sival_int != queued || info->si_code != SI_QUEUE ||
+	    info->si_pid != getppid())
 		queued_wrong = 1;
 	queued = queued + 1;
 }
@@ -531,7 +560,8 @@ static void mode_vfork(void)
 	say_last_words();
 }
 
-/* Descendants that hold the files of 1 and 2 under other numbers; a read end, and standard input, which stay. */
+/* Descendants that hold the files of 1 and 2 under other numbers; a read end, and standard
+ * input, which stay. */
 static void mode_children(void)
 {
 	int i;
@@ -548,7 +578,9 @@ static void mode_children(void)
 		print(STDERR_FILENO, "err", (unsigned long)i);
 		print(7, "seven", (unsigned long)i);
 		print(8, "eight", (unsigned long)i);
-		CHECK((fcntl(7, F_GETFD) & FD_CLOEXEC) == 0 && (fcntl(8, F_GETFD) & FD_CLOEXEC) != 0, i);
+		CHECK((fcntl(7, F_GETFD) & FD_CLOEXEC) == 0 &&
+			      (fcntl(8, F_GETFD) & FD_CLOEXEC) != 0,
+		      i);
 		int status;
 		CHECK(waitpid(child, &status, 0) == child && status == 0, status);
 		return;
@@ -604,7 +636,8 @@ static void mode_parent_of_headless(void)
 	be_parent(mode_headless);
 }
 
-/* Takes a new child every few milliseconds, each of which prints a word when it may: none may print to the old file. */
+/* Takes a new child every few milliseconds, each of which prints a word when it may: none may
+ * print to the old file. */
 static void mode_forks(void)
 {
 	pid_t children[64];
@@ -647,7 +680,9 @@ static void mode_replace(void)
 
 	say_ready();
 	poll(NULL, 0, 300);
-	CHECK(dup2(null_fd, STDOUT_FILENO) == STDOUT_FILENO && dup2(null_fd, STDERR_FILENO) == STDERR_FILENO, 0);
+	CHECK(dup2(null_fd, STDOUT_FILENO) == STDOUT_FILENO &&
+		      dup2(null_fd, STDERR_FILENO) == STDERR_FILENO,
+	      0);
 	wait_until_told();
 	/* Another descriptor that happens to be open there is none of the streams. */
 	struct stat status;
@@ -665,7 +700,8 @@ static void mode_readonly(void)
 	close(STDERR_FILENO);
 	say_ready();
 	wait_until_told();
-	CHECK(write(fds[1], "b", 1) == 1 && read(STDOUT_FILENO, &byte, 1) == 1 && byte == 'b', byte);
+	CHECK(write(fds[1], "b", 1) == 1 && read(STDOUT_FILENO, &byte, 1) == 1 && byte == 'b',
+	      byte);
 	CHECK(fcntl(STDERR_FILENO, F_GETFD) == -1 && errno == EBADF, 0);
 }
 
@@ -678,7 +714,8 @@ static void mode_mute(void)
 	print(STDERR_FILENO, "err", 1);
 }
 
-/* A daemon that has closed its streams: their numbers belong to a file that it keeps data in, and a socket. */
+/* A daemon that has closed its streams: their numbers belong to a file that it keeps data in,
+ * and a socket. */
 static void mode_at_work(void)
 {
 	char bytes[4] = "";
@@ -689,8 +726,10 @@ static void mode_at_work(void)
 	CHECK(dup2(socket_fds[0], STDERR_FILENO) == STDERR_FILENO, 0);
 	say_ready();
 	wait_until_told();
-	CHECK(write(STDOUT_FILENO, "in", 2) == 2 && pread(STDOUT_FILENO, bytes, 2, 0) == 2, bytes[0]);
-	CHECK(write(STDERR_FILENO, "to", 2) == 2 && read(socket_fds[1], bytes + 2, 2) == 2, bytes[2]);
+	CHECK(write(STDOUT_FILENO, "in", 2) == 2 && pread(STDOUT_FILENO, bytes, 2, 0) == 2,
+	      bytes[0]);
+	CHECK(write(STDERR_FILENO, "to", 2) == 2 && read(socket_fds[1], bytes + 2, 2) == 2,
+	      bytes[2]);
 	CHECK(memcmp(bytes, "into", 4) == 0, 0);
 }
 
@@ -739,8 +778,8 @@ static void list_belongings(struct belongings *mine)
 
 	memset(mine, 0, sizeof *mine);
 	for (fd = 0; fd < 64; fd++)
-		len += (size_t)snprintf(mine->fds + len, sizeof mine->fds - len, "%d.%d ", fcntl(fd, F_GETFD),
-					fcntl(fd, F_GETFL));
+		len += (size_t)snprintf(mine->fds + len, sizeof mine->fds - len, "%d.%d ",
+					fcntl(fd, F_GETFD), fcntl(fd, F_GETFL));
 	fd = open("/proc/self/maps", O_RDONLY);
 	for (len = 0; (n = read(fd, mine->maps + len, sizeof mine->maps - 1 - len)) > 0;)
 		len += (size_t)n;
@@ -778,7 +817,8 @@ static void mode_belongings(void)
 	CHECK(memcmp(&then.pending, &now.pending, sizeof now.pending) == 0, 0);
 	print(STDIN_FILENO, "in", 1);
 	say_last_words();
-	CHECK((fcntl(STDOUT_FILENO, F_GETFL) & (O_NONBLOCK | O_ACCMODE)) == (O_NONBLOCK | O_WRONLY), 0);
+	CHECK((fcntl(STDOUT_FILENO, F_GETFL) & (O_NONBLOCK | O_ACCMODE)) == (O_NONBLOCK | O_WRONLY),
+	      0);
 	CHECK((fcntl(STDERR_FILENO, F_GETFL) & (O_NONBLOCK | O_ACCMODE)) == O_WRONLY, 0);
 	CHECK(fcntl(STDOUT_FILENO, F_GETFD) == 0 && fcntl(STDERR_FILENO, F_GETFD) == 0, 0);
 }
@@ -966,7 +1006,8 @@ static void mode_covered(void)
 	size_t len;
 	void *vdso = find_vdso(&len);
 
-	CHECK(mmap(vdso, len, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == vdso, 0);
+	CHECK(mmap(vdso, len, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == vdso,
+	      0);
 	mode_wait_told();
 }
 
@@ -1048,11 +1089,14 @@ static void mode_seccomp(void)
 	say_last_words();
 }
 
-/* Its system calls may become signals: only those made from within itself, outside libc and vDSO, would not. */
+/* Its system calls may become signals: only those made from within itself, outside libc and
+ * vDSO, would not. */
 static void mode_dispatch(void)
 {
-	static char selector; /* SYSCALL_DISPATCH_FILTER_ALLOW: for now they do not */
-	int on = 1, how = 59; /* PR_SET_SYSCALL_USER_DISPATCH */
+	/* SYSCALL_DISPATCH_FILTER_ALLOW: for now they do not */
+	static char selector;
+	/* PR_SET_SYSCALL_USER_DISPATCH */
+	int on = 1, how = 59;
 
 	if (prctl(how, on, 0, 0, &selector) < 0)
 		_exit(77);

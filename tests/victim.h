@@ -6,7 +6,9 @@
 #define VICTIM_COMPLAINT_FD 3
 #define VICTIM_READY_FD 4
 #define VICTIM_CONTROL_FD 5
-#define VICTIM_COPIES_FD 40 /* and the numbers after it: what the mode copies opens */
-#define VICTIM_EXECS 40     /* how often the modes exec and threadexec start themselves anew */
+/* and the numbers after it: what the mode copies opens */
+#define VICTIM_COPIES_FD 40
+/* how often the modes exec and threadexec start themselves anew */
+#define VICTIM_EXECS 40
 
 #endif

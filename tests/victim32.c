@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* A 32-bit program for a 64-bit x86 machine, without a libc (built with -m32 -nostdlib -static): says that it is ready,
- * waits until it is told, prints its last words. Descriptors as victim.c's. */
+/* A 32-bit program for a 64-bit x86 machine, without a libc (built with -m32 -nostdlib -static):
+ * says that it is ready, waits until it is told, prints its last words. Descriptors as
+ * victim.c's. */
 #include "victim.h"
 
 static int call(int number, int fd, const void *data, int size)
 {
 	int result;
 
-	__asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(fd), "c"(data), "d"(size) : "memory");
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "a"(number), "b"(fd), "c"(data), "d"(size)
+			 : "memory");
 	return result;
 }
 

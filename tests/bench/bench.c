@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* The driver of `make bench`: every bar of the specification, side by side with what it is compared to, in one run.
- * Usage: bench DINIT DINIT_STATIC PROGRAMS RATIOS. BENCH_QUICK=1: fewer rounds. BENCH_SAVE=1: writes RATIOS.
- * BENCH_ONLY=flow, life, or the name of a case of flow.c: only that. */
+/* The driver of `make bench`: every bar of the specification, side by side with what it is
+ * compared to, in one run. Usage: bench DINIT DINIT_STATIC PROGRAMS RATIOS. BENCH_QUICK=1: fewer
+ * rounds. BENCH_SAVE=1: writes RATIOS. BENCH_ONLY=flow, life, or the name of a case of flow.c:
+ * only that. */
 #include "bench.h"
 
 #include <errno.h>
@@ -14,7 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LIMIT_S 600 /* a bench that hangs ends */
+/* a bench that hangs ends */
+#define LIMIT_S 600
 
 static char temp[BENCH_PATH_SIZE - 128];
 static volatile sig_atomic_t interrupted;
@@ -70,21 +72,24 @@ static void make_temp(void)
 {
 	const char *parent = getenv("TMPDIR");
 
-	snprintf(temp, sizeof temp, "%.200s/dinit-bench.XXXXXX", parent && parent[0] ? parent : "/tmp");
+	snprintf(temp, sizeof temp, "%.200s/dinit-bench.XXXXXX",
+		 parent && parent[0] ? parent : "/tmp");
 	if (!mkdtemp(temp)) {
 		temp[0] = '\0';
 		bench_fail("no temporary directory");
 	}
 }
 
-/* Rows of wall time need a free CPU for the writer, the program and the reader; rows of CPU time hardly suffer. */
+/* Rows of wall time need a free CPU for the writer, the program and the reader; rows of CPU time
+ * hardly suffer. */
 static void say_load(void)
 {
 	double load = 0;
 
 	if (getloadavg(&load, 1) == 1)
 		printf("load average %.1f on %ld CPUs%s\n", load, sysconf(_SC_NPROCESSORS_ONLN),
-		       load > 1 ? ": others are at work here, do not trust a row of wall time" : "");
+		       load > 1 ? ": others are at work here, do not trust a row of wall time"
+				: "");
 	fflush(stdout);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The driver of `make bench`: what its parts offer each other. A failure of the bench itself ends it; a missed
- * bar does not. */
+/* The driver of `make bench`: what its parts offer each other. A failure of the bench itself
+ * ends it; a missed bar does not. */
 #ifndef DINIT_BENCH_H
 #define DINIT_BENCH_H
 
@@ -11,19 +11,24 @@
 
 #define BENCH_PATH_SIZE 512
 #define BENCH_ROUNDS_MAX 15
-#define BENCH_UP_FD 3 /* where a program of the bench says that it is up: dinit passes it through */
+/* where a program of the bench says that it is up: dinit passes it through */
+#define BENCH_UP_FD 3
 
 struct bench {
-	const char *dinit; /* the programs under test */
+	/* the programs under test */
+	const char *dinit;
 	const char *dinit_static;
-	const char *programs; /* directory of the helpers */
-	const char *temp;     /* directory for everything that is written */
+	/* directory of the helpers */
+	const char *programs;
+	/* directory for everything that is written */
+	const char *temp;
 	bool quick;
 };
 
 /* ---- bench.c ---- */
 
-/* Says why and ends the bench with status 1; everything it started is killed, its directory removed. */
+/* Says why and ends the bench with status 1; everything it started is killed, its directory
+ * removed. */
 _Noreturn void bench_fail(const char *what);
 
 /* Whether this part is to be measured: "flow", "life", or one case of flow.c. */
@@ -34,16 +39,18 @@ bool bench_is_wanted(const char *part);
 enum table_bar {
 	TABLE_AT_MOST,
 	TABLE_AT_LEAST,
-	TABLE_NO_BAR, /* only for information; less is better */
+	/* only for information; less is better */
+	TABLE_NO_BAR,
 };
 
 /* One row: what was measured, its value, and the bar. detail (may be NULL) is printed behind it. */
-void table_row(const char *name, double value, const char *unit, enum table_bar kind, double bar, const char *detail);
+void table_row(const char *name, double value, const char *unit, enum table_bar kind, double bar,
+	       const char *detail);
 
 __attribute__((format(printf, 1, 2))) void table_title(const char *format, ...);
 
-/* Compares every row that has a bar with what path holds from an earlier run, and says what got worse by more than a
- * fifth. save: writes path instead. */
+/* Compares every row that has a bar with what path holds from an earlier run, and says what got
+ * worse by more than a fifth. save: writes path instead. */
 void table_compare(const char *path, bool save);
 
 /* The last line. */
@@ -59,34 +66,42 @@ struct proc_fds {
 	int fd[4];
 };
 
-/* Starts argv[0] in a process group of its own, with the strings NAME=VALUE of extra (NULL at the end) in its
- * environment. */
+/* Starts argv[0] in a process group of its own, with the strings NAME=VALUE of extra (NULL at
+ * the end) in its environment. */
 pid_t proc_start(char *const argv[], const struct proc_fds *fds, const char *const extra[]);
 
 /* Sends the signal to the process. */
 void proc_signal(pid_t pid, int signal);
 
-/* Waits for its end and reaps it. *cpu_s (may be NULL): CPU time of its own, without its children's. Fails unless
- * it exits with 0 or is ended by `signal`. Returns when it ended. */
+/* Waits for its end and reaps it. *cpu_s (may be NULL): CPU time of its own, without its
+ * children's. Fails unless it exits with 0 or is ended by `signal`. Returns when it ended. */
 uint64_t proc_wait(pid_t pid, int signal, double *cpu_s);
 
-/* Kills every process group that proc_start made and proc_wait has not seen ended. Async-signal-safe. */
+/* Kills every process group that proc_start made and proc_wait has not seen ended.
+ * Async-signal-safe. */
 void proc_kill_all(void);
 
-double proc_cpu_s(pid_t pid);                   /* user and system, of its own */
-long proc_status(pid_t pid, const char *field); /* a number in /proc/PID/status */
+/* user and system, of its own */
+double proc_cpu_s(pid_t pid);
+/* a number in /proc/PID/status */
+long proc_status(pid_t pid, const char *field);
 long proc_pss_kb(pid_t pid);
 uint64_t proc_now_ns(void);
 void proc_sleep_ms(unsigned ms);
-void proc_pipe(int pair[2]); /* closed on exec */
+/* closed on exec */
+void proc_pipe(int pair[2]);
 
 /* ---- corpus.c: the lines that are written ---- */
 
 enum corpus_kind {
-	CORPUS_TEXT,       /* words, lines of the same length */
-	CORPUS_JSON,       /* objects, lines of the same length */
-	CORPUS_JSON_LOG,   /* in the manner of a JSON access log */
-	CORPUS_ACCESS_LOG, /* nginx's combined format */
+	/* words, lines of the same length */
+	CORPUS_TEXT,
+	/* objects, lines of the same length */
+	CORPUS_JSON,
+	/* in the manner of a JSON access log */
+	CORPUS_JSON_LOG,
+	/* nginx's combined format */
+	CORPUS_ACCESS_LOG,
 };
 
 struct corpus {
@@ -94,8 +109,10 @@ struct corpus {
 	size_t len, lines;
 };
 
-/* Writes about a megabyte of lines (of line_len bytes each, newline included) to a file in the bench's directory. */
-void corpus_make(struct corpus *corpus, const struct bench *bench, enum corpus_kind kind, size_t line_len);
+/* Writes about a megabyte of lines (of line_len bytes each, newline included) to a file in the
+ * bench's directory. */
+void corpus_make(struct corpus *corpus, const struct bench *bench, enum corpus_kind kind,
+		 size_t line_len);
 
 /* ---- flow.c: lines through dinit and through others ---- */
 

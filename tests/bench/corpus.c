@@ -17,13 +17,13 @@ static const char *const words[] = {
 	"peer",    "in",     "state", "ready",    "queue",  "timeout",    "retry",  "user",
 	"session", "opened", "for",   "upstream", "took",   "longer",     "than",   "expected",
 };
-static const char *const paths[] = {
-	"/", "/index.html", "/api/v1/items", "/static/app.js", "/login", "/api/v1/orders"
-};
+static const char *const paths[] = { "/",      "/index.html",   "/api/v1/items", "/static/app.js",
+				     "/login", "/api/v1/orders" };
 static const char *const agents[] = {
 	"Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0",
 	"curl/8.11.0",
-	"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1",
+	"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like "
+	"Gecko) Version/18.1",
 };
 
 /* Numerical Recipes' generator: the same numbers everywhere. */
@@ -64,17 +64,19 @@ static size_t put_text(char *at, size_t line_len, uint32_t *seed)
 static size_t put_json(char *at, size_t line_len, uint32_t *seed)
 {
 	static const char end[] = "\"}\n";
-	size_t len = (size_t)sprintf(at, "{\"t\":\"06:03:%02u\",\"level\":\"info\",\"id\":%u", next_number(seed, 60),
-				     10000 + next_number(seed, 90000));
+	size_t len = (size_t)sprintf(at, "{\"t\":\"06:03:%02u\",\"level\":\"info\",\"id\":%u",
+				     next_number(seed, 60), 10000 + next_number(seed, 90000));
 
 	if (line_len > 500) {
 		const char *comma = "";
 
 		len += (size_t)sprintf(at + len, ",\"items\":[");
 		while (len < line_len / 2) {
-			len += (size_t)sprintf(at + len, "%s{\"id\":%u,\"ok\":true,\"name\":\"%s\",\"price\":%u.%02u}",
-					       comma, next_number(seed, 100000), PICK(seed, words),
-					       next_number(seed, 100), next_number(seed, 100));
+			len += (size_t)sprintf(
+				at + len,
+				"%s{\"id\":%u,\"ok\":true,\"name\":\"%s\",\"price\":%u.%02u}",
+				comma, next_number(seed, 100000), PICK(seed, words),
+				next_number(seed, 100), next_number(seed, 100));
 			comma = ",";
 		}
 		at[len++] = ']';
@@ -97,26 +99,30 @@ static size_t put_json_log(char *at, uint32_t *seed)
 
 	return (size_t)sprintf(
 		at,
-		"{\"ts\":1795327420.%03u,\"l\":\"%s\",\"req\":{\"m\":\"GET\",\"u\":\"%s?q=%u&p=%u\","
+		"{\"ts\":1795327420.%03u,\"l\":\"%s\",\"req\":{\"m\":\"GET\",\"u\":\"%s?q=%u&p=%"
+		"u\","
 		"\"h\":\"10.%u.%u.%u\",\"ua\":\"%s\"},\"st\":%u,\"b\":%u,\"d\":%u.%03ue-3,"
-		"\"user\":\"%s\",\"tags\":[\"%s\",\"%s\"],\"cache\":%s,\"err\":null,\"msg\":\"%s %s\\n\\t%s %s\"}\n",
-		next_number(seed, 1000), PICK(seed, levels), PICK(seed, paths), next_number(seed, 10000),
-		next_number(seed, 50), next_number(seed, 256), next_number(seed, 256), next_number(seed, 256),
-		PICK(seed, agents), 200 + next_number(seed, 4) * 100, next_number(seed, 100000), next_number(seed, 500),
+		"\"user\":\"%s\",\"tags\":[\"%s\",\"%s\"],\"cache\":%s,\"err\":null,\"msg\":\"%s "
+		"%s\\n\\t%s %s\"}\n",
+		next_number(seed, 1000), PICK(seed, levels), PICK(seed, paths),
+		next_number(seed, 10000), next_number(seed, 50), next_number(seed, 256),
+		next_number(seed, 256), next_number(seed, 256), PICK(seed, agents),
+		200 + next_number(seed, 4) * 100, next_number(seed, 100000), next_number(seed, 500),
 		next_number(seed, 1000), PICK(seed, names), PICK(seed, words), PICK(seed, words),
-		next_number(seed, 2) ? "true" : "false", PICK(seed, words), PICK(seed, words), PICK(seed, words),
-		PICK(seed, words));
+		next_number(seed, 2) ? "true" : "false", PICK(seed, words), PICK(seed, words),
+		PICK(seed, words), PICK(seed, words));
 }
 
 static size_t put_access_log(char *at, uint32_t *seed)
 {
-	return (size_t)sprintf(at,
-			       "10.%u.%u.%u - - [22/Nov/2026:06:03:%02u +0000] \"GET %s?q=%u HTTP/1.1\" %u %u "
-			       "\"https://example.org%s\" \"%s\"\n",
-			       next_number(seed, 256), next_number(seed, 256), next_number(seed, 256),
-			       next_number(seed, 60), PICK(seed, paths), next_number(seed, 10000),
-			       200 + next_number(seed, 4) * 100, next_number(seed, 100000), PICK(seed, paths),
-			       PICK(seed, agents));
+	return (size_t)sprintf(
+		at,
+		"10.%u.%u.%u - - [22/Nov/2026:06:03:%02u +0000] \"GET %s?q=%u HTTP/1.1\" %u %u "
+		"\"https://example.org%s\" \"%s\"\n",
+		next_number(seed, 256), next_number(seed, 256), next_number(seed, 256),
+		next_number(seed, 60), PICK(seed, paths), next_number(seed, 10000),
+		200 + next_number(seed, 4) * 100, next_number(seed, 100000), PICK(seed, paths),
+		PICK(seed, agents));
 }
 
 static size_t put_line(char *at, enum corpus_kind kind, size_t line_len, uint32_t *seed)
@@ -130,7 +136,8 @@ static size_t put_line(char *at, enum corpus_kind kind, size_t line_len, uint32_
 	return 0;
 }
 
-void corpus_make(struct corpus *corpus, const struct bench *bench, enum corpus_kind kind, size_t line_len)
+void corpus_make(struct corpus *corpus, const struct bench *bench, enum corpus_kind kind,
+		 size_t line_len)
 {
 	char *bytes = malloc(CORPUS_SIZE + LINE_MAX_SIZE);
 	uint32_t seed = 2026;

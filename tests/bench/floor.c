@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* The floor: reads its stdin and writes BENCH_OUT bytes for every BENCH_IN bytes to stdout, and looks at none of them.
- * What that costs is the kernel's copying, which any program pays that takes so much in and gives so much out. */
+/* The floor: reads its stdin and writes BENCH_OUT bytes for every BENCH_IN bytes to stdout, and
+ * looks at none of them. What that costs is the kernel's copying, which any program pays that
+ * takes so much in and gives so much out. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>

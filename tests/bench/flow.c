@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the rows about lines: writer, program under test, reader. The writer and the reader are the same for all.
- * What runs in a pipeline gets the writer's pipe as its stdin; dinit starts the writer itself, as its service. */
+/* Owns the rows about lines: writer, program under test, reader. The writer and the reader are
+ * the same for all. What runs in a pipeline gets the writer's pipe as its stdin; dinit starts
+ * the writer itself, as its service. */
 #include "bench.h"
 
 #include <errno.h>
@@ -17,24 +18,32 @@
 #define VALUE_SIZE (BENCH_PATH_SIZE + 32)
 
 enum filter_kind {
-	FILTER_PIPE,  /* stdin to stdout */
-	FILTER_FLOOR, /* the same, told how much dinit gave out for how much */
-	FILTER_FILE,  /* stdin to a file in a directory */
+	/* stdin to stdout */
+	FILTER_PIPE,
+	/* the same, told how much dinit gave out for how much */
+	FILTER_FLOOR,
+	/* stdin to a file in a directory */
+	FILTER_FILE,
 	FILTER_DINIT,
-	FILTER_STATIC, /* dinit, the static build */
+	/* dinit, the static build */
+	FILTER_STATIC,
 };
 
 struct filter {
 	const char *name;
 	enum filter_kind kind;
-	char *const *argv; /* of a pipe */
-	const char *mode;  /* DINIT_JSON_STDOUT */
-	unsigned share;    /* it gets one part in so many of the lines: it is that slow */
+	/* of a pipe */
+	char *const *argv;
+	/* DINIT_JSON_STDOUT */
+	const char *mode;
+	/* it gets one part in so many of the lines: it is that slow */
+	unsigned share;
 };
 
 static char *const cat_argv[] = { (char[]){ "cat" }, NULL };
 static char *const sed_argv[] = { (char[]){ "sed" }, (char[]){ "s/^/prefix /" }, NULL };
-static char *const s6_argv[] = { (char[]){ "s6-log" }, (char[]){ "-b" }, (char[]){ "T" }, (char[]){ "1" }, NULL };
+static char *const s6_argv[] = { (char[]){ "s6-log" }, (char[]){ "-b" }, (char[]){ "T" },
+				 (char[]){ "1" }, NULL };
 
 static const struct filter cat = { "cat", FILTER_PIPE, cat_argv, NULL, 1 };
 static const struct filter sed = { "sed 's/^/prefix /'", FILTER_PIPE, sed_argv, NULL, 4 };
@@ -45,7 +54,8 @@ static const struct filter to_json = { "dinit JSON", FILTER_DINIT, NULL, "1", 1 
 static const struct filter static_text = { "dinit-static text", FILTER_STATIC, NULL, "0", 1 };
 static const struct filter static_json = { "dinit-static JSON", FILTER_STATIC, NULL, "1", 1 };
 static const struct filter static_wrap = { "dinit-static wrap", FILTER_STATIC, NULL, "wrap", 1 };
-static const struct filter bare_copy = { "floor: the same bytes in and out", FILTER_FLOOR, NULL, NULL, 1 };
+static const struct filter bare_copy = { "floor: the same bytes in and out", FILTER_FLOOR, NULL,
+					 NULL, 1 };
 
 enum flow_bars {
 	BARS_NONE,
@@ -55,13 +65,16 @@ enum flow_bars {
 };
 
 struct flow_case {
-	const char *title; /* also the beginning of its rows' names */
+	/* also the beginning of its rows' names */
+	const char *title;
 	enum corpus_kind kind;
 	size_t line_len;
 	size_t write_size;
-	size_t megabytes; /* to be written in a round */
+	/* to be written in a round */
+	size_t megabytes;
 	enum flow_bars bars;
-	const struct filter *filters[FILTERS_MAX]; /* the first is cat; the floor comes behind a dinit */
+	/* the first is cat; the floor comes behind a dinit */
+	const struct filter *filters[FILTERS_MAX];
 };
 
 static const struct flow_case cases[] = {
@@ -86,11 +99,41 @@ static const struct flow_case cases[] = {
 	  30,
 	  BARS_WALL,
 	  { &cat, &s6_log, &to_text, &static_text, &bare_copy } },
-	{ "text, 1 kB", CORPUS_TEXT, 1000, BATCH, 200, BARS_NONE, { &cat, &s6_log, &static_text, &bare_copy } },
-	{ "JSON, 1 kB", CORPUS_JSON, 1000, BATCH, 200, BARS_NONE, { &cat, &s6_log, &static_json, &bare_copy } },
-	{ "text, 16 kB", CORPUS_TEXT, 16000, BATCH, 200, BARS_NONE, { &cat, &s6_log, &static_text, &bare_copy } },
-	{ "JSON, 16 kB", CORPUS_JSON, 16000, BATCH, 200, BARS_NONE, { &cat, &s6_log, &static_json, &bare_copy } },
-	{ "JSON log", CORPUS_JSON_LOG, 0, BATCH, 200, BARS_NONE, { &cat, &s6_log, &static_json, &bare_copy } },
+	{ "text, 1 kB",
+	  CORPUS_TEXT,
+	  1000,
+	  BATCH,
+	  200,
+	  BARS_NONE,
+	  { &cat, &s6_log, &static_text, &bare_copy } },
+	{ "JSON, 1 kB",
+	  CORPUS_JSON,
+	  1000,
+	  BATCH,
+	  200,
+	  BARS_NONE,
+	  { &cat, &s6_log, &static_json, &bare_copy } },
+	{ "text, 16 kB",
+	  CORPUS_TEXT,
+	  16000,
+	  BATCH,
+	  200,
+	  BARS_NONE,
+	  { &cat, &s6_log, &static_text, &bare_copy } },
+	{ "JSON, 16 kB",
+	  CORPUS_JSON,
+	  16000,
+	  BATCH,
+	  200,
+	  BARS_NONE,
+	  { &cat, &s6_log, &static_json, &bare_copy } },
+	{ "JSON log",
+	  CORPUS_JSON_LOG,
+	  0,
+	  BATCH,
+	  200,
+	  BARS_NONE,
+	  { &cat, &s6_log, &static_json, &bare_copy } },
 	{ "access log",
 	  CORPUS_ACCESS_LOG,
 	  0,
@@ -103,9 +146,12 @@ static const struct flow_case cases[] = {
 /* What one run gave. */
 struct flow {
 	double lines_per_s;
-	double out_per_s;   /* bytes */
-	double cpu_per_out; /* seconds for a byte */
-	double in, out;     /* bytes */
+	/* bytes */
+	double out_per_s;
+	/* seconds for a byte */
+	double cpu_per_out;
+	/* bytes */
+	double in, out;
 };
 
 /* What is known before a run. */
@@ -113,7 +159,8 @@ struct setting {
 	const struct bench *bench;
 	const struct flow_case *of;
 	const struct corpus *corpus;
-	const struct flow *model; /* for the floor: what to copy */
+	/* for the floor: what to copy */
+	const struct flow *model;
 	unsigned repeat;
 	char data[VALUE_SIZE], repeat_text[VALUE_SIZE], write_size[VALUE_SIZE], stamp[VALUE_SIZE];
 	char stamp_path[BENCH_PATH_SIZE], service_dir[BENCH_PATH_SIZE], writer[BENCH_PATH_SIZE];
@@ -150,7 +197,8 @@ static pid_t start_writer(const struct setting *setting, int out_fd)
 	char path[BENCH_PATH_SIZE];
 	char *const argv[] = { path, NULL };
 	const struct proc_fds fds = { { -1, out_fd, -1, -1 } };
-	const char *const extra[] = { setting->data, setting->repeat_text, setting->write_size, setting->stamp, NULL };
+	const char *const extra[] = { setting->data, setting->repeat_text, setting->write_size,
+				      setting->stamp, NULL };
 
 	snprintf(path, sizeof path, "%s", setting->writer);
 	return proc_start(argv, &fds, extra);
@@ -162,17 +210,20 @@ static pid_t start_dinit(const struct setting *setting, const struct filter *fil
 	char *const argv[] = { path, NULL };
 	const struct proc_fds fds = { { -1, out_fd, -1, -1 } };
 	const char *const extra[] = {
-		setting->data, setting->repeat_text, setting->write_size, setting->stamp, dir, mode, NULL
+		setting->data, setting->repeat_text, setting->write_size, setting->stamp, dir, mode,
+		NULL
 	};
 
 	snprintf(path, sizeof path, "%s",
-		 filter->kind == FILTER_STATIC ? setting->bench->dinit_static : setting->bench->dinit);
+		 filter->kind == FILTER_STATIC ? setting->bench->dinit_static
+					       : setting->bench->dinit);
 	snprintf(dir, sizeof dir, "DINIT_DIR=%s", setting->service_dir);
 	snprintf(mode, sizeof mode, "DINIT_JSON_STDOUT=%s", filter->mode);
 	return proc_start(argv, &fds, extra);
 }
 
-static pid_t start_pipe(const struct setting *setting, const struct filter *filter, int in_fd, int out_fd)
+static pid_t start_pipe(const struct setting *setting, const struct filter *filter, int in_fd,
+			int out_fd)
 {
 	char path[BENCH_PATH_SIZE], in[VALUE_SIZE] = "BENCH_IN=0", out[VALUE_SIZE] = "BENCH_OUT=0";
 	char *const floor_argv[] = { path, NULL };
@@ -217,8 +268,8 @@ static double file_size(const char *path)
 }
 
 /* One run through one program: fills ended_ns, cpu_s, flow->out. */
-static void run_filter(const struct setting *setting, const struct filter *filter, struct flow *flow,
-		       uint64_t *ended_ns, double *cpu_s)
+static void run_filter(const struct setting *setting, const struct filter *filter,
+		       struct flow *flow, uint64_t *ended_ns, double *cpu_s)
 {
 	bool is_dinit = filter->kind == FILTER_DINIT || filter->kind == FILTER_STATIC;
 	char current[BENCH_PATH_SIZE];
@@ -304,7 +355,8 @@ static double median_of(const struct results *results, size_t filter, enum measu
 	return table_median(values, results->rounds);
 }
 
-static double ratio_of(const struct results *results, size_t filter, size_t beside, enum measure measure)
+static double ratio_of(const struct results *results, size_t filter, size_t beside,
+		       enum measure measure)
 {
 	double values[BENCH_ROUNDS_MAX];
 
@@ -343,15 +395,18 @@ static void print_case(const struct flow_case *of, const struct results *results
 {
 	size_t s6 = find_filter(of, &s6_log), floor = find_kind(of, FILTER_FLOOR);
 
-	printf("  %-34s %9s %9s %9s %8s %8s %8s\n", "", "Mlines/s", "MB/s out", "CPU s/GB", "/ s6-log", "/ cat",
-	       "/ floor");
+	printf("  %-34s %9s %9s %9s %8s %8s %8s\n", "", "Mlines/s", "MB/s out", "CPU s/GB",
+	       "/ s6-log", "/ cat", "/ floor");
 	printf("  %-34s %9s %9s %9s %8s %8s %8s\n", "", "", "", "out", "lines/s", "CPU", "CPU");
 	for (size_t i = 0; i < results->filters; i++) {
 		bool to_file = of->filters[i]->kind == FILTER_FILE;
 
-		printf("  %-34s %9.2f %9.0f %9.3f", of->filters[i]->name, median_of(results, i, LINES_PER_S) / 1e6,
-		       median_of(results, i, OUT_PER_S) / 1e6, median_of(results, i, CPU_PER_OUT) * 1e9);
-		print_times(ratio_of(results, i, s6 == FILTERS_MAX ? 0 : s6, LINES_PER_S), s6 != FILTERS_MAX);
+		printf("  %-34s %9.2f %9.0f %9.3f", of->filters[i]->name,
+		       median_of(results, i, LINES_PER_S) / 1e6,
+		       median_of(results, i, OUT_PER_S) / 1e6,
+		       median_of(results, i, CPU_PER_OUT) * 1e9);
+		print_times(ratio_of(results, i, s6 == FILTERS_MAX ? 0 : s6, LINES_PER_S),
+			    s6 != FILTERS_MAX);
 		print_times(ratio_of(results, i, 0, CPU_PER_OUT), !to_file);
 		print_times(ratio_of(results, i, floor == FILTERS_MAX ? 0 : floor, CPU_PER_OUT),
 			    floor != FILTERS_MAX && !to_file);
@@ -367,20 +422,22 @@ static void print_bars_of(const struct flow_case *of, const struct results *resu
 
 	if (of->bars == BARS_WALL) {
 		snprintf(row, sizeof row, "%s, one write a line: wall / cat", name);
-		table_row(row, 1 / ratio_of(results, filter, 0, LINES_PER_S), "x", TABLE_AT_MOST, 1.4, NULL);
+		table_row(row, 1 / ratio_of(results, filter, 0, LINES_PER_S), "x", TABLE_AT_MOST,
+			  1.4, NULL);
 		return;
 	}
 	snprintf(row, sizeof row, "%s, 100 B: lines/s / s6-log", name);
-	table_row(row, ratio_of(results, filter, s6, LINES_PER_S), "x", TABLE_AT_LEAST, of->bars == BARS_TEXT ? 3 : 2.5,
-		  NULL);
+	table_row(row, ratio_of(results, filter, s6, LINES_PER_S), "x", TABLE_AT_LEAST,
+		  of->bars == BARS_TEXT ? 3 : 2.5, NULL);
 	snprintf(row, sizeof row, "%s, 100 B: CPU per byte out / cat", name);
-	table_row(row, ratio_of(results, filter, 0, CPU_PER_OUT), "x", TABLE_AT_MOST, of->bars == BARS_TEXT ? 1.3 : 1.8,
-		  NULL);
+	table_row(row, ratio_of(results, filter, 0, CPU_PER_OUT), "x", TABLE_AT_MOST,
+		  of->bars == BARS_TEXT ? 1.3 : 1.8, NULL);
 }
 
 static void print_bars(const struct flow_case *of, const struct results *results)
 {
-	static const struct filter *const barred[] = { &to_text, &static_text, &to_json, &static_json };
+	static const struct filter *const barred[] = { &to_text, &static_text, &to_json,
+						       &static_json };
 
 	if (of->bars == BARS_NONE)
 		return;
@@ -402,13 +459,15 @@ static void prepare(struct setting *setting, const struct bench *bench, const st
 	setting->bench = bench;
 	setting->of = of;
 	setting->corpus = corpus;
-	setting->repeat = (unsigned)(of->megabytes * 1000000 / corpus->len / (bench->quick ? 2 : 1));
+	setting->repeat =
+		(unsigned)(of->megabytes * 1000000 / corpus->len / (bench->quick ? 2 : 1));
 	snprintf(setting->writer, sizeof setting->writer, "%s/writer", bench->programs);
 	snprintf(setting->service_dir, sizeof setting->service_dir, "%s/flow", bench->temp);
 	snprintf(setting->stamp_path, sizeof setting->stamp_path, "%s/stamp", bench->temp);
 	snprintf(setting->data, sizeof setting->data, "BENCH_DATA=%s", corpus->path);
 	snprintf(setting->stamp, sizeof setting->stamp, "BENCH_STAMP=%s", setting->stamp_path);
-	snprintf(setting->write_size, sizeof setting->write_size, "BENCH_WRITE=%zu", of->write_size);
+	snprintf(setting->write_size, sizeof setting->write_size, "BENCH_WRITE=%zu",
+		 of->write_size);
 	fd = open(setting->stamp_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		bench_fail(setting->stamp_path);
@@ -442,8 +501,8 @@ static void run_case(const struct bench *bench, const struct flow_case *of)
 			run_once(&setting, of->filters[i], &results.flows[i][round]);
 		}
 	}
-	table_title("%s: lines of %.0f bytes, %zu bytes a write, median of %zu rounds", of->title, line_len,
-		    of->write_size, results.rounds);
+	table_title("%s: lines of %.0f bytes, %zu bytes a write, median of %zu rounds", of->title,
+		    line_len, of->write_size, results.rounds);
 	print_case(of, &results);
 	print_bars(of, &results);
 }
@@ -455,9 +514,11 @@ void flow_bench(const struct bench *bench)
 	snprintf(dir, sizeof dir, "%s/flow", bench->temp);
 	snprintf(writer, sizeof writer, "%s/writer", bench->programs);
 	life_make_services(dir, 1, writer);
-	puts("\nThe floor of a table reads and writes as many bytes as the dinit above it, and looks at none: what the "
+	puts("\nThe floor of a table reads and writes as many bytes as the dinit above it, and "
+	     "looks at none: what the "
 	     "kernel takes\n"
-	     "for the copies, and for waking the reader. The last column says how many times that each program needs.");
+	     "for the copies, and for waking the reader. The last column says how many times that "
+	     "each program needs.");
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		if (bench_is_wanted("flow") || bench_is_wanted(cases[i].title))
 			run_case(bench, &cases[i]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the rows about processes: start and stop, memory, idleness, orphans, and the binary. All of them look at the
- * static build: that is what goes into images. */
+/* Owns the rows about processes: start and stop, memory, idleness, orphans, and the binary. All
+ * of them look at the static build: that is what goes into images. */
 #include "bench.h"
 
 #include "orphans.h"
@@ -19,7 +19,8 @@
 #define FEW 10
 #define ZOMBIES ORPHANS_MAX
 #define LIVE_ORPHANS 1000
-#define SETTLE_MS 1500 /* longer than dinit's timers, and what the kernel does after a start */
+/* longer than dinit's timers, and what the kernel does after a start */
+#define SETTLE_MS 1500
 #define DETAIL_SIZE 128
 
 struct instance {
@@ -44,8 +45,8 @@ void life_make_services(const char *dir, unsigned services, const char *program)
 	}
 }
 
-static void make_named(const struct bench *bench, const char *name, unsigned services, const char *program,
-		       char dir[BENCH_PATH_SIZE])
+static void make_named(const struct bench *bench, const char *name, unsigned services,
+		       const char *program, char dir[BENCH_PATH_SIZE])
 {
 	char path[BENCH_PATH_SIZE];
 
@@ -101,7 +102,8 @@ static double wait_up(struct instance *instance, unsigned services)
 	char bytes[MANY];
 
 	while (services > 0) {
-		ssize_t n = read(instance->up_fd, bytes, services < sizeof bytes ? services : sizeof bytes);
+		ssize_t n = read(instance->up_fd, bytes,
+				 services < sizeof bytes ? services : sizeof bytes);
 
 		if (n == 0) {
 			errno = 0;
@@ -142,9 +144,11 @@ static struct round_trip go_round(struct instance instance, unsigned services)
 	return trip;
 }
 
-static void compare_trips(const struct round_trip *ours, const struct round_trip *bare, size_t rounds)
+static void compare_trips(const struct round_trip *ours, const struct round_trip *bare,
+			  size_t rounds)
 {
-	double up[BENCH_ROUNDS_MAX], down[BENCH_ROUNDS_MAX], ours_up[BENCH_ROUNDS_MAX], bare_up[BENCH_ROUNDS_MAX];
+	double up[BENCH_ROUNDS_MAX], down[BENCH_ROUNDS_MAX], ours_up[BENCH_ROUNDS_MAX],
+		bare_up[BENCH_ROUNDS_MAX];
 	double ours_down[BENCH_ROUNDS_MAX], bare_down[BENCH_ROUNDS_MAX], cpu[BENCH_ROUNDS_MAX];
 	char detail[DETAIL_SIZE];
 
@@ -159,13 +163,14 @@ static void compare_trips(const struct round_trip *ours, const struct round_trip
 	}
 	snprintf(detail, sizeof detail, "%.0f ms beside %.0f ms", table_median(ours_up, rounds),
 		 table_median(bare_up, rounds));
-	table_row("1000 services: all up / bare loop", table_median(up, rounds), "x", TABLE_AT_MOST, 1.2, detail);
+	table_row("1000 services: all up / bare loop", table_median(up, rounds), "x", TABLE_AT_MOST,
+		  1.2, detail);
 	snprintf(detail, sizeof detail, "%.1f ms beside %.1f ms", table_median(ours_down, rounds),
 		 table_median(bare_down, rounds));
-	table_row("1000 services: TERM to exit / bare loop", table_median(down, rounds), "x", TABLE_AT_MOST, 1.5,
-		  detail);
-	table_row("1000 services: CPU time, up and down / bare loop", table_median(cpu, rounds), "x", TABLE_NO_BAR, 0,
-		  NULL);
+	table_row("1000 services: TERM to exit / bare loop", table_median(down, rounds), "x",
+		  TABLE_AT_MOST, 1.5, detail);
+	table_row("1000 services: CPU time, up and down / bare loop", table_median(cpu, rounds),
+		  "x", TABLE_NO_BAR, 0, NULL);
 }
 
 static void bench_round_trips(const struct bench *bench, const char *dir)
@@ -177,11 +182,13 @@ static void bench_round_trips(const struct bench *bench, const char *dir)
 	for (size_t i = 0; i < rounds; i++) {
 		ours[i] = go_round(start_dinit(bench, dir, NULL), MANY);
 		bare[i] = go_round(start_loop(bench, dir, MANY), MANY);
-		with_lines[i] = go_round(start_dinit(bench, dir, "BENCH_LINE=1"), MANY).up / bare[i].up;
+		with_lines[i] =
+			go_round(start_dinit(bench, dir, "BENCH_LINE=1"), MANY).up / bare[i].up;
 	}
 	compare_trips(ours, bare, rounds);
-	table_row("1000 services: all up and a line each / bare loop", table_median(with_lines, rounds), "x",
-		  TABLE_NO_BAR, 0, "the bare loop reads no lines");
+	table_row("1000 services: all up and a line each / bare loop",
+		  table_median(with_lines, rounds), "x", TABLE_NO_BAR, 0,
+		  "the bare loop reads no lines");
 }
 
 static void bench_stop(const struct bench *bench, const char *dir)
@@ -191,7 +198,8 @@ static void bench_stop(const struct bench *bench, const char *dir)
 
 	for (size_t i = 0; i < rounds; i++)
 		took[i] = go_round(start_dinit(bench, dir, "BENCH_LINE=1"), FEW).down * 1e3;
-	table_row("10 services: TERM to exit", table_median(took, rounds), "ms", TABLE_AT_MOST, 10, NULL);
+	table_row("10 services: TERM to exit", table_median(took, rounds), "ms", TABLE_AT_MOST, 10,
+		  NULL);
 }
 
 /* ---- memory and idleness ---- */
@@ -203,17 +211,21 @@ struct idle {
 
 static struct idle look_at(const struct instance *instance)
 {
-	return (struct idle){ proc_status(instance->pid, "voluntary_ctxt_switches"), proc_cpu_s(instance->pid) };
+	return (struct idle){ proc_status(instance->pid, "voluntary_ctxt_switches"),
+			      proc_cpu_s(instance->pid) };
 }
 
-static void print_idle(unsigned services, const struct idle *before, const struct idle *after, double seconds)
+static void print_idle(unsigned services, const struct idle *before, const struct idle *after,
+		       double seconds)
 {
 	char name[64];
 
 	snprintf(name, sizeof name, "idle, %u services: wake-ups a second", services);
-	table_row(name, (double)(after->switches - before->switches) / seconds, "/s", TABLE_AT_MOST, 1.2, NULL);
+	table_row(name, (double)(after->switches - before->switches) / seconds, "/s", TABLE_AT_MOST,
+		  1.2, NULL);
 	snprintf(name, sizeof name, "idle, %u services: CPU", services);
-	table_row(name, (after->cpu_s - before->cpu_s) / seconds * 1e3, "ms/s", TABLE_AT_MOST, 1, NULL);
+	table_row(name, (after->cpu_s - before->cpu_s) / seconds * 1e3, "ms/s", TABLE_AT_MOST, 1,
+		  NULL);
 }
 
 static void print_memory(const struct instance *instance, unsigned services, double bar_kb)
@@ -221,13 +233,14 @@ static void print_memory(const struct instance *instance, unsigned services, dou
 	char name[64], detail[DETAIL_SIZE];
 
 	snprintf(name, sizeof name, "memory, %u services: PSS", services);
-	snprintf(detail, sizeof detail, "%ld thread(s), %ld kB resident", proc_status(instance->pid, "Threads"),
-		 proc_status(instance->pid, "VmRSS"));
+	snprintf(detail, sizeof detail, "%ld thread(s), %ld kB resident",
+		 proc_status(instance->pid, "Threads"), proc_status(instance->pid, "VmRSS"));
 	table_row(name, (double)proc_pss_kb(instance->pid), "kB", TABLE_AT_MOST, bar_kb, detail);
 }
 
 /* Alone: pages of the binary that two processes share would be counted by half. */
-static void bench_memory(const struct bench *bench, const char *dir, unsigned services, double bar_kb)
+static void bench_memory(const struct bench *bench, const char *dir, unsigned services,
+			 double bar_kb)
 {
 	struct instance instance = start_dinit(bench, dir, "BENCH_LINE=1");
 
@@ -284,7 +297,8 @@ static double wait_gone(const struct orphans *orphans, unsigned count)
 			errno = 0;
 			bench_fail("orphans are left after a minute");
 		}
-		if (atomic_load(&orphans->begun_ns) != 0 && kill(orphans->pids[gone], 0) < 0 && errno == ESRCH)
+		if (atomic_load(&orphans->begun_ns) != 0 && kill(orphans->pids[gone], 0) < 0 &&
+		    errno == ESRCH)
 			gone++;
 		else
 			usleep(200);
@@ -292,8 +306,10 @@ static double wait_gone(const struct orphans *orphans, unsigned count)
 	return (double)(proc_now_ns() - atomic_load(&orphans->begun_ns)) / 1e6;
 }
 
-/* The maker is the last of the services, so that the orphans come behind all others in the list of children. */
-static double lose_once(const struct bench *bench, const char *dir, const char *which, unsigned count, unsigned up)
+/* The maker is the last of the services, so that the orphans come behind all others in the list
+ * of children. */
+static double lose_once(const struct bench *bench, const char *dir, const char *which,
+			unsigned count, unsigned up)
 {
 	char path[BENCH_PATH_SIZE], program[BENCH_PATH_SIZE], page[BENCH_PATH_SIZE + 32],
 		services[BENCH_PATH_SIZE + 16];
@@ -316,8 +332,9 @@ static double lose_once(const struct bench *bench, const char *dir, const char *
 	return took;
 }
 
-static void bench_orphans_of(const struct bench *bench, const char *dir, const char *which, unsigned count, unsigned up,
-			     const char *name, enum table_bar kind, double bar_ms)
+static void bench_orphans_of(const struct bench *bench, const char *dir, const char *which,
+			     unsigned count, unsigned up, const char *name, enum table_bar kind,
+			     double bar_ms)
 {
 	size_t rounds = bench->quick ? 3 : 5;
 	double took[BENCH_ROUNDS_MAX];
@@ -329,14 +346,15 @@ static void bench_orphans_of(const struct bench *bench, const char *dir, const c
 
 static void bench_orphans(const struct bench *bench, const char *many_dir)
 {
-	char alone[BENCH_PATH_SIZE], maker[BENCH_PATH_SIZE], last[BENCH_PATH_SIZE + 16], run[BENCH_PATH_SIZE + 32];
+	char alone[BENCH_PATH_SIZE], maker[BENCH_PATH_SIZE], last[BENCH_PATH_SIZE + 16],
+		run[BENCH_PATH_SIZE + 32];
 
 	make_named(bench, "maker", 1, "orphans", alone);
 	snprintf(maker, sizeof maker, "%s/orphans", bench->programs);
 	bench_orphans_of(bench, alone, "BENCH_ZOMBIES=10000", ZOMBIES, 0,
 			 "10,000 orphaned zombies: the last reaped after", TABLE_AT_MOST, 50);
-	bench_orphans_of(bench, alone, "BENCH_LIVE=1000", LIVE_ORPHANS, 0, "1000 live orphans: the last gone after",
-			 TABLE_AT_MOST, 300);
+	bench_orphans_of(bench, alone, "BENCH_LIVE=1000", LIVE_ORPHANS, 0,
+			 "1000 live orphans: the last gone after", TABLE_AT_MOST, 300);
 	snprintf(last, sizeof last, "%s/z", many_dir);
 	snprintf(run, sizeof run, "%s/run", last);
 	if (mkdir(last, 0700) < 0 || symlink(maker, run) < 0)
@@ -371,9 +389,10 @@ static void bench_size(const struct bench *bench)
 
 	if (stat(bench->dinit_static, &status) < 0)
 		bench_fail(bench->dinit_static);
-	table_row("binary, static and stripped", (double)status.st_size / 1e3, "kB", TABLE_AT_MOST, 150, NULL);
-	table_row("binary: asks for a dynamic linker", is_static(bench->dinit_static) ? 0 : 1, "", TABLE_AT_MOST, 0,
-		  NULL);
+	table_row("binary, static and stripped", (double)status.st_size / 1e3, "kB", TABLE_AT_MOST,
+		  150, NULL);
+	table_row("binary: asks for a dynamic linker", is_static(bench->dinit_static) ? 0 : 1, "",
+		  TABLE_AT_MOST, 0, NULL);
 }
 
 void life_bench(const struct bench *bench)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* A service whose grandchildren lose their parent, all at once: BENCH_ZOMBIES of them that have ended already, or
- * BENCH_LIVE that wait to be ended. Their PIDs and the moment go to the file BENCH_ORPHANS. */
+/* A service whose grandchildren lose their parent, all at once: BENCH_ZOMBIES of them that have
+ * ended already, or BENCH_LIVE that wait to be ended. Their PIDs and the moment go to the file
+ * BENCH_ORPHANS. */
 #include "orphans.h"
 
 #include <fcntl.h>

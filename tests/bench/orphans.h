@@ -9,7 +9,8 @@
 #define ORPHANS_MAX 10000
 
 struct orphans {
-	_Atomic uint64_t begun_ns; /* when their parent ended; 0: not yet */
+	/* when their parent ended; 0: not yet */
+	_Atomic uint64_t begun_ns;
 	int32_t pids[ORPHANS_MAX];
 };
 

@@ -14,7 +14,8 @@
 
 #define RUNNING_MAX 16
 
-static volatile pid_t running[RUNNING_MAX]; /* 0: free */
+/* 0: free */
+static volatile pid_t running[RUNNING_MAX];
 
 uint64_t proc_now_ns(void)
 {
@@ -55,7 +56,8 @@ void proc_kill_all(void)
 			kill(-running[i], SIGKILL);
 }
 
-_Noreturn static void become(char *const argv[], const struct proc_fds *fds, const char *const extra[])
+_Noreturn static void become(char *const argv[], const struct proc_fds *fds,
+			     const char *const extra[])
 {
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC), from[4];
 
@@ -64,7 +66,8 @@ _Noreturn static void become(char *const argv[], const struct proc_fds *fds, con
 		if (fds->fd[i] < 0 && i == BENCH_UP_FD)
 			from[i] = -1;
 		else
-			from[i] = fcntl(fds->fd[i] >= 0 ? fds->fd[i] : null_fd, F_DUPFD_CLOEXEC, 10);
+			from[i] =
+				fcntl(fds->fd[i] >= 0 ? fds->fd[i] : null_fd, F_DUPFD_CLOEXEC, 10);
 	}
 	for (int i = 0; i < 4; i++)
 		if (from[i] >= 0 && dup2(from[i], i) < 0)
@@ -115,8 +118,10 @@ uint64_t proc_wait(pid_t pid, int signal, double *cpu_s)
 		*cpu_s = proc_cpu_s(pid);
 	waitpid(pid, &status, 0);
 	replace(pid, 0);
-	if (!(WIFEXITED(status) && WEXITSTATUS(status) == 0) && !(WIFSIGNALED(status) && WTERMSIG(status) == signal)) {
-		snprintf(text, sizeof text, "a program under test ended with wait status %#x", (unsigned)status);
+	if (!(WIFEXITED(status) && WEXITSTATUS(status) == 0) &&
+	    !(WIFSIGNALED(status) && WTERMSIG(status) == signal)) {
+		snprintf(text, sizeof text, "a program under test ended with wait status %#x",
+			 (unsigned)status);
 		errno = 0;
 		bench_fail(text);
 	}
@@ -145,7 +150,8 @@ static double cpu_from_stat(pid_t pid)
 	char text[1024], *at;
 
 	if (!read_proc(pid, "stat", text, sizeof text) || !(at = strrchr(text, ')')) ||
-	    sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+	    sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) !=
+		    2)
 		bench_fail("/proc/PID/stat");
 	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
@@ -156,7 +162,8 @@ double proc_cpu_s(pid_t pid)
 	unsigned long long ns;
 	char text[128];
 
-	if (read_proc(pid, "schedstat", text, sizeof text) && sscanf(text, "%llu", &ns) == 1 && ns > 0)
+	if (read_proc(pid, "schedstat", text, sizeof text) && sscanf(text, "%llu", &ns) == 1 &&
+	    ns > 0)
 		return (double)ns / 1e9;
 	return cpu_from_stat(pid);
 }

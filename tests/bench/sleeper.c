@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* A service that says that it is up, one byte to descriptor 3, and then waits to be ended. With BENCH_LINE in its
- * environment it prints a line before. */
+/* A service that says that it is up, one byte to descriptor 3, and then waits to be ended. With
+ * BENCH_LINE in its environment it prints a line before. */
 #include <stdlib.h>
 #include <unistd.h>
 

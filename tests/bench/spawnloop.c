@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* What dinit's start and stop are compared to: a bare loop that starts the same programs, each with two pipes and in
- * its directory, and on TERM signals all of them, waits for all of them, and exits. It reads none of the pipes.
- * Usage: spawnloop DIR COUNT, for DIR/s0000/run and so on. */
+/* What dinit's start and stop are compared to: a bare loop that starts the same programs, each
+ * with two pipes and in its directory, and on TERM signals all of them, waits for all of them,
+ * and exits. It reads none of the pipes. Usage: spawnloop DIR COUNT, for DIR/s0000/run and so
+ * on. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,7 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int start(const char *parent, unsigned number, int null_fd, const posix_spawnattr_t *attributes, pid_t *pid)
+static int start(const char *parent, unsigned number, int null_fd,
+		 const posix_spawnattr_t *attributes, pid_t *pid)
 {
 	char dir[512], run[520];
 	char *const argv[] = { run, NULL };
@@ -21,7 +23,8 @@ static int start(const char *parent, unsigned number, int null_fd, const posix_s
 
 	snprintf(dir, sizeof dir, "%s/s%04u", parent, number);
 	snprintf(run, sizeof run, "%s/run", dir);
-	if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0 || posix_spawn_file_actions_init(&actions) != 0)
+	if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0 ||
+	    posix_spawn_file_actions_init(&actions) != 0)
 		return -1;
 	posix_spawn_file_actions_adddup2(&actions, null_fd, 0);
 	posix_spawn_file_actions_adddup2(&actions, out[1], 1);

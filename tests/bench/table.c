@@ -71,14 +71,15 @@ static void remember(const char *name, double value, enum table_bar kind)
 	rows_len++;
 }
 
-void table_row(const char *name, double value, const char *unit, enum table_bar kind, double bar, const char *detail)
+void table_row(const char *name, double value, const char *unit, enum table_bar kind, double bar,
+	       const char *detail)
 {
 	char wanted[32] = "";
 
 	if (kind != TABLE_NO_BAR)
 		snprintf(wanted, sizeof wanted, "%s %g", kind == TABLE_AT_MOST ? "<=" : ">=", bar);
-	printf("  %-52s %9.2f %-3s %-9s %-4s  %s\n", name, value, unit, wanted, verdict(kind, value, bar),
-	       detail ? detail : "");
+	printf("  %-52s %9.2f %-3s %-9s %-4s  %s\n", name, value, unit, wanted,
+	       verdict(kind, value, bar), detail ? detail : "");
 	fflush(stdout);
 	remember(name, value, kind);
 }
@@ -89,7 +90,8 @@ static void save_rows(const char *path)
 
 	if (!file)
 		bench_fail(path);
-	fputs("# What `make bench` measured, row by row; BENCH_SAVE=1 make bench writes it anew.\n", file);
+	fputs("# What `make bench` measured, row by row; BENCH_SAVE=1 make bench writes it anew.\n",
+	      file);
 	for (size_t i = 0; i < rows_len; i++)
 		fprintf(file, "%-52s %.3f\n", rows[i].name, rows[i].value);
 	if (fclose(file) != 0)
@@ -100,11 +102,12 @@ static void save_rows(const char *path)
 static void compare_row(const char *name, double before)
 {
 	for (size_t i = 0; i < rows_len; i++) {
-		double worse = rows[i].kind == TABLE_AT_MOST ? rows[i].value / before : before / rows[i].value;
+		double worse = rows[i].kind == TABLE_AT_MOST ? rows[i].value / before
+							     : before / rows[i].value;
 
 		if (strcmp(rows[i].name, name) == 0 && worse > WORSE)
-			printf("  %-52s %9.2f     was %.2f: %.0f %% worse\n", name, rows[i].value, before,
-			       (worse - 1) * 100);
+			printf("  %-52s %9.2f     was %.2f: %.0f %% worse\n", name, rows[i].value,
+			       before, (worse - 1) * 100);
 	}
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Writes the file BENCH_DATA BENCH_REPEAT times to stdout, BENCH_WRITE bytes at a time; when it began goes to the file
- * BENCH_STAMP. A run program has no arguments, therefore the environment. */
+/* Writes the file BENCH_DATA BENCH_REPEAT times to stdout, BENCH_WRITE bytes at a time; when it
+ * began goes to the file BENCH_STAMP. A run program has no arguments, therefore the environment. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>

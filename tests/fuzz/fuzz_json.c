@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns: the comparison of json.c with the judge (judge.h) on any input, and with a table of what UTF-8 is (Unicode 15,
- * table 3-7).
- * Does not: share a line with json.c.
+/* Owns: the comparison of json.c with the judge (judge.h) on any input, and with a table of what
+ * UTF-8 is (Unicode 15, table 3-7). Does not: share a line with json.c.
  *
- * Invariant: json.c only ever sees buffers of exactly the length it is told; a difference ends in abort().
+ * Invariant: json.c only ever sees buffers of exactly the length it is told; a difference ends
+ * in abort().
  *
  * make fuzz builds it; -DJSON_PORTABLE in FUZZ_CFLAGS: for the path without vectors. */
 #include <stdint.h>
@@ -34,14 +34,16 @@ static const struct form {
 	{ 4, { { 0xf4, 0xf4 }, { 0x80, 0x8f }, { 0x80, 0xbf }, { 0x80, 0xbf } } },
 };
 
-/* The length of the character at p, or 0; *subpart is how many bytes from p on begin some character. */
+/* The length of the character at p, or 0; *subpart is how many bytes from p on begin some
+ * character. */
 static size_t ref_char(const uint8_t *p, size_t len, size_t *subpart)
 {
 	*subpart = 0;
 	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
 		size_t n = 0;
 
-		while (n < forms[i].len && n < len && p[n] >= forms[i].bytes[n].from && p[n] <= forms[i].bytes[n].to)
+		while (n < forms[i].len && n < len && p[n] >= forms[i].bytes[n].from &&
+		       p[n] <= forms[i].bytes[n].to)
 			n++;
 		if (n == forms[i].len)
 			return n;
@@ -122,7 +124,8 @@ static void compare_chars(const uint8_t *text, size_t len)
 	for (size_t at = 0; at < len; at++) {
 		size_t subpart;
 
-		insist(json_utf8_char((const char *)text + at, len - at) == ref_char(text + at, len - at, &subpart),
+		insist(json_utf8_char((const char *)text + at, len - at) ==
+			       ref_char(text + at, len - at, &subpart),
 		       "the lengths of a character differ");
 	}
 }

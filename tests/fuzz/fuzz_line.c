@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns: a second, slow and obvious way to cut bytes into lines, the comparison of line.c with it, and the check of
- * every decoration, byte by byte.
- * Does not: know JSON (judge.h does), nor read from anything (fuzz_logmux.c).
+/* Owns: a second, slow and obvious way to cut bytes into lines, the comparison of line.c with
+ * it, and the check of every decoration, byte by byte. Does not: know JSON (judge.h does), nor
+ * read from anything (fuzz_logmux.c).
  *
- * Invariant: line.c only ever sees buffers of exactly the length it is told; a difference ends in abort().
+ * Invariant: line.c only ever sees buffers of exactly the length it is told; a difference ends
+ * in abort().
  *
- * The input: a byte for the longest line, a byte for where the input is split, then the bytes to be cut. */
+ * The input: a byte for the longest line, a byte for where the input is split, then the bytes to
+ * be cut. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +35,10 @@ static char *exactly(const char *bytes, size_t len)
 
 /* ---- what a line is ---- */
 
-/* What comes first in the bytes, with all of them at hand: a line or a piece, and what is used up by it. */
-static enum line_found cut_obviously(const char *bytes, size_t len, size_t max, struct line_cut *cut)
+/* What comes first in the bytes, with all of them at hand: a line or a piece, and what is used
+ * up by it. */
+static enum line_found cut_obviously(const char *bytes, size_t len, size_t max,
+				     struct line_cut *cut)
 {
 	size_t end = 0;
 
@@ -78,9 +82,11 @@ static void check_text(const struct fixture *fixture, const char *line, size_t l
 static void check_object(const struct fixture *fixture, const char *out, size_t len)
 {
 	const struct line_label *label = &fixture->label;
-	size_t around = label->fields_len - 1 + STAMP_LEN + 3; /* without the comma before the first */
+	/* without the comma before the first */
+	size_t around = label->fields_len - 1 + STAMP_LEN + 3;
 
-	insist(len > around && memcmp(out + len - around, label->fields + 1, label->fields_len - 1) == 0);
+	insist(len > around &&
+	       memcmp(out + len - around, label->fields + 1, label->fields_len - 1) == 0);
 	insist(memcmp(out + len - STAMP_LEN - 3, fixture->stamp.text, STAMP_LEN) == 0);
 	insist(memcmp(out + len - 3, "\"}\n", 3) == 0);
 	insist(judge_is_too_deep(out, len) || judge_is_object(out, len - 1));
@@ -89,14 +95,16 @@ static void check_object(const struct fixture *fixture, const char *out, size_t 
 /* What JSON says about a line: before the fields stands the line. */
 static void check_json(const struct fixture *fixture, const char *line, size_t len)
 {
-	size_t max = line_put_max(&fixture->label, len), wrapped_max = line_put_wrapped_max(&fixture->label, len), put;
+	size_t max = line_put_max(&fixture->label, len),
+	       wrapped_max = line_put_wrapped_max(&fixture->label, len), put;
 	struct json_object object;
 	char *out = malloc(wrapped_max > max ? wrapped_max : max);
 
 	insist(out != NULL);
 	if (json_find_object(line, len, &object)) {
 		put = line_put_json(out, &fixture->stamp, &fixture->label, line, &object);
-		insist(put <= max && memcmp(out, line + object.open, object.close - object.open) == 0);
+		insist(put <= max &&
+		       memcmp(out, line + object.open, object.close - object.open) == 0);
 		check_object(fixture, out, put);
 	}
 	put = line_put_wrapped(out, &fixture->stamp, &fixture->label, line, len);
@@ -117,7 +125,8 @@ static void check_line(const struct fixture *fixture, const char *bytes, size_t 
 }
 
 /* One line in that form. Returns its length, or 0 where it does not take it. */
-static size_t put_alone(const struct fixture *fixture, char *out, enum line_form form, const char *line, size_t len)
+static size_t put_alone(const struct fixture *fixture, char *out, enum line_form form,
+			const char *line, size_t len)
 {
 	struct json_object object;
 
@@ -131,15 +140,15 @@ static size_t put_alone(const struct fixture *fixture, char *out, enum line_form
 }
 
 /* What came out of the bytes in one go is what comes out of each of their lines alone. */
-static void check_put(const struct fixture *fixture, enum line_form form, const char *in, size_t used, size_t max,
-		      const char *out, size_t put)
+static void check_put(const struct fixture *fixture, enum line_form form, const char *in,
+		      size_t used, size_t max, const char *out, size_t put)
 {
 	size_t at = 0;
 	struct line_cut cut;
 
 	for (; cut_obviously(in, used, max, &cut) == LINE_WHOLE; in += cut.used, used -= cut.used) {
-		char *alone =
-			malloc(line_put_wrapped_max(&fixture->label, cut.len) + line_put_max(&fixture->label, cut.len));
+		char *alone = malloc(line_put_wrapped_max(&fixture->label, cut.len) +
+				     line_put_max(&fixture->label, cut.len));
 		size_t alone_len = cut.len ? put_alone(fixture, alone, form, in, cut.len) : 0;
 
 		insist(in[cut.used - 1] == '\n' && (alone_len > 0 || cut.len == 0));
@@ -151,14 +160,15 @@ static void check_put(const struct fixture *fixture, enum line_form form, const 
 }
 
 /* Many lines in one go, into as little room as the input says. */
-static void check_lines(const struct fixture *fixture, const char *bytes, size_t len, size_t max, size_t room)
+static void check_lines(const struct fixture *fixture, const char *bytes, size_t len, size_t max,
+			size_t room)
 {
 	char *in = exactly(bytes, len), *out = malloc(room ? room : 1);
 
 	insist(out != NULL);
 	for (int form = LINE_FORM_TEXT; form <= LINE_FORM_WRAPPED; form++) {
-		size_t used, put = line_put_lines(out, room, (enum line_form)form, &fixture->stamp, &fixture->label, in,
-						  len, max, &used);
+		size_t used, put = line_put_lines(out, room, (enum line_form)form, &fixture->stamp,
+						  &fixture->label, in, len, max, &used);
 
 		insist(put <= room && used <= len);
 		check_put(fixture, (enum line_form)form, in, used, max, out, put);
@@ -169,15 +179,18 @@ static void check_lines(const struct fixture *fixture, const char *bytes, size_t
 
 /* ---- splitting ---- */
 
-/* Takes lines from the bytes between *at and end, as a reader that has read so far; each must be the obvious one. */
-static void follow(const char *all, size_t len, size_t end, size_t max, size_t *at, size_t *searched)
+/* Takes lines from the bytes between *at and end, as a reader that has read so far; each must be
+ * the obvious one. */
+static void follow(const char *all, size_t len, size_t end, size_t max, size_t *at,
+		   size_t *searched)
 {
 	char *seen = exactly(all + *at, end - *at);
 	struct line_cut cut, expected;
 	size_t used = 0;
 	enum line_found found;
 
-	while ((found = line_find(seen + used, end - *at - used, *searched, max, end == len, &cut)) != LINE_NONE) {
+	while ((found = line_find(seen + used, end - *at - used, *searched, max, end == len,
+				  &cut)) != LINE_NONE) {
 		insist(found == cut_obviously(all + *at + used, len - *at - used, max, &expected));
 		insist(cut.len == expected.len && cut.used == expected.used);
 		used += cut.used;
@@ -206,7 +219,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		follow(bytes, len, len, max, &at, &searched);
 		insist(at == len);
 		check_lines(&fixture, bytes, len, max, 8 * split);
-		for (at = 0; cut_obviously(bytes + at, len - at, 4096, &cut) != LINE_NONE; at += cut.used)
+		for (at = 0; cut_obviously(bytes + at, len - at, 4096, &cut) != LINE_NONE;
+		     at += cut.used)
 			check_line(&fixture, bytes + at, cut.len);
 	}
 	free(fixture.memory);

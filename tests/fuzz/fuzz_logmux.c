@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns: a run of the whole path, bytes into a pipe to lines out of another, through a real logmux, and the proof that
- * each line is there, in order, decorated as its stream demands. What is JSON is said by the judge (judge.h); the model
- * of what is a line, and of what is UTF-8 (Unicode 15, table 3-7), is its own.
- * Does not: know how logmux.c goes about it; but with memory failing, lines may come in any pieces.
+/* Owns: a run of the whole path, bytes into a pipe to lines out of another, through a real
+ * logmux, and the proof that each line is there, in order, decorated as its stream demands. What
+ * is JSON is said by the judge (judge.h); the model of what is a line, and of what is UTF-8
+ * (Unicode 15, table 3-7), is its own. Does not: know how logmux.c goes about it; but with
+ * memory failing, lines may come in any pieces.
  *
- * Invariant: nothing waits for anything: writer, loop and readers take turns in one thread, so that a turn in which
- * nobody moves is the end. A difference ends in abort(), with one line on the real stderr that says what.
+ * Invariant: nothing waits for anything: writer, loop and readers take turns in one thread, so
+ * that a turn in which nobody moves is the end. A difference ends in abort(), with one line on
+ * the real stderr that says what.
  *
  * The input: five bytes (see read_plan), then what both sources write. */
 #include <errno.h>
@@ -74,12 +76,18 @@ static bool continues(const uint8_t *p, size_t len, size_t at, uint8_t from, uin
 	return at < len && p[at] >= from && p[at] <= to;
 }
 
-/* The length of the character at p (*good), or of the longest beginning of one there (at least 1). */
+/* The length of the character at p (*good), or of the longest beginning of one there (at least
+ * 1). */
 static size_t character(const uint8_t *p, size_t len, bool *good)
 {
 	uint8_t from = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
 	uint8_t to = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
-	size_t needed = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+	size_t needed = p[0] < 0x80   ? 1
+			: p[0] < 0xc2 ? 0
+			: p[0] < 0xe0 ? 2
+			: p[0] < 0xf0 ? 3
+			: p[0] < 0xf5 ? 4
+				      : 0;
 	size_t n = 1;
 
 	while (n < needed && continues(p, len, n, n == 1 ? from : 0x80, n == 1 ? to : 0xbf))
@@ -104,8 +112,8 @@ static size_t tidy(uint8_t *out, const uint8_t *text, size_t len)
 	return put;
 }
 
-/* What does not depend on where pieces are cut where memory fails: no '\r', which may end a line in its own piece, and
- * only ASCII where characters cut in two become U+FFFD. out may be text. */
+/* What does not depend on where pieces are cut where memory fails: no '\r', which may end a line
+ * in its own piece, and only ASCII where characters cut in two become U+FFFD. out may be text. */
 static size_t reduce(uint8_t *out, const uint8_t *text, size_t len, bool ascii)
 {
 	size_t put = 0;
@@ -153,7 +161,8 @@ struct plan {
 	bool same_file;
 	size_t max_line;
 	uint32_t random;
-	size_t reads; /* bytes a reader takes in a turn at most */
+	/* bytes a reader takes in a turn at most */
+	size_t reads;
 	const uint8_t *text;
 	size_t len;
 };
@@ -195,7 +204,8 @@ struct output {
 	size_t len;
 };
 
-/* Where the outputs are kept, from one run to the next: making it anew would cost more than all else. */
+/* Where the outputs are kept, from one run to the next: making it anew would cost more than all
+ * else. */
 static struct {
 	uint8_t *text;
 	size_t size;
@@ -243,7 +253,8 @@ static bool write_some(struct run *run, int source)
 		run->writers[source] = -1;
 		return true;
 	}
-	n = write(run->writers[source], run->plan->text + run->written[source], chunk < left ? chunk : left);
+	n = write(run->writers[source], run->plan->text + run->written[source],
+		  chunk < left ? chunk : left);
 	if (n <= 0)
 		return false;
 	run->written[source] += (size_t)n;
@@ -276,7 +287,8 @@ static void open_output(struct output *output, int as_fd)
 {
 	int pair[2];
 
-	insist(pipe2(pair, O_CLOEXEC | O_NONBLOCK) == 0 && dup2(pair[1], as_fd) == as_fd, "cannot make a pipe");
+	insist(pipe2(pair, O_CLOEXEC | O_NONBLOCK) == 0 && dup2(pair[1], as_fd) == as_fd,
+	       "cannot make a pipe");
 	close(pair[1]);
 	output->fd = pair[0];
 }
@@ -298,8 +310,8 @@ static void open_run(struct run *run)
 	for (int i = 0; i < 2; i++) {
 		insist(pipe2(pair, O_CLOEXEC) == 0, "cannot make a pipe");
 		fcntl(pair[1], F_SETFL, O_NONBLOCK);
-		insist(logmux_add(&run->mux, pair[0], i ? "err" : "o\"ut", "run", i ? LOGMUX_STDERR : LOGMUX_STDOUT,
-				  false, NULL) == 0,
+		insist(logmux_add(&run->mux, pair[0], i ? "err" : "o\"ut", "run",
+				  i ? LOGMUX_STDERR : LOGMUX_STDOUT, false, NULL) == 0,
 		       "cannot add a source");
 		run->writers[i] = pair[1];
 	}
@@ -318,9 +330,11 @@ static void close_run(struct run *run)
 /* ---- the proof ---- */
 
 enum kind {
-	KIND_TEXT, /* " err/run: ", or a source's own in text mode */
+	/* " err/run: ", or a source's own in text mode */
+	KIND_TEXT,
 	KIND_STRAY,
-	KIND_OBJECT, /* with fields at its end; payload is what stood before them */
+	/* with fields at its end; payload is what stood before them */
+	KIND_OBJECT,
 };
 
 struct shown {
@@ -346,7 +360,8 @@ static void insist_stamp(const uint8_t *text)
 	for (size_t i = 0; i < STAMP_LEN; i++) {
 		bool digit = text[i] >= '0' && text[i] <= '9';
 
-		insist(form[i] == '0' ? digit : text[i] == (uint8_t)form[i], "a time stamp is none");
+		insist(form[i] == '0' ? digit : text[i] == (uint8_t)form[i],
+		       "a time stamp is none");
 	}
 }
 
@@ -354,18 +369,22 @@ static void insist_value(const json_t *root, const char *name, const char *expec
 {
 	const json_t *value = json_object_get(root, name);
 
-	insist(json_is_string(value) && json_string_length(value) == len, "a field is not what it should be");
-	insist(memcmp(json_string_value(value), expected, len) == 0, "a field is not what it should be");
+	insist(json_is_string(value) && json_string_length(value) == len,
+	       "a field is not what it should be");
+	insist(memcmp(json_string_value(value), expected, len) == 0,
+	       "a field is not what it should be");
 }
 
-/* A line that begins with '{': cut off what logmux added, which is what counts for a reader, too. */
+/* A line that begins with '{': cut off what logmux added, which is what counts for a reader,
+ * too. */
 static struct shown take_json(const uint8_t *line, size_t len)
 {
 	struct shown shown = { .kind = KIND_OBJECT, .payload = line };
 	json_t *root = judge_object((const char *)line, len);
 
 	insist(root != NULL, "it does not parse");
-	insist(len > AFTER_LEN && memcmp(line + len - AFTER_LEN, fields, FIELDS_LEN) == 0, "the fields are not there");
+	insist(len > AFTER_LEN && memcmp(line + len - AFTER_LEN, fields, FIELDS_LEN) == 0,
+	       "the fields are not there");
 	insist_stamp(line + len - 2 - STAMP_LEN);
 	insist_value(root, "service", "o\"ut", 4);
 	insist_value(root, "stage", "run", 3);
@@ -401,11 +420,13 @@ static struct shown take_shown(const uint8_t *line, size_t len)
 	return shown;
 }
 
-/* The next line that a source shows on one of the outputs; the outputs' lines of the other source are stepped over. */
+/* The next line that a source shows on one of the outputs; the outputs' lines of the other
+ * source are stepped over. */
 static bool next_shown(const struct output *output, size_t *at, int source, struct shown *shown)
 {
 	while (*at < output->len) {
-		const uint8_t *line = output->text + *at, *end = memchr(line, '\n', output->len - *at);
+		const uint8_t *line = output->text + *at,
+			      *end = memchr(line, '\n', output->len - *at);
 
 		insist(end != NULL, "the last line has no end");
 		*shown = take_shown(line, (size_t)(end - line));
@@ -419,27 +440,32 @@ static bool next_shown(const struct output *output, size_t *at, int source, stru
 /* Whether what is shown is the object, fields added. */
 static bool shows_object(const struct shown *shown, const struct object *object)
 {
-	size_t len = (size_t)(object->end - object->at) - 1; /* without the closing bracket */
+	/* without the closing bracket */
+	size_t len = (size_t)(object->end - object->at) - 1;
 
-	if (shown->kind != KIND_OBJECT || shown->len < len || memcmp(shown->payload, object->at, len) != 0)
+	if (shown->kind != KIND_OBJECT || shown->len < len ||
+	    memcmp(shown->payload, object->at, len) != 0)
 		return false;
-	return object->empty ? shown->len == len : shown->len == len + 1 && shown->payload[len] == ',';
+	return object->empty ? shown->len == len
+			     : shown->len == len + 1 && shown->payload[len] == ',';
 }
 
-/* What of a line or piece is to be compared, and where: bytes as they are, or as JSON shows them. */
+/* What of a line or piece is to be compared, and where: bytes as they are, or as JSON shows
+ * them. */
 struct rest {
 	uint8_t *text;
 	size_t len, at;
 };
 
-/* The message of a wrapped line: an object of exactly that form, in which nothing is said twice. NULL: it is an object of
- * a source's own. */
+/* The message of a wrapped line: an object of exactly that form, in which nothing is said twice.
+ * NULL: it is an object of a source's own. */
 static json_t *take_message(const struct shown *shown)
 {
 	static const char before[] = "{\"message\":\"";
 	json_t *root, *message = NULL;
 
-	if (!starts(shown->payload, shown->len, before) || memcmp(shown->payload + shown->len - 2, "\",", 2) != 0)
+	if (!starts(shown->payload, shown->len, before) ||
+	    memcmp(shown->payload + shown->len - 2, "\",", 2) != 0)
 		return NULL;
 	root = judge_plain_object((const char *)shown->payload, shown->len + AFTER_LEN);
 	if (json_object_size(root) == 4)
@@ -448,7 +474,8 @@ static json_t *take_message(const struct shown *shown)
 	return message;
 }
 
-/* What a shown line says of a line that is no object, in the form of rest. False: it is an object of a source's own. */
+/* What a shown line says of a line that is no object, in the form of rest. False: it is an
+ * object of a source's own. */
 static bool said(const struct shown *shown, uint8_t *out, size_t *len)
 {
 	json_t *message;
@@ -500,7 +527,8 @@ static void skip_nothings_of(struct proof *proof, const struct output *output, s
 	size_t next = *at, len;
 	struct shown shown;
 
-	while (next_shown(output, &next, proof->source, &shown) && said(&shown, proof->scratch, &len) && len == 0)
+	while (next_shown(output, &next, proof->source, &shown) &&
+	       said(&shown, proof->scratch, &len) && len == 0)
 		*at = next;
 }
 
@@ -552,7 +580,8 @@ static bool prove_object(struct proof *proof, const struct object *object)
 static void prove_line(struct proof *proof, const uint8_t *line, size_t with_return)
 {
 	const struct plan *plan = proof->run->plan;
-	size_t len = with_return > 0 && line[with_return - 1] == '\r' ? with_return - 1 : with_return;
+	size_t len =
+		with_return > 0 && line[with_return - 1] == '\r' ? with_return - 1 : with_return;
 	struct object object;
 
 	if (len == 0)
@@ -592,9 +621,11 @@ static void prove_source(const struct run *run, int source)
 		at += len + 1;
 	}
 	skip_nothings(&proof);
-	insist(!next_shown(proof.out, &proof.out_at, source, &shown), "there is a line too many on stdout");
+	insist(!next_shown(proof.out, &proof.out_at, source, &shown),
+	       "there is a line too many on stdout");
 	if (!plan->same_file)
-		insist(!next_shown(proof.err, &proof.err_at, source, &shown), "there is a line too many on stderr");
+		insist(!next_shown(proof.err, &proof.err_at, source, &shown),
+		       "there is a line too many on stderr");
 	free(proof.scratch);
 	free(proof.rest.text);
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns what jansson and RFC 8259 disagree about; does not know json.c.
- * Invariant: what is replaced is of the same kind, so that the replacement is valid where the text was, and only
+/* Owns what jansson and RFC 8259 disagree about; does not know json.c. Invariant: what is
+ * replaced is of the same kind, so that the replacement is valid where the text was, and only
  * there. */
 #include "judge.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 2048 /* jansson's JSON_PARSER_MAX_DEPTH */
+/* jansson's JSON_PARSER_MAX_DEPTH */
+#define DEPTH_MAX 2048
 
 bool judge_is_too_deep(const char *text, size_t len)
 {
@@ -18,14 +19,15 @@ bool judge_is_too_deep(const char *text, size_t len)
 	return opened >= DEPTH_MAX;
 }
 
-/* An escape that jansson refuses everywhere (half of a surrogate pair, as far as it can be told from the escape alone)
- * or in a name (NUL). */
+/* An escape that jansson refuses everywhere (half of a surrogate pair, as far as it can be told
+ * from the escape alone) or in a name (NUL). */
 static bool is_odd_escape(const char *hex)
 {
 	for (int i = 0; i < 4; i++)
 		if (!memchr("0123456789abcdefABCDEF", hex[i], 22))
 			return false;
-	return memcmp(hex, "0000", 4) == 0 || ((hex[0] | 0x20) == 'd' && memchr("89abcdefABCDEF", hex[1], 14));
+	return memcmp(hex, "0000", 4) == 0 ||
+	       ((hex[0] | 0x20) == 'd' && memchr("89abcdefABCDEF", hex[1], 14));
 }
 
 static void replace_odd_escapes(char *text, size_t len)
@@ -46,8 +48,8 @@ static size_t digits_before(const char *text, size_t at)
 	return at;
 }
 
-/* Where the digits begin of the number that ends at end. The sign before them stays out: what comes before it may be
- * another number, as in 1-2, and only the sign keeps the two apart. */
+/* Where the digits begin of the number that ends at end. The sign before them stays out: what
+ * comes before it may be another number, as in 1-2, and only the sign keeps the two apart. */
 static size_t number_before(const char *text, size_t end)
 {
 	size_t start = digits_before(text, end);
@@ -60,7 +62,8 @@ static size_t number_before(const char *text, size_t end)
 	return start;
 }
 
-/* A number that ends at end, too large for a double. It gets an exponent, lest what follows be taken for one. */
+/* A number that ends at end, too large for a double. It gets an exponent, lest what follows be
+ * taken for one. */
 static void replace_number(char *text, size_t end)
 {
 	size_t start = number_before(text, end);
@@ -87,7 +90,8 @@ json_t *judge_object(const char *text, size_t len)
 		free(copy);
 		return NULL;
 	}
-	while (!(root = json_loadb(copy, len, flags, &error)) && json_error_code(&error) == json_error_numeric_overflow)
+	while (!(root = json_loadb(copy, len, flags, &error)) &&
+	       json_error_code(&error) == json_error_numeric_overflow)
 		replace_number(copy, (size_t)error.position);
 	free(copy);
 	if (json_is_object(root))

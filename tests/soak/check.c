@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns what is expected of each stream of each service; not the reading.
- * Invariant: a line counts once: as expected, as invalid (its form), as misplaced (its content: lost, twice, out of
- * order, changed), or as a complaint of dinit's. */
+/* Owns what is expected of each stream of each service; not the reading. Invariant: a line
+ * counts once: as expected, as invalid (its form), as misplaced (its content: lost, twice, out
+ * of order, changed), or as a complaint of dinit's. */
 #include "check.h"
 
 #include "valid.h"
@@ -13,9 +13,11 @@
 
 #define STAMP_FORM "0000-00-00T00:00:00.000Z"
 #define STAMP_LEN (sizeof STAMP_FORM - 1)
-#define SHOWN_MAX 10 /* lines of each kind */
+/* lines of each kind */
+#define SHOWN_MAX 10
 #define SHOWN_LEN 100
-#define RESUME_MAX 2000 /* so many lines may be lost before what comes is taken for something else */
+/* so many lines may be lost before what comes is taken for something else */
+#define RESUME_MAX 2000
 
 static const struct check_service services[] = {
 	{ .name = "broken", .out = SCRIPT_BROKEN, .err = SCRIPT_BROKEN },
@@ -37,7 +39,8 @@ struct span {
 /* A line of dinit's taken apart. */
 struct arrival {
 	struct span service, stage;
-	struct span content; /* of an object: without its closing brace */
+	/* of an object: without its closing brace */
+	struct span content;
 	bool on_stderr, stray;
 };
 
@@ -79,7 +82,8 @@ static void show(unsigned long *count, const char *what, struct span line)
 		return;
 	printf("    %s: ", what);
 	for (size_t i = 0; i < line.len && i < SHOWN_LEN; i++)
-		printf(line.at[i] >= ' ' && line.at[i] < 0x7f ? "%c" : "\\x%02x", (unsigned char)line.at[i]);
+		printf(line.at[i] >= ' ' && line.at[i] < 0x7f ? "%c" : "\\x%02x",
+		       (unsigned char)line.at[i]);
 	printf(line.len > SHOWN_LEN ? "... (%zu bytes)\n" : "\n", line.len);
 	fflush(stdout);
 }
@@ -91,7 +95,9 @@ static bool occurs(const struct check *check, const struct check_cursor *cursor)
 {
 	switch (cursor->script) {
 	case SCRIPT_OBJECTS: return !cursor->stray;
-	case SCRIPT_TEXT: return cursor->on_stderr || cursor->stray || check->wrap || cursor->service->converted;
+	case SCRIPT_TEXT:
+		return cursor->on_stderr || cursor->stray || check->wrap ||
+		       cursor->service->converted;
 	case SCRIPT_BROKEN:
 	case SCRIPT_LONG: return true;
 	case SCRIPT_NONE:
@@ -130,7 +136,8 @@ static struct span expected_piece(const struct check_cursor *cursor)
 {
 	size_t left = cursor->line.text_len - cursor->at;
 
-	return (struct span){ cursor->line.bytes + cursor->at, left < SOAK_MAX_LINE ? left : SOAK_MAX_LINE };
+	return (struct span){ cursor->line.bytes + cursor->at,
+			      left < SOAK_MAX_LINE ? left : SOAK_MAX_LINE };
 }
 
 static void pass_piece(struct check_cursor *cursor, size_t len)
@@ -145,8 +152,8 @@ static void pass_piece(struct check_cursor *cursor, size_t len)
 
 /* ---- what arrives ---- */
 
-/* The text of an object {"<name>":"<text>"}, whose closing brace is not part of the content. The memory is that of the
- * next call. */
+/* The text of an object {"<name>":"<text>"}, whose closing brace is not part of the content. The
+ * memory is that of the next call. */
 static bool decode(struct span content, const char *name, struct span *text)
 {
 	static char decoded[8 * SOAK_MAX_LINE];
@@ -154,20 +161,24 @@ static bool decode(struct span content, const char *name, struct span *text)
 	char start[32];
 
 	snprintf(start, sizeof start, "{\"%s\":\"", name);
-	if (!begins(content, (struct span){ start, before }) || content.len - before > sizeof decoded)
+	if (!begins(content, (struct span){ start, before }) ||
+	    content.len - before > sizeof decoded)
 		return false;
 	text->at = decoded;
-	return valid_decode(content.at + before, content.len - before, decoded, &text->len) == content.len - before;
+	return valid_decode(content.at + before, content.len - before, decoded, &text->len) ==
+	       content.len - before;
 }
 
-/* Whether the text is the expected bytes with every ill-formed one of the script's replaced by U+FFFD. */
+/* Whether the text is the expected bytes with every ill-formed one of the script's replaced by
+ * U+FFFD. */
 static bool equal_replaced(struct span text, struct span expected)
 {
 	size_t at = 0;
 
 	for (size_t i = 0; i < expected.len; i++) {
 		unsigned char byte = (unsigned char)expected.at[i];
-		bool ill = byte == 0xff || (byte == 0xc3 && (i + 1 == expected.len || expected.at[i + 1] == '"'));
+		bool ill = byte == 0xff ||
+			   (byte == 0xc3 && (i + 1 == expected.len || expected.at[i + 1] == '"'));
 
 		if (ill ? !begins(skip(text, at), LITERAL("\xef\xbf\xbd"))
 			: at >= text.len || text.at[at] != expected.at[i])
@@ -177,7 +188,8 @@ static bool equal_replaced(struct span text, struct span expected)
 	return at == text.len;
 }
 
-static bool is_expected(const struct check *check, const struct check_cursor *cursor, const struct arrival *arrival)
+static bool is_expected(const struct check *check, const struct check_cursor *cursor,
+			const struct arrival *arrival)
 {
 	struct span piece = expected_piece(cursor), text;
 
@@ -186,14 +198,17 @@ static bool is_expected(const struct check *check, const struct check_cursor *cu
 	if (cursor->service->converted)
 		return decode(arrival->content, "line", &text) && equal(text, piece);
 	if (is_object(&cursor->line))
-		return equal(arrival->content, (struct span){ cursor->line.bytes + cursor->line.from,
-							      cursor->line.to - cursor->line.from - 1 });
-	return check->wrap && decode(arrival->content, "message", &text) && equal_replaced(text, piece);
+		return equal(arrival->content,
+			     (struct span){ cursor->line.bytes + cursor->line.from,
+					    cursor->line.to - cursor->line.from - 1 });
+	return check->wrap && decode(arrival->content, "message", &text) &&
+	       equal_replaced(text, piece);
 }
 
-/* The number of lines that a service says it has written: "end N", {"end":N}, and these converted or wrapped. */
-static bool read_mark(const struct check *check, const struct check_cursor *cursor, const struct arrival *arrival,
-		      uint64_t *number)
+/* The number of lines that a service says it has written: "end N", {"end":N}, and these
+ * converted or wrapped. */
+static bool read_mark(const struct check *check, const struct check_cursor *cursor,
+		      const struct arrival *arrival, uint64_t *number)
 {
 	struct span mark = arrival->content, text;
 	char bytes[64], expected[64];
@@ -214,7 +229,8 @@ static bool read_mark(const struct check *check, const struct check_cursor *curs
 	return is(mark, expected);
 }
 
-static bool take_mark(const struct check *check, struct check_cursor *cursor, const struct arrival *arrival)
+static bool take_mark(const struct check *check, struct check_cursor *cursor,
+		      const struct arrival *arrival)
 {
 	uint64_t number;
 
@@ -227,7 +243,8 @@ static bool take_mark(const struct check *check, struct check_cursor *cursor, co
 }
 
 /* After something was lost: goes on with a later line, if that is the one which has come. */
-static bool resume(const struct check *check, struct check_cursor *cursor, const struct arrival *arrival)
+static bool resume(const struct check *check, struct check_cursor *cursor,
+		   const struct arrival *arrival)
 {
 	uint64_t after = cursor->after, next = cursor->next;
 	size_t at = cursor->at;
@@ -247,12 +264,14 @@ static bool resume(const struct check *check, struct check_cursor *cursor, const
 	return false;
 }
 
-static void take_scripted(struct check *check, struct check_cursor *cursor, const struct arrival *arrival)
+static void take_scripted(struct check *check, struct check_cursor *cursor,
+			  const struct arrival *arrival)
 {
 	uint64_t next;
 	char what[160];
 
-	if (cursor->marks < cursor->marks_due && know_next(check, cursor) && is_expected(check, cursor, arrival)) {
+	if (cursor->marks < cursor->marks_due && know_next(check, cursor) &&
+	    is_expected(check, cursor, arrival)) {
 		pass_piece(cursor, expected_piece(cursor).len);
 		return;
 	}
@@ -260,10 +279,12 @@ static void take_scripted(struct check *check, struct check_cursor *cursor, cons
 		return;
 	next = cursor->next;
 	if (cursor->marks == 0 && cursor->known && resume(check, cursor, arrival))
-		snprintf(what, sizeof what, "%s: line %" PRIu64 ", or more up to this, is missing on %s",
+		snprintf(what, sizeof what,
+			 "%s: line %" PRIu64 ", or more up to this, is missing on %s",
 			 cursor->service->name, next, arrival->on_stderr ? "stderr" : "stdout");
 	else
-		snprintf(what, sizeof what, "%s: this is not line %" PRIu64 ", which must come next on %s",
+		snprintf(what, sizeof what,
+			 "%s: this is not line %" PRIu64 ", which must come next on %s",
 			 cursor->service->name, next, arrival->on_stderr ? "stderr" : "stdout");
 	show(&check->misplaced, what, arrival->content);
 }
@@ -273,8 +294,8 @@ static struct check_cursor *find_cursor(struct check *check, const struct arriva
 	for (size_t i = 0; i < check->count; i++) {
 		struct check_cursor *cursor = &check->cursors[(check->guess + i) % check->count];
 
-		if (cursor->on_stderr != (arrival->on_stderr && !arrival->stray) || cursor->stray != arrival->stray ||
-		    !is(arrival->service, cursor->service->name))
+		if (cursor->on_stderr != (arrival->on_stderr && !arrival->stray) ||
+		    cursor->stray != arrival->stray || !is(arrival->service, cursor->service->name))
 			continue;
 		check->guess = (check->guess + i) % check->count;
 		return cursor;
@@ -294,7 +315,9 @@ static bool take_beat(struct check *check, const struct arrival *arrival)
 		check->beat_marks++;
 		return number == check->beats[arrival->on_stderr];
 	}
-	if (sscanf(text, arrival->on_stderr ? "beat %" SCNu64 " %" SCNu64 : "{\"beat\":%" SCNu64 ",\"ns\":%" SCNu64,
+	if (sscanf(text,
+		   arrival->on_stderr ? "beat %" SCNu64 " %" SCNu64
+				      : "{\"beat\":%" SCNu64 ",\"ns\":%" SCNu64,
 		   &number, &written_ns) != 2 ||
 	    number != check->beats[arrival->on_stderr])
 		return false;
@@ -326,7 +349,8 @@ static bool take_zombies(struct check *check, const struct arrival *arrival)
 {
 	char text[64];
 
-	return sscanf(copy(arrival->content, text, sizeof text), "{\"zombies\":%" SCNu64, &check->zombies) == 1;
+	return sscanf(copy(arrival->content, text, sizeof text), "{\"zombies\":%" SCNu64,
+		      &check->zombies) == 1;
 }
 
 /* Of one stream of one daemon; adopted: under its own name. */
@@ -338,8 +362,9 @@ static bool take_daemon(struct check *check, const struct arrival *arrival, bool
 	char text[64];
 
 	copy(arrival->content, text, sizeof text);
-	if (sscanf(text, arrival->on_stderr ? "daemon %u %" SCNu64 : "{\"daemon\":%u,\"n\":%" SCNu64, &number, &line) !=
-		    2 ||
+	if (sscanf(text,
+		   arrival->on_stderr ? "daemon %u %" SCNu64 : "{\"daemon\":%u,\"n\":%" SCNu64,
+		   &number, &line) != 2 ||
 	    number >= CHECK_DAEMONS_MAX)
 		return false;
 	daemon = &check->daemons[number][arrival->on_stderr];
@@ -368,7 +393,8 @@ static void take_line(struct check *check, const struct arrival *arrival, struct
 		taken = take_orphans(check, arrival);
 	else if (is_run && !arrival->on_stderr && is(arrival->service, "zombies"))
 		taken = take_zombies(check, arrival);
-	else if (!arrival->stray && (is(arrival->service, "daemons") || is(arrival->service, "player")))
+	else if (!arrival->stray &&
+		 (is(arrival->service, "daemons") || is(arrival->service, "player")))
 		taken = take_daemon(check, arrival, !is_run);
 	if (!taken)
 		show(&check->misplaced, "this should not have come", line);
@@ -381,12 +407,14 @@ static bool is_stamp(struct span span)
 	if (span.len < STAMP_LEN)
 		return false;
 	for (size_t i = 0; i < STAMP_LEN; i++)
-		if (STAMP_FORM[i] == '0' ? span.at[i] < '0' || span.at[i] > '9' : span.at[i] != STAMP_FORM[i])
+		if (STAMP_FORM[i] == '0' ? span.at[i] < '0' || span.at[i] > '9'
+					 : span.at[i] != STAMP_FORM[i])
 			return false;
 	return true;
 }
 
-/* Takes the member ,"<name>":"<value>" off the end of the span. The comma is missing behind a brace. */
+/* Takes the member ,"<name>":"<value>" off the end of the span. The comma is missing behind a
+ * brace. */
 static bool take_field(struct span *span, const char *name, struct span *value)
 {
 	size_t name_len = strlen(name), before = name_len + 3;
@@ -399,7 +427,8 @@ static bool take_field(struct span *span, const char *name, struct span *value)
 		return false;
 	*value = (struct span){ quote + 1, (size_t)(span->at + span->len - 1 - quote - 1) };
 	quote -= before;
-	if (quote[0] != '"' || memcmp(quote + 1, name, name_len) != 0 || memcmp(quote + 1 + name_len, "\":", 2) != 0)
+	if (quote[0] != '"' || memcmp(quote + 1, name, name_len) != 0 ||
+	    memcmp(quote + 1 + name_len, "\":", 2) != 0)
 		return false;
 	if (quote[-1] != ',' && (quote[-1] != '{' || quote - 1 != span->at))
 		return false;
@@ -414,8 +443,8 @@ static void take_stdout(struct check *check, struct span line)
 
 	arrival.content.len--;
 	if (line.len < 2 || line.at[line.len - 1] != '}' || !valid_object(line.at, line.len) ||
-	    !take_field(&arrival.content, "logged", &logged) || logged.len != STAMP_LEN || !is_stamp(logged) ||
-	    !take_field(&arrival.content, "stage", &arrival.stage) ||
+	    !take_field(&arrival.content, "logged", &logged) || logged.len != STAMP_LEN ||
+	    !is_stamp(logged) || !take_field(&arrival.content, "stage", &arrival.stage) ||
 	    !take_field(&arrival.content, "service", &arrival.service)) {
 		show(&check->invalid, "no valid object with dinit's fields on stdout", line);
 		return;
@@ -514,18 +543,20 @@ void check_bytes(struct check *check, bool on_stderr, const char *bytes, size_t 
 
 /* ---- beginning and end ---- */
 
-static void add_cursor(struct check *check, const struct check_service *service, enum script script, bool on_stderr,
-		       bool stray)
+static void add_cursor(struct check *check, const struct check_service *service, enum script script,
+		       bool on_stderr, bool stray)
 {
 	bool twice = !on_stderr && (check->wrap || service->converted);
 
-	check->cursors[check->count++] = (struct check_cursor){
-		.service = service, .script = script, .on_stderr = on_stderr, .stray = stray, .marks_due = twice ? 2 : 1
-	};
+	check->cursors[check->count++] = (struct check_cursor){ .service = service,
+								.script = script,
+								.on_stderr = on_stderr,
+								.stray = stray,
+								.marks_due = twice ? 2 : 1 };
 }
 
-void check_begin(struct check *check, bool wrap, void (*on_beat)(void *ctx, bool on_stderr, uint64_t written_ns),
-		 void *ctx)
+void check_begin(struct check *check, bool wrap,
+		 void (*on_beat)(void *ctx, bool on_stderr, uint64_t written_ns), void *ctx)
 {
 	size_t count = sizeof services / sizeof *services;
 
@@ -533,7 +564,8 @@ void check_begin(struct check *check, bool wrap, void (*on_beat)(void *ctx, bool
 	check->cursors = calloc(3 * count, sizeof *check->cursors);
 	if (!check->cursors)
 		abort();
-	for (const struct check_service *service = services; service < services + count; service++) {
+	for (const struct check_service *service = services; service < services + count;
+	     service++) {
 		add_cursor(check, service, service->out, false, false);
 		if (!wrap && !service->converted)
 			add_cursor(check, service, service->out, false, true);

@@ -15,54 +15,66 @@
 struct check_service {
 	const char *name;
 	enum script out, err;
-	bool converted; /* its logging program makes {"line":"..."} of each line */
+	/* its logging program makes {"line":"..."} of each line */
+	bool converted;
 };
 
 /* Where the lines of one script arrive, and how far they got. */
 struct check_cursor {
 	const struct check_service *service;
 	bool on_stderr;
-	bool stray; /* only those lines of its stdout that are no objects */
+	/* only those lines of its stdout that are no objects */
+	bool stray;
 	enum script script;
-	uint64_t after; /* the number of the last line that has arrived, plus 1 */
-	uint64_t next;  /* the number of the line that must come next, if it is known */
-	size_t at;      /* so much of that line has arrived, in pieces */
-	bool known;     /* `line` holds it */
-	unsigned marks; /* the lines that say the end, so far; and how many there must be */
+	/* the number of the last line that has arrived, plus 1 */
+	uint64_t after;
+	/* the number of the line that must come next, if it is known */
+	uint64_t next;
+	/* so much of that line has arrived, in pieces */
+	size_t at;
+	/* `line` holds it */
+	bool known;
+	/* the lines that say the end, so far; and how many there must be */
+	unsigned marks;
 	unsigned marks_due;
 	struct script_line line;
 };
 
-/* Lines of one stream of an adopted process: before it was adopted, under the name of its service; and after. */
+/* Lines of one stream of an adopted process: before it was adopted, under the name of its
+ * service; and after. */
 struct check_daemon {
 	uint64_t before, first_after, after;
 	bool ended;
 };
 
 struct check_stream {
-	char *bytes; /* the beginning of a line */
+	/* the beginning of a line */
+	char *bytes;
 	size_t len, size;
 	uint64_t total, lines;
 };
 
 struct check {
-	bool wrap;                      /* stdout is JSON made of text, too */
-	struct check_stream streams[2]; /* stdout, stderr */
+	/* stdout is JSON made of text, too */
+	bool wrap;
+	/* stdout, stderr */
+	struct check_stream streams[2];
 	struct check_cursor *cursors;
 	size_t count, guess;
 	struct check_daemon daemons[CHECK_DAEMONS_MAX][2];
 	uint64_t beats[2];
 	unsigned beat_marks;
 	uint64_t last_words, last_words_sum, orphan_rounds, orphans_each, zombies;
-	uint64_t terminating, killing, adopting; /* dinit's messages */
+	/* dinit's messages */
+	uint64_t terminating, killing, adopting;
 	unsigned long invalid, misplaced, complaints;
 	void (*on_beat)(void *ctx, bool on_stderr, uint64_t written_ns);
 	void *ctx;
 };
 
 /* Expects what the services write; with adopted daemons or not. */
-void check_begin(struct check *check, bool wrap, void (*on_beat)(void *ctx, bool on_stderr, uint64_t written_ns),
-		 void *ctx);
+void check_begin(struct check *check, bool wrap,
+		 void (*on_beat)(void *ctx, bool on_stderr, uint64_t written_ns), void *ctx);
 
 /* Takes what was read. The first of the lines that should not be are printed. */
 void check_bytes(struct check *check, bool on_stderr, const char *bytes, size_t len);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* Plays the services of the soak and their logging programs. Each service ends on TERM, and says last how much it has
- * written.
+/* Plays the services of the soak and their logging programs. Each service ends on TERM, and says
+ * last how much it has written.
  *
- *	write OUT ERR BYTES MS PART	writes lines of the script OUT to stdout and of ERR to stderr, each at least so
- *					many bytes, in parts of at most PART bytes wherever that cuts them; waits
- *					about so many milliseconds; again
- *	beat MS				writes a number and the time to both
- *	zombies N MS			leaves N children of a child, which have ended before they lose their parent
- *	orphans N MS			leaves N children of a child, which have last words when they are told to end,
- *					and one that ignores it
- *	daemons N MS			leaves N children of a child, one every MS, which write numbered lines to both
- *	convert				makes {"line":"<line>"} of each line of stdin
- *	relay BYTES MS			copies stdin to stdout, no more than so many bytes at a time, waiting in between
- *	leave N				copies N lines and not a byte more, and disables itself
+ * 	write OUT ERR BYTES MS PART	writes lines of the script OUT to stdout and of ERR to stderr, each at least so
+ * 					many bytes, in parts of at most PART bytes wherever that cuts them; waits
+ * 					about so many milliseconds; again
+ * 	beat MS				writes a number and the time to both
+ * 	zombies N MS			leaves N children of a child, which have ended before they lose their parent
+ * 	orphans N MS			leaves N children of a child, which have last words when they are told to end,
+ * 					and one that ignores it
+ * 	daemons N MS			leaves N children of a child, one every MS, which write numbered lines to both
+ * 	convert				makes {"line":"<line>"} of each line of stdin
+ * 	relay BYTES MS			copies stdin to stdout, no more than so many bytes at a time, waiting in between
+ * 	leave N				copies N lines and not a byte more, and disables itself
  *
  * Time is that of CLOCK_MONOTONIC. */
 #include "script.h"
@@ -78,8 +78,8 @@ __attribute__((format(printf, 2, 3))) static void say(int fd, const char *format
 	write_all(fd, text, (size_t)len);
 }
 
-/* TERM is blocked from the beginning to the end, in every process of ours, so that it comes only here. Returns whether
- * it has come within that time. */
+/* TERM is blocked from the beginning to the end, in every process of ours, so that it comes only
+ * here. Returns whether it has come within that time. */
 static bool told_to_end(unsigned ms)
 {
 	struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
@@ -149,7 +149,9 @@ static void play_write(char **arguments)
 	out.part_max = err.part_max = number(arguments[4]);
 	if (out.script == SCRIPT_COUNT || err.script == SCRIPT_COUNT || out.part_max == 0)
 		die("write");
-	for (uint64_t turn = 0; !told_to_end((unsigned)(pause_ms / 2 + script_random(turn) % (pause_ms + 1))); turn++) {
+	for (uint64_t turn = 0;
+	     !told_to_end((unsigned)(pause_ms / 2 + script_random(turn) % (pause_ms + 1)));
+	     turn++) {
 		write_burst(&out, burst);
 		write_burst(&err, burst);
 	}
@@ -170,7 +172,7 @@ static void play_beat(unsigned ms)
 	say(STDERR_FILENO, "end %" PRIu64, n);
 }
 
-/* ---- strangers ---- */
+/* ---- orphans ---- */
 
 /* Runs orphan(n) in children of a child that ends, for n of first to last. */
 static void leave_behind(unsigned first, unsigned last, void (*orphan)(unsigned n), bool dead)
@@ -288,7 +290,8 @@ static void play_relay(size_t at_most, int pause_ms)
 	static char bytes[BUFFER_SIZE];
 	ssize_t n;
 
-	while ((n = read(STDIN_FILENO, bytes, at_most < sizeof bytes ? at_most : sizeof bytes)) > 0) {
+	while ((n = read(STDIN_FILENO, bytes, at_most < sizeof bytes ? at_most : sizeof bytes)) >
+	       0) {
 		write_all(STDOUT_FILENO, bytes, (size_t)n);
 		poll(NULL, 0, pause_ms);
 	}

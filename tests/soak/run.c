@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns dinit's process and the reader of its output, which stalls now and then; not what the lines should be (check),
- * nor what is too much (soak). */
+/* Owns dinit's process and the reader of its output, which stalls now and then; not what the
+ * lines should be (check), nor what is too much (soak). */
 #include "run.h"
 
 #include <errno.h>
@@ -22,9 +22,11 @@
 #define SECOND (1000 * MS)
 #define READ_SIZE 65536
 #define LOOK_MS 100
-#define FIRST_STALL_S 1 /* while daemons are being adopted */
+/* while daemons are being adopted */
+#define FIRST_STALL_S 1
 #define STALL_EVERY_S 8
-#define STALL_LAST_S 4 /* before the end */
+/* before the end */
+#define STALL_LAST_S 4
 #define END_S 60
 
 static void die(const char *what)
@@ -69,14 +71,16 @@ void run_become_root(void)
 	write_file("/proc/self/gid_map", map);
 }
 
-_Noreturn static void become_dinit(const struct run *run, const int pipes[2][2], char *const *environment)
+_Noreturn static void become_dinit(const struct run *run, const int pipes[2][2],
+				   char *const *environment)
 {
 	char *arguments[] = { strdup("dinit"), NULL };
 	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (run->as_init && (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-			     mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0))
+	if (run->as_init &&
+	    (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	     mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0))
 		die("/proc cannot be mounted");
 	if (dup2(null_fd, STDIN_FILENO) < 0 || dup2(pipes[0][1], STDOUT_FILENO) < 0 ||
 	    dup2(pipes[1][1], STDERR_FILENO) < 0)
@@ -113,7 +117,8 @@ static void note_latency(struct run_latencies *latencies, uint64_t ns)
 {
 	if (latencies->len == latencies->size) {
 		latencies->size = 2 * latencies->size + 1024;
-		latencies->values = realloc(latencies->values, latencies->size * sizeof *latencies->values);
+		latencies->values =
+			realloc(latencies->values, latencies->size * sizeof *latencies->values);
 		if (!latencies->values)
 			die("memory");
 	}
@@ -150,7 +155,8 @@ static void read_stream(struct run *run, int stream)
 	}
 }
 
-/* Reads what comes until then, from a stream that stalls not. Returns false once both have ended. */
+/* Reads what comes until then, from a stream that stalls not. Returns false once both have
+ * ended. */
 static bool read_until(struct run *run, uint64_t until_ns)
 {
 	while (run->fds[0] >= 0 || run->fds[1] >= 0) {
@@ -162,7 +168,8 @@ static bool read_until(struct run *run, uint64_t until_ns)
 		for (int i = 0; i < 2; i++) {
 			bool stalled = now < run->stalls[i].to_ns;
 
-			polled[i] = (struct pollfd){ .fd = stalled ? -1 : run->fds[i], .events = POLLIN };
+			polled[i] = (struct pollfd){ .fd = stalled ? -1 : run->fds[i],
+						     .events = POLLIN };
 			if (stalled && run->stalls[i].to_ns < wake_ns)
 				wake_ns = run->stalls[i].to_ns;
 		}
@@ -177,7 +184,8 @@ static bool read_until(struct run *run, uint64_t until_ns)
 
 static void stall_when_due(struct run *run, uint64_t now, uint64_t end_ns)
 {
-	uint64_t due_ns = run->begin_ns + (FIRST_STALL_S + (uint64_t)run->stalls_len * STALL_EVERY_S) * SECOND;
+	uint64_t due_ns = run->begin_ns +
+			  (FIRST_STALL_S + (uint64_t)run->stalls_len * STALL_EVERY_S) * SECOND;
 	struct run_stall *stall = &run->stalls[run->stalls_len % 2];
 
 	if (now < due_ns || due_ns + STALL_LAST_S * SECOND > end_ns)
@@ -189,7 +197,8 @@ static void stall_when_due(struct run *run, uint64_t now, uint64_t end_ns)
 
 static void look(struct run *run, uint64_t now)
 {
-	watch_look(&run->watch, now / MS, run->check.streams[0].total + run->check.streams[1].total);
+	watch_look(&run->watch, now / MS,
+		   run->check.streams[0].total + run->check.streams[1].total);
 }
 
 /* ---- the end ---- */

@@ -20,37 +20,48 @@ struct run_latencies {
 enum run_way {
 	RUN_STDOUT,
 	RUN_STDERR,
-	RUN_BESIDE, /* on one of them, while nobody read the other */
+	/* on one of them, while nobody read the other */
+	RUN_BESIDE,
 	RUN_WAYS,
 };
 
 struct run_stall {
-	uint64_t from_ns, to_ns; /* the last one; until then nobody reads the stream */
+	/* the last one; until then nobody reads the stream */
+	uint64_t from_ns, to_ns;
 };
 
 struct run {
-	const char *dinit; /* the program */
-	bool as_init;      /* PID 1 of a PID namespace; else a child subreaper, as the caller is */
-	bool wrap;         /* DINIT_JSON_STDOUT=wrap */
+	/* the program */
+	const char *dinit;
+	/* PID 1 of a PID namespace; else a child subreaper, as the caller is */
+	bool as_init;
+	/* DINIT_JSON_STDOUT=wrap */
+	bool wrap;
 	unsigned seconds;
-	unsigned daemons; /* how many will be adopted */
+	/* how many will be adopted */
+	unsigned daemons;
 
 	pid_t pid;
-	int fds[2]; /* its stdout and stderr; -1: the end has come */
+	/* its stdout and stderr; -1: the end has come */
+	int fds[2];
 	uint64_t begin_ns, read_ns, told_ns, ended_ns;
 	struct run_stall stalls[2];
 	unsigned stalls_len;
 	struct run_latencies latencies[RUN_WAYS];
 	struct check check;
 	struct watch watch;
-	bool early;    /* it ended before it was told to */
-	bool late;     /* it did not end, and was killed */
-	int status;    /* as of wait(2) */
-	unsigned left; /* processes that it left behind */
+	/* it ended before it was told to */
+	bool early;
+	/* it did not end, and was killed */
+	bool late;
+	/* as of wait(2) */
+	int status;
+	/* processes that it left behind */
+	unsigned left;
 };
 
-/* Runs dinit with this environment for so many seconds, then tells it to stop and reads to the end. Ends the program
- * where it cannot. */
+/* Runs dinit with this environment for so many seconds, then tells it to stop and reads to the
+ * end. Ends the program where it cannot. */
 void run_all(struct run *run, char *const *environment);
 
 /* Sorts. part: 0.5 for the median. In milliseconds; 0 where there is none. */

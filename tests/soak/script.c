@@ -11,7 +11,8 @@
 
 enum script script_find(const char *name)
 {
-	static const char *const names[SCRIPT_COUNT] = { "none", "objects", "text", "broken", "long" };
+	static const char *const names[SCRIPT_COUNT] = { "none", "objects", "text", "broken",
+							 "long" };
 	int script = 0;
 
 	while (script < SCRIPT_COUNT && strcmp(names[script], name) != 0)
@@ -56,7 +57,8 @@ static void add_number(struct script_line *line, uint64_t n)
 	add(line, text, (size_t)snprintf(text, sizeof text, "%" PRIu64, n));
 }
 
-/* Letters, from a place that differs from line to line, so that bytes of another line do not go unnoticed. */
+/* Letters, from a place that differs from line to line, so that bytes of another line do not go
+ * unnoticed. */
 static void add_filler(struct script_line *line, size_t len, uint64_t random)
 {
 	static char filler[FILLER_LEN];
@@ -64,7 +66,8 @@ static void add_filler(struct script_line *line, size_t len, uint64_t random)
 	for (size_t i = 0; filler[0] == '\0' && i < FILLER_LEN; i++)
 		filler[FILLER_LEN - 1 - i] = (char)('a' + script_random(i) % 26);
 	while (len > 0) {
-		size_t from = random % (FILLER_LEN / 2), part = FILLER_LEN - from < len ? FILLER_LEN - from : len;
+		size_t from = random % (FILLER_LEN / 2),
+		       part = FILLER_LEN - from < len ? FILLER_LEN - from : len;
 
 		add(line, filler + from, part);
 		len -= part;
@@ -173,7 +176,8 @@ static void make_broken(struct script_line *line, uint64_t n, uint64_t random)
 	case 9: ADD(line, ",\"escape\":\"\\x\"}"); break;
 	case 10:
 		ADD(line, ",\r");
-		end = "\r\n"; /* only this '\r' goes with the newline */
+		/* only this '\r' goes with the newline */
+		end = "\r\n";
 		break;
 	default: ADD(line, "]"); break;
 	}

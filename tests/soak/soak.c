@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* The soak: services that do all day what services should not, while a reader checks every line, stalls now and then,
- * and watches dinit. Usage: driver DINIT PLAYER SERVICES. SOAK_SECONDS: how long (600); four fifths of it with the
- * policy terminate, as PID 1, one with adopt, as a subreaper. Each property is a test; the last line is
- * "N passed, N failed". */
+/* The soak: services that do all day what services should not, while a reader checks every line,
+ * stalls now and then, and watches dinit. Usage: driver DINIT PLAYER SERVICES. SOAK_SECONDS: how
+ * long (600); four fifths of it with the policy terminate, as PID 1, one with adopt, as a
+ * subreaper. Each property is a test; the last line is "N passed, N failed". */
 #include "run.h"
 
 #include <errno.h>
@@ -14,20 +14,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SECONDS_MIN 60 /* medians of less say nothing */
+/* medians of less say nothing */
+#define SECONDS_MIN 60
 #define DAEMONS 40
 #define ENVIRONMENT_MAX 512
 
 /* No bar of speed: what only a fault breaks, whoever else uses the machine. */
-#define FDS_GROWTH 1 /* a look may meet one that is open for a moment */
+/* a look may meet one that is open for a moment */
+#define FDS_GROWTH 1
 #define FDS_ABOVE 8
-/* Medians. musl's allocator takes half an hour of these lines to settle, at 180 kB more than it began with. */
+/* Medians. musl's allocator takes half an hour of these lines to settle, at 180 kB more than it
+ * began with. */
 #define MEMORY_GROWTH_KB 256
-#define MEMORY_MAX_KB 4096 /* two queues, a tail for each stream, a long line wrapped */
+/* two queues, a tail for each stream, a long line wrapped */
+#define MEMORY_MAX_KB 4096
 #define ZOMBIE_MS 1000
 #define BEAT_MEDIAN_MS 50
 #define BEAT_MAX_MS 2000
-#define CPU_GROWTH 3 /* a gigabyte may cost so many times as much, where caches are shared with others */
+/* a gigabyte may cost so many times as much, where caches are shared with others */
+#define CPU_GROWTH 3
 #define END_S 20
 
 static unsigned passed, failed;
@@ -54,8 +59,8 @@ static double in_s(uint64_t ns)
 
 static void print_trend(const char *name, const struct watch_trend *trend, int decimals)
 {
-	printf("  %-22s %12.*f %12.*f %12.*f\n", name, decimals, trend->early, decimals, trend->late, decimals,
-	       trend->max);
+	printf("  %-22s %12.*f %12.*f %12.*f\n", name, decimals, trend->early, decimals,
+	       trend->late, decimals, trend->max);
 }
 
 static void judge_memory(const struct run *run, const char *name, enum watch_value value)
@@ -67,7 +72,8 @@ static void judge_memory(const struct run *run, const char *name, enum watch_val
 		printf("(%s is that of a sanitizer, and not judged)\n", name);
 		return;
 	}
-	expect(trend.early > 0 && trend.late - trend.early <= MEMORY_GROWTH_KB && trend.max <= MEMORY_MAX_KB,
+	expect(trend.early > 0 && trend.late - trend.early <= MEMORY_GROWTH_KB &&
+		       trend.max <= MEMORY_MAX_KB,
 	       "%s is flat: %+.0f kB, at most %.0f kB", name, trend.late - trend.early, trend.max);
 }
 
@@ -88,27 +94,32 @@ static void judge_watched(const struct run *run)
 	print_trend("children", &children, 0);
 	print_trend("CPU, %", &share, 1);
 	print_trend("CPU, s/GB", &per_gb, 2);
-	expect(fds.early > 0 && fds.late - fds.early <= FDS_GROWTH && fds.max <= fds.early + FDS_ABOVE,
+	expect(fds.early > 0 && fds.late - fds.early <= FDS_GROWTH &&
+		       fds.max <= fds.early + FDS_ABOVE,
 	       "descriptors are flat: %+.0f, at most %.0f", fds.late - fds.early, fds.max);
 	judge_memory(run, "Pss", WATCH_PSS_KB);
 	judge_memory(run, "RssAnon", WATCH_ANON_KB);
-	expect(per_gb.early > 0 && per_gb.late <= CPU_GROWTH * per_gb.early, "CPU time for what is written is flat");
-	expect(children.early > 0 && run->check.zombies > 0 && run->watch.zombie_oldest_ms <= ZOMBIE_MS,
-	       "no zombie grows old: of %" PRIu64 " the oldest seen was %" PRIu64 " ms", run->check.zombies,
-	       run->watch.zombie_oldest_ms);
+	expect(per_gb.early > 0 && per_gb.late <= CPU_GROWTH * per_gb.early,
+	       "CPU time for what is written is flat");
+	expect(children.early > 0 && run->check.zombies > 0 &&
+		       run->watch.zombie_oldest_ms <= ZOMBIE_MS,
+	       "no zombie grows old: of %" PRIu64 " the oldest seen was %" PRIu64 " ms",
+	       run->check.zombies, run->watch.zombie_oldest_ms);
 }
 
 static void judge_beats(struct run *run)
 {
-	static const char *const names[RUN_WAYS] = { "on stdout", "on stderr", "while the other is not read" };
+	static const char *const names[RUN_WAYS] = { "on stdout", "on stderr",
+						     "while the other is not read" };
 
 	for (int i = 0; i < RUN_WAYS; i++) {
 		struct run_latencies *latencies = &run->latencies[i];
 		double median = run_latency_ms(latencies, 0.5), most = run_latency_ms(latencies, 1);
 
 		expect(latencies->len > 0 && median <= BEAT_MEDIAN_MS && most <= BEAT_MAX_MS,
-		       "heartbeats %s are in time: %zu, median %.2f ms, 99 %% %.2f ms, at most %.2f ms", names[i],
-		       latencies->len, median, run_latency_ms(latencies, 0.99), most);
+		       "heartbeats %s are in time: %zu, median %.2f ms, 99 %% %.2f ms, at most "
+		       "%.2f ms",
+		       names[i], latencies->len, median, run_latency_ms(latencies, 0.99), most);
 	}
 }
 
@@ -118,31 +129,37 @@ static void judge_lines(const struct run *run)
 {
 	const struct check *check = &run->check;
 
-	expect(check->invalid == 0, "every line has its form, and those on stdout are JSON: %lu have not",
+	expect(check->invalid == 0,
+	       "every line has its form, and those on stdout are JSON: %lu have not",
 	       check->invalid);
-	expect(check->misplaced == 0, "what was written has arrived, once and in order: %lu exceptions",
-	       check->misplaced);
-	expect(check->complaints == 0, "dinit has nothing to complain of: %lu messages", check->complaints);
+	expect(check->misplaced == 0,
+	       "what was written has arrived, once and in order: %lu exceptions", check->misplaced);
+	expect(check->complaints == 0, "dinit has nothing to complain of: %lu messages",
+	       check->complaints);
 }
 
-static void judge_strangers(const struct run *run)
+static void judge_orphans(const struct run *run)
 {
 	const struct check *check = &run->check;
 	uint64_t deaf = check->orphan_rounds, polite = deaf * check->orphans_each;
 
 	if (run->daemons > 0)
-		expect(check->adopting == run->daemons && check->terminating == 0 && check->killing == 0,
-		       "every daemon was adopted: %" PRIu64 " of %u", check->adopting, run->daemons);
+		expect(check->adopting == run->daemons && check->terminating == 0 &&
+			       check->killing == 0,
+		       "every daemon was adopted: %" PRIu64 " of %u", check->adopting,
+		       run->daemons);
 	else
 		expect(deaf > 0 && check->terminating == polite + deaf && check->killing == deaf &&
 			       check->adopting == 0,
-		       "every orphan was terminated: %" PRIu64 " of %" PRIu64 ", %" PRIu64 " killed of %" PRIu64,
+		       "every orphan was terminated: %" PRIu64 " of %" PRIu64 ", %" PRIu64
+		       " killed of %" PRIu64,
 		       check->terminating, polite + deaf, check->killing, deaf);
 }
 
 static void judge_end(const struct run *run)
 {
-	bool exited = !run->early && !run->late && WIFEXITED(run->status) && WEXITSTATUS(run->status) == 0;
+	bool exited = !run->early && !run->late && WIFEXITED(run->status) &&
+		      WEXITSTATUS(run->status) == 0;
 
 	expect(exited, "it ends when it is told to, with status 0%s",
 	       run->early  ? ": it ended before"
@@ -170,13 +187,14 @@ static void soak(const char *name, struct run *run, const char *const *variables
 		environment[len++] = strdup(*variables);
 	environment[len] = NULL;
 	run_all(run, environment);
-	printf("%s: %u s, %.2f GB in %" PRIu64 " lines, %u stalls of the reader\n", name, run->seconds,
+	printf("%s: %u s, %.2f GB in %" PRIu64 " lines, %u stalls of the reader\n", name,
+	       run->seconds,
 	       (double)(run->check.streams[0].total + run->check.streams[1].total) / 1e9,
 	       run->check.streams[0].lines + run->check.streams[1].lines, run->stalls_len);
 	judge_watched(run);
 	judge_beats(run);
 	judge_lines(run);
-	judge_strangers(run);
+	judge_orphans(run);
 	judge_end(run);
 	run_free(run);
 }
@@ -198,10 +216,12 @@ static void soak_both(const char *dinit, const char *player, const char *service
 	snprintf(daemons, sizeof daemons, "SOAK_DAEMONS=%d", DAEMONS);
 	soak("terminate, JSON, PID 1",
 	     &(struct run){ .dinit = dinit, .as_init = true, .seconds = seconds - seconds / 5 },
-	     (const char *const[]){ common[0], common[1], "DINIT_REPARENTING_POLICY=terminate", "DINIT_KILL_TIMEOUT=2",
-				    "DINIT_MAX_LINE=" SOAK_MAX_LINE_TEXT, "DINIT_SKIP=daemons", NULL });
+	     (const char *const[]){ common[0], common[1], "DINIT_REPARENTING_POLICY=terminate",
+				    "DINIT_KILL_TIMEOUT=2", "DINIT_MAX_LINE=" SOAK_MAX_LINE_TEXT,
+				    "DINIT_SKIP=daemons", NULL });
 	soak("adopt, wrap, subreaper",
-	     &(struct run){ .dinit = dinit, .wrap = true, .seconds = seconds / 5, .daemons = DAEMONS },
+	     &(struct run){
+		     .dinit = dinit, .wrap = true, .seconds = seconds / 5, .daemons = DAEMONS },
 	     (const char *const[]){ common[0], common[1], daemons, "DINIT_REPARENTING_POLICY=adopt",
 				    "DINIT_KILL_TIMEOUT=2", "DINIT_MAX_LINE=" SOAK_MAX_LINE_TEXT,
 				    "DINIT_JSON_STDOUT=wrap", "DINIT_SKIP=orphans", NULL });
@@ -236,7 +256,9 @@ int main(int argc, char **argv)
 	unsigned seconds = wanted && wanted[0] ? (unsigned)strtoul(wanted, NULL, 10) : 600;
 
 	if (argc != 4 || seconds < SECONDS_MIN) {
-		fprintf(stderr, "usage: driver DINIT PLAYER SERVICES; SOAK_SECONDS is at least %d\n", SECONDS_MIN);
+		fprintf(stderr,
+			"usage: driver DINIT PLAYER SERVICES; SOAK_SECONDS is at least %d\n",
+			SECONDS_MIN);
 		return 1;
 	}
 	run_become_root();

@@ -9,7 +9,8 @@
 struct reader {
 	const unsigned char *at, *end;
 	unsigned depth;
-	char *out; /* where a string is decoded to; NULL: nowhere */
+	/* where a string is decoded to; NULL: nowhere */
+	char *out;
 };
 
 static int peek(const struct reader *reader)
@@ -33,7 +34,8 @@ static void put(struct reader *reader, unsigned byte)
 
 static void skip_space(struct reader *reader)
 {
-	while (peek(reader) == ' ' || peek(reader) == '\t' || peek(reader) == '\r' || peek(reader) == '\n')
+	while (peek(reader) == ' ' || peek(reader) == '\t' || peek(reader) == '\r' ||
+	       peek(reader) == '\n')
 		reader->at++;
 }
 
@@ -95,7 +97,8 @@ static bool take_utf8(struct reader *reader)
 	return true;
 }
 
-/* What an escape with four digits stands for is of interest only where it is ASCII: dinit escapes nothing else. */
+/* What an escape with four digits stands for is of interest only where it is ASCII: dinit
+ * escapes nothing else. */
 static bool take_hex(struct reader *reader)
 {
 	unsigned value = 0;
@@ -189,8 +192,8 @@ static bool take_value(struct reader *reader)
 		return take_nested(reader, '}', true);
 	if (take(reader, '['))
 		return take_nested(reader, ']', false);
-	return take_word(reader, "null") || take_word(reader, "true") || take_word(reader, "false") ||
-	       take_number(reader);
+	return take_word(reader, "null") || take_word(reader, "true") ||
+	       take_word(reader, "false") || take_number(reader);
 }
 
 static struct reader read_from(const char *bytes, size_t len)

@@ -9,8 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TEXT_SIZE (256 * 1024)     /* the children's numbers are the longest of what is read */
-#define SANITIZER_VM_KB (1L << 30) /* the shadow memory alone is larger */
+/* the children's numbers are the longest of what is read */
+#define TEXT_SIZE (256 * 1024)
+/* the shadow memory alone is larger */
+#define SANITIZER_VM_KB (1L << 30)
 
 /* Of /proc/<pid>/<name>. Returns NULL where there is nothing. */
 static const char *read_proc(pid_t pid, const char *name)
@@ -52,7 +54,8 @@ static long count_fds(pid_t pid)
 	while (readdir(dir))
 		count++;
 	closedir(dir);
-	return count - 2; /* . and .. */
+	/* . and .. */
+	return count - 2;
 }
 
 /* Returns the state; 0: there is no such process. */
@@ -62,7 +65,9 @@ static char read_stat(pid_t pid, uint64_t *start_time, double *cpu_s)
 	unsigned long long user, system, start;
 	char state;
 
-	if (!at || sscanf(at, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu",
+	if (!at || sscanf(at,
+			  ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d "
+			  "%*d %*d %llu",
 			  &state, &user, &system, &start) != 4)
 		return 0;
 	*start_time = start;
@@ -90,9 +95,12 @@ static void note_zombie(struct watch *watch, pid_t pid, uint64_t start_time, uin
 	while (zombie < end && (zombie->pid != pid || zombie->start_time != start_time))
 		zombie++;
 	if (zombie == end) {
-		watch->zombies = grow(watch->zombies, watch->zombies_len, &watch->zombies_size, sizeof *watch->zombies);
+		watch->zombies = grow(watch->zombies, watch->zombies_len, &watch->zombies_size,
+				      sizeof *watch->zombies);
 		zombie = &watch->zombies[watch->zombies_len++];
-		*zombie = (struct watch_zombie){ .pid = pid, .start_time = start_time, .first_ms = now_ms };
+		*zombie = (struct watch_zombie){ .pid = pid,
+						 .start_time = start_time,
+						 .first_ms = now_ms };
 	}
 	zombie->look = watch->look;
 	if (now_ms - zombie->first_ms > watch->zombie_oldest_ms)
@@ -146,7 +154,8 @@ void watch_begin(struct watch *watch, pid_t pid, uint64_t now_ms)
 
 void watch_look(struct watch *watch, uint64_t now_ms, uint64_t bytes)
 {
-	struct watch_sample sample = { .at_s = (double)(now_ms - watch->begin_ms) / 1000, .bytes = bytes };
+	struct watch_sample sample = { .at_s = (double)(now_ms - watch->begin_ms) / 1000,
+				       .bytes = bytes };
 	uint64_t start_time;
 	char state = read_stat(watch->pid, &start_time, &sample.cpu_s);
 
@@ -216,10 +225,12 @@ static void cpu_of_fifth(const struct watch *watch, unsigned n, double *share, d
 	if (len < 2)
 		return;
 	*share = (last->cpu_s - first->cpu_s) / (last->at_s - first->at_s);
-	*per_gb = (last->cpu_s - first->cpu_s) / ((double)(last->bytes - first->bytes) / 1e9 + 1e-3);
+	*per_gb =
+		(last->cpu_s - first->cpu_s) / ((double)(last->bytes - first->bytes) / 1e9 + 1e-3);
 }
 
-void watch_cpu_trend(const struct watch *watch, struct watch_trend *share, struct watch_trend *per_gb)
+void watch_cpu_trend(const struct watch *watch, struct watch_trend *share,
+		     struct watch_trend *per_gb)
 {
 	*share = *per_gb = (struct watch_trend){ 0 };
 	for (unsigned n = 0; n < 5; n++) {

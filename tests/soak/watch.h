@@ -17,9 +17,11 @@ enum watch_value {
 };
 
 struct watch_sample {
-	double at_s; /* since the beginning */
+	/* since the beginning */
+	double at_s;
 	double cpu_s;
-	uint64_t bytes; /* that dinit has written */
+	/* that dinit has written */
+	uint64_t bytes;
 	long values[WATCH_VALUES];
 };
 
@@ -31,14 +33,16 @@ struct watch_zombie {
 
 struct watch {
 	pid_t pid;
-	bool sanitized; /* a sanitizer's memory says nothing of dinit's */
+	/* a sanitizer's memory says nothing of dinit's */
+	bool sanitized;
 	uint64_t begin_ms;
 	struct watch_sample *samples;
 	size_t len, size;
 	struct watch_zombie *zombies;
 	size_t zombies_len, zombies_size;
 	unsigned look;
-	uint64_t zombie_oldest_ms; /* seen twice: at least so old */
+	/* seen twice: at least so old */
+	uint64_t zombie_oldest_ms;
 };
 
 /* What became of the values between two points of the time; medians. */
@@ -55,7 +59,8 @@ void watch_look(struct watch *watch, uint64_t now_ms, uint64_t bytes);
 void watch_trend(const struct watch *watch, enum watch_value value, struct watch_trend *trend);
 
 /* Seconds of CPU a second, and a gigabyte written, in the same fifths. */
-void watch_cpu_trend(const struct watch *watch, struct watch_trend *share, struct watch_trend *per_gb);
+void watch_cpu_trend(const struct watch *watch, struct watch_trend *share,
+		     struct watch_trend *per_gb);
 
 void watch_free(struct watch *watch);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* System calls in another process's registers: x86-64 (the kernel's arch/x86/entry/calling.h, syscall(2)). */
+/* System calls in another process's registers: x86-64 (the kernel's arch/x86/entry/calling.h,
+ * syscall(2)). */
 #ifndef DINIT_ARCH_X86_64_H
 #define DINIT_ARCH_X86_64_H
 
@@ -10,12 +11,14 @@
 #include <sys/user.h>
 
 #define ARCH_TRACES 1
-#define ARCH_CALL_INSN "\x0f\x05" /* syscall */
+/* syscall */
+#define ARCH_CALL_INSN "\x0f\x05"
 #define ARCH_CALL_INSN_LEN 2
 #define ARCH_CALL_INSN_ALIGN 1
 
-/* Whether a stop within a system call shows the registers with the restart already prepared (see aarch64.h). Here they
- * show the error code that asks for it, and whoever puts them back as they were gets the restart. */
+/* Whether a stop within a system call shows the registers with the restart already prepared (see
+ * aarch64.h). Here they show the error code that asks for it, and whoever puts them back as they
+ * were gets the restart. */
 #define ARCH_HIDES_RESTART 0
 
 struct arch_regs {
@@ -27,7 +30,8 @@ static inline uint64_t arch_pc(const struct arch_regs *regs)
 	return regs->user.rip;
 }
 
-static inline void arch_set_call(struct arch_regs *regs, uint64_t insn, long number, const uint64_t args[6])
+static inline void arch_set_call(struct arch_regs *regs, uint64_t insn, long number,
+				 const uint64_t args[6])
 {
 	regs->user.rip = insn;
 	regs->user.rax = (uint64_t)number;

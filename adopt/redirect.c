@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the borrowed thread of one process and the order of the calls it makes; not which descriptors are moved.
- * Invariant: whatever the process was made to map or open for this, it unmaps and closes again before it is let go, but
- * for the descriptors that were moved. */
+/* Owns the borrowed thread of one process and the order of the calls it makes; not which
+ * descriptors are moved. Invariant: whatever the process was made to map or open for this, it
+ * unmaps and closes again before it is let go, but for the descriptors that were moved. */
 #include "redirect.h"
 
 #include <errno.h>
@@ -14,15 +14,20 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SCRATCH_SIZE 4096 /* the kernel rounds it up to its page */
-#define PIPE_MODE 0622    /* whoever drops root can still open /dev/stdout */
+/* the kernel rounds it up to its page */
+#define SCRATCH_SIZE 4096
+/* whoever drops root can still open /dev/stdout */
+#define PIPE_MODE 0622
 
-/* A thread stops within microseconds, and reads from a disk are over in a moment. One that needs longer is frozen,
- * waits for a dead server or for its vfork child: that may last, and is worth a word. */
+/* A thread stops within microseconds, and reads from a disk are over in a moment. One that needs
+ * longer is frozen, waits for a dead server or for its vfork child: that may last, and is worth
+ * a word. */
 #define STALL_MS 2000
-/* A process within execve refuses to be traced as a forbidden one does; but not so often, PAUSE_MIN_MS apart. */
+/* A process within execve refuses to be traced as a forbidden one does; but not so often,
+ * PAUSE_MIN_MS apart. */
 #define REFUSALS_MAX 50
-#define SEIZE_TRIES 3 /* at a time */
+/* at a time */
+#define SEIZE_TRIES 3
 /* Looking again at what does not come forward by itself: soon, and then less and less often. */
 #define PAUSE_MIN_MS 10
 #define PAUSE_MAX_MS 2000
@@ -33,7 +38,8 @@ static void set_timer(struct redirect *redirect, uint64_t delay_ms)
 	loop_timer_start(redirect->group->loop, &redirect->timer, delay_ms);
 }
 
-static __attribute__((format(printf, 2, 3))) void tell(struct redirect *redirect, const char *format, ...)
+static __attribute__((format(printf, 2, 3))) void tell(struct redirect *redirect,
+						       const char *format, ...)
 {
 	char text[REDIRECT_TEXT_SIZE];
 	va_list args;
@@ -78,7 +84,8 @@ static void try_later(struct redirect *redirect)
 	set_timer(redirect, PAUSE_MIN_MS);
 }
 
-/* Of a process that is not our child the pid can be another's by now; the time it started at tells. */
+/* Of a process that is not our child the pid can be another's by now; the time it started at
+ * tells. */
 static bool is_same_process(const struct redirect *redirect)
 {
 	struct procfs_stat stat;
@@ -101,11 +108,15 @@ static void tell_forbidden(struct redirect *redirect)
 	uid_t uid;
 
 	if (procfs_read_uid(redirect->group->proc, redirect->pid, &uid) == 0 && uid != geteuid())
-		FAIL(redirect, "it runs as user %u: tracing it takes CAP_SYS_PTRACE, which dinit does not have",
+		FAIL(redirect,
+		     "it runs as user %u: tracing it takes CAP_SYS_PTRACE, which dinit does not "
+		     "have",
 		     (unsigned)uid);
 	else
-		FAIL(redirect, "tracing it is not permitted: it has privileges that dinit has not, or is not dumpable, "
-			       "or a security module (Yama) or seccomp profile forbids it; CAP_SYS_PTRACE may help");
+		FAIL(redirect, "tracing it is not permitted: it has privileges that dinit has not, "
+			       "or is not dumpable, "
+			       "or a security module (Yama) or seccomp profile forbids it; "
+			       "CAP_SYS_PTRACE may help");
 }
 
 static void watch(struct redirect *redirect, pid_t tid)
@@ -127,12 +138,13 @@ static bool stop_at_first(void *ctx, int fd, const struct fdtable_file *file)
 	return false;
 }
 
-/* EPERM is also what the kernel says of a thread that is ending, and execve ends every thread but one. Where we may not
- * even look at its descriptors it is meant in earnest. */
+/* EPERM is also what the kernel says of a thread that is ending, and execve ends every thread
+ * but one. Where we may not even look at its descriptors it is meant in earnest. */
 static bool is_forbidden(struct redirect *redirect, pid_t tid)
 {
 	return ++redirect->refusals == REFUSALS_MAX ||
-	       (fdtable_each(redirect->group->proc, tid, stop_at_first, NULL) < 0 && errno == EACCES);
+	       (fdtable_each(redirect->group->proc, tid, stop_at_first, NULL) < 0 &&
+		errno == EACCES);
 }
 
 static void on_seize_refused(struct redirect *redirect, pid_t tid)
@@ -152,14 +164,14 @@ static void on_seize_refused(struct redirect *redirect, pid_t tid)
 	end(redirect);
 }
 
-/* Within an execve the kernel makes us wait for its end, only to refuse what is no more: then is the best time to ask
- * again. */
+/* Within an execve the kernel makes us wait for its end, only to refuse what is no more: then is
+ * the best time to ask again. */
 static int seize(struct redirect *redirect, pid_t tid)
 {
 	int result = -1;
 
 	for (int i = 0; i < SEIZE_TRIES && result < 0 && (i == 0 || errno == EPERM); i++)
-		result = ptrace_seize(&redirect->thread, redirect->group->proc, tid);
+		result = tracee_seize(&redirect->thread, redirect->group->proc, tid);
 	return result;
 }
 
@@ -180,12 +192,15 @@ static bool may_trace(struct redirect *redirect, pid_t tid)
 
 static void wait_longer(struct redirect *redirect)
 {
-	uint64_t pause_ms = redirect->pause_ms < PAUSE_MIN_MS ? PAUSE_MIN_MS : redirect->pause_ms * 2;
+	uint64_t pause_ms =
+		redirect->pause_ms < PAUSE_MIN_MS ? PAUSE_MIN_MS : redirect->pause_ms * 2;
 
-	if (!redirect->delay_told && loop_now_ms(redirect->group->loop) - redirect->heard_ms >= STALL_MS) {
+	if (!redirect->delay_told &&
+	    loop_now_ms(redirect->group->loop) - redirect->heard_ms >= STALL_MS) {
 		redirect->delay_told = true;
 		tell(redirect,
-		     "not yet: it does not stop for that (see the states in /proc/%d/task/*/stat); it will be done "
+		     "not yet: it does not stop for that (see the states in /proc/%d/task/*/stat); "
+		     "it will be done "
 		     "when it does",
 		     (int)redirect->pid);
 	}
@@ -203,7 +218,8 @@ static void try_now(struct redirect *redirect)
 	pid_t tid = procfs_find_thread(proc, redirect->pid);
 	struct procfs_stat stat;
 
-	if (redirect->cancelled || procfs_read_stat(proc, tid == 0 ? redirect->pid : tid, &stat) < 0) {
+	if (redirect->cancelled ||
+	    procfs_read_stat(proc, tid == 0 ? redirect->pid : tid, &stat) < 0) {
 		/* Gone, if it is not dinit that lacks something. */
 		if (!redirect->cancelled && errno != ENOENT)
 			FAIL(redirect, "it cannot be looked at: %s", strerror(errno));
@@ -218,14 +234,17 @@ static void try_now(struct redirect *redirect)
 			end(redirect);
 		return;
 	}
-	/* A thread in the middle of an execve would make us wait: ptrace(2) takes the same lock. So would one that
-	 * holds the lock of its memory. One that waits for its vfork child would stop only when that is gone. */
-	if (procfs_is_uninterruptible(proc, redirect->pid) || procfs_is_executing(proc, redirect->pid)) {
+	/* A thread in the middle of an execve would make us wait: ptrace(2) takes the same lock.
+	 * So would one that holds the lock of its memory. One that waits for its vfork child
+	 * would stop only when that is gone. */
+	if (procfs_is_uninterruptible(proc, redirect->pid) ||
+	    procfs_is_executing(proc, redirect->pid)) {
 		wait_longer(redirect);
 		return;
 	}
 	/* Somebody else has an interest in it, who will do what is to be done. */
-	if (is_known(redirect, tid) || is_known(redirect, redirect->pid) || !may_trace(redirect, tid)) {
+	if (is_known(redirect, tid) || is_known(redirect, redirect->pid) ||
+	    !may_trace(redirect, tid)) {
 		end(redirect);
 		return;
 	}
@@ -234,15 +253,17 @@ static void try_now(struct redirect *redirect)
 		return;
 	}
 	watch(redirect, tid);
-	/* From here on the thread cannot be replaced by another of its number: we would have to reap it first. */
+	/* From here on the thread cannot be replaced by another of its number: we would have to
+	 * reap it first. */
 	if (!is_same_process(redirect))
-		ptrace_release(&redirect->thread);
+		tracee_release(&redirect->thread);
 	redirect->state = REDIRECT_TRACED;
 	set_timer(redirect, PAUSE_MIN_MS);
 }
 
-/* An execve by another thread takes a traced one away without a word, and one that has ended before the others of its
- * process is not told of until they end too. What only cannot be read, for lack of descriptors, is still ours. */
+/* An execve by another thread takes a traced one away without a word, and one that has ended
+ * before the others of its process is not told of until they end too. What only cannot be read,
+ * for lack of descriptors, is still ours. */
 static bool has_gone(const struct redirect *redirect, struct procfs_stat *stat)
 {
 	const struct procfs *proc = redirect->group->proc;
@@ -261,14 +282,14 @@ static void check_traced(struct redirect *redirect)
 	struct procfs_stat stat;
 
 	if (has_gone(redirect, &stat)) {
-		ptrace_forget(&redirect->thread);
+		tracee_forget(&redirect->thread);
 		try_later(redirect);
 		return;
 	}
-	/* An orphan that is still to stop, and that others want to end now: they must not take it for one of ours.
-	 * The reaper lets go of a tracee that nobody watches. */
-	if (redirect->cancelled && redirect->thread.state == PTRACE_STATE_STOPPING && stat.parent == getpid() &&
-	    redirect->pid != redirect->group->watched_pid) {
+	/* An orphan that is still to stop, and that others want to end now: they must not take
+	 * it for one of ours. The reaper lets go of a tracee that nobody watches. */
+	if (redirect->cancelled && redirect->thread.state == TRACEE_STATE_STOPPING &&
+	    stat.parent == getpid() && redirect->pid != redirect->group->watched_pid) {
 		end(redirect);
 		return;
 	}
@@ -295,20 +316,21 @@ static void lose(struct redirect *redirect)
 
 static void release(struct redirect *redirect)
 {
-	switch (ptrace_release(&redirect->thread)) {
-	case PTRACE_NEWS_RELEASED: end(redirect); break;
-	case PTRACE_NEWS_LOST: lose(redirect); break;
-	case PTRACE_NEWS_PENDING:
-	case PTRACE_NEWS_HELD:
-	case PTRACE_NEWS_RETURNED:
-	case PTRACE_NEWS_REFUSED: break;
+	switch (tracee_release(&redirect->thread)) {
+	case TRACEE_NEWS_RELEASED: end(redirect); break;
+	case TRACEE_NEWS_LOST: lose(redirect); break;
+	case TRACEE_NEWS_PENDING:
+	case TRACEE_NEWS_HELD:
+	case TRACEE_NEWS_RETURNED:
+	case TRACEE_NEWS_REFUSED: break;
 	}
 }
 
-static void call(struct redirect *redirect, enum redirect_step step, long number, const uint64_t args[6])
+static void call(struct redirect *redirect, enum redirect_step step, long number,
+		 const uint64_t args[6])
 {
 	redirect->step = step;
-	if (ptrace_call(&redirect->thread, number, args) < 0)
+	if (tracee_call(&redirect->thread, number, args) < 0)
 		lose(redirect);
 }
 
@@ -320,12 +342,14 @@ static void call_close(struct redirect *redirect, enum redirect_step step, int f
 static void call_map(struct redirect *redirect)
 {
 	call(redirect, REDIRECT_MAP, SYS_mmap,
-	     (uint64_t[6]){ 0, SCRATCH_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, UINT64_MAX, 0 });
+	     (uint64_t[6]){ 0, SCRATCH_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    UINT64_MAX, 0 });
 }
 
 static void call_unmap(struct redirect *redirect)
 {
-	call(redirect, REDIRECT_UNMAP, SYS_munmap, (uint64_t[6]){ redirect->scratch, SCRATCH_SIZE });
+	call(redirect, REDIRECT_UNMAP, SYS_munmap,
+	     (uint64_t[6]){ redirect->scratch, SCRATCH_SIZE });
 }
 
 /* The next of the stream's moves from here on; move_count where there is none. */
@@ -345,21 +369,25 @@ static void begin_stream(struct redirect *redirect)
 		if (first == redirect->move_count)
 			continue;
 		redirect->move = first;
-		/* Non-blocking where the old file was: a program expects EAGAIN of it, or never to see it. */
+		/* Non-blocking where the old file was: a program expects EAGAIN of it, or never
+		 * to see it. */
 		call(redirect, REDIRECT_PIPE, SYS_pipe2,
-		     (uint64_t[6]){ redirect->scratch,
-				    (uint64_t)(O_CLOEXEC | (redirect->moves[first].flags & O_NONBLOCK)) });
+		     (uint64_t[6]){
+			     redirect->scratch,
+			     (uint64_t)(O_CLOEXEC | (redirect->moves[first].flags & O_NONBLOCK)) });
 		return;
 	}
 	call_unmap(redirect);
 }
 
-/* Other threads run on, and may have put another file in the descriptor's place since it was looked at. */
+/* Other threads run on, and may have put another file in the descriptor's place since it was
+ * looked at. */
 static bool is_still_there(const struct redirect *redirect, const struct redirect_move *move)
 {
 	struct fdtable_file file;
 
-	return fdtable_identify(redirect->group->proc, redirect->thread.tid, move->fd, &file) == 0 &&
+	return fdtable_identify(redirect->group->proc, redirect->thread.tid, move->fd, &file) ==
+		       0 &&
 	       fdtable_same_file(&file, &move->file);
 }
 
@@ -378,14 +406,17 @@ static void move_next(struct redirect *redirect)
 	call_close(redirect, REDIRECT_CLOSE_WRITE, redirect->pipe[1]);
 }
 
-/* The read end gets a file description of our own: non-blocking for us only, and the process can close its own. */
+/* The read end gets a file description of our own: non-blocking for us only, and the process can
+ * close its own. */
 static int take_read_end(struct redirect *redirect)
 {
-	int fd = fdtable_open(redirect->group->proc, redirect->thread.tid, redirect->pipe[0], O_RDONLY | O_NONBLOCK);
+	int fd = fdtable_open(redirect->group->proc, redirect->thread.tid, redirect->pipe[0],
+			      O_RDONLY | O_NONBLOCK);
 
 	if (fd < 0)
 		return -1;
-	/* Fails where the pipe is another user's; then only that user can open it again, as usual. */
+	/* Fails where the pipe is another user's; then only that user can open it again, as
+	 * usual. */
 	(void)!fchmod(fd, PIPE_MODE);
 	if (redirect->group->on_pipe(redirect->group->ctx, redirect, redirect->stream, fd) < 0) {
 		int error = errno;
@@ -402,7 +433,7 @@ static void on_pipe_made(struct redirect *redirect)
 	uint64_t both;
 
 	/* It has just mapped that: only its death can be in the way. */
-	if (ptrace_peek(&redirect->thread, redirect->scratch, &both) < 0) {
+	if (tracee_peek(&redirect->thread, redirect->scratch, &both) < 0) {
 		lose(redirect);
 		return;
 	}
@@ -446,7 +477,9 @@ static void on_returned(struct redirect *redirect)
 			     redirect->moves[redirect->move - 1].fd, strerror(error));
 		move_next(redirect);
 		break;
-	case REDIRECT_CLOSE_WRITE: call_close(redirect, REDIRECT_CLOSE_READ, redirect->pipe[0]); break;
+	case REDIRECT_CLOSE_WRITE:
+		call_close(redirect, REDIRECT_CLOSE_READ, redirect->pipe[0]);
+		break;
 	case REDIRECT_CLOSE_READ: begin_stream(redirect); break;
 	case REDIRECT_UNMAP: release(redirect); break;
 	}
@@ -485,7 +518,7 @@ void redirect_on_exit(struct redirect *redirect)
 {
 	if (redirect->state == REDIRECT_ENDED)
 		return;
-	ptrace_forget(&redirect->thread);
+	tracee_forget(&redirect->thread);
 	end(redirect);
 }
 
@@ -498,7 +531,7 @@ static void on_thread_exit(void *ctx, pid_t tid, int status)
 		redirect_on_exit(redirect);
 	} else if (redirect->state != REDIRECT_ENDED) {
 		/* Another of its threads may do. */
-		ptrace_forget(&redirect->thread);
+		tracee_forget(&redirect->thread);
 		try_later(redirect);
 	}
 }
@@ -506,18 +539,18 @@ static void on_thread_exit(void *ctx, pid_t tid, int status)
 void redirect_on_stop(struct redirect *redirect, pid_t tid, int status)
 {
 	if (redirect->state != REDIRECT_TRACED) {
-		ptrace_discard(tid, status);
+		tracee_discard(tid, status);
 		return;
 	}
 	redirect->thread.tid = tid;
 	redirect->heard_ms = loop_now_ms(redirect->group->loop);
-	switch (ptrace_on_stop(&redirect->thread, status)) {
-	case PTRACE_NEWS_PENDING: break;
-	case PTRACE_NEWS_HELD: on_held(redirect); break;
-	case PTRACE_NEWS_RETURNED: on_returned(redirect); break;
-	case PTRACE_NEWS_RELEASED: end(redirect); break;
-	case PTRACE_NEWS_REFUSED: on_refused(redirect); break;
-	case PTRACE_NEWS_LOST: lose(redirect); break;
+	switch (tracee_on_stop(&redirect->thread, status)) {
+	case TRACEE_NEWS_PENDING: break;
+	case TRACEE_NEWS_HELD: on_held(redirect); break;
+	case TRACEE_NEWS_RETURNED: on_returned(redirect); break;
+	case TRACEE_NEWS_RELEASED: end(redirect); break;
+	case TRACEE_NEWS_REFUSED: on_refused(redirect); break;
+	case TRACEE_NEWS_LOST: lose(redirect); break;
 	}
 }
 
@@ -529,7 +562,9 @@ static void on_thread_stop(void *ctx, pid_t tid, int status)
 void redirect_begin(struct redirect *redirect, const struct redirect_group *group, pid_t pid)
 {
 	struct procfs_stat stat = { 0 };
-	struct reaper_watch unused = { .on_exit = on_thread_exit, .on_stop = on_thread_stop, .ctx = redirect };
+	struct reaper_watch unused = { .on_exit = on_thread_exit,
+				       .on_stop = on_thread_stop,
+				       .ctx = redirect };
 
 	memset(redirect, 0, sizeof *redirect);
 	redirect->group = group;
@@ -555,7 +590,8 @@ void redirect_add_move(struct redirect *redirect, const struct redirect_move *mo
 	if (redirect->move_count < REDIRECT_MOVES_MAX)
 		redirect->moves[redirect->move_count++] = *move;
 	else
-		FAIL(redirect, "it has more than %d copies of its stdout and stderr open", REDIRECT_MOVES_MAX);
+		FAIL(redirect, "it has more than %d copies of its stdout and stderr open",
+		     REDIRECT_MOVES_MAX);
 }
 
 void redirect_cancel(struct redirect *redirect)
@@ -564,9 +600,9 @@ void redirect_cancel(struct redirect *redirect)
 	switch (redirect->state) {
 	case REDIRECT_WAITING: end(redirect); break;
 	case REDIRECT_TRACED:
-		/* Before its first stop nothing has been done to it; between its calls it stands still only within
-		 * a callback. */
-		if (redirect->thread.state == PTRACE_STATE_STOPPING)
+		/* Before its first stop nothing has been done to it; between its calls it stands
+		 * still only within a callback. */
+		if (redirect->thread.state == TRACEE_STATE_STOPPING)
 			release(redirect);
 		break;
 	case REDIRECT_LOST:

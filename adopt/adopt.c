@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the decision which descriptors of a process and its descendants are moved, and how often it is looked at;
- * not the moving (redirect.h). Invariant: a descriptor is moved only if, with its process standing still, it was
- * an output on one of the files that were found, as outputs, under the adopted process's own 1 and 2. */
+/* Owns the decision which descriptors of a process and its descendants are moved, and how often
+ * it is looked at; not the moving (redirect.h). Invariant: a descriptor is moved only if, with
+ * its process standing still, it was an output on one of the files that were found, as outputs,
+ * under the adopted process's own 1 and 2. */
 #include "adopt.h"
 
 #include "fdtable.h"
@@ -16,10 +17,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Descendants looked at: more than any container runs under one parent, and a bound to what a fork bomb costs us. */
+/* Descendants looked at: more than any container runs under one parent, and a bound to what a
+ * fork bomb costs us. */
 #define TREE_MAX 4096
-/* When it is looked at again, after its first redirection: soon, because what it prints until then goes elsewhere; and
- * once more when the second in which daemons redirect themselves is over. */
+/* When it is looked at again, after its first redirection: soon, because what it prints until
+ * then goes elsewhere; and once more when the second in which daemons redirect themselves is
+ * over. */
 static const unsigned short looks_ms[] = { 20, 80, 200, 400, ADOPT_SETTLE_MS + 20 };
 #define LOOKS (sizeof looks_ms / sizeof *looks_ms)
 /* Two files to begin with, and two more for each look. */
@@ -37,15 +40,20 @@ struct adopt {
 	const struct adopt_hooks *hooks;
 	void *ctx;
 	struct redirect_group group;
-	struct redirect *redirects; /* those under way, and those that failed for good */
+	/* those under way, and those that failed for good */
+	struct redirect *redirects;
 	struct loop_timer timer;
-	unsigned looks; /* made since the first redirection */
-	bool settling;  /* the adopted process itself has been dealt with once */
-	bool cancelled; /* or its process has ended */
+	/* made since the first redirection */
+	unsigned looks;
+	/* the adopted process itself has been dealt with once */
+	bool settling;
+	/* or its process has ended */
+	bool cancelled;
 	bool descendant_told;
 	size_t source_count, pipe_count;
 	struct source sources[FILES_MAX];
-	struct fdtable_file pipes[FILES_MAX]; /* that it has been given for 1 and 2 */
+	/* that it has been given for 1 and 2 */
+	struct fdtable_file pipes[FILES_MAX];
 };
 
 static struct redirect *find_redirect(const struct adopt *adopt, pid_t pid)
@@ -96,13 +104,15 @@ static int stream_of(const struct adopt *adopt, int fd, const struct fdtable_fil
 	return stream;
 }
 
-/* Whether it is something to print to: a pipe, a terminal or another device, a file that is only written. A daemon that
- * closes 1 and 2 gets these numbers for what it opens next: its sockets and its data must not be taken away from it. */
+/* Whether it is something to print to: a pipe, a terminal or another device, a file that is only
+ * written. A daemon that closes 1 and 2 gets these numbers for what it opens next: its sockets
+ * and its data must not be taken away from it. */
 static bool is_output(const struct fdtable_file *file, int flags)
 {
 	if (!fdtable_is_writable(flags))
 		return false;
-	return S_ISFIFO(file->mode) || S_ISCHR(file->mode) || (S_ISREG(file->mode) && (flags & O_ACCMODE) == O_WRONLY);
+	return S_ISFIFO(file->mode) || S_ISCHR(file->mode) ||
+	       (S_ISREG(file->mode) && (flags & O_ACCMODE) == O_WRONLY);
 }
 
 /* What is under its descriptors 1 and 2 now, where that is not what we put there. */
@@ -113,7 +123,8 @@ static void note_sources(struct adopt *adopt, pid_t tid)
 		int flags;
 
 		if (fdtable_identify(adopt->proc, tid, fd, &source.file) < 0 ||
-		    fdtable_read_flags(adopt->proc, tid, fd, &flags) < 0 || !is_output(&source.file, flags))
+		    fdtable_read_flags(adopt->proc, tid, fd, &flags) < 0 ||
+		    !is_output(&source.file, flags))
 			continue;
 		if (!is_own_pipe(adopt, &source.file) && stream_of(adopt, fd, &source.file) != fd &&
 		    adopt->source_count < FILES_MAX)
@@ -125,14 +136,17 @@ static void note_sources(struct adopt *adopt, pid_t tid)
 static bool plan_move(const struct adopt *adopt, pid_t tid, int fd, const struct fdtable_file *file,
 		      struct redirect_move *move)
 {
-	*move = (struct redirect_move){ .fd = fd, .file = *file, .stream = stream_of(adopt, fd, file) };
+	*move = (struct redirect_move){ .fd = fd,
+					.file = *file,
+					.stream = stream_of(adopt, fd, file) };
 	return move->stream != 0 && fdtable_read_flags(adopt->proc, tid, fd, &move->flags) == 0 &&
 	       is_output(file, move->flags);
 }
 
 struct planning {
 	struct adopt *adopt;
-	struct redirect *redirect; /* NULL: it is only asked whether there is anything to be moved */
+	/* NULL: it is only asked whether there is anything to be moved */
+	struct redirect *redirect;
 	pid_t tid;
 	bool found;
 };
@@ -152,7 +166,9 @@ static bool plan_fd(void *ctx, int fd, const struct fdtable_file *file)
 
 static void on_plan(void *ctx, struct redirect *redirect)
 {
-	struct planning planning = { .adopt = ctx, .redirect = redirect, .tid = redirect->thread.tid };
+	struct planning planning = { .adopt = ctx,
+				     .redirect = redirect,
+				     .tid = redirect->thread.tid };
 
 	/* It may have replaced them since they were looked at. */
 	if (redirect->pid == planning.adopt->pid)
@@ -206,7 +222,8 @@ static bool has_something_to_move(struct adopt *adopt, pid_t tid)
 {
 	struct planning planning = { .adopt = adopt, .tid = tid };
 
-	return (fdtable_each(adopt->proc, tid, plan_fd, &planning) < 0 && errno != ENOENT) || planning.found;
+	return (fdtable_each(adopt->proc, tid, plan_fd, &planning) < 0 && errno != ENOENT) ||
+	       planning.found;
 }
 
 /* The adopted process and its descendants, parents before their children. */
@@ -250,14 +267,15 @@ static void look(struct adopt *adopt)
 		procfs_each_child(adopt->proc, pid, add_to_tree, tree);
 	}
 	if (tree->overgrown)
-		log_info("redirecting process %d: of its descendants no more than %d are looked at", (int)adopt->pid,
-			 TREE_MAX);
+		log_info("redirecting process %d: of its descendants no more than %d are looked at",
+			 (int)adopt->pid, TREE_MAX);
 	free(tree);
 }
 
 static bool is_under_way(const struct adopt *adopt)
 {
-	for (const struct redirect *redirect = adopt->redirects; redirect; redirect = redirect->next)
+	for (const struct redirect *redirect = adopt->redirects; redirect;
+	     redirect = redirect->next)
 		if (!redirect_is_over(redirect))
 			return true;
 	return false;
@@ -278,7 +296,8 @@ static void set_timer(struct adopt *adopt)
 	adopt->settling = true;
 	if (!adopt->timer.running)
 		loop_timer_start(adopt->group.loop, &adopt->timer,
-				 looks_ms[adopt->looks] - (adopt->looks ? looks_ms[adopt->looks - 1] : 0U));
+				 looks_ms[adopt->looks] -
+					 (adopt->looks ? looks_ms[adopt->looks - 1] : 0U));
 }
 
 static void on_redirect_end(void *ctx, struct redirect *redirect)
@@ -314,8 +333,8 @@ static void on_due(void *ctx)
 	set_timer(adopt);
 }
 
-struct adopt *adopt_begin(struct loop *loop, struct reaper *reaper, const struct procfs *proc, pid_t pid,
-			  const struct adopt_hooks *hooks, void *ctx)
+struct adopt *adopt_begin(struct loop *loop, struct reaper *reaper, const struct procfs *proc,
+			  pid_t pid, const struct adopt_hooks *hooks, void *ctx)
 {
 	struct adopt *adopt = calloc(1, sizeof *adopt);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Processes that have lost their parent, under the three policies: SPEC 6, and 7 as far as it is about them. */
+/* Processes that have lost their parent, under the three policies: SPEC 6, and 7 as far as it is
+ * about them. */
 #include "streams.h"
 
 #include <fcntl.h>
@@ -25,12 +26,16 @@
 #define WAIT "exec \"$ACTOR\" wait"
 #define BURST 2000
 
-static struct run *start(struct scene *scene, const char *policy, const char *mode, const char *more)
+static struct run *start(struct scene *scene, const char *policy, const char *mode,
+			 const char *more)
 {
-	return run_start(scene, &(struct run_spec){
-					.environment = LIST(STREAMS(scene), "DINIT_LOG_LEVEL=info", mode,
-							    scene_format(scene, "DINIT_REPARENTING_POLICY=%s", policy),
-							    more) });
+	return run_start(scene,
+			 &(struct run_spec){
+				 .environment =
+					 LIST(STREAMS(scene), "DINIT_LOG_LEVEL=info", mode,
+					      scene_format(scene, "DINIT_REPARENTING_POLICY=%s",
+							   policy),
+					      more) });
 }
 
 static struct run *start_text(struct scene *scene, const char *policy)
@@ -64,7 +69,8 @@ static long match_pid(struct run *run, const char *regex)
 	return strtol(run_match(run, RUN_STDERR, regex, 1), NULL, 10);
 }
 
-/* ---- SPEC 6: a zombie is always reaped, at once, under every policy; SPEC 10: info tells of every process ---- */
+/* ---- SPEC 6: a zombie is always reaped, at once, under every policy; SPEC 10: info tells of
+ * every process ---- */
 
 static void check_zombies(struct scene *scene, const char *policy, size_t count)
 {
@@ -75,7 +81,8 @@ static void check_zombies(struct scene *scene, const char *policy, size_t count)
 	streams_wait_report(scene, "reaped web");
 	run_wait_lines(run, RUN_STDERR, " dinit: info: .*exited with status 0$", count);
 	expect_stop(run);
-	assert_int_equal(run_count_lines(run, RUN_STDERR, "info: " ORPHAN "reparented .* exited with status 0$"),
+	assert_int_equal(run_count_lines(run, RUN_STDERR,
+					 "info: " ORPHAN "reparented .* exited with status 0$"),
 			 count);
 	run_expect_no_line(run, RUN_STDERR, "lost its parent");
 }
@@ -112,8 +119,10 @@ static void test_zombie_with_foreign_proc_has_no_name(struct scene *scene)
 				       .foreign_proc = true,
 			       });
 	streams_wait_report(scene, "reaped web");
-	run_wait_lines(run, RUN_STDERR, " dinit: info: \\?/[0-9]+: reparented zombie exited with status 0$", 2);
-	run_expect_line(run, RUN_STDERR, WARNING "/proc does not show this PID namespace's processes");
+	run_wait_lines(run, RUN_STDERR,
+		       " dinit: info: \\?/[0-9]+: reparented zombie exited with status 0$", 2);
+	run_expect_line(run, RUN_STDERR,
+			WARNING "/proc does not show this PID namespace's processes");
 	expect_stop(run);
 }
 
@@ -124,7 +133,8 @@ static void test_orphan_terminated_command_line_is_escaped(struct scene *scene)
 	struct run *run;
 
 	make_orphan(scene, "web",
-		    "orphaned wait 'two words' \"$(printf 'a\\001b\\tc\\nd\\033[1m\\177\\\\e\\303\\251')\"");
+		    "orphaned wait 'two words' \"$(printf "
+		    "'a\\001b\\tc\\nd\\033[1m\\177\\\\e\\303\\251')\"");
 	run = start_terminate(scene);
 	run_wait_line(run, RUN_STDERR,
 		      LOST "terminating it: [^ ]*/actor orphaned wait two words "
@@ -143,9 +153,13 @@ static void test_orphan_terminated_is_called_the_same_at_its_end(struct scene *s
 	scene_script(scene, "lost", "\"$ACTOR\" wait; :");
 	make_orphan(scene, "web", "orphaned sh 'exec \"$SCENE/lost\"'");
 	run = start_terminate(scene);
-	run_wait_line(run, RUN_STDERR, WARNING "[a-z]+/[0-9]+: has lost its parent: terminating it: .*lost$");
-	name = run_match(run, RUN_STDERR, WARNING "([a-z]+/[0-9]+): has lost its parent: terminating it: .*lost$", 1);
-	run_wait_line(run, RUN_STDERR, scene_format(scene, " %s: reparented process was killed by signal 15", name));
+	run_wait_line(run, RUN_STDERR,
+		      WARNING "[a-z]+/[0-9]+: has lost its parent: terminating it: .*lost$");
+	name = run_match(run, RUN_STDERR,
+			 WARNING "([a-z]+/[0-9]+): has lost its parent: terminating it: .*lost$",
+			 1);
+	run_wait_line(run, RUN_STDERR,
+		      scene_format(scene, " %s: reparented process was killed by signal 15", name));
 	expect_stop(run);
 }
 
@@ -173,7 +187,8 @@ static void test_orphan_deaf_is_killed_after_kill_timeout(struct scene *scene)
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
 	ms = run_stamp_ms(run, WARNING ORPHAN ".*killing it") - run_stamp_ms(run, LOST);
-	assert_true(ms >= 299 || ms < 0); /* midnight */
+	/* midnight */
+	assert_true(ms >= 299 || ms < 0);
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "killing it"), 1);
 }
 
@@ -219,7 +234,8 @@ static void test_orphan_of_grandchild_is_found(struct scene *scene)
 	struct run *run;
 
 	scene_service(scene, "web",
-		      "sh -c '\"$ACTOR\" orphaned report orphan; \"$ACTOR\" orphaned wait; " WAIT "' & " WAIT);
+		      "sh -c '\"$ACTOR\" orphaned report orphan; \"$ACTOR\" orphaned wait; " WAIT
+		      "' & " WAIT);
 	run = start_terminate(scene);
 	run_wait_line(run, RUN_STDERR, LOST "terminating it: .* orphaned wait$");
 	run_wait_line(run, RUN_STDERR, TERMED);
@@ -243,11 +259,13 @@ static void hide_children(void *ctx)
 static struct run *start_unlisted(struct scene *scene, const char *policy)
 {
 	scene_need(scene->mode == RUN_AS_INIT || geteuid() == 0, "only root can mount");
-	return run_start(scene,
-			 &(struct run_spec){ .environment =
-						     LIST(STREAMS(scene), "DINIT_LOG_LEVEL=info", "DINIT_JSON_STDOUT=0",
-							  scene_format(scene, "DINIT_REPARENTING_POLICY=%s", policy)),
-					     .prepare = hide_children });
+	return run_start(
+		scene,
+		&(struct run_spec){
+			.environment =
+				LIST(STREAMS(scene), "DINIT_LOG_LEVEL=info", "DINIT_JSON_STDOUT=0",
+				     scene_format(scene, "DINIT_REPARENTING_POLICY=%s", policy)),
+			.prepare = hide_children });
 }
 
 static void test_orphan_unlisted_is_found_and_terminated(struct scene *scene)
@@ -282,13 +300,16 @@ static void test_orphan_unlisted_is_waited_for_in_teardown(struct scene *scene)
 	run = start_unlisted(scene, "terminate");
 	streams_wait_report(scene, "ready child");
 	expect_stop(run);
-	assert_int_equal(run_count_lines(run, RUN_STDERR, LOST "terminating it: .* handle 1 text 100 child$"), 1);
+	assert_int_equal(run_count_lines(run, RUN_STDERR,
+					 LOST "terminating it: .* handle 1 text 100 child$"),
+			 1);
 	streams_expect_numbers(run, RUN_STDOUT, services, 1, 100);
 }
 
 /* ---- SPEC 6: only 10 ms after dinit first saw it ---- */
 
-/* On a busy machine a short life may be longer than that: then it says nothing, and is tried again. */
+/* On a busy machine a short life may be longer than that: then it says nothing, and is tried
+ * again. */
 static void check_brief(struct scene *scene, const char *policy)
 {
 	struct run *run = NULL;
@@ -304,7 +325,8 @@ static void check_brief(struct scene *scene, const char *policy)
 	}
 	scene_need(strcmp(how, "quick") == 0, "this machine is too slow");
 	run_expect_no_line(run, RUN_STDERR, "lost its parent");
-	assert_int_equal(run_count_lines(run, RUN_STDERR, "reparented .* exited with status 0$"), 5);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "reparented .* exited with status 0$"),
+			 5);
 }
 
 static void test_orphan_ending_at_once_is_not_terminated(struct scene *scene)
@@ -326,9 +348,10 @@ static void test_orphan_ignored_is_left_alone(struct scene *scene)
 
 	scene_may_leave(scene);
 	scene_fifo(scene, "go");
-	scene_service(scene, "web",
-		      "\"$ACTOR\" deaf orphaned sh '\"$ACTOR\" report pid $$; read go <\"$SCENE/go\"\n"
-		      "echo still here; " WAIT "'; \"$ACTOR\" corpses 20 web");
+	scene_service(
+		scene, "web",
+		"\"$ACTOR\" deaf orphaned sh '\"$ACTOR\" report pid $$; read go <\"$SCENE/go\"\n"
+		"echo still here; " WAIT "'; \"$ACTOR\" corpses 20 web");
 	run = start_text(scene, "ignore");
 	orphan = (pid_t)atoi(streams_wait_report(scene, "pid"));
 	streams_wait_report(scene, "reaped web");
@@ -347,7 +370,8 @@ struct transition {
 	unsigned long last, kept, moved;
 };
 
-/* [TIME] LABEL: fd<N> <number>, or {"fd":N,"n":<number>,"service":"<service>","stage":"<stage>",...} */
+/* [TIME] LABEL: fd<N> <number>, or
+ * {"fd":N,"n":<number>,"service":"<service>","stage":"<stage>",...} */
 static bool read_line(const char *line, int fd, unsigned long *number, bool *moved)
 {
 	const char *form = strchr(line, ' '), *at;
@@ -356,7 +380,8 @@ static bool read_line(const char *line, int fd, unsigned long *number, bool *mov
 	if (*line == '{') {
 		snprintf(text, sizeof text, "{\"fd\":%d,", fd);
 		*moved = strstr(line, "\"service\":\"actor\"") != NULL;
-		*number = strstr(line, "\"n\":") ? strtoul(strstr(line, "\"n\":") + 4, NULL, 10) : 0;
+		*number =
+			strstr(line, "\"n\":") ? strtoul(strstr(line, "\"n\":") + 4, NULL, 10) : 0;
 		return strncmp(line, text, strlen(text)) == 0;
 	}
 	snprintf(text, sizeof text, ": fd%d ", fd);
@@ -368,9 +393,11 @@ static bool read_line(const char *line, int fd, unsigned long *number, bool *mov
 	return true;
 }
 
-/* Fails unless the numbers 1 to n of that descriptor have come: the first of them as the service's, those from some
- * number on as the adopted process's; between two pipes there is no order. */
-static void expect_transition(struct run *run, enum run_stream stream, int fd, unsigned long n, bool to_be_moved)
+/* Fails unless the numbers 1 to n of that descriptor have come: the first of them as the
+ * service's, those from some number on as the adopted process's; between two pipes there is no
+ * order. */
+static void expect_transition(struct run *run, enum run_stream stream, int fd, unsigned long n,
+			      bool to_be_moved)
 {
 	struct transition seen = { 0 };
 	const char *line = run->outputs[stream].bytes;
@@ -386,7 +413,8 @@ static void expect_transition(struct run *run, enum run_stream stream, int fd, u
 			if (moved && first_moved == 0)
 				first_moved = number;
 			else if (number != *last + 1)
-				scene_fail("after %lu of descriptor %d comes %lu: %s", *last, fd, number, copy);
+				scene_fail("after %lu of descriptor %d comes %lu: %s", *last, fd,
+					   number, copy);
 			*last = number;
 		}
 		free(copy);
@@ -401,14 +429,16 @@ static void expect_transition(struct run *run, enum run_stream stream, int fd, u
 }
 
 /* Writes to 1, 2, and copies of them, before, while and after it is adopted, and ends. */
-static void check_moving(struct scene *scene, const char *mode, const char *kind, const char *pause_ms)
+static void check_moving(struct scene *scene, const char *mode, const char *kind,
+			 const char *pause_ms)
 {
 	struct run *run;
 	unsigned long n;
 
 	scene_service(scene, "web",
-		      scene_format(scene, "\"$ACTOR\" orphaned moving 50 %s %s 1 2 3 4 3>&1 4>&2; " WAIT, pause_ms,
-				   kind));
+		      scene_format(scene,
+				   "\"$ACTOR\" orphaned moving 50 %s %s 1 2 3 4 3>&1 4>&2; " WAIT,
+				   pause_ms, kind));
 	run = start(scene, "adopt", mode, NULL);
 	run_expect_exit(run, 0);
 	n = strtoul(streams_wait_report(scene, "moved"), NULL, 10);
@@ -444,7 +474,8 @@ static void test_adopted_other_descriptor_keeps_service_label(struct scene *scen
 	struct run *run;
 	unsigned long n;
 
-	scene_service(scene, "web", "\"$ACTOR\" orphaned moving 50 1 text 3 1 3>&1 >/dev/null 2>&1; " WAIT);
+	scene_service(scene, "web",
+		      "\"$ACTOR\" orphaned moving 50 1 text 3 1 3>&1 >/dev/null 2>&1; " WAIT);
 	run = start_text(scene, "adopt");
 	run_expect_exit(run, 0);
 	n = strtoul(streams_wait_report(scene, "moved"), NULL, 10);
@@ -467,12 +498,14 @@ static void check_discarding(struct scene *scene, enum run_stream stream, const 
 /* Within its first second. */
 static void test_adopted_discarding_its_stdout_is_redirected_again(struct scene *scene)
 {
-	check_discarding(scene, RUN_STDOUT, "orphaned adopted discarding count 1 text 100 unfinished");
+	check_discarding(scene, RUN_STDOUT,
+			 "orphaned adopted discarding count 1 text 100 unfinished");
 }
 
 static void test_adopted_discarding_its_stderr_is_redirected_again(struct scene *scene)
 {
-	check_discarding(scene, RUN_STDERR, "orphaned adopted discarding count 2 text 100 unfinished");
+	check_discarding(scene, RUN_STDERR,
+			 "orphaned adopted discarding count 2 text 100 unfinished");
 }
 
 /* ---- SPEC 6, 7, 8: the end of an adopted process ends the container as a service's does ---- */
@@ -487,14 +520,17 @@ static void check_end(struct scene *scene, const char *how, int status, const ch
 	run_expect_exit(run, status);
 	run_expect_line(run, RUN_STDERR, message);
 	pid = match_pid(run, WARNING "actor/([0-9]+): has lost its parent: adopting it: ");
-	assert_int_equal(match_pid(run, " actor/([0-9]+): PID [0-9]+ .*: stopping the container$"), pid);
-	assert_int_equal(match_pid(run, " actor/[0-9]+: PID ([0-9]+) .*: stopping the container$"), pid);
+	assert_int_equal(match_pid(run, " actor/([0-9]+): PID [0-9]+ .*: stopping the container$"),
+			 pid);
+	assert_int_equal(match_pid(run, " actor/[0-9]+: PID ([0-9]+) .*: stopping the container$"),
+			 pid);
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "stopping the container$"), 1);
 }
 
 static void test_adopted_ending_ends_container(struct scene *scene)
 {
-	check_end(scene, "orphaned adopted exit 0", 0, WARNING ORPHAN "PID [0-9]+ exited with status 0: stopping");
+	check_end(scene, "orphaned adopted exit 0", 0,
+		  WARNING ORPHAN "PID [0-9]+ exited with status 0: stopping");
 }
 
 static void test_adopted_failing_ends_container_as_failed(struct scene *scene)
@@ -558,7 +594,8 @@ static void test_adopted_deaf_in_teardown_is_killed_after_kill_timeout(struct sc
 	streams_wait_report(scene, "ready");
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
-	run_expect_line(run, RUN_STDERR, WARNING "(sh|actor)/[0-9]+: is still running: killing it$");
+	run_expect_line(run, RUN_STDERR,
+			WARNING "(sh|actor)/[0-9]+: is still running: killing it$");
 }
 
 /* ---- SPEC 6: dinit never blocks on an adopted process, whatever state it is in ---- */
@@ -569,8 +606,11 @@ static void check_standing(struct scene *scene, const char *how)
 	struct run *run;
 
 	scene_fifo(scene, "go");
-	scene_service(scene, "web",
-		      scene_format(scene, "\"$ACTOR\" %s; while read go <\"$SCENE/go\"; do echo went; done", how));
+	scene_service(
+		scene, "web",
+		scene_format(scene,
+			     "\"$ACTOR\" %s; while read go <\"$SCENE/go\"; do echo went; done",
+			     how));
 	make_orphan(scene, "other", "orphaned adopted handle 1 text 0 other");
 	run = start_text(scene, "adopt");
 	run_wait_lines(run, RUN_STDERR, LOST "adopting it: ", 2);
@@ -610,16 +650,22 @@ static void test_adopted_of_other_user_without_ptrace_is_adopted_without(struct 
 	scene_fifo(scene, "go");
 	scene_service(scene, "web",
 		      scene_format(scene,
-				   "\"$ACTOR\" as %u orphaned sh 'read go <\"$SCENE/go\"; echo mine; exit 5'; " WAIT,
+				   "\"$ACTOR\" as %u orphaned sh 'read go <\"$SCENE/go\"; echo "
+				   "mine; exit 5'; " WAIT,
 				   (unsigned)scene_user()));
-	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene), "DINIT_JSON_STDOUT=0",
-								       "DINIT_REPARENTING_POLICY=adopt"),
-						   .prepare = drop_ptrace });
-	run_wait_line(run, RUN_STDERR, WARNING "(sh|actor)/[0-9]+: its output cannot be redirected: .*CAP_SYS_PTRACE");
+	run = run_start(scene, &(struct run_spec){
+				       .environment = LIST(STREAMS(scene), "DINIT_JSON_STDOUT=0",
+							   "DINIT_REPARENTING_POLICY=adopt"),
+				       .prepare = drop_ptrace });
+	run_wait_line(run, RUN_STDERR,
+		      WARNING
+		      "(sh|actor)/[0-9]+: its output cannot be redirected: .*CAP_SYS_PTRACE");
 	scene_let_go(scene, "go");
 	run_expect_exit(run, 3);
 	run_expect_line(run, RUN_STDOUT, " web/run: mine$");
-	run_expect_line(run, RUN_STDERR, " dinit: error: (sh|actor)/[0-9]+: PID [0-9]+ exited with status 5: stopping");
+	run_expect_line(
+		run, RUN_STDERR,
+		" dinit: error: (sh|actor)/[0-9]+: PID [0-9]+ exited with status 5: stopping");
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "cannot be redirected"), 1);
 }
 
@@ -630,7 +676,8 @@ static void add_filter(void *ctx)
 	struct sock_fprog program = { .len = 1, .filter = &allow };
 
 	(void)ctx;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
 		_exit(126);
 }
 
@@ -639,9 +686,10 @@ static void test_adopted_with_dinits_own_seccomp_filters_is_redirected(struct sc
 	struct run *run;
 
 	make_orphan(scene, "web", "orphaned adopted exit 0");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene), "DINIT_JSON_STDOUT=0",
-								       "DINIT_REPARENTING_POLICY=adopt"),
-						   .prepare = add_filter });
+	run = run_start(scene, &(struct run_spec){
+				       .environment = LIST(STREAMS(scene), "DINIT_JSON_STDOUT=0",
+							   "DINIT_REPARENTING_POLICY=adopt"),
+				       .prepare = add_filter });
 	run_expect_exit(run, 0);
 	run_expect_no_line(run, RUN_STDERR, "cannot be redirected");
 }
@@ -665,7 +713,8 @@ static void check_sibling(struct scene *scene, const char *policy)
 	struct run *run;
 
 	scene_fifo(scene, "go");
-	scene_service(scene, "web", "\"$ACTOR\" deaf orphaned wait; read go <\"$SCENE/go\"; exit 7");
+	scene_service(scene, "web",
+		      "\"$ACTOR\" deaf orphaned wait; read go <\"$SCENE/go\"; exit 7");
 	run = start(scene, policy, "DINIT_JSON_STDOUT=0", "DINIT_STOP_TIMEOUT=0.1");
 	run_wait_line(run, RUN_STDERR, LOST);
 	scene_let_go(scene, "go");
@@ -687,11 +736,13 @@ static void test_sibling_under_adopt_is_not_touched(struct scene *scene)
 	check_sibling(scene, "adopt");
 }
 
-/* Starts a process in the PID namespace of that run whose parent is outside, as a container engine's exec does; it
- * writes a byte to fd once it is there. Returns one that ends when it has ended. */
+/* Starts a process in the PID namespace of that run whose parent is outside, as a container
+ * engine's exec does; it writes a byte to fd once it is there. Returns one that ends when it has
+ * ended. */
 static pid_t enter_namespace(const struct run *run, int fd)
 {
-	int namespace = open(scene_format(run->scene, "/proc/%d/ns/pid", (int)run->pid), O_RDONLY | O_CLOEXEC);
+	int namespace = open(scene_format(run->scene, "/proc/%d/ns/pid", (int)run->pid),
+			     O_RDONLY | O_CLOEXEC);
 	pid_t pid = fork(), guest;
 
 	assert_true(namespace >= 0 && pid >= 0);
@@ -716,7 +767,8 @@ static void check_guest(struct scene *scene, const char *policy)
 	scene_need(geteuid() == 0, "only root can enter a namespace");
 	scene_fifo(scene, "go");
 	scene_service(scene, "web",
-		      "sh -c 'read go <\"$SCENE/go\"; \"$ACTOR\" orphaned wait; " WAIT "' & echo up; " WAIT);
+		      "sh -c 'read go <\"$SCENE/go\"; \"$ACTOR\" orphaned wait; " WAIT
+		      "' & echo up; " WAIT);
 	run = start_text(scene, policy);
 	run_wait_line(run, RUN_STDOUT, " web/run: up$");
 	assert_int_equal(pipe2(there, O_CLOEXEC), 0);
@@ -744,9 +796,9 @@ static void test_guest_of_namespace_under_adopt_is_not_touched(struct scene *sce
 
 /* ---- children from before dinit ---- */
 
-/* In the process that becomes dinit: its child, as of a script that says `something & exec dinit`. At a word it stops
- * dinit. (It holds nothing of dinit's or of the test's open, so that the
- * test sees the end of that.) */
+/* In the process that becomes dinit: its child, as of a script that says `something & exec
+ * dinit`. At a word it stops dinit. (It holds nothing of dinit's or of the test's open, so that
+ * the test sees the end of that.) */
 static void leave_child(void *ctx)
 {
 	const char *const *go = ctx;
@@ -769,15 +821,18 @@ static struct run *start_with_child(struct scene *scene, const char *policy)
 	const char *go = scene_path(scene, "go");
 
 	scene_fifo(scene, "go");
-	return run_start(scene,
-			 &(struct run_spec){ .environment =
-						     LIST(STREAMS(scene), "DINIT_LOG_LEVEL=info", "DINIT_JSON_STDOUT=0",
-							  scene_format(scene, "DINIT_REPARENTING_POLICY=%s", policy)),
-					     .prepare = leave_child,
-					     .prepare_ctx = &go });
+	return run_start(
+		scene,
+		&(struct run_spec){
+			.environment =
+				LIST(STREAMS(scene), "DINIT_LOG_LEVEL=info", "DINIT_JSON_STDOUT=0",
+				     scene_format(scene, "DINIT_REPARENTING_POLICY=%s", policy)),
+			.prepare = leave_child,
+			.prepare_ctx = &go });
 }
 
-/* By the time an orphan that came later has been dealt with, it would have been, too. Nothing waits for it. */
+/* By the time an orphan that came later has been dealt with, it would have been, too. Nothing
+ * waits for it. */
 static void check_child(struct scene *scene, const char *policy, const char *verdict)
 {
 	struct run *run;
@@ -861,5 +916,5 @@ int main(void)
 		SCENE_AS_INIT(test_guest_of_namespace_under_adopt_is_not_touched),
 	};
 
-	return scene_run_all("strangers", tests, sizeof tests / sizeof *tests);
+	return scene_run_all("orphans", tests, sizeof tests / sizeof *tests);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the reading of other processes' descriptor tables; not what is done to them.
- * Invariant: no file that another process has open is touched, only asked for what the kernel has in memory. */
+/* Owns the reading of other processes' descriptor tables; not what is done to them. Invariant:
+ * no file that another process has open is touched, only asked for what the kernel has in
+ * memory. */
 #include "fdtable.h"
 
 #include <dirent.h>
@@ -15,11 +16,16 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define PATH_SIZE 512     /* the root and "/PID/fdinfo/FD" */
-#define INFO_SIZE 256     /* fdinfo's first two lines are position and flags */
-#define MEMORY_MAJOR 1    /* the driver of /dev/null, zero, full, random */
-#define DONT_SYNC 0x4000  /* AT_STATX_DONT_SYNC */
-#define BASIC_STATS 0x7ff /* STATX_BASIC_STATS */
+/* the root and "/PID/fdinfo/FD" */
+#define PATH_SIZE 512
+/* fdinfo's first two lines are position and flags */
+#define INFO_SIZE 256
+/* the driver of /dev/null, zero, full, random */
+#define MEMORY_MAJOR 1
+/* AT_STATX_DONT_SYNC */
+#define DONT_SYNC 0x4000
+/* STATX_BASIC_STATS */
+#define BASIC_STATS 0x7ff
 
 /* The kernel's struct statx (statx(2)): musl had none before 1.2.5. */
 struct kernel_statx {
@@ -39,8 +45,9 @@ struct kernel_statx {
 
 bool fdtable_same_file(const struct fdtable_file *a, const struct fdtable_file *b)
 {
-	return a->inode == b->inode && a->dev_major == b->dev_major && a->dev_minor == b->dev_minor &&
-	       a->rdev_major == b->rdev_major && a->rdev_minor == b->rdev_minor;
+	return a->inode == b->inode && a->dev_major == b->dev_major &&
+	       a->dev_minor == b->dev_minor && a->rdev_major == b->rdev_major &&
+	       a->rdev_minor == b->rdev_minor;
 }
 
 bool fdtable_is_void(const struct fdtable_file *file)
@@ -48,8 +55,8 @@ bool fdtable_is_void(const struct fdtable_file *file)
 	return S_ISCHR(file->mode) && file->rdev_major == MEMORY_MAJOR;
 }
 
-/* stat(2) asks a network file system's server, which may never answer; statx(2) can be told not to. A kernel (before
- * 4.11) or a system call filter without statx leaves stat. */
+/* stat(2) asks a network file system's server, which may never answer; statx(2) can be told not
+ * to. A kernel (before 4.11) or a system call filter without statx leaves stat. */
 static int identify_at(int dir_fd, const char *name, int at_flags, struct fdtable_file *file)
 {
 	struct kernel_statx found;
@@ -77,7 +84,8 @@ static int identify_at(int dir_fd, const char *name, int at_flags, struct fdtabl
 	return 0;
 }
 
-static int format_path(char path[PATH_SIZE], const struct procfs *proc, pid_t pid, const char *table, int fd)
+static int format_path(char path[PATH_SIZE], const struct procfs *proc, pid_t pid,
+		       const char *table, int fd)
 {
 	int len = snprintf(path, PATH_SIZE, "%s/%d/%s/%d", proc->root, (int)pid, table, fd);
 
@@ -92,7 +100,8 @@ int fdtable_identify(const struct procfs *proc, pid_t pid, int fd, struct fdtabl
 {
 	char path[PATH_SIZE];
 
-	return format_path(path, proc, pid, "fd", fd) < 0 ? -1 : identify_at(AT_FDCWD, path, 0, file);
+	return format_path(path, proc, pid, "fd", fd) < 0 ? -1
+							  : identify_at(AT_FDCWD, path, 0, file);
 }
 
 int fdtable_identify_own(int fd, struct fdtable_file *file)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* System calls in another process's registers: aarch64 (syscall(2); the kernel's arch/arm64/kernel/signal.c, ptrace.c
- * and Documentation/arch/arm64/sve.rst). */
+/* System calls in another process's registers: aarch64 (syscall(2); the kernel's
+ * arch/arm64/kernel/signal.c, adopt/tracee.c and Documentation/arch/arm64/sve.rst). */
 #ifndef DINIT_ARCH_AARCH64_H
 #define DINIT_ARCH_AARCH64_H
 
@@ -15,21 +15,27 @@
 #include <sys/user.h>
 
 #define ARCH_TRACES 1
-#define ARCH_CALL_INSN "\x01\x00\x00\xd4" /* svc #0 */
+/* svc #0 */
+#define ARCH_CALL_INSN "\x01\x00\x00\xd4"
 #define ARCH_CALL_INSN_LEN 4
 #define ARCH_CALL_INSN_ALIGN 4
 
-/* A stop within an interrupted system call shows the registers with the restart already prepared: pc back on the
- * svc, x0 as it was. What is missing is whether the call goes on as restart_syscall (a sleep whose time is partly
- * over): the kernel decides that after the stop, from a value that nobody sees. It shows in x8 when the restarted
- * call is entered. */
+/* A stop within an interrupted system call shows the registers with the restart already
+ * prepared: pc back on the svc, x0 as it was. What is missing is whether the call goes on as
+ * restart_syscall (a sleep whose time is partly over): the kernel decides that after the stop,
+ * from a value that nobody sees. It shows in x8 when the restarted call is entered. */
 #define ARCH_HIDES_RESTART 1
 
-#define ARCH_REGSET_SYSTEM_CALL 0x404   /* NT_ARM_SYSTEM_CALL */
-#define ARCH_REGSET_SVE 0x405           /* NT_ARM_SVE */
-#define ARCH_REGSET_STREAMING_SVE 0x40b /* NT_ARM_SSVE */
-#define ARCH_SVE_REGS 1                 /* SVE_PT_REGS_SVE: flags of a header with vector registers behind it */
-#define ARCH_BRANCH_TYPE 0xc00ULL       /* PSTATE.BTYPE: the next instruction must be a landing pad */
+/* NT_ARM_SYSTEM_CALL */
+#define ARCH_REGSET_SYSTEM_CALL 0x404
+/* NT_ARM_SVE */
+#define ARCH_REGSET_SVE 0x405
+/* NT_ARM_SSVE */
+#define ARCH_REGSET_STREAMING_SVE 0x40b
+/* SVE_PT_REGS_SVE: flags of a header with vector registers behind it */
+#define ARCH_SVE_REGS 1
+/* PSTATE.BTYPE: the next instruction must be a landing pad */
+#define ARCH_BRANCH_TYPE 0xc00ULL
 
 struct arch_regs {
 	struct user_regs_struct user;
@@ -40,7 +46,8 @@ static inline uint64_t arch_pc(const struct arch_regs *regs)
 	return regs->user.pc;
 }
 
-static inline void arch_set_call(struct arch_regs *regs, uint64_t insn, long number, const uint64_t args[6])
+static inline void arch_set_call(struct arch_regs *regs, uint64_t insn, long number,
+				 const uint64_t args[6])
 {
 	regs->user.pc = insn;
 	regs->user.pstate &= ~ARCH_BRANCH_TYPE;
@@ -63,16 +70,18 @@ static inline int arch_skip_call(pid_t tid)
 	return ptrace(PTRACE_SETREGSET, tid, (void *)ARCH_REGSET_SYSTEM_CALL, &regset) < 0 ? -1 : 0;
 }
 
-/* What a thread that was stopped before a system call goes on with; its other registers were right all along (and x7
- * is not, at the entry of a call). */
+/* What a thread that was stopped before a system call goes on with; its other registers were
+ * right all along (and x7 is not, at the entry of a call). */
 static inline void arch_take_restart(struct arch_regs *saved, const struct arch_regs *at_entry)
 {
 	saved->user.regs[8] = at_entry->user.regs[8];
 }
 
-/* A system call may discard the part of the vector registers that only SVE knows, and leaves streaming mode. */
+/* A system call may discard the part of the vector registers that only SVE knows, and leaves
+ * streaming mode. */
 struct arch_vectors {
-	uintptr_t regset; /* 0: nothing saved */
+	/* 0: nothing saved */
+	uintptr_t regset;
 	struct iovec data;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* A CPU whose system calls we do not know how to make in another process: nothing is traced, and nothing here
- * called. */
+/* A CPU whose system calls we do not know how to make in another process: nothing is traced, and
+ * nothing here called. */
 #ifndef DINIT_ARCH_NONE_H
 #define DINIT_ARCH_NONE_H
 
@@ -26,7 +26,8 @@ static inline uint64_t arch_pc(const struct arch_regs *regs)
 	return (uint64_t)regs->none;
 }
 
-static inline void arch_set_call(struct arch_regs *regs, uint64_t insn, long number, const uint64_t args[6])
+static inline void arch_set_call(struct arch_regs *regs, uint64_t insn, long number,
+				 const uint64_t args[6])
 {
 	regs->none = (char)(insn + (uint64_t)number + args[0]);
 }
