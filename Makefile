@@ -15,7 +15,7 @@ LDFLAGS = $(LINK_HARDEN)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DDINIT_VERSION='"$(VERSION)"' $(WARN) $(WERROR) $(CFLAGS)
 
 MODULES = dinit policy service adopt/adopt adopt/redirect adopt/tracee adopt/fdtable logmux sink signaller reaper svdir loop spawn execfail \
-	log line config json stamp procfs
+	log line config printable json stamp procfs
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 HEADERS = $(wildcard *.h adopt/*.h adopt/arch/*.h)
 
@@ -53,38 +53,39 @@ run: dinit
 	@tests/run ./dinit
 
 # Unit tests: each links its module, the modules below it that the module needs, and cmocka.
-UNITS = adopt fdtable json config svdir execfail procfs stamp log line loop spawn reaper signaller sink logmux service policy
-unit_adopt = adopt/adopt adopt/redirect adopt/tracee adopt/fdtable procfs json reaper loop log stamp
+UNITS = adopt fdtable json printable config svdir execfail procfs stamp log line loop spawn reaper signaller sink logmux service policy
+unit_adopt = adopt/adopt adopt/redirect adopt/tracee adopt/fdtable procfs printable json reaper loop log stamp
 unit_adopt_LDFLAGS = -Wl,--wrap=ptrace,--wrap=malloc,--wrap=calloc
 unit_fdtable = adopt/fdtable
 unit_fdtable_LDFLAGS = -Wl,--wrap=syscall
 unit_json = json
-unit_config = config
-unit_svdir = svdir json
+unit_printable = printable json
+unit_config = config printable json
+unit_svdir = svdir printable json
 unit_svdir_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=scandir,--wrap=access
-unit_execfail = execfail
-unit_procfs = procfs json
+unit_execfail = execfail printable json
+unit_procfs = procfs printable json
 unit_procfs_LDFLAGS = -Wl,--wrap=read
 unit_stamp = stamp
 unit_line = line json stamp
-unit_log = log stamp
+unit_log = log stamp printable json
 unit_log_LDFLAGS = -Wl,--wrap=write
 unit_loop = loop
 unit_loop_LDFLAGS = -Wl,--wrap=clock_gettime,--wrap=epoll_wait,--wrap=epoll_create1,--wrap=signalfd,--wrap=epoll_ctl
 unit_reaper = reaper
 unit_reaper_LDFLAGS = -Wl,--wrap=waitpid,--wrap=waitid
 unit_spawn = spawn
-unit_signaller = signaller spawn reaper procfs json log stamp
+unit_signaller = signaller spawn reaper procfs printable json log stamp
 unit_signaller_LDFLAGS = -Wl,--wrap=kill,--wrap=malloc,--wrap=fork,--wrap=setresuid,--wrap=spawn_open_pidfd
-unit_service = service signaller spawn execfail logmux sink reaper procfs line json loop log stamp
+unit_service = service signaller spawn execfail logmux sink reaper procfs line printable json loop log stamp
 unit_service_LDFLAGS = -Wl,--wrap=pipe2,--wrap=malloc,--wrap=spawn_program,--wrap=spawn_program_unwaited \
 	-Wl,--wrap=logmux_release
-unit_policy = policy reaper adopt/tracee procfs json loop log stamp
+unit_policy = policy reaper adopt/tracee procfs printable json loop log stamp
 unit_policy_LDFLAGS = -Wl,--wrap=clock_gettime,--wrap=epoll_wait,--wrap=calloc,--wrap=strdup,--wrap=signaller_send \
 	-Wl,--wrap=logmux_add,--wrap=procfs_each_child
 unit_sink = sink loop
 unit_sink_LDFLAGS = -Wl,--wrap=open,--wrap=epoll_ctl,--wrap=malloc,--wrap=realloc,--wrap=write -lutil
-unit_logmux = logmux sink loop log line json stamp
+unit_logmux = logmux sink loop log line printable json stamp
 unit_logmux_LDFLAGS = -Wl,--wrap=malloc,--wrap=realloc,--wrap=free,--wrap=clock_gettime,--wrap=epoll_ctl,--wrap=read
 
 .SECONDEXPANSION:
@@ -341,7 +342,7 @@ FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefine
 FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_json = json
 fuzz_line = line json stamp
-fuzz_logmux = logmux sink loop log line json stamp
+fuzz_logmux = logmux sink loop log line printable json stamp
 fuzz_logmux_LDFLAGS = -Wl,--wrap=malloc,--wrap=realloc
 
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/judge.c $$(addsuffix .c,$$(fuzz_$$*)) $(HEADERS) tests/fuzz/judge.h

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "printable.h"
 
 #define PREFIX "DINIT_"
 #define PREFIX_LEN (sizeof PREFIX - 1)
@@ -214,22 +215,6 @@ static const char *find_value(char *const *environment, const char *name)
 	return NULL;
 }
 
-/* A message is one line and not a screenful, whatever stands in the environment. */
-static void show(char shown[SHOWN_SIZE], const char *text, size_t len)
-{
-	size_t kept = len;
-
-	if (kept > SHOWN_SIZE - sizeof "...") {
-		kept = SHOWN_SIZE - sizeof "...";
-		/* Not within a character of UTF-8: the bytes that continue one are 10xxxxxx. */
-		while (kept > 0 && ((unsigned char)text[kept] & 0xc0) == 0x80)
-			kept--;
-	}
-	for (size_t i = 0; i < kept; i++)
-		shown[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
-	strcpy(shown + kept, kept < len ? "..." : "");
-}
-
 /* Upper case without underscores: what remains of a name when it is remembered only roughly.
  * Returns the length, or 0 where the name does not fit: then it is as far from all of ours as
  * can be. */
@@ -329,7 +314,7 @@ static void warn_of_unknown(char *const *environment,
 		if (!end || strncmp(name, PREFIX, PREFIX_LEN) != 0 ||
 		    is_known_name(name, (size_t)(end - name)))
 			continue;
-		show(shown, name, (size_t)(end - name));
+		printable_copy(shown, sizeof shown, PRINTABLE_MARKED, name, (size_t)(end - name));
 		close_name = find_close_name(name, (size_t)(end - name));
 		if (close_name)
 			snprintf(text, sizeof text,
@@ -364,7 +349,7 @@ unsigned config_read(struct config *config, char *const *environment,
 
 		if (!value || *value == '\0' || variables[i].parse(config, value))
 			continue;
-		show(shown, value, strlen(value));
+		printable_copy(shown, sizeof shown, PRINTABLE_MARKED, value, strlen(value));
 		snprintf(text, sizeof text, "%s is \"%s\": it takes %s", variables[i].name, shown,
 			 variables[i].takes);
 		on_problem(ctx, CONFIG_PROBLEM_ERROR, text);

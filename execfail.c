@@ -7,6 +7,8 @@
  * a bound, and nothing but a regular file is read, so that it cannot block. */
 #include "execfail.h"
 
+#include "printable.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -63,23 +65,6 @@ static const struct machine {
 	{ EM_RISCV, "riscv", "riscv" },    { EM_PPC64, "ppc64", "ppc64" },
 	{ EM_S390, "s390", "s390" },       { EM_MIPS, "mips", "mips" },
 };
-
-/* One printable line of the path's end, which says more than its beginning. */
-static const char *show(char shown[SHOWN_SIZE], const char *path)
-{
-	const char *dots = "";
-	size_t len = strlen(path), out;
-
-	if (len > SHOWN_SIZE - 1) {
-		dots = "...";
-		path += len - (SHOWN_SIZE - sizeof "...");
-	}
-	out = strlen(strcpy(shown, dots));
-	for (; *path; path++)
-		shown[out++] = (unsigned char)*path < 0x20 || *path == 0x7f ? '?' : *path;
-	shown[out] = '\0';
-	return shown;
-}
 
 /* ---- reading ---- */
 
@@ -204,7 +189,8 @@ static bool say(const struct file *file, const char *problem, char *text, size_t
 	};
 	char shown[SHOWN_SIZE];
 
-	snprintf(text, size, "%s%s %s", roles[file->role], show(shown, file->path), problem);
+	snprintf(text, size, "%s%s %s", roles[file->role],
+		 printable_copy_path(shown, sizeof shown, file->path), problem);
 	return true;
 }
 
@@ -224,7 +210,7 @@ static bool explain_missing(const struct file *file, char *text, size_t size)
 	if (next_len == 0 || file->next_role != ROLE_INTERPRETER)
 		return false;
 	if (file->next[next_len - 1] == '\r' && access(file->next, F_OK) < 0) {
-		show(shown, file->path);
+		printable_copy_path(shown, sizeof shown, file->path);
 		snprintf(text, size,
 			 "the first line of %s ends in a carriage return (Windows line ending): "
 			 "convert it, e.g. with sed -i 's/\\r$//' %s",
@@ -235,7 +221,7 @@ static bool explain_missing(const struct file *file, char *text, size_t size)
 		snprintf(text, size,
 			 "its interpreter %s is no absolute path: write the whole path into the #! "
 			 "line",
-			 show(shown, file->next));
+			 printable_copy_path(shown, sizeof shown, file->next));
 		return true;
 	}
 	return false;
@@ -376,5 +362,6 @@ void execfail_explain(const char *path, int error, char *text, size_t size)
 		at = strcpy(name, file.next);
 		role = file.next_role;
 	}
-	snprintf(text, size, "%s: %s%s", show(shown, path), strerror(error), find_hint(error));
+	snprintf(text, size, "%s: %s%s", printable_copy_path(shown, sizeof shown, path),
+		 strerror(error), find_hint(error));
 }

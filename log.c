@@ -3,6 +3,7 @@
  * they say. Invariant: the writer is given whole lines only. */
 #include "log.h"
 
+#include "printable.h"
 #include "stamp.h"
 
 #include <errno.h>
@@ -45,14 +46,6 @@ static const char *level_word(enum log_level level)
 	return "none";
 }
 
-/* Names and values that others chose may stand in a message, and it is one line all the same. */
-static void flatten(char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-			text[i] = '?';
-}
-
 /* Only before anything was started (or after everything has ended) may a message wait for its
  * reader. */
 static void write_directly(const char *line, size_t len)
@@ -90,7 +83,8 @@ static __attribute__((format(printf, 2, 0))) void say(enum log_level level, cons
 		len += (size_t)n;
 	if (len > sizeof line - 1)
 		len = sizeof line - 1;
-	flatten(line, len);
+	/* Names and values that others chose may stand in it, and it stays one line. */
+	len = printable_copy(line, sizeof line, PRINTABLE_MARKED, line, len);
 	line[len++] = '\n';
 	if (write_line)
 		write_line(write_ctx, line, len);

@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "json.h"
+#include "printable.h"
 
 /* the root and "/PID/task/TID/children" */
 #define PATH_SIZE 512
@@ -31,9 +31,6 @@
 #define SYSCALL_SIZE 24
 /* how much of the arguments is looked at: PATH_MAX, no program has a longer path */
 #define ARGS_SIZE 4096
-
-/* What stands for the rest of a command line that was cut. */
-static const char ellipsis[] = "...";
 
 static bool is_digit(char byte)
 {
@@ -421,38 +418,6 @@ int procfs_read_uid(const struct procfs *proc, pid_t pid, uid_t *uid)
 	return 0;
 }
 
-static bool is_control(char byte)
-{
-	return (unsigned char)byte < 0x20 || byte == 0x7f;
-}
-
-/* The length of the printable character at the start of text, 0 where it is a control byte or
- * ill-formed. */
-static size_t printable_char(const char *text, size_t len)
-{
-	return len > 0 && !is_control(*text) ? json_utf8_char(text, len) : 0;
-}
-
-static void copy_printable(char name[PROCFS_NAME_SIZE], const char *text, size_t len)
-{
-	size_t out = 0, i = 0;
-
-	while (i < len) {
-		size_t char_len = printable_char(text + i, len - i);
-		size_t width = char_len ? char_len : 1;
-
-		if (out + width > PROCFS_NAME_SIZE - 1)
-			break;
-		if (char_len)
-			memcpy(name + out, text + i, char_len);
-		else
-			name[out] = '?';
-		out += width;
-		i += width;
-	}
-	name[out] = '\0';
-}
-
 void procfs_read_comm(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE])
 {
 	char comm[PROCFS_NAME_SIZE];
@@ -461,9 +426,9 @@ void procfs_read_comm(const struct procfs *proc, pid_t pid, char name[PROCFS_NAM
 	if (len > 0 && comm[len - 1] == '\n')
 		len--;
 	if (len > 0)
-		copy_printable(name, comm, (size_t)len);
+		printable_copy(name, PROCFS_NAME_SIZE, PRINTABLE_MARKED, comm, (size_t)len);
 	else
-		copy_printable(name, "?", 1);
+		strcpy(name, "?");
 }
 
 /* Where argv[0] has no base name it is empty. */
@@ -477,53 +442,14 @@ static void copy_program(char program[PROCFS_NAME_SIZE], const char *args, size_
 		base = slash + 1;
 		base_len -= (size_t)(base - args);
 	}
-	copy_printable(program, base, base_len);
+	printable_copy(program, PROCFS_NAME_SIZE, PRINTABLE_MARKED, base, base_len);
 }
 
-/* Writes the character at the start of text (a NUL, which ends an argument, as a space) to out,
- * which has room for four bytes. Returns how many bytes that took; *taken is how many of text. */
-static size_t escape_char(char out[4], const char *text, size_t len, size_t *taken)
+static void separate_arguments(char *args, size_t args_len)
 {
-	static const char hex[] = "0123456789abcdef";
-	size_t char_len = printable_char(text, len);
-	unsigned char byte = (unsigned char)*text;
-
-	*taken = char_len ? char_len : 1;
-	if (byte == '\0') {
-		out[0] = ' ';
-		return 1;
-	}
-	if (char_len && byte != '\\') {
-		memcpy(out, text, char_len);
-		return char_len;
-	}
-	out[0] = '\\';
-	out[1] = 'x';
-	out[2] = hex[byte >> 4];
-	out[3] = hex[byte & 15];
-	return 4;
-}
-
-static void copy_line(char line[PROCFS_CMDLINE_SIZE], const char *args, size_t args_len)
-{
-	/* Where the line is cut: the ellipsis must fit behind it. */
-	size_t out = 0, cut = 0, i = 0, taken;
-
-	while (i < args_len) {
-		char escaped[4];
-		size_t escaped_len = escape_char(escaped, args + i, args_len - i, &taken);
-
-		if (out + escaped_len > PROCFS_CMDLINE_SIZE - 1) {
-			memcpy(line + cut, ellipsis, sizeof ellipsis);
-			return;
-		}
-		memcpy(line + out, escaped, escaped_len);
-		out += escaped_len;
-		i += taken;
-		if (out <= PROCFS_CMDLINE_SIZE - sizeof ellipsis)
-			cut = out;
-	}
-	line[out] = '\0';
+	for (size_t i = 0; i < args_len; i++)
+		if (args[i] == '\0')
+			args[i] = ' ';
 }
 
 /* What a process says of itself is in its own memory, and reading that takes a lock. A thread of
@@ -549,7 +475,8 @@ void procfs_read_command(const struct procfs *proc, pid_t pid, struct procfs_com
 	size_t len = read_arguments(proc, pid, args);
 
 	copy_program(command->program, args, len);
-	copy_line(command->line, args, len);
+	separate_arguments(args, len);
+	printable_copy(command->line, sizeof command->line, PRINTABLE_ESCAPED, args, len);
 	if (command->program[0] != '\0')
 		return;
 	procfs_read_comm(proc, pid, name);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "printable.h"
 
 /* as much of a path as a message shows; two such paths fit into a message of log.h */
 #define SHOWN_SIZE 1536
@@ -35,48 +36,15 @@ enum found {
 	FOUND_PROBLEM,
 };
 
-static bool is_control(char byte)
-{
-	return (unsigned char)byte < 0x20 || byte == 0x7f;
-}
-
-/* One line and valid UTF-8, whatever the name of the file: all other bytes as \xHH. */
-static void show(char shown[SHOWN_SIZE], const char *text)
-{
-	static const char hex[] = "0123456789abcdef";
-	size_t len = strlen(text), out = 0, i = 0;
-
-	while (i < len) {
-		unsigned char byte = (unsigned char)text[i];
-		size_t char_len = is_control(text[i]) ? 0 : json_utf8_char(text + i, len - i);
-
-		if (out + 4 > SHOWN_SIZE - sizeof "...") {
-			strcpy(shown + out, "...");
-			return;
-		}
-		if (char_len > 0) {
-			memcpy(shown + out, text + i, char_len);
-			out += char_len;
-			i += char_len;
-			continue;
-		}
-		shown[out++] = '\\';
-		shown[out++] = 'x';
-		shown[out++] = hex[byte >> 4];
-		shown[out++] = hex[byte & 15];
-		i++;
-	}
-	shown[out] = '\0';
-}
-
 /* One sentence: what it is about, what is wrong with it, and what or why (can be empty). */
 static void report(struct scan *scan, const char *path, const char *problem, const char *detail)
 {
 	char shown_path[SHOWN_SIZE], shown_detail[SHOWN_SIZE];
 	char text[2 * SHOWN_SIZE + 256];
 
-	show(shown_path, path);
-	show(shown_detail, detail);
+	printable_copy(shown_path, sizeof shown_path, PRINTABLE_ESCAPED, path, strlen(path));
+	printable_copy(shown_detail, sizeof shown_detail, PRINTABLE_ESCAPED, detail,
+		       strlen(detail));
 	snprintf(text, sizeof text, "%s %s%s", shown_path, problem, shown_detail);
 	scan->problems++;
 	scan->on_problem(scan->ctx, text);
@@ -259,7 +227,7 @@ static void check_name(struct scan *scan, const char *path, const char *name)
 			report(scan, path, "has a name that is not valid UTF-8: rename it", "");
 			return;
 		}
-		if (is_control(name[i])) {
+		if (printable_is_control(name[i])) {
 			report(scan, path, "has a control character in its name: rename it", "");
 			return;
 		}
