@@ -14,10 +14,10 @@ CFLAGS = $(OPTIMIZE) -g $(HARDEN)
 LDFLAGS = $(LINK_HARDEN)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DDINIT_VERSION='"$(VERSION)"' $(WARN) $(WERROR) $(CFLAGS)
 
-MODULES = dinit policy service adopt/adopt adopt/redirect adopt/tracee adopt/fdtable logmux sink signaller reaper svdir loop spawn execfail \
+MODULES = dinit client/cli policy service program adopt/adopt adopt/redirect adopt/tracee adopt/fdtable logmux sink signaller reaper svdir loop process spawn execfail \
 	log line config printable json stamp procfs
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
-HEADERS = $(wildcard *.h adopt/*.h adopt/arch/*.h)
+HEADERS = $(wildcard *.h client/*.h adopt/*.h adopt/arch/*.h)
 
 all: dinit
 
@@ -61,7 +61,7 @@ unit_fdtable_LDFLAGS = -Wl,--wrap=syscall
 unit_json = json
 unit_printable = printable json
 unit_config = config printable json
-unit_svdir = svdir printable json
+unit_svdir = svdir log stamp printable json
 unit_svdir_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=scandir,--wrap=access
 unit_execfail = execfail printable json
 unit_procfs = procfs printable json
@@ -77,8 +77,8 @@ unit_reaper_LDFLAGS = -Wl,--wrap=waitpid,--wrap=waitid
 unit_spawn = spawn
 unit_signaller = signaller spawn reaper procfs printable json log stamp
 unit_signaller_LDFLAGS = -Wl,--wrap=kill,--wrap=malloc,--wrap=fork,--wrap=setresuid,--wrap=spawn_open_pidfd
-unit_service = service signaller spawn execfail logmux sink reaper procfs line printable json loop log stamp
-unit_service_LDFLAGS = -Wl,--wrap=pipe2,--wrap=malloc,--wrap=spawn_program,--wrap=spawn_program_unwaited \
+unit_service = service program svdir signaller spawn execfail logmux sink reaper procfs line printable json loop log stamp
+unit_service_LDFLAGS = -Wl,--wrap=pipe2,--wrap=malloc,--wrap=calloc,--wrap=spawn_program,--wrap=spawn_program_unwaited \
 	-Wl,--wrap=logmux_release
 unit_policy = policy reaper adopt/tracee procfs printable json loop log stamp
 unit_policy_LDFLAGS = -Wl,--wrap=clock_gettime,--wrap=epoll_wait,--wrap=calloc,--wrap=strdup,--wrap=signaller_send \

@@ -6,21 +6,17 @@
  * is one printable line. */
 #include "config.h"
 
+#include "printable.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include "log.h"
-#include "printable.h"
 
 #define PREFIX "DINIT_"
 #define PREFIX_LEN (sizeof PREFIX - 1)
 
-#define KILL_TIMEOUT_DEFAULT_MS 30000
-#define STOP_TIMEOUT_DEFAULT_MS 60000
 /* 31 years; far from where it would overflow when added to a clock */
 #define TIMEOUT_MAX_MS UINT64_C(1000000000000)
 
-#define MAX_LINE_DEFAULT (1024 * 1024)
 #define MAX_LINE_MIN (4 * 1024)
 #define MAX_LINE_MAX (64 * 1024 * 1024)
 
@@ -39,8 +35,12 @@
 
 struct variable {
 	const char *name;
+	/* As a user would write it: it is parsed like any other value. */
+	const char *by_default;
+	const char *meaning;
+	/* What a value must be, for the message about one that is not. */
 	const char *takes;
-	/* false: *config is unchanged */
+	/* Returns false where the value is invalid; *config is unchanged then. */
 	bool (*parse)(struct config *config, const char *value);
 };
 
@@ -129,14 +129,15 @@ static bool parse_stdout(struct config *config, const char *value)
 static bool parse_log_level(struct config *config, const char *value)
 {
 	static const char *const words[] = {
-		[LOG_LEVEL_NONE] = "none", [LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARN] = "warn",
-		[LOG_LEVEL_INFO] = "info", [LOG_LEVEL_DEBUG] = "debug",
+		[CONFIG_LOG_NONE] = "none",   [CONFIG_LOG_ERROR] = "error",
+		[CONFIG_LOG_WARN] = "warn",   [CONFIG_LOG_INFO] = "info",
+		[CONFIG_LOG_DEBUG] = "debug",
 	};
 	int word = find_word(value, words, COUNT(words));
 
 	if (word < 0)
 		return false;
-	config->log_level = word;
+	config->log_level = (enum config_log_level)word;
 	return true;
 }
 
@@ -189,19 +190,25 @@ static bool parse_max_line(struct config *config, const char *value)
 	return true;
 }
 
+#define TAKES_SECONDS "seconds, as digits with at most one point, up to 1000000000"
+
 static const struct variable variables[] = {
-	{ "DINIT_DIR", "the path of a directory", parse_dir },
-	{ "DINIT_JSON_STDOUT", "0, 1 or wrap", parse_stdout },
-	{ "DINIT_LOG_LEVEL", "none, error, warn, info or debug", parse_log_level },
-	{ "DINIT_REPARENTING_POLICY", "adopt, terminate or ignore", parse_reparenting },
-	{ "DINIT_KILL_TIMEOUT", "seconds, as digits with at most one point, up to 1000000000",
+	{ "DINIT_DIR", "/etc/service", "where the service directories are",
+	  "the path of a directory", parse_dir },
+	{ "DINIT_JSON_STDOUT", "1", "1 JSON lines, 0 text, wrap: text becomes JSON", "0, 1 or wrap",
+	  parse_stdout },
+	{ "DINIT_LOG_LEVEL", "warn", "none, error, warn, info, debug",
+	  "none, error, warn, info or debug", parse_log_level },
+	{ "DINIT_REPARENTING_POLICY", "terminate", "adopt, terminate, ignore",
+	  "adopt, terminate or ignore", parse_reparenting },
+	{ "DINIT_KILL_TIMEOUT", "30", "seconds from TERM to KILL for orphans", TAKES_SECONDS,
 	  parse_kill_timeout },
-	{ "DINIT_STOP_TIMEOUT",
-	  "seconds, as digits with at most one point, up to 1000000000, or 0 for no limit",
-	  parse_stop_timeout },
-	{ "DINIT_SKIP", "names of services, separated by commas", parse_skip },
-	{ "DINIT_MAX_LINE", "a number of bytes from 4k to 64M (k: 1024, M: 1024 k)",
-	  parse_max_line },
+	{ "DINIT_STOP_TIMEOUT", "60", "seconds for a teardown nobody asked for, 0 no limit",
+	  TAKES_SECONDS ", or 0 for no limit", parse_stop_timeout },
+	{ "DINIT_SKIP", "", "names of services not to start, separated by commas",
+	  "names of services, separated by commas", parse_skip },
+	{ "DINIT_MAX_LINE", "1M", "longest line kept whole, in bytes, k or M",
+	  "a number of bytes from 4k to 64M (k: 1024, M: 1024 k)", parse_max_line },
 };
 
 /* The value of the first NAME=VALUE of that name, as getenv(3) would find it, or NULL. */
@@ -318,45 +325,55 @@ static void warn_of_unknown(char *const *environment,
 		close_name = find_close_name(name, (size_t)(end - name));
 		if (close_name)
 			snprintf(text, sizeof text,
-				 "%s is no variable of dinit and has no effect: did you mean %s?",
-				 shown, close_name);
+				 "unknown variable %s is ignored: did you mean %s?", shown,
+				 close_name);
 		else
-			snprintf(text, sizeof text, "%s is no variable of dinit and has no effect",
-				 shown);
+			snprintf(text, sizeof text, "unknown variable %s is ignored", shown);
 		on_problem(ctx, CONFIG_PROBLEM_WARNING, text);
 	}
+}
+
+/* Returns whether the value is valid; the problem is reported where it is not. */
+static bool read_value(struct config *config, const struct variable *variable, const char *value,
+		       void (*on_problem)(void *ctx, enum config_problem problem, const char *text),
+		       void *ctx)
+{
+	char shown[SHOWN_SIZE], text[TEXT_SIZE];
+
+	if (variable->parse(config, value))
+		return true;
+	printable_copy(shown, sizeof shown, PRINTABLE_MARKED, value, strlen(value));
+	snprintf(text, sizeof text, "%s is \"%s\": it takes %s", variable->name, shown,
+		 variable->takes);
+	on_problem(ctx, CONFIG_PROBLEM_ERROR, text);
+	return false;
 }
 
 unsigned config_read(struct config *config, char *const *environment,
 		     void (*on_problem)(void *ctx, enum config_problem problem, const char *text),
 		     void *ctx)
 {
-	char shown[SHOWN_SIZE], text[TEXT_SIZE];
 	unsigned errors = 0;
 
-	*config = (struct config){
-		.dir = CONFIG_DIR_DEFAULT,
-		.skip = "",
-		.stdout_mode = CONFIG_STDOUT_JSON,
-		.log_level = LOG_LEVEL_WARN,
-		.reparenting = CONFIG_REPARENTING_TERMINATE,
-		.kill_timeout_ms = KILL_TIMEOUT_DEFAULT_MS,
-		.stop_timeout_ms = STOP_TIMEOUT_DEFAULT_MS,
-		.max_line = MAX_LINE_DEFAULT,
-	};
+	memset(config, 0, sizeof *config);
+	for (size_t i = 0; i < COUNT(variables); i++)
+		variables[i].parse(config, variables[i].by_default);
 	for (size_t i = 0; i < COUNT(variables); i++) {
 		const char *value = find_value(environment, variables[i].name);
 
-		if (!value || *value == '\0' || variables[i].parse(config, value))
-			continue;
-		printable_copy(shown, sizeof shown, PRINTABLE_MARKED, value, strlen(value));
-		snprintf(text, sizeof text, "%s is \"%s\": it takes %s", variables[i].name, shown,
-			 variables[i].takes);
-		on_problem(ctx, CONFIG_PROBLEM_ERROR, text);
-		errors++;
+		if (value && *value && !read_value(config, &variables[i], value, on_problem, ctx))
+			errors++;
 	}
 	warn_of_unknown(environment, on_problem, ctx);
 	return errors;
+}
+
+void config_describe(void (*on_variable)(void *ctx, const char *name, const char *by_default,
+					 const char *meaning),
+		     void *ctx)
+{
+	for (size_t i = 0; i < COUNT(variables); i++)
+		on_variable(ctx, variables[i].name, variables[i].by_default, variables[i].meaning);
 }
 
 const char *config_stdout_word(enum config_stdout mode)

@@ -198,9 +198,9 @@ static bool explain_missing(const struct file *file, char *text, size_t size)
 {
 	static const char *const problems[] = {
 		[ROLE_PROGRAM] = "does not exist",
-		[ROLE_INTERPRETER] = "does not exist: install it, or correct the #! line",
-		[ROLE_LOADER] = "does not exist: install the C library that needs it, or link the "
-				"program statically",
+		[ROLE_INTERPRETER] = "does not exist (install it, or correct the #! line)",
+		[ROLE_LOADER] = "does not exist (install the C library that needs it, or link the "
+				"program statically)",
 	};
 	size_t next_len = strlen(file->next);
 	char shown[SHOWN_SIZE];
@@ -212,15 +212,16 @@ static bool explain_missing(const struct file *file, char *text, size_t size)
 	if (file->next[next_len - 1] == '\r' && access(file->next, F_OK) < 0) {
 		printable_copy_path(shown, sizeof shown, file->path);
 		snprintf(text, size,
-			 "the first line of %s ends in a carriage return (Windows line ending): "
-			 "convert it, e.g. with sed -i 's/\\r$//' %s",
+			 "the first line of %s ends in a carriage return, a Windows line ending "
+			 "(convert "
+			 "it, for example with sed -i 's/\\r$//' %s)",
 			 shown, shown);
 		return true;
 	}
 	if (file->next[0] != '/') {
 		snprintf(text, size,
-			 "its interpreter %s is no absolute path: write the whole path into the #! "
-			 "line",
+			 "its interpreter %s is no absolute path (write the whole path into the #! "
+			 "line)",
 			 printable_copy_path(shown, sizeof shown, file->next));
 		return true;
 	}
@@ -235,8 +236,8 @@ static bool explain_script(const struct file *file, char *text, size_t size)
 		return false;
 	if (file->head_len < HEAD_SIZE || memchr(file->head, '\n', HEAD_SIZE))
 		return say(file, "names no interpreter after #!", text, size);
-	return say(file, "has a #! line whose interpreter is too long: 253 bytes is the most", text,
-		   size);
+	return say(file, "has a #! line whose interpreter is too long (253 bytes is the most)",
+		   text, size);
 }
 
 static bool explain_forbidden(const struct file *file, char *text, size_t size)
@@ -244,7 +245,8 @@ static bool explain_forbidden(const struct file *file, char *text, size_t size)
 	struct statvfs fs;
 
 	if (file->error == EACCES)
-		return say(file, "cannot be reached: this user may not pass a directory on the way",
+		return say(file,
+			   "cannot be reached (this user may not pass a directory on the way)",
 			   text, size);
 	if (file->error != 0)
 		return false;
@@ -253,13 +255,14 @@ static bool explain_forbidden(const struct file *file, char *text, size_t size)
 	if (access(file->path, X_OK) == 0)
 		return is_script(file) && explain_script(file, text, size);
 	if (!(file->status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
-		return say(file, "is not executable: make it so with chmod +x", text, size);
+		return say(file, "is not executable (make it so with chmod +x)", text, size);
 	if (statvfs(file->path, &fs) == 0 && fs.f_flag & ST_NOEXEC)
-		return say(file,
-			   "is on a file system that is mounted noexec: mount that with exec, or "
-			   "move the file",
-			   text, size);
-	return say(file, "is not executable for this user: permit it with chmod a+rx", text, size);
+		return say(
+			file,
+			"is on a file system that is mounted noexec (mount that with exec, or move "
+			"the file)",
+			text, size);
+	return say(file, "is not executable for this user (permit it with chmod a+rx)", text, size);
 }
 
 static bool explain_elf(const struct file *file, char *text, size_t size)
@@ -273,9 +276,9 @@ static bool explain_elf(const struct file *file, char *text, size_t size)
 	char problem[128], name[24];
 
 	if (file->head_len < (bits == 64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr)))
-		return say(file, "is a program that was cut off: copy it again", text, size);
+		return say(file, "is a program that was cut off (copy it again)", text, size);
 	if (type != ET_EXEC && type != ET_DYN)
-		return say(file, "is an ELF file but no program: link it", text, size);
+		return say(file, "is an ELF file but no program (link it)", text, size);
 	for (size_t i = 0; i < COUNT(machines); i++)
 		if (machines[i].number == number)
 			machine = &machines[i];
@@ -295,7 +298,7 @@ static bool explain_format(const struct file *file, char *text, size_t size)
 	if (file->error != 0)
 		return false;
 	if (file->status.st_size == 0)
-		return say(file, "is empty: it needs a #! line, such as #!/bin/sh", text, size);
+		return say(file, "is empty (it needs a #! line, such as #!/bin/sh)", text, size);
 	if (file->head_len == 0)
 		return false;
 	if (is_elf(file))
@@ -303,29 +306,30 @@ static bool explain_format(const struct file *file, char *text, size_t size)
 	if (is_script(file))
 		return explain_script(file, text, size);
 	if (memcmp(file->head, "\xef\xbb\xbf#!", 5) == 0)
-		return say(file,
-			   "starts with a byte order mark: save it without, so that #! comes first",
-			   text, size);
-	return say(file, "starts with no #! line: put one there, such as #!/bin/sh", text, size);
+		return say(
+			file,
+			"starts with a byte order mark (save it without, so that #! comes first)",
+			text, size);
+	return say(file, "starts with no #! line (put one there, such as #!/bin/sh)", text, size);
 }
 
-/* What to do where the errno alone says enough about the cause. */
+/* Returns what to do, or the likely cause, where the errno alone says enough; else "". */
 static const char *find_hint(int error)
 {
 	switch (error) {
-	case EACCES: return ": a security module or a mount may forbid it";
+	case EACCES: return "; a security module or a mount may forbid it";
 	case EPERM:
-		return ": the file may carry capabilities that this container does not have, or "
+		return "; the file may carry capabilities that this container does not have, or "
 		       "seccomp may forbid it";
-	case E2BIG: return ": the environment is too large";
-	case ETXTBSY: return ": the file is open for writing";
-	case ENOMEM: return ": raise the container's memory limit";
-	case EAGAIN: return ": raise the limit of processes (pids limit, ulimit -u)";
+	case E2BIG: return "; the environment is too large";
+	case ETXTBSY: return "; the file is open for writing";
+	case ENOMEM: return "; raise the container's memory limit";
+	case EAGAIN: return "; raise the limit of processes, pids limit or ulimit -u";
 	case ELOOP:
-		return ": symbolic links in a circle, or an interpreter of an interpreter of an "
+		return "; symbolic links in a circle, or an interpreter of an interpreter of an "
 		       "interpreter";
-	case ENOEXEC: return ": the file may be damaged";
-	case ELIBBAD: return ": the dynamic loader is damaged, or for another machine";
+	case ENOEXEC: return "; the file may be damaged";
+	case ELIBBAD: return "; the dynamic loader is damaged, or for another machine";
 	default: return "";
 	}
 }
@@ -362,6 +366,6 @@ void execfail_explain(const char *path, int error, char *text, size_t size)
 		at = strcpy(name, file.next);
 		role = file.next_role;
 	}
-	snprintf(text, size, "%s: %s%s", printable_copy_path(shown, sizeof shown, path),
-		 strerror(error), find_hint(error));
+	snprintf(text, size, "%s cannot be executed (%s%s)",
+		 printable_copy_path(shown, sizeof shown, path), strerror(error), find_hint(error));
 }

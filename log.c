@@ -13,12 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static enum log_level threshold = LOG_LEVEL_WARN;
+static enum config_log_level threshold = CONFIG_LOG_WARN;
 static log_writer *write_line;
 static void *write_ctx;
 static struct stamp now;
 
-void log_set_level(enum log_level level)
+void log_set_level(enum config_log_level level)
 {
 	threshold = level;
 }
@@ -29,19 +29,19 @@ void log_set_writer(log_writer *writer, void *ctx)
 	write_ctx = ctx;
 }
 
-bool log_enabled(enum log_level level)
+bool log_enabled(enum config_log_level level)
 {
 	return level <= threshold;
 }
 
-static const char *level_word(enum log_level level)
+static const char *level_word(enum config_log_level level)
 {
 	switch (level) {
-	case LOG_LEVEL_ERROR: return "error";
-	case LOG_LEVEL_WARN: return "warning";
-	case LOG_LEVEL_INFO: return "info";
-	case LOG_LEVEL_DEBUG: return "debug";
-	case LOG_LEVEL_NONE: break;
+	case CONFIG_LOG_ERROR: return "error";
+	case CONFIG_LOG_WARN: return "warning";
+	case CONFIG_LOG_INFO: return "info";
+	case CONFIG_LOG_DEBUG: return "debug";
+	case CONFIG_LOG_NONE: break;
 	}
 	return "none";
 }
@@ -66,8 +66,8 @@ static void write_directly(const char *line, size_t len)
 	}
 }
 
-static __attribute__((format(printf, 2, 0))) void say(enum log_level level, const char *format,
-						      va_list args)
+static __attribute__((format(printf, 2, 0))) void say(enum config_log_level level,
+						      const char *format, va_list args)
 {
 	char line[LOG_LINE_SIZE];
 	int saved = errno;
@@ -106,25 +106,25 @@ static __attribute__((format(printf, 2, 0))) void say(enum log_level level, cons
 
 void log_error(const char *format, ...)
 {
-	SAY(LOG_LEVEL_ERROR);
+	SAY(CONFIG_LOG_ERROR);
 }
 
 void log_warn(const char *format, ...)
 {
-	SAY(LOG_LEVEL_WARN);
+	SAY(CONFIG_LOG_WARN);
 }
 
 void log_info(const char *format, ...)
 {
-	SAY(LOG_LEVEL_INFO);
+	SAY(CONFIG_LOG_INFO);
 }
 
 void log_debug(const char *format, ...)
 {
-	SAY(LOG_LEVEL_DEBUG);
+	SAY(CONFIG_LOG_DEBUG);
 }
 
-void log_always(enum log_level level, const char *format, ...)
+void log_always(enum config_log_level level, const char *format, ...)
 {
 	va_list args;
 

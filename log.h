@@ -5,16 +5,10 @@
 #ifndef DINIT_LOG_H
 #define DINIT_LOG_H
 
+#include "config.h"
+
 #include <stdbool.h>
 #include <stddef.h>
-
-enum log_level {
-	LOG_LEVEL_NONE,
-	LOG_LEVEL_ERROR,
-	LOG_LEVEL_WARN,
-	LOG_LEVEL_INFO,
-	LOG_LEVEL_DEBUG,
-};
 
 /* the longest message, time stamp and newline included; a longer one is cut */
 #define LOG_LINE_SIZE 4096
@@ -22,13 +16,13 @@ enum log_level {
 /* Takes one line, newline included, valid only during the call. */
 typedef void log_writer(void *ctx, const char *line, size_t len);
 
-void log_set_level(enum log_level level);
+void log_set_level(enum config_log_level level);
 
 /* NULL: descriptor 2 again. */
 void log_set_writer(log_writer *writer, void *ctx);
 
 /* Whether messages of this level go out: ask before preparing what is costly to know. */
-bool log_enabled(enum log_level level);
+bool log_enabled(enum config_log_level level);
 
 /* One message each, printf's format without a newline at the end; nothing is formatted below the
  * level. Control characters become question marks. errno is kept. */
@@ -38,7 +32,7 @@ void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Goes out at every level: what stops dinit before anything was started (a configuration error). */
-void log_always(enum log_level level, const char *format, ...)
+void log_always(enum config_log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 #endif

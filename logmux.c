@@ -82,7 +82,7 @@ static bool say_beside(struct logmux *mux, size_t sink, const char *text)
 	char memory[128];
 	char *room;
 
-	if (other == sink || to->state != SINK_OPEN || !log_enabled(LOG_LEVEL_WARN))
+	if (other == sink || to->state != SINK_OPEN || !log_enabled(CONFIG_LOG_WARN))
 		return true;
 	line_label_make(&label, memory, "dinit", "warning");
 	room = sink_room_own(to, line_put_wrapped_max(&label, strlen(text)));

@@ -308,7 +308,7 @@ static struct orphan *add_orphan(struct policy *policy, pid_t pid)
 		return NULL;
 	orphan->policy = policy;
 	orphan->pid = pid;
-	if (log_enabled(LOG_LEVEL_INFO)) {
+	if (log_enabled(CONFIG_LOG_INFO)) {
 		char name[PROCFS_NAME_SIZE];
 
 		procfs_read_comm(policy->proc, pid, name);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "log.h"
 #include "printable.h"
 
 /* as much of a path as a message shows; two such paths fit into a message of log.h */
@@ -83,8 +84,8 @@ static char *make_absolute(struct scan *scan, const char *dir)
 		return NULL;
 	}
 	if (*dir != '/' && !getcwd(current, sizeof current)) {
-		report(scan, dir,
-		       "cannot be found, for the current directory is unknown: ", strerror(errno));
+		report(scan, dir, "cannot be found because the current directory is unknown: ",
+		       strerror(errno));
 		return NULL;
 	}
 	while (dir[0] == '.' && dir[1] == '/')
@@ -105,8 +106,7 @@ static void report_dangling(struct scan *scan, const char *path)
 	ssize_t len = readlink(path, target, sizeof target - 1);
 
 	target[len > 0 ? len : 0] = '\0';
-	report(scan, path, "is a symbolic link to what does not exist: remove it, or create ",
-	       target);
+	report(scan, path, "is a dangling symbolic link: remove it, or create ", target);
 }
 
 /* A link that leads nowhere is a mistake, not an absence. */
@@ -123,7 +123,7 @@ static enum found find_file(struct scan *scan, const char *path, struct stat *st
 		report_dangling(scan, path);
 	} else if (error == EACCES) {
 		report(scan, path,
-		       "cannot be examined, for this user may not pass a directory on the way: ",
+		       "cannot be examined because this user may not pass a directory on the way: ",
 		       strerror(error));
 	} else {
 		report(scan, path, "cannot be examined: ", strerror(error));
@@ -213,7 +213,7 @@ static bool may_enter(struct scan *scan, const char *directory)
 	if (access(directory, X_OK) == 0)
 		return true;
 	report(scan, directory,
-	       "cannot be examined, for this user may not enter it: ", strerror(errno));
+	       "cannot be examined because this user may not enter it: ", strerror(errno));
 	return false;
 }
 
@@ -361,4 +361,50 @@ void svdir_free(struct svdir *svdir)
 		free_entry(&svdir->entries[i]);
 	free(svdir->entries);
 	*svdir = (struct svdir){ .entries = NULL };
+}
+
+/* Finds the next of the names separated by commas from *at on, and moves *at behind it. Returns its
+ * length, 0 where there is none. */
+static size_t next_name(const char **at, const char **name)
+{
+	size_t len;
+
+	while (**at == ',')
+		(*at)++;
+	*name = *at;
+	len = strcspn(*at, ",");
+	*at += len;
+	return len;
+}
+
+static bool is_name(const struct svdir_entry *entry, const char *name, size_t len)
+{
+	return strlen(entry->name) == len && memcmp(entry->name, name, len) == 0;
+}
+
+bool svdir_is_skipped(const struct svdir_entry *entry, const char *skip)
+{
+	const char *name;
+	size_t len;
+
+	while ((len = next_name(&skip, &name)) > 0)
+		if (is_name(entry, name, len))
+			return true;
+	return false;
+}
+
+void svdir_warn_of_skip(const struct svdir *svdir, const char *skip)
+{
+	const char *name;
+	size_t len;
+
+	while ((len = next_name(&skip, &name)) > 0) {
+		bool known = false;
+
+		for (size_t i = 0; i < svdir->len && !known; i++)
+			known = is_name(&svdir->entries[i], name, len);
+		if (!known)
+			log_warn("DINIT_SKIP names \"%.*s\", but there is no such service",
+				 (int)len, name);
+	}
 }

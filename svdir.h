@@ -40,4 +40,10 @@ unsigned svdir_scan(struct svdir *svdir, const char *dir,
 
 void svdir_free(struct svdir *svdir);
 
+/* Whether the entry is among the names in skip, which are separated by commas (DINIT_SKIP). */
+bool svdir_is_skipped(const struct svdir_entry *entry, const char *skip);
+
+/* Warns of each name in skip that no entry has. */
+void svdir_warn_of_skip(const struct svdir *svdir, const char *skip);
+
 #endif

@@ -1955,11 +1955,11 @@ static void test_adopt_more_descendants_than_are_looked_at_is_said(void **state)
 		show_victim(test, LIST("task"));
 		show_ourselves(test);
 		show_crowd(test, 4095 + more);
-		log_set_level(LOG_LEVEL_INFO);
+		log_set_level(CONFIG_LOG_INFO);
 		log_set_writer(keep_said, NULL);
 		adopt(test);
 		log_set_writer(NULL, NULL);
-		log_set_level(LOG_LEVEL_WARN);
+		log_set_level(CONFIG_LOG_WARN);
 		assert_int_equal(strstr(said,
 					"of its descendants no more than 4096 are looked at") !=
 					 NULL,

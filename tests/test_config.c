@@ -52,7 +52,7 @@ static void read_strings(struct config *config, struct problems *problems, const
 static void assert_defaults(const struct config *config)
 {
 	assert_int_equal(config->stdout_mode, CONFIG_STDOUT_JSON);
-	assert_int_equal(config->log_level, LOG_LEVEL_WARN);
+	assert_int_equal(config->log_level, CONFIG_LOG_WARN);
 	assert_int_equal(config->reparenting, CONFIG_REPARENTING_TERMINATE);
 	assert_int_equal(config->kill_timeout_ms, 30000);
 	assert_int_equal(config->stop_timeout_ms, 60000);
@@ -139,11 +139,11 @@ static void test_config_read_words_are_exact(void **state)
 		{ "DINIT_JSON_STDOUT=Wrap", 0, -1 },
 		{ "DINIT_JSON_STDOUT=true", 0, -1 },
 		{ "DINIT_JSON_STDOUT=1 ", 0, -1 },
-		{ "DINIT_LOG_LEVEL=none", offsetof(struct config, log_level), LOG_LEVEL_NONE },
-		{ "DINIT_LOG_LEVEL=error", offsetof(struct config, log_level), LOG_LEVEL_ERROR },
-		{ "DINIT_LOG_LEVEL=warn", offsetof(struct config, log_level), LOG_LEVEL_WARN },
-		{ "DINIT_LOG_LEVEL=info", offsetof(struct config, log_level), LOG_LEVEL_INFO },
-		{ "DINIT_LOG_LEVEL=debug", offsetof(struct config, log_level), LOG_LEVEL_DEBUG },
+		{ "DINIT_LOG_LEVEL=none", offsetof(struct config, log_level), CONFIG_LOG_NONE },
+		{ "DINIT_LOG_LEVEL=error", offsetof(struct config, log_level), CONFIG_LOG_ERROR },
+		{ "DINIT_LOG_LEVEL=warn", offsetof(struct config, log_level), CONFIG_LOG_WARN },
+		{ "DINIT_LOG_LEVEL=info", offsetof(struct config, log_level), CONFIG_LOG_INFO },
+		{ "DINIT_LOG_LEVEL=debug", offsetof(struct config, log_level), CONFIG_LOG_DEBUG },
 		{ "DINIT_LOG_LEVEL=warning", 0, -1 },
 		{ "DINIT_LOG_LEVEL=INFO", 0, -1 },
 		{ "DINIT_LOG_LEVEL= info", 0, -1 },
@@ -343,12 +343,12 @@ static void test_config_read_first_of_duplicates_counts(void **state)
 	read_strings(&config, &problems, "DINIT_LOG_LEVEL=info", "DINIT_LOG_LEVEL=loud",
 		     "DINIT_LOG_LEVEL=debug");
 	assert_int_equal(problems.len, 0);
-	assert_int_equal(config.log_level, LOG_LEVEL_INFO);
+	assert_int_equal(config.log_level, CONFIG_LOG_INFO);
 	read_strings(&config, &problems, "DINIT_LOG_LEVEL=", "DINIT_LOG_LEVEL=debug", NULL);
 	assert_int_equal(problems.len, 0);
-	assert_int_equal(config.log_level, LOG_LEVEL_WARN);
+	assert_int_equal(config.log_level, CONFIG_LOG_WARN);
 	read_strings(&config, &problems, "DINIT_LOG_LEVEL", "DINIT_LOG_LEVEL=debug", NULL);
-	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(config.log_level, CONFIG_LOG_DEBUG);
 }
 
 static void test_config_read_every_error_is_reported(void **state)
@@ -463,7 +463,7 @@ static void test_config_read_unknown_variable_is_warned_of(void **state)
 		const char *meant;
 
 		snprintf(string, sizeof string, "%s=ignored", unknown_names[i].name);
-		snprintf(start, sizeof start, "%s is no variable of dinit", unknown_names[i].name);
+		snprintf(start, sizeof start, "unknown variable %s is ignored", unknown_names[i].name);
 		read_strings(&config, &problems, string, NULL, NULL);
 		assert_int_equal(problems.len, 1);
 		assert_int_equal(problems.errors, 0);

@@ -209,7 +209,7 @@ static int setup(void **state)
 	clock_offset_ms = 0;
 	memory_until_failure = -1;
 	memory_failures = epoll_failures = read_failures = 0;
-	log_set_level(LOG_LEVEL_WARN);
+	log_set_level(CONFIG_LOG_WARN);
 	fflush(NULL);
 	rig->saved[0] = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	rig->saved[1] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -467,7 +467,7 @@ static void test_logmux_json_mode_adds_fields_and_warns_of_what_is_no_object(voi
 {
 	struct rig *rig = *state;
 
-	log_set_level(LOG_LEVEL_NONE);
+	log_set_level(CONFIG_LOG_NONE);
 	open_mux(rig, CONFIG_STDOUT_JSON);
 	feed(add(rig, LOGMUX_STDOUT), "{\"a\":1}\nplain\n {} \r\n[1]\n");
 	feed(add(rig, LOGMUX_STDERR), "{\"b\":1}\n");

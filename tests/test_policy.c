@@ -228,7 +228,7 @@ static int setup(void **state)
 	looks = 0;
 	memory_fails = strdup_fails = adopt_fails = inherits = false;
 	log_set_writer(keep, rig);
-	log_set_level(LOG_LEVEL_WARN);
+	log_set_level(CONFIG_LOG_WARN);
 	sigemptyset(&none);
 	assert_int_equal(loop_open(&rig->loop, &none, on_signal, NULL), 0);
 	reaper_init(&rig->reaper, on_unwatched, NULL);

@@ -150,7 +150,7 @@ static int setup(void **state)
 	kill_error = user_error = kills = 0;
 	memory_fails = fork_fails = pidfd_fails = false;
 	log_set_writer(keep, rig);
-	log_set_level(LOG_LEVEL_WARN);
+	log_set_level(CONFIG_LOG_WARN);
 	reaper_init(&rig->reaper, on_orphan, rig);
 	rig->proc.root = "/proc";
 	rig->signaller = (struct signaller){ .reaper = &rig->reaper, .proc = &rig->proc };
@@ -238,7 +238,7 @@ static void test_signaller_send_is_told_at_level_info(void **state)
 	struct rig *rig = *state;
 	char expected[100];
 
-	log_set_level(LOG_LEVEL_INFO);
+	log_set_level(CONFIG_LOG_INFO);
 	signaller_send(&rig->signaller, rig->target, SIGTERM, "web/run");
 	snprintf(expected, sizeof expected, " dinit: info: web/run: sending TERM to PID %d\n",
 		 rig->target);

@@ -391,7 +391,7 @@ static void test_svdir_scan_dangling_link_is_a_problem(void **state)
 			unlink(name);
 			put_link(targets[j], name);
 			scan();
-			assert_problem(name, "symbolic link to what does not exist");
+			assert_problem(name, "dangling symbolic link");
 			assert_non_null(strstr(problems.texts[0], j ? targets[j] : "no\\x0awhere"));
 			assert_int_equal(svdir.len, 1);
 			assert_non_null(find_entry("ok"));
@@ -400,7 +400,7 @@ static void test_svdir_scan_dangling_link_is_a_problem(void **state)
 	}
 	put_link("nowhere", "entry");
 	scan();
-	assert_problem("entry", "symbolic link to what does not exist");
+	assert_problem("entry", "dangling symbolic link");
 	unlink("entry");
 	put_link("entry", "entry");
 	scan();
@@ -631,7 +631,7 @@ static void test_svdir_scan_directory_that_is_none_is_a_problem(void **state)
 	scan_only("missing/deeper", "/missing/deeper does not exist");
 	scan_only("file", "/file is no directory");
 	scan_only("file/below", "/file/below does not exist");
-	scan_only("dangling", "/dangling is a symbolic link to what does not exist");
+	scan_only("dangling", "/dangling is a dangling symbolic link");
 	scan_only("loop", strerror(ELOOP));
 	scan_only("", "\"\" is no path");
 }
@@ -788,7 +788,7 @@ static void test_svdir_scan_what_cannot_be_checked_is_a_problem(void **state)
 	failing_access = "/web";
 	scan();
 	assert_problem("web",
-		       "cannot be examined, for this user may not enter it: Input/output error");
+		       "cannot be examined because this user may not enter it: Input/output error");
 	failing_access = base;
 	scan();
 	assert_int_equal(problems.len, 1);

@@ -157,7 +157,7 @@ test_pids_limit_too_small_is_an_error() {
 	done
 	start web "$dir/services" --pids-limit 3
 	wait_status web 1
-	expect_line web err 'dinit: error: c/run: cannot be started: .*Resource temporarily unavailable.*pids limit'
+	expect_line web err 'dinit: error: c/run: cannot be started, stopping the container: .*Resource temporarily unavailable.*pids limit'
 }
 
 test_pids_limit_at_stop_sends_term_instead() {
