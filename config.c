@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns what dinit's environment variables are called, what they take, and what counts where they
- * are absent. Does not own the environment (its strings are pointed into, never copied or
- * changed) nor what the settings do. Invariant: the struct is valid whatever the environment
- * holds, for a variable that does not parse keeps its default; and every text that is reported
- * is one printable line. */
+ * are absent; not the environment (its strings are pointed into, never copied or changed), nor
+ * what the settings do. Invariant: the struct is valid whatever the environment holds, because the
+ * default counts in place of an invalid value; and every text that is reported is one printable
+ * line. */
 #include "config.h"
 
 #include "printable.h"
@@ -20,15 +20,15 @@
 #define MAX_LINE_MIN (4 * 1024)
 #define MAX_LINE_MAX (64 * 1024 * 1024)
 
-/* as much of a name or value as a message shows, with "..." and '\0' */
+/* Room for as much of a name or value as a message shows. */
 #define SHOWN_SIZE 68
-/* a message: two such, and the words around them */
+/* Room for a message: two of these, and the words around them. */
 #define TEXT_SIZE 512
-/* a name without prefix and underscores; a longer one is close to none of ours */
+/* Room for a name without prefix and underscores; a longer one is close to none of ours. */
 #define SUFFIX_SIZE 24
-/* more would make names close that have nothing to do with each other */
+/* With more of them, names would be close that have nothing to do with each other. */
 #define TYPING_ERRORS_MAX 2
-/* the shortest beginning of a name, "LOG", that is taken for it */
+/* The shortest beginning of a name, "LOG", that is taken for it. */
 #define BEGINNING_MIN 3
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -44,7 +44,7 @@ struct variable {
 	bool (*parse)(struct config *config, const char *value);
 };
 
-/* Returns -1 where value is none of the words. */
+/* Returns which of the words the value is, or -1. */
 static int find_word(const char *value, const char *const *words, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -58,9 +58,9 @@ static bool is_digit(char byte)
 	return byte >= '0' && byte <= '9';
 }
 
-/* Digits, at most one point, at least one digit, nothing else: fills *units with the number
- * times unit (a million or so at most), rounded up, so that what is not 0 does not become 0.
- * False where that is more than max. */
+/* Parses digits with at most one point among them: fills *units with the number times unit (a
+ * million or so at most), rounded up, so that what is not 0 does not become 0. Returns false where
+ * the text is anything else, or the result is more than max. */
 static bool parse_decimal(const char *text, size_t len, uint64_t unit, uint64_t max,
 			  uint64_t *units)
 {
@@ -211,7 +211,7 @@ static const struct variable variables[] = {
 	  "a number of bytes from 4k to 64M (k: 1024, M: 1024 k)", parse_max_line },
 };
 
-/* The value of the first NAME=VALUE of that name, as getenv(3) would find it, or NULL. */
+/* Returns the value of the first NAME=VALUE of that name, as getenv(3) would find it, or NULL. */
 static const char *find_value(char *const *environment, const char *name)
 {
 	size_t len = strlen(name);
@@ -222,9 +222,8 @@ static const char *find_value(char *const *environment, const char *name)
 	return NULL;
 }
 
-/* Upper case without underscores: what remains of a name when it is remembered only roughly.
- * Returns the length, or 0 where the name does not fit: then it is as far from all of ours as
- * can be. */
+/* Reduces a name to what is remembered of it roughly: upper case, no prefix, no underscores.
+ * Returns its length, or 0 where it does not fit: then it is as far from all of ours as can be. */
 static size_t fold_name(char folded[SUFFIX_SIZE], const char *name, size_t len)
 {
 	size_t folded_len = 0;
@@ -245,11 +244,12 @@ static unsigned least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-/* How many letters must be inserted, left out, replaced or swapped with their neighbour (Damerau
- * and Levenshtein, in the form that changes no letter twice). */
+/* Counts the letters that must be inserted, left out, replaced or swapped with their neighbour
+ * to make one name of the other (Damerau and Levenshtein, in the form that changes no letter
+ * twice). */
 static unsigned count_typing_errors(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-	/* errors[i][j]: between the first i letters of a and the first j of b. */
+	/* errors[i][j] is between the first i letters of a and the first j of b. */
 	unsigned errors[SUFFIX_SIZE + 1][SUFFIX_SIZE + 1];
 
 	for (size_t j = 0; j <= b_len; j++)
@@ -274,7 +274,7 @@ static bool is_beginning(const char *start, size_t start_len, const char *name, 
 	return start_len >= BEGINNING_MIN && start_len < len && memcmp(start, name, start_len) == 0;
 }
 
-/* The variable that the name was probably meant for, or NULL. */
+/* Returns the variable that the name was probably meant for, or NULL. */
 static const char *find_close_name(const char *name, size_t len)
 {
 	const char *closest = NULL;
@@ -299,7 +299,7 @@ static const char *find_close_name(const char *name, size_t len)
 
 static bool is_known_name(const char *name, size_t len)
 {
-	/* not a setting: what a terminate program gets */
+	/* It is no setting: a terminate program gets it. */
 	static const char pid[] = "DINIT_PID";
 
 	for (size_t i = 0; i < COUNT(variables); i++)

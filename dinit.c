@@ -32,8 +32,8 @@ enum state {
 	STATE_DRAINING,
 };
 
-/* What began the teardown: whoever asks from outside will kill in the end, and a teardown that began
- * inside has nobody behind it but DINIT_STOP_TIMEOUT. */
+/* What began the teardown: whoever asks from outside will kill in the end, and a teardown that
+ * began inside has nobody behind it but DINIT_STOP_TIMEOUT. */
 enum cause {
 	CAUSE_NONE,
 	CAUSE_OUTSIDE,
@@ -53,7 +53,7 @@ enum overtime {
  * read, and for the kernel to end what was killed. */
 #define OVERTIME_STEP_MS 2000
 
-/* systemd's stop signal, SIGRTMIN+3 as the kernel and glibc count (container engines use that
+/* The stop signal of systemd, SIGRTMIN+3 as the kernel and glibc count (container engines use that
  * number, too); musl's SIGRTMIN is one higher. */
 #define SIGNAL_SYSTEMD_STOP (34 + 3)
 
@@ -175,7 +175,7 @@ static void on_orphan(void *ctx, pid_t pid, int status)
 	log_info("%s/%d: reparented zombie %s", name, pid, how);
 }
 
-/* Returns whether there was any. */
+/* Kills services and orphans. Returns whether there was any. */
 static bool kill_all_but_logs(struct dinit *dinit)
 {
 	bool services = services_kill(&dinit->services, false),
@@ -227,14 +227,14 @@ static void stop_everything(struct dinit *dinit)
 	policy_begin_teardown(&dinit->policy);
 }
 
-/* Whether a process runs that dinit has started, or has found. */
+/* Returns whether a process is left that dinit has started or found. */
 static bool is_anybody_left(const struct dinit *dinit)
 {
 	return dinit->programs.living > 0 ||
 	       (dinit->children_left && !policy_sees_nobody(&dinit->policy));
 }
 
-/* Whether the teardown still has to wait for a process. */
+/* Returns whether the teardown still has to wait for a process. */
 static bool is_waiting(const struct dinit *dinit)
 {
 	if (dinit->overtime == OVERTIME_LEAVE)
@@ -415,7 +415,7 @@ static void say_start(const struct dinit *dinit)
 		  (unsigned long long)config->stop_timeout_ms, config->max_line);
 }
 
-/* From here on nothing ends dinit but the state machine. */
+/* Runs the services to their end. From here on nothing ends dinit but the state machine. */
 static int supervise(struct dinit *dinit)
 {
 	int result;

@@ -21,13 +21,13 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* what the kernel reads to tell the kind of a file (BINPRM_BUF_SIZE): no #! line is longer */
+/* The kernel reads so much to tell the kind of a file (BINPRM_BUF_SIZE): no #! line is longer. */
 #define HEAD_SIZE 256
-/* a script whose interpreter is a script and so on: the kernel gives up after five */
+/* The kernel gives up after five scripts that are each the interpreter of the one before. */
 #define FILES_MAX 6
-/* about as many program headers as the kernel takes (64 kB of them) */
+/* The kernel takes about so many program headers (64 kB of them). */
 #define SEGMENTS_MAX 1024
-/* as much of a path as is shown, with "..." and '\0' */
+/* Room for as much of a path as is shown. */
 #define SHOWN_SIZE 164
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -42,14 +42,14 @@ enum role {
 struct file {
 	const char *path;
 	enum role role;
-	/* of stat; 0: status is filled */
+	/* The errno of stat(2). 0: status is filled. */
 	int error;
 	struct stat status;
-	/* head_len bytes, then 0: as the kernel has it */
+	/* head_len bytes, filled up with 0, as the kernel has it. */
 	unsigned char head[HEAD_SIZE];
-	/* 0 where it cannot be read */
+	/* 0 where it cannot be read. */
 	size_t head_len;
-	/* the file that it needs; "": none */
+	/* The file that it needs. "": none. */
 	char next[HEAD_SIZE];
 	enum role next_role;
 };
@@ -57,7 +57,7 @@ struct file {
 static const struct machine {
 	unsigned number;
 	const char *name;
-	/* how uname(2) begins where it runs */
+	/* The beginning of what uname(2) says where it runs. */
 	const char *uname;
 } machines[] = {
 	{ EM_X86_64, "x86_64", "x86_64" }, { EM_AARCH64, "aarch64", "aarch64" },
@@ -68,7 +68,7 @@ static const struct machine {
 
 /* ---- reading ---- */
 
-/* The number of size bytes at bytes, in the byte order of the file. */
+/* Reads a number of size bytes in the byte order of the file. */
 static uint64_t get_number(const struct file *file, const unsigned char *bytes, size_t size)
 {
 	bool big = file->head[EI_DATA] == ELFDATA2MSB;
@@ -94,8 +94,8 @@ static bool is_script(const struct file *file)
 	return file->head[0] == '#' && file->head[1] == '!';
 }
 
-/* What stands between "#!" and the next blank, as the kernel reads it. Leaves next empty where
- * that is nothing, or where it goes on beyond what the kernel reads. */
+/* Fills next with what stands between "#!" and the next blank, as the kernel reads it. Leaves it
+ * empty where that is nothing, or where it goes on beyond what the kernel reads. */
 static void find_interpreter(struct file *file)
 {
 	const char *line = (const char *)file->head + 2;
@@ -115,17 +115,17 @@ static void find_interpreter(struct file *file)
 	file->next_role = ROLE_INTERPRETER;
 }
 
-/* An offset too large for off_t becomes negative, which pread refuses. */
+/* Reads at an offset; one too large for off_t becomes negative, which pread(2) refuses. */
 static bool read_at(int fd, uint64_t offset, void *bytes, size_t size)
 {
 	return pread(fd, bytes, size, (off_t)offset) == (ssize_t)size;
 }
 
-/* What the PT_INTERP segment of an ELF file holds. */
+/* Fills next with what the PT_INTERP segment of an ELF file holds. */
 static void find_loader(struct file *file, int fd)
 {
 	bool wide = is_64_bit(file);
-	/* of the fields that are addresses or sizes */
+	/* The size of the fields that are addresses or sizes. */
 	size_t wide_size = wide ? 8 : 4;
 	size_t table_at = wide ? offsetof(Elf64_Ehdr, e_phoff) : offsetof(Elf32_Ehdr, e_phoff);
 	size_t count_at = wide ? offsetof(Elf64_Ehdr, e_phnum) : offsetof(Elf32_Ehdr, e_phnum);
@@ -152,7 +152,7 @@ static void find_loader(struct file *file, int fd)
 	}
 }
 
-/* A FIFO would block in open, a device in read. */
+/* Reads the head of a regular file. A FIFO would block in open, a device in read. */
 static void read_file(struct file *file, const char *path, enum role role)
 {
 	int fd;
@@ -179,7 +179,7 @@ static void read_file(struct file *file, const char *path, enum role role)
 
 /* ---- explaining ---- */
 
-/* "PATH problem", "its interpreter PATH problem". */
+/* Writes "PATH problem" or "its interpreter PATH problem". Returns true. */
 static bool say(const struct file *file, const char *problem, char *text, size_t size)
 {
 	static const char *const roles[] = {
@@ -228,8 +228,8 @@ static bool explain_missing(const struct file *file, char *text, size_t size)
 	return false;
 }
 
-/* An empty name is ENOEXEC, or EACCES where the file ends there: the kernel then tries the
- * current directory. */
+/* Explains a #! line without a name: the errno is ENOEXEC, or EACCES where the file ends there,
+ * because the kernel then tries the current directory. */
 static bool explain_script(const struct file *file, char *text, size_t size)
 {
 	if (*file->next)
@@ -282,7 +282,7 @@ static bool explain_elf(const struct file *file, char *text, size_t size)
 	for (size_t i = 0; i < COUNT(machines); i++)
 		if (machines[i].number == number)
 			machine = &machines[i];
-	/* fails for no other reason than a bad address */
+	/* It fails for no other reason than a bad address. */
 	uname(&here);
 	if (machine && bits == (int)(8 * sizeof(long)) &&
 	    strncmp(here.machine, machine->uname, strlen(machine->uname)) == 0)
@@ -334,8 +334,8 @@ static const char *find_hint(int error)
 	}
 }
 
-/* Whether the file may tell more. Where it may not it is left alone: its file system may not
- * answer any more. */
+/* Returns whether the file may tell more. Otherwise it is left alone, because its file system
+ * may not answer any more. */
 static bool is_about_a_file(int error)
 {
 	return error == ENOENT || error == EACCES || error == ENOEXEC;

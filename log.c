@@ -46,8 +46,8 @@ static const char *level_word(enum config_log_level level)
 	return "none";
 }
 
-/* Only before anything was started (or after everything has ended) may a message wait for its
- * reader. */
+/* Writes to descriptor 2 and waits for its reader, which is allowed only before anything was
+ * started and after everything has ended. */
 static void write_directly(const char *line, size_t len)
 {
 	while (len > 0) {

@@ -20,9 +20,9 @@ enum printable_form {
 bool printable_is_control(char byte);
 
 /* Writes the len bytes at text to out, which has room for size bytes (at least 4), and ends them
- * with a NUL. Where they do not fit, they are cut between two characters and end in "...". Returns
- * the length of the result. With PRINTABLE_MARKED out may be text itself: the result is never longer
- * than the original. */
+ * with a NUL. Where they do not fit, they are cut between two characters and end in "...".
+ * Returns the length of the result. With PRINTABLE_MARKED out may be text itself: the result is
+ * never longer than the original. */
 size_t printable_copy(char *out, size_t size, enum printable_form form, const char *text,
 		      size_t len);
 

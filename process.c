@@ -15,8 +15,8 @@
 
 #define KERNEL_SIGNALS 64
 
-/* How long a serial line may take for the last 4 kB (which the kernel queues for it; at 9600 bit/s),
- * and how often it is asked. */
+/* How long a serial line may take for the last 4 kB (which the kernel queues for it; at 9600
+ * bit/s), and how often it is asked. */
 #define CONSOLE_MAX_MS 5000
 #define CONSOLE_LOOK_MS 5
 

@@ -40,8 +40,8 @@ void process_raise_nofile(struct rlimit *original);
  * every level, an unknown variable as a warning. Returns 0, or -1 where a value is invalid. */
 int process_read_environment(struct config *config, char *const *environment);
 
-/* Waits, as PID 1, until a serial line under stdout or stderr has sent what it took, for at most five
- * seconds each: the end of a machine's first process is the end of that machine. */
+/* Waits, as PID 1, until a serial line under stdout or stderr has sent what it took, for at most
+ * five seconds each: the end of a machine's first process is the end of that machine. */
 void process_wait_for_console(void);
 
 #endif

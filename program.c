@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the processes that dinit starts, from fork to wait, and their pipes until the logmux has them;
- * not what is started when, nor what an end means.
- * Invariant: living counts the programs that are not idle, and a program that is not idle is
- * watched. */
+/* Owns the processes that dinit starts, from fork to wait, and their pipes until the logmux has
+ * them; not what is started when, nor what an end means. Invariant: living counts the programs
+ * that are not idle, and a program that is not idle is watched. */
 #include "program.h"
 
 #include "execfail.h"

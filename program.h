@@ -35,8 +35,8 @@ struct programs {
 	/* The environment with DINIT_PID, which is written anew for each program that gets it. */
 	char **environment_with_pid;
 	char dinit_pid[sizeof "DINIT_PID=" + 3 * sizeof(pid_t)];
-	/* Processes that were started and have not been reaped, those included that could not become
-	 * their program. */
+	/* Processes that were started and have not been reaped, those included that could not
+	 * become their program. */
 	size_t living;
 };
 
@@ -61,17 +61,17 @@ struct program {
 	const char *service, *stage;
 	enum program_state state;
 	struct reaper_watch watch;
-	/* For a program that is not waited for: where the reason comes why it could not be executed;
-	 * else -1. */
+	/* For a program that is not waited for: where the reason comes why it could not be
+	 * executed; else -1. */
 	int report_fd;
 	const char *path, *dir;
 	void (*on_end)(void *ctx, const struct reaper_end *end, const char *failure);
 	void *ctx;
 };
 
-/* Prepares an idle program. The label's strings must outlive it. on_end is called after its end, when
- * it is idle again and its PID is void. failure is NULL, or the reason why a program that was not
- * waited for could not be executed (valid during the call). */
+/* Prepares an idle program. The label's strings must outlive it. on_end is called after its end,
+ * when it is idle again and its PID is void. failure is NULL, or the reason why a program that
+ * was not waited for could not be executed (valid during the call). */
 void program_init(struct program *program, struct programs *programs, const char *service,
 		  const char *stage,
 		  void (*on_end)(void *ctx, const struct reaper_end *end, const char *failure),
@@ -81,16 +81,17 @@ void program_init(struct program *program, struct programs *programs, const char
 struct program_spec {
 	/* Absolute; it is argv[0] as well. Both strings must outlive the program's end. */
 	const char *path, *dir;
-	/* Both stay the caller's. stdin_fd 0: /dev/null. stdout_fd 0: a pipe that the logmux reads. */
+	/* Both stay the caller's. stdin_fd 0: /dev/null. stdout_fd 0: a pipe that the logmux
+	 * reads. */
 	int stdin_fd, stdout_fd;
-	/* Of that pipe: the stage that its lines are labelled with, and where its source is noted (may
-	 * be NULL). */
+	/* Of that pipe: the stage that its lines are labelled with, and where its source is
+	 * noted (may be NULL). */
 	const char *out_stage;
 	struct logmux_source **out;
 	/* Becomes DINIT_PID in the environment; 0: the environment is as it is. */
 	pid_t about_pid;
-	/* Do not wait until the program has replaced the new process: its file may be on a server that
-	 * is dead. What keeps it from that is told to on_end. */
+	/* Do not wait until the program has replaced the new process: its file may be on a
+	 * server that is dead. What keeps it from that is told to on_end. */
 	bool unwaited;
 };
 
@@ -104,8 +105,8 @@ bool program_is_running(const struct program *program);
 /* Sends the signal to a program that is running. */
 void program_signal(const struct program *program, int signal);
 
-/* Says that the program is still running, and kills it. Returns false, and does neither, where it is
- * not running or has ended and is only not reaped yet. */
+/* Says that the program is still running, and kills it. Returns false, and does neither, where
+ * it is not running or has ended and is only not reaped yet. */
 bool program_kill(const struct program *program);
 
 /* Makes a pipe whose ends are close-on-exec and can be opened by every user through /dev/stdout and

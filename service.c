@@ -80,7 +80,7 @@ static int start_logging(struct service *service, int stdin_fd, char reason[PROG
 	return program_start(&service->log, &spec, reason);
 }
 
-/* stdout_fd: 0 where its lines come to the logmux directly. */
+/* Starts run. stdout_fd is 0 where its lines come to the logmux directly. */
 static int start_run(struct service *service, int stdout_fd, char reason[PROGRAM_REASON_SIZE])
 {
 	struct program_spec spec = {
@@ -218,7 +218,8 @@ static void on_log_grace_over(struct service *service)
 	struct service_owner *owner = &service->all->owner;
 
 	set_state(service, SERVICE_RUNNING);
-	/* Where dinit was late, run has ended as well and is only not reaped yet: it is the cause. */
+	/* Where dinit was late, run has ended as well and is only not reaped yet: it is the
+	 * cause. */
 	if (reaper_is_zombie(service->run.watch.pid))
 		say_end(&service->log_end);
 	else
@@ -276,7 +277,7 @@ static void on_stop(struct service *service)
 	stop_service(service);
 }
 
-/* terminate has ended, and has told run to stop where it succeeded. */
+/* Notes the end of terminate, which has told run to stop where it succeeded. */
 static void on_terminate_ended(struct service *service, bool succeeded)
 {
 	if (service->state != SERVICE_TERMINATING)
@@ -289,8 +290,8 @@ static void on_terminate_ended(struct service *service, bool succeeded)
 
 /* ---- events ---- */
 
-/* Everything that happens to a service comes through here. end: of the process that has ended, else
- * NULL. */
+/* Does what follows from an event; everything that happens to a service comes through here. end is
+ * that of the process that has ended, else NULL. */
 static void handle(struct service *service, enum service_event event, const struct reaper_end *end)
 {
 	struct service_owner *owner = &service->all->owner;

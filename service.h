@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The life of the services: when run, log/run and terminate are started, how their streams hang
- * together, and which end is worth telling the owner, who decides about the container as a whole. */
+ * together, and which end is worth telling the owner, who decides about the container as a
+ * whole. */
 #ifndef DINIT_SERVICE_H
 #define DINIT_SERVICE_H
 
@@ -78,8 +79,8 @@ struct services {
 };
 
 /* Prepares the services of svdir (which must outlive this) that are not down and not in skip (as
- * DINIT_SKIP), and warns of names in skip that no service has. Starts nothing. Returns 0, or -1 with
- * errno and nothing allocated. */
+ * DINIT_SKIP), and warns of names in skip that no service has. Starts nothing. Returns 0, or -1
+ * with errno and nothing allocated. */
 int services_open(struct services *services, const struct svdir *svdir, const char *skip,
 		  struct loop *loop, struct programs *programs, const struct service_owner *owner);
 

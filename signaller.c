@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A child that sends a signal for us. */
+/* A child that sends a signal in our place. */
 struct errand {
 	struct reaper_watch watch;
 	pid_t target;
@@ -41,8 +41,8 @@ static void on_errand_done(void *ctx, pid_t pid, int status)
 	free(errand);
 }
 
-/* The target cannot be reaped, nor its pid reused, before the pidfd is opened: both happen here,
- * in one thread. */
+/* Starts a child that takes on the target's user and sends the signal. The target cannot be reaped,
+ * nor its pid reused, before the pidfd is opened, because this is the thread that would reap it. */
 static int send_by_errand(struct signaller *signaller, pid_t target, int signal, const char *name)
 {
 	struct errand *errand;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the rules of what a service directory looks like, and the paths of those that keep them.
- * Does not own what happens to a service, nor whether its programs run: execfail.c knows about
- * that when it has been tried. Invariant: an entry in the result has been examined in every part
- * and has no problem; for every part that has one there was exactly one message. */
+/* Owns the rules of what a service directory looks like, and the paths of those that keep them; not
+ * what happens to a service, nor whether its programs can be executed, which shows when it is tried.
+ * Invariant: an entry in the result has been examined in every part and has no problem; for every
+ * part that has one there was exactly one message. */
 #include "svdir.h"
 
 #include <dirent.h>
@@ -19,25 +19,26 @@
 #include "log.h"
 #include "printable.h"
 
-/* as much of a path as a message shows; two such paths fit into a message of log.h */
+/* Room for as much of a path as a message shows; two of them fit into a message of log.h. */
 #define SHOWN_SIZE 1536
 
 struct scan {
 	void (*on_problem)(void *ctx, const char *text);
 	void *ctx;
 	unsigned problems;
-	/* has been reported; there is no point in going on */
+	/* It has been reported, and there is no point in going on. */
 	bool out_of_memory;
 };
 
 enum found {
 	FOUND,
 	FOUND_NOTHING,
-	/* has been reported */
+	/* It has been reported. */
 	FOUND_PROBLEM,
 };
 
-/* One sentence: what it is about, what is wrong with it, and what or why (can be empty). */
+/* Reports one sentence: what it is about, what is wrong with it, and a detail, which can be
+ * empty. */
 static void report(struct scan *scan, const char *path, const char *problem, const char *detail)
 {
 	char shown_path[SHOWN_SIZE], shown_detail[SHOWN_SIZE];
@@ -51,7 +52,7 @@ static void report(struct scan *scan, const char *path, const char *problem, con
 	scan->on_problem(scan->ctx, text);
 }
 
-/* "directory/name", for the caller to free; NULL (reported) where memory is lacking. */
+/* Returns "directory/name", which the caller frees, or NULL (reported) where memory is lacking. */
 static char *join_path(struct scan *scan, const char *directory, const char *name)
 {
 	size_t directory_len = strlen(directory), name_len = strlen(name);
@@ -71,8 +72,8 @@ static char *join_path(struct scan *scan, const char *directory, const char *nam
 	return path;
 }
 
-/* Only the form of the path is changed: what it leads to is what the user said, links and ".."
- * included. */
+/* Returns the path in absolute form, which the caller frees. Links and ".." in it are kept: what it
+ * leads to is what the user said. */
 static char *make_absolute(struct scan *scan, const char *dir)
 {
 	char current[PATH_MAX] = "";
@@ -109,7 +110,7 @@ static void report_dangling(struct scan *scan, const char *path)
 	report(scan, path, "is a dangling symbolic link: remove it, or create ", target);
 }
 
-/* A link that leads nowhere is a mistake, not an absence. */
+/* Looks for a file. A link that leads nowhere is a mistake, not an absence. */
 static enum found find_file(struct scan *scan, const char *path, struct stat *status)
 {
 	int error;
@@ -170,7 +171,7 @@ static enum found find_program(struct scan *scan, const char *path)
 	return FOUND_PROBLEM;
 }
 
-/* The path of the program, for the caller to free, or NULL where there is none. */
+/* Returns the path of the program, which the caller frees, or NULL where there is none. */
 static char *find_optional_program(struct scan *scan, const char *directory, const char *name)
 {
 	char *path = join_path(scan, directory, name);
@@ -207,7 +208,8 @@ static bool has_part(struct scan *scan, const char *directory, const char *name)
 	return found == FOUND;
 }
 
-/* One message, where each file in the directory would have given one. */
+/* Returns whether the directory can be entered, and reports it once where each file in it would
+ * have given a message. */
 static bool may_enter(struct scan *scan, const char *directory)
 {
 	if (access(directory, X_OK) == 0)
@@ -236,7 +238,7 @@ static void check_name(struct scan *scan, const char *path, const char *name)
 
 static void free_entry(struct svdir_entry *entry)
 {
-	/* and with it the name */
+	/* The name is a part of it. */
 	free(entry->dir);
 	free(entry->run);
 	free(entry->terminate);
@@ -244,8 +246,8 @@ static void free_entry(struct svdir_entry *entry)
 	free(entry->log_run);
 }
 
-/* Everything is looked at, even after a problem, so that all are known at once. Where log or
- * control is no directory, no file is found below it. */
+/* Looks at everything, even after a problem, so that all are known at once. Where log or control is
+ * no directory, no file is found below it. */
 static void examine_service(struct scan *scan, struct svdir_entry *entry, const char *name)
 {
 	char *control = NULL;
@@ -295,7 +297,7 @@ static int is_entry(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-/* Not alphasort(3), which follows the locale. */
+/* Orders by bytes, unlike alphasort(3), which follows the locale. */
 static int compare_names(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
@@ -329,7 +331,7 @@ static void scan_directory(struct scan *scan, struct svdir *svdir, const char *b
 		report(scan, base, "cannot be read: ", strerror(errno));
 		return;
 	}
-	/* Room for all, and for one: calloc(0) may be NULL without being a failure. */
+	/* There is room for at least one, because calloc(0) may be NULL without having failed. */
 	svdir->entries = calloc(len > 0 ? (size_t)len : 1, sizeof *svdir->entries);
 	if (!svdir->entries)
 		report(scan, base, "cannot be examined: ", strerror(ENOMEM));

@@ -17,7 +17,7 @@ static void on_svdir_problem(void *ctx, const char *text)
 	log_always(CONFIG_LOG_ERROR, "%s", text);
 }
 
-/* dir: NULL for DINIT_DIR. */
+/* Reports every problem of dir (NULL: of DINIT_DIR). */
 static int check(const char *dir, char *const *environment)
 {
 	struct config config;
