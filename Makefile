@@ -53,13 +53,14 @@ run: dinit
 	@tests/run ./dinit
 
 # Unit tests: each links its module, the modules below it that the module needs, and cmocka.
-UNITS = adopt fdtable json printable config svdir execfail procfs stamp log line loop spawn reaper signaller sink logmux service policy
+UNITS = adopt fdtable json printable config process svdir execfail procfs stamp log line loop spawn reaper signaller sink logmux service policy
 unit_adopt = adopt/adopt adopt/redirect adopt/tracee adopt/fdtable procfs printable json reaper loop log stamp
 unit_adopt_LDFLAGS = -Wl,--wrap=ptrace,--wrap=malloc,--wrap=calloc
 unit_fdtable = adopt/fdtable
 unit_fdtable_LDFLAGS = -Wl,--wrap=syscall
 unit_json = json
 unit_printable = printable json
+unit_process = process log config stamp printable json
 unit_config = config printable json
 unit_svdir = svdir log stamp printable json
 unit_svdir_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=scandir,--wrap=access

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the state machine of start and teardown, and the exit status. Reads from the bottom (main)
  * upwards in time: prepare, start, run, tear down, leave. Invariant: handlers record what
- * happened; only step() acts on it. */
+ * happened; only advance() acts on it. */
 #include "client/cli.h"
 #include "config.h"
 #include "log.h"
@@ -253,7 +253,7 @@ static void check_idleness(struct dinit *dinit)
 }
 
 /* Moves on as far as it can. Returns whether there is something to do at once. */
-static bool step(struct dinit *dinit)
+static bool advance(struct dinit *dinit)
 {
 	switch (dinit->state) {
 	case STATE_STARTING:
@@ -295,7 +295,7 @@ static enum loop_verdict on_turn_end(void *ctx)
 
 	if (dinit->children_changed)
 		reap(dinit);
-	more = step(dinit);
+	more = advance(dinit);
 	more |= logmux_turn(&dinit->mux);
 	if (dinit->state == STATE_DRAINING && logmux_is_drained(&dinit->mux))
 		return LOOP_STOP;
@@ -304,7 +304,7 @@ static enum loop_verdict on_turn_end(void *ctx)
 
 /* ---- getting ready: until everything is open, a failure ends dinit with status 1 ---- */
 
-static void on_svdir_problem(void *ctx, const char *text)
+static void on_scan_problem(void *ctx, const char *text)
 {
 	(void)ctx;
 	log_error("%s", text);
@@ -432,7 +432,7 @@ static int supervise(struct dinit *dinit)
 	return result == 0 ? (int)dinit->status : PROCESS_STATUS_UNABLE;
 }
 
-static int run(char *const *environment)
+static int run_services(char *const *environment)
 {
 	struct dinit dinit = { .proc = { .root = "/proc" } };
 	int status = PROCESS_STATUS_UNABLE;
@@ -449,7 +449,7 @@ static int run(char *const *environment)
 	process_reset_dispositions();
 	if (process_read_environment(&dinit.config, environment) < 0)
 		return PROCESS_STATUS_UNABLE;
-	if (svdir_scan(&dinit.svdir, dinit.config.dir, on_svdir_problem, NULL) > 0 ||
+	if (svdir_scan(&dinit.svdir, dinit.config.dir, on_scan_problem, NULL) > 0 ||
 	    open_all(&dinit, &signals) < 0)
 		goto free_svdir;
 	if (prepare_services(&dinit, environment) == 0) {
@@ -469,7 +469,7 @@ int main(int argc, char **argv)
 
 	if (argc > 1)
 		return cli_run(argv + 1, environ);
-	status = run(environ);
+	status = run_services(environ);
 	process_wait_for_console();
 	return status;
 }

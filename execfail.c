@@ -153,7 +153,7 @@ static void find_loader(struct file *file, int fd)
 }
 
 /* Reads the head of a regular file. A FIFO would block in open, a device in read. */
-static void read_file(struct file *file, const char *path, enum role role)
+static void read_head(struct file *file, const char *path, enum role role)
 {
 	int fd;
 
@@ -180,7 +180,7 @@ static void read_file(struct file *file, const char *path, enum role role)
 /* ---- explaining ---- */
 
 /* Writes "PATH problem" or "its interpreter PATH problem". Returns true. */
-static bool say(const struct file *file, const char *problem, char *text, size_t size)
+static bool say_of(const struct file *file, const char *problem, char *text, size_t size)
 {
 	static const char *const roles[] = {
 		[ROLE_PROGRAM] = "",
@@ -206,7 +206,7 @@ static bool explain_missing(const struct file *file, char *text, size_t size)
 	char shown[SHOWN_SIZE];
 
 	if (file->error == ENOENT || file->error == ENOTDIR)
-		return say(file, problems[file->role], text, size);
+		return say_of(file, problems[file->role], text, size);
 	if (next_len == 0 || file->next_role != ROLE_INTERPRETER)
 		return false;
 	if (file->next[next_len - 1] == '\r' && access(file->next, F_OK) < 0) {
@@ -235,8 +235,8 @@ static bool explain_script(const struct file *file, char *text, size_t size)
 	if (*file->next)
 		return false;
 	if (file->head_len < HEAD_SIZE || memchr(file->head, '\n', HEAD_SIZE))
-		return say(file, "names no interpreter after #!", text, size);
-	return say(file, "has a #! line whose interpreter is too long (253 bytes is the most)",
+		return say_of(file, "names no interpreter after #!", text, size);
+	return say_of(file, "has a #! line whose interpreter is too long (253 bytes is the most)",
 		   text, size);
 }
 
@@ -245,24 +245,24 @@ static bool explain_forbidden(const struct file *file, char *text, size_t size)
 	struct statvfs fs;
 
 	if (file->error == EACCES)
-		return say(file,
+		return say_of(file,
 			   "cannot be reached (this user may not pass a directory on the way)",
 			   text, size);
 	if (file->error != 0)
 		return false;
 	if (!S_ISREG(file->status.st_mode))
-		return say(file, "is no regular file", text, size);
+		return say_of(file, "is no regular file", text, size);
 	if (access(file->path, X_OK) == 0)
 		return is_script(file) && explain_script(file, text, size);
 	if (!(file->status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
-		return say(file, "is not executable (make it so with chmod +x)", text, size);
+		return say_of(file, "is not executable (make it so with chmod +x)", text, size);
 	if (statvfs(file->path, &fs) == 0 && fs.f_flag & ST_NOEXEC)
-		return say(
+		return say_of(
 			file,
 			"is on a file system that is mounted noexec (mount that with exec, or move "
 			"the file)",
 			text, size);
-	return say(file, "is not executable for this user (permit it with chmod a+rx)", text, size);
+	return say_of(file, "is not executable for this user (permit it with chmod a+rx)", text, size);
 }
 
 static bool explain_elf(const struct file *file, char *text, size_t size)
@@ -276,9 +276,9 @@ static bool explain_elf(const struct file *file, char *text, size_t size)
 	char problem[128], name[24];
 
 	if (file->head_len < (bits == 64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr)))
-		return say(file, "is a program that was cut off (copy it again)", text, size);
+		return say_of(file, "is a program that was cut off (copy it again)", text, size);
 	if (type != ET_EXEC && type != ET_DYN)
-		return say(file, "is an ELF file but no program (link it)", text, size);
+		return say_of(file, "is an ELF file but no program (link it)", text, size);
 	for (size_t i = 0; i < COUNT(machines); i++)
 		if (machines[i].number == number)
 			machine = &machines[i];
@@ -290,7 +290,7 @@ static bool explain_elf(const struct file *file, char *text, size_t size)
 	snprintf(name, sizeof name, "machine type %u", number);
 	snprintf(problem, sizeof problem, "is a %d-bit program for %s, and this machine is %.32s",
 		 bits, machine ? machine->name : name, here.machine);
-	return say(file, problem, text, size);
+	return say_of(file, problem, text, size);
 }
 
 static bool explain_format(const struct file *file, char *text, size_t size)
@@ -298,7 +298,7 @@ static bool explain_format(const struct file *file, char *text, size_t size)
 	if (file->error != 0)
 		return false;
 	if (file->status.st_size == 0)
-		return say(file, "is empty (it needs a #! line, such as #!/bin/sh)", text, size);
+		return say_of(file, "is empty (it needs a #! line, such as #!/bin/sh)", text, size);
 	if (file->head_len == 0)
 		return false;
 	if (is_elf(file))
@@ -306,11 +306,11 @@ static bool explain_format(const struct file *file, char *text, size_t size)
 	if (is_script(file))
 		return explain_script(file, text, size);
 	if (memcmp(file->head, "\xef\xbb\xbf#!", 5) == 0)
-		return say(
+		return say_of(
 			file,
 			"starts with a byte order mark (save it without, so that #! comes first)",
 			text, size);
-	return say(file, "starts with no #! line (put one there, such as #!/bin/sh)", text, size);
+	return say_of(file, "starts with no #! line (put one there, such as #!/bin/sh)", text, size);
 }
 
 /* Returns what to do, or the likely cause, where the errno alone says enough; else "". */
@@ -358,7 +358,7 @@ void execfail_explain(const char *path, int error, char *text, size_t size)
 	struct file file;
 
 	for (int i = 0; is_about_a_file(error) && i < FILES_MAX; i++) {
-		read_file(&file, at, role);
+		read_head(&file, at, role);
 		if (explain_file(&file, error, text, size))
 			return;
 		if (*file.next == '\0')

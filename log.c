@@ -66,7 +66,7 @@ static void write_directly(const char *line, size_t len)
 	}
 }
 
-static __attribute__((format(printf, 2, 0))) void say(enum config_log_level level,
+static __attribute__((format(printf, 2, 0))) void write_message(enum config_log_level level,
 						      const char *format, va_list args)
 {
 	char line[LOG_LINE_SIZE];
@@ -100,7 +100,7 @@ static __attribute__((format(printf, 2, 0))) void say(enum config_log_level leve
 		if (!log_enabled(level)) \
 			return; \
 		va_start(args, format); \
-		say(level, format, args); \
+		write_message(level, format, args); \
 		va_end(args); \
 	} while (0)
 
@@ -129,6 +129,6 @@ void log_always(enum config_log_level level, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	say(level, format, args);
+	write_message(level, format, args);
 	va_end(args);
 }

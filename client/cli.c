@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void on_svdir_problem(void *ctx, const char *text)
+static void on_checked_problem(void *ctx, const char *text)
 {
 	(void)ctx;
 	log_always(CONFIG_LOG_ERROR, "%s", text);
@@ -25,7 +25,7 @@ static int check(const char *dir, char *const *environment)
 	bool good = process_read_environment(&config, environment) == 0;
 	const char *checked = dir ? dir : config.dir;
 
-	if (svdir_scan(&svdir, checked, on_svdir_problem, NULL) > 0)
+	if (svdir_scan(&svdir, checked, on_checked_problem, NULL) > 0)
 		good = false;
 	if (good) {
 		svdir_warn_of_skip(&svdir, config.skip);
@@ -70,7 +70,7 @@ static void print_usage(FILE *to)
 	      to);
 }
 
-static int refuse(char *const *arguments)
+static int refuse_arguments(char *const *arguments)
 {
 	fputs("dinit: unexpected arguments:", stderr);
 	for (; *arguments; arguments++)
@@ -95,5 +95,5 @@ int cli_run(char *const *arguments, char *const *environment)
 	if (strcmp(arguments[0], "--check") == 0 &&
 	    (!operand || (operand[0] != '-' && !arguments[2])))
 		return check(operand, environment);
-	return refuse(arguments);
+	return refuse_arguments(arguments);
 }

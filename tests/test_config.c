@@ -463,7 +463,8 @@ static void test_config_read_unknown_variable_is_warned_of(void **state)
 		const char *meant;
 
 		snprintf(string, sizeof string, "%s=ignored", unknown_names[i].name);
-		snprintf(start, sizeof start, "unknown variable %s is ignored", unknown_names[i].name);
+		snprintf(start, sizeof start, "unknown variable %s is ignored",
+			 unknown_names[i].name);
 		read_strings(&config, &problems, string, NULL, NULL);
 		assert_int_equal(problems.len, 1);
 		assert_int_equal(problems.errors, 0);
@@ -491,6 +492,42 @@ static void test_config_read_pid_variable_is_no_unknown(void **state)
 	assert_int_equal(problems.len, 0);
 }
 
+struct described {
+	size_t count;
+	char *environment[32];
+};
+
+/* Makes NAME=DEFAULT of each variable. */
+static void on_variable(void *ctx, const char *name, const char *by_default, const char *meaning)
+{
+	struct described *described = ctx;
+	size_t size = strlen(name) + strlen(by_default) + 2;
+	char *string = malloc(size);
+
+	assert_non_null(string);
+	assert_true(described->count + 1 < COUNT(described->environment));
+	assert_true(*meaning != '\0');
+	snprintf(string, size, "%s=%s", name, by_default);
+	described->environment[described->count++] = string;
+}
+
+/* What it says of the defaults is what counts where nothing is set, and no name is unknown. */
+static void test_config_describe_defaults_are_those_that_count(void **state)
+{
+	struct described described = { 0 };
+	struct problems problems = { 0 };
+	struct config config;
+
+	(void)state;
+	config_describe(on_variable, &described);
+	assert_int_equal(described.count, 8);
+	assert_int_equal(config_read(&config, described.environment, on_problem, &problems), 0);
+	assert_int_equal(problems.len, 0);
+	assert_defaults(&config);
+	for (size_t i = 0; i < described.count; i++)
+		free(described.environment[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -506,6 +543,7 @@ int main(void)
 		cmocka_unit_test(test_config_read_hostile_values_are_shown_harmless),
 		cmocka_unit_test(test_config_read_unknown_variable_is_warned_of),
 		cmocka_unit_test(test_config_read_pid_variable_is_no_unknown),
+		cmocka_unit_test(test_config_describe_defaults_are_those_that_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

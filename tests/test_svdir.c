@@ -20,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "log.h"
 #include "svdir.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -852,6 +853,47 @@ static void test_svdir_free_nothing_is_harmless(void **state)
 	assert_null(nothing.entries);
 }
 
+static void test_svdir_is_skipped_whole_names_only(void **state)
+{
+	char name[] = "web";
+	const struct svdir_entry entry = { .name = name };
+
+	(void)state;
+	assert_true(svdir_is_skipped(&entry, "web"));
+	assert_true(svdir_is_skipped(&entry, ",a,,web,"));
+	assert_false(svdir_is_skipped(&entry, ""));
+	assert_false(svdir_is_skipped(&entry, ",,"));
+	assert_false(svdir_is_skipped(&entry, "we,webb,eb"));
+}
+
+static char warnings[1000];
+
+static void on_line(void *ctx, const char *line, size_t len)
+{
+	(void)ctx;
+	assert_true(strlen(warnings) + len < sizeof warnings);
+	strncat(warnings, line, len);
+}
+
+static void test_svdir_warn_of_skip_names_what_is_unknown(void **state)
+{
+	char name[] = "web";
+	struct svdir_entry entry = { .name = name };
+	const struct svdir one = { .entries = &entry, .len = 1 };
+
+	(void)state;
+	log_set_writer(on_line, NULL);
+	svdir_warn_of_skip(&one, "web,");
+	assert_string_equal(warnings, "");
+	svdir_warn_of_skip(&one, "we,web,\n");
+	log_set_writer(NULL, NULL);
+	assert_non_null(
+		strstr(warnings, " DINIT_SKIP names \"we\", but there is no such service\n"));
+	assert_non_null(
+		strstr(warnings, " DINIT_SKIP names \"?\", but there is no such service\n"));
+	assert_null(strstr(warnings, "\"web\""));
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -884,6 +926,8 @@ int main(void)
 		TEST(test_svdir_scan_what_cannot_be_checked_is_a_problem),
 		TEST(test_svdir_scan_lack_of_memory_is_one_problem),
 		TEST(test_svdir_free_nothing_is_harmless),
+		TEST(test_svdir_is_skipped_whole_names_only),
+		TEST(test_svdir_warn_of_skip_names_what_is_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
