@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* service.c with real programs (shell scripts of a directory made for each test) and everything
- * below it, dinit's state machine left out: the tests start, stop and kill, and look at what is
- * told and written. Failing calls are scripted by the linker's --wrap. */
+/* service.c and program.c with real programs (shell scripts of a directory made for each test)
+ * and everything below it, dinit's state machine left out: the tests start, stop and kill, and
+ * look at what is told and written. Failing calls are scripted by the linker's --wrap. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
