@@ -79,7 +79,7 @@ unit_signaller_LDFLAGS = -Wl,--wrap=kill,--wrap=malloc,--wrap=fork,--wrap=setres
 unit_service = service signaller spawn execfail logmux sink reaper procfs line json loop log stamp
 unit_service_LDFLAGS = -Wl,--wrap=pipe2,--wrap=malloc,--wrap=spawn_program,--wrap=spawn_program_unwaited \
 	-Wl,--wrap=logmux_release
-unit_policy = policy reaper adopt/tracee procfs json loop log stamp
+unit_policy = policy reaper procfs json loop log stamp
 unit_policy_LDFLAGS = -Wl,--wrap=clock_gettime,--wrap=epoll_wait,--wrap=calloc,--wrap=strdup,--wrap=signaller_send \
 	-Wl,--wrap=logmux_add,--wrap=procfs_each_child
 unit_sink = sink loop

@@ -5,7 +5,6 @@
 #include "policy.h"
 
 #include "adopt/adopt.h"
-#include "adopt/tracee.h"
 #include "log.h"
 
 #include <errno.h>
@@ -174,6 +173,7 @@ static void on_adopt_end(void *ctx)
 	struct orphan *orphan = ctx;
 
 	orphan->adopt = NULL;
+	orphan->watch.on_stop = NULL;
 	if (orphan->ended)
 		free_orphan(orphan);
 }
@@ -182,10 +182,8 @@ static void on_orphan_stop(void *ctx, pid_t pid, int status)
 {
 	struct orphan *orphan = ctx;
 
-	if (orphan->adopt)
-		adopt_on_stop(orphan->adopt, status);
-	else
-		tracee_discard(pid, status);
+	(void)pid;
+	adopt_on_stop(orphan->adopt, status);
 }
 
 static void adopt_orphan(struct orphan *orphan)
@@ -205,7 +203,9 @@ static void adopt_orphan(struct orphan *orphan)
 	move(orphan, &policy->rest, 0);
 	orphan->adopt = adopt_begin(policy->loop, policy->reaper, policy->proc, orphan->pid, &hooks,
 				    orphan);
-	if (!orphan->adopt)
+	if (orphan->adopt)
+		orphan->watch.on_stop = on_orphan_stop;
+	else
 		on_adopt_trouble(orphan, strerror(errno));
 }
 
@@ -315,7 +315,6 @@ static struct orphan *add_orphan(struct policy *policy, pid_t pid)
 		orphan->program = strdup(name);
 	}
 	orphan->watch.on_exit = on_orphan_exit;
-	orphan->watch.on_stop = on_orphan_stop;
 	orphan->watch.ctx = orphan;
 	reaper_watch(policy->reaper, &orphan->watch, pid);
 	return orphan;

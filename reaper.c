@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -95,13 +96,13 @@ static void tell_end(struct reaper *reaper, struct reaper_watch *watch, pid_t pi
 	watch->on_exit(watch->ctx, pid, status);
 }
 
-/* A tracee that nobody has an interest in any more goes its way, with the signal that it was
- * about to get, if that is what stopped it (ptrace(2), "Signal-delivery-stop"). */
-static void let_go(pid_t pid, int status)
+void reaper_let_go(pid_t tid, int status)
 {
+	/* Neither an event of ptrace(2) nor the entry or return of a system call, as
+	 * PTRACE_O_TRACESYSGOOD marks them. */
 	bool by_signal = status >> 16 == 0 && WSTOPSIG(status) != (SIGTRAP | 0x80);
 
-	ptrace(PTRACE_DETACH, pid, NULL, by_signal ? (long)WSTOPSIG(status) : 0L);
+	ptrace(PTRACE_DETACH, tid, NULL, by_signal ? (void *)(intptr_t)WSTOPSIG(status) : NULL);
 }
 
 /* Both return whether the wait call took what waitid had shown: if it did not, showing it again
@@ -119,7 +120,7 @@ static bool take_stop(struct reaper *reaper, pid_t pid)
 	else if (watch && watch->on_stop)
 		watch->on_stop(watch->ctx, pid, status);
 	else
-		let_go(pid, status);
+		reaper_let_go(pid, status);
 	return true;
 }
 

@@ -23,8 +23,8 @@ struct reaper_watch {
 	/* It has ended and is reaped: the pid is void from here on, and the watch is already
 	 * taken out of the table. status as of wait(2). */
 	void (*on_exit)(void *ctx, pid_t pid, int status);
-	/* A tracee's stop (ptrace(2)), status as of wait(2). NULL where the watched process is
-	 * never traced: a tracee that stops with nobody to hear of it is let go. */
+	/* A tracee's stop (ptrace(2)), status as of wait(2). NULL while nobody expects one: the
+	 * reaper then lets the tracee go by itself. */
 	void (*on_stop)(void *ctx, pid_t pid, int status);
 	void *ctx;
 };
@@ -63,6 +63,11 @@ bool reaper_knows(const struct reaper *reaper, pid_t pid);
 /* Reaps everything that has ended, and passes on the stops of tracees, until there is no more
  * news; never blocks. Returns whether dinit has any child left (living, or not yet reaped). */
 bool reaper_drain(struct reaper *reaper);
+
+/* Detaches a tracee that has stopped, status as of wait(2), where nothing is expected of it: it
+ * runs on with its registers as they are, and with the signal that it was about to get, if that
+ * is what stopped it (ptrace(2), "Signal-delivery-stop"). */
+void reaper_let_go(pid_t tid, int status);
 
 /* Whether pid, an unreaped child, has ended, and only waits to be reaped. */
 bool reaper_is_zombie(pid_t pid);

@@ -539,7 +539,7 @@ static void on_thread_exit(void *ctx, pid_t tid, int status)
 void redirect_on_stop(struct redirect *redirect, pid_t tid, int status)
 {
 	if (redirect->state != REDIRECT_TRACED) {
-		tracee_discard(tid, status);
+		reaper_let_go(tid, status);
 		return;
 	}
 	redirect->thread.tid = tid;

@@ -431,10 +431,3 @@ enum tracee_news tracee_release(struct tracee *thread)
 		return TRACEE_NEWS_PENDING;
 	return thread->disturbed ? interrupt(thread, 0, TRACEE_STATE_LEAVING) : restore(thread);
 }
-
-void tracee_discard(pid_t tid, int status)
-{
-	int signal = classify(status) == STOP_SIGNAL ? WSTOPSIG(status) : 0;
-
-	ptrace(PTRACE_DETACH, tid, NULL, (void *)(intptr_t)signal);
-}

@@ -104,7 +104,4 @@ void tracee_forget(struct tracee *thread);
 /* Reads one word of the memory of the thread, which stands still. Returns 0, or -1 with errno. */
 int tracee_peek(const struct tracee *thread, uint64_t address, uint64_t *word);
 
-/* Lets a tracee go that stopped where nothing was expected of it, its registers as they are. */
-void tracee_discard(pid_t tid, int status);
-
 #endif

@@ -21,7 +21,6 @@
 #include <cmocka.h>
 
 #include "adopt/adopt.h"
-#include "adopt/tracee.h"
 #include "log.h"
 #include "policy.h"
 
