@@ -14,7 +14,7 @@ CFLAGS = $(OPTIMIZE) -g $(HARDEN)
 LDFLAGS = $(LINK_HARDEN)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DDINIT_VERSION='"$(VERSION)"' $(WARN) $(WERROR) $(CFLAGS)
 
-MODULES = dinit policy service adopt/adopt adopt/redirect adopt/tracee adopt/fdtable logmux sink signaller reaper svdir loop spawn execfail \
+MODULES = dinit policy service adopt/adopt adopt/redirect adopt/obstacle adopt/tracee adopt/fdtable logmux sink signaller reaper svdir loop spawn execfail \
 	log line config json stamp procfs
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 HEADERS = $(wildcard *.h adopt/*.h adopt/arch/*.h)
@@ -54,7 +54,7 @@ run: dinit
 
 # Unit tests: each links its module, the modules below it that the module needs, and cmocka.
 UNITS = adopt fdtable json config svdir execfail procfs stamp log line loop spawn reaper signaller sink logmux service policy
-unit_adopt = adopt/adopt adopt/redirect adopt/tracee adopt/fdtable procfs json reaper loop log stamp
+unit_adopt = adopt/adopt adopt/redirect adopt/obstacle adopt/tracee adopt/fdtable procfs json reaper loop log stamp
 unit_adopt_LDFLAGS = -Wl,--wrap=ptrace,--wrap=malloc,--wrap=calloc
 unit_fdtable = adopt/fdtable
 unit_fdtable_LDFLAGS = -Wl,--wrap=syscall

@@ -204,12 +204,16 @@ static int on_adopt_pipe(void *ctx, int stream, int read_fd)
 			  stream == STDOUT_FILENO ? LOGMUX_STDOUT : LOGMUX_STDERR, false, NULL);
 }
 
-static void on_adopt_trouble(void *ctx, const char *text)
+static void on_adopt_trouble(void *ctx, pid_t pid, const char *why)
 {
 	struct orphan *orphan = ctx;
 
-	log_warn("%s/%d: its output cannot be redirected: %s", program_of(orphan), orphan->pid,
-		 text);
+	if (pid == orphan->pid)
+		log_warn("%s/%d: its output cannot be redirected: %s", program_of(orphan),
+			 orphan->pid, why);
+	else
+		log_warn("%s/%d: the output of its descendant %d cannot be redirected: %s",
+			 program_of(orphan), orphan->pid, pid, why);
 }
 
 static void on_adopt_end(void *ctx)
@@ -249,7 +253,7 @@ static void adopt_orphan(struct orphan *orphan)
 	if (orphan->adopt)
 		orphan->watch.on_stop = on_orphan_stop;
 	else
-		on_adopt_trouble(orphan, strerror(errno));
+		on_adopt_trouble(orphan, orphan->pid, strerror(errno));
 }
 
 /* ---- what falls due ---- */

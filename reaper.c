@@ -47,7 +47,7 @@ void reaper_unwatch(struct reaper *reaper, struct reaper_watch *watch)
 	watch->next = NULL;
 }
 
-static struct reaper_watch *find(const struct reaper *reaper, pid_t pid)
+static struct reaper_watch *find_watch(const struct reaper *reaper, pid_t pid)
 {
 	struct reaper_watch *watch = reaper->buckets[(unsigned)pid % REAPER_BUCKETS];
 
@@ -58,7 +58,7 @@ static struct reaper_watch *find(const struct reaper *reaper, pid_t pid)
 
 bool reaper_knows(const struct reaper *reaper, pid_t pid)
 {
-	return find(reaper, pid) != NULL;
+	return find_watch(reaper, pid) != NULL;
 }
 
 /* Status as waitpid gives it, from what waitid gives: the kernel's encoding, the same on every
@@ -76,7 +76,7 @@ static bool has_ended(const siginfo_t *info)
 	       info->si_code == CLD_DUMPED;
 }
 
-static bool take(pid_t pid, int *status)
+static bool take_status(pid_t pid, int *status)
 {
 	pid_t taken;
 
@@ -86,7 +86,7 @@ static bool take(pid_t pid, int *status)
 	return taken == pid;
 }
 
-static void tell_end(struct reaper *reaper, struct reaper_watch *watch, pid_t pid, int status)
+static void pass_on_end(struct reaper *reaper, struct reaper_watch *watch, pid_t pid, int status)
 {
 	if (!watch) {
 		reaper->on_orphan(reaper->ctx, pid, status);
@@ -109,14 +109,14 @@ void reaper_let_go(pid_t tid, int status)
  * would never end. */
 static bool take_stop(struct reaper *reaper, pid_t pid)
 {
-	struct reaper_watch *watch = find(reaper, pid);
+	struct reaper_watch *watch = find_watch(reaper, pid);
 	int status;
 
-	if (!take(pid, &status))
+	if (!take_status(pid, &status))
 		return false;
 	if (!WIFSTOPPED(status))
 		/* killed since waitid looked */
-		tell_end(reaper, watch, pid, status);
+		pass_on_end(reaper, watch, pid, status);
 	else if (watch && watch->on_stop)
 		watch->on_stop(watch->ctx, pid, status);
 	else
@@ -126,15 +126,15 @@ static bool take_stop(struct reaper *reaper, pid_t pid)
 
 static bool take_end(struct reaper *reaper, const siginfo_t *info)
 {
-	struct reaper_watch *watch = find(reaper, info->si_pid);
+	struct reaper_watch *watch = find_watch(reaper, info->si_pid);
 	int status = status_of(info);
 
 	if (!watch)
-		tell_end(reaper, NULL, info->si_pid, status);
-	if (!take(info->si_pid, &status))
+		pass_on_end(reaper, NULL, info->si_pid, status);
+	if (!take_status(info->si_pid, &status))
 		return false;
 	if (watch)
-		tell_end(reaper, watch, info->si_pid, status);
+		pass_on_end(reaper, watch, info->si_pid, status);
 	return true;
 }
 

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -164,11 +163,11 @@ static bool plan_fd(void *ctx, int fd, const struct fdtable_file *file)
 	return planning->redirect || !planning->found;
 }
 
-static void on_plan(void *ctx, struct redirect *redirect)
+static void on_redirect_plan(void *ctx, struct redirect *redirect)
 {
 	struct planning planning = { .adopt = ctx,
 				     .redirect = redirect,
-				     .tid = redirect->thread.tid };
+				     .tid = redirect->tracee.tid };
 
 	/* It may have replaced them since they were looked at. */
 	if (redirect->pid == planning.adopt->pid)
@@ -176,7 +175,7 @@ static void on_plan(void *ctx, struct redirect *redirect)
 	fdtable_each(planning.adopt->proc, planning.tid, plan_fd, &planning);
 }
 
-static int on_pipe(void *ctx, struct redirect *redirect, int stream, int read_fd)
+static int on_redirect_pipe(void *ctx, struct redirect *redirect, int stream, int read_fd)
 {
 	struct adopt *adopt = ctx;
 
@@ -187,29 +186,25 @@ static int on_pipe(void *ctx, struct redirect *redirect, int stream, int read_fd
 }
 
 /* Of its descendants one stands for all: they mostly share the cause. */
-static void on_trouble(void *ctx, struct redirect *redirect, const char *text)
+static void on_redirect_trouble(void *ctx, struct redirect *redirect, const char *why)
 {
 	struct adopt *adopt = ctx;
-	char about[REDIRECT_TEXT_SIZE + 64];
 
-	if (redirect->pid == adopt->pid) {
-		adopt->hooks->on_trouble(adopt->ctx, text);
+	if (redirect->pid != adopt->pid && adopt->descendant_told) {
+		log_info("process %d: the output of its descendant %d cannot be redirected: %s",
+			 (int)adopt->pid, (int)redirect->pid, why);
 		return;
 	}
-	snprintf(about, sizeof about, "its descendant %d: %s", (int)redirect->pid, text);
-	if (adopt->descendant_told)
-		log_info("redirecting process %d, %s", (int)adopt->pid, about);
-	else
-		adopt->hooks->on_trouble(adopt->ctx, about);
-	adopt->descendant_told = true;
+	adopt->descendant_told |= redirect->pid != adopt->pid;
+	adopt->hooks->on_trouble(adopt->ctx, redirect->pid, why);
 }
 
-static void begin(struct adopt *adopt, pid_t pid)
+static void begin_redirect(struct adopt *adopt, pid_t pid)
 {
 	struct redirect *redirect = malloc(sizeof *redirect);
 
 	if (!redirect) {
-		adopt->hooks->on_trouble(adopt->ctx, strerror(errno));
+		adopt->hooks->on_trouble(adopt->ctx, pid, strerror(errno));
 		return;
 	}
 	redirect_begin(redirect, &adopt->group, pid);
@@ -243,12 +238,12 @@ static void add_to_tree(void *ctx, pid_t pid)
 		tree->overgrown = true;
 }
 
-static void look(struct adopt *adopt)
+static void look_at_tree(struct adopt *adopt)
 {
 	struct tree *tree = malloc(sizeof *tree);
 
 	if (!tree) {
-		adopt->hooks->on_trouble(adopt->ctx, strerror(errno));
+		adopt->hooks->on_trouble(adopt->ctx, adopt->pid, strerror(errno));
 		return;
 	}
 	tree->count = 0;
@@ -263,11 +258,12 @@ static void look(struct adopt *adopt)
 		if (pid == adopt->pid)
 			note_sources(adopt, tid);
 		if (!find_redirect(adopt, pid) && has_something_to_move(adopt, tid))
-			begin(adopt, pid);
+			begin_redirect(adopt, pid);
 		procfs_each_child(adopt->proc, pid, add_to_tree, tree);
 	}
 	if (tree->overgrown)
-		log_info("redirecting process %d: of its descendants no more than %d are looked at",
+		log_info("process %d: only %d of its descendants are looked at for output to "
+			 "redirect",
 			 (int)adopt->pid, TREE_MAX);
 	free(tree);
 }
@@ -282,7 +278,7 @@ static bool is_under_way(const struct adopt *adopt)
 }
 
 /* What comes next, once something has ended: another look, or the end. */
-static void set_timer(struct adopt *adopt)
+static void schedule_look(struct adopt *adopt)
 {
 	const struct redirect *own = find_redirect(adopt, adopt->pid);
 
@@ -307,10 +303,10 @@ static void on_redirect_end(void *ctx, struct redirect *redirect)
 	/* One that failed stays on the list, so that it is not tried and complained about again. */
 	if (!redirect->failed)
 		drop_redirect(adopt, redirect);
-	set_timer(adopt);
+	schedule_look(adopt);
 }
 
-static void finish(struct adopt *adopt)
+static void end_adoption(struct adopt *adopt)
 {
 	while (adopt->redirects)
 		drop_redirect(adopt, adopt->redirects);
@@ -318,19 +314,19 @@ static void finish(struct adopt *adopt)
 	free(adopt);
 }
 
-static void on_due(void *ctx)
+static void on_adopt_due(void *ctx)
 {
 	struct adopt *adopt = ctx;
 
 	if (adopt->cancelled || adopt->looks == LOOKS) {
 		if (!is_under_way(adopt))
-			finish(adopt);
+			end_adoption(adopt);
 		return;
 	}
 	if (adopt->settling)
 		adopt->looks++;
-	look(adopt);
-	set_timer(adopt);
+	look_at_tree(adopt);
+	schedule_look(adopt);
 }
 
 struct adopt *adopt_begin(struct loop *loop, struct reaper *reaper, const struct procfs *proc,
@@ -348,12 +344,12 @@ struct adopt *adopt_begin(struct loop *loop, struct reaper *reaper, const struct
 						.reaper = reaper,
 						.proc = proc,
 						.watched_pid = pid,
-						.on_plan = on_plan,
-						.on_pipe = on_pipe,
-						.on_trouble = on_trouble,
+						.on_plan = on_redirect_plan,
+						.on_pipe = on_redirect_pipe,
+						.on_trouble = on_redirect_trouble,
 						.on_end = on_redirect_end,
 						.ctx = adopt };
-	adopt->timer = (struct loop_timer){ .on_due = on_due, .ctx = adopt };
+	adopt->timer = (struct loop_timer){ .on_due = on_adopt_due, .ctx = adopt };
 	loop_timer_start(loop, &adopt->timer, 0);
 	return adopt;
 }

@@ -31,9 +31,10 @@ struct adopt_hooks {
 	 * be read from, and the process's descriptors stay as they are. There may be many: two
 	 * for each process, and two more each time it is redirected again. */
 	int (*on_pipe)(void *ctx, int stream, int read_fd);
-	/* Why (a part of) it cannot be done, or is not done yet, and what would help: half a
-	 * sentence for a warning, valid during the call. At most a few times. */
-	void (*on_trouble)(void *ctx, const char *text);
+	/* Why the output of process pid (the adopted one or a descendant) cannot be redirected,
+	 * in part or not yet, and what would help: half a sentence for a warning, valid during
+	 * the call. At most a few times. */
+	void (*on_trouble)(void *ctx, pid_t pid, const char *why);
 	/* It is over, whatever came of it, and the object is freed after this: always called,
 	 * exactly once, last. */
 	void (*on_end)(void *ctx);

@@ -21,8 +21,6 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* room for what a trouble is, '\0' included */
-#define REDIRECT_TEXT_SIZE 256
 /* descriptors of one process that are moved: copies of two files; nobody needs more */
 #define REDIRECT_MOVES_MAX 64
 
@@ -78,7 +76,7 @@ enum redirect_step {
 	REDIRECT_UNMAP,
 };
 
-/* Owned by the caller, who may read pid, failed and thread.tid. */
+/* Owned by the caller, who may read pid, failed and tracee.tid. */
 struct redirect {
 	/* the caller's */
 	struct redirect *next;
@@ -99,7 +97,7 @@ struct redirect {
 	uint64_t pause_ms;
 	struct loop_timer timer;
 	struct reaper_watch thread_watch, process_watch;
-	struct tracee thread;
+	struct tracee tracee;
 	enum redirect_step step;
 	/* a page in its memory */
 	uint64_t scratch;

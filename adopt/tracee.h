@@ -85,23 +85,23 @@ struct tracee {
 /* Begins to trace and to stop thread tid, alive and not yet traced. Returns 0, or -1 with errno
  * (EPERM: not allowed, or it has just ended; ESRCH: no such thread; ENOTSUP: not on this
  * architecture). */
-int tracee_seize(struct tracee *thread, const struct procfs *proc, pid_t tid);
+int tracee_seize(struct tracee *tracee, const struct procfs *proc, pid_t tid);
 
 /* What a stop, status as of wait(2), means. */
-enum tracee_news tracee_on_stop(struct tracee *thread, int status);
+enum tracee_news tracee_on_stop(struct tracee *tracee, int status);
 
 /* Begins a system call in the thread, which stands still. Returns 0, or -1 with errno ESRCH: as
  * TRACEE_NEWS_LOST. */
-int tracee_call(struct tracee *thread, long number, const uint64_t args[6]);
+int tracee_call(struct tracee *tracee, long number, const uint64_t args[6]);
 
 /* Begins to let the thread go: at once, or with its next stops. It must not be within a call of
  * ours. The news is PENDING, RELEASED or LOST. */
-enum tracee_news tracee_release(struct tracee *thread);
+enum tracee_news tracee_release(struct tracee *tracee);
 
 /* Forgets a thread that has ended, or is not traced by us any more. */
-void tracee_forget(struct tracee *thread);
+void tracee_forget(struct tracee *tracee);
 
 /* Reads one word of the memory of the thread, which stands still. Returns 0, or -1 with errno. */
-int tracee_peek(const struct tracee *thread, uint64_t address, uint64_t *word);
+int tracee_peek(const struct tracee *tracee, uint64_t address, uint64_t *word);
 
 #endif

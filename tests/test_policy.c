@@ -756,8 +756,13 @@ static void test_policy_adopt_orphan_is_redirected_and_labelled(void **state)
 		assert_string_equal(rig->added_name, rig->program);
 		assert_string_equal(rig->added_stage, stage);
 	}
-	rig->adopt.hooks->on_trouble(rig->adopt.ctx, "no permission");
+	rig->adopt.hooks->on_trouble(rig->adopt.ctx, pid, "no permission");
 	assert_int_equal(count(rig, ": its output cannot be redirected: no permission\n"), 1);
+	rig->adopt.hooks->on_trouble(rig->adopt.ctx, 12345, "no permission");
+	assert_int_equal(
+		count(rig,
+		      ": the output of its descendant 12345 cannot be redirected: no permission\n"),
+		1);
 	rig->adopt.hooks->on_end(rig->adopt.ctx);
 	pass(rig, 10 * KILL_TIMEOUT_MS);
 	assert_int_equal(rig->sent_len, 0);
@@ -824,7 +829,7 @@ static void test_policy_adopt_without_memory_for_its_name_does_without(void **st
 	assert_int_equal(rig->adoptions, 1);
 	assert_int_equal(rig->adopt.hooks->on_pipe(rig->adopt.ctx, STDOUT_FILENO, 1234), 0);
 	assert_string_equal(rig->added_name, "?");
-	rig->adopt.hooks->on_trouble(rig->adopt.ctx, "no permission");
+	rig->adopt.hooks->on_trouble(rig->adopt.ctx, pid, "no permission");
 	snprintf(warning, sizeof warning, " ?/%d: its output cannot be redirected: no permission\n",
 		 pid);
 	assert_int_equal(count(rig, warning), 1);
