@@ -56,7 +56,7 @@ run: dinit
 UNITS = adopt fdtable json config svdir execfail procfs stamp log line loop spawn reaper signaller sink logmux service policy
 unit_adopt = adopt/adopt adopt/redirect adopt/obstacle adopt/tracee adopt/fdtable procfs json reaper loop log stamp
 unit_adopt_LDFLAGS = -Wl,--wrap=ptrace,--wrap=malloc,--wrap=calloc
-unit_fdtable = adopt/fdtable
+unit_fdtable = adopt/fdtable procfs json
 unit_fdtable_LDFLAGS = -Wl,--wrap=syscall
 unit_json = json
 unit_config = config
@@ -174,7 +174,7 @@ check-valgrind: setup $(VALGRIND_PROGRAMS)
 
 # The code for processors without SSE2, and for those that nothing is traced on, run here.
 PORTABLE = $(BUILD)/portable/test_json $(BUILD)/portable/test_line $(BUILD)/portable/test_adopt
-PORTABLE_CFLAGS = $(CFLAGS) -DJSON_PORTABLE -DLINE_PORTABLE -DPTRACE_PORTABLE
+PORTABLE_CFLAGS = $(CFLAGS) -DJSON_PORTABLE -DLINE_PORTABLE -DTRACEE_PORTABLE
 
 check-portable: setup
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/portable CFLAGS='$(PORTABLE_CFLAGS)' $(PORTABLE)

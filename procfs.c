@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,6 @@
 
 #include "json.h"
 
-/* the root and "/PID/task/TID/children" */
-#define PATH_SIZE 512
 /* read at once; the kernel hands out a page at a time */
 #define CHILDREN_SIZE 4096
 /* everything up to start_time, were all its numbers as long as can be */
@@ -58,22 +57,29 @@ static pid_t parse_pid(const char *name)
 	return *name == '\0' && pid <= INT_MAX ? (pid_t)pid : 0;
 }
 
-static int format_path(char path[PATH_SIZE], const struct procfs *proc, pid_t pid, const char *name)
+int procfs_format_path(const struct procfs *proc, pid_t pid, char path[PROCFS_PATH_SIZE],
+		       const char *format, ...)
 {
-	int len = snprintf(path, PATH_SIZE, "%s/%d/%s", proc->root, (int)pid, name);
+	int len = snprintf(path, PROCFS_PATH_SIZE, "%s/%d/", proc->root, (int)pid), rest = -1;
+	va_list args;
 
-	if (len < 0 || len >= PATH_SIZE) {
+	if (len >= 0 && len < PROCFS_PATH_SIZE) {
+		va_start(args, format);
+		rest = vsnprintf(path + len, (size_t)(PROCFS_PATH_SIZE - len), format, args);
+		va_end(args);
+	}
+	if (rest < 0 || rest >= PROCFS_PATH_SIZE - len) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
 	return 0;
 }
 
-static int open_file(const struct procfs *proc, pid_t pid, const char *name)
+static int open_proc_file(const struct procfs *proc, pid_t pid, const char *name)
 {
-	char path[PATH_SIZE];
+	char path[PROCFS_PATH_SIZE];
 
-	if (format_path(path, proc, pid, name) < 0)
+	if (procfs_format_path(proc, pid, path, "%s", name) < 0)
 		return -1;
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
@@ -101,12 +107,12 @@ static ssize_t read_some(int fd, char *buffer, size_t size)
 }
 
 /* The first size bytes of the file, or all where it is shorter. */
-static ssize_t read_file(const struct procfs *proc, pid_t pid, const char *name, char *buffer,
-			 size_t size)
+static ssize_t read_proc_file(const struct procfs *proc, pid_t pid, const char *name, char *buffer,
+			      size_t size)
 {
 	size_t len = 0;
 	ssize_t got;
-	int fd = open_file(proc, pid, name);
+	int fd = open_proc_file(proc, pid, name);
 
 	if (fd < 0)
 		return -1;
@@ -121,11 +127,11 @@ static ssize_t read_file(const struct procfs *proc, pid_t pid, const char *name,
 
 bool procfs_usable(const struct procfs *proc)
 {
-	char path[PATH_SIZE], target[16];
+	char path[PROCFS_PATH_SIZE], target[16];
 	int path_len = snprintf(path, sizeof path, "%s/self", proc->root);
 	ssize_t len;
 
-	if (path_len < 0 || path_len >= PATH_SIZE)
+	if (path_len < 0 || path_len >= PROCFS_PATH_SIZE)
 		return false;
 	len = readlink(path, target, sizeof target - 1);
 	if (len <= 0)
@@ -161,11 +167,12 @@ static int read_children(int fd, void (*on_child)(void *ctx, pid_t pid), void *c
 static int list_thread_children(const struct procfs *proc, pid_t parent, pid_t tid,
 				void (*on_child)(void *ctx, pid_t pid), void *ctx)
 {
-	char name[sizeof "task/2147483647/children"];
+	char path[PROCFS_PATH_SIZE];
 	int fd, result;
 
-	snprintf(name, sizeof name, "task/%d/children", (int)tid);
-	fd = open_file(proc, parent, name);
+	if (procfs_format_path(proc, parent, path, "task/%d/children", (int)tid) < 0)
+		return -1;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
 	result = read_children(fd, on_child, ctx);
@@ -178,13 +185,13 @@ static int list_thread_children(const struct procfs *proc, pid_t parent, pid_t t
 static int list_children(const struct procfs *proc, pid_t parent,
 			 void (*on_child)(void *ctx, pid_t pid), void *ctx)
 {
-	char path[PATH_SIZE];
+	char path[PROCFS_PATH_SIZE];
 	const struct dirent *entry;
 	bool listed = false;
 	DIR *tasks;
 	int error;
 
-	if (format_path(path, proc, parent, "task") < 0)
+	if (procfs_format_path(proc, parent, path, "task") < 0)
 		return -1;
 	tasks = opendir(path);
 	if (!tasks)
@@ -257,50 +264,48 @@ int procfs_each_child(const struct procfs *proc, pid_t parent,
 	return scan_children(proc, parent, on_child, ctx);
 }
 
-/* Moves *at past one number and the space before it; -1 where there is none. A minus sign
- * (tpgid, priority) is passed over: no field that is used has one. */
-static int parse_field(const char **at, const char *end, uint64_t *number)
+/* Moves *at past one number and the space before it. Returns 0, or -1 where there is no number, or
+ * the end of the text may have cut it. A minus sign (tpgid, priority) is passed over: no field
+ * that is used has one. */
+static int parse_field(const char **at, uint64_t *number)
 {
 	const char *byte = *at;
 
 	*number = 0;
-	if (byte < end && *byte == ' ')
+	if (*byte == ' ')
 		byte++;
-	if (byte < end && *byte == '-')
+	if (*byte == '-')
 		byte++;
-	if (byte == end || !is_digit(*byte))
+	if (!is_digit(*byte))
 		return -1;
-	for (; byte < end && is_digit(*byte); byte++)
+	for (; is_digit(*byte); byte++)
 		*number = append_digit(*number, *byte);
-	/* A number that the buffer's end cut is none. */
-	if (byte == end)
-		return -1;
 	*at = byte;
-	return 0;
+	return *byte == '\0' ? -1 : 0;
 }
 
 int procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *stat)
 {
 	char buffer[STAT_SIZE];
-	const char *at, *end;
+	const char *at;
 	uint64_t number;
-	ssize_t len = read_file(proc, pid, "stat", buffer, sizeof buffer);
+	ssize_t len = read_proc_file(proc, pid, "stat", buffer, sizeof buffer - 1);
 
 	if (len < 0)
 		return -1;
-	end = buffer + len;
+	buffer[len] = '\0';
 	/* The name in parentheses may hold parentheses and spaces; nothing after it does. */
 	at = memrchr(buffer, ')', (size_t)len);
-	if (!at || end - at < 3 || at[1] != ' ')
+	if (!at || at[1] != ' ' || at[2] == '\0')
 		goto malformed;
 	stat->state = at[2];
 	at += 3;
-	if (parse_field(&at, end, &number) < 0 || number > INT_MAX)
+	if (parse_field(&at, &number) < 0 || number > INT_MAX)
 		goto malformed;
 	stat->parent = (pid_t)number;
 	/* From pgrp, the 5th field, to starttime, the 22nd. */
 	for (int field = 5; field <= 22; field++)
-		if (parse_field(&at, end, &number) < 0)
+		if (parse_field(&at, &number) < 0)
 			goto malformed;
 	stat->start_time = number;
 	return 0;
@@ -327,7 +332,7 @@ static bool is_uninterruptible(const struct procfs *proc, pid_t tid)
 static bool is_executing(const struct procfs *proc, pid_t tid)
 {
 	char call[SYSCALL_SIZE];
-	ssize_t len = read_file(proc, tid, "syscall", call, sizeof call - 1);
+	ssize_t len = read_proc_file(proc, tid, "syscall", call, sizeof call - 1);
 	long number;
 
 	if (len <= 0 || !is_digit(call[0]))
@@ -341,14 +346,14 @@ static bool is_executing(const struct procfs *proc, pid_t tid)
 static pid_t find_thread(const struct procfs *proc, pid_t pid,
 			 bool (*is_so)(const struct procfs *proc, pid_t tid))
 {
-	char path[PATH_SIZE];
+	char path[PROCFS_PATH_SIZE];
 	const struct dirent *entry;
 	pid_t found = 0;
 	DIR *tasks;
 
 	if (is_so(proc, pid))
 		return pid;
-	if (format_path(path, proc, pid, "task") < 0)
+	if (procfs_format_path(proc, pid, path, "task") < 0)
 		return 0;
 	tasks = opendir(path);
 	if (!tasks)
@@ -395,7 +400,7 @@ int procfs_read_guard(const struct procfs *proc, pid_t tid, struct procfs_guard 
 {
 	char status[STATUS_SIZE];
 	int number;
-	ssize_t len = read_file(proc, tid, "status", status, sizeof status - 1);
+	ssize_t len = read_proc_file(proc, tid, "status", status, sizeof status - 1);
 
 	if (len < 0)
 		return -1;
@@ -410,12 +415,12 @@ int procfs_read_guard(const struct procfs *proc, pid_t tid, struct procfs_guard 
 
 int procfs_read_uid(const struct procfs *proc, pid_t pid, uid_t *uid)
 {
-	char path[PATH_SIZE];
+	char path[PROCFS_PATH_SIZE];
 	struct stat status;
 
 	/* The directory itself belongs to the effective user, even where what is in it is root's
 	 * (not dumpable). */
-	if (format_path(path, proc, pid, "") < 0 || stat(path, &status) < 0)
+	if (procfs_format_path(proc, pid, path, "%s", "") < 0 || stat(path, &status) < 0)
 		return -1;
 	*uid = status.st_uid;
 	return 0;
@@ -456,7 +461,7 @@ static void copy_printable(char name[PROCFS_NAME_SIZE], const char *text, size_t
 void procfs_read_comm(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE])
 {
 	char comm[PROCFS_NAME_SIZE];
-	ssize_t len = read_file(proc, pid, "comm", comm, sizeof comm);
+	ssize_t len = read_proc_file(proc, pid, "comm", comm, sizeof comm);
 
 	if (len > 0 && comm[len - 1] == '\n')
 		len--;
@@ -535,7 +540,7 @@ static size_t read_arguments(const struct procfs *proc, pid_t pid, char args[ARG
 
 	if (procfs_is_uninterruptible(proc, pid))
 		return 0;
-	len = read_file(proc, pid, "cmdline", args, ARGS_SIZE);
+	len = read_proc_file(proc, pid, "cmdline", args, ARGS_SIZE);
 	/* The last argument's NUL, and those of a process that has overwritten its arguments
 	 * with a shorter title. */
 	while (len > 0 && args[len - 1] == '\0')
@@ -543,17 +548,28 @@ static size_t read_arguments(const struct procfs *proc, pid_t pid, char args[ARG
 	return len > 0 ? (size_t)len : 0;
 }
 
+/* Returns whether argv[0] holds white space: such a title the program gave itself, and it changes
+ * while the program runs. */
+static bool is_title(const char *args, size_t args_len)
+{
+	static const char white_space[] = " \t\n\v\f\r";
+	size_t len = strnlen(args, args_len);
+
+	for (size_t i = 0; i < len; i++)
+		if (strchr(white_space, args[i]))
+			return true;
+	return false;
+}
+
 void procfs_read_command(const struct procfs *proc, pid_t pid, struct procfs_command *command)
 {
-	char args[ARGS_SIZE], name[PROCFS_NAME_SIZE];
+	char args[ARGS_SIZE];
 	size_t len = read_arguments(proc, pid, args);
 
 	copy_program(command->program, args, len);
 	copy_line(command->line, args, len);
-	if (command->program[0] != '\0')
-		return;
-	procfs_read_comm(proc, pid, name);
-	strcpy(command->program, name);
+	if (command->program[0] == '\0' || is_title(args, len))
+		procfs_read_comm(proc, pid, command->program);
 	if (len == 0)
-		snprintf(command->line, sizeof command->line, "[%s]", name);
+		snprintf(command->line, sizeof command->line, "[%s]", command->program);
 }

@@ -10,9 +10,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* room for a program's name, '\0' included */
+/* Room for a path, '\0' included: of the root and what is below it. */
+#define PROCFS_PATH_SIZE 512
+/* Room for a program's name, '\0' included. */
 #define PROCFS_NAME_SIZE 256
-/* room for a command line in a message, '\0' included; longer ones are cut */
+/* Room for a command line in a message, '\0' included; longer ones are cut. */
 #define PROCFS_CMDLINE_SIZE 1024
 
 struct procfs {
@@ -31,6 +33,12 @@ struct procfs_stat {
 /* Whether the root is a proc file system that shows this process under its own pid (not another
  * pid namespace's). */
 bool procfs_usable(const struct procfs *proc);
+
+/* Formats the path of a file below the directory of process pid, named as printf(3) does. Returns
+ * 0, or -1 with errno ENAMETOOLONG. */
+__attribute__((format(printf, 4, 5))) int procfs_format_path(const struct procfs *proc, pid_t pid,
+							     char path[PROCFS_PATH_SIZE],
+							     const char *format, ...);
 
 /* Calls on_child for each child of process parent (for every thread of it), zombies included.
  * Uses task/TID/children, or, where the kernel has none (CONFIG_PROC_CHILDREN; gVisor), stat of

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,8 +15,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* the root and "/PID/fdinfo/FD" */
-#define PATH_SIZE 512
 /* fdinfo's first two lines are position and flags */
 #define INFO_SIZE 256
 /* the driver of /dev/null, zero, full, random */
@@ -84,24 +81,13 @@ static int identify_at(int dir_fd, const char *name, int at_flags, struct fdtabl
 	return 0;
 }
 
-static int format_path(char path[PATH_SIZE], const struct procfs *proc, pid_t pid,
-		       const char *table, int fd)
-{
-	int len = snprintf(path, PATH_SIZE, "%s/%d/%s/%d", proc->root, (int)pid, table, fd);
-
-	if (len < 0 || len >= PATH_SIZE) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	return 0;
-}
-
 int fdtable_identify(const struct procfs *proc, pid_t pid, int fd, struct fdtable_file *file)
 {
-	char path[PATH_SIZE];
+	char path[PROCFS_PATH_SIZE];
 
-	return format_path(path, proc, pid, "fd", fd) < 0 ? -1
-							  : identify_at(AT_FDCWD, path, 0, file);
+	if (procfs_format_path(proc, pid, path, "fd/%d", fd) < 0)
+		return -1;
+	return identify_at(AT_FDCWD, path, 0, file);
 }
 
 int fdtable_identify_own(int fd, struct fdtable_file *file)
@@ -121,17 +107,14 @@ static int parse_fd(const char *name)
 int fdtable_each(const struct procfs *proc, pid_t pid,
 		 bool (*on_fd)(void *ctx, int fd, const struct fdtable_file *file), void *ctx)
 {
-	char path[PATH_SIZE];
+	char path[PROCFS_PATH_SIZE];
 	const struct dirent *entry;
 	bool wanted = true;
 	DIR *table;
-	int len, error;
+	int error;
 
-	len = snprintf(path, sizeof path, "%s/%d/fd", proc->root, (int)pid);
-	if (len < 0 || len >= PATH_SIZE) {
-		errno = ENAMETOOLONG;
+	if (procfs_format_path(proc, pid, path, "fd") < 0)
 		return -1;
-	}
 	table = opendir(path);
 	if (!table)
 		return -1;
@@ -154,12 +137,12 @@ int fdtable_each(const struct procfs *proc, pid_t pid,
 
 int fdtable_read_flags(const struct procfs *proc, pid_t pid, int fd, int *flags)
 {
-	char path[PATH_SIZE], info[INFO_SIZE];
+	char path[PROCFS_PATH_SIZE], info[INFO_SIZE];
 	const char *at;
 	ssize_t len;
 	int info_fd, error;
 
-	if (format_path(path, proc, pid, "fdinfo", fd) < 0)
+	if (procfs_format_path(proc, pid, path, "fdinfo/%d", fd) < 0)
 		return -1;
 	info_fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (info_fd < 0)
@@ -187,7 +170,9 @@ bool fdtable_is_writable(int flags)
 
 int fdtable_open(const struct procfs *proc, pid_t pid, int fd, int flags)
 {
-	char path[PATH_SIZE];
+	char path[PROCFS_PATH_SIZE];
 
-	return format_path(path, proc, pid, "fd", fd) < 0 ? -1 : open(path, flags | O_CLOEXEC);
+	if (procfs_format_path(proc, pid, path, "fd/%d", fd) < 0)
+		return -1;
+	return open(path, flags | O_CLOEXEC);
 }

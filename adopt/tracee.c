@@ -10,15 +10,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* the root and "/PID/auxv" */
-#define PATH_SIZE 512
 /* the kernel has some 25 pairs */
 #define AUXV_WORDS 128
 #define VDSO_PAGE_SIZE 4096
@@ -133,14 +130,10 @@ int tracee_peek(const struct tracee *tracee, uint64_t address, uint64_t *word)
 
 static int open_tracee_file(const struct tracee *tracee, const char *name)
 {
-	char path[PATH_SIZE];
-	int len =
-		snprintf(path, sizeof path, "%s/%d/%s", tracee->proc->root, (int)tracee->tid, name);
+	char path[PROCFS_PATH_SIZE];
 
-	if (len < 0 || len >= PATH_SIZE) {
-		errno = ENAMETOOLONG;
+	if (procfs_format_path(tracee->proc, tracee->tid, path, "%s", name) < 0)
 		return -1;
-	}
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
