@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the reading of /proc: paths below its root, the syntax of its files, and making what a
  * process says about itself (its name, its arguments) harmless to print. Does not own what
- * follows from it: who is an orphan, what is done to it. Invariant: every read is bounded, no
- * number that is no positive pid reaches a caller (somebody will signal it), and no control byte
- * that a process chose leaves unescaped. */
+ * follows from it: who is an orphan, what is done to it. Invariant: every read is bounded, only
+ * positive pids reach a caller (who may signal them), and no control byte that a process chose
+ * leaves unescaped. */
 #include "procfs.h"
 
 #include <dirent.h>
@@ -20,15 +20,15 @@
 
 #include "json.h"
 
-/* read at once; the kernel hands out a page at a time */
+/* How much of a list is read at once: the kernel hands out a page at a time. */
 #define CHILDREN_SIZE 4096
-/* everything up to start_time, were all its numbers as long as can be */
+/* Room for everything up to start_time, were all its numbers as long as can be. */
 #define STAT_SIZE 1024
-/* status, of a process in some hundred groups: they stand before what is looked for */
+/* Room for the status of a process in some hundred groups, which stand before what is needed. */
 #define STATUS_SIZE 8192
-/* of syscall the number, which comes first */
+/* Room for the number that comes first in the file syscall. */
 #define SYSCALL_SIZE 24
-/* how much of the arguments is looked at: PATH_MAX, no program has a longer path */
+/* How much of the arguments is looked at: as much as a path can be long. */
 #define ARGS_SIZE 4096
 
 /* What stands for the rest of a command line that was cut. */
@@ -39,7 +39,8 @@ static bool is_digit(char byte)
 	return byte >= '0' && byte <= '9';
 }
 
-/* Saturates, so that a number too large for its type is still too large afterwards. */
+/* Returns number with one more digit; saturates, so that a number too large for its type is still
+ * too large afterwards. */
 static uint64_t append_digit(uint64_t number, char digit)
 {
 	uint64_t value = (uint64_t)(digit - '0');
@@ -47,7 +48,7 @@ static uint64_t append_digit(uint64_t number, char digit)
 	return number > (UINT64_MAX - value) / 10 ? UINT64_MAX : number * 10 + value;
 }
 
-/* Returns 0 where the name is not that of a process or thread. */
+/* Returns the pid that is a directory's name, 0 where it is not that of a process or thread. */
 static pid_t parse_pid(const char *name)
 {
 	uint64_t pid = 0;
@@ -92,8 +93,8 @@ static void close_keeping_errno(int fd)
 	errno = error;
 }
 
-/* A process that has gone is ENOENT when its file is opened, and ESRCH when it goes only then:
- * one errno for both. */
+/* Reads like read(2), with one errno for a process that has gone: ENOENT, as when its file cannot be
+ * opened, also where it has gone since (ESRCH). */
 static ssize_t read_some(int fd, char *buffer, size_t size)
 {
 	ssize_t len;
@@ -106,7 +107,8 @@ static ssize_t read_some(int fd, char *buffer, size_t size)
 	return len;
 }
 
-/* The first size bytes of the file, or all where it is shorter. */
+/* Reads the first size bytes of the file, or all where it is shorter. Returns how many, or -1 with
+ * errno. */
 static ssize_t read_proc_file(const struct procfs *proc, pid_t pid, const char *name, char *buffer,
 			      size_t size)
 {
@@ -140,8 +142,8 @@ bool procfs_usable(const struct procfs *proc)
 	return parse_pid(target) == getpid();
 }
 
-/* The list can be longer than any buffer (ten thousand zombies are 70 kB), so it is taken as it
- * comes, numbers that are split between two reads included. */
+/* Calls on_child for each number of the list, which can be longer than any buffer (ten thousand
+ * zombies are 70 kB): it is taken as it comes, numbers that are split between two reads included. */
 static int read_children(int fd, void (*on_child)(void *ctx, pid_t pid), void *ctx)
 {
 	char buffer[CHILDREN_SIZE];
@@ -180,8 +182,8 @@ static int list_thread_children(const struct procfs *proc, pid_t parent, pid_t t
 	return result;
 }
 
-/* Fails with ENOENT where not a single thread has a list; a thread without one among others has
- * just ended. */
+/* Calls on_child for each child in the lists of all threads. Returns 0, or -1 with errno: ENOENT
+ * where not a single thread has a list; a thread without one among others has just ended. */
 static int list_children(const struct procfs *proc, pid_t parent,
 			 void (*on_child)(void *ctx, pid_t pid), void *ctx)
 {
@@ -212,8 +214,8 @@ static int list_children(const struct procfs *proc, pid_t parent,
 	return listed && error == 0 ? 0 : -1;
 }
 
-/* Of one process among all: it may have gone since, be hidden from us (hidepid), or be no
- * process. Only what would hold for the next one as well ends the scan. */
+/* Returns whether an error of one process among all would hold for the next one as well: that ends
+ * a scan. Others mean that it has gone since, is hidden from us (hidepid), or is no process. */
 static bool is_lasting_error(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ENOMEM;
@@ -342,7 +344,8 @@ static bool is_executing(const struct procfs *proc, pid_t tid)
 	return number == SYS_execve || number == SYS_execveat;
 }
 
-/* A thread of the process that is so, its first one before all others; 0 where there is none. */
+/* Returns a thread of the process that is so, its first one before all others, or 0 where there is
+ * none. */
 static pid_t find_thread(const struct procfs *proc, pid_t pid,
 			 bool (*is_so)(const struct procfs *proc, pid_t tid))
 {
@@ -383,7 +386,7 @@ bool procfs_is_executing(const struct procfs *proc, pid_t pid)
 	return find_thread(proc, pid, is_executing) != 0;
 }
 
-/* The number behind "\nname:\t", -1 where status has no such line. */
+/* Returns the number behind name, which is "\nNAME:\t", or -1 where status has no such line. */
 static int find_number(const char *status, const char *name)
 {
 	const char *at = strstr(status, name);
@@ -471,7 +474,7 @@ void procfs_read_comm(const struct procfs *proc, pid_t pid, char name[PROCFS_NAM
 		copy_printable(name, "?", 1);
 }
 
-/* Where argv[0] has no base name it is empty. */
+/* Copies the base name of argv[0], empty where it has none. */
 static void copy_program(char program[PROCFS_NAME_SIZE], const char *args, size_t args_len)
 {
 	const char *base = args, *slash;
@@ -531,9 +534,9 @@ static void copy_line(char line[PROCFS_CMDLINE_SIZE], const char *args, size_t a
 	line[out] = '\0';
 }
 
-/* What a process says of itself is in its own memory, and reading that takes a lock. A thread of
- * it can hold that, or queue for it, while it waits uninterruptibly for a disk or a dead server:
- * whoever asks would wait as long. */
+/* Reads the arguments of a process. Returns their length, 0 where there are none or it is in an
+ * uninterruptible wait: they are in its own memory, reading that takes a lock, and a thread of it
+ * can hold that, or queue for it, while it waits for a disk or a dead server. */
 static size_t read_arguments(const struct procfs *proc, pid_t pid, char args[ARGS_SIZE])
 {
 	ssize_t len;

@@ -61,8 +61,8 @@ bool reaper_knows(const struct reaper *reaper, pid_t pid)
 	return find_watch(reaper, pid) != NULL;
 }
 
-/* Status as waitpid gives it, from what waitid gives: the kernel's encoding, the same on every
- * Linux. */
+/* Returns the status that waitpid(2) would give, from what waitid(2) gave: the encoding is the
+ * kernel's, and the same on every Linux. */
 static int status_of(const siginfo_t *info)
 {
 	if (info->si_code == CLD_EXITED)
@@ -76,6 +76,7 @@ static bool has_ended(const siginfo_t *info)
 	       info->si_code == CLD_DUMPED;
 }
 
+/* Waits for a pid of which there is news. Returns whether the wait call took it. */
 static bool take_status(pid_t pid, int *status)
 {
 	pid_t taken;
@@ -86,6 +87,7 @@ static bool take_status(pid_t pid, int *status)
 	return taken == pid;
 }
 
+/* Tells the watch, or NULL for an orphan's, that the process has ended. */
 static void pass_on_end(struct reaper *reaper, struct reaper_watch *watch, pid_t pid, int status)
 {
 	if (!watch) {
@@ -105,8 +107,8 @@ void reaper_let_go(pid_t tid, int status)
 	ptrace(PTRACE_DETACH, tid, NULL, by_signal ? (void *)(intptr_t)WSTOPSIG(status) : NULL);
 }
 
-/* Both return whether the wait call took what waitid had shown: if it did not, showing it again
- * would never end. */
+/* Takes a stop that waitid has shown and passes it on. Returns whether the wait call took it: if it
+ * did not, looking for more would never end. */
 static bool take_stop(struct reaper *reaper, pid_t pid)
 {
 	struct reaper_watch *watch = find_watch(reaper, pid);
@@ -115,7 +117,7 @@ static bool take_stop(struct reaper *reaper, pid_t pid)
 	if (!take_status(pid, &status))
 		return false;
 	if (!WIFSTOPPED(status))
-		/* killed since waitid looked */
+		/* It was killed after waitid had looked. */
 		pass_on_end(reaper, watch, pid, status);
 	else if (watch && watch->on_stop)
 		watch->on_stop(watch->ctx, pid, status);
@@ -124,6 +126,7 @@ static bool take_stop(struct reaper *reaper, pid_t pid)
 	return true;
 }
 
+/* Takes an end that waitid has shown and passes it on. Returns whether the wait call took it. */
 static bool take_end(struct reaper *reaper, const siginfo_t *info)
 {
 	struct reaper_watch *watch = find_watch(reaper, info->si_pid);
