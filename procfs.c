@@ -93,8 +93,8 @@ static void close_keeping_errno(int fd)
 	errno = error;
 }
 
-/* Reads like read(2), with one errno for a process that has gone: ENOENT, as when its file cannot be
- * opened, also where it has gone since (ESRCH). */
+/* Reads like read(2), with one errno for a process that has gone: ENOENT, as when its file cannot
+ * be opened, also where it has gone since (ESRCH). */
 static ssize_t read_some(int fd, char *buffer, size_t size)
 {
 	ssize_t len;
@@ -143,7 +143,8 @@ bool procfs_usable(const struct procfs *proc)
 }
 
 /* Calls on_child for each number of the list, which can be longer than any buffer (ten thousand
- * zombies are 70 kB): it is taken as it comes, numbers that are split between two reads included. */
+ * zombies are 70 kB): it is taken as it comes, numbers that are split between two reads
+ * included. */
 static int read_children(int fd, void (*on_child)(void *ctx, pid_t pid), void *ctx)
 {
 	char buffer[CHILDREN_SIZE];

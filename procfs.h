@@ -63,7 +63,8 @@ struct procfs_guard {
 pid_t procfs_find_thread(const struct procfs *proc, pid_t pid);
 
 /* Returns whether a thread of the process is in an uninterruptible wait (state D). It may hold, or
- * queue for, the lock of its memory: whoever reads or traces it then may wait as long as it does. */
+ * queue for, the lock of its memory: whoever reads or traces it then may wait as long as
+ * it does. */
 bool procfs_is_uninterruptible(const struct procfs *proc, pid_t pid);
 
 /* Returns whether a thread of the process is within execve(2), as far as we may know

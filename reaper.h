@@ -76,7 +76,8 @@ bool reaper_is_zombie(pid_t pid);
 /* Room for a status in words, '\0' included. */
 #define REAPER_STATUS_SIZE 80
 
-/* Puts a status of wait(2) into words: "exited with status 1", "was killed by signal 9 (Killed)". */
+/* Puts a status of wait(2) into words: "exited with status 1" or "was killed by signal 9
+ * (Killed)". */
 void reaper_describe_status(int status, char text[REAPER_STATUS_SIZE]);
 
 #endif

@@ -16,19 +16,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Descendants looked at: more than any container runs under one parent, and a bound to what a
- * fork bomb costs us. */
+/* How many processes of a tree are looked at: more than any container runs under one parent, and a
+ * bound to what a fork bomb costs us. */
 #define TREE_MAX 4096
-/* When it is looked at again, after its first redirection: soon, because what it prints until
- * then goes elsewhere; and once more when the second in which daemons redirect themselves is
- * over. */
+/* When the process is looked at again, in milliseconds after its first redirection: soon, because
+ * what it prints until then goes elsewhere, and at last when the time in which daemons redirect
+ * themselves is over. */
 static const unsigned short looks_ms[] = { 20, 80, 200, 400, ADOPT_SETTLE_MS + 20 };
 #define LOOKS (sizeof looks_ms / sizeof *looks_ms)
-/* Two files to begin with, and two more for each look. */
+/* How many files can be found: two to begin with, and two more at each look. */
 #define FILES_MAX (2 + 2 * (LOOKS + 1))
 
 /* A file that was found under descriptor 1 or 2, and whose copies are moved. */
-struct source {
+struct original {
 	struct fdtable_file file;
 	int stream;
 };
@@ -39,19 +39,20 @@ struct adopt {
 	const struct adopt_hooks *hooks;
 	void *ctx;
 	struct redirect_group group;
-	/* those under way, and those that failed for good */
+	/* The redirections under way, and those that failed for good. */
 	struct redirect *redirects;
 	struct loop_timer timer;
-	/* made since the first redirection */
+	/* How many looks were made since the first redirection. */
 	unsigned looks;
-	/* the adopted process itself has been dealt with once */
+	/* The adopted process itself was dealt with once. */
 	bool settling;
-	/* or its process has ended */
+	/* The caller gave up, or the process has ended. */
 	bool cancelled;
+	/* A descendant that cannot be redirected was told of. */
 	bool descendant_told;
-	size_t source_count, pipe_count;
-	struct source sources[FILES_MAX];
-	/* that it has been given for 1 and 2 */
+	size_t original_count, pipe_count;
+	struct original originals[FILES_MAX];
+	/* The pipes that the process was given for its 1 and 2. */
 	struct fdtable_file pipes[FILES_MAX];
 };
 
@@ -83,29 +84,29 @@ static bool is_own_pipe(const struct adopt *adopt, const struct fdtable_file *fi
 	return false;
 }
 
-/* Where descriptor fd on that file is moved to: the stream, or 0 where it stays. */
+/* Returns the stream that descriptor fd, open on that file, is moved to, or 0 where it stays. */
 static int stream_of(const struct adopt *adopt, int fd, const struct fdtable_file *file)
 {
 	int stream = 0;
 
-	for (size_t i = 0; i < adopt->source_count; i++) {
-		const struct source *source = &adopt->sources[i];
+	for (size_t i = 0; i < adopt->original_count; i++) {
+		const struct original *original = &adopt->originals[i];
 
-		if (!fdtable_same_file(&source->file, file))
+		if (!fdtable_same_file(&original->file, file))
 			continue;
-		if (source->stream == fd)
+		if (original->stream == fd)
 			return fd;
 		if (stream == 0)
-			stream = source->stream;
+			stream = original->stream;
 	}
 	if (fd == STDIN_FILENO || (fd > STDERR_FILENO && fdtable_is_void(file)))
 		return 0;
 	return stream;
 }
 
-/* Whether it is something to print to: a pipe, a terminal or another device, a file that is only
- * written. A daemon that closes 1 and 2 gets these numbers for what it opens next: its sockets
- * and its data must not be taken away from it. */
+/* Returns whether a descriptor is something to print to: a pipe, a terminal or another device, a
+ * file that is only written. A daemon that closes 1 and 2 gets these numbers for what it opens
+ * next: its sockets and its data must not be taken away from it. */
 static bool is_output(const struct fdtable_file *file, int flags)
 {
 	if (!fdtable_is_writable(flags))
@@ -114,24 +115,24 @@ static bool is_output(const struct fdtable_file *file, int flags)
 	       (S_ISREG(file->mode) && (flags & O_ACCMODE) == O_WRONLY);
 }
 
-/* What is under its descriptors 1 and 2 now, where that is not what we put there. */
-static void note_sources(struct adopt *adopt, pid_t tid)
+/* Remembers the files under descriptors 1 and 2 of the process that are not pipes of ours. */
+static void note_originals(struct adopt *adopt, pid_t tid)
 {
 	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
-		struct source source = { .stream = fd };
+		struct original original = { .stream = fd };
 		int flags;
 
-		if (fdtable_identify(adopt->proc, tid, fd, &source.file) < 0 ||
+		if (fdtable_identify(adopt->proc, tid, fd, &original.file) < 0 ||
 		    fdtable_read_flags(adopt->proc, tid, fd, &flags) < 0 ||
-		    !is_output(&source.file, flags))
+		    !is_output(&original.file, flags))
 			continue;
-		if (!is_own_pipe(adopt, &source.file) && stream_of(adopt, fd, &source.file) != fd &&
-		    adopt->source_count < FILES_MAX)
-			adopt->sources[adopt->source_count++] = source;
+		if (!is_own_pipe(adopt, &original.file) &&
+		    stream_of(adopt, fd, &original.file) != fd && adopt->original_count < FILES_MAX)
+			adopt->originals[adopt->original_count++] = original;
 	}
 }
 
-/* Whether descriptor fd of thread tid is to be moved; *move says how. */
+/* Returns whether descriptor fd of thread tid is to be moved; *move says how. */
 static bool plan_move(const struct adopt *adopt, pid_t tid, int fd, const struct fdtable_file *file,
 		      struct redirect_move *move)
 {
@@ -144,7 +145,7 @@ static bool plan_move(const struct adopt *adopt, pid_t tid, int fd, const struct
 
 struct planning {
 	struct adopt *adopt;
-	/* NULL: it is only asked whether there is anything to be moved */
+	/* NULL where the only question is whether there is anything to be moved. */
 	struct redirect *redirect;
 	pid_t tid;
 	bool found;
@@ -169,9 +170,9 @@ static void on_redirect_plan(void *ctx, struct redirect *redirect)
 				     .redirect = redirect,
 				     .tid = redirect->tracee.tid };
 
-	/* It may have replaced them since they were looked at. */
+	/* The process may have replaced them since the look. */
 	if (redirect->pid == planning.adopt->pid)
-		note_sources(planning.adopt, planning.tid);
+		note_originals(planning.adopt, planning.tid);
 	fdtable_each(planning.adopt->proc, planning.tid, plan_fd, &planning);
 }
 
@@ -185,7 +186,8 @@ static int on_redirect_pipe(void *ctx, struct redirect *redirect, int stream, in
 	return adopt->hooks->on_pipe(adopt->ctx, stream, read_fd);
 }
 
-/* Of its descendants one stands for all: they mostly share the cause. */
+/* Tells why a process cannot be redirected. One descendant stands for all, which mostly share the
+ * cause: the others are told of at level info. */
 static void on_redirect_trouble(void *ctx, struct redirect *redirect, const char *why)
 {
 	struct adopt *adopt = ctx;
@@ -212,7 +214,8 @@ static void begin_redirect(struct adopt *adopt, pid_t pid)
 	adopt->redirects = redirect;
 }
 
-/* Where we may not look, or cannot, an attempt says why. */
+/* Returns whether the process has something to move, or cannot be looked at: then an attempt says
+ * why. */
 static bool has_something_to_move(struct adopt *adopt, pid_t tid)
 {
 	struct planning planning = { .adopt = adopt, .tid = tid };
@@ -252,11 +255,11 @@ static void look_at_tree(struct adopt *adopt)
 	for (size_t i = 0; i < tree->count; i++) {
 		pid_t pid = tree->pids[i], tid = procfs_find_thread(adopt->proc, pid);
 
-		/* It has ended, or nothing can be read at all, which the attempt says. */
+		/* The process has ended, or nothing can be read at all: an attempt says why. */
 		if (tid == 0)
 			tid = pid;
 		if (pid == adopt->pid)
-			note_sources(adopt, tid);
+			note_originals(adopt, tid);
 		if (!find_redirect(adopt, pid) && has_something_to_move(adopt, tid))
 			begin_redirect(adopt, pid);
 		procfs_each_child(adopt->proc, pid, add_to_tree, tree);
@@ -277,7 +280,7 @@ static bool is_under_way(const struct adopt *adopt)
 	return false;
 }
 
-/* What comes next, once something has ended: another look, or the end. */
+/* Sets the timer for what comes next, once something has ended: another look, or the end. */
 static void schedule_look(struct adopt *adopt)
 {
 	const struct redirect *own = find_redirect(adopt, adopt->pid);
@@ -300,7 +303,7 @@ static void on_redirect_end(void *ctx, struct redirect *redirect)
 {
 	struct adopt *adopt = ctx;
 
-	/* One that failed stays on the list, so that it is not tried and complained about again. */
+	/* One that failed stays on the list, so that it is not tried, and told of, again. */
 	if (!redirect->failed)
 		drop_redirect(adopt, redirect);
 	schedule_look(adopt);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the reading of other processes' descriptor tables; not what is done to them. Invariant:
- * no file that another process has open is touched, only asked for what the kernel has in
- * memory. */
+/* Owns the reading of other processes' descriptor tables; not what is done to them. Invariant: no
+ * file that another process has open is touched; the kernel is only asked for what it has in
+ * memory of it. */
 #include "fdtable.h"
 
 #include <dirent.h>
@@ -15,13 +15,13 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* fdinfo's first two lines are position and flags */
+/* Room for the first two lines of fdinfo, which are the position and the flags. */
 #define INFO_SIZE 256
-/* the driver of /dev/null, zero, full, random */
+/* The driver of /dev/null, zero, full and random. */
 #define MEMORY_MAJOR 1
-/* AT_STATX_DONT_SYNC */
+/* The kernel's AT_STATX_DONT_SYNC. */
 #define DONT_SYNC 0x4000
-/* STATX_BASIC_STATS */
+/* The kernel's STATX_BASIC_STATS. */
 #define BASIC_STATS 0x7ff
 
 /* The kernel's struct statx (statx(2)): musl had none before 1.2.5. */
@@ -52,8 +52,9 @@ bool fdtable_is_void(const struct fdtable_file *file)
 	return S_ISCHR(file->mode) && file->rdev_major == MEMORY_MAJOR;
 }
 
-/* stat(2) asks a network file system's server, which may never answer; statx(2) can be told not
- * to. A kernel (before 4.11) or a system call filter without statx leaves stat. */
+/* Identifies a file by statx(2), which can be told not to ask the server of a network file system,
+ * who may never answer. A kernel (before 4.11) or a system call filter without statx leaves
+ * stat(2). Returns 0, or -1 with errno. */
 static int identify_at(int dir_fd, const char *name, int at_flags, struct fdtable_file *file)
 {
 	struct kernel_statx found;
@@ -95,7 +96,7 @@ int fdtable_identify_own(int fd, struct fdtable_file *file)
 	return identify_at(fd, "", AT_EMPTY_PATH, file);
 }
 
-/* -1 where the name is no descriptor's ("." and ".."). */
+/* Returns the descriptor that is a file's name, or -1 where it is none ("." and ".."). */
 static int parse_fd(const char *name)
 {
 	char *end;

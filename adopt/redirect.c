@@ -16,21 +16,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* the kernel rounds it up to its page */
+/* How much memory is mapped in the process; the kernel rounds it up to its page. */
 #define SCRATCH_SIZE 4096
-/* whoever drops root can still open /dev/stdout */
+/* A process that drops root after it was redirected can still open /dev/stdout. */
 #define PIPE_MODE 0622
 
-/* A thread stops within microseconds, and reads from a disk are over in a moment. One that needs
- * longer is frozen, waits for a dead server or for its vfork child: that may last, and is worth
- * a word. */
+/* How long a thread may take to stop before a warning. Mostly it stops within microseconds, and
+ * reads from a disk are over in a moment; one that needs longer is frozen, or waits for a dead
+ * server or for its vfork child, which may last. */
 #define STALL_MS 2000
-/* A process within execve refuses to be traced as a forbidden one does; but not so often,
- * PAUSE_MIN_MS apart. */
+/* How often, PAUSE_MIN_MS apart, the kernel may refuse before that is taken for final: a process
+ * within execve is refused as a forbidden one is, but not for so long. */
 #define REFUSALS_MAX 50
-/* at a time */
+/* How often it is tried to seize a thread at a time. */
 #define SEIZE_TRIES 3
-/* Looking again at what does not come forward by itself: soon, and then less and less often. */
+/* The pauses between two looks at a thread that no stop announces: each is twice as long as the one
+ * before. */
 #define PAUSE_MIN_MS 10
 #define PAUSE_MAX_MS 2000
 
@@ -53,7 +54,8 @@ static __attribute__((format(printf, 2, 3))) void tell_trouble(struct redirect *
 		redirect->group->on_trouble(redirect->group->ctx, redirect, text);
 }
 
-/* The first failure is told: the others follow from it. */
+/* Marks the redirection as failed, and tells why if it has not failed before: later failures follow
+ * from the first. */
 #define FAIL(redirect, ...) \
 	do { \
 		if (!(redirect)->failed) \
@@ -67,6 +69,7 @@ static void unwatch_threads(struct redirect *redirect)
 	reaper_unwatch(redirect->group->reaper, &redirect->process_watch);
 }
 
+/* Ends the redirection: on_end is called from the loop. */
 static void end_redirect(struct redirect *redirect)
 {
 	unwatch_threads(redirect);
@@ -74,7 +77,7 @@ static void end_redirect(struct redirect *redirect)
 	set_redirect_timer(redirect, 0);
 }
 
-/* Not traced any more, and not done. */
+/* Tries again later, as the thread is not traced any more and the work is not done. */
 static void retry_later(struct redirect *redirect)
 {
 	unwatch_threads(redirect);
@@ -86,8 +89,8 @@ static void retry_later(struct redirect *redirect)
 	set_redirect_timer(redirect, PAUSE_MIN_MS);
 }
 
-/* Of a process that is not our child the pid can be another's by now; the time it started at
- * tells. */
+/* Returns whether the pid is still that of the process that was to be redirected: the pid of a
+ * process that is not our child may have been given to another one, which started later. */
 static bool is_same_process(const struct redirect *redirect)
 {
 	struct procfs_stat stat;
@@ -127,8 +130,8 @@ static void on_seize_refused(struct redirect *redirect, pid_t tid, int error)
 	fail_for_good(redirect, why);
 }
 
-/* Within an execve the kernel makes us wait for its end, only to refuse what is no more: then is
- * the best time to ask again. */
+/* Seizes the thread. Within an execve the kernel makes us wait for its end, only to refuse a thread
+ * that is no more: then is the best time to ask again. Returns 0, or -1 with errno. */
 static int seize_thread(struct redirect *redirect, pid_t tid)
 {
 	int result = -1;
@@ -208,9 +211,9 @@ static void try_to_trace(struct redirect *redirect)
 	}
 }
 
-/* An execve by another thread takes a traced one away without a word, and one that has ended
- * before the others of its process is not told of until they end too. What only cannot be read,
- * for lack of descriptors, is still ours. */
+/* Returns whether the traced thread has gone, of which nothing may tell: an execve by another
+ * thread takes it away, and the end of a first thread is not reported until the others of its
+ * process end too. A thread that cannot be looked at for lack of descriptors is still there. */
 static bool has_gone(const struct redirect *redirect, struct procfs_stat *stat)
 {
 	const struct procfs *proc = redirect->group->proc;
@@ -223,7 +226,7 @@ static bool has_gone(const struct redirect *redirect, struct procfs_stat *stat)
 	return guard.tracer != getpid() || stat->state == 'Z' || stat->state == 'X';
 }
 
-/* Nothing was heard of the thread for a while. */
+/* Looks at the thread, as nothing was heard of it for a while. */
 static void check_traced(struct redirect *redirect)
 {
 	struct procfs_stat stat;
@@ -233,8 +236,9 @@ static void check_traced(struct redirect *redirect)
 		retry_later(redirect);
 		return;
 	}
-	/* An orphan that is still to stop, and that others want to end now: they must not take
-	 * it for one of ours. The reaper lets go of a tracee that nobody watches. */
+	/* A descendant that became an orphan, and whose stop is still to come: as long as it is
+	 * watched here, policy takes it for a process that is no orphan. The reaper lets go of a
+	 * tracee that nobody watches. */
 	if (redirect->cancelled && redirect->tracee.state == TRACEE_STATE_STOPPING &&
 	    stat.parent == getpid() && redirect->pid != redirect->group->watched_pid) {
 		end_redirect(redirect);
@@ -299,7 +303,7 @@ static void call_unmap(struct redirect *redirect)
 		   (uint64_t[6]){ redirect->scratch, SCRATCH_SIZE });
 }
 
-/* The next of the stream's moves from here on; move_count where there is none. */
+/* Returns the next of the stream's moves from here on, or move_count where there is none. */
 static size_t next_move(const struct redirect *redirect, size_t move)
 {
 	while (move < redirect->move_count && redirect->moves[move].stream != redirect->stream)
@@ -307,7 +311,8 @@ static size_t next_move(const struct redirect *redirect, size_t move)
 	return move;
 }
 
-/* The next stream that has something to be moved gets its pipe. */
+/* Has a pipe made for the next stream that something is to be moved to; where there is none, has
+ * the memory unmapped. */
 static void begin_stream(struct redirect *redirect)
 {
 	while (++redirect->stream <= STDERR_FILENO && !redirect->cancelled) {
@@ -327,8 +332,8 @@ static void begin_stream(struct redirect *redirect)
 	call_unmap(redirect);
 }
 
-/* Other threads run on, and may have put another file in the descriptor's place since it was
- * looked at. */
+/* Returns whether the descriptor still refers to the file that it was chosen for: other threads run
+ * on, and may have put another file in its place. */
 static bool is_still_there(const struct redirect *redirect, const struct redirect_move *move)
 {
 	struct fdtable_file file;
@@ -338,7 +343,7 @@ static bool is_still_there(const struct redirect *redirect, const struct redirec
 	       fdtable_same_file(&file, &move->file);
 }
 
-static void move_next(struct redirect *redirect)
+static void move_next_fd(struct redirect *redirect)
 {
 	while ((redirect->move = next_move(redirect, redirect->move)) < redirect->move_count) {
 		const struct redirect_move *move = &redirect->moves[redirect->move++];
@@ -353,8 +358,9 @@ static void move_next(struct redirect *redirect)
 	call_close(redirect, REDIRECT_CLOSE_WRITE, redirect->pipe[1]);
 }
 
-/* The read end gets a file description of our own: non-blocking for us only, and the process can
- * close its own. */
+/* Opens the read end of the pipe that was made and hands it on. It has a file description of its
+ * own, which is non-blocking for us only, and outlives that of the process. Returns 0, or -1 with
+ * errno. */
 static int take_read_end(struct redirect *redirect)
 {
 	int fd = fdtable_open(redirect->group->proc, redirect->tracee.tid, redirect->pipe[0],
@@ -362,7 +368,7 @@ static int take_read_end(struct redirect *redirect)
 
 	if (fd < 0)
 		return -1;
-	/* Fails where the pipe is another user's; then only that user can open it again, as
+	/* This fails where the pipe is another user's: then only that user can open it again, as
 	 * usual. */
 	(void)!fchmod(fd, PIPE_MODE);
 	if (redirect->group->on_pipe(redirect->group->ctx, redirect, redirect->stream, fd) < 0) {
@@ -379,21 +385,21 @@ static void on_pipe_made(struct redirect *redirect)
 {
 	uint64_t both;
 
-	/* It has just mapped that: only its death can be in the way. */
+	/* The memory was mapped a moment ago: only the death of the process can be in the way. */
 	if (tracee_peek(&redirect->tracee, redirect->scratch, &both) < 0) {
 		lose_tracee(redirect);
 		return;
 	}
 	memcpy(redirect->pipe, &both, sizeof redirect->pipe);
 	if (take_read_end(redirect) < 0) {
-		/* Where it has gone, there is nobody to be told of. */
+		/* Where the process has gone there is nothing to tell. */
 		if (errno != ENOENT)
 			FAIL(redirect, "the pipe made in it cannot be opened (%s)",
 			     strerror(errno));
 		call_close(redirect, REDIRECT_CLOSE_WRITE, redirect->pipe[1]);
 		return;
 	}
-	move_next(redirect);
+	move_next_fd(redirect);
 }
 
 static void on_call_returned(struct redirect *redirect)
@@ -423,7 +429,7 @@ static void on_call_returned(struct redirect *redirect)
 		if (error)
 			FAIL(redirect, "its descriptor %d cannot be replaced (%s)",
 			     redirect->moves[redirect->move - 1].fd, strerror(error));
-		move_next(redirect);
+		move_next_fd(redirect);
 		break;
 	case REDIRECT_CLOSE_WRITE:
 		call_close(redirect, REDIRECT_CLOSE_READ, redirect->pipe[0]);
@@ -478,7 +484,7 @@ static void on_thread_exit(void *ctx, pid_t tid, int status)
 	if (tid == redirect->pid) {
 		redirect_on_exit(redirect);
 	} else if (redirect->state != REDIRECT_ENDED) {
-		/* Another of its threads may do. */
+		/* Another thread of the process will do. */
 		tracee_forget(&redirect->tracee);
 		retry_later(redirect);
 	}
@@ -520,7 +526,7 @@ void redirect_begin(struct redirect *redirect, const struct redirect_group *grou
 	redirect->thread_watch = unused;
 	redirect->process_watch = unused;
 	redirect->timer = (struct loop_timer){ .on_due = on_redirect_due, .ctx = redirect };
-	/* Where there is nothing to read any more, nothing is found later either. */
+	/* Where this fails the process has gone, which the first attempt finds. */
 	procfs_read_stat(group->proc, pid, &stat);
 	redirect->start_time = stat.start_time;
 	redirect->heard_ms = loop_now_ms(group->loop);
@@ -548,8 +554,8 @@ void redirect_cancel(struct redirect *redirect)
 	switch (redirect->state) {
 	case REDIRECT_WAITING: end_redirect(redirect); break;
 	case REDIRECT_TRACED:
-		/* Before its first stop nothing has been done to it; between its calls it stands
-		 * still only within a callback. */
+		/* Before its first stop nothing has been done to the thread; later it stands still
+		 * only within a callback, and so runs its calls to the end. */
 		if (redirect->tracee.state == TRACEE_STATE_STOPPING)
 			release_tracee(redirect);
 		break;

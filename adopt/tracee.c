@@ -2,8 +2,8 @@
 /* Owns what is done to one traced thread and puts everything back; not which calls it makes, nor
  * the waiting for it. Invariant: a thread whose registers are ours either stands still, or is on
  * its way to a stop that it cannot miss before it runs another instruction of its own program;
- * and it gets its own registers back in a stop of the signal path, because only behind that does
- * the kernel restart the call that we interrupted. */
+ * and it gets its own registers back in a stop of the kernel's signal path, because only after that
+ * does the kernel restart the call that we interrupted. */
 #include "tracee.h"
 
 #include <elf.h>
@@ -16,26 +16,27 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* the kernel has some 25 pairs */
+/* Room for the auxiliary vector, of which the kernel has some 25 pairs. */
 #define AUXV_WORDS 128
+/* The vDSO is read by pages of that size, and has two or three of them. */
 #define VDSO_PAGE_SIZE 4096
-/* it has two or three */
 #define VDSO_PAGES_MAX 8
-/* PTRACE_O_TRACESYSGOOD */
+/* The stop signal of a system call's entry or return under PTRACE_O_TRACESYSGOOD. */
 #define SYSCALL_STOP (SIGTRAP | 0x80)
-/* the kernel's, whatever sigset_t is */
+/* The size of the kernel's signal mask, whatever sigset_t is. */
 #define SIGNAL_MASK_SIZE 8
 
-/* Not in every libc that we build with. */
+/* Requests of ptrace(2) that not every libc has. */
 #define GET_RSEQ_CONFIGURATION 0x420f
 #define GET_SYSCALL_USER_DISPATCH 0x4211
 
 enum stop {
-	/* interrupted, or stopped with its whole process (SIGSTOP): within the kernel's signal
-	 * path */
+	/* Interrupted, or stopped with its whole process (SIGSTOP): within the kernel's signal
+	 * path. */
 	STOP_EVENT,
+	/* At the entry or return of a system call. */
 	STOP_SYSCALL,
-	/* about to take a signal */
+	/* About to take a signal. */
 	STOP_SIGNAL,
 };
 
@@ -58,7 +59,7 @@ int tracee_seize(struct tracee *tracee, const struct procfs *proc, pid_t tid)
 	tracee->tid = tid;
 	tracee->proc = proc;
 	tracee->state = TRACEE_STATE_STOPPING;
-	/* Fails only where the thread is about to end, which wait tells. */
+	/* This fails only where the thread is about to end, which a wait call reports. */
 	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
 	return 0;
 }
@@ -75,7 +76,7 @@ static enum tracee_news report_lost(struct tracee *tracee)
 	return TRACEE_NEWS_LOST;
 }
 
-/* Sends it on to the next entry or return of a system call. */
+/* Lets the thread run, with that signal, to the next entry or return of a system call. */
 static enum tracee_news proceed_to_syscall(struct tracee *tracee, int signal,
 					   enum tracee_state state)
 {
@@ -85,8 +86,8 @@ static enum tracee_news proceed_to_syscall(struct tracee *tracee, int signal,
 	return TRACEE_NEWS_PENDING;
 }
 
-/* Sends it on to the next stop of the signal path. The request comes first: it outlasts the stop
- * that the thread is in, so that not one instruction is executed in between. */
+/* Lets the thread run, with that signal, to the next stop of the signal path. The request comes
+ * first, as it outlasts the stop that the thread is in: not one instruction is executed. */
 static enum tracee_news interrupt_tracee(struct tracee *tracee, int signal, enum tracee_state state)
 {
 	if (ptrace(PTRACE_INTERRUPT, tracee->tid, NULL, NULL) < 0 ||
@@ -137,7 +138,7 @@ static int open_tracee_file(const struct tracee *tracee, const char *name)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* Where the kernel has mapped its own library (vdso(7)), 0 where it is not known. */
+/* Returns where the kernel has mapped its own library (vdso(7)), 0 where that is not known. */
 static uint64_t find_vdso(const struct tracee *tracee)
 {
 	uint64_t auxv[AUXV_WORDS], base = 0;
@@ -154,6 +155,7 @@ static uint64_t find_vdso(const struct tracee *tracee)
 	return base;
 }
 
+/* Returns the address of the system call instruction in a page mapped at address, 0 for none. */
 static uint64_t find_in_page(const char page[VDSO_PAGE_SIZE], uint64_t address)
 {
 	for (size_t i = 0; i + ARCH_CALL_INSN_LEN <= VDSO_PAGE_SIZE; i += ARCH_CALL_INSN_ALIGN)
@@ -162,7 +164,8 @@ static uint64_t find_in_page(const char page[VDSO_PAGE_SIZE], uint64_t address)
 	return 0;
 }
 
-/* Every vDSO has a system call instruction: what it cannot answer itself, it asks the kernel. */
+/* Finds a system call instruction in the vDSO, which has one: what it cannot answer itself, it asks
+ * the kernel. Returns 0, or -1. */
 static int find_insn(struct tracee *tracee)
 {
 	char page[VDSO_PAGE_SIZE];
@@ -175,7 +178,7 @@ static int find_insn(struct tracee *tracee)
 
 		if (pread(fd, page, sizeof page, (off_t)at) != (ssize_t)sizeof page)
 			break;
-		/* Not what the kernel put there: the program has mapped something else over it. */
+		/* The program has mapped something else over what the kernel put there. */
 		if (i == 0 && memcmp(page, ELFMAG, SELFMAG) != 0)
 			break;
 		tracee->insn = find_in_page(page, at);
@@ -189,17 +192,17 @@ static bool is_insn_at(const struct tracee *tracee, uint64_t address)
 {
 	uint64_t word, offset = address % sizeof word;
 
-	/* Aligned where possible: beyond the page that the instruction ends in there may be
-	 * nothing. */
+	/* The word is aligned where possible: the page after that of the instruction may not be
+	 * there. */
 	if (offset + ARCH_CALL_INSN_LEN > sizeof word)
 		offset = 0;
 	return tracee_peek(tracee, address - offset, &word) == 0 &&
 	       memcmp((const char *)&word + offset, ARCH_CALL_INSN, ARCH_CALL_INSN_LEN) == 0;
 }
 
-/* A restartable sequence (rseq(2)) must be aborted when its thread is stopped within it. The
- * kernel sees to that when the thread goes on, but not if its registers point somewhere else by
- * then. */
+/* Returns whether the thread is within a restartable sequence (rseq(2)), which must be aborted when
+ * its thread is stopped: the kernel sees to that when the thread goes on, but not if its registers
+ * point somewhere else by then. */
 static bool is_in_sequence(const struct tracee *tracee)
 {
 	struct {
@@ -211,8 +214,8 @@ static bool is_in_sequence(const struct tracee *tracee)
 	if (ptrace(GET_RSEQ_CONFIGURATION, tracee->tid, (void *)sizeof rseq, &rseq) < 0 ||
 	    rseq.area == 0)
 		return false;
-	/* struct rseq: cpu_id_start, cpu_id, rseq_cs; struct rseq_cs: version, flags, start_ip,
-	 * post_commit_offset. */
+	/* The fields are, of struct rseq: cpu_id_start, cpu_id, rseq_cs; of struct rseq_cs:
+	 * version, flags, start_ip, post_commit_offset. */
 	if (tracee_peek(tracee, rseq.area + 8, &sequence) < 0 || sequence == 0)
 		return false;
 	if (tracee_peek(tracee, sequence + 8, &start) < 0 ||
@@ -221,8 +224,8 @@ static bool is_in_sequence(const struct tracee *tracee)
 	return arch_pc(&tracee->regs) - start < len;
 }
 
-/* A program that has its own calls sent back to it as signals (prctl
- * PR_SET_SYSCALL_USER_DISPATCH) would get ours. */
+/* Returns whether the program has its system calls sent back to it as signals
+ * (PR_SET_SYSCALL_USER_DISPATCH of prctl(2)): it would get ours. */
 static bool dispatches_itself(const struct tracee *tracee)
 {
 	struct {
@@ -234,8 +237,8 @@ static bool dispatches_itself(const struct tracee *tracee)
 	       dispatch.mode != 0;
 }
 
-/* Reads what will have to be put back, and whether the thread is fit for it. Returns 0, or -1
- * with errno. */
+/* Reads what will have to be put back, and whether the thread can make calls. Returns 0, or -1 with
+ * errno as of TRACEE_NEWS_REFUSED. */
 static int examine_tracee(struct tracee *tracee)
 {
 	if (read_regs(tracee, &tracee->regs) < 0)
@@ -261,9 +264,9 @@ static int examine_tracee(struct tracee *tracee)
 	return arch_save_vectors(tracee->tid, &tracee->vectors);
 }
 
-/* While it makes our calls, signals stay pending: a handler must not run on our registers. Only
- * KILL and STOP come through. Should we die meanwhile, it dies too, rather than run on with our
- * registers. */
+/* Keeps signals pending while the thread makes our calls, as a handler must not run on our
+ * registers: only KILL and STOP come through. Should dinit die meanwhile, the thread dies too,
+ * rather than run on with our registers. Returns 0, or -1 with errno. */
 static int shield_tracee(struct tracee *tracee)
 {
 	uint64_t all = UINT64_MAX;
@@ -285,7 +288,7 @@ static enum tracee_news detach_tracee(struct tracee *tracee)
 	return TRACEE_NEWS_RELEASED;
 }
 
-/* In a stop of the signal path. */
+/* Puts everything back, in a stop of the signal path, and lets the thread go. */
 static enum tracee_news restore_tracee(struct tracee *tracee)
 {
 	if (tracee->disturbed && write_regs(tracee, &tracee->regs) < 0)
@@ -307,7 +310,7 @@ static enum tracee_news refuse_tracee(struct tracee *tracee)
 	return TRACEE_NEWS_REFUSED;
 }
 
-/* Its first stop of the signal path. */
+/* Takes hold of the thread at its first stop of the signal path. */
 static enum tracee_news hold_tracee(struct tracee *tracee)
 {
 	if (tracee->unwanted)
@@ -366,7 +369,7 @@ static enum tracee_news on_event_stop(struct tracee *tracee)
 	case TRACEE_STATE_SKIPPING:
 	case TRACEE_STATE_CALLING:
 	case TRACEE_STATE_RETURNING:
-		/* Stopped with its process, or continued with it: our call is still to come. */
+		/* It was stopped with its process, or continued: our call is still to come. */
 		return proceed_to_syscall(tracee, 0, tracee->state);
 	case TRACEE_STATE_LOOSE:
 	case TRACEE_STATE_STANDING: break;
@@ -374,7 +377,7 @@ static enum tracee_news on_event_stop(struct tracee *tracee)
 	return TRACEE_NEWS_PENDING;
 }
 
-/* Signals are passed on, one and all. With the shield up only two kinds get here: STOP, and the
+/* Passes a signal on to the thread. While it makes our calls only two kinds get here: STOP, and the
  * fault of an instruction that is not there any more, which is ours and not the program's. */
 static enum tracee_news on_signal_stop(struct tracee *tracee, int signal)
 {
