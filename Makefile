@@ -14,7 +14,7 @@ CFLAGS = $(OPTIMIZE) -g $(HARDEN)
 LDFLAGS = $(LINK_HARDEN)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DDINIT_VERSION='"$(VERSION)"' $(WARN) $(WERROR) $(CFLAGS)
 
-MODULES = dinit client/cli policy service program adopt/adopt adopt/redirect adopt/tracee adopt/fdtable logmux sink signaller reaper svdir loop process spawn execfail \
+MODULES = dinit client/cli policy service program adopt/adopt adopt/redirect adopt/obstacle adopt/tracee adopt/fdtable logmux sink signaller reaper svdir loop process spawn execfail \
 	log line config printable json stamp procfs
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 HEADERS = $(wildcard *.h client/*.h adopt/*.h adopt/arch/*.h)
@@ -54,9 +54,9 @@ run: dinit
 
 # Unit tests: each links its module, the modules below it that the module needs, and cmocka.
 UNITS = adopt fdtable json printable config process svdir execfail procfs stamp log line loop spawn reaper signaller sink logmux service policy
-unit_adopt = adopt/adopt adopt/redirect adopt/tracee adopt/fdtable procfs printable json reaper loop log stamp
+unit_adopt = adopt/adopt adopt/redirect adopt/obstacle adopt/tracee adopt/fdtable procfs printable json reaper loop log stamp
 unit_adopt_LDFLAGS = -Wl,--wrap=ptrace,--wrap=malloc,--wrap=calloc
-unit_fdtable = adopt/fdtable
+unit_fdtable = adopt/fdtable procfs printable json
 unit_fdtable_LDFLAGS = -Wl,--wrap=syscall
 unit_json = json
 unit_printable = printable json
@@ -81,7 +81,7 @@ unit_signaller_LDFLAGS = -Wl,--wrap=kill,--wrap=malloc,--wrap=fork,--wrap=setres
 unit_service = service program svdir signaller spawn execfail logmux sink reaper procfs line printable json loop log stamp
 unit_service_LDFLAGS = -Wl,--wrap=pipe2,--wrap=malloc,--wrap=calloc,--wrap=spawn_program,--wrap=spawn_program_unwaited \
 	-Wl,--wrap=logmux_release
-unit_policy = policy reaper adopt/tracee procfs printable json loop log stamp
+unit_policy = policy reaper procfs printable json loop log stamp
 unit_policy_LDFLAGS = -Wl,--wrap=clock_gettime,--wrap=epoll_wait,--wrap=calloc,--wrap=strdup,--wrap=signaller_send \
 	-Wl,--wrap=logmux_add,--wrap=procfs_each_child
 unit_sink = sink loop
@@ -176,7 +176,7 @@ check-valgrind: setup $(VALGRIND_PROGRAMS)
 
 # The code for processors without SSE2, and for those that nothing is traced on, run here.
 PORTABLE = $(BUILD)/portable/test_json $(BUILD)/portable/test_line $(BUILD)/portable/test_adopt
-PORTABLE_CFLAGS = $(CFLAGS) -DJSON_PORTABLE -DLINE_PORTABLE -DPTRACE_PORTABLE
+PORTABLE_CFLAGS = $(CFLAGS) -DJSON_PORTABLE -DLINE_PORTABLE -DTRACEE_PORTABLE
 
 check-portable: setup
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/portable CFLAGS='$(PORTABLE_CFLAGS)' $(PORTABLE)

@@ -161,20 +161,6 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 	}
 }
 
-static void on_orphan(void *ctx, pid_t pid, int status)
-{
-	struct dinit *dinit = ctx;
-	char name[PROCFS_NAME_SIZE] = "?", how[REAPER_STATUS_SIZE];
-
-	if (!log_enabled(CONFIG_LOG_INFO))
-		return;
-	/* Another PID namespace's /proc has somebody else under that number. */
-	if (!dinit->policy.blind)
-		procfs_read_comm(&dinit->proc, pid, name);
-	reaper_describe_status(status, how);
-	log_info("%s/%d: reparented zombie %s", name, pid, how);
-}
-
 /* Kills services and orphans. Returns whether there was any. */
 static bool kill_all_but_logs(struct dinit *dinit)
 {
@@ -231,7 +217,7 @@ static void stop_everything(struct dinit *dinit)
 static bool is_anybody_left(const struct dinit *dinit)
 {
 	return dinit->programs.living > 0 ||
-	       (dinit->children_left && !policy_sees_nobody(&dinit->policy));
+	       (dinit->children_left && policy_may_have_orphans(&dinit->policy));
 }
 
 /* Returns whether the teardown still has to wait for a process. */
@@ -330,7 +316,7 @@ static int open_all(struct dinit *dinit, const sigset_t *signals)
 		loop_close(&dinit->loop);
 		return fail("cannot set up the output");
 	}
-	reaper_init(&dinit->reaper, on_orphan, dinit);
+	reaper_init(&dinit->reaper, policy_on_unwatched_end, &dinit->policy);
 	dinit->signaller = (struct signaller){ .reaper = &dinit->reaper, .proc = &dinit->proc };
 	dinit->overtime_timer = (struct loop_timer){ .on_due = on_overtime, .ctx = dinit };
 	return 0;

@@ -237,7 +237,7 @@ static bool explain_script(const struct file *file, char *text, size_t size)
 	if (file->head_len < HEAD_SIZE || memchr(file->head, '\n', HEAD_SIZE))
 		return say_of(file, "names no interpreter after #!", text, size);
 	return say_of(file, "has a #! line whose interpreter is too long (253 bytes is the most)",
-		   text, size);
+		      text, size);
 }
 
 static bool explain_forbidden(const struct file *file, char *text, size_t size)
@@ -246,8 +246,8 @@ static bool explain_forbidden(const struct file *file, char *text, size_t size)
 
 	if (file->error == EACCES)
 		return say_of(file,
-			   "cannot be reached (this user may not pass a directory on the way)",
-			   text, size);
+			      "cannot be reached (this user may not pass a directory on the way)",
+			      text, size);
 	if (file->error != 0)
 		return false;
 	if (!S_ISREG(file->status.st_mode))
@@ -262,7 +262,8 @@ static bool explain_forbidden(const struct file *file, char *text, size_t size)
 			"is on a file system that is mounted noexec (mount that with exec, or move "
 			"the file)",
 			text, size);
-	return say_of(file, "is not executable for this user (permit it with chmod a+rx)", text, size);
+	return say_of(file, "is not executable for this user (permit it with chmod a+rx)", text,
+		      size);
 }
 
 static bool explain_elf(const struct file *file, char *text, size_t size)
@@ -310,7 +311,8 @@ static bool explain_format(const struct file *file, char *text, size_t size)
 			file,
 			"starts with a byte order mark (save it without, so that #! comes first)",
 			text, size);
-	return say_of(file, "starts with no #! line (put one there, such as #!/bin/sh)", text, size);
+	return say_of(file, "starts with no #! line (put one there, such as #!/bin/sh)", text,
+		      size);
 }
 
 /* Returns what to do, or the likely cause, where the errno alone says enough; else "". */

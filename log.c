@@ -67,7 +67,7 @@ static void write_directly(const char *line, size_t len)
 }
 
 static __attribute__((format(printf, 2, 0))) void write_message(enum config_log_level level,
-						      const char *format, va_list args)
+								const char *format, va_list args)
 {
 	char line[LOG_LINE_SIZE];
 	int saved = errno;
