@@ -40,12 +40,18 @@ static int make_pipe(int pair[2])
 static int open_stream(struct service *service, const char *stage, enum logmux_stream stream,
 		       struct logmux_source **handle)
 {
+	struct logmux_source_spec spec = {
+		.service = service->entry->name,
+		.stage = stage,
+		.stream = stream,
+		.handle = handle,
+	};
 	int pair[2];
 
 	if (make_pipe(pair) < 0)
 		return -1;
-	if (logmux_add(service->all->means.mux, pair[0], service->entry->name, stage, stream, false,
-		       handle) < 0) {
+	spec.fd = pair[0];
+	if (logmux_add(service->all->means.mux, &spec) < 0) {
 		int error = errno;
 
 		close(pair[0]);
@@ -215,22 +221,28 @@ static int start_run(struct service *service, int stdout_fd, char reason[REASON_
  * says which of the two did not start. */
 static int start_logged(struct service *service, const char **stage, char reason[REASON_SIZE])
 {
-	int pair[2], own_fd, result = -1;
+	struct logmux_source_spec spec = {
+		.service = service->entry->name,
+		.stage = "run",
+		.stream = LOGMUX_STDOUT,
+		.held = true,
+		.handle = &service->unlogged,
+	};
+	int pair[2], result = -1;
 
 	*stage = "run";
 	if (make_pipe(pair) < 0) {
 		explain_pipe(errno, reason);
 		return -1;
 	}
-	own_fd = open_read_end(pair[0]);
-	if (own_fd < 0) {
+	spec.fd = open_read_end(pair[0]);
+	if (spec.fd < 0) {
 		explain_pipe(errno, reason);
 		goto close_pair;
 	}
-	if (logmux_add(service->all->means.mux, own_fd, service->entry->name, "run", LOGMUX_STDOUT,
-		       true, &service->unlogged) < 0) {
+	if (logmux_add(service->all->means.mux, &spec) < 0) {
 		explain_pipe(errno, reason);
-		close(own_fd);
+		close(spec.fd);
 		goto close_pair;
 	}
 	*stage = "log";

@@ -171,7 +171,7 @@ static void open_on(struct rig *rig, int given_fd, int reader_fd)
 		set_nonblocking(reader_fd);
 	rig->flags = fcntl(given_fd, F_GETFL);
 	rig->fd_flags = fcntl(given_fd, F_GETFD);
-	assert_int_equal(sink_open(&rig->sink, &rig->loop, given_fd, "stdout"), 0);
+	assert_int_equal(sink_open(&rig->sink, &rig->loop, given_fd), 0);
 	rig->open = true;
 }
 
@@ -377,7 +377,7 @@ static enum sink_kind open_in_session(struct rig *rig, bool controlling)
 		if (controlling && ioctl(rig->given_fd, TIOCSCTTY, 0) < 0)
 			_exit(99);
 		open_failures = 1;
-		if (sink_open(&rig->sink, &rig->loop, rig->given_fd, "stdout") < 0)
+		if (sink_open(&rig->sink, &rig->loop, rig->given_fd) < 0)
 			_exit(99);
 		kind = rig->sink.kind;
 		/* The epoll instance is shared with the parent. */
@@ -407,10 +407,10 @@ static void test_sink_open_closed_descriptor_is_a_file_that_fails(void **state)
 	int fd = dup(2);
 
 	close(fd);
-	assert_int_equal(sink_open(&rig->sink, &rig->loop, fd, "stdout"), 0);
+	assert_int_equal(sink_open(&rig->sink, &rig->loop, fd), 0);
 	put(rig, "lost\n", 5);
 	assert_int_equal(sink_flush(&rig->sink), EBADF);
-	assert_int_equal(rig->sink.state, SINK_GONE);
+	assert_false(sink_is_open(&rig->sink));
 	sink_close(&rig->sink);
 }
 
@@ -419,7 +419,7 @@ static void test_sink_open_without_memory_fails(void **state)
 	struct rig *rig = *state;
 
 	memory_failures = 1;
-	assert_int_equal(sink_open(&rig->sink, &rig->loop, 1, "stdout"), -1);
+	assert_int_equal(sink_open(&rig->sink, &rig->loop, 1), -1);
 	assert_int_equal(errno, ENOMEM);
 }
 
@@ -432,7 +432,7 @@ static void test_sink_open_pipe_that_cannot_be_watched_fails_and_leaves_nothing_
 	close(next);
 	assert_int_equal(pipe(pair), 0);
 	epoll_error = ENOSPC;
-	assert_int_equal(sink_open(&rig->sink, &rig->loop, pair[1], "stdout"), -1);
+	assert_int_equal(sink_open(&rig->sink, &rig->loop, pair[1]), -1);
 	assert_int_equal(errno, ENOSPC);
 	close(pair[0]);
 	close(pair[1]);
@@ -608,7 +608,7 @@ static void test_sink_flush_empty_queue_does_nothing(void **state)
 	write_error = EIO;
 	assert_false(sink_can_flush(&rig->sink));
 	assert_int_equal(sink_flush(&rig->sink), 0);
-	assert_int_equal(rig->sink.state, SINK_OPEN);
+	assert_true(sink_is_open(&rig->sink));
 	assert_int_equal(write_error, EIO);
 }
 
@@ -630,7 +630,7 @@ static void assert_lost(struct rig *rig, int error)
 {
 	put(rig, "line\n", 5);
 	assert_int_equal(sink_flush(&rig->sink), error);
-	assert_int_equal(rig->sink.state, SINK_GONE);
+	assert_false(sink_is_open(&rig->sink));
 	assert_int_equal(sink_len(&rig->sink), 0);
 	assert_int_equal(sink_flush(&rig->sink), 0);
 	assert_true(sink_takes_more(&rig->sink));
@@ -777,24 +777,23 @@ static void test_sink_room_own_is_there_behind_a_large_line(void **state)
 static void check_slow_reader(struct rig *rig)
 {
 	size_t at = 0, taken = 0;
+	uint64_t now = 1000;
 
 	while (!rig->sink.blocked) {
 		put_stream(rig, &at, 50000);
 		sink_flush(&rig->sink);
 	}
-	rig->loop.now_ms = 1000;
+	rig->loop.now_ms = now;
 	sink_look(&rig->sink);
-	assert_int_not_equal(rig->sink.moved_ms, 1000);
+	assert_int_not_equal(rig->sink.moved_ms, now);
 	/* Until something that the kernel counts has gone. */
-	for (uint64_t now = 2000; rig->sink.moved_ms != rig->loop.now_ms; now += 1000) {
+	do {
 		assert_int_equal(take_stream(rig, &taken, 1000), 1000);
-		rig->loop.now_ms = now;
-		sink_look(&rig->sink);
-	}
+		rig->loop.now_ms = now += 1000;
+	} while (sink_stalled_ms(&rig->sink, 0) > 0);
 	assert_true(rig->sink.blocked);
 	rig->loop.now_ms += 1000;
-	sink_look(&rig->sink);
-	assert_int_equal(rig->sink.moved_ms, rig->loop.now_ms - 1000);
+	assert_int_equal(sink_stalled_ms(&rig->sink, 0), 1000);
 }
 
 static void test_sink_look_sees_a_pipe_read_slowly(void **state)
@@ -814,9 +813,12 @@ static void test_sink_look_is_harmless_where_the_kernel_does_not_tell(void **sta
 	struct rig *rig = *state;
 
 	open_on(rig, make_file(), -1);
-	rig->loop.now_ms = 1000;
-	sink_look(&rig->sink);
-	assert_int_not_equal(rig->sink.moved_ms, 1000);
+	put(rig, "line\n", 5);
+	write_error = EAGAIN;
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_true(rig->sink.blocked);
+	rig->loop.now_ms += 1000;
+	assert_int_equal(sink_stalled_ms(&rig->sink, 0), 1000);
 }
 
 static void test_sink_room_promised_lines_need_no_memory(void **state)
@@ -908,49 +910,98 @@ static void test_sink_room_large_line_without_memory_to_shrink_goes_on(void **st
 	}
 }
 
-/* ---- given up, lost ---- */
+/* ---- shut, stalled ---- */
 
-static void test_sink_give_up_drops_and_counts(void **state)
+static void test_sink_shut_drops_the_queue_and_takes_nothing(void **state)
 {
 	struct rig *rig = *state;
 	size_t at = 0;
 
 	open_on_pipe(rig);
 	put_stream(rig, &at, 1000);
-	sink_give_up(&rig->sink);
-	assert_int_equal(rig->sink.state, SINK_GIVEN_UP);
-	assert_int_equal(rig->sink.dropped, 1000);
-	sink_drop(&rig->sink, 23);
-	assert_int_equal(rig->sink.dropped, 1023);
+	assert_true(sink_is_open(&rig->sink));
+	sink_shut(&rig->sink);
+	assert_false(sink_is_open(&rig->sink));
 	assert_int_equal(sink_len(&rig->sink), 0);
 	assert_true(sink_takes_more(&rig->sink));
 	assert_false(sink_can_flush(&rig->sink));
 }
 
-static void test_sink_moved_ms_tells_when_the_reader_last_took_something(void **state)
+/* Puts lines and flushes until the sink is blocked, at that time. */
+static void block_at(struct rig *rig, uint64_t now_ms)
+{
+	size_t at = 0;
+
+	rig->loop.now_ms = now_ms;
+	while (!rig->sink.blocked) {
+		put_stream(rig, &at, 50000);
+		sink_flush(&rig->sink);
+	}
+}
+
+static uint64_t stalled_at(struct rig *rig, uint64_t now_ms, uint64_t since_ms)
+{
+	rig->loop.now_ms = now_ms;
+	return sink_stalled_ms(&rig->sink, since_ms);
+}
+
+static void test_sink_stalled_ms_counts_from_when_its_reader_last_took_something(void **state)
+{
+	struct rig *rig = *state;
+	size_t taken = 0;
+
+	open_on_pipe(rig);
+	block_at(rig, 1000);
+	assert_int_equal(stalled_at(rig, 4000, 0), 3000);
+	assert_int_equal(take_stream(rig, &taken, 100), 100);
+	assert_int_equal(stalled_at(rig, 5000, 0), 0);
+	assert_int_equal(stalled_at(rig, 7000, 0), 2000);
+	while (take_stream(rig, &taken, 65536) > 0)
+		;
+	rig->sink.blocked = false;
+	block_at(rig, 8000);
+	assert_int_equal(stalled_at(rig, 9000, 0), 1000);
+}
+
+static void test_sink_stalled_ms_counts_from_since_at_the_earliest(void **state)
+{
+	struct rig *rig = *state;
+
+	open_on_pipe(rig);
+	block_at(rig, 1000);
+	assert_int_equal(stalled_at(rig, 4000, 1000), 3000);
+	assert_int_equal(stalled_at(rig, 4000, 3500), 500);
+	assert_int_equal(stalled_at(rig, 4000, 500), 3000);
+}
+
+static void test_sink_stalled_ms_is_0_where_nothing_is_held_up(void **state)
+{
+	struct rig *rig = *state;
+	size_t at = 0;
+
+	open_on_pipe(rig);
+	put_stream(rig, &at, 1000);
+	assert_int_equal(stalled_at(rig, loop_now_ms(&rig->loop) + 9000, 0), 0);
+	block_at(rig, loop_now_ms(&rig->loop));
+	assert_int_not_equal(stalled_at(rig, loop_now_ms(&rig->loop) + 9000, 0), 0);
+	sink_shut(&rig->sink);
+	assert_int_equal(stalled_at(rig, loop_now_ms(&rig->loop) + 9000, 0), 0);
+}
+
+/* Nothing was there to be taken before: the time without anything does not count. */
+static void test_sink_stalled_ms_counts_no_time_in_which_the_queue_was_empty(void **state)
 {
 	struct rig *rig = *state;
 	size_t at = 0, taken = 0;
 
 	open_on_pipe(rig);
 	rig->loop.now_ms = 1000;
-	put_stream(rig, &at, 200000);
-	assert_int_equal(rig->sink.moved_ms, 1000);
-	rig->loop.now_ms = 2000;
+	put_stream(rig, &at, 1000);
 	sink_flush(&rig->sink);
-	assert_int_equal(rig->sink.moved_ms, 2000);
-	rig->loop.now_ms = 3000;
-	put_stream(rig, &at, 100);
-	while (!rig->sink.blocked)
-		sink_flush(&rig->sink);
-	rig->loop.now_ms = 4000;
-	sink_flush(&rig->sink);
-	assert_in_range(rig->sink.moved_ms, 2000, 3000);
-	take_stream(rig, &taken, 65536);
-	rig->loop.now_ms = 5000;
-	rig->sink.blocked = false;
-	sink_flush(&rig->sink);
-	assert_int_equal(rig->sink.moved_ms, 5000);
+	while (take_stream(rig, &taken, 65536) > 0)
+		;
+	block_at(rig, 8000);
+	assert_int_equal(stalled_at(rig, 9000, 0), 1000);
 }
 
 static void test_sink_same_file_tells_copies_from_others(void **state)
@@ -1017,8 +1068,11 @@ int main(void)
 		TEST(test_sink_room_without_memory_says_so_and_keeps_the_queue),
 		TEST(test_sink_rest_tells_what_lines_may_use_as_it_is),
 		TEST(test_sink_room_large_line_without_memory_to_shrink_goes_on),
-		TEST(test_sink_give_up_drops_and_counts),
-		TEST(test_sink_moved_ms_tells_when_the_reader_last_took_something),
+		TEST(test_sink_shut_drops_the_queue_and_takes_nothing),
+		TEST(test_sink_stalled_ms_counts_from_when_its_reader_last_took_something),
+		TEST(test_sink_stalled_ms_counts_from_since_at_the_earliest),
+		TEST(test_sink_stalled_ms_is_0_where_nothing_is_held_up),
+		TEST(test_sink_stalled_ms_counts_no_time_in_which_the_queue_was_empty),
 		TEST(test_sink_same_file_tells_copies_from_others),
 	};
 

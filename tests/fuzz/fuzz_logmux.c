@@ -214,6 +214,7 @@ static struct {
 struct run {
 	struct plan *plan;
 	struct loop loop;
+	struct outputs sinks;
 	struct logmux mux;
 	int writers[2];
 	size_t written[2];
@@ -306,12 +307,19 @@ static void open_run(struct run *run)
 		dup2(STDOUT_FILENO, STDERR_FILENO);
 	sigemptyset(&none);
 	insist(loop_open(&run->loop, &none, on_signal, NULL) == 0, "cannot open the loop");
-	insist(logmux_open(&run->mux, &run->loop, &config, closed) == 0, "cannot open the logmux");
+	insist(outputs_open(&run->sinks, &run->loop, &config, closed) == 0,
+	       "cannot open the outputs");
+	insist(logmux_open(&run->mux, &run->loop, &run->sinks, &config) == 0,
+	       "cannot open the logmux");
 	for (int i = 0; i < 2; i++) {
 		insist(pipe2(pair, O_CLOEXEC) == 0, "cannot make a pipe");
 		fcntl(pair[1], F_SETFL, O_NONBLOCK);
-		insist(logmux_add(&run->mux, pair[0], i ? "err" : "o\"ut", "run",
-				  i ? LOGMUX_STDERR : LOGMUX_STDOUT, false, NULL) == 0,
+		insist(logmux_add(&run->mux,
+				  &(struct logmux_source_spec){ .fd = pair[0],
+								.service = i ? "err" : "o\"ut",
+								.stage = "run",
+								.stream = i ? LOGMUX_STDERR
+									    : LOGMUX_STDOUT }) == 0,
 		       "cannot add a source");
 		run->writers[i] = pair[1];
 	}
@@ -324,6 +332,7 @@ static void close_run(struct run *run)
 		dup2(real_fds[1 + i], STDOUT_FILENO + i);
 	}
 	logmux_close(&run->mux);
+	outputs_close(&run->sinks);
 	loop_close(&run->loop);
 }
 
@@ -655,7 +664,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		open_run(run);
 		failing = true;
 		insist(loop_run(&run->loop, on_turn_end, run) == 0, "the loop failed");
-		logmux_begin_teardown(&run->mux);
+		outputs_begin_teardown(&run->sinks);
 		logmux_begin_drain(&run->mux);
 		run->quiet = 0;
 		insist(loop_run(&run->loop, on_turn_end, run) == 0, "the loop failed");
