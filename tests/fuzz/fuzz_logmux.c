@@ -198,7 +198,7 @@ static uint32_t random_below(struct plan *plan, uint32_t bound)
 
 /* ---- the run ---- */
 
-struct output {
+struct collected {
 	int fd;
 	uint8_t *text;
 	size_t len;
@@ -218,13 +218,13 @@ struct run {
 	struct logmux mux;
 	int writers[2];
 	size_t written[2];
-	struct output outputs[2];
+	struct collected outputs[2];
 	int quiet, turns;
 };
 
 static bool collect(struct run *run, int which)
 {
-	struct output *output = &run->outputs[which];
+	struct collected *output = &run->outputs[which];
 	ssize_t n;
 
 	if (kept[which].size - output->len < (1 << 20)) {
@@ -284,7 +284,7 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 	(void)info;
 }
 
-static void open_output(struct output *output, int as_fd)
+static void open_output(struct collected *output, int as_fd)
 {
 	int pair[2];
 
@@ -431,7 +431,7 @@ static struct shown take_shown(const uint8_t *line, size_t len)
 
 /* The next line that a source shows on one of the outputs; the outputs' lines of the other
  * source are stepped over. */
-static bool next_shown(const struct output *output, size_t *at, int source, struct shown *shown)
+static bool next_shown(const struct collected *output, size_t *at, int source, struct shown *shown)
 {
 	while (*at < output->len) {
 		const uint8_t *line = output->text + *at,
@@ -508,7 +508,7 @@ static bool said(const struct shown *shown, uint8_t *out, size_t *len)
 struct proof {
 	const struct run *run;
 	int source;
-	const struct output *out, *err;
+	const struct collected *out, *err;
 	size_t out_at, err_at;
 	uint8_t *scratch;
 	struct rest rest;
@@ -531,7 +531,7 @@ static void prove_piece(struct proof *proof, bool from_out)
 	rest->at += len;
 }
 
-static void skip_nothings_of(struct proof *proof, const struct output *output, size_t *at)
+static void skip_nothings_of(struct proof *proof, const struct collected *output, size_t *at)
 {
 	size_t next = *at, len;
 	struct shown shown;
