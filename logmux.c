@@ -49,7 +49,7 @@ struct logmux_source {
 /* ---- where a source is ---- */
 
 /* Takes a source out of the loop, if it is there. */
-static void unwatch(struct logmux_source *source)
+static void unwatch_source(struct logmux_source *source)
 {
 	if (source->place != PLACE_WATCHED)
 		return;
@@ -57,11 +57,11 @@ static void unwatch(struct logmux_source *source)
 	source->place = PLACE_NONE;
 }
 
-static void park_at(struct logmux_source *source, size_t output)
+static void park_source_at(struct logmux_source *source, size_t output)
 {
 	struct logmux_parking *parking = &source->mux->parkings[output];
 
-	unwatch(source);
+	unwatch_source(source);
 	source->place = PLACE_PARKED;
 	source->parked_at = output;
 	source->next_parked = NULL;
@@ -72,9 +72,9 @@ static void park_at(struct logmux_source *source, size_t output)
 	parking->last = source;
 }
 
-static void park(struct logmux_source *source)
+static void park_source(struct logmux_source *source)
 {
-	park_at(source, source->splitter.place);
+	park_source_at(source, source->splitter.place);
 }
 
 static struct logmux_source *unpark_first(struct logmux_parking *parking)
@@ -88,7 +88,7 @@ static struct logmux_source *unpark_first(struct logmux_parking *parking)
 	return source;
 }
 
-static void watch(struct logmux_source *source)
+static void watch_source(struct logmux_source *source)
 {
 	struct logmux *mux = source->mux;
 
@@ -107,25 +107,25 @@ static void on_retry_due(void *ctx)
 
 	for (struct logmux_source *source = mux->sources; source; source = source->next)
 		if (source->place == PLACE_NONE)
-			park(source);
+			park_source(source);
 }
 
 /* Begins to read a source. */
-static void start(struct logmux_source *source)
+static void start_source(struct logmux_source *source)
 {
 	source->place = PLACE_NONE;
 	if (source->mux->draining)
-		park(source);
+		park_source(source);
 	else
-		watch(source);
+		watch_source(source);
 }
 
 /* Begins to read a source that was held. Only now is it made non-blocking: until here its file
  * description may have been a logging program's stdin as well. */
-static void start_held(struct logmux_source *source)
+static void start_held_source(struct logmux_source *source)
 {
 	fcntl(source->fd, F_SETFL, O_NONBLOCK);
-	start(source);
+	start_source(source);
 }
 
 static void release_follower(struct logmux_source *source)
@@ -134,14 +134,14 @@ static void release_follower(struct logmux_source *source)
 
 	source->follower = NULL;
 	if (follower)
-		start_held(follower);
+		start_held_source(follower);
 }
 
 /* ---- what could neither go out nor be kept, for lack of memory ---- */
 
 /* Leaves the last len bytes of what was read in the read buffer, and nothing is read until they
  * are gone. */
-static void strand(struct logmux_source *source, size_t at, size_t len)
+static void strand_rest(struct logmux_source *source, size_t at, size_t len)
 {
 	struct logmux *mux = source->mux;
 
@@ -176,7 +176,7 @@ static bool put_kept(struct logmux_source *source)
 
 	if (splitter_put_tail(&source->splitter, in_need) && put_stranded(source))
 		return true;
-	park_at(source, source->splitter.waits_at);
+	park_source_at(source, source->splitter.waits_at);
 	return false;
 }
 
@@ -186,7 +186,7 @@ static void close_source(struct logmux_source *source)
 {
 	struct logmux *mux = source->mux;
 
-	unwatch(source);
+	unwatch_source(source);
 	close(source->fd);
 	release_follower(source);
 	if (source->handle)
@@ -215,7 +215,7 @@ static void on_nothing_to_read(struct logmux_source *source)
 		return;
 	}
 	release_follower(source);
-	watch(source);
+	watch_source(source);
 }
 
 /* Returns how much one read may take. In a drain that is no more than the pipe held when the
@@ -234,7 +234,7 @@ static size_t readable(struct logmux_source *source)
 
 /* Hands on what was read, and lets the source wait for what it waits for now. A full buffer means
  * that there is more: then it gets in line for its next turn. */
-static void pass_on(struct logmux_source *source, size_t len)
+static void pass_on_read(struct logmux_source *source, size_t len)
 {
 	struct logmux *mux = source->mux;
 	size_t taken;
@@ -243,13 +243,13 @@ static void pass_on(struct logmux_source *source, size_t len)
 	splitter_note_time(&source->splitter);
 	done = splitter_take(&source->splitter, mux->read_buffer, len, &taken);
 	if (taken < len)
-		strand(source, taken, len - taken);
+		strand_rest(source, taken, len - taken);
 	if (!done)
-		park_at(source, source->splitter.waits_at);
+		park_source_at(source, source->splitter.waits_at);
 	else if (len == LOGMUX_READ_SIZE || source->follower || mux->draining)
-		park(source);
+		park_source(source);
 	else
-		watch(source);
+		watch_source(source);
 }
 
 /* Reads once. */
@@ -260,11 +260,11 @@ static void read_source(struct logmux_source *source)
 	if (n > 0) {
 		if (source->counted)
 			source->unread -= (int)n;
-		pass_on(source, (size_t)n);
+		pass_on_read(source, (size_t)n);
 	} else if (n < 0 && errno == EAGAIN) {
 		on_nothing_to_read(source);
 	} else if (n < 0 && errno == EINTR) {
-		park(source);
+		park_source(source);
 	} else {
 		splitter_note_time(&source->splitter);
 		end_source(source);
@@ -272,7 +272,7 @@ static void read_source(struct logmux_source *source)
 }
 
 /* Gives a source its turn: first what it still has, then one read. */
-static void run(struct logmux_source *source)
+static void run_source(struct logmux_source *source)
 {
 	struct logmux *mux = source->mux;
 
@@ -281,9 +281,9 @@ static void run(struct logmux_source *source)
 	if (source->splitter.ended)
 		close_source(source);
 	else if (mux->stranded)
-		park_at(source, mux->stranded->parked_at);
+		park_source_at(source, mux->stranded->parked_at);
 	else if (!sink_takes_more(outputs_sink(mux->outputs, source->splitter.place)))
-		park(source);
+		park_source(source);
 	else
 		read_source(source);
 }
@@ -291,7 +291,7 @@ static void run(struct logmux_source *source)
 static void on_source_ready(void *ctx, uint32_t events)
 {
 	(void)events;
-	run(ctx);
+	run_source(ctx);
 }
 
 /* ---- beginning and end of a source ---- */
@@ -336,7 +336,7 @@ int logmux_add(struct logmux *mux, const struct logmux_source_spec *spec)
 	if (spec->held)
 		source->place = PLACE_HELD;
 	else
-		start(source);
+		start_source(source);
 	return 0;
 }
 
@@ -345,13 +345,13 @@ void logmux_release(struct logmux_source *source, struct logmux_source *after)
 	if (source->place != PLACE_HELD)
 		return;
 	if (!after) {
-		start_held(source);
+		start_held_source(source);
 		return;
 	}
 	source->place = PLACE_FOLLOWING;
 	after->follower = source;
 	if (after->place != PLACE_PARKED)
-		park(after);
+		park_source(after);
 }
 
 /* ---- the whole ---- */
@@ -388,9 +388,9 @@ void logmux_begin_drain(struct logmux *mux)
 	mux->draining = true;
 	for (struct logmux_source *source = mux->sources; source; source = source->next) {
 		switch (source->place) {
-		case PLACE_HELD: start_held(source); break;
+		case PLACE_HELD: start_held_source(source); break;
 		case PLACE_NONE:
-		case PLACE_WATCHED: park(source); break;
+		case PLACE_WATCHED: park_source(source); break;
 		case PLACE_FOLLOWING:
 		case PLACE_PARKED: break;
 		}
@@ -419,13 +419,13 @@ static void run_parked(struct logmux *mux, size_t output)
 		struct logmux_source *source = unpark_first(parking);
 
 		more = source != last;
-		run(source);
+		run_source(source);
 	}
 }
 
 /* Writes an output and gives their turn to the sources that wait for it. What will be added to
  * first is written afterwards: each write wakes the reader, and costs it as much. */
-static void serve(struct logmux *mux, size_t output)
+static void serve_output(struct logmux *mux, size_t output)
 {
 	if (!can_run_parked(mux, output))
 		outputs_flush(mux->outputs, output);
@@ -440,7 +440,7 @@ bool logmux_turn(struct logmux *mux)
 	bool more, any_parked = false;
 
 	for (size_t i = 0; i < mux->outputs->len; i++)
-		serve(mux, i);
+		serve_output(mux, i);
 	outputs_say_news(mux->outputs, mux->draining && !mux->sources);
 	more = outputs_can_flush(mux->outputs);
 	for (size_t i = 0; i < mux->outputs->len; i++) {

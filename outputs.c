@@ -210,10 +210,8 @@ void outputs_begin_teardown(struct outputs *outputs)
 
 static int open_output(struct outputs *outputs, size_t place, bool closed)
 {
-	static const char *const names[] = { "stdout", "stderr" };
 	struct output *output = &outputs->list[place];
 
-	output->name = names[place];
 	if (sink_open(&output->sink, outputs->loop, STDOUT_FILENO + (int)place) < 0)
 		return -1;
 	if (closed) {
@@ -228,7 +226,11 @@ int outputs_open(struct outputs *outputs, struct loop *loop, const struct config
 {
 	bool same = !closed[1] && !closed[2] && sink_same_file(STDOUT_FILENO, STDERR_FILENO);
 
-	*outputs = (struct outputs){ .loop = loop, .len = same ? 1 : 2 };
+	*outputs = (struct outputs){
+		.loop = loop,
+		.list = { { .name = "stdout" }, { .name = "stderr" } },
+		.len = same ? 1 : 2,
+	};
 	outputs->give_up_timer = (struct loop_timer){ .on_due = on_give_up_due, .ctx = outputs };
 	for (size_t i = 0; i < outputs->len; i++) {
 		if (open_output(outputs, i, closed[1 + i]) < 0) {

@@ -124,8 +124,8 @@ static enum progress emit_short(struct splitter *splitter, const char *bytes, si
 
 /* Lets lines go out as they are, or short where there is no memory (in_need: that is known).
  * Returns true if what is left, if anything, is no line yet; false if a line waits. */
-static bool put(struct splitter *splitter, const char *bytes, size_t len, bool in_need,
-		size_t *used)
+static bool put_lines(struct splitter *splitter, const char *bytes, size_t len, bool in_need,
+		      size_t *used)
 {
 	enum progress progress = PROGRESS_NO_MEMORY;
 
@@ -231,7 +231,7 @@ bool splitter_put_tail(struct splitter *splitter, bool in_need)
 	if (splitter->tail_len == 0)
 		return true;
 	restore_time(splitter);
-	done = put(splitter, splitter->tail, splitter->tail_len, in_need, &used);
+	done = put_lines(splitter, splitter->tail, splitter->tail_len, in_need, &used);
 	drop_from_tail(splitter, used);
 	return done;
 }
@@ -241,7 +241,7 @@ bool splitter_put_rest(struct splitter *splitter, const char *bytes, size_t len,
 	bool done;
 
 	restore_time(splitter);
-	done = put(splitter, bytes, len, true, used);
+	done = put_lines(splitter, bytes, len, true, used);
 	splitter->searched = 0;
 	return done;
 }
@@ -282,7 +282,7 @@ bool splitter_take(struct splitter *splitter, const char *bytes, size_t len, siz
 	if (splitter->tail_len > 0 && !complete_tail(splitter, bytes, len, taken, &done))
 		return false;
 	if (done && *taken < len) {
-		done = put(splitter, bytes + *taken, len - *taken, false, &used);
+		done = put_lines(splitter, bytes + *taken, len - *taken, false, &used);
 		*taken += used;
 	}
 	if (*taken < len && !append_to_tail(splitter, bytes + *taken, len - *taken))
