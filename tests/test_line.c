@@ -305,6 +305,8 @@ static const struct {
 	{ BYTES("a\x80\x80\x80"), 4 },
 	{ BYTES("\x80\x80\x80\x80\x80"), 5 },
 	{ BYTES("ab\xc3\xa9\xa9"), 5 },
+	/* a byte that no character begins with, taken for a beginning: it is replaced either way */
+	{ BYTES("abc\xc0"), 3 },
 	/* the beginning of one is all there is */
 	{ BYTES("\xf0"), 1 },
 	{ BYTES("\xf0\x9f\x98"), 3 },

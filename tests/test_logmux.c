@@ -728,6 +728,25 @@ static void test_logmux_two_floods_share_a_slow_reader_fairly(void **state)
 	__real_free(lines);
 }
 
+static void test_logmux_turn_gives_each_source_that_waits_one_turn(void **state)
+{
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	for (int i = 0; i < 20; i++) {
+		struct feeder *feeder = add(rig, LOGMUX_STDOUT);
+
+		feed(feeder, "one\n");
+		assert_true(feed_some(feeder));
+	}
+	logmux_begin_drain(&rig->mux);
+	logmux_turn(&rig->mux);
+	assert_true(reader_take(&rig->out));
+	assert_int_equal(reader_count(&rig->out, "\n"), 20);
+	assert_false(logmux_is_drained(&rig->mux));
+	drain(rig);
+}
+
 /* Its reader keeps up: then no flood keeps another's line back for more than a few turns. */
 static void test_logmux_flood_does_not_delay_anothers_line(void **state)
 {
@@ -783,7 +802,43 @@ static void test_logmux_lines_that_waited_carry_the_time_they_were_read(void **s
 	__real_free(lines);
 }
 
-/* ---- held sources ---- */
+/* Fills the queue of stderr but for so many bytes that lines may use. */
+static void leave_room_at_stderr(struct rig *rig, size_t room)
+{
+	struct sink *sink = outputs_sink(&rig->outputs, outputs_stderr(&rig->outputs));
+	size_t len;
+	char *at;
+
+	rig->err.stalls = true;
+	while ((len = SINK_LINE_WATER - room - sink_len(sink)) > 0) {
+		at = sink_room(sink, len);
+		assert_non_null(at);
+		memset(at, 'f', len - 1);
+		at[len - 1] = '\n';
+		sink_commit(sink, len);
+		run(rig);
+	}
+}
+
+/* A short line that would fit does not overtake a long one that waits for room. */
+static void test_logmux_line_that_waits_is_not_overtaken_by_the_next(void **state)
+{
+	struct rig *rig = *state;
+	char *begun = long_line(1000, 'l', "");
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	feeder = add(rig, LOGMUX_STDOUT);
+	feed(feeder, begun);
+	run(rig);
+	leave_room_at_stderr(rig, 200);
+	feed(feeder, "\nshort\n");
+	run(rig);
+	drain(rig);
+	assert_int_equal(reader_count(&rig->err, STRAY "l"), 1);
+	assert_true(strstr(rig->err.text, STRAY "short\n") > strstr(rig->err.text, STRAY "l"));
+	__real_free(begun);
+}
 
 /* Its pipe is at its end, and it must not be forgotten over that. */
 static void test_logmux_last_line_without_newline_waits_for_room(void **state)
@@ -820,6 +875,8 @@ static void test_logmux_drain_of_what_is_no_pipe_ends(void **state)
 	drain(rig);
 	assert_text(&rig->out, "");
 }
+
+/* ---- held sources ---- */
 
 static void test_logmux_held_source_is_not_read_before_its_release(void **state)
 {
@@ -1503,8 +1560,10 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_stalled_reader_keeps_memory_bounded),
 	TEST(test_logmux_finished_line_gives_its_memory_back),
 	TEST(test_logmux_two_floods_share_a_slow_reader_fairly),
+	TEST(test_logmux_turn_gives_each_source_that_waits_one_turn),
 	TEST(test_logmux_flood_does_not_delay_anothers_line),
 	TEST(test_logmux_lines_that_waited_carry_the_time_they_were_read),
+	TEST(test_logmux_line_that_waits_is_not_overtaken_by_the_next),
 	TEST(test_logmux_last_line_without_newline_waits_for_room),
 	TEST(test_logmux_drain_of_what_is_no_pipe_ends),
 	TEST(test_logmux_held_source_is_not_read_before_its_release),

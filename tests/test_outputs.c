@@ -546,6 +546,18 @@ static void test_outputs_write_own_more_than_the_queue_writes_at_once(void **sta
 	free(line);
 }
 
+static void test_outputs_write_own_with_room_waits_for_the_end_of_the_turn(void **state)
+{
+	struct rig *rig = *state;
+
+	open_outputs(rig, CONFIG_STDOUT_TEXT, false, false);
+	for (int i = 0; i < 3; i++)
+		outputs_write_own(&rig->outputs, "x\n", 2);
+	assert_false(reader_take(&rig->readers[STDERR]));
+	run(rig);
+	assert_text(&rig->readers[STDERR], "x\nx\nx\n");
+}
+
 static void test_outputs_write_own_without_room_is_counted_and_said_later(void **state)
 {
 	struct rig *rig = *state;
@@ -634,6 +646,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_outputs_reader_that_stalls_later_is_given_up_five_seconds_later),
 	TEST(test_outputs_reader_that_took_something_unseen_is_not_given_up),
 	TEST(test_outputs_write_own_more_than_the_queue_writes_at_once),
+	TEST(test_outputs_write_own_with_room_waits_for_the_end_of_the_turn),
 	TEST(test_outputs_write_own_without_room_is_counted_and_said_later),
 	TEST(test_outputs_write_own_after_a_lost_one_is_lost_too),
 	TEST(test_outputs_write_own_lost_is_said_at_the_latest_at_the_end),

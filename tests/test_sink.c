@@ -363,9 +363,9 @@ static void test_sink_open_pipe_that_cannot_be_opened_anew_is_asked_first(void *
 	assert_int_equal(rig->sink.fd, rig->given_fd);
 }
 
-/* What a process of a session of its own, with the terminal as its controlling one or without,
- * makes of it if it cannot be opened by its descriptor (another user's, or no /proc). */
-static enum sink_kind open_in_session(struct rig *rig, bool controlling)
+/* Returns what a process of a session of its own, with that controlling terminal (-1: none), makes
+ * of given_fd if that cannot be opened by its descriptor (another user's, or no /proc). */
+static enum sink_kind open_in_session(struct rig *rig, int terminal)
 {
 	int status;
 	pid_t pid = fork();
@@ -374,7 +374,7 @@ static enum sink_kind open_in_session(struct rig *rig, bool controlling)
 		enum sink_kind kind;
 
 		setsid();
-		if (controlling && ioctl(rig->given_fd, TIOCSCTTY, 0) < 0)
+		if (terminal >= 0 && ioctl(terminal, TIOCSCTTY, 0) < 0)
 			_exit(99);
 		open_failures = 1;
 		if (sink_open(&rig->sink, &rig->loop, rig->given_fd) < 0)
@@ -389,6 +389,21 @@ static enum sink_kind open_in_session(struct rig *rig, bool controlling)
 	return (enum sink_kind)WEXITSTATUS(status);
 }
 
+/* Only what is a terminal may be replaced by the controlling one. */
+static void test_sink_open_pipe_beside_a_controlling_terminal_stays_a_pipe(void **state)
+{
+	struct rig *rig = *state;
+	int terminal, master, pair[2];
+
+	assert_int_equal(openpty(&master, &terminal, NULL, NULL, NULL), 0);
+	assert_int_equal(pipe(pair), 0);
+	rig->given_fd = pair[1];
+	rig->reader_fd = pair[0];
+	assert_int_equal(open_in_session(rig, terminal), SINK_KIND_POLLED_PIPE);
+	close(terminal);
+	close(master);
+}
+
 static void test_sink_open_terminal_of_another_user_is_the_controlling_one_or_asked_first(
 	void **state)
 {
@@ -397,8 +412,8 @@ static void test_sink_open_terminal_of_another_user_is_the_controlling_one_or_as
 	open_on_tty(rig);
 	sink_close(&rig->sink);
 	rig->open = false;
-	assert_int_equal(open_in_session(rig, false), SINK_KIND_POLLED_TTY);
-	assert_int_equal(open_in_session(rig, true), SINK_KIND_PRIVATE);
+	assert_int_equal(open_in_session(rig, -1), SINK_KIND_POLLED_TTY);
+	assert_int_equal(open_in_session(rig, rig->given_fd), SINK_KIND_PRIVATE);
 }
 
 static void test_sink_open_closed_descriptor_is_a_file_that_fails(void **state)
@@ -424,21 +439,35 @@ static void test_sink_open_without_memory_fails(void **state)
 }
 
 /* A pipe that is not watched would wait for ever after its first EAGAIN. */
-static void test_sink_open_pipe_that_cannot_be_watched_fails_and_leaves_nothing_open(void **state)
+static int count_fds(void)
+{
+	int fds = 0;
+
+	for (int fd = 0; fd < 100; fd++)
+		fds += fcntl(fd, F_GETFD) >= 0;
+	return fds;
+}
+
+/* A pipe is opened anew, a socket is not: what is not the sink's stays open. */
+static void test_sink_open_unwatchable_fails_and_closes_what_it_opened(void **state)
 {
 	struct rig *rig = *state;
-	int pair[2], next = dup(0);
+	int pipes[2], sockets[2], before;
 
-	close(next);
-	assert_int_equal(pipe(pair), 0);
+	assert_int_equal(pipe(pipes), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+	before = count_fds();
 	epoll_error = ENOSPC;
-	assert_int_equal(sink_open(&rig->sink, &rig->loop, pair[1]), -1);
+	assert_int_equal(sink_open(&rig->sink, &rig->loop, pipes[1]), -1);
 	assert_int_equal(errno, ENOSPC);
-	close(pair[0]);
-	close(pair[1]);
-	pair[0] = dup(0);
-	assert_int_equal(pair[0], next);
-	close(pair[0]);
+	assert_int_equal(count_fds(), before);
+	epoll_error = ENOSPC;
+	assert_int_equal(sink_open(&rig->sink, &rig->loop, sockets[1]), -1);
+	assert_int_equal(count_fds(), before);
+	for (int i = 0; i < 2; i++) {
+		close(pipes[i]);
+		close(sockets[i]);
+	}
 }
 
 /* Another process writes to the same open file and counts on its being as it was. */
@@ -581,6 +610,19 @@ static void test_sink_flush_polled_pipe_writes_no_more_than_is_sure_to_fit(void 
 	put_stream(rig, &put_at, 3 * PIPE_BUF);
 	assert_int_equal(sink_flush(&rig->sink), 0);
 	assert_int_equal(take_stream(rig, &taken, 65536), PIPE_BUF);
+}
+
+static void test_sink_flush_empty_pipe_is_filled_by_one_write(void **state)
+{
+	struct rig *rig = *state;
+	size_t at = 0;
+
+	open_on_pipe(rig);
+	while (at < rig->sink.pipe_size)
+		put_stream(rig, &at, 1024);
+	assert_int_equal(at, rig->sink.pipe_size);
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_int_equal(sink_len(&rig->sink), 0);
 }
 
 static void test_sink_flush_file_writes_all_of_it(void **state)
@@ -1033,10 +1075,11 @@ int main(void)
 		TEST(test_sink_open_terminal_is_opened_anew_and_not_taken),
 		TEST(test_sink_open_file_and_devices_never_block),
 		TEST(test_sink_open_pipe_that_cannot_be_opened_anew_is_asked_first),
+		TEST(test_sink_open_pipe_beside_a_controlling_terminal_stays_a_pipe),
 		TEST(test_sink_open_terminal_of_another_user_is_the_controlling_one_or_asked_first),
 		TEST(test_sink_open_closed_descriptor_is_a_file_that_fails),
 		TEST(test_sink_open_without_memory_fails),
-		TEST(test_sink_open_pipe_that_cannot_be_watched_fails_and_leaves_nothing_open),
+		TEST(test_sink_open_unwatchable_fails_and_closes_what_it_opened),
 		TEST(test_sink_flags_of_a_shared_description_stay),
 		TEST(test_sink_flags_nonblocking_given_stays_nonblocking),
 		TEST(test_sink_flush_pipe_stalls_and_resumes),
@@ -1049,6 +1092,7 @@ int main(void)
 		TEST(test_sink_flush_pipe_takes_a_long_line_alone),
 		TEST(test_sink_flush_small_pipe_writes_what_fits),
 		TEST(test_sink_flush_polled_pipe_writes_no_more_than_is_sure_to_fit),
+		TEST(test_sink_flush_empty_pipe_is_filled_by_one_write),
 		TEST(test_sink_flush_file_writes_all_of_it),
 		TEST(test_sink_flush_empty_queue_does_nothing),
 		TEST(test_sink_flush_interrupted_keeps_the_bytes),
