@@ -92,7 +92,7 @@ static inline size_t without_return(const char *bytes, size_t len)
 enum line_found line_find(const char *bytes, size_t len, size_t searched, size_t max, bool at_end,
 			  struct line_cut *cut)
 {
-	/* the longest line, '\r' and newline */
+	/* The longest line, '\r' and newline. */
 	size_t window = len < max + 2 ? len : max + 2;
 	const char *newline = NULL;
 

@@ -73,7 +73,7 @@ enum line_form {
 	LINE_FORM_OBJECT,
 	/* An object with the line as its member "message", and the same fields. */
 	LINE_FORM_WRAPPED,
-	/* dinit's warning about a line that is no JSON object, with the line in it. */
+	/* A warning of dinit's about a line that is no JSON object, with the line in it. */
 	LINE_FORM_STRAY,
 };
 

@@ -11,7 +11,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* epoll refused (memory, max_user_watches): often enough for a log, rare enough to cost nothing. */
+/* How soon it is tried again where epoll refuses to watch a source (memory, max_user_watches):
+ * often enough for a log, rare enough to cost nothing. */
 #define WATCH_RETRY_MS 50
 
 enum place {

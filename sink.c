@@ -272,7 +272,7 @@ static ssize_t write_some(const struct sink *sink)
 	case SINK_KIND_FILE:
 	case SINK_KIND_PRIVATE: return write(sink->fd, at, len);
 	case SINK_KIND_SOCKET: return send(sink->fd, at, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	/* pipe(7), PIPE_BUF; as long as nobody else writes to it between the two calls. */
+	/* It takes PIPE_BUF bytes (pipe(7)), as long as nobody else writes to it in between. */
 	case SINK_KIND_POLLED_PIPE: return write_polled(sink, len, PIPE_BUF);
 	/* A terminal promises room for one byte, no more (the kernel's n_tty_poll). Slow, but
 	 * rare: one that does not control dinit's session, and is another user's or out of reach

@@ -301,13 +301,13 @@ static const struct {
 	{ BYTES("a\xf0\x9f\x98"), 1 },
 	{ BYTES("a\xf0\x9f"), 1 },
 	{ BYTES("a\xf0"), 1 },
-	/* no characters at all: nothing is gained by keeping them together */
+	/* No characters at all: nothing is gained by keeping them together. */
 	{ BYTES("a\x80\x80\x80"), 4 },
 	{ BYTES("\x80\x80\x80\x80\x80"), 5 },
 	{ BYTES("ab\xc3\xa9\xa9"), 5 },
-	/* a byte that no character begins with, taken for a beginning: it is replaced either way */
+	/* A byte that no character begins with, taken for a beginning: it is replaced either way. */
 	{ BYTES("abc\xc0"), 3 },
-	/* the beginning of one is all there is */
+	/* The beginning of one is all there is. */
 	{ BYTES("\xf0"), 1 },
 	{ BYTES("\xf0\x9f\x98"), 3 },
 };

@@ -25,9 +25,9 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define FEEDERS_MAX 64
-/* one to see what is ready, one for what that made ready, one to be sure */
+/* One to see what is ready, one for what that made ready, one to be sure. */
 #define QUIET_TURNS 3
-/* more: it spins */
+/* More: it spins. */
 #define TURNS_MAX 200000
 #define SECOND 1795327420
 #define STAMP "2026-11-22T06:03:40.642Z"
@@ -38,11 +38,11 @@
 
 /* ---- what the kernel and libc are made to say ---- */
 
-/* of both clocks; the wall clock stands still but for this */
+/* Of both clocks; the wall clock stands still but for this. */
 static int64_t clock_offset_ms;
-/* so many calls succeed; -1: all do */
+/* How many calls succeed before some fail; -1: all do. */
 static int memory_until_failure = -1;
-/* and so many fail after that */
+/* How many calls fail after that. */
 static int memory_failures;
 static size_t memory_live, memory_peak;
 static int epoll_failures;
@@ -140,11 +140,11 @@ struct feeder {
 	int fd;
 	const char *text;
 	size_t len, at;
-	/* bytes a turn; 0: all that fits */
+	/* How many bytes it writes a turn; 0: all that fits. */
 	size_t at_most;
-	/* it keeps the pipe open at its end */
+	/* It keeps the pipe open at the end of the text. */
 	bool stays;
-	/* it begins again at its end */
+	/* It begins again at the end of the text. */
 	bool floods;
 };
 
@@ -677,7 +677,7 @@ static void test_logmux_stalled_reader_keeps_memory_bounded(void **state)
 	for (int i = 0; i < 10; i++)
 		feed(add(rig, LOGMUX_STDOUT), lines);
 	run(rig);
-	/* what one read brought may wait for room in each */
+	/* What one read brought may wait for room in each source. */
 	assert_true(memory_peak - before <= 10 * (2 * LOGMUX_READ_SIZE + 4096));
 	drain(rig);
 	assert_int_equal(memory_live, before);
@@ -1417,7 +1417,7 @@ static size_t make_hard_text(char *text, char *joined)
 			joined[joined_len++] = text[at++] = (char)('a' + (n + i) % 26);
 		text[at++] = '\n';
 	}
-	/* many short ones: they need more room at the sink than one read may ask for */
+	/* Many short ones: they need more room at the sink than one read may ask for. */
 	for (size_t n = 0; n < 20000; n++) {
 		joined[joined_len++] = text[at++] = (char)('a' + n % 26);
 		text[at++] = '\n';

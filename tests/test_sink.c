@@ -30,7 +30,7 @@
 /* ---- what the kernel and libc are made to say ---- */
 
 static int open_failures, epoll_error, memory_failures, write_error;
-/* of the last */
+/* Of the last write. */
 static size_t write_len;
 
 int __real_open(const char *path, int flags, ...);
@@ -102,7 +102,7 @@ struct rig {
 	struct sink sink;
 	bool open, late;
 	int given_fd, reader_fd;
-	/* of given_fd, before */
+	/* Those of given_fd, before it was a sink. */
 	int flags, fd_flags;
 };
 
@@ -363,8 +363,8 @@ static void test_sink_open_pipe_that_cannot_be_opened_anew_is_asked_first(void *
 	assert_int_equal(rig->sink.fd, rig->given_fd);
 }
 
-/* Returns what a process of a session of its own, with that controlling terminal (-1: none), makes
- * of given_fd if that cannot be opened by its descriptor (another user's, or no /proc). */
+/* Returns what a process of a session of its own, with that controlling terminal (-1: none),
+ * makes of given_fd if that cannot be opened by its descriptor (another user's, or no /proc). */
 static enum sink_kind open_in_session(struct rig *rig, int terminal)
 {
 	int status;
@@ -438,7 +438,6 @@ static void test_sink_open_without_memory_fails(void **state)
 	assert_int_equal(errno, ENOMEM);
 }
 
-/* A pipe that is not watched would wait for ever after its first EAGAIN. */
 static int count_fds(void)
 {
 	int fds = 0;
@@ -448,7 +447,8 @@ static int count_fds(void)
 	return fds;
 }
 
-/* A pipe is opened anew, a socket is not: what is not the sink's stays open. */
+/* What is not watched would wait for ever after its first EAGAIN. A pipe is opened anew, a socket
+ * is not: what is not the sink's stays open. */
 static void test_sink_open_unwatchable_fails_and_closes_what_it_opened(void **state)
 {
 	struct rig *rig = *state;
@@ -711,7 +711,7 @@ static void test_sink_flush_terminal_hung_up_is_told(void **state)
 	open_on_tty(rig);
 	close_fd(&rig->reader_fd);
 	assert_lost(rig, EIO);
-	/* a terminal that was hung up answers no fcntl as before: nothing to compare */
+	/* A terminal that was hung up answers fcntl otherwise: there is nothing to compare. */
 	sink_close(&rig->sink);
 	rig->open = false;
 }
@@ -921,7 +921,7 @@ static void test_sink_rest_tells_what_lines_may_use_as_it_is(void **state)
 	sink_flush(&rig->sink);
 	while (take_stream(rig, &taken, 65536) > 0)
 		;
-	/* what was written leaves room at the front, which is not counted as long as nothing is
+	/* What was written leaves room at the front, which is not counted as long as nothing is
 	 * moved */
 	put_stream(rig, &at, SINK_LINE_WATER - sink_len(&rig->sink));
 	sink_rest(&rig->sink, &max);

@@ -96,7 +96,7 @@ static void check_text(const struct fixture *fixture, const char *text, size_t l
 static void check_object(const struct fixture *fixture, const char *out, size_t len)
 {
 	const struct line_label *label = &fixture->label;
-	/* without the comma before the first */
+	/* Without the comma before the first. */
 	size_t around = label->fields_len - 1 + STAMP_LEN + 3;
 
 	insist(len > around &&

@@ -161,7 +161,7 @@ struct plan {
 	bool same_file;
 	size_t max_line;
 	uint32_t random;
-	/* bytes a reader takes in a turn at most */
+	/* The most bytes that a reader takes in a turn. */
 	size_t reads;
 	const uint8_t *text;
 	size_t len;
@@ -342,7 +342,7 @@ enum kind {
 	/* " err/run: ", or a source's own in text mode */
 	KIND_TEXT,
 	KIND_STRAY,
-	/* with fields at its end; payload is what stood before them */
+	/* With fields at its end; payload is what stood before them. */
 	KIND_OBJECT,
 };
 
@@ -449,7 +449,7 @@ static bool next_shown(const struct collected *output, size_t *at, int source, s
 /* Whether what is shown is the object, fields added. */
 static bool shows_object(const struct shown *shown, const struct object *object)
 {
-	/* without the closing bracket */
+	/* Without the closing bracket. */
 	size_t len = (size_t)(object->end - object->at) - 1;
 
 	if (shown->kind != KIND_OBJECT || shown->len < len ||
