@@ -25,8 +25,8 @@ struct output {
 	enum line_form own_form;
 	/* How many bytes were dropped because it takes nothing any more. */
 	uint64_t dropped;
-	/* What is still to be said about it on the other one: that a write failed with this errno (0:
-	 * nothing), that it was given up, and how much was dropped then. */
+	/* What is still to be said about it on the other one: that a write failed with this errno
+	 * (0: nothing), that it was given up, and how much was dropped then. */
 	int error;
 	bool given_up_unsaid, dropped_unsaid;
 };

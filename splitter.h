@@ -35,7 +35,7 @@ struct splitter {
 	struct line_label label;
 	/* The beginning of the current line went out already. */
 	bool in_pieces;
-	/* Nothing comes after the tail: what stands last in it is a line without its newline, too. */
+	/* Nothing comes after the tail: what stands last in it is a line even without a newline. */
 	bool ended;
 	char *tail;
 	size_t tail_len, tail_size;

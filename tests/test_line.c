@@ -305,7 +305,7 @@ static const struct {
 	{ BYTES("a\x80\x80\x80"), 4 },
 	{ BYTES("\x80\x80\x80\x80\x80"), 5 },
 	{ BYTES("ab\xc3\xa9\xa9"), 5 },
-	/* A byte that no character begins with, taken for a beginning: it is replaced either way. */
+	/* A byte that begins no character is taken for a beginning: it is replaced either way. */
 	{ BYTES("abc\xc0"), 3 },
 	/* The beginning of one is all there is. */
 	{ BYTES("\xf0"), 1 },
@@ -326,8 +326,7 @@ static void test_line_whole_characters_cases_cut_before_the_unfinished_one(void 
 	}
 }
 
-static void test_line_whole_characters_of_any_bytes_is_never_zero_and_cuts_at_most_three(
-	void **state)
+static void test_line_whole_characters_of_any_bytes_is_never_0_and_cuts_at_most_3(void **state)
 {
 	static const unsigned char kinds[] = { 'a',  0x80, 0xbf, 0xc0, 0xc3, 0xdf,
 					       0xe0, 0xe2, 0xef, 0xf0, 0xf4, 0xff };
@@ -684,7 +683,7 @@ int main(void)
 		cmocka_unit_test(test_line_find_longest_lines_at_their_bound_stay_whole),
 		cmocka_unit_test(test_line_whole_characters_cases_cut_before_the_unfinished_one),
 		cmocka_unit_test(
-			test_line_whole_characters_of_any_bytes_is_never_zero_and_cuts_at_most_three),
+			test_line_whole_characters_of_any_bytes_is_never_0_and_cuts_at_most_3),
 		cmocka_unit_test(test_line_label_make_plain_names_reads_as_specified),
 		cmocka_unit_test(test_line_label_make_odd_names_escapes_them_in_fields_only),
 		cmocka_unit_test(test_line_label_make_long_names_stay_within_the_size),
