@@ -14,7 +14,7 @@ CFLAGS = $(OPTIMIZE) -g $(HARDEN)
 LDFLAGS = $(LINK_HARDEN)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DDINIT_VERSION='"$(VERSION)"' $(WARN) $(WERROR) $(CFLAGS)
 
-MODULES = dinit client/cli policy service program adopt/adopt adopt/redirect adopt/obstacle adopt/tracee adopt/fdtable logmux sink signaller reaper svdir loop process spawn execfail \
+MODULES = dinit client/cli policy service program adopt/adopt adopt/redirect adopt/obstacle adopt/tracee adopt/fdtable logmux splitter outputs sink signaller reaper svdir loop process spawn execfail \
 	log line config printable json stamp procfs
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 HEADERS = $(wildcard *.h client/*.h adopt/*.h adopt/arch/*.h)
@@ -53,7 +53,7 @@ run: dinit
 	@tests/run ./dinit
 
 # Unit tests: each links its module, the modules below it that the module needs, and cmocka.
-UNITS = adopt fdtable json printable config process svdir execfail procfs stamp log line loop spawn reaper signaller sink logmux service policy
+UNITS = adopt fdtable json printable config process svdir execfail procfs stamp log line loop spawn reaper signaller sink outputs logmux service policy
 unit_adopt = adopt/adopt adopt/redirect adopt/obstacle adopt/tracee adopt/fdtable procfs printable json reaper loop log stamp
 unit_adopt_LDFLAGS = -Wl,--wrap=ptrace,--wrap=malloc,--wrap=calloc
 unit_fdtable = adopt/fdtable procfs printable json
@@ -78,7 +78,7 @@ unit_reaper_LDFLAGS = -Wl,--wrap=waitpid,--wrap=waitid
 unit_spawn = spawn
 unit_signaller = signaller spawn reaper procfs printable json log stamp
 unit_signaller_LDFLAGS = -Wl,--wrap=kill,--wrap=malloc,--wrap=fork,--wrap=setresuid,--wrap=spawn_open_pidfd
-unit_service = service program svdir signaller spawn execfail logmux sink reaper procfs line printable json loop log stamp
+unit_service = service program svdir signaller spawn execfail logmux splitter outputs sink reaper procfs line printable json loop log stamp
 unit_service_LDFLAGS = -Wl,--wrap=pipe2,--wrap=malloc,--wrap=calloc,--wrap=spawn_program,--wrap=spawn_program_unwaited \
 	-Wl,--wrap=logmux_release
 unit_policy = policy reaper procfs printable json loop log stamp
@@ -86,7 +86,9 @@ unit_policy_LDFLAGS = -Wl,--wrap=clock_gettime,--wrap=epoll_wait,--wrap=calloc,-
 	-Wl,--wrap=logmux_add,--wrap=procfs_each_child
 unit_sink = sink loop
 unit_sink_LDFLAGS = -Wl,--wrap=open,--wrap=epoll_ctl,--wrap=malloc,--wrap=realloc,--wrap=write -lutil
-unit_logmux = logmux sink loop log line printable json stamp
+unit_outputs = outputs sink loop log line printable json stamp tests/outlets
+unit_outputs_LDFLAGS = -Wl,--wrap=malloc,--wrap=clock_gettime
+unit_logmux = logmux splitter outputs sink loop log line printable json stamp tests/outlets
 unit_logmux_LDFLAGS = -Wl,--wrap=malloc,--wrap=realloc,--wrap=free,--wrap=clock_gettime,--wrap=epoll_ctl,--wrap=read
 
 .SECONDEXPANSION:
@@ -343,7 +345,7 @@ FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefine
 FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_json = json
 fuzz_line = line json stamp
-fuzz_logmux = logmux sink loop log line printable json stamp
+fuzz_logmux = logmux splitter outputs sink loop log line printable json stamp
 fuzz_logmux_LDFLAGS = -Wl,--wrap=malloc,--wrap=realloc
 
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/judge.c $$(addsuffix .c,$$(fuzz_$$*)) $(HEADERS) tests/fuzz/judge.h

@@ -7,6 +7,7 @@
 #include "log.h"
 #include "logmux.h"
 #include "loop.h"
+#include "outputs.h"
 #include "policy.h"
 #include "process.h"
 #include "procfs.h"
@@ -63,6 +64,7 @@ struct dinit {
 	struct loop loop;
 	struct reaper reaper;
 	struct procfs proc;
+	struct outputs outputs;
 	struct logmux mux;
 	struct signaller signaller;
 	struct programs programs;
@@ -208,7 +210,7 @@ static void stop_everything(struct dinit *dinit)
 	if (has_deadline(dinit))
 		loop_timer_start(&dinit->loop, &dinit->overtime_timer,
 				 dinit->config.stop_timeout_ms);
-	logmux_begin_teardown(&dinit->mux);
+	outputs_begin_teardown(&dinit->outputs);
 	services_stop(&dinit->services);
 	policy_begin_teardown(&dinit->policy);
 }
@@ -312,20 +314,27 @@ static int open_all(struct dinit *dinit, const sigset_t *signals)
 		return fail("/dev/null, the services' stdin, cannot be opened");
 	if (loop_open(&dinit->loop, signals, on_signal, dinit) < 0)
 		return fail("cannot set up the event loop");
-	if (logmux_open(&dinit->mux, &dinit->loop, &dinit->config, dinit->closed) < 0) {
-		loop_close(&dinit->loop);
-		return fail("cannot set up the output");
-	}
+	if (outputs_open(&dinit->outputs, &dinit->loop, &dinit->config, dinit->closed) < 0)
+		goto close_loop;
+	if (logmux_open(&dinit->mux, &dinit->loop, &dinit->outputs, &dinit->config) < 0)
+		goto close_outputs;
 	reaper_init(&dinit->reaper, policy_on_unwatched_end, &dinit->policy);
 	dinit->signaller = (struct signaller){ .reaper = &dinit->reaper, .proc = &dinit->proc };
 	dinit->overtime_timer = (struct loop_timer){ .on_due = on_overtime, .ctx = dinit };
 	return 0;
+
+close_outputs:
+	outputs_close(&dinit->outputs);
+close_loop:
+	loop_close(&dinit->loop);
+	return fail("cannot set up the output");
 }
 
 static void close_all(struct dinit *dinit)
 {
 	log_set_writer(NULL, NULL);
 	logmux_close(&dinit->mux);
+	outputs_close(&dinit->outputs);
 	loop_close(&dinit->loop);
 	close(dinit->null_fd);
 }
@@ -406,7 +415,7 @@ static int supervise(struct dinit *dinit)
 {
 	int result;
 
-	log_set_writer(logmux_write_own, &dinit->mux);
+	log_set_writer(outputs_write_own, &dinit->outputs);
 	say_start(dinit);
 	prepare_policy(dinit);
 	result = loop_run(&dinit->loop, on_turn_end, dinit);

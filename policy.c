@@ -198,10 +198,15 @@ static int on_adopt_pipe(void *ctx, int stream, int read_fd)
 {
 	struct orphan *orphan = ctx;
 	char stage[PID_SIZE];
+	struct logmux_source_spec spec = {
+		.fd = read_fd,
+		.service = program_of(orphan),
+		.stage = stage,
+		.stream = stream == STDOUT_FILENO ? LOGMUX_STDOUT : LOGMUX_STDERR,
+	};
 
 	snprintf(stage, sizeof stage, "%d", orphan->pid);
-	return logmux_add(orphan->policy->mux, read_fd, program_of(orphan), stage,
-			  stream == STDOUT_FILENO ? LOGMUX_STDOUT : LOGMUX_STDERR, false, NULL);
+	return logmux_add(orphan->policy->mux, &spec);
 }
 
 static void on_adopt_trouble(void *ctx, pid_t pid, const char *why)

@@ -77,12 +77,18 @@ int program_make_pipe(int pair[2])
 static int open_stream(const struct program *program, const char *stage, enum logmux_stream stream,
 		       struct logmux_source **handle)
 {
+	struct logmux_source_spec spec = {
+		.service = program->service,
+		.stage = stage,
+		.stream = stream,
+		.handle = handle,
+	};
 	int pair[2];
 
 	if (program_make_pipe(pair) < 0)
 		return -1;
-	if (logmux_add(program->all->means.mux, pair[0], program->service, stage, stream, false,
-		       handle) < 0) {
+	spec.fd = pair[0];
+	if (logmux_add(program->all->means.mux, &spec) < 0) {
 		int error = errno;
 
 		close(pair[0]);

@@ -53,16 +53,22 @@ static int open_read_end(int fd)
  * -1 with errno. */
 static int hold_stdout(struct service *service, int fd)
 {
-	struct logmux *mux = service->all->programs->means.mux;
-	int own_fd = open_read_end(fd), error;
+	struct logmux_source_spec spec = {
+		.fd = open_read_end(fd),
+		.service = service->entry->name,
+		.stage = "run",
+		.stream = LOGMUX_STDOUT,
+		.held = true,
+		.handle = &service->unlogged,
+	};
+	int error;
 
-	if (own_fd < 0)
+	if (spec.fd < 0)
 		return -1;
-	if (logmux_add(mux, own_fd, service->entry->name, "run", LOGMUX_STDOUT, true,
-		       &service->unlogged) == 0)
+	if (logmux_add(service->all->programs->means.mux, &spec) == 0)
 		return 0;
 	error = errno;
-	close(own_fd);
+	close(spec.fd);
 	errno = error;
 	return -1;
 }

@@ -45,8 +45,7 @@ void *__wrap_calloc(size_t count, size_t size);
 char *__real_strdup(const char *text);
 char *__wrap_strdup(const char *text);
 void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name);
-int __wrap_logmux_add(struct logmux *mux, int fd, const char *service, const char *stage,
-		      enum logmux_stream stream, bool held, struct logmux_source **handle);
+int __wrap_logmux_add(struct logmux *mux, const struct logmux_source_spec *spec);
 int __real_procfs_each_child(const struct procfs *proc, pid_t parent,
 			     void (*on_child)(void *ctx, pid_t pid), void *ctx);
 int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent,
@@ -124,17 +123,16 @@ void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, c
 	snprintf(sent->name, sizeof sent->name, "%s", name);
 }
 
-int __wrap_logmux_add(struct logmux *mux, int fd, const char *service, const char *stage,
-		      enum logmux_stream stream, bool held, struct logmux_source **handle)
+int __wrap_logmux_add(struct logmux *mux, const struct logmux_source_spec *spec)
 {
 	assert_ptr_equal(mux, current->mux);
-	assert_int_equal(fd, 1234);
-	assert_false(held);
-	assert_null(handle);
+	assert_int_equal(spec->fd, 1234);
+	assert_false(spec->held);
+	assert_null(spec->handle);
 	current->added++;
-	current->added_stream = stream;
-	snprintf(current->added_name, sizeof current->added_name, "%s", service);
-	snprintf(current->added_stage, sizeof current->added_stage, "%s", stage);
+	current->added_stream = spec->stream;
+	snprintf(current->added_name, sizeof current->added_name, "%s", spec->service);
+	snprintf(current->added_stage, sizeof current->added_stage, "%s", spec->stage);
 	return 0;
 }
 

@@ -105,6 +105,7 @@ struct rig {
 	struct loop loop;
 	struct reaper reaper;
 	struct procfs proc;
+	struct outputs outputs;
 	struct logmux mux;
 	struct signaller signaller;
 	struct programs programs;
@@ -213,8 +214,9 @@ static int setup(void **state)
 	rig->signaller = (struct signaller){ .reaper = &rig->reaper, .proc = &rig->proc };
 	rig->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	take_standard_fds(rig);
-	assert_int_equal(logmux_open(&rig->mux, &rig->loop, &config, closed), 0);
-	log_set_writer(logmux_write_own, &rig->mux);
+	assert_int_equal(outputs_open(&rig->outputs, &rig->loop, &config, closed), 0);
+	assert_int_equal(logmux_open(&rig->mux, &rig->loop, &rig->outputs, &config), 0);
+	log_set_writer(outputs_write_own, &rig->outputs);
 	*state = rig;
 	return 0;
 }
@@ -245,6 +247,7 @@ static int teardown(void **state)
 		;
 	log_set_writer(NULL, NULL);
 	logmux_close(&rig->mux);
+	outputs_close(&rig->outputs);
 	loop_close(&rig->loop);
 	for (int i = 0; i < 2; i++) {
 		dup2(rig->saved[i], STDOUT_FILENO + i);
