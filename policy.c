@@ -477,9 +477,8 @@ void policy_open(struct policy *policy, const struct config *config,
 		/* What is started from here on may leave orphans before the next look. */
 		policy->others_seen = true;
 	} else if (policy->blind && policy->reparenting != CONFIG_REPARENTING_IGNORE) {
-		log_warn("%s does not show this PID namespace's processes: running orphans cannot "
-			 "be "
-			 "found (mount proc there)",
+		log_warn("%s does not show this PID namespace's processes: running orphans "
+			 "cannot be found (mount proc there)",
 			 policy->proc->root);
 	}
 }
