@@ -118,7 +118,7 @@ $(BUILD)/scenario_%: tests/scenario_%.c $(BUILD)/tests/harness.o \
 		$$(addprefix $(BUILD)/tests/,$$(addsuffix .o,$$(scenario_$$*)))
 	$(CC) $(ALL_CFLAGS) -Itests -I. -o $@ $(filter %.c %.o,$^) $(LDFLAGS) -lcmocka
 
-.SECONDARY: $(BUILD)/tests/harness.o
+.SECONDARY: $(BUILD)/tests/harness.o $(BUILD)/tests/outlets.o
 
 # The scenarios of dinit's streams look at them with streams.c, and have their services played by a program beside them.
 STREAM_SCENARIOS = lines complete stall logging orphans deadfs

@@ -75,7 +75,7 @@ static void park_source_at(struct logmux_source *source, size_t output)
 
 static void park_source(struct logmux_source *source)
 {
-	park_source_at(source, source->splitter.place);
+	park_source_at(source, source->splitter.output);
 }
 
 static struct logmux_source *unpark_first(struct logmux_parking *parking)
@@ -283,7 +283,7 @@ static void run_source(struct logmux_source *source)
 		close_source(source);
 	else if (mux->stranded)
 		park_source_at(source, mux->stranded->parked_at);
-	else if (!sink_takes_more(outputs_sink(mux->outputs, source->splitter.place)))
+	else if (!sink_takes_more(outputs_sink(mux->outputs, source->splitter.output)))
 		park_source(source);
 	else
 		read_source(source);
@@ -303,10 +303,10 @@ static struct splitter make_splitter(struct logmux *mux, enum logmux_stream stre
 
 	if (stream == LOGMUX_STDOUT) {
 		splitter.rule = mux->stdout_rule;
-		splitter.place = OUTPUTS_STDOUT;
+		splitter.output = OUTPUTS_STDOUT;
 	} else {
 		splitter.rule = LINE_RULE_TEXT;
-		splitter.place = outputs_stderr(mux->outputs);
+		splitter.output = outputs_stderr(mux->outputs);
 	}
 	return splitter;
 }

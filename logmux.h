@@ -38,7 +38,7 @@ struct logmux {
 	/* What the lines of a program's stdout should be. */
 	enum line_rule stdout_rule;
 	/* One for each output. */
-	struct logmux_parking parkings[2];
+	struct logmux_parking parkings[OUTPUTS_MAX];
 	/* All of them, newest first. */
 	struct logmux_source *sources;
 	/* The source whose bytes are still in read_buffer, for lack of memory: nothing else is

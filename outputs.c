@@ -19,45 +19,45 @@ size_t outputs_stderr(const struct outputs *outputs)
 	return outputs->len - 1;
 }
 
-struct sink *outputs_sink(struct outputs *outputs, size_t place)
+struct sink *outputs_sink(struct outputs *outputs, size_t which)
 {
-	return &outputs->list[place].sink;
+	return &outputs->list[which].sink;
 }
 
-void outputs_drop(struct outputs *outputs, size_t place, size_t len)
+void outputs_drop(struct outputs *outputs, size_t which, size_t len)
 {
-	outputs->list[place].dropped += len;
+	outputs->list[which].dropped += len;
 }
 
-void outputs_flush(struct outputs *outputs, size_t place)
+void outputs_flush(struct outputs *outputs, size_t which)
 {
-	int error = sink_flush(&outputs->list[place].sink);
+	int error = sink_flush(&outputs->list[which].sink);
 
 	if (error)
-		outputs->list[place].error = error;
+		outputs->list[which].error = error;
 }
 
 /* ---- dinit's own messages ---- */
 
 /* Finds room for a message of at most max bytes, or returns NULL. Many messages in one turn may
  * need more than the queue: then what the reader takes is written at once. */
-static char *find_room_own(struct outputs *outputs, size_t place, size_t max)
+static char *find_room_own(struct outputs *outputs, size_t which, size_t max)
 {
-	struct sink *sink = &outputs->list[place].sink;
+	struct sink *sink = &outputs->list[which].sink;
 	char *room = sink_room_own(sink, max);
 
 	while (!room && sink_can_flush(sink)) {
-		outputs_flush(outputs, place);
+		outputs_flush(outputs, which);
 		room = sink_room_own(sink, max);
 	}
 	return sink_is_open(sink) ? room : NULL;
 }
 
 /* Queues a warning of dinit's own. Returns whether there was room for it. */
-static bool put_warning(struct outputs *outputs, size_t place, const char *text)
+static bool put_warning(struct outputs *outputs, size_t which, const char *text)
 {
 	static const char prefix[] = " dinit: warning: ";
-	struct output *output = &outputs->list[place];
+	struct output *output = &outputs->list[which];
 	struct line line = { .text = text, .len = strlen(text), .form = output->own_form };
 	struct line_label label;
 	char memory[128];
@@ -66,7 +66,7 @@ static bool put_warning(struct outputs *outputs, size_t place, const char *text)
 	line_label_make(&label, memory, "dinit", "warning");
 	label.prefix = prefix;
 	label.prefix_len = sizeof prefix - 1;
-	room = find_room_own(outputs, place, line_put_max(&line, &label));
+	room = find_room_own(outputs, which, line_put_max(&line, &label));
 	if (!room)
 		return false;
 	stamp_now(&outputs->stamp);
@@ -76,30 +76,30 @@ static bool put_warning(struct outputs *outputs, size_t place, const char *text)
 
 static void say_own_lost(struct outputs *outputs)
 {
-	size_t place = outputs_stderr(outputs);
+	size_t which = outputs_stderr(outputs);
 	char text[WARNING_SIZE];
 
-	if (outputs->own_lost == 0 || !sink_is_open(&outputs->list[place].sink))
+	if (outputs->own_lost == 0 || !sink_is_open(&outputs->list[which].sink))
 		return;
 	snprintf(text, sizeof text, "%llu dinit message%s lost: stderr was blocked",
 		 (unsigned long long)outputs->own_lost, outputs->own_lost == 1 ? " was" : "s were");
-	if (put_warning(outputs, place, text))
+	if (put_warning(outputs, which, text))
 		outputs->own_lost = 0;
 }
 
 void outputs_write_own(void *ctx, const char *line, size_t len)
 {
 	struct outputs *outputs = ctx;
-	size_t place = outputs_stderr(outputs);
-	struct sink *sink = &outputs->list[place].sink;
+	size_t which = outputs_stderr(outputs);
+	struct sink *sink = &outputs->list[which].sink;
 	char *room;
 
 	if (!sink_is_open(sink)) {
-		outputs_drop(outputs, place, len);
+		outputs_drop(outputs, which, len);
 		return;
 	}
 	say_own_lost(outputs);
-	room = outputs->own_lost == 0 ? find_room_own(outputs, place, len) : NULL;
+	room = outputs->own_lost == 0 ? find_room_own(outputs, which, len) : NULL;
 	if (!room) {
 		outputs->own_lost++;
 		return;
@@ -208,11 +208,11 @@ void outputs_begin_teardown(struct outputs *outputs)
 
 /* ---- the whole ---- */
 
-static int open_output(struct outputs *outputs, size_t place, bool closed)
+static int open_output(struct outputs *outputs, size_t which, bool closed)
 {
-	struct output *output = &outputs->list[place];
+	struct output *output = &outputs->list[which];
 
-	if (sink_open(&output->sink, outputs->loop, STDOUT_FILENO + (int)place) < 0)
+	if (sink_open(&output->sink, outputs->loop, STDOUT_FILENO + (int)which) < 0)
 		return -1;
 	if (closed) {
 		sink_shut(&output->sink);

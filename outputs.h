@@ -17,6 +17,8 @@
 /* During a teardown: well within the time that container engines give a container to stop. */
 #define OUTPUTS_GIVE_UP_MS 5000
 
+#define OUTPUTS_MAX 2
+
 struct output {
 	/* "stdout" or "stderr" */
 	const char *name;
@@ -35,7 +37,7 @@ struct outputs {
 	struct loop *loop;
 	/* The first is stdout, the last is stderr; there is only one where both are the same open
 	 * file. */
-	struct output list[2];
+	struct output list[OUTPUTS_MAX];
 	size_t len;
 	struct loop_timer give_up_timer;
 	/* When the teardown began. */
@@ -45,7 +47,7 @@ struct outputs {
 	struct stamp stamp;
 };
 
-/* The place of stdout in the list. */
+/* Where stdout is in the list. */
 #define OUTPUTS_STDOUT 0
 
 /* Takes descriptors 1 and 2 as the sinks. closed[1], closed[2]: that descriptor was not open
@@ -56,17 +58,17 @@ int outputs_open(struct outputs *outputs, struct loop *loop, const struct config
 /* Frees what outputs_open allocated. */
 void outputs_close(struct outputs *outputs);
 
-/* Returns the place of stderr in the list. */
+/* Returns where stderr is in the list. */
 size_t outputs_stderr(const struct outputs *outputs);
 
-/* Returns the sink of that place, to put lines into; flushing it is outputs_flush's. */
-struct sink *outputs_sink(struct outputs *outputs, size_t place);
+/* Returns the sink of that output, to put lines into; flushing it is outputs_flush's. */
+struct sink *outputs_sink(struct outputs *outputs, size_t which);
 
-/* Counts a line of len bytes that is dropped because the sink of that place is not open. */
-void outputs_drop(struct outputs *outputs, size_t place, size_t len);
+/* Counts a line of len bytes that is dropped because the sink of that output is not open. */
+void outputs_drop(struct outputs *outputs, size_t which, size_t len);
 
-/* Writes once to the sink of that place, and takes note where that fails. */
-void outputs_flush(struct outputs *outputs, size_t place);
+/* Writes once to the sink of that output, and takes note where that fails. */
+void outputs_flush(struct outputs *outputs, size_t which);
 
 /* Queues one whole line of dinit's own (newline included) for stderr. Never fails, never blocks:
  * where there is no room the line is lost, and it is said later how many were. A log_writer; ctx

@@ -30,20 +30,20 @@ static enum progress emit(struct splitter *splitter, const char *text, size_t le
 {
 	struct splitter_means *means = splitter->means;
 	struct line line = line_make(splitter->rule, text, len, whole);
-	size_t place =
-		line.form == LINE_FORM_STRAY ? outputs_stderr(means->outputs) : splitter->place;
-	struct sink *sink = outputs_sink(means->outputs, place);
+	size_t output =
+		line.form == LINE_FORM_STRAY ? outputs_stderr(means->outputs) : splitter->output;
+	struct sink *sink = outputs_sink(means->outputs, output);
 	char *room;
 
 	if (!sink_is_open(sink)) {
-		outputs_drop(means->outputs, place, len);
+		outputs_drop(means->outputs, output, len);
 		return PROGRESS_DONE;
 	}
 	room = sink_room(sink, line_put_max(&line, &splitter->label));
 	if (!room && errno == ENOMEM)
 		return PROGRESS_NO_MEMORY;
 	if (!room) {
-		splitter->waits_at = place;
+		splitter->waits_at = output;
 		return PROGRESS_WAITING;
 	}
 	sink_commit(sink, line_put(room, &line, &means->stamp, &splitter->label));
@@ -54,7 +54,7 @@ static enum progress emit(struct splitter *splitter, const char *text, size_t le
  * has. Returns how many bytes they were. */
 static size_t emit_in_a_row(struct splitter *splitter, const char *bytes, size_t len, size_t max)
 {
-	struct sink *sink = outputs_sink(splitter->means->outputs, splitter->place);
+	struct sink *sink = outputs_sink(splitter->means->outputs, splitter->output);
 	struct line_job job = {
 		.rule = splitter->rule,
 		.max = max,
@@ -139,7 +139,7 @@ static bool put_lines(struct splitter *splitter, const char *bytes, size_t len, 
 		*used += more;
 	}
 	if (progress == PROGRESS_NO_MEMORY)
-		splitter->waits_at = splitter->place;
+		splitter->waits_at = splitter->output;
 	splitter->searched = progress == PROGRESS_DONE ? len - *used : 0;
 	return progress == PROGRESS_DONE;
 }
@@ -278,7 +278,7 @@ bool splitter_take(struct splitter *splitter, const char *bytes, size_t len, siz
 	size_t used;
 
 	*taken = 0;
-	splitter->waits_at = splitter->place;
+	splitter->waits_at = splitter->output;
 	if (splitter->tail_len > 0 && !complete_tail(splitter, bytes, len, taken, &done))
 		return false;
 	if (done && *taken < len) {

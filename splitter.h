@@ -24,12 +24,12 @@ struct splitter_means {
 	size_t spare_size;
 };
 
-/* Zeroed but for means, rule, place and label before first use. */
+/* Zeroed but for means, rule, output and label before first use. */
 struct splitter {
 	struct splitter_means *means;
 	enum line_rule rule;
-	/* The output for lines that are what the rule asks for. */
-	size_t place;
+	/* The output for lines that are what the rule asks for, by its number in outputs->list. */
+	size_t output;
 	/* The output that has no room for the next line, where one has none. */
 	size_t waits_at;
 	struct line_label label;
