@@ -414,3 +414,5 @@ clean:
 
 .PHONY: all static dinit-static run check setup setup-all check-built check-asan check-static check-valgrind check-portable \
 	check-builds lint units scenarios clean
+
+include tests/mutants.mk
