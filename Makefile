@@ -76,6 +76,7 @@ unit_loop_LDFLAGS = -Wl,--wrap=clock_gettime,--wrap=epoll_wait,--wrap=epoll_crea
 unit_reaper = reaper
 unit_reaper_LDFLAGS = -Wl,--wrap=waitpid,--wrap=waitid
 unit_spawn = spawn
+unit_spawn_LDFLAGS = -Wl,--wrap=read,--wrap=write,--wrap=fork
 unit_signaller = signaller spawn reaper procfs printable json log stamp
 unit_signaller_LDFLAGS = -Wl,--wrap=kill,--wrap=malloc,--wrap=fork,--wrap=setresuid,--wrap=spawn_open_pidfd
 unit_service = service program svdir signaller spawn execfail logmux splitter outputs sink reaper procfs line printable json loop log stamp

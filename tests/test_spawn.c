@@ -27,6 +27,43 @@
 #define REPORT "TEST_SPAWN_REPORT="
 #define NOBODY 65534
 
+/* ---- what is taken ---- */
+
+/* How many calls of read and of write of the spawn are interrupted first, and how often fork was
+ * called. */
+static int interrupted_reads, interrupted_writes, forks;
+
+ssize_t __real_read(int fd, void *buffer, size_t size);
+ssize_t __wrap_read(int fd, void *buffer, size_t size);
+ssize_t __real_write(int fd, const void *bytes, size_t len);
+ssize_t __wrap_write(int fd, const void *bytes, size_t len);
+pid_t __real_fork(void);
+pid_t __wrap_fork(void);
+
+ssize_t __wrap_read(int fd, void *buffer, size_t size)
+{
+	if (interrupted_reads == 0)
+		return __real_read(fd, buffer, size);
+	interrupted_reads--;
+	errno = EINTR;
+	return -1;
+}
+
+ssize_t __wrap_write(int fd, const void *bytes, size_t len)
+{
+	if (interrupted_writes == 0)
+		return __real_write(fd, bytes, len);
+	interrupted_writes--;
+	errno = EINTR;
+	return -1;
+}
+
+pid_t __wrap_fork(void)
+{
+	forks++;
+	return __real_fork();
+}
+
 /* ---- the program ---- */
 
 static void report_fds(FILE *report)
@@ -402,6 +439,29 @@ static void test_spawn_program_without_a_descriptor_to_move_to_stops_at_setup(vo
 	assert_true(waitpid(-1, &status, 0) > 0);
 }
 
+/* With no descriptor left but for the pipe of the report. 3 is the first that is in nobody's way. */
+static void test_spawn_program_descriptors_above_2_are_not_moved_first(void **state)
+{
+	struct rig *rig = *state;
+	struct rlimit none_left = rig->nofile;
+	struct spawn_failure failure;
+	bool opened = fcntl(3, F_GETFD) < 0 && dup2(rig->null_fd, 3) == 3;
+	pid_t pid;
+
+	for (int i = 0; i < 3; i++)
+		rig->spec.fds[i] = 3;
+	none_left.rlim_cur = (rlim_t)dup(rig->null_fd);
+	close((int)none_left.rlim_cur);
+	none_left.rlim_cur += 2;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none_left), 0);
+	pid = start(rig, &failure);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &rig->nofile), 0);
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	if (opened)
+		close(3);
+}
+
 /* The pipe of the report takes the place of two of them, and is of no use for that. */
 static void test_spawn_program_closed_descriptors_stop_at_setup(void **state)
 {
@@ -449,6 +509,7 @@ static void test_spawn_program_without_a_pipe_says_so(void **state)
 	assert_int_equal(pid, -1);
 	assert_int_equal(failure.stage, SPAWN_PIPE);
 	assert_int_equal(failure.error, EMFILE);
+	assert_int_equal(failure.pid, -1);
 	assert_int_equal(waitpid(-1, NULL, 0), -1);
 }
 
@@ -472,12 +533,41 @@ static void test_spawn_program_without_a_process_stops_at_fork(void **state)
 		before = count_fds();
 		if (start(rig, &failure) != -1)
 			_exit(11);
-		if (failure.stage != SPAWN_FORK || failure.error != EAGAIN)
+		if (failure.stage != SPAWN_FORK || failure.error != EAGAIN || failure.pid != -1)
 			_exit(12);
 		_exit(count_fds() == before ? 0 : 13);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+}
+
+static void test_spawn_program_interrupted_reports_the_failure(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->spec.path = "/nonexistent/run";
+	interrupted_writes = 1;
+	interrupted_reads = 2;
+	assert_failure(rig, SPAWN_EXEC, ENOENT, 1);
+	assert_int_equal(interrupted_reads, 0);
+	/* A child that is a copy counted in its own. */
+	interrupted_writes = 0;
+}
+
+static void test_spawn_read_failure_after_an_interruption_knows_success(void **state)
+{
+	interrupted_reads = 1;
+	run(*state);
+	assert_int_equal(interrupted_reads, 0);
+}
+
+static void test_spawn_program_copies_memory_only_where_it_does_not_wait(void **state)
+{
+	struct rig *rig = *state;
+	int before = forks;
+
+	run(rig);
+	assert_int_equal(forks - before, rig->unwaited);
 }
 
 /* ---- signals for another ---- */
@@ -637,10 +727,14 @@ static const struct CMUnitTest tests[] = {
 	TEST_BOTH(test_spawn_program_missing_directory_stops_at_chdir),
 	TEST_BOTH(test_spawn_program_bad_descriptor_stops_at_setup),
 	TEST_BOTH(test_spawn_program_without_a_descriptor_to_move_to_stops_at_setup),
+	TEST_BOTH(test_spawn_program_descriptors_above_2_are_not_moved_first),
 	TEST_BOTH(test_spawn_program_closed_descriptors_stop_at_setup),
 	TEST_BOTH(test_spawn_program_impossible_limit_stops_at_setup),
 	TEST_BOTH(test_spawn_program_without_a_pipe_says_so),
 	TEST_BOTH(test_spawn_program_without_a_process_stops_at_fork),
+	TEST_BOTH(test_spawn_program_interrupted_reports_the_failure),
+	TEST_BOTH(test_spawn_read_failure_after_an_interruption_knows_success),
+	TEST_BOTH(test_spawn_program_copies_memory_only_where_it_does_not_wait),
 	TEST(test_spawn_kill_as_sends_both_signals),
 	TEST(test_spawn_kill_as_without_a_second_signal_sends_one),
 	TEST(test_spawn_kill_as_another_user_is_that_user),
