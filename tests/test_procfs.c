@@ -30,6 +30,8 @@ static const struct procfs real = { .root = "/proc" };
 
 /* What read(2) gives in place of the truth, in order; 0 at the end. */
 static const int *scripted_errors;
+/* The most that it reads at once; 0: no limit. */
+static size_t longest_read;
 
 ssize_t __real_read(int fd, void *buffer, size_t size);
 ssize_t __wrap_read(int fd, void *buffer, size_t size);
@@ -40,7 +42,7 @@ ssize_t __wrap_read(int fd, void *buffer, size_t size)
 		errno = *scripted_errors++;
 		return -1;
 	}
-	return __real_read(fd, buffer, size);
+	return __real_read(fd, buffer, longest_read && size > longest_read ? longest_read : size);
 }
 
 /* One fake /proc for each test. */
@@ -211,16 +213,52 @@ static void test_usable_cut_path_is_never_used(void **state)
 	const struct fake *fake = *state;
 	char root[600], path[80], target[32];
 	struct procfs proc = { .root = root };
-	/* The longest root for which "/s" fits in 511 bytes and "/self" does not. */
-	size_t len = 509, own = strlen(fake->root);
+	size_t own = strlen(fake->root);
 
-	memset(root, '/', len);
-	memcpy(root + len - own, fake->root, own);
-	root[len] = '\0';
-	snprintf(path, sizeof path, "%s/s", fake->root);
 	snprintf(target, sizeof target, "%d", (int)getpid());
-	assert_int_equal(symlink(target, path), 0);
-	assert_false(procfs_usable(&proc));
+	/* Roots with which "/self" fits in 511 bytes but for one to three of its own. */
+	for (int cut = 1; cut <= 3; cut++) {
+		size_t len = 506 + (size_t)cut;
+
+		memset(root, '/', len);
+		memcpy(root + len - own, fake->root, own);
+		root[len] = '\0';
+		snprintf(path, sizeof path, "%s/%.*s", fake->root, 4 - cut, "self");
+		assert_int_equal(symlink(target, path), 0);
+		assert_false(procfs_usable(&proc));
+	}
+}
+
+static void test_format_path_up_to_its_size_is_whole(void **state)
+{
+	struct {
+		char path[PROCFS_PATH_SIZE], behind[PROCFS_PATH_SIZE];
+	} is = { .behind = "" }, was = is;
+	char root[PROCFS_PATH_SIZE + 20], whole[PROCFS_PATH_SIZE + 40];
+	struct procfs proc = { .root = root };
+
+	(void)state;
+	for (size_t len = 1; len < sizeof root; len++) {
+		int whole_len;
+
+		memset(root, 'r', len - 1);
+		root[len - 1] = '\0';
+		whole_len = snprintf(whole, sizeof whole, "%s/7/file", root);
+		errno = 0;
+		if (whole_len < PROCFS_PATH_SIZE) {
+			assert_int_equal(procfs_format_path(&proc, 7, is.path, "%s", "file"), 0);
+			assert_string_equal(is.path, whole);
+		} else {
+			assert_int_equal(procfs_format_path(&proc, 7, is.path, "%s", "file"), -1);
+			assert_int_equal(errno, ENAMETOOLONG);
+		}
+		assert_memory_equal(is.behind, was.behind, sizeof is.behind);
+	}
+	strcpy(root, "r");
+	memset(whole, 'x', sizeof whole - 1);
+	whole[sizeof whole - 1] = '\0';
+	assert_int_equal(procfs_format_path(&proc, 7, is.path, "%s", whole), -1);
+	assert_memory_equal(is.behind, was.behind, sizeof is.behind);
 }
 
 static void test_each_child_listed_children_are_reported(void **state)
@@ -298,6 +336,49 @@ static void test_each_child_list_that_cannot_be_read_is_made_from_stat(void **st
 	assert_true(has_seen(&seen, 10));
 }
 
+/* As in the namespace of dinit itself, where it is a child and a thread of nobody but in a test. */
+static void test_each_child_smallest_and_largest_pid_are_reported(void **state)
+{
+	const struct fake *fake = *state;
+	static const char *const lists[] = { "1 2147483647 ", "2147483647 1", "1 2147483647" };
+
+	for (size_t i = 0; i < COUNT(lists); i++) {
+		struct seen seen = { .len = 0 };
+
+		put(fake, "7/task/1/children", lists[i]);
+		assert_int_equal(procfs_each_child(&fake->proc, 7, on_child, &seen), 0);
+		assert_int_equal(seen.len, 2);
+		assert_true(has_seen(&seen, 1) && has_seen(&seen, 2147483647));
+	}
+}
+
+static void test_each_child_smallest_and_largest_pid_are_scanned(void **state)
+{
+	const struct fake *fake = *state;
+	struct seen seen = { .len = 0 };
+
+	put_stat(fake, 7, "parent", 'S', 1);
+	put_stat(fake, 1, "child", 'S', 7);
+	put_stat(fake, 2147483647, "child", 'S', 7);
+	put(fake, "meminfo", "");
+	assert_int_equal(procfs_each_child(&fake->proc, 7, on_child, &seen), 0);
+	assert_int_equal(seen.len, 2);
+	assert_true(has_seen(&seen, 1) && has_seen(&seen, 2147483647));
+}
+
+static void test_each_child_list_read_byte_by_byte_is_complete(void **state)
+{
+	const struct fake *fake = *state;
+	struct seen seen = { .len = 0 };
+
+	put(fake, "7/task/7/children", "10 112 3");
+	longest_read = 1;
+	assert_int_equal(procfs_each_child(&fake->proc, 7, on_child, &seen), 0);
+	longest_read = 0;
+	assert_int_equal(seen.len, 3);
+	assert_true(has_seen(&seen, 10) && has_seen(&seen, 112) && has_seen(&seen, 3));
+}
+
 /* Every alignment of numbers against the read buffer's end: the list begins with 0 to 9 spaces. */
 static void test_each_child_long_list_is_split_nowhere(void **state)
 {
@@ -361,6 +442,25 @@ static void test_each_child_task_without_list_scans_every_process(void **state)
 	assert_true(has_seen(&seen, 10) && has_seen(&seen, 11));
 }
 
+/* The root is so long that there is room for 7/task, but not for the names of its lists. */
+static void test_each_child_list_with_a_path_too_long_scans_every_process(void **state)
+{
+	const struct fake *fake = *state;
+	char root[600];
+	struct procfs proc = { .root = root };
+	struct seen seen = { .len = 0 };
+	size_t len = 500, own = strlen(fake->root);
+
+	memset(root, '/', len);
+	memcpy(root + len - own, fake->root, own);
+	root[len] = '\0';
+	make_family(fake);
+	put(fake, "7/task/7/children", "99 ");
+	assert_int_equal(procfs_each_child(&proc, 7, on_child, &seen), 0);
+	assert_int_equal(seen.len, 2);
+	assert_true(has_seen(&seen, 10) && has_seen(&seen, 11));
+}
+
 static void test_each_child_no_such_process_is_enoent(void **state)
 {
 	const struct fake *fake = *state;
@@ -405,6 +505,24 @@ static void test_each_child_no_descriptors_left_is_an_error(void **state)
 		close(lowest);
 	}
 	assert_int_equal(seen.len, 0);
+}
+
+/* It would fail for every process that a scan looks at. */
+static void test_each_child_error_of_the_system_ends_it(void **state)
+{
+	const struct fake *fake = *state;
+	static const int errors[] = { ENOMEM, ENFILE, EMFILE };
+	struct seen seen = { .len = 0 };
+
+	make_family(fake);
+	put(fake, "7/task/7/children", "10 ");
+	for (size_t i = 0; i < COUNT(errors); i++) {
+		scripted_errors = (const int[]){ errors[i], 0 };
+		assert_int_equal(procfs_each_child(&fake->proc, 7, on_child, &seen), -1);
+		assert_int_equal(errno, errors[i]);
+		assert_int_equal(seen.len, 0);
+	}
+	scripted_errors = NULL;
 }
 
 static pid_t fork_sleeper(void)
@@ -556,6 +674,40 @@ static void test_read_stat_largest_numbers_are_kept(void **state)
 	assert_true(stat.start_time == UINT64_MAX);
 }
 
+static void test_read_stat_number_below_the_largest_is_exact(void **state)
+{
+	const struct fake *fake = *state;
+	struct procfs_stat stat;
+
+	put(fake, "20/stat",
+	    "20 (x) S 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 18446744073709551610 23\n");
+	assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), 0);
+	assert_true(stat.start_time == UINT64_MAX - 5);
+}
+
+static void test_read_stat_in_pieces_is_whole(void **state)
+{
+	const struct fake *fake = *state;
+	static const size_t pieces[] = { 1, 7, 1000 };
+	struct procfs_stat stat;
+	char text[3000];
+	int len;
+
+	memset(text, '1', sizeof text);
+	len = sprintf(text, "20 (a name) S 345");
+	for (int field = 5; field <= 22; field++)
+		len += sprintf(text + len, " %d", 1000 + field);
+	text[len] = ' ';
+	put_bytes(fake, "20/stat", text, sizeof text);
+	for (size_t i = 0; i < COUNT(pieces); i++) {
+		longest_read = pieces[i];
+		assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), 0);
+		longest_read = 0;
+		assert_int_equal(stat.parent, 345);
+		assert_int_equal(stat.start_time, 1022);
+	}
+}
+
 static void test_read_stat_malformed_is_eproto(void **state)
 {
 	const struct fake *fake = *state;
@@ -675,6 +827,10 @@ static void test_find_thread_first_one_ended_is_another(void **state)
 	put(fake, "7/task/8/stat", "");
 	put(fake, "7/task/9/stat", "");
 	assert_int_equal(procfs_find_thread(&fake->proc, 7), 9);
+	put_stat(fake, 9, "x", 'X', 1);
+	put_stat(fake, 1, "x", 'S', 1);
+	put(fake, "7/task/1/stat", "");
+	assert_int_equal(procfs_find_thread(&fake->proc, 7), 1);
 }
 
 static void test_find_thread_all_ended_or_gone_is_none(void **state)
@@ -704,6 +860,9 @@ static void test_read_guard_finds_tracer_and_filters(void **state)
 	assert_int_equal(procfs_read_guard(&fake->proc, 7, &guard), 0);
 	assert_int_equal(guard.tracer, 2147483647);
 	assert_int_equal(guard.seccomp_filters, 0);
+	put(fake, "7/status", "Name:\tx\nTracerPid:\t1\n");
+	assert_int_equal(procfs_read_guard(&fake->proc, 7, &guard), 0);
+	assert_int_equal(guard.tracer, 1);
 }
 
 /* Kernels that do not count filters, or were built without them. */
@@ -717,11 +876,13 @@ static void test_read_guard_lines_that_are_missing_have_their_defaults(void **st
 	assert_int_equal(guard.tracer, 0);
 	assert_int_equal(guard.seccomp_mode, 1);
 	assert_int_equal(guard.seccomp_filters, -1);
-	put(fake, "7/status", "Name:\tx\n");
-	assert_int_equal(procfs_read_guard(&fake->proc, 7, &guard), 0);
-	assert_int_equal(guard.tracer, 0);
-	assert_int_equal(guard.seccomp_mode, 0);
-	assert_int_equal(guard.seccomp_filters, -1);
+	for (int empty = 0; empty < 2; empty++) {
+		put(fake, "7/status", empty ? "" : "Name:\tx\n");
+		assert_int_equal(procfs_read_guard(&fake->proc, 7, &guard), 0);
+		assert_int_equal(guard.tracer, 0);
+		assert_int_equal(guard.seccomp_mode, 0);
+		assert_int_equal(guard.seccomp_filters, -1);
+	}
 	assert_int_equal(procfs_read_guard(&fake->proc, 8, &guard), -1);
 	assert_int_equal(errno, ENOENT);
 }
@@ -766,6 +927,7 @@ static void test_read_comm_unprintable_bytes_are_replaced(void **state)
 	} cases[] = {
 		{ "sleep\n", "sleep" },
 		{ "no newline", "no newline" },
+		{ "x\n", "x" },
 		{ "a\nb\n", "a?b" },
 		{ "\n\n", "?" },
 		{ "\n", "?" },
@@ -823,6 +985,7 @@ static void test_read_command_program_base_name_of_first_argument(void **state)
 		{ ARGS("redis\0a b"), "redis" },
 		/* Titles that a program gave itself. */
 		{ ARGS("redis *:6379"), "the comm" },
+		{ ARGS(" redis"), "the comm" },
 		{ ARGS("/bin/a\tb"), "the comm" },
 		{ ARGS("/a dir/program"), "the comm" },
 		{ "title without NUL", 17, "the comm" },
@@ -875,6 +1038,7 @@ static void test_read_command_is_one_harmless_line(void **state)
 		  "sleep 10" },
 		{ ARGS("sh\0-c\0a\nb\tc\\d"), "sh -c a\\x0ab\\x09c\\x5cd" },
 		{ ARGS("a\0\0b"), "a  b" },
+		{ "x", 1, "x" },
 		{ ARGS("\0a"), " a" },
 		{ ARGS("title\0\0\0"), "title" },
 		{ "no NUL", 6, "no NUL" },
@@ -1074,6 +1238,14 @@ int main(void)
 		TEST(test_read_guard_finds_tracer_and_filters),
 		TEST(test_read_guard_lines_that_are_missing_have_their_defaults),
 		TEST(test_read_uid_effective_user_is_read),
+		TEST(test_format_path_up_to_its_size_is_whole),
+		TEST(test_each_child_smallest_and_largest_pid_are_reported),
+		TEST(test_each_child_smallest_and_largest_pid_are_scanned),
+		TEST(test_each_child_list_read_byte_by_byte_is_complete),
+		TEST(test_each_child_list_with_a_path_too_long_scans_every_process),
+		TEST(test_each_child_error_of_the_system_ends_it),
+		TEST(test_read_stat_number_below_the_largest_is_exact),
+		TEST(test_read_stat_in_pieces_is_whole),
 		TEST(test_read_comm_unprintable_bytes_are_replaced),
 		TEST(test_read_comm_long_name_is_cut),
 		TEST(test_read_command_program_base_name_of_first_argument),
