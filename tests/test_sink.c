@@ -526,6 +526,7 @@ static void test_sink_flush_polled_terminal_stalls_and_resumes(void **state)
 	open_failures = 1;
 	open_on_tty(*state);
 	assert_stalls_and_resumes(*state);
+	assert_int_equal(write_len, 1);
 }
 
 /* Lines of many lengths, and a reader that takes as much as it pleases: should it take no more,
@@ -625,6 +626,53 @@ static void test_sink_flush_empty_pipe_is_filled_by_one_write(void **state)
 	assert_int_equal(sink_len(&rig->sink), 0);
 }
 
+/* Of a pipe of 16 pages of 4096 bytes: n unread bytes may lie on n / 2048 pages and two more. */
+static void test_sink_flush_pipe_writes_what_is_sure_to_fit_behind_what_is_unread(void **state)
+{
+	static const struct {
+		size_t unread, sure;
+	} cases[] = {
+		{ 1, 14 }, { 2047, 14 }, { 2048, 13 }, { 4096, 12 }, { 20000, 5 }, { 26623, 2 },
+		{ 26624, 1 }, { 28672, 1 }, { 60000, 1 },
+	};
+	struct rig *rig = *state;
+
+	if (sysconf(_SC_PAGESIZE) != 4096)
+		skip();
+	open_on_pipe(rig);
+	assert_int_equal(rig->sink.pipe_size, 65536);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		size_t at = 0, taken = 0;
+
+		put_stream(rig, &at, cases[i].unread);
+		assert_int_equal(sink_flush(&rig->sink), 0);
+		assert_int_equal(sink_len(&rig->sink), 0);
+		for (int line = 0; line < 128; line++)
+			put_stream(rig, &at, 512);
+		assert_int_equal(sink_flush(&rig->sink), 0);
+		assert_int_equal(write_len, cases[i].sure * 4096);
+		while (sink_len(&rig->sink) > 0) {
+			take_stream(rig, &taken, 65536);
+			rig->sink.blocked = false;
+			assert_int_equal(sink_flush(&rig->sink), 0);
+		}
+		while (take_stream(rig, &taken, 65536) > 0)
+			;
+	}
+}
+
+static void test_sink_close_leaves_the_descriptor_unwatched(void **state)
+{
+	struct rig *rig = *state;
+	struct loop_io io = { .on_ready = NULL };
+
+	open_on_socket(rig);
+	sink_close(&rig->sink);
+	rig->open = false;
+	assert_int_equal(loop_watch(&rig->loop, rig->given_fd, EPOLLOUT, &io), 0);
+	loop_unwatch(&rig->loop, rig->given_fd, &io);
+}
+
 static void test_sink_flush_file_writes_all_of_it(void **state)
 {
 	struct rig *rig = *state;
@@ -632,8 +680,10 @@ static void test_sink_flush_file_writes_all_of_it(void **state)
 	int fd = make_file();
 
 	open_on(rig, fd, -1);
-	put_stream(rig, &put_at, 100000);
+	put_stream(rig, &put_at, 50000);
+	put_stream(rig, &put_at, 50000);
 	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_int_equal(write_len, 100000);
 	assert_int_equal(sink_len(&rig->sink), 0);
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
 	rig->reader_fd = dup(fd);
@@ -861,6 +911,32 @@ static void test_sink_look_is_harmless_where_the_kernel_does_not_tell(void **sta
 	assert_true(rig->sink.blocked);
 	rig->loop.now_ms += 1000;
 	assert_int_equal(sink_stalled_ms(&rig->sink, 0), 1000);
+}
+
+static void test_sink_room_line_larger_than_what_is_left_has_all_of_it(void **state)
+{
+	struct rig *rig = *state;
+	size_t at = 0;
+	char *room;
+
+	open_on_pipe(rig);
+	put_stream(rig, &at, SINK_HIGH_WATER - 1);
+	room = sink_room(&rig->sink, 200 * 1024);
+	assert_non_null(room);
+	assert_true(room + 200 * 1024 <= rig->sink.queue + rig->sink.size);
+}
+
+static void test_sink_room_own_what_was_written_makes_room_without_memory(void **state)
+{
+	struct rig *rig = *state;
+	size_t at = 0;
+
+	open_on_pipe(rig);
+	put_stream(rig, &at, 1024);
+	put_stream(rig, &at, SINK_LINE_WATER - 1024);
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	memory_failures = 1;
+	assert_non_null(sink_room_own(&rig->sink, rig->sink.size - sink_len(&rig->sink)));
 }
 
 static void test_sink_room_promised_lines_need_no_memory(void **state)
@@ -1093,6 +1169,10 @@ int main(void)
 		TEST(test_sink_flush_small_pipe_writes_what_fits),
 		TEST(test_sink_flush_polled_pipe_writes_no_more_than_is_sure_to_fit),
 		TEST(test_sink_flush_empty_pipe_is_filled_by_one_write),
+		TEST(test_sink_flush_pipe_writes_what_is_sure_to_fit_behind_what_is_unread),
+		TEST(test_sink_close_leaves_the_descriptor_unwatched),
+		TEST(test_sink_room_line_larger_than_what_is_left_has_all_of_it),
+		TEST(test_sink_room_own_what_was_written_makes_room_without_memory),
 		TEST(test_sink_flush_file_writes_all_of_it),
 		TEST(test_sink_flush_empty_queue_does_nothing),
 		TEST(test_sink_flush_interrupted_keeps_the_bytes),
