@@ -130,6 +130,8 @@ ssize_t __wrap_read(int fd, void *buffer, size_t size)
 		errno = read_error;
 		return -1;
 	}
+	/* What an earlier call left there says nothing. */
+	errno = EINTR;
 	return __real_read(fd, buffer, size);
 }
 
@@ -1388,6 +1390,20 @@ static void test_logmux_interrupted_read_is_tried_again(void **state)
 	drain(rig);
 }
 
+static void test_logmux_read_that_fails_ends_its_source(void **state)
+{
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	read_failures = 1;
+	read_error = EIO;
+	feed(add(rig, LOGMUX_STDOUT), "one\n");
+	run(rig);
+	assert_null(rig->mux.sources);
+	assert_text(&rig->out, "");
+	drain(rig);
+}
+
 /* The lines behind each prefix put together again, so that pieces do not count. */
 static size_t join(const struct reader *reader, const char *prefix, char *text)
 {
@@ -1591,6 +1607,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_epoll_refusing_is_tried_again),
 	TEST(test_logmux_epoll_refusing_to_the_end_loses_nothing),
 	TEST(test_logmux_interrupted_read_is_tried_again),
+	TEST(test_logmux_read_that_fails_ends_its_source),
 	TEST(test_logmux_memory_failing_at_any_call_loses_no_byte),
 	TEST(test_logmux_unfinished_line_without_memory_goes_out_as_a_piece),
 	TEST(test_logmux_line_without_memory_to_wait_in_keeps_its_time),
