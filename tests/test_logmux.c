@@ -501,13 +501,17 @@ static void test_logmux_pieces_in_wrap_mode_keep_characters_together(void **stat
 	char *line = long_line(4095, 'x',
 			       "\xe2\x82\xac"
 			       "end\n");
+	char behind_another[5000];
 
+	snprintf(behind_another, sizeof behind_another, "x\n%s", line);
 	open_mux(rig, CONFIG_STDOUT_WRAP);
 	feed(add(rig, LOGMUX_STDOUT), line);
+	feed(add(rig, LOGMUX_STDOUT), behind_another);
 	drain(rig);
-	assert_int_equal(reader_count(&rig->out, "\n"), 2);
-	assert_has(&rig->out, "{\"message\":\"\xe2\x82\xac"
-			      "end\",");
+	assert_int_equal(reader_count(&rig->out, "\n"), 5);
+	assert_int_equal(reader_count(&rig->out, "{\"message\":\"\xe2\x82\xac"
+						 "end\","),
+			 2);
 	__real_free(line);
 }
 

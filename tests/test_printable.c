@@ -44,6 +44,7 @@ static void test_printable_copy_cases_become_one_line(void **state)
 		{ "\xed\xa0\x80", 3, "???", "\\xed\\xa0\\x80" },
 		{ "cut\xe2\x82", 5, "cut??", "cut\\xe2\\x82" },
 		{ "\xe2\x82\xac", 2, "??", "\\xe2\\x82" },
+		{ "cut\xc3\xa4", 4, "cut?", "cut\\xc3" },
 		{ "back\\slash", 10, "back\\slash", "back\\x5cslash" },
 	};
 
