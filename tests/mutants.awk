@@ -125,6 +125,7 @@ function visit(code, at,    rest, word, two) {
 directive || /^#/ { directive = /\\$/; next }
 /^[A-Za-z].*\(/ {
 	name = code
+	sub(/__attribute__\(\(.*\)\) */, "", name)
 	sub(/\(.*/, "", name)
 	sub(/.*[ *]/, "", name)
 }

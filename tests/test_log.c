@@ -239,6 +239,7 @@ static void test_log_without_a_writer_written_in_parts_goes_out_whole(void **sta
 	(void)state;
 	say_directly(7, 3);
 	assert_int_equal(write_interrupts, 0);
+	say_directly(1, 0);
 }
 
 static void test_log_without_a_writer_and_without_stderr_is_dropped(void **state)

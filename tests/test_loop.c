@@ -43,8 +43,9 @@ int __wrap_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *ev
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
 	(void)clock;
-	*now = (struct timespec){ (time_t)(clock_ms / 1000),
-				  (long)(clock_ms % 1000) * 1000000 + 999999 };
+	/* At the beginning of its millisecond, or at the end of it. */
+	*now = (struct timespec){ (time_t)(clock_ms / 1000), (long)(clock_ms % 1000) * 1000000 +
+								     (clock_ms % 2 ? 999999 : 0) };
 	return 0;
 }
 
@@ -265,6 +266,19 @@ static void test_loop_timer_without_a_delay_fires_in_this_turn_or_the_next(void 
 	assert_string_equal(rig->log, "a.");
 }
 
+static void test_loop_timer_with_a_delay_longer_than_the_clock_has_run_fires(void **state)
+{
+	struct rig *rig = *state;
+
+	start(rig, 0, 2000000);
+	clock_ms += 1999999;
+	run_turns(rig, 1);
+	assert_string_equal(rig->log, ".");
+	clock_ms++;
+	run_turns(rig, 1);
+	assert_string_equal(rig->log, ".a.");
+}
+
 static void test_loop_timer_with_an_endless_delay_never_fires(void **state)
 {
 	struct rig *rig = *state;
@@ -346,6 +360,25 @@ static void test_loop_sleeps_until_the_first_timer(void **state)
 	assert_int_equal(waited_ms, 70);
 	assert_string_equal(rig->log, "..b.");
 	assert_int_equal(loop_now_ms(&rig->loop), 1000070);
+}
+
+static enum loop_verdict start_once(void *ctx)
+{
+	struct rig *rig = ctx;
+
+	if (++rig->turns > 1)
+		return LOOP_STOP;
+	start(rig, 0, 0);
+	return LOOP_SLEEP;
+}
+
+static void test_loop_does_not_sleep_while_a_timer_is_due(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_int_equal(loop_run(&rig->loop, start_once, rig), 0);
+	assert_int_equal(waited_ms, 0);
+	assert_string_equal(rig->log, "a");
 }
 
 static void test_loop_again_does_not_sleep(void **state)
@@ -430,6 +463,19 @@ static void test_loop_watch_ready_calls_back_by_level(void **state)
 	make_ready(rig, 0);
 	run_turns(rig, 3);
 	assert_string_equal(rig->log, "a.a..");
+}
+
+static void test_loop_without_a_timer_sleeps_without_a_limit(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->verdict = LOOP_SLEEP;
+	watch_pipe(rig, 0);
+	make_ready(rig, 0);
+	make_ready(rig, 0);
+	run_turns(rig, 2);
+	assert_int_equal(waited_ms, -1);
+	assert_string_equal(rig->log, "a.a.");
 }
 
 static void test_loop_watch_ready_already_is_told(void **state)
@@ -678,6 +724,9 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_loop_timer_that_starts_itself_again_fires_in_a_later_turn),
 	TEST(test_loop_timer_memory_is_not_touched_once_it_was_called),
 	TEST(test_loop_sleeps_until_the_first_timer),
+	TEST(test_loop_timer_with_a_delay_longer_than_the_clock_has_run_fires),
+	TEST(test_loop_without_a_timer_sleeps_without_a_limit),
+	TEST(test_loop_does_not_sleep_while_a_timer_is_due),
 	TEST(test_loop_again_does_not_sleep),
 	TEST(test_loop_timers_at_random_fire_in_order),
 	TEST(test_loop_watch_ready_calls_back_by_level),
