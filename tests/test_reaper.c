@@ -541,6 +541,28 @@ static void test_reaper_drain_stop_that_nobody_hears_of_lets_the_tracee_go(void 
 	assert_int_equal(rig->exit[0].status, 5 << 8);
 }
 
+static void test_reaper_drain_forgotten_tracee_in_a_system_call_is_let_go(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_child(rig, 4, 0);
+	siginfo_t info;
+	int status;
+
+	if (ptrace(PTRACE_SEIZE, pid, 0, (void *)PTRACE_O_TRACESYSGOOD) < 0)
+		skip();
+	assert_int_equal(ptrace(PTRACE_INTERRUPT, pid, 0, 0), 0);
+	assert_int_equal(__real_waitpid(pid, &status, __WALL), pid);
+	/* It goes on with the call that it was interrupted in. */
+	assert_int_equal(ptrace(PTRACE_SYSCALL, pid, 0, 0), 0);
+	assert_int_equal(__real_waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOWAIT), 0);
+	assert_int_equal(info.si_status, SIGTRAP | 0x80);
+	assert_true(reaper_drain(&rig->reaper));
+	open_gate(rig);
+	await_zombie(pid);
+	assert_false(reaper_drain(&rig->reaper));
+	assert_int_equal(rig->orphan[0].status, 4 << 8);
+}
+
 static void test_reaper_drain_signal_that_stopped_a_forgotten_tracee_arrives(void **state)
 {
 	struct rig *rig = *state;
@@ -640,6 +662,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_reaper_drain_tracee_killed_meanwhile_is_an_end),
 	TEST(test_reaper_drain_stop_refused_does_not_spin_and_comes_back),
 	TEST(test_reaper_drain_stop_that_nobody_hears_of_lets_the_tracee_go),
+	TEST(test_reaper_drain_forgotten_tracee_in_a_system_call_is_let_go),
 	TEST(test_reaper_drain_signal_that_stopped_a_forgotten_tracee_arrives),
 	TEST(test_reaper_drain_wait_refused_does_not_spin_and_comes_back),
 	TEST(test_reaper_drain_interrupted_waits_are_made_again),
