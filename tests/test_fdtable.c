@@ -3,6 +3,7 @@
  * shows. A kernel that lacks statx(2), or refuses it, is scripted by the linker's --wrap. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -146,6 +147,30 @@ static void test_fdtable_identify_both_ends_of_a_pipe_are_the_same(void **state)
 	assert_true(fdtable_same_file(&ends[0], &ends[1]));
 }
 
+static void test_fdtable_same_file_is_so_in_all_its_numbers(void **state)
+{
+	/* The inode, and the two numbers of each device. */
+	static const struct fdtable_file file = { 1, 2, 3, 4, 5, S_IFREG };
+	static const struct fdtable_file others[] = {
+		{ 9, 2, 3, 4, 5, S_IFREG }, { 1, 9, 3, 4, 5, S_IFREG }, { 1, 2, 9, 4, 5, S_IFREG },
+		{ 1, 2, 3, 9, 5, S_IFREG }, { 1, 2, 3, 4, 9, S_IFREG },
+	};
+	const struct fdtable_file copy = file;
+
+	(void)state;
+	assert_true(fdtable_same_file(&file, &copy));
+	for (size_t i = 0; i < COUNT(others); i++)
+		assert_false(fdtable_same_file(&file, &others[i]));
+}
+
+static void test_fdtable_is_void_only_a_memory_device(void **state)
+{
+	(void)state;
+	assert_true(fdtable_is_void(&(struct fdtable_file){ .mode = S_IFCHR, .rdev_major = 1 }));
+	assert_false(fdtable_is_void(&(struct fdtable_file){ .mode = S_IFBLK, .rdev_major = 1 }));
+	assert_false(fdtable_is_void(&(struct fdtable_file){ .mode = S_IFCHR, .rdev_major = 4 }));
+}
+
 static void test_fdtable_identify_without_statx_finds_the_same(void **state)
 {
 	static const int errors[] = { ENOSYS, EPERM };
@@ -232,6 +257,35 @@ static void test_fdtable_each_ends_when_it_is_told_to(void **state)
 	assert_int_equal(seen.count, 2);
 }
 
+static bool on_odd_fd(void *ctx, int fd, const struct fdtable_file *file)
+{
+	(void)file;
+	assert_true(fd == 12 || fd == INT_MAX);
+	++*(int *)ctx;
+	return true;
+}
+
+static void test_fdtable_each_takes_only_numbers_for_descriptors(void **state)
+{
+	static const char *const names[] = {
+		"12", "2147483647", "5x", "x", "-1", "-3", "2147483648", "4294967301", " ",
+	};
+	struct rig *rig = *state;
+	int count = 0;
+	char path[120];
+
+	snprintf(path, sizeof path, "%s/7", rig->root);
+	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(path, sizeof path, "%s/7/fd", rig->root);
+	assert_int_equal(mkdir(path, 0755), 0);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		snprintf(path, sizeof path, "%s/7/fd/%s", rig->root, names[i]);
+		assert_int_equal(mkdir(path, 0755), 0);
+	}
+	assert_int_equal(fdtable_each(&rig->fake, 7, on_odd_fd, &count), 0);
+	assert_int_equal(count, 2);
+}
+
 static void test_fdtable_each_of_what_may_not_be_looked_at_fails(void **state)
 {
 	struct rig *rig = *state;
@@ -285,6 +339,17 @@ static void test_fdtable_read_flags_unreadable_says_why(void **state)
 	put_info(rig, NULL);
 	assert_int_equal(fdtable_read_flags(&rig->fake, 7, 5, &flags), -1);
 	assert_int_equal(errno, EISDIR);
+}
+
+static void test_fdtable_read_flags_of_an_empty_file_says_why(void **state)
+{
+	struct rig *rig = *state;
+	int flags;
+
+	put_info(rig, "");
+	errno = 0;
+	assert_int_equal(fdtable_read_flags(&rig->fake, 7, 5, &flags), -1);
+	assert_int_equal(errno, EPROTO);
 }
 
 static void test_fdtable_is_writable_follows_the_access_mode(void **state)
@@ -354,6 +419,10 @@ int main(void)
 		TEST(test_fdtable_read_flags_are_those_of_open),
 		TEST(test_fdtable_read_flags_failing_says_why),
 		TEST(test_fdtable_read_flags_unreadable_says_why),
+		TEST(test_fdtable_same_file_is_so_in_all_its_numbers),
+		TEST(test_fdtable_is_void_only_a_memory_device),
+		TEST(test_fdtable_each_takes_only_numbers_for_descriptors),
+		TEST(test_fdtable_read_flags_of_an_empty_file_says_why),
 		TEST(test_fdtable_is_writable_follows_the_access_mode),
 		TEST(test_fdtable_open_is_one_of_our_own),
 		TEST(test_fdtable_root_too_long_fails),

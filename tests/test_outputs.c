@@ -238,6 +238,20 @@ static void test_outputs_open_two_files_are_two_outputs(void **state)
 	assert_text(&rig->readers[STDERR], STAMP " dinit: warning: own\n");
 }
 
+static void test_outputs_are_empty_when_both_are(void **state)
+{
+	struct rig *rig = *state;
+
+	open_outputs(rig, CONFIG_STDOUT_TEXT, false, false);
+	for (size_t place = 0; place < 2; place++) {
+		assert_true(outputs_are_empty(&rig->outputs));
+		put(rig, place, 2);
+		assert_false(outputs_are_empty(&rig->outputs));
+		run(rig);
+	}
+	assert_true(outputs_are_empty(&rig->outputs));
+}
+
 static int count_fds(void)
 {
 	int fds = 0;
@@ -302,6 +316,18 @@ static void test_outputs_open_with_one_closed_does_not_take_both_for_the_same(vo
 	outputs_close(&rig->outputs);
 	open_outputs(rig, CONFIG_STDOUT_TEXT, false, true);
 	assert_int_equal(rig->outputs.len, 2);
+}
+
+static void test_outputs_close_leaves_nothing_open(void **state)
+{
+	struct rig *rig = *state;
+	int before = count_fds();
+
+	open_outputs(rig, CONFIG_STDOUT_TEXT, false, false);
+	assert_true(count_fds() > before);
+	outputs_close(&rig->outputs);
+	rig->open = false;
+	assert_int_equal(count_fds(), before);
 }
 
 /* ---- a write that fails ---- */
@@ -373,6 +399,10 @@ static void test_outputs_say_news_below_the_log_level_says_nothing(void **state)
 	open_outputs(rig, CONFIG_STDOUT_TEXT, true, false);
 	end(rig);
 	assert_text(&rig->readers[STDERR], "");
+	/* What was not to be said then is not said later. */
+	log_set_level(CONFIG_LOG_WARN);
+	end(rig);
+	assert_text(&rig->readers[STDERR], "");
 }
 
 static void test_outputs_say_news_with_both_gone_ends(void **state)
@@ -385,6 +415,9 @@ static void test_outputs_say_news_with_both_gone_ends(void **state)
 	assert_true(outputs_are_empty(&rig->outputs));
 	assert_int_equal(rig->outputs.own_lost, 0);
 	assert_true(rig->outputs.list[STDERR].dropped > 0);
+	/* There is nobody left to say it to. */
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(rig->outputs.list[i].error, 0);
 }
 
 /* ---- giving up ---- */
@@ -463,17 +496,26 @@ static void test_outputs_reader_that_stalled_before_the_teardown_gets_its_five_s
 }
 
 /* What it took before the teardown does not count. */
-static void test_outputs_reader_that_took_something_before_the_teardown_is_given_up(void **state)
+static void check_took_before_the_teardown(struct rig *rig, size_t place)
 {
-	struct rig *rig = *state;
 	char byte;
 
 	open_outputs(rig, CONFIG_STDOUT_TEXT, false, false);
-	fill(rig, STDOUT);
-	assert_int_equal(read(rig->readers[STDOUT].fd, &byte, 1), 1);
+	fill(rig, place);
+	assert_int_equal(read(rig->readers[place].fd, &byte, 1), 1);
 	outputs_begin_teardown(&rig->outputs);
 	move_clock(rig, OUTPUTS_GIVE_UP_MS);
-	assert_false(is_open(rig, STDOUT));
+	assert_false(is_open(rig, place));
+}
+
+static void test_outputs_stdout_that_took_something_before_the_teardown_is_given_up(void **state)
+{
+	check_took_before_the_teardown(*state, STDOUT);
+}
+
+static void test_outputs_stderr_that_took_something_before_the_teardown_is_given_up(void **state)
+{
+	check_took_before_the_teardown(*state, STDERR);
 }
 
 /* So little that the pipe has no room for more: the kernel knows all the same. */
@@ -628,6 +670,8 @@ static void test_outputs_write_own_lost_is_said_at_the_latest_at_the_end(void **
 static const struct CMUnitTest tests[] = {
 	TEST(test_outputs_open_same_open_file_is_one_output),
 	TEST(test_outputs_open_two_files_are_two_outputs),
+	TEST(test_outputs_are_empty_when_both_are),
+	TEST(test_outputs_close_leaves_nothing_open),
 	TEST(test_outputs_open_without_memory_fails_and_leaves_nothing_open),
 	TEST(test_outputs_open_with_stdout_closed_says_so_on_stderr),
 	TEST(test_outputs_open_with_stderr_closed_says_so_on_stdout),
@@ -641,7 +685,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_outputs_given_up_stderr_is_said_on_stdout_as_json),
 	TEST(test_outputs_both_readers_stalled_are_both_given_up),
 	TEST(test_outputs_reader_that_stalled_before_the_teardown_gets_its_five_seconds),
-	TEST(test_outputs_reader_that_took_something_before_the_teardown_is_given_up),
+	TEST(test_outputs_stdout_that_took_something_before_the_teardown_is_given_up),
+	TEST(test_outputs_stderr_that_took_something_before_the_teardown_is_given_up),
 	TEST(test_outputs_reader_that_takes_a_few_bytes_is_not_given_up),
 	TEST(test_outputs_reader_that_stalls_later_is_given_up_five_seconds_later),
 	TEST(test_outputs_reader_that_took_something_unseen_is_not_given_up),

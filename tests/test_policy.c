@@ -474,6 +474,22 @@ static void test_policy_children_from_before_are_left_alone(void **state)
 	assert_false(policy_may_have_orphans(&rig->policy));
 }
 
+static void test_policy_child_from_before_that_ended_counts_no_more(void **state)
+{
+	struct rig *rig = *state;
+	pid_t elder = make_child(rig), orphan;
+
+	inherits = true;
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	end_and_reap(rig, elder, SIGKILL);
+	orphan = make_child(rig);
+	pass(rig, POLICY_LOOK_MS);
+	assert_true(policy_may_have_orphans(&rig->policy));
+	end_and_reap(rig, orphan, SIGKILL);
+	pass(rig, POLICY_LOOK_MS);
+	assert_false(policy_may_have_orphans(&rig->policy));
+}
+
 static void test_policy_watched_children_are_no_orphans(void **state)
 {
 	struct rig *rig = *state;
@@ -690,7 +706,7 @@ static void test_policy_ignore_never_looks_and_never_signals(void **state)
 	policy_children_changed(&rig->policy);
 	pass(rig, 10 * POLICY_LOOK_MS);
 	policy_begin_teardown(&rig->policy);
-	policy_kill(&rig->policy);
+	assert_false(policy_kill(&rig->policy));
 	pass(rig, 10 * POLICY_LOOK_MS);
 	assert_int_equal(looks, 0);
 	assert_int_equal(rig->sent_len, 0);
@@ -904,6 +920,37 @@ static void test_policy_adopt_in_the_teardown_terminates_newcomers(void **state)
 
 /* ---- kill ---- */
 
+static void test_policy_kill_says_whether_there_was_anybody(void **state)
+{
+	struct rig *rig = *state;
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	policy_begin_teardown(&rig->policy);
+	assert_false(policy_kill(&rig->policy));
+}
+
+static void test_policy_kill_of_a_young_one_says_so(void **state)
+{
+	struct rig *rig = *state;
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	make_child(rig);
+	pass(rig, POLICY_LOOK_MS);
+	assert_true(policy_kill(&rig->policy));
+}
+
+static void test_policy_kill_of_one_that_was_told_says_so(void **state)
+{
+	struct rig *rig = *state;
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	make_child(rig);
+	pass(rig, POLICY_LOOK_MS);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 1);
+	assert_true(policy_kill(&rig->policy));
+}
+
 static void test_policy_kill_reaches_young_told_adopted_and_newcomers(void **state)
 {
 	struct rig *rig = *state;
@@ -925,7 +972,7 @@ static void test_policy_kill_reaches_young_told_adopted_and_newcomers(void **sta
 	assert_int_equal(count(rig, "is still running: killing it"), 3);
 	later = make_child(rig);
 	pass(rig, POLICY_LOOK_TEARDOWN_MS);
-	pass(rig, 1);
+	pass(rig, 0);
 	assert_int_equal(rig->sent_len, 6);
 	assert_sent(rig, 5, later, SIGKILL);
 	assert_false(policy_kill(&rig->policy));
@@ -966,6 +1013,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_terminate_orphan_is_told_when_mature_and_killed_when_late),
 	TEST(test_policy_terminate_orphan_that_obeys_is_not_killed),
 	TEST(test_policy_orphan_that_ends_young_is_not_spoken_of),
+	TEST(test_policy_child_from_before_that_ended_counts_no_more),
 	TEST(test_policy_children_from_before_are_left_alone),
 	TEST(test_policy_watched_children_are_no_orphans),
 	TEST(test_policy_many_orphans_each_have_their_own_time),
@@ -991,6 +1039,9 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_stop_of_an_adopted_goes_to_its_redirection_or_is_let_go),
 	TEST(test_policy_adopted_are_terminated_in_the_teardown),
 	TEST(test_policy_adopt_in_the_teardown_terminates_newcomers),
+	TEST(test_policy_kill_says_whether_there_was_anybody),
+	TEST(test_policy_kill_of_a_young_one_says_so),
+	TEST(test_policy_kill_of_one_that_was_told_says_so),
 	TEST(test_policy_kill_reaches_young_told_adopted_and_newcomers),
 	TEST(test_policy_close_forgets_orphans_in_every_state),
 };
