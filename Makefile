@@ -76,8 +76,8 @@ unit_loop_LDFLAGS = -Wl,--wrap=clock_gettime,--wrap=epoll_wait,--wrap=epoll_crea
 unit_reaper = reaper
 unit_reaper_LDFLAGS = -Wl,--wrap=waitpid,--wrap=waitid
 unit_spawn = spawn
-unit_signaller = signaller spawn reaper procfs printable json log stamp
-unit_signaller_LDFLAGS = -Wl,--wrap=kill,--wrap=malloc,--wrap=fork,--wrap=setresuid,--wrap=spawn_open_pidfd
+unit_signaller = signaller reaper procfs printable json log stamp
+unit_signaller_LDFLAGS = -Wl,--wrap=kill,--wrap=malloc,--wrap=fork,--wrap=setresuid,--wrap=syscall
 unit_service = service program svdir signaller spawn execfail logmux splitter outputs sink reaper procfs line printable json loop log stamp
 unit_service_LDFLAGS = -Wl,--wrap=pipe2,--wrap=malloc,--wrap=calloc,--wrap=spawn_program,--wrap=spawn_program_unwaited \
 	-Wl,--wrap=logmux_release
