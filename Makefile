@@ -62,7 +62,7 @@ unit_json = json
 unit_printable = printable json
 unit_process = process log config stamp printable json
 unit_config = config printable json
-unit_svdir = svdir log stamp printable json
+unit_svdir = svdir execfail log stamp printable json
 unit_svdir_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=scandir,--wrap=access
 unit_execfail = execfail printable json
 unit_procfs = procfs printable json

@@ -203,7 +203,7 @@ static const struct variable variables[] = {
 	  "adopt, terminate or ignore", parse_reparenting },
 	{ "DINIT_KILL_TIMEOUT", "30", "seconds from TERM to KILL for orphans", TAKES_SECONDS,
 	  parse_kill_timeout },
-	{ "DINIT_STOP_TIMEOUT", "60", "seconds for a teardown nobody asked for, 0 no limit",
+	{ "DINIT_STOP_TIMEOUT", "60", "seconds for a stop that no signal began, 0 no limit",
 	  TAKES_SECONDS ", or 0 for no limit", parse_stop_timeout },
 	{ "DINIT_SKIP", "", "names of services not to start, separated by commas",
 	  "names of services, separated by commas", parse_skip },
