@@ -317,27 +317,36 @@ static void tell_adopted_end(const struct orphan *orphan, int status)
 	orphan->policy->on_adopted_end(orphan->policy->ctx, &end);
 }
 
-static void tell_orphan_end(const struct orphan *orphan, int status)
+static void log_end(const struct orphan *orphan, const char *what, int status)
 {
 	char how[REAPER_STATUS_SIZE];
 
 	reaper_describe_status(status, how);
-	log_info("%s/%d: orphan %s", program_of(orphan), orphan->pid, how);
+	log_info("%s/%d: %s %s", program_of(orphan), orphan->pid, what, how);
+}
+
+static void tell_orphan_end(const struct orphan *orphan, int status)
+{
+	switch (orphan->state) {
+	case ORPHAN_INHERITED:
+		orphan->policy->inherited--;
+		log_end(orphan, "inherited child", status);
+		break;
+	case ORPHAN_ADOPTED: tell_adopted_end(orphan, status); break;
+	case ORPHAN_YOUNG:
+	case ORPHAN_TERMINATED:
+	case ORPHAN_DYING: log_end(orphan, "orphan", status); break;
+	case ORPHAN_REAPED: break;
+	}
 }
 
 static void on_orphan_exit(void *ctx, pid_t pid, int status)
 {
 	struct orphan *orphan = ctx;
-	enum orphan_state before = orphan->state;
 
 	(void)pid;
+	tell_orphan_end(orphan, status);
 	set_orphan_state(orphan, ORPHAN_REAPED);
-	if (before == ORPHAN_INHERITED)
-		orphan->policy->inherited--;
-	if (before == ORPHAN_ADOPTED)
-		tell_adopted_end(orphan, status);
-	else
-		tell_orphan_end(orphan, status);
 	if (orphan->adopt)
 		adopt_on_exit(orphan->adopt);
 	else

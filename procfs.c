@@ -170,12 +170,11 @@ static int read_children(int fd, void (*on_child)(void *ctx, pid_t pid), void *c
 static int list_thread_children(const struct procfs *proc, pid_t parent, pid_t tid,
 				void (*on_child)(void *ctx, pid_t pid), void *ctx)
 {
-	char path[PROCFS_PATH_SIZE];
+	char name[sizeof "task/2147483647/children"];
 	int fd, result;
 
-	if (procfs_format_path(proc, parent, path, "task/%d/children", (int)tid) < 0)
-		return -1;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(name, sizeof name, "task/%d/children", (int)tid);
+	fd = open_proc_file(proc, parent, name);
 	if (fd < 0)
 		return -1;
 	result = read_children(fd, on_child, ctx);
