@@ -135,10 +135,15 @@ static void set_orphan_state(struct orphan *orphan, enum orphan_state state)
 
 static void free_orphan(struct orphan *orphan)
 {
-	leave_queue(orphan);
 	reaper_unwatch(orphan->policy->reaper, &orphan->watch);
 	free(orphan->program);
 	free(orphan);
+}
+
+static void remove_orphan(struct orphan *orphan)
+{
+	leave_queue(orphan);
+	free_orphan(orphan);
 }
 
 /* ---- what becomes of an orphan ---- */
@@ -223,7 +228,7 @@ static void on_adopt_end(void *ctx)
 	orphan->adopt = NULL;
 	orphan->watch.on_stop = NULL;
 	if (orphan->state == ORPHAN_REAPED)
-		free_orphan(orphan);
+		remove_orphan(orphan);
 }
 
 static void on_orphan_stop(void *ctx, pid_t pid, int status)
@@ -350,7 +355,7 @@ static void on_orphan_exit(void *ctx, pid_t pid, int status)
 	if (orphan->adopt)
 		adopt_on_exit(orphan->adopt);
 	else
-		free_orphan(orphan);
+		remove_orphan(orphan);
 }
 
 void policy_on_unwatched_end(void *ctx, pid_t pid, int status)
@@ -488,17 +493,23 @@ void policy_open(struct policy *policy, const struct config *config,
 	}
 }
 
-static void forget_all(struct policy_queue *queue)
+static void forget_all(struct policy *policy, struct policy_queue *queue)
 {
-	while (queue->first)
-		free_orphan(queue->first);
+	struct orphan *next;
+
+	for (struct orphan *orphan = queue->first; orphan; orphan = next) {
+		next = orphan->next;
+		free_orphan(orphan);
+	}
+	queue->first = queue->last = NULL;
+	loop_timer_stop(policy->loop, &queue->timer);
 }
 
 void policy_close(struct policy *policy)
 {
-	forget_all(&policy->young);
-	forget_all(&policy->terminated);
-	forget_all(&policy->rest);
+	forget_all(policy, &policy->young);
+	forget_all(policy, &policy->terminated);
+	forget_all(policy, &policy->rest);
 }
 
 /* ---- teardown ---- */

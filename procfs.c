@@ -62,9 +62,10 @@ int procfs_format_path(const struct procfs *proc, pid_t pid, char path[PROCFS_PA
 		       const char *format, ...)
 {
 	int len = snprintf(path, PROCFS_PATH_SIZE, "%s/%d/", proc->root, (int)pid), rest = -1;
-	va_list args;
 
 	if (len >= 0 && len < PROCFS_PATH_SIZE) {
+		va_list args;
+
 		va_start(args, format);
 		rest = vsnprintf(path + len, (size_t)(PROCFS_PATH_SIZE - len), format, args);
 		va_end(args);
