@@ -179,14 +179,9 @@ static void trace_thread(struct redirect *redirect, pid_t tid)
 static void try_to_trace(struct redirect *redirect)
 {
 	char why[OBSTACLE_TEXT_SIZE];
-	enum obstacle obstacle;
 	pid_t tid;
+	enum obstacle obstacle = obstacle_find(redirect->group->proc, redirect->pid, &tid, why);
 
-	if (redirect->cancelled) {
-		end_redirect(redirect);
-		return;
-	}
-	obstacle = obstacle_find(redirect->group->proc, redirect->pid, &tid, why);
 	switch (obstacle) {
 	case OBSTACLE_GONE: end_redirect(redirect); break;
 	case OBSTACLE_CHANGING:
