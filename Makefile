@@ -36,7 +36,7 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -I. -MMD -MP -c -o $@ $<
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/tests/*/*.d)
+-include $(wildcard $(addprefix $(BUILD)/,*.d adopt/*.d client/*.d tests/*.d tests/*/*.d bench/*.d))
 
 # make run DINIT_DIR=/path runs the services of another directory; other variables of dinit's are
 # given the same way.

@@ -59,7 +59,7 @@ UNIT_PROGRAMS = $(UNITS:%=$(BUILD)/test_%)
 
 .SECONDARY:
 .SECONDEXPANSION:
-$(UNIT_PROGRAMS): $(BUILD)/test_%: $(BUILD)/tests/test_%.o \
+$(UNIT_PROGRAMS): $(BUILD)/test_%: $(BUILD)/tests/test_%.o $(BUILD)/tests/rig.o \
 		$$(addprefix $(BUILD)/,$$(addsuffix .o,$$(unit_$$*)))
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(LDFLAGS) $(wrap_$*:%=-Wl,--wrap=%) -lcmocka -lutil
 
@@ -84,7 +84,7 @@ $(BUILD)/victim32: tests/victim32.c tests/victim.h
 
 SCENARIOS = $(patsubst tests/scenario_%.c,%,$(wildcard tests/scenario_*.c))
 SCENARIO_PROGRAMS = $(SCENARIOS:%=$(BUILD)/scenario_%)
-SCENARIO_OBJECTS = $(BUILD)/tests/harness.o
+SCENARIO_OBJECTS = $(addprefix $(BUILD)/tests/,harness.o rig.o)
 
 # Those of dinit's streams look at them with streams.c, and have their services played by actor.
 STREAM_SCENARIOS = lines complete stall logging orphans deadfs
@@ -99,6 +99,9 @@ $(BUILD)/scenario_deadfs: | $(BUILD)/deadfs
 
 check: setup
 	@$(MAKE) --no-print-directory check-built
+
+# All that the tests run, and both binaries.
+programs: dinit dinit-static $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
 
 check-built: $(BUILD)/dinit $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
 	@DINIT_BINARY=$${DINIT_BINARY:-$(CURDIR)/$(BUILD)/dinit} \
@@ -116,7 +119,7 @@ scenarios: $(BUILD)/dinit $(SCENARIO_PROGRAMS)
 ASAN_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 
 check-asan: setup
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='$(ASAN_CFLAGS)' \
+	@DINIT_BINARY= $(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='$(ASAN_CFLAGS)' \
 		LDFLAGS='$(ASAN_CFLAGS)' check-built
 
 # The whole program as it is shipped, and how large it is.
@@ -158,7 +161,7 @@ COVERAGE_CFLAGS = -O0 -g --coverage -fno-builtin
 
 coverage: setup
 	@mkdir -p $(COVERAGE) && find $(COVERAGE) -name '*.gcda' -delete
-	@TEST_COUNTED=1 $(MAKE) --no-print-directory BUILD=$(COVERAGE) CC=gcc \
+	@DINIT_BINARY= TEST_COUNTED=1 $(MAKE) --no-print-directory BUILD=$(COVERAGE) CC=gcc \
 		CFLAGS='$(COVERAGE_CFLAGS)' LDFLAGS=--coverage check-built; \
 		tests=$$?; tests/coverage $(COVERAGE) $(MODULES) && exit $$tests
 
@@ -191,7 +194,7 @@ check-docs:
 	@tests/setup $(DOCS_PACKAGES)
 	@tests/docs
 
-.PHONY: setup setup-all check check-built units scenarios check-asan check-static check-size \
+.PHONY: setup setup-all programs check check-built units scenarios check-asan check-static check-size \
 	check-valgrind check-portable check-builds coverage lint check-faults check-container \
 	check-package docs check-docs
 

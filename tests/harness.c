@@ -3,6 +3,7 @@
  * asserts. Invariant: every wait has a deadline, and whatever was started or made is gone when
  * the scene has ended. */
 #include "harness.h"
+#include "rig.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -296,10 +297,7 @@ uid_t scene_user(void)
 
 void scene_need(bool condition, const char *why)
 {
-	if (condition)
-		return;
-	print_message("[   NOTE   ] skipped: %s\n", why);
-	skip();
+	rig_need(condition, why);
 }
 
 static int namespace_flags(const struct run_spec *spec)
@@ -622,9 +620,8 @@ struct run *run_start_at(struct scene *scene, const struct run_spec *spec, const
 	};
 	int told[2];
 
-	scene_need(spec->user == 0 || geteuid() == 0, "only root can take another user");
-	scene_need(scene->mode != RUN_AS_INIT || can_make_namespaces(spec),
-		   "no new PID namespace is allowed here");
+	scene_need(spec->user == 0 || rig_can_take_user(), RIG_WHY_USER);
+	scene_need(scene->mode != RUN_AS_INIT || can_make_namespaces(spec), RIG_WHY_NAMESPACES);
 	run = calloc(1, sizeof *run);
 	CHECK(run, "calloc");
 	*run = (struct run){ .scene = scene,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Processes that have lost their parent, under the three policies: SPEC 6, and 7 as far as it is
  * about them. */
+#include "rig.h"
 #include "streams.h"
 
 #include <fcntl.h>
@@ -258,7 +259,7 @@ static void hide_children(void *ctx)
 
 static struct run *start_unlisted(struct scene *scene, const char *policy)
 {
-	scene_need(scene->mode == RUN_AS_INIT || geteuid() == 0, "only root can mount");
+	scene_need(scene->mode == RUN_AS_INIT || rig_can_mount(), RIG_WHY_NAMESPACES);
 	return run_start(
 		scene,
 		&(struct run_spec){
@@ -646,7 +647,7 @@ static void test_adopted_of_other_user_without_ptrace_is_adopted_without(struct 
 {
 	struct run *run;
 
-	scene_need(geteuid() == 0, "only root can take another user");
+	scene_need(rig_can_take_user(), RIG_WHY_USER);
 	scene_fifo(scene, "go");
 	scene_service(scene, "web",
 		      scene_format(scene,
@@ -764,7 +765,7 @@ static void check_guest(struct scene *scene, const char *policy)
 	pid_t guest;
 	char byte;
 
-	scene_need(geteuid() == 0, "only root can enter a namespace");
+	scene_need(rig_can_mount(), RIG_WHY_NAMESPACES);
 	scene_fifo(scene, "go");
 	scene_service(scene, "web",
 		      "sh -c 'read go <\"$SCENE/go\"; \"$ACTOR\" orphaned wait; " WAIT

@@ -2,6 +2,7 @@
 /* How programs are started, and what becomes of those that cannot be: SPEC 4. And the plain
  * forms of what they print: SPEC 5. */
 #include "harness.h"
+#include "rig.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -198,7 +199,7 @@ static void test_program_without_root_can_open_its_streams(struct scene *scene)
 				   "appended >>/dev/stdout'";
 	struct run *run;
 
-	scene_need(geteuid() == 0, "only root can drop root");
+	scene_need(rig_can_take_user(), RIG_WHY_USER);
 	scene_service(scene, "logged", drop);
 	scene_script(scene, "services/logged/log/run",
 		     "exec setpriv --reuid 65534 --regid 65534 --clear-groups cat /dev/stdin");

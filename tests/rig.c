@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns nothing beyond a call: what one function makes the caller holds. Invariant: what the machine
+ * allows is found out by trying, in a child, and never by the user that the test runs as. */
+#include "rig.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define OTHER_USER 65534
+
+void rig_need(bool condition, const char *why)
+{
+	if (condition)
+		return;
+	print_message("[   NOTE   ] skipped: %s\n", why);
+	skip();
+}
+
+/* Returns whether a child in which the function is called can do what it does. */
+static bool works_in_child(bool (*function)(void))
+{
+	int status = 1;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(function() ? 0 : 1);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status == 0;
+}
+
+static bool mount_apart(void)
+{
+	return unshare(CLONE_NEWNS) == 0 &&
+	       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("none", "/tmp", "tmpfs", 0, NULL) == 0;
+}
+
+static bool take_other_user(void)
+{
+	return setgroups(0, NULL) == 0 && setresgid(OTHER_USER, OTHER_USER, OTHER_USER) == 0 &&
+	       setresuid(OTHER_USER, OTHER_USER, OTHER_USER) == 0;
+}
+
+bool rig_can_mount(void)
+{
+	/* 0: not yet known */
+	static int known;
+
+	if (known == 0)
+		known = works_in_child(mount_apart) ? 1 : -1;
+	return known > 0;
+}
+
+bool rig_can_take_user(void)
+{
+	/* 0: not yet known */
+	static int known;
+
+	if (known == 0)
+		known = works_in_child(take_other_user) ? 1 : -1;
+	return known > 0;
+}
