@@ -26,6 +26,7 @@
 #include <cmocka.h>
 
 #include "execfail.h"
+#include "rig.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 /* what the caller in dinit has */
@@ -760,10 +761,7 @@ static void test_execfail_explain_no_permission_is_told(void **state)
 	(void)state;
 	put_bytes("run", "#!/bin/sh\n", 10, 0654);
 	status = run_as_ordinary_user(check_forbidden);
-	if (status == SKIPPED) {
-		print_message("this root may not become an ordinary user\n");
-		skip();
-	}
+	rig_need(status != SKIPPED, RIG_WHY_USER);
 	assert_int_equal(status, 0);
 	assert_int_equal(mkdir("closed", 0755), 0);
 	put("closed/sh", "#!/bin/sh\n");
@@ -803,10 +801,7 @@ static void test_execfail_explain_noexec_mount_is_told(void **state)
 		_exit(check_noexec());
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == SKIPPED) {
-		print_message("only root may mount here\n");
-		skip();
-	}
+	rig_need(WEXITSTATUS(status) != SKIPPED, RIG_WHY_NAMESPACES);
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 

@@ -22,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "rig.h"
 #include "spawn.h"
 
 #define REPORT "TEST_SPAWN_REPORT="
@@ -584,8 +585,7 @@ static void test_spawn_kill_as_another_user_is_that_user(void **state)
 	pid_t pid;
 
 	(void)state;
-	if (getuid() != 0)
-		skip();
+	rig_need(rig_can_take_user(), RIG_WHY_USER);
 	pid = make_target(NOBODY, &from);
 	assert_int_equal(kill_as(NOBODY - 1, pid, SIGTERM, SIGCONT), EPERM);
 	assert_int_equal(kill_as(NOBODY, pid, SIGTERM, SIGCONT), 0);

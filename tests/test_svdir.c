@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "svdir.h"
+#include "rig.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define NOBODY 65534
@@ -222,10 +223,7 @@ static void run_as_ordinary_user(void (*check)(void))
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == SKIPPED) {
-		print_message("this root may not become an ordinary user\n");
-		skip();
-	}
+	rig_need(WEXITSTATUS(status) != SKIPPED, RIG_WHY_USER);
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
@@ -771,10 +769,7 @@ static void test_svdir_scan_noexec_mount_is_named(void **state)
 		check_noexec();
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == SKIPPED) {
-		print_message("only root may mount here\n");
-		skip();
-	}
+	rig_need(WEXITSTATUS(status) != SKIPPED, RIG_WHY_NAMESPACES);
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
