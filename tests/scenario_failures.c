@@ -27,7 +27,7 @@
 /* Says that it was told to stop, and does. */
 #define POLITE "trap 'echo told; exit 0' TERM; echo up; " SCENE_TRAPPING
 
-/* ---- SPEC 4: "the same where a process or a pipe cannot be made" ---- */
+/* ---- "the same where a process or a pipe cannot be made" ---- */
 
 /* ctx: how many processes the user may have, dinit included. */
 static void limit_processes(void *ctx)
@@ -397,7 +397,7 @@ static void test_standard_descriptors_closed_are_no_obstacle(struct scene *scene
 	}
 }
 
-/* SPEC 5: what is said on stdout in a JSON mode is JSON. */
+/* What is said on stdout in a JSON mode is JSON. */
 static void test_stderr_closed_is_said_on_stdout_as_json(struct scene *scene)
 {
 	struct run *run;
@@ -458,7 +458,7 @@ static void test_standard_descriptors_that_are_one_get_whole_lines(struct scene 
 	}
 }
 
-/* ---- SPEC 7: where a signal is refused ---- */
+/* ---- where a signal is refused ---- */
 
 static int without_kill[] = { CAP_KILL, -1 };
 
@@ -548,7 +548,7 @@ static void test_signal_refused_altogether_is_warned_about(struct scene *scene)
 
 static int without_kill_and_setuid[] = { CAP_KILL, CAP_SETUID, -1 };
 
-/* SPEC 7: at the end of DINIT_STOP_TIMEOUT dinit says what is left, and exits. */
+/* At the end of DINIT_STOP_TIMEOUT dinit says what is left, and exits. */
 static void test_kill_refused_altogether_leaves_it_behind(struct scene *scene)
 {
 	struct run *run;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Processes that have lost their parent, under the three policies: SPEC 6, and 7 as far as it is
- * about them. */
+/* Processes that have lost their parent, under the three policies, and during a teardown. */
 #include "rig.h"
 #include "streams.h"
 
@@ -70,7 +69,7 @@ static long match_pid(struct run *run, const char *regex)
 	return strtol(run_match(run, RUN_STDERR, regex, 1), NULL, 10);
 }
 
-/* ---- SPEC 6: a zombie is always reaped, at once, under every policy; SPEC 10: info tells of
+/* ---- a zombie is always reaped, at once, under every policy; info tells of
  * every process ---- */
 
 static void check_zombies(struct scene *scene, const char *policy, size_t count)
@@ -127,7 +126,7 @@ static void test_zombie_with_foreign_proc_has_no_name(struct scene *scene)
 	expect_stop(run);
 }
 
-/* ---- SPEC 6: terminate ---- */
+/* ---- terminate ---- */
 
 static void test_orphan_terminated_command_line_is_escaped(struct scene *scene)
 {
@@ -206,7 +205,7 @@ static void test_orphans_of_orphans_are_terminated_in_waves(struct scene *scene)
 	assert_int_equal(run_count_lines(run, RUN_STDERR, LOST), 5);
 }
 
-/* SPEC 7: the service is told to stop, and leaves its children behind one after the other. */
+/* The service is told to stop, and leaves its children behind one after the other. */
 static void check_chain_in_teardown(struct scene *scene, const char *policy)
 {
 	struct run *run;
@@ -243,7 +242,7 @@ static void test_orphan_of_grandchild_is_found(struct scene *scene)
 	expect_stop(run);
 }
 
-/* ---- SPEC 6: the children of a kernel that does not list them ---- */
+/* ---- the children of a kernel that does not list them ---- */
 
 /* As such a kernel's /proc looks to this process: its only thread has no file "children". */
 static void hide_children(void *ctx)
@@ -307,7 +306,7 @@ static void test_orphan_unlisted_is_waited_for_in_teardown(struct scene *scene)
 	streams_expect_numbers(run, RUN_STDOUT, services, 1, 100);
 }
 
-/* ---- SPEC 6: only 10 ms after dinit first saw it ---- */
+/* ---- only 10 ms after dinit first saw it ---- */
 
 /* On a busy machine a short life may be longer than that: then it says nothing, and is tried
  * again. */
@@ -340,7 +339,7 @@ static void test_orphan_ending_at_once_is_not_adopted(struct scene *scene)
 	check_brief(scene, "adopt");
 }
 
-/* ---- SPEC 6: ignore ---- */
+/* ---- ignore ---- */
 
 static void test_orphan_ignored_is_left_alone(struct scene *scene)
 {
@@ -364,7 +363,7 @@ static void test_orphan_ignored_is_left_alone(struct scene *scene)
 		assert_int_equal(kill(orphan, 0), 0);
 }
 
-/* ---- SPEC 6: adopt ---- */
+/* ---- adopt ---- */
 
 /* Which numbers of a descriptor have come, and under which label. */
 struct transition {
@@ -509,7 +508,7 @@ static void test_adopted_discarding_its_stderr_is_redirected_again(struct scene 
 			 "orphaned adopted discarding count 2 text 100 unfinished");
 }
 
-/* ---- SPEC 6, 7, 8: the end of an adopted process ends the container as a service's does ---- */
+/* ---- the end of an adopted process ends the container as a service's does ---- */
 
 static void check_end(struct scene *scene, const char *how, int status, const char *message)
 {
@@ -571,7 +570,7 @@ static void test_orphan_without_first_thread_is_terminated(struct scene *scene)
 	expect_stop(run);
 }
 
-/* ---- SPEC 7: during a teardown adopt terminates, too ---- */
+/* ---- during a teardown adopt terminates, too ---- */
 
 static void test_adopted_in_teardown_is_terminated(struct scene *scene)
 {
@@ -599,7 +598,7 @@ static void test_adopted_deaf_in_teardown_is_killed_after_kill_timeout(struct sc
 			WARNING "(sh|actor)/[0-9]+: is still running: killing it$");
 }
 
-/* ---- SPEC 6: dinit never blocks on an adopted process, whatever state it is in ---- */
+/* ---- dinit never blocks on an adopted process, whatever state it is in ---- */
 
 /* Nor is one that has stopped continued: it would say so. Another one is adopted meanwhile. */
 static void check_standing(struct scene *scene, const char *how)
@@ -634,7 +633,7 @@ static void test_adopted_in_vfork_delays_nothing(struct scene *scene)
 	check_standing(scene, "orphaned vforked");
 }
 
-/* ---- SPEC 6: where it cannot be redirected a warning says why, and it is adopted without ---- */
+/* ---- where it cannot be redirected a warning says why, and it is adopted without ---- */
 
 static void drop_ptrace(void *ctx)
 {
@@ -695,7 +694,7 @@ static void test_adopted_with_dinits_own_seccomp_filters_is_redirected(struct sc
 	run_expect_no_line(run, RUN_STDERR, "cannot be redirected");
 }
 
-/* ---- SPEC 6, 7: what is not dinit's own child is never touched ---- */
+/* ---- what is not dinit's own child is never touched ---- */
 
 static pid_t fork_pausing(void)
 {

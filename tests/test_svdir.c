@@ -20,8 +20,8 @@
 
 #include <cmocka.h>
 
-#include "svdir.h"
 #include "rig.h"
+#include "svdir.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define NOBODY 65534
