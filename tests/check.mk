@@ -17,29 +17,10 @@ setup:
 setup-all:
 	@tests/setup $(ALL_PACKAGES)
 
-# ---- units: each links its module, the modules below it that the module needs, and cmocka ----
+# ---- units: a program for each module; of the others the linker takes what the module needs ----
 
 UNITS = adopt fdtable json config svdir execfail procfs stamp log line loop spawn reaper signaller \
 	sink logmux service policy
-
-unit_adopt = adopt/adopt adopt/redirect adopt/tracee adopt/fdtable procfs json reaper loop log stamp
-unit_fdtable = adopt/fdtable
-unit_json = json
-unit_config = config
-unit_svdir = svdir json
-unit_execfail = execfail
-unit_procfs = procfs json
-unit_stamp = stamp
-unit_line = line json stamp
-unit_log = log stamp
-unit_loop = loop
-unit_reaper = reaper
-unit_spawn = spawn
-unit_signaller = signaller spawn reaper procfs json log stamp
-unit_service = service signaller spawn execfail logmux sink reaper procfs line json loop log stamp
-unit_policy = policy reaper adopt/tracee procfs json loop log stamp
-unit_sink = sink loop
-unit_logmux = logmux sink loop log line json stamp
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace malloc calloc
@@ -57,11 +38,13 @@ wrap_logmux = malloc realloc free clock_gettime epoll_ctl read
 
 UNIT_PROGRAMS = $(UNITS:%=$(BUILD)/test_%)
 
-.SECONDARY:
-.SECONDEXPANSION:
-$(UNIT_PROGRAMS): $(BUILD)/test_%: $(BUILD)/tests/test_%.o $(BUILD)/tests/rig.o \
-		$$(addprefix $(BUILD)/,$$(addsuffix .o,$$(unit_$$*)))
-	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(LDFLAGS) $(wrap_$*:%=-Wl,--wrap=%) -lcmocka -lutil
+$(BUILD)/modules.a: $(filter-out $(BUILD)/dinit.o,$(OBJECTS))
+	@rm -f $@
+	$(shell $(CC) -print-prog-name=ar) qcs $@ $^
+
+$(UNIT_PROGRAMS): $(BUILD)/test_%: $(BUILD)/tests/test_%.o $(BUILD)/tests/rig.o $(BUILD)/modules.a
+	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/modules.a $(LDFLAGS) \
+		$(wrap_$*:%=-Wl,--wrap=%) -lcmocka -lutil
 
 # Programs that tests look at, or that play services: they are not what is tested, and are built
 # without sanitizers.

@@ -6,13 +6,10 @@ FUZZ_SECONDS = 20
 FUZZ_PACKAGES = clang libclang-rt-14-dev libjansson-dev
 FUZZ_CFLAGS = -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-fuzz_json = json
-fuzz_line = line json stamp
-fuzz_logmux = logmux sink loop log line json stamp
 wrap_fuzz_logmux = malloc realloc
 
 $(FUZZERS:%=$(BUILD)/%): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/judge.o \
-		$$(addprefix $(BUILD)/,$$(addsuffix .o,$$(fuzz_$$*)))
+		$(BUILD)/modules.a
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(wrap_fuzz_$*:%=-Wl,--wrap=%) -ljansson
 
 fuzz:
