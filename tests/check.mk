@@ -114,12 +114,12 @@ check-size: static
 
 # Those that start programs are left out: valgrind makes a fork of vfork, and dies of an execve that
 # fails.
+VALGRIND = valgrind --quiet --error-exitcode=99 --leak-check=full --suppressions=tests/valgrind.supp
 VALGRIND_PROGRAMS = $(filter-out %/test_adopt %/test_spawn,$(UNIT_PROGRAMS))
 
 check-valgrind: setup $(VALGRIND_PROGRAMS)
 	@tests/setup valgrind
-	@TEST_WRAPPER='valgrind --quiet --error-exitcode=99 --leak-check=full \
-		--suppressions=tests/valgrind.supp' tests/suites $(VALGRIND_PROGRAMS)
+	@TEST_WRAPPER='$(VALGRIND)' tests/suites $(VALGRIND_PROGRAMS)
 
 # The code for processors without SSE2, and for those that nothing is traced on, run here.
 PORTABLE = $(BUILD)/portable/test_json $(BUILD)/portable/test_line $(BUILD)/portable/test_adopt

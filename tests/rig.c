@@ -7,10 +7,13 @@
 #include <grp.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mount.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,22 +55,53 @@ static bool take_other_user(void)
 	       setresuid(OTHER_USER, OTHER_USER, OTHER_USER) == 0;
 }
 
+/* Traces a child of its own that has become another user. (The system call itself, for tests take
+ * the place of ptrace.) */
+static bool trace_other_user(void)
+{
+	int told[2];
+	char byte;
+	pid_t pid;
+	bool traced;
+
+	if (pipe(told) < 0 || (pid = fork()) < 0)
+		return false;
+	if (pid == 0) {
+		if (take_other_user() && write(told[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(told[1]);
+	traced = read(told[0], &byte, 1) == 1 && syscall(SYS_ptrace, PTRACE_SEIZE, pid, 0, 0) == 0;
+	kill(pid, SIGKILL);
+	return traced;
+}
+
+/* Asks in a child where *known is 0, and keeps the answer there: 1 or -1. */
+static bool ask_once(int *known, bool (*function)(void))
+{
+	if (*known == 0)
+		*known = works_in_child(function) ? 1 : -1;
+	return *known > 0;
+}
+
 bool rig_can_mount(void)
 {
-	/* 0: not yet known */
 	static int known;
 
-	if (known == 0)
-		known = works_in_child(mount_apart) ? 1 : -1;
-	return known > 0;
+	return ask_once(&known, mount_apart);
 }
 
 bool rig_can_take_user(void)
 {
-	/* 0: not yet known */
 	static int known;
 
-	if (known == 0)
-		known = works_in_child(take_other_user) ? 1 : -1;
-	return known > 0;
+	return ask_once(&known, take_other_user);
+}
+
+bool rig_can_trace_others(void)
+{
+	static int known;
+
+	return ask_once(&known, trace_other_user);
 }

@@ -13,12 +13,13 @@ void rig_need(bool condition, const char *why);
 #define RIG_WHY_NAMESPACES \
 	"no namespace can be made here: run as root with CAP_SYS_ADMIN, for example in " \
 	"docker run --privileged"
-#define RIG_WHY_TRACED "nothing can be traced here: run as root with CAP_SYS_PTRACE"
+#define RIG_WHY_TRACED "no process can be traced here: run as root with CAP_SYS_PTRACE"
 #define RIG_WHY_USER "this process cannot take another user: run as root"
 
-/* Whether this process can mount in a mount namespace of its own, and whether it can become another
- * user: both are tried in a child, once. */
+/* Whether this process can mount in a mount namespace of its own, become another user, and trace a
+ * process of another user: each is tried in a child, once. */
 bool rig_can_mount(void);
 bool rig_can_take_user(void);
+bool rig_can_trace_others(void);
 
 #endif

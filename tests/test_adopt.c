@@ -1486,7 +1486,7 @@ static void test_adopt_other_users_process_without_capability_is_left_alone(void
 	/* CAP_SYS_PTRACE */
 	const uint32_t trace = 1u << 19;
 
-	rig_need(rig_can_take_user(), RIG_WHY_USER);
+	rig_need(rig_can_trace_others(), RIG_WHY_TRACED);
 	start(test, "otheruser");
 	assert_int_equal(syscall(SYS_capget, &header, sets), 0);
 	sets[0].effective &= ~trace;
@@ -1506,7 +1506,7 @@ static void test_adopt_other_users_process_with_capability_is_moved(void **state
 {
 	struct test *test = *state;
 
-	rig_need(rig_can_take_user(), RIG_WHY_USER);
+	rig_need(rig_can_trace_others(), RIG_WHY_TRACED);
 	start(test, "otheruser");
 	adopt(test);
 	assert_int_equal(test->pipes, 2);
