@@ -42,7 +42,9 @@ $(BUILD)/modules.a: $(filter-out $(BUILD)/dinit.o,$(OBJECTS))
 	@rm -f $@
 	$(shell $(CC) -print-prog-name=ar) qcs $@ $^
 
-$(UNIT_PROGRAMS): $(BUILD)/test_%: $(BUILD)/tests/test_%.o $(BUILD)/tests/rig.o $(BUILD)/modules.a
+UNIT_OBJECTS = $(addprefix $(BUILD)/tests/,rig.o tree.o)
+
+$(UNIT_PROGRAMS): $(BUILD)/test_%: $(BUILD)/tests/test_%.o $(UNIT_OBJECTS) $(BUILD)/modules.a
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/modules.a $(LDFLAGS) \
 		$(wrap_$*:%=-Wl,--wrap=%) -lcmocka -lutil
 
@@ -67,7 +69,7 @@ $(BUILD)/victim32: tests/victim32.c tests/victim.h
 
 SCENARIOS = $(patsubst tests/scenario_%.c,%,$(wildcard tests/scenario_*.c))
 SCENARIO_PROGRAMS = $(SCENARIOS:%=$(BUILD)/scenario_%)
-SCENARIO_OBJECTS = $(addprefix $(BUILD)/tests/,harness.o rig.o)
+SCENARIO_OBJECTS = $(addprefix $(BUILD)/tests/,harness.o launch.o scene.o rig.o tree.o)
 
 # Those of dinit's streams look at them with streams.c, and have their services played by actor.
 STREAM_SCENARIOS = lines complete stall logging orphans deadfs
