@@ -7,7 +7,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -34,6 +33,7 @@
 #include "log.h"
 #include "rig.h"
 #include "tests/victim.h"
+#include "tree.h"
 
 #define DEADLINE_MS 60000
 /* several times as long as a victim sleeps */
@@ -1915,18 +1915,10 @@ static void show_crowd(struct test *test, int count)
 	free(list);
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
-{
-	(void)status;
-	(void)type;
-	(void)place;
-	return remove(path);
-}
-
 static void show_truth(struct test *test)
 {
 	test->proc.root = "/proc";
-	nftw(test->root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	tree_remove(test->root);
 }
 
 static char said[4000];

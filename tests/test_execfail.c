@@ -5,7 +5,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <grp.h>
 #include <link.h>
 #include <sched.h>
@@ -27,6 +26,7 @@
 
 #include "execfail.h"
 #include "rig.h"
+#include "tree.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 /* what the caller in dinit has */
@@ -36,14 +36,6 @@
 #define SKIPPED 200
 
 static char base[64];
-
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
-{
-	(void)status;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
 
 static int setup(void **state)
 {
@@ -59,7 +51,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	assert_int_equal(chdir("/"), 0);
-	assert_int_equal(nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(tree_remove(base), 0);
 	return 0;
 }
 

@@ -7,7 +7,7 @@ BENCH_PACKAGES = s6 runit
 BENCH_PARTS = bench table proc corpus flow life
 BENCH_HELPERS = writer floor sleeper spawnloop orphans
 
-$(BUILD)/bench/driver: $(BENCH_PARTS:%=$(BUILD)/tests/bench/%.o)
+$(BUILD)/bench/driver: $(BENCH_PARTS:%=$(BUILD)/tests/bench/%.o) $(BUILD)/tests/tree.o
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
 
