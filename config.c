@@ -1,49 +1,50 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns what dinit's environment variables are called, what they take, and what counts where they
- * are absent. Does not own the environment (its strings are pointed into, never copied or
- * changed) nor what the settings do. Invariant: the struct is valid whatever the environment
- * holds, for a variable that does not parse keeps its default; and every text that is reported
- * is one printable line. */
+ * are absent; not the environment (its strings are pointed into, never copied or changed), nor
+ * what the settings do. Invariant: the struct is valid whatever the environment holds, because the
+ * default counts in place of an invalid value; and every text that is reported is one printable
+ * line. */
 #include "config.h"
+
+#include "printable.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "log.h"
-
 #define PREFIX "DINIT_"
 #define PREFIX_LEN (sizeof PREFIX - 1)
 
-#define KILL_TIMEOUT_DEFAULT_MS 30000
-#define STOP_TIMEOUT_DEFAULT_MS 60000
 /* 31 years; far from where it would overflow when added to a clock */
 #define TIMEOUT_MAX_MS UINT64_C(1000000000000)
 
-#define MAX_LINE_DEFAULT (1024 * 1024)
 #define MAX_LINE_MIN (4 * 1024)
 #define MAX_LINE_MAX (64 * 1024 * 1024)
 
-/* as much of a name or value as a message shows, with "..." and '\0' */
+/* Room for as much of a name or value as a message shows. */
 #define SHOWN_SIZE 68
-/* a message: two such, and the words around them */
+/* Room for a message: two of these, and the words around them. */
 #define TEXT_SIZE 512
-/* a name without prefix and underscores; a longer one is close to none of ours */
+/* Room for a name without prefix and underscores; a longer one is close to none of ours. */
 #define SUFFIX_SIZE 24
-/* more would make names close that have nothing to do with each other */
+/* With more of them, names would be close that have nothing to do with each other. */
 #define TYPING_ERRORS_MAX 2
-/* the shortest beginning of a name, "LOG", that is taken for it */
+/* The shortest beginning of a name, "LOG", that is taken for it. */
 #define BEGINNING_MIN 3
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 struct variable {
 	const char *name;
+	/* As a user would write it: it is parsed like any other value. */
+	const char *by_default;
+	const char *meaning;
+	/* What a value must be, for the message about one that is not. */
 	const char *takes;
-	/* false: *config is unchanged */
+	/* Returns false where the value is invalid; *config is unchanged then. */
 	bool (*parse)(struct config *config, const char *value);
 };
 
-/* Returns -1 where value is none of the words. */
+/* Returns which of the words the value is, or -1. */
 static int find_word(const char *value, const char *const *words, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -57,9 +58,9 @@ static bool is_digit(char byte)
 	return byte >= '0' && byte <= '9';
 }
 
-/* Digits, at most one point, at least one digit, nothing else: fills *units with the number
- * times unit (a million or so at most), rounded up, so that what is not 0 does not become 0.
- * False where that is more than max. */
+/* Parses digits with at most one point among them: fills *units with the number times unit (a
+ * million or so at most), rounded up, so that what is not 0 does not become 0. Returns false where
+ * the text is anything else, or the result is more than max. */
 static bool parse_decimal(const char *text, size_t len, uint64_t unit, uint64_t max,
 			  uint64_t *units)
 {
@@ -128,14 +129,15 @@ static bool parse_stdout(struct config *config, const char *value)
 static bool parse_log_level(struct config *config, const char *value)
 {
 	static const char *const words[] = {
-		[LOG_LEVEL_NONE] = "none", [LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARN] = "warn",
-		[LOG_LEVEL_INFO] = "info", [LOG_LEVEL_DEBUG] = "debug",
+		[CONFIG_LOG_NONE] = "none",   [CONFIG_LOG_ERROR] = "error",
+		[CONFIG_LOG_WARN] = "warn",   [CONFIG_LOG_INFO] = "info",
+		[CONFIG_LOG_DEBUG] = "debug",
 	};
 	int word = find_word(value, words, COUNT(words));
 
 	if (word < 0)
 		return false;
-	config->log_level = word;
+	config->log_level = (enum config_log_level)word;
 	return true;
 }
 
@@ -188,22 +190,28 @@ static bool parse_max_line(struct config *config, const char *value)
 	return true;
 }
 
+#define TAKES_SECONDS "seconds, as digits with at most one point, up to 1000000000"
+
 static const struct variable variables[] = {
-	{ "DINIT_DIR", "the path of a directory", parse_dir },
-	{ "DINIT_JSON_STDOUT", "0, 1 or wrap", parse_stdout },
-	{ "DINIT_LOG_LEVEL", "none, error, warn, info or debug", parse_log_level },
-	{ "DINIT_REPARENTING_POLICY", "adopt, terminate or ignore", parse_reparenting },
-	{ "DINIT_KILL_TIMEOUT", "seconds, as digits with at most one point, up to 1000000000",
+	{ "DINIT_DIR", "/etc/service", "where the service directories are",
+	  "the path of a directory", parse_dir },
+	{ "DINIT_JSON_STDOUT", "1", "1 JSON lines, 0 text, wrap: text becomes JSON", "0, 1 or wrap",
+	  parse_stdout },
+	{ "DINIT_LOG_LEVEL", "warn", "none, error, warn, info, debug",
+	  "none, error, warn, info or debug", parse_log_level },
+	{ "DINIT_REPARENTING_POLICY", "terminate", "adopt, terminate, ignore",
+	  "adopt, terminate or ignore", parse_reparenting },
+	{ "DINIT_KILL_TIMEOUT", "30", "seconds from TERM to KILL for orphans", TAKES_SECONDS,
 	  parse_kill_timeout },
-	{ "DINIT_STOP_TIMEOUT",
-	  "seconds, as digits with at most one point, up to 1000000000, or 0 for no limit",
-	  parse_stop_timeout },
-	{ "DINIT_SKIP", "names of services, separated by commas", parse_skip },
-	{ "DINIT_MAX_LINE", "a number of bytes from 4k to 64M (k: 1024, M: 1024 k)",
-	  parse_max_line },
+	{ "DINIT_STOP_TIMEOUT", "60", "seconds for a teardown nobody asked for, 0 no limit",
+	  TAKES_SECONDS ", or 0 for no limit", parse_stop_timeout },
+	{ "DINIT_SKIP", "", "names of services not to start, separated by commas",
+	  "names of services, separated by commas", parse_skip },
+	{ "DINIT_MAX_LINE", "1M", "longest line kept whole, in bytes, k or M",
+	  "a number of bytes from 4k to 64M (k: 1024, M: 1024 k)", parse_max_line },
 };
 
-/* The value of the first NAME=VALUE of that name, as getenv(3) would find it, or NULL. */
+/* Returns the value of the first NAME=VALUE of that name, as getenv(3) would find it, or NULL. */
 static const char *find_value(char *const *environment, const char *name)
 {
 	size_t len = strlen(name);
@@ -214,25 +222,8 @@ static const char *find_value(char *const *environment, const char *name)
 	return NULL;
 }
 
-/* A message is one line and not a screenful, whatever stands in the environment. */
-static void show(char shown[SHOWN_SIZE], const char *text, size_t len)
-{
-	size_t kept = len;
-
-	if (kept > SHOWN_SIZE - sizeof "...") {
-		kept = SHOWN_SIZE - sizeof "...";
-		/* Not within a character of UTF-8: the bytes that continue one are 10xxxxxx. */
-		while (kept > 0 && ((unsigned char)text[kept] & 0xc0) == 0x80)
-			kept--;
-	}
-	for (size_t i = 0; i < kept; i++)
-		shown[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
-	strcpy(shown + kept, kept < len ? "..." : "");
-}
-
-/* Upper case without underscores: what remains of a name when it is remembered only roughly.
- * Returns the length, or 0 where the name does not fit: then it is as far from all of ours as
- * can be. */
+/* Reduces a name to what is remembered of it roughly: upper case, no prefix, no underscores.
+ * Returns its length, or 0 where it does not fit: then it is as far from all of ours as can be. */
 static size_t fold_name(char folded[SUFFIX_SIZE], const char *name, size_t len)
 {
 	size_t folded_len = 0;
@@ -253,11 +244,12 @@ static unsigned least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-/* How many letters must be inserted, left out, replaced or swapped with their neighbour (Damerau
- * and Levenshtein, in the form that changes no letter twice). */
+/* Counts the letters that must be inserted, left out, replaced or swapped with their neighbour
+ * to make one name of the other (Damerau and Levenshtein, in the form that changes no letter
+ * twice). */
 static unsigned count_typing_errors(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-	/* errors[i][j]: between the first i letters of a and the first j of b. */
+	/* errors[i][j] is between the first i letters of a and the first j of b. */
 	unsigned errors[SUFFIX_SIZE + 1][SUFFIX_SIZE + 1];
 
 	for (size_t j = 0; j <= b_len; j++)
@@ -282,7 +274,7 @@ static bool is_beginning(const char *start, size_t start_len, const char *name, 
 	return start_len >= BEGINNING_MIN && start_len < len && memcmp(start, name, start_len) == 0;
 }
 
-/* The variable that the name was probably meant for, or NULL. */
+/* Returns the variable that the name was probably meant for, or NULL. */
 static const char *find_close_name(const char *name, size_t len)
 {
 	const char *closest = NULL;
@@ -307,7 +299,7 @@ static const char *find_close_name(const char *name, size_t len)
 
 static bool is_known_name(const char *name, size_t len)
 {
-	/* not a setting: what a terminate program gets */
+	/* It is no setting: a terminate program gets it. */
 	static const char pid[] = "DINIT_PID";
 
 	for (size_t i = 0; i < COUNT(variables); i++)
@@ -329,49 +321,59 @@ static void warn_of_unknown(char *const *environment,
 		if (!end || strncmp(name, PREFIX, PREFIX_LEN) != 0 ||
 		    is_known_name(name, (size_t)(end - name)))
 			continue;
-		show(shown, name, (size_t)(end - name));
+		printable_copy(shown, sizeof shown, PRINTABLE_MARKED, name, (size_t)(end - name));
 		close_name = find_close_name(name, (size_t)(end - name));
 		if (close_name)
 			snprintf(text, sizeof text,
-				 "%s is no variable of dinit and has no effect: did you mean %s?",
-				 shown, close_name);
+				 "unknown variable %s is ignored: did you mean %s?", shown,
+				 close_name);
 		else
-			snprintf(text, sizeof text, "%s is no variable of dinit and has no effect",
-				 shown);
+			snprintf(text, sizeof text, "unknown variable %s is ignored", shown);
 		on_problem(ctx, CONFIG_PROBLEM_WARNING, text);
 	}
+}
+
+/* Returns whether the value is valid; the problem is reported where it is not. */
+static bool read_value(struct config *config, const struct variable *variable, const char *value,
+		       void (*on_problem)(void *ctx, enum config_problem problem, const char *text),
+		       void *ctx)
+{
+	char shown[SHOWN_SIZE], text[TEXT_SIZE];
+
+	if (variable->parse(config, value))
+		return true;
+	printable_copy(shown, sizeof shown, PRINTABLE_MARKED, value, strlen(value));
+	snprintf(text, sizeof text, "%s is \"%s\": it takes %s", variable->name, shown,
+		 variable->takes);
+	on_problem(ctx, CONFIG_PROBLEM_ERROR, text);
+	return false;
 }
 
 unsigned config_read(struct config *config, char *const *environment,
 		     void (*on_problem)(void *ctx, enum config_problem problem, const char *text),
 		     void *ctx)
 {
-	char shown[SHOWN_SIZE], text[TEXT_SIZE];
 	unsigned errors = 0;
 
-	*config = (struct config){
-		.dir = CONFIG_DIR_DEFAULT,
-		.skip = "",
-		.stdout_mode = CONFIG_STDOUT_JSON,
-		.log_level = LOG_LEVEL_WARN,
-		.reparenting = CONFIG_REPARENTING_TERMINATE,
-		.kill_timeout_ms = KILL_TIMEOUT_DEFAULT_MS,
-		.stop_timeout_ms = STOP_TIMEOUT_DEFAULT_MS,
-		.max_line = MAX_LINE_DEFAULT,
-	};
+	memset(config, 0, sizeof *config);
+	for (size_t i = 0; i < COUNT(variables); i++)
+		variables[i].parse(config, variables[i].by_default);
 	for (size_t i = 0; i < COUNT(variables); i++) {
 		const char *value = find_value(environment, variables[i].name);
 
-		if (!value || *value == '\0' || variables[i].parse(config, value))
-			continue;
-		show(shown, value, strlen(value));
-		snprintf(text, sizeof text, "%s is \"%s\": it takes %s", variables[i].name, shown,
-			 variables[i].takes);
-		on_problem(ctx, CONFIG_PROBLEM_ERROR, text);
-		errors++;
+		if (value && *value && !read_value(config, &variables[i], value, on_problem, ctx))
+			errors++;
 	}
 	warn_of_unknown(environment, on_problem, ctx);
 	return errors;
+}
+
+void config_describe(void (*on_variable)(void *ctx, const char *name, const char *by_default,
+					 const char *meaning),
+		     void *ctx)
+{
+	for (size_t i = 0; i < COUNT(variables); i++)
+		on_variable(ctx, variables[i].name, variables[i].by_default, variables[i].meaning);
 }
 
 const char *config_stdout_word(enum config_stdout mode)

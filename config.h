@@ -7,12 +7,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_DIR_DEFAULT "/etc/service"
-
 enum config_stdout {
 	CONFIG_STDOUT_TEXT,
 	CONFIG_STDOUT_JSON,
 	CONFIG_STDOUT_WRAP,
+};
+
+/* How much dinit itself says: the messages of this level and of those before it. */
+enum config_log_level {
+	CONFIG_LOG_NONE,
+	CONFIG_LOG_ERROR,
+	CONFIG_LOG_WARN,
+	CONFIG_LOG_INFO,
+	CONFIG_LOG_DEBUG,
 };
 
 enum config_reparenting {
@@ -22,37 +29,41 @@ enum config_reparenting {
 };
 
 enum config_problem {
-	/* a value that does not parse: dinit must not start */
+	/* A value is invalid: dinit must not start. */
 	CONFIG_PROBLEM_ERROR,
-	/* a DINIT_ variable that is none of ours */
+	/* A variable that begins with DINIT_ is unknown. */
 	CONFIG_PROBLEM_WARNING,
 };
 
+/* The strings point into the environment that was read, or to a default. */
 struct config {
-	/* DINIT_DIR; points into the environment, or to the default */
 	const char *dir;
-	/* DINIT_SKIP: names separated by commas; "" if there are none; points into the
-	 * environment */
+	/* Names separated by commas; "" if there are none. */
 	const char *skip;
 	enum config_stdout stdout_mode;
-	/* enum log_level */
-	int log_level;
+	enum config_log_level log_level;
 	enum config_reparenting reparenting;
 	uint64_t kill_timeout_ms;
-	/* 0: no limit */
+	/* 0: no limit. */
 	uint64_t stop_timeout_ms;
-	/* bytes */
+	/* In bytes, without label and newline. */
 	size_t max_line;
 };
 
 /* Fills *config from the strings NAME=VALUE of environment (as environ(7)). Every problem is
- * reported to on_problem with one sentence naming the variable, the value and what it takes
- * (valid during the call); the variable then keeps its default. Returns the number of errors. */
+ * reported to on_problem with one sentence that names the variable, the value and what it takes
+ * (valid during the call); the default counts then. Returns the number of errors. */
 unsigned config_read(struct config *config, char *const *environment,
 		     void (*on_problem)(void *ctx, enum config_problem problem, const char *text),
 		     void *ctx);
 
-/* The words that stand for them in the environment; never NULL. */
+/* Calls on_variable for each variable with its name, its default as a user would write it (""
+ * where there is none), and what it means in a few words. */
+void config_describe(void (*on_variable)(void *ctx, const char *name, const char *by_default,
+					 const char *meaning),
+		     void *ctx);
+
+/* Return the words that stand for the values in the environment. */
 const char *config_stdout_word(enum config_stdout mode);
 const char *config_reparenting_word(enum config_reparenting policy);
 

@@ -7,6 +7,8 @@
  * a bound, and nothing but a regular file is read, so that it cannot block. */
 #include "execfail.h"
 
+#include "printable.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,13 +21,13 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* what the kernel reads to tell the kind of a file (BINPRM_BUF_SIZE): no #! line is longer */
+/* The kernel reads so much to tell the kind of a file (BINPRM_BUF_SIZE): no #! line is longer. */
 #define HEAD_SIZE 256
-/* a script whose interpreter is a script and so on: the kernel gives up after five */
+/* The kernel gives up after five scripts that are each the interpreter of the one before. */
 #define FILES_MAX 6
-/* about as many program headers as the kernel takes (64 kB of them) */
+/* The kernel takes about so many program headers (64 kB of them). */
 #define SEGMENTS_MAX 1024
-/* as much of a path as is shown, with "..." and '\0' */
+/* Room for as much of a path as is shown. */
 #define SHOWN_SIZE 164
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -40,14 +42,14 @@ enum role {
 struct file {
 	const char *path;
 	enum role role;
-	/* of stat; 0: status is filled */
+	/* The errno of stat(2). 0: status is filled. */
 	int error;
 	struct stat status;
-	/* head_len bytes, then 0: as the kernel has it */
+	/* head_len bytes, filled up with 0, as the kernel has it. */
 	unsigned char head[HEAD_SIZE];
-	/* 0 where it cannot be read */
+	/* 0 where it cannot be read. */
 	size_t head_len;
-	/* the file that it needs; "": none */
+	/* The file that it needs. "": none. */
 	char next[HEAD_SIZE];
 	enum role next_role;
 };
@@ -55,7 +57,7 @@ struct file {
 static const struct machine {
 	unsigned number;
 	const char *name;
-	/* how uname(2) begins where it runs */
+	/* The beginning of what uname(2) says where it runs. */
 	const char *uname;
 } machines[] = {
 	{ EM_X86_64, "x86_64", "x86_64" }, { EM_AARCH64, "aarch64", "aarch64" },
@@ -64,26 +66,9 @@ static const struct machine {
 	{ EM_S390, "s390", "s390" },       { EM_MIPS, "mips", "mips" },
 };
 
-/* One printable line of the path's end, which says more than its beginning. */
-static const char *show(char shown[SHOWN_SIZE], const char *path)
-{
-	const char *dots = "";
-	size_t len = strlen(path), out;
-
-	if (len > SHOWN_SIZE - 1) {
-		dots = "...";
-		path += len - (SHOWN_SIZE - sizeof "...");
-	}
-	out = strlen(strcpy(shown, dots));
-	for (; *path; path++)
-		shown[out++] = (unsigned char)*path < 0x20 || *path == 0x7f ? '?' : *path;
-	shown[out] = '\0';
-	return shown;
-}
-
 /* ---- reading ---- */
 
-/* The number of size bytes at bytes, in the byte order of the file. */
+/* Reads a number of size bytes in the byte order of the file. */
 static uint64_t get_number(const struct file *file, const unsigned char *bytes, size_t size)
 {
 	bool big = file->head[EI_DATA] == ELFDATA2MSB;
@@ -109,8 +94,8 @@ static bool is_script(const struct file *file)
 	return file->head[0] == '#' && file->head[1] == '!';
 }
 
-/* What stands between "#!" and the next blank, as the kernel reads it. Leaves next empty where
- * that is nothing, or where it goes on beyond what the kernel reads. */
+/* Fills next with what stands between "#!" and the next blank, as the kernel reads it. Leaves it
+ * empty where that is nothing, or where it goes on beyond what the kernel reads. */
 static void find_interpreter(struct file *file)
 {
 	const char *line = (const char *)file->head + 2;
@@ -130,17 +115,17 @@ static void find_interpreter(struct file *file)
 	file->next_role = ROLE_INTERPRETER;
 }
 
-/* An offset too large for off_t becomes negative, which pread refuses. */
+/* Reads at an offset; one too large for off_t becomes negative, which pread(2) refuses. */
 static bool read_at(int fd, uint64_t offset, void *bytes, size_t size)
 {
 	return pread(fd, bytes, size, (off_t)offset) == (ssize_t)size;
 }
 
-/* What the PT_INTERP segment of an ELF file holds. */
+/* Fills next with what the PT_INTERP segment of an ELF file holds. */
 static void find_loader(struct file *file, int fd)
 {
 	bool wide = is_64_bit(file);
-	/* of the fields that are addresses or sizes */
+	/* The size of the fields that are addresses or sizes. */
 	size_t wide_size = wide ? 8 : 4;
 	size_t table_at = wide ? offsetof(Elf64_Ehdr, e_phoff) : offsetof(Elf32_Ehdr, e_phoff);
 	size_t count_at = wide ? offsetof(Elf64_Ehdr, e_phnum) : offsetof(Elf32_Ehdr, e_phnum);
@@ -167,8 +152,8 @@ static void find_loader(struct file *file, int fd)
 	}
 }
 
-/* A FIFO would block in open, a device in read. */
-static void read_file(struct file *file, const char *path, enum role role)
+/* Reads the head of a regular file. A FIFO would block in open, a device in read. */
+static void read_head(struct file *file, const char *path, enum role role)
 {
 	int fd;
 
@@ -194,8 +179,8 @@ static void read_file(struct file *file, const char *path, enum role role)
 
 /* ---- explaining ---- */
 
-/* "PATH problem", "its interpreter PATH problem". */
-static bool say(const struct file *file, const char *problem, char *text, size_t size)
+/* Writes "PATH problem" or "its interpreter PATH problem". Returns true. */
+static bool say_of(const struct file *file, const char *problem, char *text, size_t size)
 {
 	static const char *const roles[] = {
 		[ROLE_PROGRAM] = "",
@@ -204,7 +189,8 @@ static bool say(const struct file *file, const char *problem, char *text, size_t
 	};
 	char shown[SHOWN_SIZE];
 
-	snprintf(text, size, "%s%s %s", roles[file->role], show(shown, file->path), problem);
+	snprintf(text, size, "%s%s %s", roles[file->role],
+		 printable_copy_path(shown, sizeof shown, file->path), problem);
 	return true;
 }
 
@@ -212,45 +198,46 @@ static bool explain_missing(const struct file *file, char *text, size_t size)
 {
 	static const char *const problems[] = {
 		[ROLE_PROGRAM] = "does not exist",
-		[ROLE_INTERPRETER] = "does not exist: install it, or correct the #! line",
-		[ROLE_LOADER] = "does not exist: install the C library that needs it, or link the "
-				"program statically",
+		[ROLE_INTERPRETER] = "does not exist (install it, or correct the #! line)",
+		[ROLE_LOADER] = "does not exist (install the C library that needs it, or link the "
+				"program statically)",
 	};
 	size_t next_len = strlen(file->next);
 	char shown[SHOWN_SIZE];
 
 	if (file->error == ENOENT || file->error == ENOTDIR)
-		return say(file, problems[file->role], text, size);
+		return say_of(file, problems[file->role], text, size);
 	if (next_len == 0 || file->next_role != ROLE_INTERPRETER)
 		return false;
 	if (file->next[next_len - 1] == '\r' && access(file->next, F_OK) < 0) {
-		show(shown, file->path);
+		printable_copy_path(shown, sizeof shown, file->path);
 		snprintf(text, size,
-			 "the first line of %s ends in a carriage return (Windows line ending): "
-			 "convert it, e.g. with sed -i 's/\\r$//' %s",
+			 "the first line of %s ends in a carriage return, a Windows line ending "
+			 "(convert "
+			 "it, for example with sed -i 's/\\r$//' %s)",
 			 shown, shown);
 		return true;
 	}
 	if (file->next[0] != '/') {
 		snprintf(text, size,
-			 "its interpreter %s is no absolute path: write the whole path into the #! "
-			 "line",
-			 show(shown, file->next));
+			 "its interpreter %s is no absolute path (write the whole path into the #! "
+			 "line)",
+			 printable_copy_path(shown, sizeof shown, file->next));
 		return true;
 	}
 	return false;
 }
 
-/* An empty name is ENOEXEC, or EACCES where the file ends there: the kernel then tries the
- * current directory. */
+/* Explains a #! line without a name: the errno is ENOEXEC, or EACCES where the file ends there,
+ * because the kernel then tries the current directory. */
 static bool explain_script(const struct file *file, char *text, size_t size)
 {
 	if (*file->next)
 		return false;
 	if (file->head_len < HEAD_SIZE || memchr(file->head, '\n', HEAD_SIZE))
-		return say(file, "names no interpreter after #!", text, size);
-	return say(file, "has a #! line whose interpreter is too long: 253 bytes is the most", text,
-		   size);
+		return say_of(file, "names no interpreter after #!", text, size);
+	return say_of(file, "has a #! line whose interpreter is too long (253 bytes is the most)",
+		      text, size);
 }
 
 static bool explain_forbidden(const struct file *file, char *text, size_t size)
@@ -258,22 +245,25 @@ static bool explain_forbidden(const struct file *file, char *text, size_t size)
 	struct statvfs fs;
 
 	if (file->error == EACCES)
-		return say(file, "cannot be reached: this user may not pass a directory on the way",
-			   text, size);
+		return say_of(file,
+			      "cannot be reached (this user may not pass a directory on the way)",
+			      text, size);
 	if (file->error != 0)
 		return false;
 	if (!S_ISREG(file->status.st_mode))
-		return say(file, "is no regular file", text, size);
+		return say_of(file, "is no regular file", text, size);
 	if (access(file->path, X_OK) == 0)
 		return is_script(file) && explain_script(file, text, size);
 	if (!(file->status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
-		return say(file, "is not executable: make it so with chmod +x", text, size);
+		return say_of(file, "is not executable (make it so with chmod +x)", text, size);
 	if (statvfs(file->path, &fs) == 0 && fs.f_flag & ST_NOEXEC)
-		return say(file,
-			   "is on a file system that is mounted noexec: mount that with exec, or "
-			   "move the file",
-			   text, size);
-	return say(file, "is not executable for this user: permit it with chmod a+rx", text, size);
+		return say_of(
+			file,
+			"is on a file system that is mounted noexec (mount that with exec, or move "
+			"the file)",
+			text, size);
+	return say_of(file, "is not executable for this user (permit it with chmod a+rx)", text,
+		      size);
 }
 
 static bool explain_elf(const struct file *file, char *text, size_t size)
@@ -287,13 +277,13 @@ static bool explain_elf(const struct file *file, char *text, size_t size)
 	char problem[128], name[24];
 
 	if (file->head_len < (bits == 64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr)))
-		return say(file, "is a program that was cut off: copy it again", text, size);
+		return say_of(file, "is a program that was cut off (copy it again)", text, size);
 	if (type != ET_EXEC && type != ET_DYN)
-		return say(file, "is an ELF file but no program: link it", text, size);
+		return say_of(file, "is an ELF file but no program (link it)", text, size);
 	for (size_t i = 0; i < COUNT(machines); i++)
 		if (machines[i].number == number)
 			machine = &machines[i];
-	/* fails for no other reason than a bad address */
+	/* It fails for no other reason than a bad address. */
 	uname(&here);
 	if (machine && bits == (int)(8 * sizeof(long)) &&
 	    strncmp(here.machine, machine->uname, strlen(machine->uname)) == 0)
@@ -301,7 +291,7 @@ static bool explain_elf(const struct file *file, char *text, size_t size)
 	snprintf(name, sizeof name, "machine type %u", number);
 	snprintf(problem, sizeof problem, "is a %d-bit program for %s, and this machine is %.32s",
 		 bits, machine ? machine->name : name, here.machine);
-	return say(file, problem, text, size);
+	return say_of(file, problem, text, size);
 }
 
 static bool explain_format(const struct file *file, char *text, size_t size)
@@ -309,7 +299,7 @@ static bool explain_format(const struct file *file, char *text, size_t size)
 	if (file->error != 0)
 		return false;
 	if (file->status.st_size == 0)
-		return say(file, "is empty: it needs a #! line, such as #!/bin/sh", text, size);
+		return say_of(file, "is empty (it needs a #! line, such as #!/bin/sh)", text, size);
 	if (file->head_len == 0)
 		return false;
 	if (is_elf(file))
@@ -317,35 +307,37 @@ static bool explain_format(const struct file *file, char *text, size_t size)
 	if (is_script(file))
 		return explain_script(file, text, size);
 	if (memcmp(file->head, "\xef\xbb\xbf#!", 5) == 0)
-		return say(file,
-			   "starts with a byte order mark: save it without, so that #! comes first",
-			   text, size);
-	return say(file, "starts with no #! line: put one there, such as #!/bin/sh", text, size);
+		return say_of(
+			file,
+			"starts with a byte order mark (save it without, so that #! comes first)",
+			text, size);
+	return say_of(file, "starts with no #! line (put one there, such as #!/bin/sh)", text,
+		      size);
 }
 
-/* What to do where the errno alone says enough about the cause. */
+/* Returns what to do, or the likely cause, where the errno alone says enough; else "". */
 static const char *find_hint(int error)
 {
 	switch (error) {
-	case EACCES: return ": a security module or a mount may forbid it";
+	case EACCES: return "; a security module or a mount may forbid it";
 	case EPERM:
-		return ": the file may carry capabilities that this container does not have, or "
+		return "; the file may carry capabilities that this container does not have, or "
 		       "seccomp may forbid it";
-	case E2BIG: return ": the environment is too large";
-	case ETXTBSY: return ": the file is open for writing";
-	case ENOMEM: return ": raise the container's memory limit";
-	case EAGAIN: return ": raise the limit of processes (pids limit, ulimit -u)";
+	case E2BIG: return "; the environment is too large";
+	case ETXTBSY: return "; the file is open for writing";
+	case ENOMEM: return "; raise the container's memory limit";
+	case EAGAIN: return "; raise the limit of processes, pids limit or ulimit -u";
 	case ELOOP:
-		return ": symbolic links in a circle, or an interpreter of an interpreter of an "
+		return "; symbolic links in a circle, or an interpreter of an interpreter of an "
 		       "interpreter";
-	case ENOEXEC: return ": the file may be damaged";
-	case ELIBBAD: return ": the dynamic loader is damaged, or for another machine";
+	case ENOEXEC: return "; the file may be damaged";
+	case ELIBBAD: return "; the dynamic loader is damaged, or for another machine";
 	default: return "";
 	}
 }
 
-/* Whether the file may tell more. Where it may not it is left alone: its file system may not
- * answer any more. */
+/* Returns whether the file may tell more. Otherwise it is left alone, because its file system
+ * may not answer any more. */
 static bool is_about_a_file(int error)
 {
 	return error == ENOENT || error == EACCES || error == ENOEXEC;
@@ -368,7 +360,7 @@ void execfail_explain(const char *path, int error, char *text, size_t size)
 	struct file file;
 
 	for (int i = 0; is_about_a_file(error) && i < FILES_MAX; i++) {
-		read_file(&file, at, role);
+		read_head(&file, at, role);
 		if (explain_file(&file, error, text, size))
 			return;
 		if (*file.next == '\0')
@@ -376,5 +368,6 @@ void execfail_explain(const char *path, int error, char *text, size_t size)
 		at = strcpy(name, file.next);
 		role = file.next_role;
 	}
-	snprintf(text, size, "%s: %s%s", show(shown, path), strerror(error), find_hint(error));
+	snprintf(text, size, "%s cannot be executed (%s%s)",
+		 printable_copy_path(shown, sizeof shown, path), strerror(error), find_hint(error));
 }

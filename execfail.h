@@ -6,10 +6,11 @@
 
 #include <stddef.h>
 
-/* Writes to text (size bytes, '\0' included, cut where it does not fit) why executing path
- * failed with the errno error, and what to do about it where that is known: a missing
- * interpreter, no "#!" line, a carriage return after the interpreter, another architecture's
- * program, a missing dynamic loader, a noexec mount; else strerror(error). */
+/* Writes to text (size bytes with the terminating NUL, cut where it does not fit) why executing
+ * path failed with the errno error, and in brackets what to do about it where that is known: a
+ * missing interpreter, no "#!" line, a carriage return after the interpreter, another
+ * architecture's program, a missing dynamic loader, a noexec mount; else strerror(error). The
+ * text holds no colon that is not in a path. */
 void execfail_explain(const char *path, int error, char *text, size_t size);
 
 #endif

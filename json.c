@@ -23,9 +23,9 @@
  * string is found with a shift and a count instead of a loop. */
 struct text {
 	const unsigned char *end;
-	/* where the last look ahead began */
+	/* Where the last look ahead began. */
 	const unsigned char *window;
-	/* bit n: window[n] is a stop */
+	/* Bit n: window[n] is a stop. */
 	uint64_t stops;
 };
 
@@ -42,9 +42,9 @@ _Static_assert(JSON_DEPTH_MAX % 64 == 0, "full words of nesting");
 #if defined(__SSE2__) && !defined(JSON_PORTABLE)
 #define BLOCK 16
 
-/* The stops among the BLOCK bytes at p, the first in the lowest bit. As a signed number a byte
- * beyond ASCII is negative, and less a space (saturated) so is a control character: movemask
- * looks at the signs only. */
+/* Returns the stops among the BLOCK bytes at p, the first in the lowest bit. As a signed number
+ * a byte beyond ASCII is negative, and less a space (saturated) so is a control character:
+ * movemask looks at the signs only. */
 static inline uint64_t block_stops(const unsigned char *p)
 {
 	__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
@@ -59,9 +59,9 @@ static inline uint64_t block_stops(const unsigned char *p)
 #define BLOCK 8
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* The stops among the BLOCK bytes at p, the first in the lowest bit. No sum carries from one
- * byte into the next: the top bit of each says that its byte is no stop. Then the multiplication
- * gathers the eight top bits. */
+/* Returns the stops among the BLOCK bytes at p, the first in the lowest bit. No sum carries from
+ * one byte into the next: the top bit of each says that its byte is no stop. Then the
+ * multiplication gathers the eight top bits. */
 static inline uint64_t block_stops(const unsigned char *p)
 {
 	uint64_t bytes, low, clear;
@@ -78,8 +78,9 @@ static inline uint64_t block_stops(const unsigned char *p)
 }
 #endif
 
-/* The stops from p on, as far as a window reaches. At the end of the text the last block is read
- * once more, shifted, as nothing behind it may be read: the text has at least BLOCK bytes. */
+/* Returns the stops from p on, as far as a window reaches. At the end of the text the last block
+ * is read once more, shifted, as nothing behind it may be read: the text has at least BLOCK
+ * bytes. */
 static uint64_t look_ahead(const unsigned char *p, const unsigned char *end)
 {
 	size_t left = (size_t)(end - p);
@@ -99,7 +100,7 @@ static uint64_t look_ahead(const unsigned char *p, const unsigned char *end)
 	return stops;
 }
 
-/* The slow half of find_stop: what is left of the window has no stop, or p is beyond it. */
+/* Does the slow half of find_stop: what is left of the window has no stop, or p is beyond it. */
 static const unsigned char *find_stop_ahead(struct text *text, const unsigned char *p)
 {
 	uint64_t stops;
@@ -119,7 +120,7 @@ static const unsigned char *find_stop_ahead(struct text *text, const unsigned ch
 	return p + __builtin_ctzll(stops);
 }
 
-/* The first stop at or after p; where there is none the last byte of the text, which is none. */
+/* Returns the first stop at or after p, or the last byte of the text where there is none. */
 static inline const unsigned char *find_stop(struct text *text, const unsigned char *p)
 {
 	size_t at = (size_t)(p - text->window);
@@ -133,8 +134,8 @@ static inline bool is_continuation(unsigned char byte)
 	return (byte & 0xc0) == 0x80;
 }
 
-/* True if second may follow lead, a byte that begins a character of three or four bytes: some
- * leads leave out what would be overlong, a surrogate, or above U+10FFFF. */
+/* Returns whether second may follow lead, a byte that begins a character of three or four bytes:
+ * some leads leave out what would be overlong, a surrogate, or above U+10FFFF. */
 static inline bool is_second(unsigned char lead, unsigned char second)
 {
 	switch (lead) {
@@ -146,7 +147,8 @@ static inline bool is_second(unsigned char lead, unsigned char second)
 	}
 }
 
-/* json_utf8_char without bounds: reads no byte behind the first that does not fit. */
+/* Does what json_utf8_char does, without bounds: reads no byte behind the first that does not
+ * fit. */
 static inline size_t char_len(const unsigned char *p)
 {
 	if (p[0] < 0x80)
@@ -205,7 +207,7 @@ static const unsigned char *skip_escape(const unsigned char *p)
 	}
 }
 
-/* One or more characters beyond ASCII. */
+/* Skips one or more characters beyond ASCII. */
 static const unsigned char *skip_foreign(const unsigned char *p)
 {
 	do {
@@ -218,7 +220,7 @@ static const unsigned char *skip_foreign(const unsigned char *p)
 	return p;
 }
 
-/* The rest of a string with more than plain ASCII in it; p is at its first stop. */
+/* Skips the rest of a string with more than plain ASCII in it; p is at its first stop. */
 static __attribute__((noinline)) const unsigned char *skip_odd_string(struct text *text,
 								      const unsigned char *p)
 {
@@ -288,7 +290,7 @@ static inline const unsigned char *skip_number_or_word(const struct text *text,
 	}
 }
 
-/* A member's name, its colon, and the white space around them. */
+/* Skips a member's name, its colon, and the white space around them. */
 static inline __attribute__((always_inline)) const unsigned char *skip_name(struct text *text,
 									    const unsigned char *p)
 {
@@ -318,7 +320,7 @@ static inline void close_container(struct nesting *nesting)
 		nesting->kinds = nesting->saved[nesting->depth / 64];
 }
 
-/* True if the text is one object from p to its end. */
+/* Returns whether the text is one object from p to its end. */
 static bool is_one_object(struct text *text, const unsigned char *p)
 {
 	struct nesting nesting;
@@ -380,7 +382,7 @@ bool json_find_object(const char *text, size_t len, struct json_object *object)
 	first = bytes + open;
 	body.end = bytes + len;
 	if (len < BLOCK) {
-		/* look_ahead wants a whole block before the end. */
+		/* The look ahead needs a whole block before the end. */
 		memset(copy, 0, sizeof copy);
 		memcpy(copy + BLOCK - len, bytes, len);
 		body.end = copy + BLOCK;
@@ -410,8 +412,8 @@ size_t json_utf8_char(const char *text, size_t len)
 	return char_len(copy);
 }
 
-/* How many of the bytes at p, which are no character, one U+FFFD stands for: as many as begin
- * some character. */
+/* Returns how many of the bytes at p, which are no character, one U+FFFD stands for: as many as
+ * begin some character. */
 static size_t ill_formed_len(const unsigned char *p, size_t len)
 {
 	if (len < 2 || p[0] < 0xe0 || p[0] > 0xf4 || !is_second(p[0], p[1]))

@@ -13,15 +13,15 @@
 
 /* Where the object stands in the bytes that json_find_object was given. */
 struct json_object {
-	/* offset of its first byte, '{' */
+	/* Offset of its first byte, '{'. */
 	size_t open;
-	/* offset of its last byte, '}' */
+	/* Offset of its last byte, '}'. */
 	size_t close;
-	/* it has no members */
+	/* It has no members. */
 	bool empty;
 };
 
-/* True if the len bytes at text are one object of RFC 8259, in valid UTF-8 (RFC 3629), with
+/* Returns whether the len bytes at text are one object of RFC 8259, in valid UTF-8 (RFC 3629), with
  * nothing but white space around it; *object is filled only then. An escaped lone surrogate is
  * accepted, as the grammar does; a byte order mark is not. text needs no terminating NUL; bytes
  * beyond text + len are never read. */
@@ -37,9 +37,9 @@ bool json_find_object(const char *text, size_t len, struct json_object *object);
  * three bytes. out and text must not overlap. */
 size_t json_quote(char *out, const char *text, size_t len);
 
-/* The length in bytes of the UTF-8 character at the start of text (1 to 4), or 0 where the bytes
- * are no well-formed character (RFC 3629: no surrogates, nothing overlong, nothing above
- * U+10FFFF) or len is 0. */
+/* Returns the length in bytes of the UTF-8 character at the start of text (1 to 4), or 0 where
+ * the bytes are no well-formed character (RFC 3629: no surrogates, nothing overlong, nothing
+ * above U+10FFFF) or len is 0. */
 size_t json_utf8_char(const char *text, size_t len);
 
 #endif

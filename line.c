@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the form of every line that goes out; not the bytes, nor where they come from or go to.
- * Invariant: a function writes no more than line_put_max (line_put_wrapped_max) said. */
+ * Invariant: a function writes no more than line_put_max said. */
 #include "line.h"
 
 #include <stdint.h>
@@ -92,7 +92,7 @@ static inline size_t without_return(const char *bytes, size_t len)
 enum line_found line_find(const char *bytes, size_t len, size_t searched, size_t max, bool at_end,
 			  struct line_cut *cut)
 {
-	/* the longest line, '\r' and newline */
+	/* The longest line, '\r' and newline. */
 	size_t window = len < max + 2 ? len : max + 2;
 	const char *newline = NULL;
 
@@ -162,29 +162,32 @@ void line_label_make(struct line_label *label, char *memory, const char *service
 	label->fields_len = (size_t)(at - label->fields);
 }
 
-size_t line_put_max(const struct line_label *label, size_t len)
+/* Returns the most bytes that stand around a line in any form but LINE_FORM_WRAPPED. */
+static size_t around_max(const struct line_label *label)
 {
 	size_t text = LITERAL_LEN(STRAY_BEFORE STRAY_AFTER) + label->prefix_len;
 	size_t json = label->fields_len + LITERAL_LEN("\"}");
 
-	return STAMP_LEN + (text > json ? text : json) + len + LITERAL_LEN("\n");
+	return STAMP_LEN + (text > json ? text : json) + LITERAL_LEN("\n");
 }
 
-size_t line_put_wrapped_max(const struct line_label *label, size_t len)
+static size_t around_wrapped(const struct line_label *label)
 {
-	return LITERAL_LEN(WRAP_BEFORE "\"") + JSON_QUOTE_MAX(len) + label->fields_len + STAMP_LEN +
-	       LITERAL_LEN("\"}\n");
+	return LITERAL_LEN(WRAP_BEFORE "\"") + label->fields_len + STAMP_LEN + LITERAL_LEN("\"}\n");
 }
 
-size_t line_put_text(char *out, const struct stamp *stamp, const struct line_label *label,
-		     const char *line, size_t len)
+size_t line_put_max(const struct line *line, const struct line_label *label)
 {
-	char *at = put(out, stamp->text, STAMP_LEN);
+	return line->form == LINE_FORM_WRAPPED ? around_wrapped(label) + JSON_QUOTE_MAX(line->len)
+					       : around_max(label) + line->len;
+}
 
-	at = put(at, label->prefix, label->prefix_len);
-	at = put(at, line, len);
+static inline char *put_text(char *at, const struct stamp *stamp, const struct line_label *label,
+			     const char *text, size_t len)
+{
+	at = put(put(put(at, stamp->text, STAMP_LEN), label->prefix, label->prefix_len), text, len);
 	*at++ = '\n';
-	return (size_t)(at - out);
+	return at;
 }
 
 static inline char *put_fields(char *at, const struct stamp *stamp, const struct line_label *label,
@@ -197,70 +200,92 @@ static inline char *put_fields(char *at, const struct stamp *stamp, const struct
 	return PUT_LITERAL(at, "\"}\n");
 }
 
-size_t line_put_json(char *out, const struct stamp *stamp, const struct line_label *label,
-		     const char *line, const struct json_object *object)
+static inline char *put_object(char *at, const struct stamp *stamp, const struct line_label *label,
+			       const char *text, const struct json_object *object)
 {
-	char *at = put(out, line + object->open, object->close - object->open);
-
-	return (size_t)(put_fields(at, stamp, label, !object->empty) - out);
+	at = put(at, text + object->open, object->close - object->open);
+	return put_fields(at, stamp, label, !object->empty);
 }
 
-size_t line_put_wrapped(char *out, const struct stamp *stamp, const struct line_label *label,
-			const char *line, size_t len)
+/* (Not inline: beside json_quote the call costs nothing.) */
+static char *put_wrapped(char *at, const struct stamp *stamp, const struct line_label *label,
+			 const char *text, size_t len)
 {
-	char *at = PUT_LITERAL(out, WRAP_BEFORE);
-
-	at += json_quote(at, line, len);
+	at = PUT_LITERAL(at, WRAP_BEFORE);
+	at += json_quote(at, text, len);
 	*at++ = '"';
-	return (size_t)(put_fields(at, stamp, label, true) - out);
+	return put_fields(at, stamp, label, true);
 }
 
-size_t line_put_stray(char *out, const struct stamp *stamp, const struct line_label *label,
-		      const char *line, size_t len)
+static char *put_stray(char *at, const struct stamp *stamp, const struct line_label *label,
+		       const char *text, size_t len)
 {
-	char *at = put(out, stamp->text, STAMP_LEN);
-
+	at = put(at, stamp->text, STAMP_LEN);
 	at = PUT_LITERAL(at, STRAY_BEFORE);
 	at = put(at, label->prefix, label->prefix_len);
 	at = PUT_LITERAL(at, STRAY_AFTER);
-	at = put(at, line, len);
+	at = put(at, text, len);
 	*at++ = '\n';
-	return (size_t)(at - out);
+	return at;
 }
 
-/* One line in the form asked for. Returns the place behind it, or NULL where it does not take
- * that form. */
-static inline char *put_in_form(char *at, enum line_form form, const struct stamp *stamp,
-				const struct line_label *label, const char *line, size_t len)
+/* The one place where the form of a line is chosen. */
+static inline enum line_form choose_form(enum line_rule rule, const char *text, size_t len,
+					 bool whole, struct json_object *object)
+{
+	if (rule == LINE_RULE_TEXT)
+		return LINE_FORM_TEXT;
+	if (whole && json_find_object(text, len, object))
+		return LINE_FORM_OBJECT;
+	return rule == LINE_RULE_WRAP ? LINE_FORM_WRAPPED : LINE_FORM_STRAY;
+}
+
+struct line line_make(enum line_rule rule, const char *text, size_t len, bool whole)
+{
+	struct line line = { .text = text, .len = len };
+
+	line.form = choose_form(rule, text, len, whole, &line.object);
+	return line;
+}
+
+size_t line_put(char *out, const struct line *line, const struct stamp *stamp,
+		const struct line_label *label)
+{
+	char *end = out;
+
+	switch (line->form) {
+	case LINE_FORM_TEXT: end = put_text(out, stamp, label, line->text, line->len); break;
+	case LINE_FORM_OBJECT:
+		end = put_object(out, stamp, label, line->text, &line->object);
+		break;
+	case LINE_FORM_WRAPPED: end = put_wrapped(out, stamp, label, line->text, line->len); break;
+	case LINE_FORM_STRAY: end = put_stray(out, stamp, label, line->text, line->len); break;
+	}
+	return (size_t)(end - out);
+}
+
+/* Writes one line of a job. Returns the place behind it, or NULL where it is a stray. */
+static inline char *put_one(char *at, const struct line_job *job, const char *text, size_t len)
 {
 	struct json_object object;
 
-	switch (form) {
-	case LINE_FORM_TEXT:
-		at = put(put(put(at, stamp->text, STAMP_LEN), label->prefix, label->prefix_len),
-			 line, len);
-		*at++ = '\n';
-		return at;
-	case LINE_FORM_OBJECTS:
-	case LINE_FORM_WRAPPED:
-		if (json_find_object(line, len, &object)) {
-			at = put(at, line + object.open, object.close - object.open);
-			return put_fields(at, stamp, label, !object.empty);
-		}
-		return form == LINE_FORM_WRAPPED
-			       ? at + line_put_wrapped(at, stamp, label, line, len)
-			       : NULL;
+	switch (choose_form(job->rule, text, len, true, &object)) {
+	case LINE_FORM_TEXT: return put_text(at, job->stamp, job->label, text, len);
+	case LINE_FORM_OBJECT: return put_object(at, job->stamp, job->label, text, &object);
+	case LINE_FORM_WRAPPED: return put_wrapped(at, job->stamp, job->label, text, len);
+	case LINE_FORM_STRAY: break;
 	}
 	return NULL;
 }
 
-size_t line_put_lines(char *out, size_t room, enum line_form form, const struct stamp *stamp,
-		      const struct line_label *label, const char *bytes, size_t len, size_t max,
-		      size_t *used)
+size_t line_put_lines(char *out, size_t room, const struct line_job *job, const char *bytes,
+		      size_t len, size_t *used)
 {
-	size_t around =
-		form == LINE_FORM_WRAPPED ? line_put_wrapped_max(label, 0) : line_put_max(label, 0);
-	size_t times = form == LINE_FORM_WRAPPED ? JSON_QUOTE_MAX(1) : 1;
+	/* A copy, which cannot change with what is written to out. */
+	const struct line_job own = *job;
+	bool wraps = own.rule == LINE_RULE_WRAP;
+	size_t around = wraps ? around_wrapped(own.label) : around_max(own.label);
+	size_t times = wraps ? JSON_QUOTE_MAX(1) : 1;
 	const char *at = bytes, *end = bytes + len, *newline;
 	char *to = out, *to_end = out + room;
 
@@ -268,10 +293,10 @@ size_t line_put_lines(char *out, size_t room, enum line_form form, const struct 
 		size_t line_len = without_return(at, (size_t)(newline - at));
 		char *behind = to;
 
-		if (line_len > max || (size_t)(to_end - to) < around + times * line_len)
+		if (line_len > own.max || (size_t)(to_end - to) < around + times * line_len)
 			break;
 		if (line_len > 0)
-			behind = put_in_form(to, form, stamp, label, at, line_len);
+			behind = put_one(to, &own, at, line_len);
 		if (!behind)
 			break;
 		to = behind;

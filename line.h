@@ -12,18 +12,18 @@
 
 /* What line_find found at the beginning of the bytes. */
 enum line_found {
-	/* no line yet: more bytes are needed */
+	/* No line yet: more bytes are needed. */
 	LINE_NONE,
-	/* a line, or the rest of one whose beginning was cut off as pieces */
+	/* A line, or the rest of one whose beginning was cut off as pieces. */
 	LINE_WHOLE,
-	/* a line that is longer than max: its first max bytes */
+	/* A line that is longer than max: its first max bytes. */
 	LINE_PIECE,
 };
 
 struct line_cut {
-	/* of the line or piece, without newline and without a '\r' before it */
+	/* The length of the line or piece, without newline and without a '\r' before it. */
 	size_t len;
-	/* bytes to skip to what comes after it */
+	/* How many bytes to skip to what comes after it. */
 	size_t used;
 };
 
@@ -33,12 +33,12 @@ struct line_cut {
 enum line_found line_find(const char *bytes, size_t len, size_t searched, size_t max, bool at_end,
 			  struct line_cut *cut);
 
-/* len, or less where the bytes end in the middle of a UTF-8 character: the length without that
- * beginning of one. Never 0 for len > 3. */
+/* Returns len, or less where the bytes end in the middle of a UTF-8 character: the length without
+ * that beginning of one. Never 0 for len > 3. */
 size_t line_whole_characters(const char *bytes, size_t len);
 
-/* How the lines of one stream are decorated, worked out once. The strings are not terminated;
- * text may hold any byte but control characters. */
+/* What says whose line it is, worked out once for each stream. The strings are not terminated;
+ * they may hold any byte but control characters. */
 struct line_label {
 	/* " web/run: " */
 	const char *prefix;
@@ -48,7 +48,7 @@ struct line_label {
 	size_t fields_len;
 };
 
-/* Room that line_label_make needs for these names. */
+/* Returns how much memory line_label_make needs for these names. */
 size_t line_label_size(const char *service, const char *stage);
 
 /* Fills the label; its strings are written to memory, which must have line_label_size bytes and
@@ -56,42 +56,60 @@ size_t line_label_size(const char *service, const char *stage);
 void line_label_make(struct line_label *label, char *memory, const char *service,
 		     const char *stage);
 
-/* The most bytes that any of the functions below writes for a line of len bytes. */
-size_t line_put_max(const struct line_label *label, size_t len);
-size_t line_put_wrapped_max(const struct line_label *label, size_t len);
-
-/* Each writes one line, newline included, to out, and returns its length. */
-
-/* <stamp> web/run: <line> */
-size_t line_put_text(char *out, const struct stamp *stamp, const struct line_label *label,
-		     const char *line, size_t len);
-
-/* The object with the fields service, stage, logged added at its end. */
-size_t line_put_json(char *out, const struct stamp *stamp, const struct line_label *label,
-		     const char *line, const struct json_object *object);
-
-/* The line as the member "message" of an object, with the same fields. */
-size_t line_put_wrapped(char *out, const struct stamp *stamp, const struct line_label *label,
-			const char *line, size_t len);
-
-enum line_form {
-	/* line_put_text */
-	LINE_FORM_TEXT,
-	/* line_put_json */
-	LINE_FORM_OBJECTS,
-	/* line_put_json, and line_put_wrapped for what is no object */
-	LINE_FORM_WRAPPED,
+/* What the lines of a stream should be. */
+enum line_rule {
+	LINE_RULE_TEXT,
+	/* JSON objects; what is none goes out as a warning about it. */
+	LINE_RULE_OBJECTS,
+	/* JSON objects; what is none becomes the message of one. */
+	LINE_RULE_WRAP,
 };
 
-/* The common case in one go: decorates the whole lines at the beginning of the len bytes, as
- * many as fit into room, up to one that is longer than max or (LINE_FORM_OBJECTS) no object.
- * Returns what it wrote; *used: the bytes of those lines. */
-size_t line_put_lines(char *out, size_t room, enum line_form form, const struct stamp *stamp,
-		      const struct line_label *label, const char *bytes, size_t len, size_t max,
-		      size_t *used);
+/* What a line becomes. */
+enum line_form {
+	/* <stamp> web/run: <line> */
+	LINE_FORM_TEXT,
+	/* The object that it is, with the fields service, stage, logged added at its end. */
+	LINE_FORM_OBJECT,
+	/* An object with the line as its member "message", and the same fields. */
+	LINE_FORM_WRAPPED,
+	/* A warning of dinit's about a line that is no JSON object, with the line in it. */
+	LINE_FORM_STRAY,
+};
 
-/* dinit's warning about a line that is no JSON object: it holds the line. */
-size_t line_put_stray(char *out, const struct stamp *stamp, const struct line_label *label,
-		      const char *line, size_t len);
+/* One line or piece of one, without a newline. */
+struct line {
+	const char *text;
+	size_t len;
+	enum line_form form;
+	/* Where the object is in the text: set for LINE_FORM_OBJECT only. */
+	struct json_object object;
+};
+
+/* Chooses the form of the len bytes at text by the rule of their stream. whole: they are a line,
+ * not a piece of one, which is never an object. */
+struct line line_make(enum line_rule rule, const char *text, size_t len, bool whole);
+
+/* Returns the most bytes that line_put writes for that line. */
+size_t line_put_max(const struct line *line, const struct line_label *label);
+
+/* Writes the line in its form, newline included, to out; returns how many bytes that took. */
+size_t line_put(char *out, const struct line *line, const struct stamp *stamp,
+		const struct line_label *label);
+
+/* How many lines in a row are to be written. */
+struct line_job {
+	enum line_rule rule;
+	/* The longest line that is taken. */
+	size_t max;
+	const struct stamp *stamp;
+	const struct line_label *label;
+};
+
+/* Does all of the above at once, for the common case: writes the whole lines at the beginning of
+ * the len bytes to out, as many as fit into room, up to one that is longer than job->max or a
+ * stray. Returns how much it wrote; *used: how many bytes those lines were. */
+size_t line_put_lines(char *out, size_t room, const struct line_job *job, const char *bytes,
+		      size_t len, size_t *used);
 
 #endif

@@ -3,6 +3,7 @@
  * they say. Invariant: the writer is given whole lines only. */
 #include "log.h"
 
+#include "printable.h"
 #include "stamp.h"
 
 #include <errno.h>
@@ -12,12 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static enum log_level threshold = LOG_LEVEL_WARN;
+static enum config_log_level threshold = CONFIG_LOG_WARN;
 static log_writer *write_line;
 static void *write_ctx;
 static struct stamp now;
 
-void log_set_level(enum log_level level)
+void log_set_level(enum config_log_level level)
 {
 	threshold = level;
 }
@@ -28,33 +29,25 @@ void log_set_writer(log_writer *writer, void *ctx)
 	write_ctx = ctx;
 }
 
-bool log_enabled(enum log_level level)
+bool log_enabled(enum config_log_level level)
 {
 	return level <= threshold;
 }
 
-static const char *level_word(enum log_level level)
+static const char *level_word(enum config_log_level level)
 {
 	switch (level) {
-	case LOG_LEVEL_ERROR: return "error";
-	case LOG_LEVEL_WARN: return "warning";
-	case LOG_LEVEL_INFO: return "info";
-	case LOG_LEVEL_DEBUG: return "debug";
-	case LOG_LEVEL_NONE: break;
+	case CONFIG_LOG_ERROR: return "error";
+	case CONFIG_LOG_WARN: return "warning";
+	case CONFIG_LOG_INFO: return "info";
+	case CONFIG_LOG_DEBUG: return "debug";
+	case CONFIG_LOG_NONE: break;
 	}
 	return "none";
 }
 
-/* Names and values that others chose may stand in a message, and it is one line all the same. */
-static void flatten(char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-			text[i] = '?';
-}
-
-/* Only before anything was started (or after everything has ended) may a message wait for its
- * reader. */
+/* Writes to descriptor 2 and waits for its reader, which is allowed only before anything was
+ * started and after everything has ended. */
 static void write_directly(const char *line, size_t len)
 {
 	while (len > 0) {
@@ -73,8 +66,8 @@ static void write_directly(const char *line, size_t len)
 	}
 }
 
-static __attribute__((format(printf, 2, 0))) void say(enum log_level level, const char *format,
-						      va_list args)
+static __attribute__((format(printf, 2, 0))) void write_message(enum config_log_level level,
+								const char *format, va_list args)
 {
 	char line[LOG_LINE_SIZE];
 	int saved = errno;
@@ -90,7 +83,8 @@ static __attribute__((format(printf, 2, 0))) void say(enum log_level level, cons
 		len += (size_t)n;
 	if (len > sizeof line - 1)
 		len = sizeof line - 1;
-	flatten(line, len);
+	/* Names and values that others chose may stand in it, and it stays one line. */
+	len = printable_copy(line, sizeof line, PRINTABLE_MARKED, line, len);
 	line[len++] = '\n';
 	if (write_line)
 		write_line(write_ctx, line, len);
@@ -106,35 +100,35 @@ static __attribute__((format(printf, 2, 0))) void say(enum log_level level, cons
 		if (!log_enabled(level)) \
 			return; \
 		va_start(args, format); \
-		say(level, format, args); \
+		write_message(level, format, args); \
 		va_end(args); \
 	} while (0)
 
 void log_error(const char *format, ...)
 {
-	SAY(LOG_LEVEL_ERROR);
+	SAY(CONFIG_LOG_ERROR);
 }
 
 void log_warn(const char *format, ...)
 {
-	SAY(LOG_LEVEL_WARN);
+	SAY(CONFIG_LOG_WARN);
 }
 
 void log_info(const char *format, ...)
 {
-	SAY(LOG_LEVEL_INFO);
+	SAY(CONFIG_LOG_INFO);
 }
 
 void log_debug(const char *format, ...)
 {
-	SAY(LOG_LEVEL_DEBUG);
+	SAY(CONFIG_LOG_DEBUG);
 }
 
-void log_always(enum log_level level, const char *format, ...)
+void log_always(enum config_log_level level, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	say(level, format, args);
+	write_message(level, format, args);
 	va_end(args);
 }

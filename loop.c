@@ -72,7 +72,7 @@ int loop_watch(struct loop *loop, int fd, uint32_t events, struct loop_io *io)
 
 void loop_unwatch(struct loop *loop, int fd, const struct loop_io *io)
 {
-	/* kernels before 2.6.9 want one (epoll_ctl(2)) */
+	/* Kernels before 2.6.9 want an event here (epoll_ctl(2)). */
 	struct epoll_event unused = { 0 };
 
 	/* A child between fork and execve may keep the file open for longer than we do: an entry
@@ -150,8 +150,8 @@ static int sleep_ms(const struct loop *loop)
 static int wait_and_dispatch(struct loop *loop, int timeout_ms)
 {
 	loop->batch_at = 0;
-	/* A stop and a freeze interrupt it, and timers may be due after them: what is ready
-	 * still comes first. */
+	/* Being stopped or frozen interrupts the wait, and timers may be due after that: what is
+	 * ready still comes first. */
 	while ((loop->batch_len = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH, timeout_ms)) <
 	       0) {
 		if (errno != EINTR) {

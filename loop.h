@@ -13,18 +13,18 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 
-/* events taken from the kernel at a time: bounds a turn, and sits on no one's stack */
+/* So many events are taken from the kernel at a time, which bounds a turn. */
 #define LOOP_BATCH 64
 
-/* A descriptor's place in the loop. Owned by the caller; must stay where it is from loop_watch
- * to loop_unwatch. */
+/* A descriptor's place in the loop. The caller owns it, and keeps it where it is from loop_watch to
+ * loop_unwatch. */
 struct loop_io {
-	/* events: EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP */
+	/* events are EPOLLIN, EPOLLOUT, EPOLLERR and EPOLLHUP. */
 	void (*on_ready)(void *ctx, uint32_t events);
 	void *ctx;
 };
 
-/* A timer. Owned by the caller; zeroed it is not running. */
+/* A timer. The caller owns it; when it is zeroed it is not running. */
 struct loop_timer {
 	void (*on_due)(void *ctx);
 	void *ctx;
@@ -35,11 +35,11 @@ struct loop_timer {
 
 /* What the end-of-turn hook answers. */
 enum loop_verdict {
-	/* nothing to do until something happens */
+	/* There is nothing to do until something happens. */
 	LOOP_SLEEP,
-	/* there is work left: do not sleep, look for news and call again */
+	/* There is work left: do not sleep, but look for events and call again. */
 	LOOP_AGAIN,
-	/* leave loop_run */
+	/* Leave loop_run. */
 	LOOP_STOP,
 };
 
@@ -47,12 +47,12 @@ struct loop {
 	int epoll_fd;
 	int signal_fd;
 	uint64_t now_ms;
-	/* running timers, soonest first */
+	/* Running timers, soonest first. */
 	struct loop_timer *first, *last;
 	struct loop_io signal_io;
 	void (*on_signal)(void *ctx, const struct signalfd_siginfo *info);
 	void *signal_ctx;
-	/* what is being dispatched; loop_unwatch strikes entries out of it */
+	/* The events that are being dispatched; loop_unwatch strikes entries out of them. */
 	struct epoll_event batch[LOOP_BATCH];
 	int batch_at, batch_len;
 };
@@ -62,6 +62,7 @@ struct loop {
 int loop_open(struct loop *loop, const sigset_t *signals,
 	      void (*on_signal)(void *ctx, const struct signalfd_siginfo *info), void *ctx);
 
+/* Closes what loop_open opened. */
 void loop_close(struct loop *loop);
 
 /* Reports events on fd to io->on_ready, from now on and for what is ready already; events as in
@@ -69,11 +70,11 @@ void loop_close(struct loop *loop);
  * kind of file that never blocks, such as a regular file). */
 int loop_watch(struct loop *loop, int fd, uint32_t events, struct loop_io *io);
 
-/* Ends that; io's callback is not called again, not even for an event already fetched. Call it
+/* Ends that: the callback of io is not called again, not even for an event already fetched. Call it
  * before close(fd). */
 void loop_unwatch(struct loop *loop, int fd, const struct loop_io *io);
 
-/* Milliseconds of CLOCK_MONOTONIC, as read at the beginning of this turn. */
+/* Returns the milliseconds of CLOCK_MONOTONIC, as read at the beginning of this turn. */
 uint64_t loop_now_ms(const struct loop *loop);
 
 /* Starts (or restarts) the timer: on_due is called once, delay_ms from now (0: at the end of

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the records of the living orphans and their timers; not their deaths (reaper), nor how
- * one is redirected (adopt). Invariant: every orphan is watched, and in exactly one queue, in
- * the order in which that queue falls due. */
+/* Owns the records of the living orphans and their timers; not their deaths (reaper), nor how the
+ * output of one is redirected (adopt). Invariant: the state of an orphan alone says what falls
+ * due and what its end means; its queue follows from it, and the order of the queue is that in
+ * which its orphans fall due. */
 #include "policy.h"
 
 #include "adopt/adopt.h"
-#include "adopt/tracee.h"
 #include "log.h"
 
 #include <errno.h>
@@ -15,36 +15,74 @@
 #include <string.h>
 #include <unistd.h>
 
-/* a program, a slash, a PID */
-#define NAME_SIZE (PROCFS_NAME_SIZE + 12)
-/* How often one is given POLICY_MATURE_MS more that is in an uninterruptible wait, where its
- * command line cannot be read: a tenth of a second, in which a disk has mostly answered. */
+/* Room for a program's name, a slash and a PID. */
+#define LABEL_SIZE (PROCFS_NAME_SIZE + 12)
+/* Room for a PID in digits. */
+#define PID_SIZE (3 * sizeof(pid_t) + 1)
+/* How often an orphan in an uninterruptible wait, where its command line cannot be read, is given
+ * POLICY_MATURE_MS more: a tenth of a second in all, in which a disk has mostly answered. */
 #define DELAYS_MAX 10
+
+enum orphan_state {
+	/* It was there before dinit, and is left alone. */
+	ORPHAN_INHERITED,
+	/* It was found a moment ago: its policy is still to be applied. */
+	ORPHAN_YOUNG,
+	/* Its end ends the container. */
+	ORPHAN_ADOPTED,
+	/* It was sent TERM, and will be sent KILL. */
+	ORPHAN_TERMINATED,
+	/* It was sent KILL, or had ended when something fell due: it is only to be reaped. */
+	ORPHAN_DYING,
+	/* It is reaped: the record lives on until adopt has let go of it. */
+	ORPHAN_REAPED,
+};
 
 struct orphan {
 	struct policy *policy;
-	struct policy_queue *queue;
+	enum orphan_state state;
 	struct orphan *prev, *next;
 	struct reaper_watch watch;
 	pid_t pid;
 	uint64_t due_ms;
-	/* for an uninterruptible wait */
+	/* How often its policy was put off for an uninterruptible wait. */
 	unsigned delays;
-	/* its end ends the container */
-	bool adopted;
-	/* it was there before dinit */
-	bool inherited;
-	/* and reaped; the record lives on until adopt is done with it */
-	bool ended;
-	/* its output is being redirected */
+	/* The redirection of its output; NULL where none is under way. */
 	struct adopt *adopt;
-	/* its name, with which an adopted one's lines are labelled; NULL: not read yet */
+	/* The name that its lines and messages are labelled with; NULL where it is not known. */
 	char *program;
 };
 
-/* ---- queues ---- */
+/* ---- states and queues ---- */
 
-static void arm(struct policy *policy, struct policy_queue *queue)
+static struct policy_queue *queue_of(struct policy *policy, enum orphan_state state)
+{
+	switch (state) {
+	case ORPHAN_YOUNG: return &policy->young;
+	case ORPHAN_TERMINATED: return &policy->terminated;
+	case ORPHAN_INHERITED:
+	case ORPHAN_ADOPTED:
+	case ORPHAN_DYING:
+	case ORPHAN_REAPED: break;
+	}
+	return &policy->rest;
+}
+
+/* Returns how long an orphan stays in a state before something falls due. */
+static uint64_t delay_of(const struct policy *policy, enum orphan_state state)
+{
+	switch (state) {
+	case ORPHAN_YOUNG: return policy->at_sight ? 0 : POLICY_MATURE_MS;
+	case ORPHAN_TERMINATED: return policy->kill_timeout_ms;
+	case ORPHAN_INHERITED:
+	case ORPHAN_ADOPTED:
+	case ORPHAN_DYING:
+	case ORPHAN_REAPED: break;
+	}
+	return 0;
+}
+
+static void arm_queue(struct policy *policy, struct policy_queue *queue)
 {
 	uint64_t now = loop_now_ms(policy->loop);
 
@@ -55,9 +93,9 @@ static void arm(struct policy *policy, struct policy_queue *queue)
 				 queue->first->due_ms > now ? queue->first->due_ms - now : 0);
 }
 
-static void leave(struct orphan *orphan)
+static void leave_queue(struct orphan *orphan)
 {
-	struct policy_queue *queue = orphan->queue;
+	struct policy_queue *queue = queue_of(orphan->policy, orphan->state);
 
 	if (orphan->prev)
 		orphan->prev->next = orphan->next;
@@ -68,13 +106,16 @@ static void leave(struct orphan *orphan)
 	else
 		queue->last = orphan->prev;
 	if (!orphan->prev)
-		arm(orphan->policy, queue);
+		arm_queue(orphan->policy, queue);
 }
 
-static void enter(struct orphan *orphan, struct policy_queue *queue, uint64_t delay_ms)
+static void enter_queue(struct orphan *orphan, enum orphan_state state)
 {
-	orphan->queue = queue;
-	orphan->due_ms = loop_now_ms(orphan->policy->loop) + delay_ms;
+	struct policy *policy = orphan->policy;
+	struct policy_queue *queue = queue_of(policy, state);
+
+	orphan->state = state;
+	orphan->due_ms = loop_now_ms(policy->loop) + delay_of(policy, state);
 	orphan->next = NULL;
 	orphan->prev = queue->last;
 	if (queue->last)
@@ -83,29 +124,38 @@ static void enter(struct orphan *orphan, struct policy_queue *queue, uint64_t de
 		queue->first = orphan;
 	queue->last = orphan;
 	if (!orphan->prev)
-		arm(orphan->policy, queue);
+		arm_queue(policy, queue);
 }
 
-static void move(struct orphan *orphan, struct policy_queue *queue, uint64_t delay_ms)
+static void set_orphan_state(struct orphan *orphan, enum orphan_state state)
 {
-	leave(orphan);
-	enter(orphan, queue, delay_ms);
+	leave_queue(orphan);
+	enter_queue(orphan, state);
+}
+
+static void free_orphan(struct orphan *orphan)
+{
+	leave_queue(orphan);
+	reaper_unwatch(orphan->policy->reaper, &orphan->watch);
+	free(orphan->program);
+	free(orphan);
 }
 
 /* ---- what becomes of an orphan ---- */
 
-/* What it is called from now on, whatever it becomes: also when it has ended. */
-static void read_name(struct orphan *orphan, struct procfs_command *command, char name[NAME_SIZE])
+/* Reads what the orphan is called from now on, whatever becomes of it, and formats its label. */
+static void read_orphan_name(struct orphan *orphan, struct procfs_command *command,
+			     char label[LABEL_SIZE])
 {
 	procfs_read_command(orphan->policy->proc, orphan->pid, command);
 	free(orphan->program);
 	orphan->program = strdup(command->program);
-	snprintf(name, NAME_SIZE, "%s/%d", command->program, orphan->pid);
+	snprintf(label, LABEL_SIZE, "%s/%d", command->program, orphan->pid);
 }
 
-static void send(struct orphan *orphan, int signal, const char *name)
+static void signal_orphan(struct orphan *orphan, int signal, const char *label)
 {
-	signaller_send(orphan->policy->signaller, orphan->pid, signal, name);
+	signaller_send(orphan->policy->signaller, orphan->pid, signal, label);
 }
 
 static void kill_orphan(struct orphan *orphan)
@@ -113,38 +163,31 @@ static void kill_orphan(struct orphan *orphan)
 	/* It may have ended while dinit was stopped or late. */
 	if (!reaper_is_zombie(orphan->pid)) {
 		struct procfs_command command;
-		char name[NAME_SIZE];
+		char label[LABEL_SIZE];
 
-		read_name(orphan, &command, name);
-		log_warn("%s: is still running: killing it", name);
-		send(orphan, SIGKILL, name);
+		read_orphan_name(orphan, &command, label);
+		log_warn("%s: is still running: killing it", label);
+		signal_orphan(orphan, SIGKILL, label);
 	}
-	move(orphan, &orphan->policy->rest, 0);
-	orphan->adopted = false;
+	set_orphan_state(orphan, ORPHAN_DYING);
 }
 
 static void terminate_orphan(struct orphan *orphan)
 {
 	struct procfs_command command;
-	char name[NAME_SIZE];
+	char label[LABEL_SIZE];
 
-	read_name(orphan, &command, name);
-	if (!orphan->adopted)
-		log_warn("%s: has lost its parent: terminating it: %s", name, command.line);
-	orphan->adopted = false;
+	read_orphan_name(orphan, &command, label);
+	/* What becomes of an adopted one in a teardown needs no warning. */
+	if (orphan->state != ORPHAN_ADOPTED)
+		log_warn("%s: lost its parent, terminating it: %s", label, command.line);
 	if (orphan->adopt)
 		adopt_cancel(orphan->adopt);
-	send(orphan, SIGTERM, name);
-	move(orphan, &orphan->policy->told, orphan->policy->kill_timeout_ms);
+	signal_orphan(orphan, SIGTERM, label);
+	set_orphan_state(orphan, ORPHAN_TERMINATED);
 }
 
 /* ---- adoption ---- */
-
-static void free_orphan(struct orphan *orphan)
-{
-	free(orphan->program);
-	free(orphan);
-}
 
 static const char *program_of(const struct orphan *orphan)
 {
@@ -154,19 +197,28 @@ static const char *program_of(const struct orphan *orphan)
 static int on_adopt_pipe(void *ctx, int stream, int read_fd)
 {
 	struct orphan *orphan = ctx;
-	char stage[3 * sizeof(pid_t) + 1];
+	char stage[PID_SIZE];
+	struct logmux_source_spec spec = {
+		.fd = read_fd,
+		.service = program_of(orphan),
+		.stage = stage,
+		.stream = stream == STDOUT_FILENO ? LOGMUX_STDOUT : LOGMUX_STDERR,
+	};
 
 	snprintf(stage, sizeof stage, "%d", orphan->pid);
-	return logmux_add(orphan->policy->mux, read_fd, program_of(orphan), stage,
-			  stream == STDOUT_FILENO ? LOGMUX_STDOUT : LOGMUX_STDERR, false, NULL);
+	return logmux_add(orphan->policy->mux, &spec);
 }
 
-static void on_adopt_trouble(void *ctx, const char *text)
+static void on_adopt_trouble(void *ctx, pid_t pid, const char *why)
 {
 	struct orphan *orphan = ctx;
 
-	log_warn("%s/%d: its output cannot be redirected: %s", program_of(orphan), orphan->pid,
-		 text);
+	if (pid == orphan->pid)
+		log_warn("%s/%d: its output cannot be redirected: %s", program_of(orphan),
+			 orphan->pid, why);
+	else
+		log_warn("%s/%d: the output of its descendant %d cannot be redirected: %s",
+			 program_of(orphan), orphan->pid, pid, why);
 }
 
 static void on_adopt_end(void *ctx)
@@ -174,7 +226,8 @@ static void on_adopt_end(void *ctx)
 	struct orphan *orphan = ctx;
 
 	orphan->adopt = NULL;
-	if (orphan->ended)
+	orphan->watch.on_stop = NULL;
+	if (orphan->state == ORPHAN_REAPED)
 		free_orphan(orphan);
 }
 
@@ -182,10 +235,8 @@ static void on_orphan_stop(void *ctx, pid_t pid, int status)
 {
 	struct orphan *orphan = ctx;
 
-	if (orphan->adopt)
-		adopt_on_stop(orphan->adopt, status);
-	else
-		tracee_discard(pid, status);
+	(void)pid;
+	adopt_on_stop(orphan->adopt, status);
 }
 
 static void adopt_orphan(struct orphan *orphan)
@@ -197,39 +248,40 @@ static void adopt_orphan(struct orphan *orphan)
 	};
 	struct policy *policy = orphan->policy;
 	struct procfs_command command;
-	char name[NAME_SIZE];
+	char label[LABEL_SIZE];
 
-	read_name(orphan, &command, name);
-	log_warn("%s: has lost its parent: adopting it: %s", name, command.line);
-	orphan->adopted = true;
-	move(orphan, &policy->rest, 0);
+	read_orphan_name(orphan, &command, label);
+	log_warn("%s: lost its parent, adopting it: %s", label, command.line);
+	set_orphan_state(orphan, ORPHAN_ADOPTED);
 	orphan->adopt = adopt_begin(policy->loop, policy->reaper, policy->proc, orphan->pid, &hooks,
 				    orphan);
-	if (!orphan->adopt)
-		on_adopt_trouble(orphan, strerror(errno));
+	if (orphan->adopt)
+		orphan->watch.on_stop = on_orphan_stop;
+	else
+		on_adopt_trouble(orphan, orphan->pid, strerror(errno));
 }
 
 /* ---- what falls due ---- */
 
-static void delay(struct orphan *orphan)
+static void put_off(struct orphan *orphan)
 {
 	orphan->delays++;
-	move(orphan, &orphan->policy->young, POLICY_MATURE_MS);
+	set_orphan_state(orphan, ORPHAN_YOUNG);
 }
 
-static void decide(struct orphan *orphan)
+static void apply_policy(struct orphan *orphan)
 {
 	struct policy *policy = orphan->policy;
 
 	/* It may have ended since the last reaping: then it is a zombie like any other, and not
 	 * to be adopted. */
 	if (reaper_is_zombie(orphan->pid))
-		move(orphan, &policy->rest, 0);
+		set_orphan_state(orphan, ORPHAN_DYING);
 	else if (policy->at_sight)
 		kill_orphan(orphan);
 	else if (orphan->delays < DELAYS_MAX &&
 		 procfs_is_uninterruptible(policy->proc, orphan->pid))
-		delay(orphan);
+		put_off(orphan);
 	else if (policy->reparenting == CONFIG_REPARENTING_ADOPT && !policy->teardown)
 		adopt_orphan(orphan);
 	else
@@ -242,23 +294,23 @@ static void on_young_due(void *ctx)
 	uint64_t now = loop_now_ms(policy->loop);
 
 	while (policy->young.first && policy->young.first->due_ms <= now)
-		decide(policy->young.first);
-	arm(policy, &policy->young);
+		apply_policy(policy->young.first);
+	arm_queue(policy, &policy->young);
 }
 
-static void on_told_due(void *ctx)
+static void on_terminated_due(void *ctx)
 {
 	struct policy *policy = ctx;
 	uint64_t now = loop_now_ms(policy->loop);
 
-	while (policy->told.first && policy->told.first->due_ms <= now)
-		kill_orphan(policy->told.first);
-	arm(policy, &policy->told);
+	while (policy->terminated.first && policy->terminated.first->due_ms <= now)
+		kill_orphan(policy->terminated.first);
+	arm_queue(policy, &policy->terminated);
 }
 
 static void tell_adopted_end(const struct orphan *orphan, int status)
 {
-	char stage[3 * sizeof(pid_t) + 1];
+	char stage[PID_SIZE];
 	struct reaper_end end = {
 		.name = program_of(orphan),
 		.stage = stage,
@@ -270,36 +322,51 @@ static void tell_adopted_end(const struct orphan *orphan, int status)
 	orphan->policy->on_adopted_end(orphan->policy->ctx, &end);
 }
 
-static void tell_end(const struct orphan *orphan, int status)
+static void tell_orphan_end(const struct orphan *orphan, int status)
 {
 	char how[REAPER_STATUS_SIZE];
 
 	reaper_describe_status(status, how);
-	log_info("%s/%d: reparented process %s", program_of(orphan), orphan->pid, how);
+	log_info("%s/%d: orphan %s", program_of(orphan), orphan->pid, how);
 }
 
 static void on_orphan_exit(void *ctx, pid_t pid, int status)
 {
 	struct orphan *orphan = ctx;
+	enum orphan_state before = orphan->state;
 
 	(void)pid;
-	leave(orphan);
-	orphan->ended = true;
-	if (orphan->inherited)
+	set_orphan_state(orphan, ORPHAN_REAPED);
+	if (before == ORPHAN_INHERITED)
 		orphan->policy->inherited--;
-	if (orphan->adopted)
+	if (before == ORPHAN_ADOPTED)
 		tell_adopted_end(orphan, status);
 	else
-		tell_end(orphan, status);
+		tell_orphan_end(orphan, status);
 	if (orphan->adopt)
 		adopt_on_exit(orphan->adopt);
 	else
 		free_orphan(orphan);
 }
 
+void policy_on_unwatched_end(void *ctx, pid_t pid, int status)
+{
+	const struct policy *policy = ctx;
+	char name[PROCFS_NAME_SIZE] = "?", how[REAPER_STATUS_SIZE];
+
+	if (!log_enabled(CONFIG_LOG_INFO))
+		return;
+	/* Another PID namespace's /proc has somebody else under that number. */
+	if (!policy->blind)
+		procfs_read_comm(policy->proc, pid, name);
+	reaper_describe_status(status, how);
+	log_info("%s/%d: orphaned zombie %s", name, pid, how);
+}
+
 /* ---- looking for orphans ---- */
 
-/* NULL where memory is lacking: the next look finds it again. */
+/* Returns the record of a new orphan, which the reaper watches from here on and which is still to
+ * enter a queue, or NULL where memory is lacking: the next look finds it again. */
 static struct orphan *add_orphan(struct policy *policy, pid_t pid)
 {
 	struct orphan *orphan = calloc(1, sizeof *orphan);
@@ -308,14 +375,13 @@ static struct orphan *add_orphan(struct policy *policy, pid_t pid)
 		return NULL;
 	orphan->policy = policy;
 	orphan->pid = pid;
-	if (log_enabled(LOG_LEVEL_INFO)) {
+	if (log_enabled(CONFIG_LOG_INFO)) {
 		char name[PROCFS_NAME_SIZE];
 
 		procfs_read_comm(policy->proc, pid, name);
 		orphan->program = strdup(name);
 	}
 	orphan->watch.on_exit = on_orphan_exit;
-	orphan->watch.on_stop = on_orphan_stop;
 	orphan->watch.ctx = orphan;
 	reaper_watch(policy->reaper, &orphan->watch, pid);
 	return orphan;
@@ -331,7 +397,7 @@ static void on_child(void *ctx, pid_t pid)
 		return;
 	orphan = add_orphan(policy, pid);
 	if (orphan)
-		enter(orphan, &policy->young, policy->at_sight ? 0 : POLICY_MATURE_MS);
+		enter_queue(orphan, ORPHAN_YOUNG);
 }
 
 static void on_inherited_child(void *ctx, pid_t pid)
@@ -341,25 +407,24 @@ static void on_inherited_child(void *ctx, pid_t pid)
 
 	if (!orphan)
 		return;
-	log_info("%s/%d: was there before dinit: leaving it alone", program_of(orphan), pid);
-	orphan->inherited = true;
+	log_info("%s/%d: was there before dinit, leaving it alone", program_of(orphan), pid);
 	policy->inherited++;
-	enter(orphan, &policy->rest, 0);
+	enter_queue(orphan, ORPHAN_INHERITED);
 }
 
-static void look(struct policy *policy)
+static void look_for_orphans(struct policy *policy)
 {
 	policy->looked_ms = loop_now_ms(policy->loop);
 	policy->seen = 0;
-	policy->others = procfs_each_child(policy->proc, getpid(), on_child, policy) < 0 ||
-			 policy->seen > policy->inherited;
+	policy->others_seen = procfs_each_child(policy->proc, getpid(), on_child, policy) < 0 ||
+			      policy->seen > policy->inherited;
 	loop_timer_start(policy->loop, &policy->look_timer,
 			 policy->teardown ? POLICY_LOOK_TEARDOWN_MS : POLICY_LOOK_MS);
 }
 
 static void on_look_due(void *ctx)
 {
-	look(ctx);
+	look_for_orphans(ctx);
 }
 
 bool policy_finds_orphans(const struct policy *policy)
@@ -367,9 +432,9 @@ bool policy_finds_orphans(const struct policy *policy)
 	return policy->reparenting != CONFIG_REPARENTING_IGNORE && !policy->blind;
 }
 
-bool policy_sees_nobody(const struct policy *policy)
+bool policy_may_have_orphans(const struct policy *policy)
 {
-	return policy_finds_orphans(policy) && !policy->others;
+	return policy->others_seen || !policy_finds_orphans(policy);
 }
 
 void policy_children_changed(struct policy *policy)
@@ -379,10 +444,10 @@ void policy_children_changed(struct policy *policy)
 	if (!policy_finds_orphans(policy))
 		return;
 	if (since >= POLICY_LOOK_APART_MS) {
-		look(policy);
+		look_for_orphans(policy);
 	} else {
-		/* What the last look saw is no more than a guess now. */
-		policy->others = true;
+		/* Since the last look others may have come. */
+		policy->others_seen = true;
 		loop_timer_start(policy->loop, &policy->look_timer, POLICY_LOOK_APART_MS - since);
 	}
 }
@@ -402,41 +467,33 @@ void policy_open(struct policy *policy, const struct config *config,
 	policy->on_adopted_end = on_adopted_end;
 	policy->ctx = ctx;
 	policy->young.timer = (struct loop_timer){ .on_due = on_young_due, .ctx = policy };
-	policy->told.timer = (struct loop_timer){ .on_due = on_told_due, .ctx = policy };
+	policy->terminated.timer =
+		(struct loop_timer){ .on_due = on_terminated_due, .ctx = policy };
 	policy->look_timer = (struct loop_timer){ .on_due = on_look_due, .ctx = policy };
 	policy->blind = !procfs_usable(policy->proc);
 	if (policy_finds_orphans(policy)) {
 		procfs_each_child(policy->proc, getpid(), on_inherited_child, policy);
-		look(policy);
-		/* Until a look shows otherwise: what is started from here on leaves orphans. */
-		policy->others = true;
+		look_for_orphans(policy);
+		/* What is started from here on may leave orphans before the next look. */
+		policy->others_seen = true;
 	} else if (policy->blind && policy->reparenting != CONFIG_REPARENTING_IGNORE) {
-		log_warn("%s does not show this PID namespace's processes: running processes that "
-			 "lose their parent "
-			 "cannot be found; "
-			 "mount proc there",
+		log_warn("%s does not show this PID namespace's processes: running orphans "
+			 "cannot be found (mount proc there)",
 			 policy->proc->root);
 	}
 }
 
-static void forget_all(struct policy *policy, struct policy_queue *queue)
+static void forget_all(struct policy_queue *queue)
 {
-	struct orphan *next;
-
-	for (struct orphan *orphan = queue->first; orphan; orphan = next) {
-		next = orphan->next;
-		reaper_unwatch(policy->reaper, &orphan->watch);
-		free_orphan(orphan);
-	}
-	queue->first = queue->last = NULL;
-	loop_timer_stop(policy->loop, &queue->timer);
+	while (queue->first)
+		free_orphan(queue->first);
 }
 
 void policy_close(struct policy *policy)
 {
-	forget_all(policy, &policy->young);
-	forget_all(policy, &policy->told);
-	forget_all(policy, &policy->rest);
+	forget_all(&policy->young);
+	forget_all(&policy->terminated);
+	forget_all(&policy->rest);
 }
 
 /* ---- teardown ---- */
@@ -450,23 +507,23 @@ void policy_begin_teardown(struct policy *policy)
 		return;
 	for (struct orphan *orphan = policy->rest.first; orphan; orphan = next) {
 		next = orphan->next;
-		if (orphan->adopted)
+		if (orphan->state == ORPHAN_ADOPTED)
 			terminate_orphan(orphan);
 	}
-	look(policy);
+	look_for_orphans(policy);
 }
 
 bool policy_kill(struct policy *policy)
 {
-	bool any = policy->told.first || policy->young.first;
+	bool any = policy->terminated.first || policy->young.first;
 
 	if (!policy_finds_orphans(policy))
 		return false;
 	policy->at_sight = true;
-	while (policy->told.first)
-		kill_orphan(policy->told.first);
+	while (policy->terminated.first)
+		kill_orphan(policy->terminated.first);
 	while (policy->young.first)
 		kill_orphan(policy->young.first);
-	look(policy);
+	look_for_orphans(policy);
 	return any;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Orphans: processes that lost their parent and became children of dinit. Finds the living ones,
- * for no signal tells of them, and ignores, terminates or adopts them. The dead ones are the
- * reaper's: it reaps them under every policy. Children that dinit has had from the start (an
- * entrypoint's `exec > >(tee log); exec dinit`) have lost nobody: they are left alone, and
- * nothing waits for them. */
+/* Orphans: processes that lost their parent and became children of dinit. This module finds the
+ * living ones, which no signal announces, and ignores, terminates or adopts them; the dead ones
+ * are reaped by the reaper whatever the policy is, and only told of here. Children that dinit has
+ * had from the start (an entrypoint's `exec > >(tee log); exec dinit`) have not lost their
+ * parent: they are left alone, and nothing waits for them. */
 #ifndef DINIT_POLICY_H
 #define DINIT_POLICY_H
 
@@ -17,12 +17,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* SPEC 6: how often it looks for orphans unasked */
+/* How often dinit looks for orphans where nothing has happened. */
 #define POLICY_LOOK_MS 1000
 #define POLICY_LOOK_TEARDOWN_MS 100
-/* and not more often than this, whatever happens: a look costs time for each child */
+/* The shortest time between two looks, whatever happens: a look costs time for each child. */
 #define POLICY_LOOK_APART_MS 10
-/* SPEC 6: so that a daemon's double fork is over */
+/* How long an orphan is left alone at first, so that a daemon's double fork is over. */
 #define POLICY_MATURE_MS 10
 
 struct orphan;
@@ -42,25 +42,25 @@ struct policy {
 	enum config_reparenting reparenting;
 	uint64_t kill_timeout_ms;
 	bool teardown;
-	/* kills at once whatever it finds */
+	/* Every orphan is killed as soon as it is found. */
 	bool at_sight;
-	/* no /proc, or a foreign one: living orphans cannot be found */
+	/* There is no /proc, or a foreign one: living orphans cannot be found. */
 	bool blind;
-	/* not yet mature */
+	/* The orphans whose policy is not due yet. */
 	struct policy_queue young;
-	/* sent TERM, to be killed */
-	struct policy_queue told;
-	/* adopted, killed or inherited: nothing falls due */
+	/* The orphans that were sent TERM and will be sent KILL. */
+	struct policy_queue terminated;
+	/* The orphans for which nothing falls due. */
 	struct policy_queue rest;
 	struct loop_timer look_timer;
-	/* when it last looked */
+	/* The time of the last look. */
 	uint64_t looked_ms;
-	/* children that were there before dinit, and still are */
+	/* How many children were there before dinit, and still are. */
 	size_t inherited;
-	/* children found in this look */
+	/* How many children the current look has found. */
 	size_t seen;
-	/* the last look found more than the inherited ones */
-	bool others;
+	/* The last look found more children than the inherited ones. */
+	bool others_seen;
 	void (*on_adopted_end)(void *ctx, const struct reaper_end *end);
 	void *ctx;
 };
@@ -74,32 +74,36 @@ struct policy_means {
 	struct signaller *signaller;
 };
 
-/* Before anything is started: the children found now are the inherited ones. on_adopted_end is
- * called when an adopted process has ended outside a teardown. Without a usable /proc it warns,
- * once. */
+/* Opens the policy; to be called before anything is started, as the children found now are taken
+ * for the inherited ones. on_adopted_end is called when an adopted process has ended outside a
+ * teardown. Warns, once, where there is no usable /proc. */
 void policy_open(struct policy *policy, const struct config *config,
 		 const struct policy_means *means,
 		 void (*on_adopted_end)(void *ctx, const struct reaper_end *end), void *ctx);
 
-/* Forgets the orphans that are left: the inherited ones, and what could not be killed. */
+/* Forgets the orphans that are left: the inherited ones, and those that could not be killed. */
 void policy_close(struct policy *policy);
 
-/* Something ended: there may be new orphans. Looks now, or soon if it has just looked. */
+/* Logs the end of an orphan that nobody watched, as it was dead before a look could find it. This
+ * is the reaper's on_orphan callback, and policy a struct policy. */
+void policy_on_unwatched_end(void *policy, pid_t pid, int status);
+
+/* Looks for new orphans, as something has ended: now, or soon if it has just looked. */
 void policy_children_changed(struct policy *policy);
 
-/* Whether every living orphan comes to light sooner or later, so that a teardown can wait for
- * them all: not under `ignore`, and not without /proc. */
+/* Returns whether every living orphan comes to light sooner or later, so that a teardown can wait
+ * for them all: not under `ignore`, and not without /proc. */
 bool policy_finds_orphans(const struct policy *policy);
 
-/* Whether the last look found no child but inherited ones; false where no look finds every
- * child. */
-bool policy_sees_nobody(const struct policy *policy);
+/* Returns whether orphans may be left: the last look found children other than inherited ones
+ * (it counts what dinit has started as well), or no look finds every orphan. */
+bool policy_may_have_orphans(const struct policy *policy);
 
-/* From now on adopt terminates, too, and looks are more frequent. */
+/* Begins the teardown: from now on adopt terminates, too, and looks are more frequent. */
 void policy_begin_teardown(struct policy *policy);
 
-/* In a teardown: says which orphans are left, and kills them, and from now on every other at
- * sight. Returns whether any was known to be left. */
+/* Kills the orphans that are left in a teardown, and from now on every other one at sight, each
+ * with a warning. Returns whether any was known to be left. */
 bool policy_kill(struct policy *policy);
 
 #endif

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the reading of /proc: paths below its root, the syntax of its files, and making what a
  * process says about itself (its name, its arguments) harmless to print. Does not own what
- * follows from it: who is an orphan, what is done to it. Invariant: every read is bounded, no
- * number that is no positive pid reaches a caller (somebody will signal it), and no control byte
- * that a process chose leaves unescaped. */
+ * follows from it: who is an orphan, what is done to it. Invariant: every read is bounded, only
+ * positive pids reach a caller (who may signal them), and no control byte that a process chose
+ * leaves unescaped. */
 #include "procfs.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,30 +18,26 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "json.h"
+#include "printable.h"
 
-/* the root and "/PID/task/TID/children" */
-#define PATH_SIZE 512
-/* read at once; the kernel hands out a page at a time */
+/* How much of a list is read at once: the kernel hands out a page at a time. */
 #define CHILDREN_SIZE 4096
-/* everything up to start_time, were all its numbers as long as can be */
+/* Room for everything up to start_time, were all its numbers as long as can be. */
 #define STAT_SIZE 1024
-/* status, of a process in some hundred groups: they stand before what is looked for */
+/* Room for the status of a process in some hundred groups, which stand before what is needed. */
 #define STATUS_SIZE 8192
-/* of syscall the number, which comes first */
+/* Room for the number that comes first in the file syscall. */
 #define SYSCALL_SIZE 24
-/* how much of the arguments is looked at: PATH_MAX, no program has a longer path */
+/* How much of the arguments is looked at: as much as a path can be long. */
 #define ARGS_SIZE 4096
-
-/* What stands for the rest of a command line that was cut. */
-static const char ellipsis[] = "...";
 
 static bool is_digit(char byte)
 {
 	return byte >= '0' && byte <= '9';
 }
 
-/* Saturates, so that a number too large for its type is still too large afterwards. */
+/* Returns number with one more digit; saturates, so that a number too large for its type is still
+ * too large afterwards. */
 static uint64_t append_digit(uint64_t number, char digit)
 {
 	uint64_t value = (uint64_t)(digit - '0');
@@ -48,7 +45,7 @@ static uint64_t append_digit(uint64_t number, char digit)
 	return number > (UINT64_MAX - value) / 10 ? UINT64_MAX : number * 10 + value;
 }
 
-/* Returns 0 where the name is not that of a process or thread. */
+/* Returns the pid that is a directory's name, 0 where it is not that of a process or thread. */
 static pid_t parse_pid(const char *name)
 {
 	uint64_t pid = 0;
@@ -58,22 +55,29 @@ static pid_t parse_pid(const char *name)
 	return *name == '\0' && pid <= INT_MAX ? (pid_t)pid : 0;
 }
 
-static int format_path(char path[PATH_SIZE], const struct procfs *proc, pid_t pid, const char *name)
+int procfs_format_path(const struct procfs *proc, pid_t pid, char path[PROCFS_PATH_SIZE],
+		       const char *format, ...)
 {
-	int len = snprintf(path, PATH_SIZE, "%s/%d/%s", proc->root, (int)pid, name);
+	int len = snprintf(path, PROCFS_PATH_SIZE, "%s/%d/", proc->root, (int)pid), rest = -1;
+	va_list args;
 
-	if (len < 0 || len >= PATH_SIZE) {
+	if (len >= 0 && len < PROCFS_PATH_SIZE) {
+		va_start(args, format);
+		rest = vsnprintf(path + len, (size_t)(PROCFS_PATH_SIZE - len), format, args);
+		va_end(args);
+	}
+	if (rest < 0 || rest >= PROCFS_PATH_SIZE - len) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
 	return 0;
 }
 
-static int open_file(const struct procfs *proc, pid_t pid, const char *name)
+static int open_proc_file(const struct procfs *proc, pid_t pid, const char *name)
 {
-	char path[PATH_SIZE];
+	char path[PROCFS_PATH_SIZE];
 
-	if (format_path(path, proc, pid, name) < 0)
+	if (procfs_format_path(proc, pid, path, "%s", name) < 0)
 		return -1;
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
@@ -86,8 +90,8 @@ static void close_keeping_errno(int fd)
 	errno = error;
 }
 
-/* A process that has gone is ENOENT when its file is opened, and ESRCH when it goes only then:
- * one errno for both. */
+/* Reads like read(2), with one errno for a process that has gone: ENOENT, as when its file cannot
+ * be opened, also where it has gone since (ESRCH). */
 static ssize_t read_some(int fd, char *buffer, size_t size)
 {
 	ssize_t len;
@@ -100,13 +104,14 @@ static ssize_t read_some(int fd, char *buffer, size_t size)
 	return len;
 }
 
-/* The first size bytes of the file, or all where it is shorter. */
-static ssize_t read_file(const struct procfs *proc, pid_t pid, const char *name, char *buffer,
-			 size_t size)
+/* Reads the first size bytes of the file, or all where it is shorter. Returns how many, or -1 with
+ * errno. */
+static ssize_t read_proc_file(const struct procfs *proc, pid_t pid, const char *name, char *buffer,
+			      size_t size)
 {
 	size_t len = 0;
 	ssize_t got;
-	int fd = open_file(proc, pid, name);
+	int fd = open_proc_file(proc, pid, name);
 
 	if (fd < 0)
 		return -1;
@@ -121,11 +126,11 @@ static ssize_t read_file(const struct procfs *proc, pid_t pid, const char *name,
 
 bool procfs_usable(const struct procfs *proc)
 {
-	char path[PATH_SIZE], target[16];
+	char path[PROCFS_PATH_SIZE], target[16];
 	int path_len = snprintf(path, sizeof path, "%s/self", proc->root);
 	ssize_t len;
 
-	if (path_len < 0 || path_len >= PATH_SIZE)
+	if (path_len < 0 || path_len >= PROCFS_PATH_SIZE)
 		return false;
 	len = readlink(path, target, sizeof target - 1);
 	if (len <= 0)
@@ -134,8 +139,9 @@ bool procfs_usable(const struct procfs *proc)
 	return parse_pid(target) == getpid();
 }
 
-/* The list can be longer than any buffer (ten thousand zombies are 70 kB), so it is taken as it
- * comes, numbers that are split between two reads included. */
+/* Calls on_child for each number of the list, which can be longer than any buffer (ten thousand
+ * zombies are 70 kB): it is taken as it comes, numbers that are split between two reads
+ * included. */
 static int read_children(int fd, void (*on_child)(void *ctx, pid_t pid), void *ctx)
 {
 	char buffer[CHILDREN_SIZE];
@@ -161,11 +167,12 @@ static int read_children(int fd, void (*on_child)(void *ctx, pid_t pid), void *c
 static int list_thread_children(const struct procfs *proc, pid_t parent, pid_t tid,
 				void (*on_child)(void *ctx, pid_t pid), void *ctx)
 {
-	char name[sizeof "task/2147483647/children"];
+	char path[PROCFS_PATH_SIZE];
 	int fd, result;
 
-	snprintf(name, sizeof name, "task/%d/children", (int)tid);
-	fd = open_file(proc, parent, name);
+	if (procfs_format_path(proc, parent, path, "task/%d/children", (int)tid) < 0)
+		return -1;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
 	result = read_children(fd, on_child, ctx);
@@ -173,18 +180,18 @@ static int list_thread_children(const struct procfs *proc, pid_t parent, pid_t t
 	return result;
 }
 
-/* Fails with ENOENT where not a single thread has a list; a thread without one among others has
- * just ended. */
+/* Calls on_child for each child in the lists of all threads. Returns 0, or -1 with errno: ENOENT
+ * where not a single thread has a list; a thread without one among others has just ended. */
 static int list_children(const struct procfs *proc, pid_t parent,
 			 void (*on_child)(void *ctx, pid_t pid), void *ctx)
 {
-	char path[PATH_SIZE];
+	char path[PROCFS_PATH_SIZE];
 	const struct dirent *entry;
 	bool listed = false;
 	DIR *tasks;
 	int error;
 
-	if (format_path(path, proc, parent, "task") < 0)
+	if (procfs_format_path(proc, parent, path, "task") < 0)
 		return -1;
 	tasks = opendir(path);
 	if (!tasks)
@@ -205,8 +212,8 @@ static int list_children(const struct procfs *proc, pid_t parent,
 	return listed && error == 0 ? 0 : -1;
 }
 
-/* Of one process among all: it may have gone since, be hidden from us (hidepid), or be no
- * process. Only what would hold for the next one as well ends the scan. */
+/* Returns whether an error of one process among all would hold for the next one as well: that ends
+ * a scan. Others mean that it has gone since, is hidden from us (hidepid), or is no process. */
 static bool is_lasting_error(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ENOMEM;
@@ -257,50 +264,48 @@ int procfs_each_child(const struct procfs *proc, pid_t parent,
 	return scan_children(proc, parent, on_child, ctx);
 }
 
-/* Moves *at past one number and the space before it; -1 where there is none. A minus sign
- * (tpgid, priority) is passed over: no field that is used has one. */
-static int parse_field(const char **at, const char *end, uint64_t *number)
+/* Moves *at past one number and the space before it. Returns 0, or -1 where there is no number, or
+ * the end of the text may have cut it. A minus sign (tpgid, priority) is passed over: no field
+ * that is used has one. */
+static int parse_field(const char **at, uint64_t *number)
 {
 	const char *byte = *at;
 
 	*number = 0;
-	if (byte < end && *byte == ' ')
+	if (*byte == ' ')
 		byte++;
-	if (byte < end && *byte == '-')
+	if (*byte == '-')
 		byte++;
-	if (byte == end || !is_digit(*byte))
+	if (!is_digit(*byte))
 		return -1;
-	for (; byte < end && is_digit(*byte); byte++)
+	for (; is_digit(*byte); byte++)
 		*number = append_digit(*number, *byte);
-	/* A number that the buffer's end cut is none. */
-	if (byte == end)
-		return -1;
 	*at = byte;
-	return 0;
+	return *byte == '\0' ? -1 : 0;
 }
 
 int procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *stat)
 {
 	char buffer[STAT_SIZE];
-	const char *at, *end;
+	const char *at;
 	uint64_t number;
-	ssize_t len = read_file(proc, pid, "stat", buffer, sizeof buffer);
+	ssize_t len = read_proc_file(proc, pid, "stat", buffer, sizeof buffer - 1);
 
 	if (len < 0)
 		return -1;
-	end = buffer + len;
+	buffer[len] = '\0';
 	/* The name in parentheses may hold parentheses and spaces; nothing after it does. */
 	at = memrchr(buffer, ')', (size_t)len);
-	if (!at || end - at < 3 || at[1] != ' ')
+	if (!at || at[1] != ' ' || at[2] == '\0')
 		goto malformed;
 	stat->state = at[2];
 	at += 3;
-	if (parse_field(&at, end, &number) < 0 || number > INT_MAX)
+	if (parse_field(&at, &number) < 0 || number > INT_MAX)
 		goto malformed;
 	stat->parent = (pid_t)number;
 	/* From pgrp, the 5th field, to starttime, the 22nd. */
 	for (int field = 5; field <= 22; field++)
-		if (parse_field(&at, end, &number) < 0)
+		if (parse_field(&at, &number) < 0)
 			goto malformed;
 	stat->start_time = number;
 	return 0;
@@ -327,7 +332,7 @@ static bool is_uninterruptible(const struct procfs *proc, pid_t tid)
 static bool is_executing(const struct procfs *proc, pid_t tid)
 {
 	char call[SYSCALL_SIZE];
-	ssize_t len = read_file(proc, tid, "syscall", call, sizeof call - 1);
+	ssize_t len = read_proc_file(proc, tid, "syscall", call, sizeof call - 1);
 	long number;
 
 	if (len <= 0 || !is_digit(call[0]))
@@ -337,18 +342,19 @@ static bool is_executing(const struct procfs *proc, pid_t tid)
 	return number == SYS_execve || number == SYS_execveat;
 }
 
-/* A thread of the process that is so, its first one before all others; 0 where there is none. */
+/* Returns a thread of the process that is so, its first one before all others, or 0 where there is
+ * none. */
 static pid_t find_thread(const struct procfs *proc, pid_t pid,
 			 bool (*is_so)(const struct procfs *proc, pid_t tid))
 {
-	char path[PATH_SIZE];
+	char path[PROCFS_PATH_SIZE];
 	const struct dirent *entry;
 	pid_t found = 0;
 	DIR *tasks;
 
 	if (is_so(proc, pid))
 		return pid;
-	if (format_path(path, proc, pid, "task") < 0)
+	if (procfs_format_path(proc, pid, path, "task") < 0)
 		return 0;
 	tasks = opendir(path);
 	if (!tasks)
@@ -378,7 +384,7 @@ bool procfs_is_executing(const struct procfs *proc, pid_t pid)
 	return find_thread(proc, pid, is_executing) != 0;
 }
 
-/* The number behind "\nname:\t", -1 where status has no such line. */
+/* Returns the number behind name, which is "\nNAME:\t", or -1 where status has no such line. */
 static int find_number(const char *status, const char *name)
 {
 	const char *at = strstr(status, name);
@@ -395,7 +401,7 @@ int procfs_read_guard(const struct procfs *proc, pid_t tid, struct procfs_guard 
 {
 	char status[STATUS_SIZE];
 	int number;
-	ssize_t len = read_file(proc, tid, "status", status, sizeof status - 1);
+	ssize_t len = read_proc_file(proc, tid, "status", status, sizeof status - 1);
 
 	if (len < 0)
 		return -1;
@@ -410,63 +416,31 @@ int procfs_read_guard(const struct procfs *proc, pid_t tid, struct procfs_guard 
 
 int procfs_read_uid(const struct procfs *proc, pid_t pid, uid_t *uid)
 {
-	char path[PATH_SIZE];
+	char path[PROCFS_PATH_SIZE];
 	struct stat status;
 
 	/* The directory itself belongs to the effective user, even where what is in it is root's
 	 * (not dumpable). */
-	if (format_path(path, proc, pid, "") < 0 || stat(path, &status) < 0)
+	if (procfs_format_path(proc, pid, path, "%s", "") < 0 || stat(path, &status) < 0)
 		return -1;
 	*uid = status.st_uid;
 	return 0;
 }
 
-static bool is_control(char byte)
-{
-	return (unsigned char)byte < 0x20 || byte == 0x7f;
-}
-
-/* The length of the printable character at the start of text, 0 where it is a control byte or
- * ill-formed. */
-static size_t printable_char(const char *text, size_t len)
-{
-	return len > 0 && !is_control(*text) ? json_utf8_char(text, len) : 0;
-}
-
-static void copy_printable(char name[PROCFS_NAME_SIZE], const char *text, size_t len)
-{
-	size_t out = 0, i = 0;
-
-	while (i < len) {
-		size_t char_len = printable_char(text + i, len - i);
-		size_t width = char_len ? char_len : 1;
-
-		if (out + width > PROCFS_NAME_SIZE - 1)
-			break;
-		if (char_len)
-			memcpy(name + out, text + i, char_len);
-		else
-			name[out] = '?';
-		out += width;
-		i += width;
-	}
-	name[out] = '\0';
-}
-
 void procfs_read_comm(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE])
 {
 	char comm[PROCFS_NAME_SIZE];
-	ssize_t len = read_file(proc, pid, "comm", comm, sizeof comm);
+	ssize_t len = read_proc_file(proc, pid, "comm", comm, sizeof comm);
 
 	if (len > 0 && comm[len - 1] == '\n')
 		len--;
 	if (len > 0)
-		copy_printable(name, comm, (size_t)len);
+		printable_copy(name, PROCFS_NAME_SIZE, PRINTABLE_MARKED, comm, (size_t)len);
 	else
-		copy_printable(name, "?", 1);
+		strcpy(name, "?");
 }
 
-/* Where argv[0] has no base name it is empty. */
+/* Copies the base name of argv[0], empty where it has none. */
 static void copy_program(char program[PROCFS_NAME_SIZE], const char *args, size_t args_len)
 {
 	const char *base = args, *slash;
@@ -477,65 +451,26 @@ static void copy_program(char program[PROCFS_NAME_SIZE], const char *args, size_
 		base = slash + 1;
 		base_len -= (size_t)(base - args);
 	}
-	copy_printable(program, base, base_len);
+	printable_copy(program, PROCFS_NAME_SIZE, PRINTABLE_MARKED, base, base_len);
 }
 
-/* Writes the character at the start of text (a NUL, which ends an argument, as a space) to out,
- * which has room for four bytes. Returns how many bytes that took; *taken is how many of text. */
-static size_t escape_char(char out[4], const char *text, size_t len, size_t *taken)
+static void separate_arguments(char *args, size_t args_len)
 {
-	static const char hex[] = "0123456789abcdef";
-	size_t char_len = printable_char(text, len);
-	unsigned char byte = (unsigned char)*text;
-
-	*taken = char_len ? char_len : 1;
-	if (byte == '\0') {
-		out[0] = ' ';
-		return 1;
-	}
-	if (char_len && byte != '\\') {
-		memcpy(out, text, char_len);
-		return char_len;
-	}
-	out[0] = '\\';
-	out[1] = 'x';
-	out[2] = hex[byte >> 4];
-	out[3] = hex[byte & 15];
-	return 4;
+	for (size_t i = 0; i < args_len; i++)
+		if (args[i] == '\0')
+			args[i] = ' ';
 }
 
-static void copy_line(char line[PROCFS_CMDLINE_SIZE], const char *args, size_t args_len)
-{
-	/* Where the line is cut: the ellipsis must fit behind it. */
-	size_t out = 0, cut = 0, i = 0, taken;
-
-	while (i < args_len) {
-		char escaped[4];
-		size_t escaped_len = escape_char(escaped, args + i, args_len - i, &taken);
-
-		if (out + escaped_len > PROCFS_CMDLINE_SIZE - 1) {
-			memcpy(line + cut, ellipsis, sizeof ellipsis);
-			return;
-		}
-		memcpy(line + out, escaped, escaped_len);
-		out += escaped_len;
-		i += taken;
-		if (out <= PROCFS_CMDLINE_SIZE - sizeof ellipsis)
-			cut = out;
-	}
-	line[out] = '\0';
-}
-
-/* What a process says of itself is in its own memory, and reading that takes a lock. A thread of
- * it can hold that, or queue for it, while it waits uninterruptibly for a disk or a dead server:
- * whoever asks would wait as long. */
+/* Reads the arguments of a process. Returns their length, 0 where there are none or it is in an
+ * uninterruptible wait: they are in its own memory, reading that takes a lock, and a thread of it
+ * can hold that, or queue for it, while it waits for a disk or a dead server. */
 static size_t read_arguments(const struct procfs *proc, pid_t pid, char args[ARGS_SIZE])
 {
 	ssize_t len;
 
 	if (procfs_is_uninterruptible(proc, pid))
 		return 0;
-	len = read_file(proc, pid, "cmdline", args, ARGS_SIZE);
+	len = read_proc_file(proc, pid, "cmdline", args, ARGS_SIZE);
 	/* The last argument's NUL, and those of a process that has overwritten its arguments
 	 * with a shorter title. */
 	while (len > 0 && args[len - 1] == '\0')
@@ -543,17 +478,31 @@ static size_t read_arguments(const struct procfs *proc, pid_t pid, char args[ARG
 	return len > 0 ? (size_t)len : 0;
 }
 
+/* Returns whether argv[0] holds white space: such a title the program gave itself, and it changes
+ * while the program runs. */
+static bool is_title(const char *args, size_t args_len)
+{
+	static const char white_space[] = " \t\n\v\f\r";
+	size_t len = strnlen(args, args_len);
+
+	for (size_t i = 0; i < len; i++)
+		if (strchr(white_space, args[i]))
+			return true;
+	return false;
+}
+
 void procfs_read_command(const struct procfs *proc, pid_t pid, struct procfs_command *command)
 {
-	char args[ARGS_SIZE], name[PROCFS_NAME_SIZE];
+	char args[ARGS_SIZE];
 	size_t len = read_arguments(proc, pid, args);
+	bool titled;
 
 	copy_program(command->program, args, len);
-	copy_line(command->line, args, len);
-	if (command->program[0] != '\0')
-		return;
-	procfs_read_comm(proc, pid, name);
-	strcpy(command->program, name);
+	titled = is_title(args, len);
+	separate_arguments(args, len);
+	printable_copy(command->line, sizeof command->line, PRINTABLE_ESCAPED, args, len);
+	if (command->program[0] == '\0' || titled)
+		procfs_read_comm(proc, pid, command->program);
 	if (len == 0)
-		snprintf(command->line, sizeof command->line, "[%s]", name);
+		snprintf(command->line, sizeof command->line, "[%s]", command->program);
 }

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -46,7 +47,7 @@ void reaper_unwatch(struct reaper *reaper, struct reaper_watch *watch)
 	watch->next = NULL;
 }
 
-static struct reaper_watch *find(const struct reaper *reaper, pid_t pid)
+static struct reaper_watch *find_watch(const struct reaper *reaper, pid_t pid)
 {
 	struct reaper_watch *watch = reaper->buckets[(unsigned)pid % REAPER_BUCKETS];
 
@@ -57,11 +58,11 @@ static struct reaper_watch *find(const struct reaper *reaper, pid_t pid)
 
 bool reaper_knows(const struct reaper *reaper, pid_t pid)
 {
-	return find(reaper, pid) != NULL;
+	return find_watch(reaper, pid) != NULL;
 }
 
-/* Status as waitpid gives it, from what waitid gives: the kernel's encoding, the same on every
- * Linux. */
+/* Returns the status that waitpid(2) would give, from what waitid(2) gave: the encoding is the
+ * kernel's, and the same on every Linux. */
 static int status_of(const siginfo_t *info)
 {
 	if (info->si_code == CLD_EXITED)
@@ -75,7 +76,8 @@ static bool has_ended(const siginfo_t *info)
 	       info->si_code == CLD_DUMPED;
 }
 
-static bool take(pid_t pid, int *status)
+/* Waits for a pid of which there is news. Returns whether the wait call took it. */
+static bool take_status(pid_t pid, int *status)
 {
 	pid_t taken;
 
@@ -85,7 +87,8 @@ static bool take(pid_t pid, int *status)
 	return taken == pid;
 }
 
-static void tell_end(struct reaper *reaper, struct reaper_watch *watch, pid_t pid, int status)
+/* Tells the watch, or NULL for an orphan's, that the process has ended. */
+static void pass_on_end(struct reaper *reaper, struct reaper_watch *watch, pid_t pid, int status)
 {
 	if (!watch) {
 		reaper->on_orphan(reaper->ctx, pid, status);
@@ -95,45 +98,46 @@ static void tell_end(struct reaper *reaper, struct reaper_watch *watch, pid_t pi
 	watch->on_exit(watch->ctx, pid, status);
 }
 
-/* A tracee that nobody has an interest in any more goes its way, with the signal that it was
- * about to get, if that is what stopped it (ptrace(2), "Signal-delivery-stop"). */
-static void let_go(pid_t pid, int status)
+void reaper_let_go(pid_t tid, int status)
 {
+	/* Neither an event of ptrace(2) nor the entry or return of a system call, as
+	 * PTRACE_O_TRACESYSGOOD marks them. */
 	bool by_signal = status >> 16 == 0 && WSTOPSIG(status) != (SIGTRAP | 0x80);
 
-	ptrace(PTRACE_DETACH, pid, NULL, by_signal ? (long)WSTOPSIG(status) : 0L);
+	ptrace(PTRACE_DETACH, tid, NULL, by_signal ? (void *)(intptr_t)WSTOPSIG(status) : NULL);
 }
 
-/* Both return whether the wait call took what waitid had shown: if it did not, showing it again
- * would never end. */
+/* Takes a stop that waitid has shown and passes it on. Returns whether the wait call took it: if it
+ * did not, looking for more would never end. */
 static bool take_stop(struct reaper *reaper, pid_t pid)
 {
-	struct reaper_watch *watch = find(reaper, pid);
+	struct reaper_watch *watch = find_watch(reaper, pid);
 	int status;
 
-	if (!take(pid, &status))
+	if (!take_status(pid, &status))
 		return false;
 	if (!WIFSTOPPED(status))
-		/* killed since waitid looked */
-		tell_end(reaper, watch, pid, status);
+		/* It was killed after waitid had looked. */
+		pass_on_end(reaper, watch, pid, status);
 	else if (watch && watch->on_stop)
 		watch->on_stop(watch->ctx, pid, status);
 	else
-		let_go(pid, status);
+		reaper_let_go(pid, status);
 	return true;
 }
 
+/* Takes an end that waitid has shown and passes it on. Returns whether the wait call took it. */
 static bool take_end(struct reaper *reaper, const siginfo_t *info)
 {
-	struct reaper_watch *watch = find(reaper, info->si_pid);
+	struct reaper_watch *watch = find_watch(reaper, info->si_pid);
 	int status = status_of(info);
 
 	if (!watch)
-		tell_end(reaper, NULL, info->si_pid, status);
-	if (!take(info->si_pid, &status))
+		pass_on_end(reaper, NULL, info->si_pid, status);
+	if (!take_status(info->si_pid, &status))
 		return false;
 	if (watch)
-		tell_end(reaper, watch, info->si_pid, status);
+		pass_on_end(reaper, watch, info->si_pid, status);
 	return true;
 }
 

@@ -1,75 +1,83 @@
 /* SPDX-License-Identifier: ISC */
 /* Every wait call of the program. The reaper knows which processes somebody watches, reaps
- * whatever has ended, and tells the watcher; what nobody watches is an orphan: a process that
- * lost its parent and died as our child.
+ * whatever has ended, and tells the watcher. A child that has ended and that nobody watches is an
+ * orphan: a process that lost its parent and ended as a child of dinit.
  *
- * A pid stays valid, and cannot be reused, until the reaper has reaped it (wait(2)): that is,
- * until on_exit was called. So a watched pid may always be signalled. */
+ * A pid stays valid, and cannot be reused, until the reaper has reaped its process (wait(2)),
+ * which is when on_exit is called: a watched pid may always be signalled. */
 #ifndef DINIT_REAPER_H
 #define DINIT_REAPER_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* of the pid table: 8 kB, chains of one or two at 1000 services */
+/* The size of the table of pids: 8 kB, and chains of one or two at 1000 services. */
 #define REAPER_BUCKETS 1024
 
-/* The interest in one process or (traced) thread: at most one watch a pid. Owned by the caller,
- * linked in the table while it watches. */
+/* The interest in one process or (traced) thread; a pid has one watch at most. The caller owns it,
+ * and it is linked in the table while it watches. */
 struct reaper_watch {
-	/* 0: not watched */
+	/* 0 while it watches nothing. */
 	pid_t pid;
 	struct reaper_watch *next;
-	/* It has ended and is reaped: the pid is void from here on, and the watch is already
-	 * taken out of the table. status as of wait(2). */
+	/* Called when the process has ended and is reaped, status as of wait(2): the pid is void
+	 * from here on, and the watch is out of the table already. */
 	void (*on_exit)(void *ctx, pid_t pid, int status);
-	/* A tracee's stop (ptrace(2)), status as of wait(2). NULL where the watched process is
-	 * never traced: a tracee that stops with nobody to hear of it is let go. */
+	/* Called when a tracee has stopped (ptrace(2)), status as of wait(2). NULL while nobody
+	 * expects a stop: the reaper then lets the tracee go by itself. */
 	void (*on_stop)(void *ctx, pid_t pid, int status);
 	void *ctx;
 };
 
-/* How a process of ours ended, in the words of its label. The strings are the caller's. */
+/* How a process ended, and what it is labelled with. The strings belong to the caller. */
 struct reaper_end {
-	/* "web", or a program's name */
+	/* "web", or the name of a program. */
 	const char *name;
-	/* "run", "log", or a PID */
+	/* "run", "log", or a PID. */
 	const char *stage;
 	pid_t pid;
-	/* as of wait(2) */
+	/* As of wait(2). */
 	int status;
 };
 
 struct reaper {
 	struct reaper_watch *buckets[REAPER_BUCKETS];
-	/* A process that nobody watches has ended. It is still a zombie when this is called, so
-	 * /proc/PID/comm still tells its name, and it is reaped right after. */
+	/* Called when an orphan that nobody watches has ended: still a zombie, so that
+	 * /proc/PID/comm tells its name, and reaped right after. */
 	void (*on_orphan)(void *ctx, pid_t pid, int status);
 	void *ctx;
 };
 
+/* Makes the table, which watches nothing yet. */
 void reaper_init(struct reaper *reaper, void (*on_orphan)(void *ctx, pid_t pid, int status),
 		 void *ctx);
 
 /* Watches pid with the watch's callbacks, which the caller has set. */
 void reaper_watch(struct reaper *reaper, struct reaper_watch *watch, pid_t pid);
 
-/* Ends the watch; nothing where it watches nothing. */
+/* Ends the watch; does nothing where it watches nothing. */
 void reaper_unwatch(struct reaper *reaper, struct reaper_watch *watch);
 
-/* Whether anybody watches pid. */
+/* Returns whether anybody watches pid. */
 bool reaper_knows(const struct reaper *reaper, pid_t pid);
 
 /* Reaps everything that has ended, and passes on the stops of tracees, until there is no more
  * news; never blocks. Returns whether dinit has any child left (living, or not yet reaped). */
 bool reaper_drain(struct reaper *reaper);
 
-/* Whether pid, an unreaped child, has ended, and only waits to be reaped. */
+/* Detaches a tracee that has stopped, status as of wait(2), where nothing is expected of it: it
+ * runs on with its registers as they are, and with the signal that it was about to get, if that
+ * is what stopped it (ptrace(2), "Signal-delivery-stop"). */
+void reaper_let_go(pid_t tid, int status);
+
+/* Returns whether pid, an unreaped child, has ended and only waits to be reaped. */
 bool reaper_is_zombie(pid_t pid);
 
+/* Room for a status in words, '\0' included. */
 #define REAPER_STATUS_SIZE 80
 
-/* A status of wait(2) in words: "exited with status 1", "was killed by signal 9 (Killed)". */
+/* Puts a status of wait(2) into words: "exited with status 1" or "was killed by signal 9
+ * (Killed)". */
 void reaper_describe_status(int status, char text[REAPER_STATUS_SIZE]);
 
 #endif

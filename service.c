@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the processes that dinit itself starts, and the pipes between them until the logmux has
- * them; not the teardown they bring about. Invariant: living counts the watches with a pid;
- * while a service or a process of it can write to its stdout, somebody holds the read end. */
+/* Owns the state of each service, and which of its programs runs when; not the processes
+ * (program.h), nor the teardown that an end brings about.
+ * Invariant: state says what run does, and changes in one place; while a process can write to the
+ * service's stdout, somebody holds the read end. */
 #include "service.h"
 
-#include "execfail.h"
 #include "log.h"
-#include "spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,51 +13,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* NAME_MAX, a slash, a stage */
-#define NAME_SIZE 300
-/* so that who has dropped root can still open /dev/stdout, or a logging program /dev/stdin */
-#define PIPE_MODE 0666
-#define REASON_SIZE 512
+/* What happens to a service. */
+enum service_event {
+	EVENT_STARTED,
+	EVENT_START_FAILED,
+	EVENT_RUN_ENDED,
+	EVENT_LOG_ENDED,
+	EVENT_LOG_GRACE_OVER,
+	EVENT_TERMINATE_SUCCEEDED,
+	EVENT_TERMINATE_FAILED,
+	EVENT_STOP,
+};
 
-/* ---- pipes ---- */
-
-static int make_pipe(int pair[2])
+static void set_state(struct service *service, enum service_state state)
 {
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return -1;
-	/* where it is refused, only these names suffer */
-	fchmod(pair[1], PIPE_MODE);
-	return 0;
+	service->state = state;
+	if (state == SERVICE_DISABLED)
+		service->all->disabled++;
 }
 
-/* Makes a pipe whose read end goes to the logmux at once. Returns the write end, or -1 with
- * errno. */
-static int open_stream(struct service *service, const char *stage, enum logmux_stream stream,
-		       struct logmux_source **handle)
-{
-	int pair[2];
+/* ---- starting ---- */
 
-	if (make_pipe(pair) < 0)
-		return -1;
-	if (logmux_add(service->all->means.mux, pair[0], service->entry->name, stage, stream, false,
-		       handle) < 0) {
-		int error = errno;
-
-		close(pair[0]);
-		close(pair[1]);
-		errno = error;
-		return -1;
-	}
-	return pair[1];
-}
-
-/* The same pipe's read end with a file description of our own, because a logging program has the
- * other one as its stdin, and not blocking is our business alone. Without /proc the description
- * is shared. */
+/* Opens the read end of a pipe again, because a logging program has the other description as its
+ * stdin, and not blocking is our business alone. Without /proc the description is shared. */
 static int open_read_end(int fd)
 {
 	char path[sizeof "/proc/self/fd/" + 3 * sizeof fd];
@@ -69,174 +49,76 @@ static int open_read_end(int fd)
 	return own_fd >= 0 ? own_fd : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
-/* ---- starting ---- */
-
-static void label(const struct service *service, const char *stage, char name[NAME_SIZE])
+/* Gives the logmux a read end of our own, held as long as the logging program reads. Returns 0, or
+ * -1 with errno. */
+static int hold_stdout(struct service *service, int fd)
 {
-	snprintf(name, NAME_SIZE, "%s/%s", service->entry->name, stage);
-}
-
-static void explain_pipe(int error, char reason[REASON_SIZE])
-{
-	snprintf(reason, REASON_SIZE, "cannot make a pipe: %s%s", strerror(error),
-		 error == EMFILE || error == ENFILE ? "; raise the limit of open files (ulimit -n)"
-						    : "");
-}
-
-static void explain(const char *path, const char *dir, const struct spawn_failure *failure,
-		    char reason[REASON_SIZE])
-{
-	switch (failure->stage) {
-	case SPAWN_PIPE: explain_pipe(failure->error, reason); return;
-	case SPAWN_FORK:
-		snprintf(reason, REASON_SIZE, "cannot make a process: %s%s",
-			 strerror(failure->error),
-			 failure->error == EAGAIN
-				 ? "; raise the limit of processes (pids limit, ulimit -u)"
-				 : "");
-		return;
-	case SPAWN_SETUP:
-		snprintf(reason, REASON_SIZE, "cannot set up its descriptors: %s",
-			 strerror(failure->error));
-		return;
-	case SPAWN_CHDIR:
-		snprintf(reason, REASON_SIZE, "cannot change to %s: %s", dir,
-			 strerror(failure->error));
-		return;
-	case SPAWN_EXEC: execfail_explain(path, failure->error, reason, REASON_SIZE); return;
-	}
-}
-
-/* Starts one program and watches it. Where that fails, reason says why. With a report_fd it is
- * not waited for, and what keeps the process from becoming the program is told there. */
-static int start_program(struct service *service, struct reaper_watch *watch, const char *stage,
-			 const struct spawn_spec *spec, int *report_fd, char reason[REASON_SIZE])
-{
-	struct services *services = service->all;
-	struct spawn_failure failure;
-	char name[NAME_SIZE];
-	pid_t pid;
-
-	label(service, stage, name);
-	log_info("%s: starting", name);
-	pid = report_fd ? spawn_program_unwaited(spec, report_fd, &failure)
-			: spawn_program(spec, &failure);
-	if (pid < 0) {
-		explain(spec->path, spec->dir, &failure, reason);
-		if (failure.pid > 0) {
-			services->living++;
-			reaper_watch(services->means.reaper, &service->failed, failure.pid);
-		}
-		return -1;
-	}
-	services->living++;
-	reaper_watch(services->means.reaper, watch, pid);
-	log_info("%s: running with PID %d", name, pid);
-	return 0;
-}
-
-/* What a program gets beside its path: descriptors that are -1 become pipes of their own. */
-struct streams {
-	/* label of its stdout */
-	const char *out_stage;
-	int stdin_fd;
-	int stdout_fd;
-	/* its stdout, if a pipe is made for it; may be NULL */
-	struct logmux_source **out;
-	char *const *environment;
-	/* as of start_program */
-	int *report_fd;
-};
-
-/* Starts the program at path in dir, with pipes to us where streams leaves it open. */
-static int start_with_streams(struct service *service, struct reaper_watch *watch,
-			      const char *stage, const char *path, const char *dir,
-			      const struct streams *streams, char reason[REASON_SIZE])
-{
-	struct spawn_spec spec = {
-		.path = path,
-		.dir = dir,
-		.environment = streams->environment,
-		.fds = { streams->stdin_fd, streams->stdout_fd, -1 },
-		.nofile = &service->all->means.nofile,
+	struct logmux_source_spec spec = {
+		.fd = open_read_end(fd),
+		.service = service->entry->name,
+		.stage = "run",
+		.stream = LOGMUX_STDOUT,
+		.held = true,
+		.handle = &service->unlogged,
 	};
-	int out_fd = -1, err_fd = -1, result = -1;
+	int error;
 
-	if (streams->stdout_fd < 0) {
-		out_fd = open_stream(service, streams->out_stage, LOGMUX_STDOUT, streams->out);
-		if (out_fd < 0) {
-			explain_pipe(errno, reason);
-			return -1;
-		}
-		spec.fds[1] = out_fd;
-	}
-	err_fd = open_stream(service, stage, LOGMUX_STDERR, NULL);
-	if (err_fd < 0) {
-		explain_pipe(errno, reason);
-		goto close_out;
-	}
-	spec.fds[2] = err_fd;
-	result = start_program(service, watch, stage, &spec, streams->report_fd, reason);
-	close(err_fd);
-close_out:
-	if (out_fd >= 0)
-		close(out_fd);
-	return result;
+	if (spec.fd < 0)
+		return -1;
+	if (logmux_add(service->all->programs->means.mux, &spec) == 0)
+		return 0;
+	error = errno;
+	close(spec.fd);
+	errno = error;
+	return -1;
 }
 
-static int start_logging(struct service *service, int stdin_fd, char reason[REASON_SIZE])
+static int start_logging(struct service *service, int stdin_fd, char reason[PROGRAM_REASON_SIZE])
 {
-	struct streams streams = {
-		.out_stage = "run",
+	struct program_spec spec = {
+		.path = service->entry->log_run,
+		.dir = service->entry->log_dir,
 		.stdin_fd = stdin_fd,
-		.stdout_fd = -1,
-		.out = &service->logged,
-		.environment = service->all->means.environment,
-	};
-
-	return start_with_streams(service, &service->log, "log", service->entry->log_run,
-				  service->entry->log_dir, &streams, reason);
-}
-
-static int start_run(struct service *service, int stdout_fd, char reason[REASON_SIZE])
-{
-	struct streams streams = {
 		.out_stage = "run",
-		.stdin_fd = service->all->means.null_fd,
-		.stdout_fd = stdout_fd,
-		.environment = service->all->means.environment,
+		.out = &service->logged,
 	};
 
-	return start_with_streams(service, &service->run, "run", service->entry->run,
-				  service->entry->dir, &streams, reason);
+	return program_start(&service->log, &spec, reason);
 }
 
-/* The logging program first: if it cannot start, there is no service to be stopped again. *stage
- * says which of the two did not start. */
-static int start_logged(struct service *service, const char **stage, char reason[REASON_SIZE])
+/* Starts run. stdout_fd is 0 where its lines come to the logmux directly. */
+static int start_run(struct service *service, int stdout_fd, char reason[PROGRAM_REASON_SIZE])
 {
-	int pair[2], own_fd, result = -1;
+	struct program_spec spec = {
+		.path = service->entry->run,
+		.dir = service->entry->dir,
+		.stdout_fd = stdout_fd,
+		.out_stage = "run",
+	};
 
-	*stage = "run";
-	if (make_pipe(pair) < 0) {
-		explain_pipe(errno, reason);
+	return program_start(&service->run, &spec, reason);
+}
+
+/* Starts the logging program first: if it cannot start, there is no service to be stopped again.
+ * *failed is the one of the two that did not start. */
+static int start_logged(struct service *service, const struct program **failed,
+			char reason[PROGRAM_REASON_SIZE])
+{
+	int pair[2], result = -1;
+
+	*failed = &service->run;
+	if (program_make_pipe(pair) < 0) {
+		program_explain_pipe(errno, reason);
 		return -1;
 	}
-	own_fd = open_read_end(pair[0]);
-	if (own_fd < 0) {
-		explain_pipe(errno, reason);
+	if (hold_stdout(service, pair[0]) < 0) {
+		program_explain_pipe(errno, reason);
 		goto close_pair;
 	}
-	if (logmux_add(service->all->means.mux, own_fd, service->entry->name, "run", LOGMUX_STDOUT,
-		       true, &service->unlogged) < 0) {
-		explain_pipe(errno, reason);
-		close(own_fd);
-		goto close_pair;
-	}
-	*stage = "log";
+	*failed = &service->log;
 	if (start_logging(service, pair[0], reason) < 0)
 		goto close_pair;
-	*stage = "run";
+	*failed = &service->run;
 	result = start_run(service, pair[1], reason);
 
 close_pair:
@@ -245,207 +127,249 @@ close_pair:
 	return result;
 }
 
-static void start_service(struct service *service)
+static enum service_event start_service(struct service *service)
 {
-	char reason[REASON_SIZE];
-	const char *stage = "run";
-	int result = service->entry->log_run ? start_logged(service, &stage, reason)
-					     : start_run(service, -1, reason);
+	const struct program *failed = &service->run;
+	char reason[PROGRAM_REASON_SIZE];
+	int result = service->entry->log_run ? start_logged(service, &failed, reason)
+					     : start_run(service, 0, reason);
 
 	if (result == 0)
-		return;
-	log_error("%s/%s: cannot be started: %s: stopping the container", service->entry->name,
-		  stage, reason);
-	service->all->owner.on_start_failure(service->all->owner.ctx);
-}
-
-bool services_start_next(struct services *services)
-{
-	if (services->stopping || services->started == services->len)
-		return false;
-	start_service(&services->list[services->started++]);
-	return true;
+		return EVENT_STARTED;
+	log_error("%s/%s: cannot be started, stopping the container: %s", failed->service,
+		  failed->stage, reason);
+	return EVENT_START_FAILED;
 }
 
 /* ---- ends ---- */
 
-static bool disabled_itself(int status)
+static bool disabled_itself(const struct reaper_end *end)
 {
-	return WIFEXITED(status) && WEXITSTATUS(status) == SERVICE_EXIT_DISABLED;
+	return WIFEXITED(end->status) && WEXITSTATUS(end->status) == SERVICE_EXIT_DISABLED;
 }
 
-static void tell_log_end(const struct service *service)
+static void say_end(const struct reaper_end *end)
 {
 	char how[REAPER_STATUS_SIZE];
 
-	reaper_describe_status(service->log_status, how);
-	log_info("%s/log: PID %d %s", service->entry->name, service->log_pid, how);
+	reaper_describe_status(end->status, how);
+	log_info("%s/%s: PID %d %s", end->name, end->stage, end->pid, how);
 }
 
-static void on_run_exit(void *ctx, pid_t pid, int status)
+/* Ends the wait for a run whose logging program has ended: the end is noted, and begins nothing. */
+static void settle_log_end(struct service *service)
 {
-	struct service *service = ctx;
-	struct services *services = service->all;
-	struct reaper_end end = {
-		.name = service->entry->name, .stage = "run", .pid = pid, .status = status
-	};
+	loop_timer_stop(service->all->loop, &service->log_grace);
+	say_end(&service->log_end);
+}
 
-	services->living--;
-	if (service->log_grace.running)
-		tell_log_end(service);
-	loop_timer_stop(services->means.loop, &service->log_grace);
-	if (disabled_itself(status)) {
-		service->disabled = true;
-		services->disabled++;
-		log_info("%s/run: PID %d exited with status %d: it has disabled itself", end.name,
-			 pid, SERVICE_EXIT_DISABLED);
+static void end_run(struct service *service, const struct reaper_end *end)
+{
+	struct services *services = service->all;
+
+	if (disabled_itself(end)) {
+		log_info("%s/run: PID %d exited with status %d: it has disabled itself", end->name,
+			 end->pid, SERVICE_EXIT_DISABLED);
+		set_state(service, SERVICE_DISABLED);
 		return;
 	}
-	services->owner.on_end(services->owner.ctx, &end);
+	set_state(service, SERVICE_ENDED);
+	services->owner.on_end(services->owner.ctx, end);
 }
 
-static void on_log_grace_due(void *ctx)
+static void on_run_ended(struct service *service, const struct reaper_end *end)
 {
-	struct service *service = ctx;
-	struct services *services = service->all;
-	struct reaper_end end = {
-		.name = service->entry->name,
-		.stage = "log",
-		.pid = service->log_pid,
-		.status = service->log_status,
-	};
-
-	/* It has ended as well, and is only not reaped yet: where dinit was late, it may be the
-	 * cause. */
-	if (reaper_is_zombie(service->run.pid)) {
-		tell_log_end(service);
-		return;
+	switch (service->state) {
+	case SERVICE_UNLOGGED: settle_log_end(service); break;
+	case SERVICE_RUNNING:
+	case SERVICE_TERMINATING:
+	case SERVICE_STOPPING: break;
+	case SERVICE_WAITING:
+	case SERVICE_DISABLED:
+	case SERVICE_ENDED:
+	case SERVICE_FAILED: return;
 	}
-	services->owner.on_end(services->owner.ctx, &end);
+	end_run(service, end);
 }
 
-/* Whatever it left unread is ours to read, after the last of its own output. */
-static void on_log_exit(void *ctx, pid_t pid, int status)
+static void on_log_ended(struct service *service, const struct reaper_end *end)
 {
-	struct service *service = ctx;
-	struct services *services = service->all;
-
-	services->living--;
-	service->log_pid = pid;
-	service->log_status = status;
+	/* What it left unread is ours to read, after the last of its own output. */
 	if (service->unlogged)
 		logmux_release(service->unlogged, service->logged);
-	if (disabled_itself(status)) {
+	if (disabled_itself(end)) {
 		log_info("%s/log: PID %d exited with status %d: it has disabled itself, the "
-			 "service's output is read "
-			 "directly",
-			 service->entry->name, pid, SERVICE_EXIT_DISABLED);
-	} else if (service->run.pid != 0) {
-		loop_timer_start(services->means.loop, &service->log_grace, SERVICE_LOG_GRACE_MS);
-	} else {
-		tell_log_end(service);
-	}
-}
-
-/* Why is said already. */
-static void on_failed_exit(void *ctx, pid_t pid, int status)
-{
-	struct service *service = ctx;
-
-	(void)pid;
-	(void)status;
-	service->all->living--;
-}
-
-static void terminate_by_signal(struct service *service)
-{
-	char name[NAME_SIZE];
-
-	label(service, "run", name);
-	signaller_send(service->all->means.signaller, service->run.pid, SIGTERM, name);
-}
-
-static void tell_terminate_failure(const struct service *service, const char *reason)
-{
-	log_warn("%s/term: cannot be started: %s%s", service->entry->name, reason,
-		 service->run.pid != 0 ? ": sending TERM to the service instead" : "");
-}
-
-static void on_term_exit(void *ctx, pid_t pid, int status)
-{
-	struct service *service = ctx;
-	struct spawn_failure failure;
-	char how[REAPER_STATUS_SIZE];
-
-	service->all->living--;
-	reaper_describe_status(status, how);
-	if (spawn_read_failure(service->term_report_fd, &failure)) {
-		char reason[REASON_SIZE];
-
-		explain(service->entry->terminate, service->entry->dir, &failure, reason);
-		tell_terminate_failure(service, reason);
-	} else if (status == 0 || service->run.pid == 0) {
-		log_info("%s/term: PID %d %s", service->entry->name, pid, how);
+			 "service's output is read directly",
+			 end->name, end->pid, SERVICE_EXIT_DISABLED);
 		return;
-	} else {
-		log_warn("%s/term: PID %d %s: sending TERM to the service instead",
-			 service->entry->name, pid, how);
 	}
-	if (service->run.pid != 0)
-		terminate_by_signal(service);
+	switch (service->state) {
+	case SERVICE_RUNNING:
+		service->log_end = *end;
+		set_state(service, SERVICE_UNLOGGED);
+		loop_timer_start(service->all->loop, &service->log_grace, SERVICE_LOG_GRACE_MS);
+		return;
+	case SERVICE_TERMINATING:
+	case SERVICE_STOPPING:
+	case SERVICE_DISABLED:
+	case SERVICE_ENDED:
+	case SERVICE_FAILED: say_end(end); return;
+	case SERVICE_WAITING:
+	case SERVICE_UNLOGGED: return;
+	}
+}
+
+static void on_log_grace_over(struct service *service)
+{
+	struct service_owner *owner = &service->all->owner;
+
+	set_state(service, SERVICE_RUNNING);
+	/* Where dinit was late, run has ended as well and is only not reaped yet: it is the
+	 * cause. */
+	if (reaper_is_zombie(service->run.watch.pid))
+		say_end(&service->log_end);
+	else
+		owner->on_end(owner->ctx, &service->log_end);
 }
 
 /* ---- stopping ---- */
 
-/* Its start is not waited for: where its file system hangs, the other services are told to stop
- * all the same. */
-static int start_terminate(struct service *service, char reason[REASON_SIZE])
+static int start_terminate(struct service *service, char reason[PROGRAM_REASON_SIZE])
 {
-	struct services *services = service->all;
-	struct streams streams = {
+	struct program_spec spec = {
+		.path = service->entry->terminate,
+		.dir = service->entry->dir,
 		.out_stage = "term",
-		.stdin_fd = services->means.null_fd,
-		.stdout_fd = -1,
-		.environment = services->term_environment,
-		.report_fd = &service->term_report_fd,
+		.about_pid = service->run.watch.pid,
+		.unwaited = true,
 	};
 
-	snprintf(services->dinit_pid, sizeof services->dinit_pid, "DINIT_PID=%d", service->run.pid);
-	return start_with_streams(service, &service->term, "term", service->entry->terminate,
-				  service->entry->dir, &streams, reason);
+	return program_start(&service->terminate, &spec, reason);
+}
+
+static void send_term(struct service *service)
+{
+	program_signal(&service->run, SIGTERM);
+	set_state(service, SERVICE_STOPPING);
 }
 
 static void stop_service(struct service *service)
 {
-	char reason[REASON_SIZE];
+	char reason[PROGRAM_REASON_SIZE];
 
-	if (service->run.pid == 0)
+	if (!service->entry->terminate) {
+		send_term(service);
+	} else if (start_terminate(service, reason) == 0) {
+		set_state(service, SERVICE_TERMINATING);
+	} else {
+		log_warn("%s/term: cannot be started, sending TERM to the service instead: %s",
+			 service->entry->name, reason);
+		send_term(service);
+	}
+}
+
+static void on_stop(struct service *service)
+{
+	switch (service->state) {
+	case SERVICE_UNLOGGED: settle_log_end(service); break;
+	case SERVICE_RUNNING: break;
+	case SERVICE_WAITING:
+	case SERVICE_TERMINATING:
+	case SERVICE_STOPPING:
+	case SERVICE_DISABLED:
+	case SERVICE_ENDED:
+	case SERVICE_FAILED: return;
+	}
+	stop_service(service);
+}
+
+/* Notes the end of terminate, which has told run to stop where it succeeded. */
+static void on_terminate_ended(struct service *service, bool succeeded)
+{
+	if (service->state != SERVICE_TERMINATING)
 		return;
-	if (service->entry->terminate && start_terminate(service, reason) == 0)
+	if (succeeded)
+		set_state(service, SERVICE_STOPPING);
+	else
+		send_term(service);
+}
+
+/* ---- events ---- */
+
+/* Does what follows from an event; everything that happens to a service comes through here. end is
+ * that of the process that has ended, else NULL. */
+static void handle(struct service *service, enum service_event event, const struct reaper_end *end)
+{
+	struct service_owner *owner = &service->all->owner;
+
+	switch (event) {
+	case EVENT_STARTED: set_state(service, SERVICE_RUNNING); return;
+	case EVENT_START_FAILED:
+		set_state(service, SERVICE_FAILED);
+		owner->on_start_failure(owner->ctx);
 		return;
-	if (service->entry->terminate)
-		tell_terminate_failure(service, reason);
-	terminate_by_signal(service);
+	case EVENT_RUN_ENDED: on_run_ended(service, end); return;
+	case EVENT_LOG_ENDED: on_log_ended(service, end); return;
+	case EVENT_LOG_GRACE_OVER: on_log_grace_over(service); return;
+	case EVENT_TERMINATE_SUCCEEDED: on_terminate_ended(service, true); return;
+	case EVENT_TERMINATE_FAILED: on_terminate_ended(service, false); return;
+	case EVENT_STOP: on_stop(service); return;
+	}
+}
+
+static void on_run_exit(void *ctx, const struct reaper_end *end, const char *failure)
+{
+	(void)failure;
+	handle(ctx, EVENT_RUN_ENDED, end);
+}
+
+static void on_log_exit(void *ctx, const struct reaper_end *end, const char *failure)
+{
+	(void)failure;
+	handle(ctx, EVENT_LOG_ENDED, end);
+}
+
+static void on_log_grace_due(void *ctx)
+{
+	handle(ctx, EVENT_LOG_GRACE_OVER, NULL);
+}
+
+static void on_terminate_exit(void *ctx, const struct reaper_end *end, const char *failure)
+{
+	struct service *service = ctx;
+	bool needed = service->state == SERVICE_TERMINATING;
+	char how[REAPER_STATUS_SIZE];
+
+	reaper_describe_status(end->status, how);
+	if (failure)
+		log_warn("%s/term: cannot be started%s: %s", end->name,
+			 needed ? ", sending TERM to the service instead" : "", failure);
+	else if (needed && end->status != 0)
+		log_warn("%s/term: PID %d %s: sending TERM to the service instead", end->name,
+			 end->pid, how);
+	else
+		say_end(end);
+	handle(service,
+	       failure || end->status != 0 ? EVENT_TERMINATE_FAILED : EVENT_TERMINATE_SUCCEEDED,
+	       end);
+}
+
+bool services_start_next(struct services *services)
+{
+	struct service *service;
+
+	if (services->stopping || services->started == services->len)
+		return false;
+	service = &services->list[services->started++];
+	handle(service, start_service(service), NULL);
+	return true;
 }
 
 void services_stop(struct services *services)
 {
 	services->stopping = true;
 	for (size_t i = 0; i < services->started; i++)
-		stop_service(&services->list[i]);
-}
-
-static bool kill_program(struct service *service, const struct reaper_watch *watch,
-			 const char *stage)
-{
-	char name[NAME_SIZE];
-
-	if (watch->pid == 0 || reaper_is_zombie(watch->pid))
-		return false;
-	label(service, stage, name);
-	log_warn("%s: PID %d is still running: killing it", name, watch->pid);
-	signaller_send(service->all->means.signaller, watch->pid, SIGKILL, name);
-	return true;
+		handle(&services->list[i], EVENT_STOP, NULL);
 }
 
 bool services_kill(struct services *services, bool with_logs)
@@ -453,113 +377,44 @@ bool services_kill(struct services *services, bool with_logs)
 	bool any = false;
 
 	for (size_t i = 0; i < services->started; i++) {
-		struct service *service = &services->list[i];
+		const struct service *service = &services->list[i];
 
-		any |= kill_program(service, &service->run, "run");
-		any |= kill_program(service, &service->term, "term");
+		any |= program_kill(&service->run);
+		any |= program_kill(&service->terminate);
 		if (with_logs)
-			any |= kill_program(service, &service->log, "log");
+			any |= program_kill(&service->log);
 	}
 	return any;
 }
 
 /* ---- the list ---- */
 
-/* The next of the names separated by commas, at *at; its length, with *at moved behind it. */
-static size_t next_name(const char **at, const char **name)
-{
-	size_t len;
-
-	while (**at == ',')
-		(*at)++;
-	*name = *at;
-	len = strcspn(*at, ",");
-	*at += len;
-	return len;
-}
-
-static bool is_name(const struct svdir_entry *entry, const char *name, size_t len)
-{
-	return strlen(entry->name) == len && memcmp(entry->name, name, len) == 0;
-}
-
-static bool is_skipped(const struct svdir_entry *entry, const char *skip)
-{
-	const char *name;
-	size_t len;
-
-	while ((len = next_name(&skip, &name)) > 0)
-		if (is_name(entry, name, len))
-			return true;
-	return false;
-}
-
-void services_check_skip(const struct svdir *svdir, const char *skip)
-{
-	const char *name;
-	size_t len;
-
-	while ((len = next_name(&skip, &name)) > 0) {
-		bool known = false;
-
-		for (size_t i = 0; i < svdir->len && !known; i++)
-			known = is_name(&svdir->entries[i], name, len);
-		if (!known)
-			log_warn("DINIT_SKIP names \"%.*s\", but there is no such service",
-				 (int)len, name);
-	}
-}
-
 static void add_service(struct services *services, const struct svdir_entry *entry)
 {
 	struct service *service = &services->list[services->len++];
+	struct programs *programs = services->programs;
 
 	service->all = services;
 	service->entry = entry;
-	service->run = (struct reaper_watch){ .on_exit = on_run_exit, .ctx = service };
-	service->log = (struct reaper_watch){ .on_exit = on_log_exit, .ctx = service };
-	service->term = (struct reaper_watch){ .on_exit = on_term_exit, .ctx = service };
-	service->failed = (struct reaper_watch){ .on_exit = on_failed_exit, .ctx = service };
+	program_init(&service->run, programs, entry->name, "run", on_run_exit, service);
+	program_init(&service->log, programs, entry->name, "log", on_log_exit, service);
+	program_init(&service->terminate, programs, entry->name, "term", on_terminate_exit,
+		     service);
 	service->log_grace = (struct loop_timer){ .on_due = on_log_grace_due, .ctx = service };
 }
 
-/* The environment with DINIT_PID in place of one that may be there already (a dinit in a dinit). */
-static int make_term_environment(struct services *services)
-{
-	char *const *from = services->means.environment;
-	size_t len = 0;
-
-	while (from[len])
-		len++;
-	services->term_environment = malloc((len + 2) * sizeof *services->term_environment);
-	if (!services->term_environment)
-		return -1;
-	len = 0;
-	services->term_environment[len++] = services->dinit_pid;
-	for (; *from; from++)
-		if (strncmp(*from, "DINIT_PID=", sizeof "DINIT_PID=" - 1) != 0)
-			services->term_environment[len++] = *from;
-	services->term_environment[len] = NULL;
-	return 0;
-}
-
 int services_open(struct services *services, const struct svdir *svdir, const char *skip,
-		  const struct service_means *means, const struct service_owner *owner)
+		  struct loop *loop, struct programs *programs, const struct service_owner *owner)
 {
-	memset(services, 0, sizeof *services);
-	services->means = *means;
-	services->owner = *owner;
+	*services = (struct services){ .loop = loop, .programs = programs, .owner = *owner };
 	services->list = calloc(svdir->len ? svdir->len : 1, sizeof *services->list);
-	if (!services->list || make_term_environment(services) < 0) {
-		services_close(services);
-		errno = ENOMEM;
+	if (!services->list)
 		return -1;
-	}
-	services_check_skip(svdir, skip);
+	svdir_warn_of_skip(svdir, skip);
 	for (size_t i = 0; i < svdir->len; i++) {
 		const struct svdir_entry *entry = &svdir->entries[i];
 
-		if (entry->down || is_skipped(entry, skip))
+		if (entry->down || svdir_is_skipped(entry, skip))
 			log_info("%s: not to be started (%s)", entry->name,
 				 entry->down ? "down" : "DINIT_SKIP");
 		else
@@ -571,7 +426,5 @@ int services_open(struct services *services, const struct svdir *svdir, const ch
 void services_close(struct services *services)
 {
 	free(services->list);
-	free(services->term_environment);
 	services->list = NULL;
-	services->term_environment = NULL;
 }

@@ -1,110 +1,100 @@
 /* SPDX-License-Identifier: ISC */
-/* The life of the services: starts run, log/run and terminate, connects their streams to the
- * logmux, classifies how they end, and tells its owner what began a teardown. Decides nothing
- * about the container as a whole. */
+/* The life of the services: when run, log/run and terminate are started, how their streams hang
+ * together, and which end is worth telling the owner, who decides about the container as a
+ * whole. */
 #ifndef DINIT_SERVICE_H
 #define DINIT_SERVICE_H
 
-#include "config.h"
-#include "logmux.h"
 #include "loop.h"
+#include "program.h"
 #include "reaper.h"
-#include "signaller.h"
 #include "svdir.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/resource.h>
-#include <sys/types.h>
 
-/* a program that ends with this has disabled itself (tozd/dinit) */
+/* A program that exits with this status has disabled itself (dinit(8); tozd/dinit has it, too). */
 #define SERVICE_EXIT_DISABLED 115
-/* SPEC 7: how long a service may outlive its logging program */
+/* How long a service may outlive its logging program: when both end together, the service's end is
+ * the one to be told (dinit(8), STOPPING). */
 #define SERVICE_LOG_GRACE_MS 10
 
 struct services;
 
+/* Where a service is in its life: what its run does. */
+enum service_state {
+	/* It is to be started. */
+	SERVICE_WAITING,
+	SERVICE_RUNNING,
+	/* It runs, its logging program has ended, and SERVICE_LOG_GRACE_MS is not over. */
+	SERVICE_UNLOGGED,
+	/* It was told to stop by its terminate, which still runs, as run does. */
+	SERVICE_TERMINATING,
+	/* It was told to stop and still runs. */
+	SERVICE_STOPPING,
+	/* It exited with SERVICE_EXIT_DISABLED. */
+	SERVICE_DISABLED,
+	/* It ended in another way. */
+	SERVICE_ENDED,
+	/* It could not be started. */
+	SERVICE_FAILED,
+};
+
 struct service {
 	struct services *all;
 	const struct svdir_entry *entry;
-	/* pid 0: not running */
-	struct reaper_watch run, log, term;
-	/* the process that could not become run or log/run */
-	struct reaper_watch failed;
-	/* the service's stdout, held by us while a logging program reads it */
+	enum service_state state;
+	struct program run, log, terminate;
+	/* The service's stdout, which is held while a logging program reads it. */
 	struct logmux_source *unlogged;
-	/* the logging program's stdout */
+	/* The logging program's stdout. */
 	struct logmux_source *logged;
-	/* why terminate could not be started, where term.pid is not 0 */
-	int term_report_fd;
 	struct loop_timer log_grace;
-	/* how the logging program ended */
-	pid_t log_pid;
-	int log_status;
-	/* run ended with SERVICE_EXIT_DISABLED */
-	bool disabled;
+	/* How the logging program ended, while SERVICE_UNLOGGED. */
+	struct reaper_end log_end;
 };
 
 /* What services tell their owner. */
 struct service_owner {
 	/* A service, or a logging program under a running service, has ended. */
 	void (*on_end)(void *ctx, const struct reaper_end *end);
-	/* A program could not be started; it has been said. */
+	/* A service could not be started, which was said. */
 	void (*on_start_failure)(void *ctx);
 	void *ctx;
 };
 
-/* What services need from below; filled by the caller of services_open. */
-struct service_means {
-	struct loop *loop;
-	struct reaper *reaper;
-	struct logmux *mux;
-	struct signaller *signaller;
-	/* /dev/null, for stdin */
-	int null_fd;
-	/* the limit that dinit was started with */
-	struct rlimit nofile;
-	char *const *environment;
-};
-
 struct services {
-	struct service_means means;
+	struct loop *loop;
+	struct programs *programs;
 	struct service_owner owner;
+	/* Those to be started: neither down nor skipped. */
 	struct service *list;
-	/* services to be started: neither down nor skipped */
 	size_t len;
-	/* so many have been started, in order */
+	/* So many have been started, in order. */
 	size_t started;
-	/* processes: runs, logging programs, terminates, and who could not become one */
-	size_t living;
+	/* So many are SERVICE_DISABLED. */
 	size_t disabled;
+	/* They were told to stop. */
 	bool stopping;
-	/* of terminate: DINIT_PID, then the rest */
-	char **term_environment;
-	char dinit_pid[sizeof "DINIT_PID=" + 3 * sizeof(pid_t)];
 };
 
-/* Warns about each of the names in skip (as DINIT_SKIP has them, separated by commas) that is
- * not in svdir. */
-void services_check_skip(const struct svdir *svdir, const char *skip);
-
-/* Prepares the services of svdir (which must outlive this) that are not down and not in skip, of
- * which services_check_skip warns. Starts nothing. Returns 0, or -1 with errno and nothing
- * allocated. */
+/* Prepares the services of svdir (which must outlive this) that are not down and not in skip (as
+ * DINIT_SKIP), and warns of names in skip that no service has. Starts nothing. Returns 0, or -1
+ * with errno and nothing allocated. */
 int services_open(struct services *services, const struct svdir *svdir, const char *skip,
-		  const struct service_means *means, const struct service_owner *owner);
+		  struct loop *loop, struct programs *programs, const struct service_owner *owner);
 
 /* Frees what services_open allocated. Nothing of it may be running. */
 void services_close(struct services *services);
 
-/* Starts the next service. Returns false if there is none left. */
+/* Starts the next service. Returns false if there is none left to be started. */
 bool services_start_next(struct services *services);
 
-/* Tells every running service to stop, once. No further one may be started. */
+/* Tells every running service to stop. No further one is started after that. */
 void services_stop(struct services *services);
 
-/* Says what is still running, and kills it: services and terminates, and with them the logging
- * programs if with_logs. Returns whether there was any. */
+/* Says what is still running, and kills it: run and terminate, and with them log/run if with_logs.
+ * Returns whether there was any. */
 bool services_kill(struct services *services, bool with_logs);
 
 #endif

@@ -13,11 +13,17 @@ struct signaller {
 	const struct procfs *proc;
 };
 
-/* Sends the signal to pid, an unreaped child, and, where the signal is TERM, CONT after it, so
- * that a stopped process can act on it. name says whom, in messages ("web/run"). Where the
- * kernel says EPERM (the process runs as another user and dinit lacks CAP_KILL, see
- * capabilities(7)), a child takes on that user and sends it; where that is not allowed either, a
- * warning says so. */
+/* Room for the name of a signal, with the terminating NUL. */
+#define SIGNALLER_NAME_SIZE 24
+
+/* Writes the name of a signal as kill(1) has it, "TERM", or "signal 37" where it has no name that is
+ * the same everywhere. */
+void signaller_name(int signal, char text[SIGNALLER_NAME_SIZE]);
+
+/* Sends the signal to pid, an unreaped child, and CONT after a TERM, so that a stopped process
+ * can act on it. name ("web/run") stands for the process in messages. Where the kernel says
+ * EPERM (the process runs as another user and dinit lacks CAP_KILL, see capabilities(7)), a
+ * child takes on that user and sends it; where that is not allowed either, a warning says so. */
 void signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns a queue and the way to write it out; not what stands in it, and not the descriptor it was
+/* Owns a queue and the way to write it out; not what stands in it, nor the descriptor it was
  * given. Invariant: the queue begins where the last write ended, and ends with a whole line.
  * What a pipe has taken ends with one as well, unless that is longer than PIPE_BUF or others
  * fill the same pipe: its reader may stay away for ever. */
@@ -26,9 +26,10 @@ bool sink_same_file(int a, int b)
 	       of_a.st_ino == of_b.st_ino;
 }
 
-/* An open file description of our own, so that not blocking is our business alone (open(2),
- * O_NONBLOCK). Where there is no /proc, or the file belongs to another user, a terminal may
- * still be had as the controlling one (tty(4)), which is all that tcgetsid knows. */
+/* Opens what fd leads to once more, so that not blocking is our business alone: O_NONBLOCK
+ * belongs to the open file description (open(2)), which fd shares with others. Where there is no
+ * /proc, or the file belongs to another user, a terminal may still be had as the controlling one
+ * (tty(4)), which is all that tcgetsid knows. */
 static int open_anew(int fd)
 {
 	static const int flags = O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
@@ -80,11 +81,11 @@ static void on_ready(void *ctx, uint32_t events)
 	sink->blocked = false;
 }
 
-int sink_open(struct sink *sink, struct loop *loop, int fd, const char *name)
+int sink_open(struct sink *sink, struct loop *loop, int fd)
 {
 	int saved;
 
-	*sink = (struct sink){ .loop = loop, .name = name };
+	*sink = (struct sink){ .loop = loop };
 	sink->queue = malloc(SINK_QUEUE_SIZE);
 	if (!sink->queue)
 		return -1;
@@ -113,6 +114,11 @@ void sink_close(struct sink *sink)
 	sink->queue = NULL;
 }
 
+bool sink_is_open(const struct sink *sink)
+{
+	return !sink->shut;
+}
+
 size_t sink_len(const struct sink *sink)
 {
 	return sink->end - sink->start;
@@ -120,10 +126,10 @@ size_t sink_len(const struct sink *sink)
 
 bool sink_takes_more(const struct sink *sink)
 {
-	return sink->state != SINK_OPEN || sink_len(sink) < SINK_HIGH_WATER;
+	return sink->shut || sink_len(sink) < SINK_HIGH_WATER;
 }
 
-/* Room at the end of the queue, made by moving it to the front or by making it larger. */
+/* Makes room at the end of the queue, by moving it to the front or by making it larger. */
 static char *make_room(struct sink *sink, size_t max)
 {
 	size_t used = sink_len(sink);
@@ -202,8 +208,8 @@ static void reset_queue(struct sink *sink)
 	}
 }
 
-/* How many bytes the kernel holds for the reader: of a socket (SIOCOUTQ) and of a terminal by
- * one number, of a pipe by another. 0 where it does not tell. */
+/* Returns how many bytes the kernel holds for the reader, or 0 where it does not tell. It has one
+ * number for that question about a socket (SIOCOUTQ) or a terminal, another for a pipe. */
 static size_t count_unread(const struct sink *sink)
 {
 	int unread = 0;
@@ -212,10 +218,10 @@ static size_t count_unread(const struct sink *sink)
 	return unread > 0 ? (size_t)unread : 0;
 }
 
-/* What the pipe takes at once for certain: PIPE_BUF, all or nothing (pipe(7)), or more where it
- * has room. It holds pages; a write goes into the last one where it fits, so that any two
- * neighbours hold more bytes than a page, but for the ends, where the first has been read in
- * part. */
+/* Returns how many bytes a pipe takes at once for certain. That is at least PIPE_BUF, all or
+ * nothing (pipe(7)), and more where enough of its pages are free. A page of it may hold as little
+ * as one byte, but two neighbours together hold more than one page, for what fits is added to the
+ * last page. So n unread bytes lie on at most n / (page / 2) pages, and two for the ends. */
 static size_t room_for_certain(const struct sink *sink)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), unread, used;
@@ -227,8 +233,8 @@ static size_t room_for_certain(const struct sink *sink)
 	return used + PIPE_BUF < sink->pipe_size ? sink->pipe_size - used : PIPE_BUF;
 }
 
-/* How much of the queue goes out at once: as many whole lines as there is room for, or one that
- * needs more. */
+/* Returns how much of the queue goes out at once: as many whole lines as there is room for, or
+ * one that needs more. */
 static size_t choose_len(const struct sink *sink)
 {
 	const char *at = sink->queue + sink->start, *newline;
@@ -266,7 +272,7 @@ static ssize_t write_some(const struct sink *sink)
 	case SINK_KIND_FILE:
 	case SINK_KIND_PRIVATE: return write(sink->fd, at, len);
 	case SINK_KIND_SOCKET: return send(sink->fd, at, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	/* pipe(7), PIPE_BUF; as long as nobody else writes to it between the two calls. */
+	/* It takes PIPE_BUF bytes (pipe(7)), as long as nobody else writes to it in between. */
 	case SINK_KIND_POLLED_PIPE: return write_polled(sink, len, PIPE_BUF);
 	/* A terminal promises room for one byte, no more (the kernel's n_tty_poll). Slow, but
 	 * rare: one that does not control dinit's session, and is another user's or out of reach
@@ -278,11 +284,22 @@ static ssize_t write_some(const struct sink *sink)
 
 void sink_look(struct sink *sink)
 {
-	size_t unread = count_unread(sink);
+	size_t unread;
 
+	if (!sink->blocked)
+		return;
+	unread = count_unread(sink);
 	if (unread < sink->unread)
 		sink->moved_ms = loop_now_ms(sink->loop);
 	sink->unread = unread;
+}
+
+uint64_t sink_stalled_ms(struct sink *sink, uint64_t since_ms)
+{
+	if (sink->shut || !sink->blocked)
+		return 0;
+	sink_look(sink);
+	return loop_now_ms(sink->loop) - (sink->moved_ms > since_ms ? sink->moved_ms : since_ms);
 }
 
 int sink_flush(struct sink *sink)
@@ -303,7 +320,7 @@ int sink_flush(struct sink *sink)
 	} else if (n < 0 && errno != EINTR) {
 		int error = errno;
 
-		sink_lose(sink);
+		sink_shut(sink);
 		return error;
 	}
 	return 0;
@@ -311,23 +328,11 @@ int sink_flush(struct sink *sink)
 
 bool sink_can_flush(const struct sink *sink)
 {
-	return sink->state == SINK_OPEN && !sink->blocked && sink_len(sink) > 0;
+	return !sink->shut && !sink->blocked && sink_len(sink) > 0;
 }
 
-void sink_give_up(struct sink *sink)
+void sink_shut(struct sink *sink)
 {
-	sink->state = SINK_GIVEN_UP;
-	sink->dropped += sink_len(sink);
+	sink->shut = true;
 	reset_queue(sink);
-}
-
-void sink_lose(struct sink *sink)
-{
-	sink->state = SINK_GONE;
-	reset_queue(sink);
-}
-
-void sink_drop(struct sink *sink, size_t len)
-{
-	sink->dropped += len;
 }

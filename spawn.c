@@ -8,14 +8,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-/* as shells say it; the failure itself comes by pipe */
+/* The status that shells use; the failure itself comes through the pipe. */
 #define EXIT_CANNOT_EXEC 127
 
-/* Moves the three descriptors into place. Sources below 3 are moved up first, lest one be
- * overwritten before its turn. */
+/* Moves the three descriptors into place. Those that are below 3 and elsewhere are moved up first,
+ * so that none is overwritten before its turn. */
 static int place_fds(const int fds[3])
 {
 	int from[3];
@@ -47,8 +46,8 @@ static void unblock_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Returns only where it failed, with the stage. The limit is lowered after the descriptors are
- * in place: it would refuse them. */
+/* Becomes the program. Returns only where that failed, with the stage. The limit is lowered
+ * after the descriptors are in place, because it would refuse them. */
 static enum spawn_stage become_program(const struct spawn_spec *spec)
 {
 	/* execve never writes to argv (POSIX, execve, "Rationale"). */
@@ -63,10 +62,10 @@ static enum spawn_stage become_program(const struct spawn_spec *spec)
 	return SPAWN_EXEC;
 }
 
-/* With vfork the child borrows our memory and we do not run until it has executed the program:
- * no page table is copied, and the spawn costs the same however large dinit is. The report comes
- * through a pipe all the same, because some tools (valgrind, user-mode emulators) make an
- * ordinary fork of it. */
+/* Makes the process. With vfork it borrows our memory, and we do not run until it has executed
+ * the program: no page table is copied, and the spawn costs the same however large dinit is. The
+ * failure comes through a pipe all the same, because some tools (valgrind, user-mode emulators)
+ * make an ordinary fork of it. */
 static pid_t fork_program(const struct spawn_spec *spec, int report_fd, bool waited)
 {
 	struct spawn_failure failure = { 0 };
@@ -81,8 +80,8 @@ static pid_t fork_program(const struct spawn_spec *spec, int report_fd, bool wai
 	_exit(EXIT_CANNOT_EXEC);
 }
 
-/* The program's process is the only one that has the write end of the report's pipe, and loses
- * it with execve. */
+/* Makes the process and the pipe for its failure. Only that process has the write end, and loses it
+ * with execve. */
 static pid_t start_program(const struct spawn_spec *spec, bool waited, int *report_fd,
 			   struct spawn_failure *failure)
 {
@@ -129,30 +128,4 @@ pid_t spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd,
 			     struct spawn_failure *failure)
 {
 	return start_program(spec, false, report_fd, failure);
-}
-
-int spawn_open_pidfd(pid_t pid)
-{
-	return (int)syscall(SYS_pidfd_open, pid, 0);
-}
-
-static void send_as(uid_t uid, int pidfd, int first, int second)
-{
-	if (setresuid(uid, uid, uid) < 0 ||
-	    syscall(SYS_pidfd_send_signal, pidfd, first, NULL, 0) < 0)
-		_exit(errno);
-	if (second && syscall(SYS_pidfd_send_signal, pidfd, second, NULL, 0) < 0)
-		_exit(errno);
-	_exit(0);
-}
-
-/* An ordinary fork: a change of user in memory shared with dinit would take away dinit's access
- * to its own /proc files. */
-pid_t spawn_kill_as(uid_t uid, int pidfd, int first, int second)
-{
-	pid_t pid = fork();
-
-	if (pid == 0)
-		send_as(uid, pidfd, first, second);
-	return pid;
 }

@@ -20,17 +20,17 @@ static void put_digits(char *at, int count, int64_t value)
 	}
 }
 
-/* The civil date of a day number, counted in eras of 400 years that begin on a 1 March, so that
- * the leap day comes last (the proleptic Gregorian calendar of RFC 3339). */
+/* Writes the civil date of a day number, counted in eras of 400 years that begin on a 1 March,
+ * so that the leap day comes last (the proleptic Gregorian calendar of RFC 3339). */
 static void put_date(char *at, int64_t day)
 {
-	/* days from 0000-03-01 to 1970-01-01 */
+	/* Days from 0000-03-01 to 1970-01-01. */
 	int64_t shifted = day + 719468;
 	int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
 	int64_t of_era = shifted - era * 146097;
 	int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
 	int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-	/* 0: March */
+	/* 0 is March. */
 	int64_t month = (5 * of_year + 2) / 153;
 	int64_t day_of_month = of_year - (153 * month + 2) / 5 + 1;
 	int64_t year = year_of_era + era * 400 + (month >= 10);

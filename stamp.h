@@ -8,12 +8,12 @@
 /* 2026-11-22T06:03:40.642Z */
 #define STAMP_LEN 24
 
-/* The time stamp last made, so that the calendar is worked out once a second and nothing at all
- * within a millisecond. Zeroed before first use. */
+/* The time stamp that was made last, so that the calendar is worked out once a second, and
+ * nothing at all within a millisecond. Zero it before its first use. */
 struct stamp {
-	/* no '\0' */
+	/* Without a terminating NUL. */
 	char text[STAMP_LEN];
-	/* what text was made from */
+	/* The text was made from these, once valid is not 0. */
 	int64_t second;
 	int32_t millisecond;
 	int valid;
@@ -22,7 +22,7 @@ struct stamp {
 /* Brings the stamp up to date with CLOCK_REALTIME. */
 void stamp_now(struct stamp *stamp);
 
-/* The same for a given time: seconds since 1970 (from year 0 to 9999; others are held at that
+/* Sets the stamp to a given time: seconds since 1970 (from year 0 to 9999; others are held at that
  * bound) and milliseconds (0 to 999). */
 void stamp_set(struct stamp *stamp, int64_t second, int32_t millisecond);
 

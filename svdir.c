@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the rules of what a service directory looks like, and the paths of those that keep them.
- * Does not own what happens to a service, nor whether its programs run: execfail.c knows about
- * that when it has been tried. Invariant: an entry in the result has been examined in every part
- * and has no problem; for every part that has one there was exactly one message. */
+/* Owns the rules of what a service directory looks like, and the paths of those that keep them; not
+ * what happens to a service, nor whether its programs can be executed, which shows when it is tried.
+ * Invariant: an entry in the result has been examined in every part and has no problem; for every
+ * part that has one there was exactly one message. */
 #include "svdir.h"
 
 #include <dirent.h>
@@ -16,73 +16,43 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "log.h"
+#include "printable.h"
 
-/* as much of a path as a message shows; two such paths fit into a message of log.h */
+/* Room for as much of a path as a message shows; two of them fit into a message of log.h. */
 #define SHOWN_SIZE 1536
 
 struct scan {
 	void (*on_problem)(void *ctx, const char *text);
 	void *ctx;
 	unsigned problems;
-	/* has been reported; there is no point in going on */
+	/* It has been reported, and there is no point in going on. */
 	bool out_of_memory;
 };
 
 enum found {
 	FOUND,
 	FOUND_NOTHING,
-	/* has been reported */
+	/* It has been reported. */
 	FOUND_PROBLEM,
 };
 
-static bool is_control(char byte)
-{
-	return (unsigned char)byte < 0x20 || byte == 0x7f;
-}
-
-/* One line and valid UTF-8, whatever the name of the file: all other bytes as \xHH. */
-static void show(char shown[SHOWN_SIZE], const char *text)
-{
-	static const char hex[] = "0123456789abcdef";
-	size_t len = strlen(text), out = 0, i = 0;
-
-	while (i < len) {
-		unsigned char byte = (unsigned char)text[i];
-		size_t char_len = is_control(text[i]) ? 0 : json_utf8_char(text + i, len - i);
-
-		if (out + 4 > SHOWN_SIZE - sizeof "...") {
-			strcpy(shown + out, "...");
-			return;
-		}
-		if (char_len > 0) {
-			memcpy(shown + out, text + i, char_len);
-			out += char_len;
-			i += char_len;
-			continue;
-		}
-		shown[out++] = '\\';
-		shown[out++] = 'x';
-		shown[out++] = hex[byte >> 4];
-		shown[out++] = hex[byte & 15];
-		i++;
-	}
-	shown[out] = '\0';
-}
-
-/* One sentence: what it is about, what is wrong with it, and what or why (can be empty). */
+/* Reports one sentence: what it is about, what is wrong with it, and a detail, which can be
+ * empty. */
 static void report(struct scan *scan, const char *path, const char *problem, const char *detail)
 {
 	char shown_path[SHOWN_SIZE], shown_detail[SHOWN_SIZE];
 	char text[2 * SHOWN_SIZE + 256];
 
-	show(shown_path, path);
-	show(shown_detail, detail);
+	printable_copy(shown_path, sizeof shown_path, PRINTABLE_ESCAPED, path, strlen(path));
+	printable_copy(shown_detail, sizeof shown_detail, PRINTABLE_ESCAPED, detail,
+		       strlen(detail));
 	snprintf(text, sizeof text, "%s %s%s", shown_path, problem, shown_detail);
 	scan->problems++;
 	scan->on_problem(scan->ctx, text);
 }
 
-/* "directory/name", for the caller to free; NULL (reported) where memory is lacking. */
+/* Returns "directory/name", which the caller frees, or NULL (reported) where memory is lacking. */
 static char *join_path(struct scan *scan, const char *directory, const char *name)
 {
 	size_t directory_len = strlen(directory), name_len = strlen(name);
@@ -102,8 +72,8 @@ static char *join_path(struct scan *scan, const char *directory, const char *nam
 	return path;
 }
 
-/* Only the form of the path is changed: what it leads to is what the user said, links and ".."
- * included. */
+/* Returns the path in absolute form, which the caller frees. Links and ".." in it are kept: what it
+ * leads to is what the user said. */
 static char *make_absolute(struct scan *scan, const char *dir)
 {
 	char current[PATH_MAX] = "";
@@ -115,8 +85,8 @@ static char *make_absolute(struct scan *scan, const char *dir)
 		return NULL;
 	}
 	if (*dir != '/' && !getcwd(current, sizeof current)) {
-		report(scan, dir,
-		       "cannot be found, for the current directory is unknown: ", strerror(errno));
+		report(scan, dir, "cannot be found because the current directory is unknown: ",
+		       strerror(errno));
 		return NULL;
 	}
 	while (dir[0] == '.' && dir[1] == '/')
@@ -137,11 +107,10 @@ static void report_dangling(struct scan *scan, const char *path)
 	ssize_t len = readlink(path, target, sizeof target - 1);
 
 	target[len > 0 ? len : 0] = '\0';
-	report(scan, path, "is a symbolic link to what does not exist: remove it, or create ",
-	       target);
+	report(scan, path, "is a dangling symbolic link: remove it, or create ", target);
 }
 
-/* A link that leads nowhere is a mistake, not an absence. */
+/* Looks for a file. A link that leads nowhere is a mistake, not an absence. */
 static enum found find_file(struct scan *scan, const char *path, struct stat *status)
 {
 	int error;
@@ -155,7 +124,7 @@ static enum found find_file(struct scan *scan, const char *path, struct stat *st
 		report_dangling(scan, path);
 	} else if (error == EACCES) {
 		report(scan, path,
-		       "cannot be examined, for this user may not pass a directory on the way: ",
+		       "cannot be examined because this user may not pass a directory on the way: ",
 		       strerror(error));
 	} else {
 		report(scan, path, "cannot be examined: ", strerror(error));
@@ -202,7 +171,7 @@ static enum found find_program(struct scan *scan, const char *path)
 	return FOUND_PROBLEM;
 }
 
-/* The path of the program, for the caller to free, or NULL where there is none. */
+/* Returns the path of the program, which the caller frees, or NULL where there is none. */
 static char *find_optional_program(struct scan *scan, const char *directory, const char *name)
 {
 	char *path = join_path(scan, directory, name);
@@ -239,13 +208,14 @@ static bool has_part(struct scan *scan, const char *directory, const char *name)
 	return found == FOUND;
 }
 
-/* One message, where each file in the directory would have given one. */
+/* Returns whether the directory can be entered, and reports it once where each file in it would
+ * have given a message. */
 static bool may_enter(struct scan *scan, const char *directory)
 {
 	if (access(directory, X_OK) == 0)
 		return true;
 	report(scan, directory,
-	       "cannot be examined, for this user may not enter it: ", strerror(errno));
+	       "cannot be examined because this user may not enter it: ", strerror(errno));
 	return false;
 }
 
@@ -259,7 +229,7 @@ static void check_name(struct scan *scan, const char *path, const char *name)
 			report(scan, path, "has a name that is not valid UTF-8: rename it", "");
 			return;
 		}
-		if (is_control(name[i])) {
+		if (printable_is_control(name[i])) {
 			report(scan, path, "has a control character in its name: rename it", "");
 			return;
 		}
@@ -268,7 +238,7 @@ static void check_name(struct scan *scan, const char *path, const char *name)
 
 static void free_entry(struct svdir_entry *entry)
 {
-	/* and with it the name */
+	/* The name is a part of it. */
 	free(entry->dir);
 	free(entry->run);
 	free(entry->terminate);
@@ -276,8 +246,8 @@ static void free_entry(struct svdir_entry *entry)
 	free(entry->log_run);
 }
 
-/* Everything is looked at, even after a problem, so that all are known at once. Where log or
- * control is no directory, no file is found below it. */
+/* Looks at everything, even after a problem, so that all are known at once. Where log or control is
+ * no directory, no file is found below it. */
 static void examine_service(struct scan *scan, struct svdir_entry *entry, const char *name)
 {
 	char *control = NULL;
@@ -327,7 +297,7 @@ static int is_entry(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-/* Not alphasort(3), which follows the locale. */
+/* Orders by bytes, unlike alphasort(3), which follows the locale. */
 static int compare_names(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
@@ -361,7 +331,7 @@ static void scan_directory(struct scan *scan, struct svdir *svdir, const char *b
 		report(scan, base, "cannot be read: ", strerror(errno));
 		return;
 	}
-	/* Room for all, and for one: calloc(0) may be NULL without being a failure. */
+	/* There is room for at least one, because calloc(0) may be NULL without having failed. */
 	svdir->entries = calloc(len > 0 ? (size_t)len : 1, sizeof *svdir->entries);
 	if (!svdir->entries)
 		report(scan, base, "cannot be examined: ", strerror(ENOMEM));
@@ -393,4 +363,50 @@ void svdir_free(struct svdir *svdir)
 		free_entry(&svdir->entries[i]);
 	free(svdir->entries);
 	*svdir = (struct svdir){ .entries = NULL };
+}
+
+/* Finds the next of the names separated by commas from *at on, and moves *at behind it. Returns its
+ * length, 0 where there is none. */
+static size_t next_name(const char **at, const char **name)
+{
+	size_t len;
+
+	while (**at == ',')
+		(*at)++;
+	*name = *at;
+	len = strcspn(*at, ",");
+	*at += len;
+	return len;
+}
+
+static bool is_name(const struct svdir_entry *entry, const char *name, size_t len)
+{
+	return strlen(entry->name) == len && memcmp(entry->name, name, len) == 0;
+}
+
+bool svdir_is_skipped(const struct svdir_entry *entry, const char *skip)
+{
+	const char *name;
+	size_t len;
+
+	while ((len = next_name(&skip, &name)) > 0)
+		if (is_name(entry, name, len))
+			return true;
+	return false;
+}
+
+void svdir_warn_of_skip(const struct svdir *svdir, const char *skip)
+{
+	const char *name;
+	size_t len;
+
+	while ((len = next_name(&skip, &name)) > 0) {
+		bool known = false;
+
+		for (size_t i = 0; i < svdir->len && !known; i++)
+			known = is_name(&svdir->entries[i], name, len);
+		if (!known)
+			log_warn("DINIT_SKIP names \"%.*s\", but there is no such service",
+				 (int)len, name);
+	}
 }

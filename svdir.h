@@ -10,22 +10,20 @@
 /* One service directory. All strings are owned by the struct svdir. */
 struct svdir_entry {
 	char *name;
-	/* absolute path of the service directory */
+	/* The paths are absolute. This one is the service directory itself. */
 	char *dir;
-	/* absolute path of its run */
 	char *run;
-	/* absolute path of its terminate, else of its control/t, else NULL */
+	/* Its terminate, else its control/t, else NULL. */
 	char *terminate;
-	/* absolute path of its log directory; NULL: no logging program */
+	/* Its log directory and log/run. Both are NULL where there is no logging program. */
 	char *log_dir;
-	/* absolute path of its log/run; NULL: no logging program */
 	char *log_run;
-	/* it has a file named down: examined, not to be started */
+	/* It has a file named down: it is examined, but not to be started. */
 	bool down;
 };
 
 struct svdir {
-	/* in byte order of their names */
+	/* In byte order of their names. */
 	struct svdir_entry *entries;
 	size_t len;
 };
@@ -38,6 +36,14 @@ struct svdir {
 unsigned svdir_scan(struct svdir *svdir, const char *dir,
 		    void (*on_problem)(void *ctx, const char *text), void *ctx);
 
+/* Frees what the scan allocated. */
 void svdir_free(struct svdir *svdir);
+
+/* Returns whether the entry is among the names in skip, which are separated by commas
+ * (DINIT_SKIP). */
+bool svdir_is_skipped(const struct svdir_entry *entry, const char *skip);
+
+/* Warns of each name in skip that no entry has. */
+void svdir_warn_of_skip(const struct svdir *svdir, const char *skip);
 
 #endif

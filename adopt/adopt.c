@@ -11,25 +11,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Descendants looked at: more than any container runs under one parent, and a bound to what a
- * fork bomb costs us. */
+/* How many processes of a tree are looked at: more than any container runs under one parent, and a
+ * bound to what a fork bomb costs us. */
 #define TREE_MAX 4096
-/* When it is looked at again, after its first redirection: soon, because what it prints until
- * then goes elsewhere; and once more when the second in which daemons redirect themselves is
- * over. */
+/* When the process is looked at again, in milliseconds after its first redirection: soon, because
+ * what it prints until then goes elsewhere, and at last when the time in which daemons redirect
+ * themselves is over. */
 static const unsigned short looks_ms[] = { 20, 80, 200, 400, ADOPT_SETTLE_MS + 20 };
 #define LOOKS (sizeof looks_ms / sizeof *looks_ms)
-/* Two files to begin with, and two more for each look. */
+/* How many files can be found: two to begin with, and two more at each look. */
 #define FILES_MAX (2 + 2 * (LOOKS + 1))
 
 /* A file that was found under descriptor 1 or 2, and whose copies are moved. */
-struct source {
+struct original {
 	struct fdtable_file file;
 	int stream;
 };
@@ -40,19 +39,20 @@ struct adopt {
 	const struct adopt_hooks *hooks;
 	void *ctx;
 	struct redirect_group group;
-	/* those under way, and those that failed for good */
+	/* The redirections under way, and those that failed for good. */
 	struct redirect *redirects;
 	struct loop_timer timer;
-	/* made since the first redirection */
+	/* How many looks were made since the first redirection. */
 	unsigned looks;
-	/* the adopted process itself has been dealt with once */
+	/* The adopted process itself was dealt with once. */
 	bool settling;
-	/* or its process has ended */
+	/* The caller gave up, or the process has ended. */
 	bool cancelled;
+	/* A descendant that cannot be redirected was told of. */
 	bool descendant_told;
-	size_t source_count, pipe_count;
-	struct source sources[FILES_MAX];
-	/* that it has been given for 1 and 2 */
+	size_t original_count, pipe_count;
+	struct original originals[FILES_MAX];
+	/* The pipes that the process was given for its 1 and 2. */
 	struct fdtable_file pipes[FILES_MAX];
 };
 
@@ -84,29 +84,29 @@ static bool is_own_pipe(const struct adopt *adopt, const struct fdtable_file *fi
 	return false;
 }
 
-/* Where descriptor fd on that file is moved to: the stream, or 0 where it stays. */
+/* Returns the stream that descriptor fd, open on that file, is moved to, or 0 where it stays. */
 static int stream_of(const struct adopt *adopt, int fd, const struct fdtable_file *file)
 {
 	int stream = 0;
 
-	for (size_t i = 0; i < adopt->source_count; i++) {
-		const struct source *source = &adopt->sources[i];
+	for (size_t i = 0; i < adopt->original_count; i++) {
+		const struct original *original = &adopt->originals[i];
 
-		if (!fdtable_same_file(&source->file, file))
+		if (!fdtable_same_file(&original->file, file))
 			continue;
-		if (source->stream == fd)
+		if (original->stream == fd)
 			return fd;
 		if (stream == 0)
-			stream = source->stream;
+			stream = original->stream;
 	}
 	if (fd == STDIN_FILENO || (fd > STDERR_FILENO && fdtable_is_void(file)))
 		return 0;
 	return stream;
 }
 
-/* Whether it is something to print to: a pipe, a terminal or another device, a file that is only
- * written. A daemon that closes 1 and 2 gets these numbers for what it opens next: its sockets
- * and its data must not be taken away from it. */
+/* Returns whether a descriptor is something to print to: a pipe, a terminal or another device, a
+ * file that is only written. A daemon that closes 1 and 2 gets these numbers for what it opens
+ * next: its sockets and its data must not be taken away from it. */
 static bool is_output(const struct fdtable_file *file, int flags)
 {
 	if (!fdtable_is_writable(flags))
@@ -115,24 +115,24 @@ static bool is_output(const struct fdtable_file *file, int flags)
 	       (S_ISREG(file->mode) && (flags & O_ACCMODE) == O_WRONLY);
 }
 
-/* What is under its descriptors 1 and 2 now, where that is not what we put there. */
-static void note_sources(struct adopt *adopt, pid_t tid)
+/* Remembers the files under descriptors 1 and 2 of the process that are not pipes of ours. */
+static void note_originals(struct adopt *adopt, pid_t tid)
 {
 	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
-		struct source source = { .stream = fd };
+		struct original original = { .stream = fd };
 		int flags;
 
-		if (fdtable_identify(adopt->proc, tid, fd, &source.file) < 0 ||
+		if (fdtable_identify(adopt->proc, tid, fd, &original.file) < 0 ||
 		    fdtable_read_flags(adopt->proc, tid, fd, &flags) < 0 ||
-		    !is_output(&source.file, flags))
+		    !is_output(&original.file, flags))
 			continue;
-		if (!is_own_pipe(adopt, &source.file) && stream_of(adopt, fd, &source.file) != fd &&
-		    adopt->source_count < FILES_MAX)
-			adopt->sources[adopt->source_count++] = source;
+		if (!is_own_pipe(adopt, &original.file) &&
+		    stream_of(adopt, fd, &original.file) != fd && adopt->original_count < FILES_MAX)
+			adopt->originals[adopt->original_count++] = original;
 	}
 }
 
-/* Whether descriptor fd of thread tid is to be moved; *move says how. */
+/* Returns whether descriptor fd of thread tid is to be moved; *move says how. */
 static bool plan_move(const struct adopt *adopt, pid_t tid, int fd, const struct fdtable_file *file,
 		      struct redirect_move *move)
 {
@@ -145,7 +145,7 @@ static bool plan_move(const struct adopt *adopt, pid_t tid, int fd, const struct
 
 struct planning {
 	struct adopt *adopt;
-	/* NULL: it is only asked whether there is anything to be moved */
+	/* NULL where the only question is whether there is anything to be moved. */
 	struct redirect *redirect;
 	pid_t tid;
 	bool found;
@@ -164,19 +164,19 @@ static bool plan_fd(void *ctx, int fd, const struct fdtable_file *file)
 	return planning->redirect || !planning->found;
 }
 
-static void on_plan(void *ctx, struct redirect *redirect)
+static void on_redirect_plan(void *ctx, struct redirect *redirect)
 {
 	struct planning planning = { .adopt = ctx,
 				     .redirect = redirect,
-				     .tid = redirect->thread.tid };
+				     .tid = redirect->tracee.tid };
 
-	/* It may have replaced them since they were looked at. */
+	/* The process may have replaced them since the look. */
 	if (redirect->pid == planning.adopt->pid)
-		note_sources(planning.adopt, planning.tid);
+		note_originals(planning.adopt, planning.tid);
 	fdtable_each(planning.adopt->proc, planning.tid, plan_fd, &planning);
 }
 
-static int on_pipe(void *ctx, struct redirect *redirect, int stream, int read_fd)
+static int on_redirect_pipe(void *ctx, struct redirect *redirect, int stream, int read_fd)
 {
 	struct adopt *adopt = ctx;
 
@@ -186,30 +186,27 @@ static int on_pipe(void *ctx, struct redirect *redirect, int stream, int read_fd
 	return adopt->hooks->on_pipe(adopt->ctx, stream, read_fd);
 }
 
-/* Of its descendants one stands for all: they mostly share the cause. */
-static void on_trouble(void *ctx, struct redirect *redirect, const char *text)
+/* Tells why a process cannot be redirected. One descendant stands for all, which mostly share the
+ * cause: the others are told of at level info. */
+static void on_redirect_trouble(void *ctx, struct redirect *redirect, const char *why)
 {
 	struct adopt *adopt = ctx;
-	char about[REDIRECT_TEXT_SIZE + 64];
 
-	if (redirect->pid == adopt->pid) {
-		adopt->hooks->on_trouble(adopt->ctx, text);
+	if (redirect->pid != adopt->pid && adopt->descendant_told) {
+		log_info("process %d: the output of its descendant %d cannot be redirected: %s",
+			 (int)adopt->pid, (int)redirect->pid, why);
 		return;
 	}
-	snprintf(about, sizeof about, "its descendant %d: %s", (int)redirect->pid, text);
-	if (adopt->descendant_told)
-		log_info("redirecting process %d, %s", (int)adopt->pid, about);
-	else
-		adopt->hooks->on_trouble(adopt->ctx, about);
-	adopt->descendant_told = true;
+	adopt->descendant_told |= redirect->pid != adopt->pid;
+	adopt->hooks->on_trouble(adopt->ctx, redirect->pid, why);
 }
 
-static void begin(struct adopt *adopt, pid_t pid)
+static void begin_redirect(struct adopt *adopt, pid_t pid)
 {
 	struct redirect *redirect = malloc(sizeof *redirect);
 
 	if (!redirect) {
-		adopt->hooks->on_trouble(adopt->ctx, strerror(errno));
+		adopt->hooks->on_trouble(adopt->ctx, pid, strerror(errno));
 		return;
 	}
 	redirect_begin(redirect, &adopt->group, pid);
@@ -217,7 +214,8 @@ static void begin(struct adopt *adopt, pid_t pid)
 	adopt->redirects = redirect;
 }
 
-/* Where we may not look, or cannot, an attempt says why. */
+/* Returns whether the process has something to move, or cannot be looked at: then an attempt says
+ * why. */
 static bool has_something_to_move(struct adopt *adopt, pid_t tid)
 {
 	struct planning planning = { .adopt = adopt, .tid = tid };
@@ -243,12 +241,12 @@ static void add_to_tree(void *ctx, pid_t pid)
 		tree->overgrown = true;
 }
 
-static void look(struct adopt *adopt)
+static void look_at_tree(struct adopt *adopt)
 {
 	struct tree *tree = malloc(sizeof *tree);
 
 	if (!tree) {
-		adopt->hooks->on_trouble(adopt->ctx, strerror(errno));
+		adopt->hooks->on_trouble(adopt->ctx, adopt->pid, strerror(errno));
 		return;
 	}
 	tree->count = 0;
@@ -257,17 +255,18 @@ static void look(struct adopt *adopt)
 	for (size_t i = 0; i < tree->count; i++) {
 		pid_t pid = tree->pids[i], tid = procfs_find_thread(adopt->proc, pid);
 
-		/* It has ended, or nothing can be read at all, which the attempt says. */
+		/* The process has ended, or nothing can be read at all: an attempt says why. */
 		if (tid == 0)
 			tid = pid;
 		if (pid == adopt->pid)
-			note_sources(adopt, tid);
+			note_originals(adopt, tid);
 		if (!find_redirect(adopt, pid) && has_something_to_move(adopt, tid))
-			begin(adopt, pid);
+			begin_redirect(adopt, pid);
 		procfs_each_child(adopt->proc, pid, add_to_tree, tree);
 	}
 	if (tree->overgrown)
-		log_info("redirecting process %d: of its descendants no more than %d are looked at",
+		log_info("process %d: only %d of its descendants are looked at for output to "
+			 "redirect",
 			 (int)adopt->pid, TREE_MAX);
 	free(tree);
 }
@@ -281,8 +280,8 @@ static bool is_under_way(const struct adopt *adopt)
 	return false;
 }
 
-/* What comes next, once something has ended: another look, or the end. */
-static void set_timer(struct adopt *adopt)
+/* Sets the timer for what comes next, once something has ended: another look, or the end. */
+static void schedule_look(struct adopt *adopt)
 {
 	const struct redirect *own = find_redirect(adopt, adopt->pid);
 
@@ -304,13 +303,13 @@ static void on_redirect_end(void *ctx, struct redirect *redirect)
 {
 	struct adopt *adopt = ctx;
 
-	/* One that failed stays on the list, so that it is not tried and complained about again. */
+	/* One that failed stays on the list, so that it is not tried, and told of, again. */
 	if (!redirect->failed)
 		drop_redirect(adopt, redirect);
-	set_timer(adopt);
+	schedule_look(adopt);
 }
 
-static void finish(struct adopt *adopt)
+static void end_adoption(struct adopt *adopt)
 {
 	while (adopt->redirects)
 		drop_redirect(adopt, adopt->redirects);
@@ -318,19 +317,19 @@ static void finish(struct adopt *adopt)
 	free(adopt);
 }
 
-static void on_due(void *ctx)
+static void on_adopt_due(void *ctx)
 {
 	struct adopt *adopt = ctx;
 
 	if (adopt->cancelled || adopt->looks == LOOKS) {
 		if (!is_under_way(adopt))
-			finish(adopt);
+			end_adoption(adopt);
 		return;
 	}
 	if (adopt->settling)
 		adopt->looks++;
-	look(adopt);
-	set_timer(adopt);
+	look_at_tree(adopt);
+	schedule_look(adopt);
 }
 
 struct adopt *adopt_begin(struct loop *loop, struct reaper *reaper, const struct procfs *proc,
@@ -348,12 +347,12 @@ struct adopt *adopt_begin(struct loop *loop, struct reaper *reaper, const struct
 						.reaper = reaper,
 						.proc = proc,
 						.watched_pid = pid,
-						.on_plan = on_plan,
-						.on_pipe = on_pipe,
-						.on_trouble = on_trouble,
+						.on_plan = on_redirect_plan,
+						.on_pipe = on_redirect_pipe,
+						.on_trouble = on_redirect_trouble,
 						.on_end = on_redirect_end,
 						.ctx = adopt };
-	adopt->timer = (struct loop_timer){ .on_due = on_due, .ctx = adopt };
+	adopt->timer = (struct loop_timer){ .on_due = on_adopt_due, .ctx = adopt };
 	loop_timer_start(loop, &adopt->timer, 0);
 	return adopt;
 }

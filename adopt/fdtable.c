@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the reading of other processes' descriptor tables; not what is done to them. Invariant:
- * no file that another process has open is touched, only asked for what the kernel has in
- * memory. */
+/* Owns the reading of other processes' descriptor tables; not what is done to them. Invariant: no
+ * file that another process has open is touched; the kernel is only asked for what it has in
+ * memory of it. */
 #include "fdtable.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,15 +15,13 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* the root and "/PID/fdinfo/FD" */
-#define PATH_SIZE 512
-/* fdinfo's first two lines are position and flags */
+/* Room for the first two lines of fdinfo, which are the position and the flags. */
 #define INFO_SIZE 256
-/* the driver of /dev/null, zero, full, random */
+/* The driver of /dev/null, zero, full and random. */
 #define MEMORY_MAJOR 1
-/* AT_STATX_DONT_SYNC */
+/* The kernel's AT_STATX_DONT_SYNC. */
 #define DONT_SYNC 0x4000
-/* STATX_BASIC_STATS */
+/* The kernel's STATX_BASIC_STATS. */
 #define BASIC_STATS 0x7ff
 
 /* The kernel's struct statx (statx(2)): musl had none before 1.2.5. */
@@ -55,8 +52,9 @@ bool fdtable_is_void(const struct fdtable_file *file)
 	return S_ISCHR(file->mode) && file->rdev_major == MEMORY_MAJOR;
 }
 
-/* stat(2) asks a network file system's server, which may never answer; statx(2) can be told not
- * to. A kernel (before 4.11) or a system call filter without statx leaves stat. */
+/* Identifies a file by statx(2), which can be told not to ask the server of a network file system,
+ * who may never answer. A kernel (before 4.11) or a system call filter without statx leaves
+ * stat(2). Returns 0, or -1 with errno. */
 static int identify_at(int dir_fd, const char *name, int at_flags, struct fdtable_file *file)
 {
 	struct kernel_statx found;
@@ -84,24 +82,13 @@ static int identify_at(int dir_fd, const char *name, int at_flags, struct fdtabl
 	return 0;
 }
 
-static int format_path(char path[PATH_SIZE], const struct procfs *proc, pid_t pid,
-		       const char *table, int fd)
-{
-	int len = snprintf(path, PATH_SIZE, "%s/%d/%s/%d", proc->root, (int)pid, table, fd);
-
-	if (len < 0 || len >= PATH_SIZE) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	return 0;
-}
-
 int fdtable_identify(const struct procfs *proc, pid_t pid, int fd, struct fdtable_file *file)
 {
-	char path[PATH_SIZE];
+	char path[PROCFS_PATH_SIZE];
 
-	return format_path(path, proc, pid, "fd", fd) < 0 ? -1
-							  : identify_at(AT_FDCWD, path, 0, file);
+	if (procfs_format_path(proc, pid, path, "fd/%d", fd) < 0)
+		return -1;
+	return identify_at(AT_FDCWD, path, 0, file);
 }
 
 int fdtable_identify_own(int fd, struct fdtable_file *file)
@@ -109,7 +96,7 @@ int fdtable_identify_own(int fd, struct fdtable_file *file)
 	return identify_at(fd, "", AT_EMPTY_PATH, file);
 }
 
-/* -1 where the name is no descriptor's ("." and ".."). */
+/* Returns the descriptor that is a file's name, or -1 where it is none ("." and ".."). */
 static int parse_fd(const char *name)
 {
 	char *end;
@@ -121,17 +108,14 @@ static int parse_fd(const char *name)
 int fdtable_each(const struct procfs *proc, pid_t pid,
 		 bool (*on_fd)(void *ctx, int fd, const struct fdtable_file *file), void *ctx)
 {
-	char path[PATH_SIZE];
+	char path[PROCFS_PATH_SIZE];
 	const struct dirent *entry;
 	bool wanted = true;
 	DIR *table;
-	int len, error;
+	int error;
 
-	len = snprintf(path, sizeof path, "%s/%d/fd", proc->root, (int)pid);
-	if (len < 0 || len >= PATH_SIZE) {
-		errno = ENAMETOOLONG;
+	if (procfs_format_path(proc, pid, path, "fd") < 0)
 		return -1;
-	}
 	table = opendir(path);
 	if (!table)
 		return -1;
@@ -154,12 +138,12 @@ int fdtable_each(const struct procfs *proc, pid_t pid,
 
 int fdtable_read_flags(const struct procfs *proc, pid_t pid, int fd, int *flags)
 {
-	char path[PATH_SIZE], info[INFO_SIZE];
+	char path[PROCFS_PATH_SIZE], info[INFO_SIZE];
 	const char *at;
 	ssize_t len;
 	int info_fd, error;
 
-	if (format_path(path, proc, pid, "fdinfo", fd) < 0)
+	if (procfs_format_path(proc, pid, path, "fdinfo/%d", fd) < 0)
 		return -1;
 	info_fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (info_fd < 0)
@@ -187,7 +171,9 @@ bool fdtable_is_writable(int flags)
 
 int fdtable_open(const struct procfs *proc, pid_t pid, int fd, int flags)
 {
-	char path[PATH_SIZE];
+	char path[PROCFS_PATH_SIZE];
 
-	return format_path(path, proc, pid, "fd", fd) < 0 ? -1 : open(path, flags | O_CLOEXEC);
+	if (procfs_format_path(proc, pid, path, "fd/%d", fd) < 0)
+		return -1;
+	return open(path, flags | O_CLOEXEC);
 }

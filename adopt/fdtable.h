@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The open descriptors of another process (/proc/PID/fd): which file each one is, and whether it
- * can be written to. Stateless. Nothing here waits for a file system: a file of a dead NFS
- * server is known by what the kernel remembers. */
+ * can be written to. Nothing is kept between two calls, and nothing here waits for a file system: a
+ * file of a dead NFS server is known by what the kernel remembers. */
 #ifndef DINIT_FDTABLE_H
 #define DINIT_FDTABLE_H
 
@@ -11,27 +11,28 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What makes an open file the same as another. */
+/* What identifies a file that is open. */
 struct fdtable_file {
 	uint64_t inode;
 	uint32_t dev_major, dev_minor;
-	/* of a device; else 0 */
+	/* The device that a device file stands for, else 0. */
 	uint32_t rdev_major, rdev_minor;
-	/* the file's type and permissions */
+	/* The type and the permissions. */
 	mode_t mode;
 };
 
+/* Returns whether both are the same file. */
 bool fdtable_same_file(const struct fdtable_file *a, const struct fdtable_file *b);
 
-/* /dev/null and its like (a character device of the memory driver): open on the same one, two
- * processes still share nothing. */
+/* Returns whether the file is /dev/null or its like (a character device of the memory driver): two
+ * processes that have the same one open still share nothing. */
 bool fdtable_is_void(const struct fdtable_file *file);
 
-/* The file behind descriptor fd of process pid. Returns 0, or -1 with errno (ENOENT: not open,
- * or no such process). */
+/* Identifies the file behind descriptor fd of process pid. Returns 0, or -1 with errno (ENOENT: not
+ * open, or no such process). */
 int fdtable_identify(const struct procfs *proc, pid_t pid, int fd, struct fdtable_file *file);
 
-/* The file behind one of our own descriptors. Returns 0, or -1 with errno. */
+/* Identifies the file behind one of our own descriptors. Returns 0, or -1 with errno. */
 int fdtable_identify_own(int fd, struct fdtable_file *file);
 
 /* Calls on_fd for each descriptor of the process, as long as it returns true. Returns 0, or -1
@@ -39,11 +40,11 @@ int fdtable_identify_own(int fd, struct fdtable_file *file);
 int fdtable_each(const struct procfs *proc, pid_t pid,
 		 bool (*on_fd)(void *ctx, int fd, const struct fdtable_file *file), void *ctx);
 
-/* The flags of fd as of open(2), with O_CLOEXEC where it is close-on-exec. Returns 0, or -1 with
- * errno. */
+/* Reads the flags of fd as of open(2), with O_CLOEXEC where it is close-on-exec. Returns 0, or -1
+ * with errno. */
 int fdtable_read_flags(const struct procfs *proc, pid_t pid, int fd, int *flags);
 
-/* Whether a descriptor with these flags can be written to. */
+/* Returns whether a descriptor with these flags can be written to. */
 bool fdtable_is_writable(int flags);
 
 /* Opens what fd of process pid refers to, with a file description of our own. Returns the

@@ -4,6 +4,8 @@
  * unmaps and closes again before it is let go, but for the descriptors that were moved. */
 #include "redirect.h"
 
+#include "obstacle.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -14,34 +16,35 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* the kernel rounds it up to its page */
+/* How much memory is mapped in the process; the kernel rounds it up to its page. */
 #define SCRATCH_SIZE 4096
-/* whoever drops root can still open /dev/stdout */
+/* A process that drops root after it was redirected can still open /dev/stdout. */
 #define PIPE_MODE 0622
 
-/* A thread stops within microseconds, and reads from a disk are over in a moment. One that needs
- * longer is frozen, waits for a dead server or for its vfork child: that may last, and is worth
- * a word. */
+/* How long a thread may take to stop before a warning. Mostly it stops within microseconds, and
+ * reads from a disk are over in a moment; one that needs longer is frozen, or waits for a dead
+ * server or for its vfork child, which may last. */
 #define STALL_MS 2000
-/* A process within execve refuses to be traced as a forbidden one does; but not so often,
- * PAUSE_MIN_MS apart. */
+/* How often, PAUSE_MIN_MS apart, the kernel may refuse before that is taken for final: a process
+ * within execve is refused as a forbidden one is, but not for so long. */
 #define REFUSALS_MAX 50
-/* at a time */
+/* How often it is tried to seize a thread at a time. */
 #define SEIZE_TRIES 3
-/* Looking again at what does not come forward by itself: soon, and then less and less often. */
+/* The pauses between two looks at a thread that no stop announces: each is twice as long as the one
+ * before. */
 #define PAUSE_MIN_MS 10
 #define PAUSE_MAX_MS 2000
 
-static void set_timer(struct redirect *redirect, uint64_t delay_ms)
+static void set_redirect_timer(struct redirect *redirect, uint64_t delay_ms)
 {
 	redirect->pause_ms = delay_ms;
 	loop_timer_start(redirect->group->loop, &redirect->timer, delay_ms);
 }
 
-static __attribute__((format(printf, 2, 3))) void tell(struct redirect *redirect,
-						       const char *format, ...)
+static __attribute__((format(printf, 2, 3))) void tell_trouble(struct redirect *redirect,
+							       const char *format, ...)
 {
-	char text[REDIRECT_TEXT_SIZE];
+	char text[OBSTACLE_TEXT_SIZE];
 	va_list args;
 
 	va_start(args, format);
@@ -51,41 +54,43 @@ static __attribute__((format(printf, 2, 3))) void tell(struct redirect *redirect
 		redirect->group->on_trouble(redirect->group->ctx, redirect, text);
 }
 
-/* The first failure is told: the others follow from it. */
+/* Marks the redirection as failed, and tells why if it has not failed before: later failures follow
+ * from the first. */
 #define FAIL(redirect, ...) \
 	do { \
 		if (!(redirect)->failed) \
-			tell(redirect, __VA_ARGS__); \
+			tell_trouble(redirect, __VA_ARGS__); \
 		(redirect)->failed = true; \
 	} while (0)
 
-static void unwatch(struct redirect *redirect)
+static void unwatch_threads(struct redirect *redirect)
 {
 	reaper_unwatch(redirect->group->reaper, &redirect->thread_watch);
 	reaper_unwatch(redirect->group->reaper, &redirect->process_watch);
 }
 
-static void end(struct redirect *redirect)
+/* Ends the redirection: on_end is called from the loop. */
+static void end_redirect(struct redirect *redirect)
 {
-	unwatch(redirect);
+	unwatch_threads(redirect);
 	redirect->state = REDIRECT_ENDED;
-	set_timer(redirect, 0);
+	set_redirect_timer(redirect, 0);
 }
 
-/* Not traced any more, and not done. */
-static void try_later(struct redirect *redirect)
+/* Tries again later, as the thread is not traced any more and the work is not done. */
+static void retry_later(struct redirect *redirect)
 {
-	unwatch(redirect);
+	unwatch_threads(redirect);
 	if (redirect->cancelled) {
-		end(redirect);
+		end_redirect(redirect);
 		return;
 	}
 	redirect->state = REDIRECT_WAITING;
-	set_timer(redirect, PAUSE_MIN_MS);
+	set_redirect_timer(redirect, PAUSE_MIN_MS);
 }
 
-/* Of a process that is not our child the pid can be another's by now; the time it started at
- * tells. */
+/* Returns whether the pid is still that of the process that was to be redirected: the pid of a
+ * process that is not our child may have been given to another one, which started later. */
 static bool is_same_process(const struct redirect *redirect)
 {
 	struct procfs_stat stat;
@@ -94,32 +99,7 @@ static bool is_same_process(const struct redirect *redirect)
 	       stat.start_time == redirect->start_time;
 }
 
-/* What the thread forbids itself, we must not do in its name. */
-static bool is_more_confined(const struct procfs_guard *guard, const struct procfs_guard *own)
-{
-	if (guard->seccomp_filters >= 0 && own->seccomp_filters >= 0)
-		return guard->seccomp_filters > own->seccomp_filters || guard->seccomp_mode == 1;
-	return guard->seccomp_mode != 0 && guard->seccomp_mode != own->seccomp_mode;
-}
-
-/* Says why the kernel does not let us trace it. */
-static void tell_forbidden(struct redirect *redirect)
-{
-	uid_t uid;
-
-	if (procfs_read_uid(redirect->group->proc, redirect->pid, &uid) == 0 && uid != geteuid())
-		FAIL(redirect,
-		     "it runs as user %u: tracing it takes CAP_SYS_PTRACE, which dinit does not "
-		     "have",
-		     (unsigned)uid);
-	else
-		FAIL(redirect, "tracing it is not permitted: it has privileges that dinit has not, "
-			       "or is not dumpable, "
-			       "or a security module (Yama) or seccomp profile forbids it; "
-			       "CAP_SYS_PTRACE may help");
-}
-
-static void watch(struct redirect *redirect, pid_t tid)
+static void watch_thread(struct redirect *redirect, pid_t tid)
 {
 	struct reaper *reaper = redirect->group->reaper;
 
@@ -130,64 +110,35 @@ static void watch(struct redirect *redirect, pid_t tid)
 		reaper_watch(reaper, &redirect->process_watch, redirect->pid);
 }
 
-static bool stop_at_first(void *ctx, int fd, const struct fdtable_file *file)
+static void fail_for_good(struct redirect *redirect, const char *why)
 {
-	(void)ctx;
-	(void)fd;
-	(void)file;
-	return false;
+	FAIL(redirect, "%s", why);
+	end_redirect(redirect);
 }
 
-/* EPERM is also what the kernel says of a thread that is ending, and execve ends every thread
- * but one. Where we may not even look at its descriptors it is meant in earnest. */
-static bool is_forbidden(struct redirect *redirect, pid_t tid)
+static void on_seize_refused(struct redirect *redirect, pid_t tid, int error)
 {
-	return ++redirect->refusals == REFUSALS_MAX ||
-	       (fdtable_each(redirect->group->proc, tid, stop_at_first, NULL) < 0 &&
-		errno == EACCES);
-}
+	const struct procfs *proc = redirect->group->proc;
+	char why[OBSTACLE_TEXT_SIZE];
 
-static void on_seize_refused(struct redirect *redirect, pid_t tid)
-{
-	int error = errno;
-
-	if (error == ESRCH || (error == EPERM && !is_forbidden(redirect, tid))) {
-		try_later(redirect);
+	if (error == ESRCH || (error == EPERM && ++redirect->refusals < REFUSALS_MAX &&
+			       !obstacle_is_forbidden(proc, tid))) {
+		retry_later(redirect);
 		return;
 	}
-	if (error == ENOTSUP)
-		FAIL(redirect, "dinit cannot do that on this kind of CPU");
-	else if (error == EPERM)
-		tell_forbidden(redirect);
-	else
-		FAIL(redirect, "tracing it fails: %s", strerror(error));
-	end(redirect);
+	obstacle_describe_error(proc, redirect->pid, error, why);
+	fail_for_good(redirect, why);
 }
 
-/* Within an execve the kernel makes us wait for its end, only to refuse what is no more: then is
- * the best time to ask again. */
-static int seize(struct redirect *redirect, pid_t tid)
+/* Seizes the thread. Within an execve the kernel makes us wait for its end, only to refuse a thread
+ * that is no more: then is the best time to ask again. Returns 0, or -1 with errno. */
+static int seize_thread(struct redirect *redirect, pid_t tid)
 {
 	int result = -1;
 
 	for (int i = 0; i < SEIZE_TRIES && result < 0 && (i == 0 || errno == EPERM); i++)
-		result = tracee_seize(&redirect->thread, redirect->group->proc, tid);
+		result = tracee_seize(&redirect->tracee, redirect->group->proc, tid);
 	return result;
-}
-
-/* Whether it may be traced at all. */
-static bool may_trace(struct redirect *redirect, pid_t tid)
-{
-	struct procfs_guard guard, own;
-
-	if (procfs_read_guard(redirect->group->proc, tid, &guard) < 0 ||
-	    procfs_read_guard(redirect->group->proc, getpid(), &own) < 0)
-		return true;
-	if (guard.tracer != 0 && guard.tracer != getpid())
-		FAIL(redirect, "process %d traces it already", (int)guard.tracer);
-	else if (is_more_confined(&guard, &own))
-		FAIL(redirect, "it has seccomp filters that dinit does not have");
-	return !redirect->failed;
 }
 
 static void wait_longer(struct redirect *redirect)
@@ -198,127 +149,127 @@ static void wait_longer(struct redirect *redirect)
 	if (!redirect->delay_told &&
 	    loop_now_ms(redirect->group->loop) - redirect->heard_ms >= STALL_MS) {
 		redirect->delay_told = true;
-		tell(redirect,
-		     "not yet: it does not stop for that (see the states in /proc/%d/task/*/stat); "
-		     "it will be done "
-		     "when it does",
-		     (int)redirect->pid);
+		tell_trouble(
+			redirect,
+			"it does not stop yet (see the states in /proc/%d/task/*/stat); it will be "
+			"redirected when it does",
+			(int)redirect->pid);
 	}
-	set_timer(redirect, pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause_ms);
+	set_redirect_timer(redirect, pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause_ms);
 }
 
-static bool is_known(const struct redirect *redirect, pid_t pid)
+/* Returns whether another redirection works on that process or thread already. */
+static bool is_taken(const struct redirect *redirect, pid_t pid)
 {
 	return pid != redirect->group->watched_pid && reaper_knows(redirect->group->reaper, pid);
 }
 
-static void try_now(struct redirect *redirect)
+static void trace_thread(struct redirect *redirect, pid_t tid)
 {
-	const struct procfs *proc = redirect->group->proc;
-	pid_t tid = procfs_find_thread(proc, redirect->pid);
-	struct procfs_stat stat;
-
-	if (redirect->cancelled ||
-	    procfs_read_stat(proc, tid == 0 ? redirect->pid : tid, &stat) < 0) {
-		/* Gone, if it is not dinit that lacks something. */
-		if (!redirect->cancelled && errno != ENOENT)
-			FAIL(redirect, "it cannot be looked at: %s", strerror(errno));
-		end(redirect);
+	if (seize_thread(redirect, tid) < 0) {
+		on_seize_refused(redirect, tid, errno);
 		return;
 	}
-	/* It has ended, or an execve is about to put one thread in the place of another. */
-	if (tid == 0) {
-		if (++redirect->refusals < REFUSALS_MAX)
-			try_later(redirect);
-		else
-			end(redirect);
-		return;
-	}
-	/* A thread in the middle of an execve would make us wait: ptrace(2) takes the same lock.
-	 * So would one that holds the lock of its memory. One that waits for its vfork child
-	 * would stop only when that is gone. */
-	if (procfs_is_uninterruptible(proc, redirect->pid) ||
-	    procfs_is_executing(proc, redirect->pid)) {
-		wait_longer(redirect);
-		return;
-	}
-	/* Somebody else has an interest in it, who will do what is to be done. */
-	if (is_known(redirect, tid) || is_known(redirect, redirect->pid) ||
-	    !may_trace(redirect, tid)) {
-		end(redirect);
-		return;
-	}
-	if (seize(redirect, tid) < 0) {
-		on_seize_refused(redirect, tid);
-		return;
-	}
-	watch(redirect, tid);
+	watch_thread(redirect, tid);
 	/* From here on the thread cannot be replaced by another of its number: we would have to
 	 * reap it first. */
 	if (!is_same_process(redirect))
-		tracee_release(&redirect->thread);
+		tracee_release(&redirect->tracee);
 	redirect->state = REDIRECT_TRACED;
-	set_timer(redirect, PAUSE_MIN_MS);
+	set_redirect_timer(redirect, PAUSE_MIN_MS);
 }
 
-/* An execve by another thread takes a traced one away without a word, and one that has ended
- * before the others of its process is not told of until they end too. What only cannot be read,
- * for lack of descriptors, is still ours. */
+static void try_to_trace(struct redirect *redirect)
+{
+	char why[OBSTACLE_TEXT_SIZE];
+	enum obstacle obstacle;
+	pid_t tid;
+
+	if (redirect->cancelled) {
+		end_redirect(redirect);
+		return;
+	}
+	obstacle = obstacle_find(redirect->group->proc, redirect->pid, &tid, why);
+	switch (obstacle) {
+	case OBSTACLE_GONE: end_redirect(redirect); break;
+	case OBSTACLE_CHANGING:
+		if (++redirect->refusals < REFUSALS_MAX)
+			retry_later(redirect);
+		else
+			end_redirect(redirect);
+		break;
+	case OBSTACLE_BUSY: wait_longer(redirect); break;
+	case OBSTACLE_LASTING:
+	case OBSTACLE_NONE:
+		if (is_taken(redirect, tid) || is_taken(redirect, redirect->pid))
+			end_redirect(redirect);
+		else if (obstacle == OBSTACLE_LASTING)
+			fail_for_good(redirect, why);
+		else
+			trace_thread(redirect, tid);
+		break;
+	}
+}
+
+/* Returns whether the traced thread has gone, of which nothing may tell: an execve by another
+ * thread takes it away, and the end of a first thread is not reported until the others of its
+ * process end too. A thread that cannot be looked at for lack of descriptors is still there. */
 static bool has_gone(const struct redirect *redirect, struct procfs_stat *stat)
 {
 	const struct procfs *proc = redirect->group->proc;
 	struct procfs_guard guard;
 
 	*stat = (struct procfs_stat){ .state = '?' };
-	if (procfs_read_guard(proc, redirect->thread.tid, &guard) < 0 ||
-	    procfs_read_stat(proc, redirect->thread.tid, stat) < 0)
+	if (procfs_read_guard(proc, redirect->tracee.tid, &guard) < 0 ||
+	    procfs_read_stat(proc, redirect->tracee.tid, stat) < 0)
 		return errno == ENOENT;
 	return guard.tracer != getpid() || stat->state == 'Z' || stat->state == 'X';
 }
 
-/* Nothing was heard of the thread for a while. */
+/* Looks at the thread, as nothing was heard of it for a while. */
 static void check_traced(struct redirect *redirect)
 {
 	struct procfs_stat stat;
 
 	if (has_gone(redirect, &stat)) {
-		tracee_forget(&redirect->thread);
-		try_later(redirect);
+		tracee_forget(&redirect->tracee);
+		retry_later(redirect);
 		return;
 	}
-	/* An orphan that is still to stop, and that others want to end now: they must not take
-	 * it for one of ours. The reaper lets go of a tracee that nobody watches. */
-	if (redirect->cancelled && redirect->thread.state == TRACEE_STATE_STOPPING &&
+	/* A descendant that became an orphan, and whose stop is still to come: as long as it is
+	 * watched here, policy takes it for a process that is no orphan. The reaper lets go of a
+	 * tracee that nobody watches. */
+	if (redirect->cancelled && redirect->tracee.state == TRACEE_STATE_STOPPING &&
 	    stat.parent == getpid() && redirect->pid != redirect->group->watched_pid) {
-		end(redirect);
+		end_redirect(redirect);
 		return;
 	}
 	wait_longer(redirect);
 }
 
-static void on_due(void *ctx)
+static void on_redirect_due(void *ctx)
 {
 	struct redirect *redirect = ctx;
 
 	switch (redirect->state) {
-	case REDIRECT_WAITING: try_now(redirect); break;
+	case REDIRECT_WAITING: try_to_trace(redirect); break;
 	case REDIRECT_TRACED:
 	case REDIRECT_LOST: check_traced(redirect); break;
 	case REDIRECT_ENDED: redirect->group->on_end(redirect->group->ctx, redirect); break;
 	}
 }
 
-static void lose(struct redirect *redirect)
+static void lose_tracee(struct redirect *redirect)
 {
 	redirect->state = REDIRECT_LOST;
-	set_timer(redirect, PAUSE_MIN_MS);
+	set_redirect_timer(redirect, PAUSE_MIN_MS);
 }
 
-static void release(struct redirect *redirect)
+static void release_tracee(struct redirect *redirect)
 {
-	switch (tracee_release(&redirect->thread)) {
-	case TRACEE_NEWS_RELEASED: end(redirect); break;
-	case TRACEE_NEWS_LOST: lose(redirect); break;
+	switch (tracee_release(&redirect->tracee)) {
+	case TRACEE_NEWS_RELEASED: end_redirect(redirect); break;
+	case TRACEE_NEWS_LOST: lose_tracee(redirect); break;
 	case TRACEE_NEWS_PENDING:
 	case TRACEE_NEWS_HELD:
 	case TRACEE_NEWS_RETURNED:
@@ -326,33 +277,33 @@ static void release(struct redirect *redirect)
 	}
 }
 
-static void call(struct redirect *redirect, enum redirect_step step, long number,
-		 const uint64_t args[6])
+static void start_call(struct redirect *redirect, enum redirect_step step, long number,
+		       const uint64_t args[6])
 {
 	redirect->step = step;
-	if (tracee_call(&redirect->thread, number, args) < 0)
-		lose(redirect);
+	if (tracee_call(&redirect->tracee, number, args) < 0)
+		lose_tracee(redirect);
 }
 
 static void call_close(struct redirect *redirect, enum redirect_step step, int fd)
 {
-	call(redirect, step, SYS_close, (uint64_t[6]){ (uint64_t)fd });
+	start_call(redirect, step, SYS_close, (uint64_t[6]){ (uint64_t)fd });
 }
 
 static void call_map(struct redirect *redirect)
 {
-	call(redirect, REDIRECT_MAP, SYS_mmap,
-	     (uint64_t[6]){ 0, SCRATCH_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			    UINT64_MAX, 0 });
+	start_call(redirect, REDIRECT_MAP, SYS_mmap,
+		   (uint64_t[6]){ 0, SCRATCH_SIZE, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, UINT64_MAX, 0 });
 }
 
 static void call_unmap(struct redirect *redirect)
 {
-	call(redirect, REDIRECT_UNMAP, SYS_munmap,
-	     (uint64_t[6]){ redirect->scratch, SCRATCH_SIZE });
+	start_call(redirect, REDIRECT_UNMAP, SYS_munmap,
+		   (uint64_t[6]){ redirect->scratch, SCRATCH_SIZE });
 }
 
-/* The next of the stream's moves from here on; move_count where there is none. */
+/* Returns the next of the stream's moves from here on, or move_count where there is none. */
 static size_t next_move(const struct redirect *redirect, size_t move)
 {
 	while (move < redirect->move_count && redirect->moves[move].stream != redirect->stream)
@@ -360,7 +311,8 @@ static size_t next_move(const struct redirect *redirect, size_t move)
 	return move;
 }
 
-/* The next stream that has something to be moved gets its pipe. */
+/* Has a pipe made for the next stream that something is to be moved to; where there is none, has
+ * the memory unmapped. */
 static void begin_stream(struct redirect *redirect)
 {
 	while (++redirect->stream <= STDERR_FILENO && !redirect->cancelled) {
@@ -371,51 +323,52 @@ static void begin_stream(struct redirect *redirect)
 		redirect->move = first;
 		/* Non-blocking where the old file was: a program expects EAGAIN of it, or never
 		 * to see it. */
-		call(redirect, REDIRECT_PIPE, SYS_pipe2,
-		     (uint64_t[6]){
-			     redirect->scratch,
-			     (uint64_t)(O_CLOEXEC | (redirect->moves[first].flags & O_NONBLOCK)) });
+		start_call(redirect, REDIRECT_PIPE, SYS_pipe2,
+			   (uint64_t[6]){ redirect->scratch,
+					  (uint64_t)(O_CLOEXEC | (redirect->moves[first].flags &
+								  O_NONBLOCK)) });
 		return;
 	}
 	call_unmap(redirect);
 }
 
-/* Other threads run on, and may have put another file in the descriptor's place since it was
- * looked at. */
+/* Returns whether the descriptor still refers to the file that it was chosen for: other threads run
+ * on, and may have put another file in its place. */
 static bool is_still_there(const struct redirect *redirect, const struct redirect_move *move)
 {
 	struct fdtable_file file;
 
-	return fdtable_identify(redirect->group->proc, redirect->thread.tid, move->fd, &file) ==
+	return fdtable_identify(redirect->group->proc, redirect->tracee.tid, move->fd, &file) ==
 		       0 &&
 	       fdtable_same_file(&file, &move->file);
 }
 
-static void move_next(struct redirect *redirect)
+static void move_next_fd(struct redirect *redirect)
 {
 	while ((redirect->move = next_move(redirect, redirect->move)) < redirect->move_count) {
 		const struct redirect_move *move = &redirect->moves[redirect->move++];
 
 		if (!is_still_there(redirect, move))
 			continue;
-		call(redirect, REDIRECT_DUP, SYS_dup3,
-		     (uint64_t[6]){ (uint64_t)redirect->pipe[1], (uint64_t)move->fd,
-				    (uint64_t)(move->flags & O_CLOEXEC) });
+		start_call(redirect, REDIRECT_DUP, SYS_dup3,
+			   (uint64_t[6]){ (uint64_t)redirect->pipe[1], (uint64_t)move->fd,
+					  (uint64_t)(move->flags & O_CLOEXEC) });
 		return;
 	}
 	call_close(redirect, REDIRECT_CLOSE_WRITE, redirect->pipe[1]);
 }
 
-/* The read end gets a file description of our own: non-blocking for us only, and the process can
- * close its own. */
+/* Opens the read end of the pipe that was made and hands it on. It has a file description of its
+ * own, which is non-blocking for us only, and outlives that of the process. Returns 0, or -1 with
+ * errno. */
 static int take_read_end(struct redirect *redirect)
 {
-	int fd = fdtable_open(redirect->group->proc, redirect->thread.tid, redirect->pipe[0],
+	int fd = fdtable_open(redirect->group->proc, redirect->tracee.tid, redirect->pipe[0],
 			      O_RDONLY | O_NONBLOCK);
 
 	if (fd < 0)
 		return -1;
-	/* Fails where the pipe is another user's; then only that user can open it again, as
+	/* This fails where the pipe is another user's: then only that user can open it again, as
 	 * usual. */
 	(void)!fchmod(fd, PIPE_MODE);
 	if (redirect->group->on_pipe(redirect->group->ctx, redirect, redirect->stream, fd) < 0) {
@@ -432,32 +385,33 @@ static void on_pipe_made(struct redirect *redirect)
 {
 	uint64_t both;
 
-	/* It has just mapped that: only its death can be in the way. */
-	if (tracee_peek(&redirect->thread, redirect->scratch, &both) < 0) {
-		lose(redirect);
+	/* The memory was mapped a moment ago: only the death of the process can be in the way. */
+	if (tracee_peek(&redirect->tracee, redirect->scratch, &both) < 0) {
+		lose_tracee(redirect);
 		return;
 	}
 	memcpy(redirect->pipe, &both, sizeof redirect->pipe);
 	if (take_read_end(redirect) < 0) {
-		/* Where it has gone, there is nobody to be told of. */
+		/* Where the process has gone there is nothing to tell. */
 		if (errno != ENOENT)
-			FAIL(redirect, "the pipe made in it cannot be opened: %s", strerror(errno));
+			FAIL(redirect, "the pipe made in it cannot be opened (%s)",
+			     strerror(errno));
 		call_close(redirect, REDIRECT_CLOSE_WRITE, redirect->pipe[1]);
 		return;
 	}
-	move_next(redirect);
+	move_next_fd(redirect);
 }
 
-static void on_returned(struct redirect *redirect)
+static void on_call_returned(struct redirect *redirect)
 {
-	long result = redirect->thread.result;
+	long result = redirect->tracee.result;
 	int error = result < 0 && result >= -4095 ? (int)-result : 0;
 
 	switch (redirect->step) {
 	case REDIRECT_MAP:
 		if (error) {
-			FAIL(redirect, "it cannot map memory: %s", strerror(error));
-			release(redirect);
+			FAIL(redirect, "it cannot map memory (%s)", strerror(error));
+			release_tracee(redirect);
 			break;
 		}
 		redirect->scratch = (uint64_t)result;
@@ -465,7 +419,7 @@ static void on_returned(struct redirect *redirect)
 		break;
 	case REDIRECT_PIPE:
 		if (error) {
-			FAIL(redirect, "it cannot make a pipe: %s", strerror(error));
+			FAIL(redirect, "it cannot make a pipe (%s)", strerror(error));
 			call_unmap(redirect);
 			break;
 		}
@@ -473,19 +427,19 @@ static void on_returned(struct redirect *redirect)
 		break;
 	case REDIRECT_DUP:
 		if (error)
-			FAIL(redirect, "its descriptor %d cannot be replaced: %s",
+			FAIL(redirect, "its descriptor %d cannot be replaced (%s)",
 			     redirect->moves[redirect->move - 1].fd, strerror(error));
-		move_next(redirect);
+		move_next_fd(redirect);
 		break;
 	case REDIRECT_CLOSE_WRITE:
 		call_close(redirect, REDIRECT_CLOSE_READ, redirect->pipe[0]);
 		break;
 	case REDIRECT_CLOSE_READ: begin_stream(redirect); break;
-	case REDIRECT_UNMAP: release(redirect); break;
+	case REDIRECT_UNMAP: release_tracee(redirect); break;
 	}
 }
 
-static void on_held(struct redirect *redirect)
+static void on_tracee_held(struct redirect *redirect)
 {
 	redirect->move_count = 0;
 	redirect->stream = 0;
@@ -494,13 +448,13 @@ static void on_held(struct redirect *redirect)
 	if (redirect->move_count > 0)
 		call_map(redirect);
 	else
-		release(redirect);
+		release_tracee(redirect);
 }
 
-static void on_refused(struct redirect *redirect)
+static void on_tracee_refused(struct redirect *redirect)
 {
 	if (errno == EAGAIN) {
-		try_later(redirect);
+		retry_later(redirect);
 		return;
 	}
 	if (errno == ENOEXEC)
@@ -510,16 +464,16 @@ static void on_refused(struct redirect *redirect)
 	else if (errno == EPERM)
 		FAIL(redirect, "it catches its own system calls");
 	else
-		FAIL(redirect, "its registers cannot be read: %s", strerror(errno));
-	end(redirect);
+		FAIL(redirect, "its registers cannot be read (%s)", strerror(errno));
+	end_redirect(redirect);
 }
 
 void redirect_on_exit(struct redirect *redirect)
 {
 	if (redirect->state == REDIRECT_ENDED)
 		return;
-	tracee_forget(&redirect->thread);
-	end(redirect);
+	tracee_forget(&redirect->tracee);
+	end_redirect(redirect);
 }
 
 static void on_thread_exit(void *ctx, pid_t tid, int status)
@@ -530,27 +484,27 @@ static void on_thread_exit(void *ctx, pid_t tid, int status)
 	if (tid == redirect->pid) {
 		redirect_on_exit(redirect);
 	} else if (redirect->state != REDIRECT_ENDED) {
-		/* Another of its threads may do. */
-		tracee_forget(&redirect->thread);
-		try_later(redirect);
+		/* Another thread of the process will do. */
+		tracee_forget(&redirect->tracee);
+		retry_later(redirect);
 	}
 }
 
 void redirect_on_stop(struct redirect *redirect, pid_t tid, int status)
 {
 	if (redirect->state != REDIRECT_TRACED) {
-		tracee_discard(tid, status);
+		reaper_let_go(tid, status);
 		return;
 	}
-	redirect->thread.tid = tid;
+	redirect->tracee.tid = tid;
 	redirect->heard_ms = loop_now_ms(redirect->group->loop);
-	switch (tracee_on_stop(&redirect->thread, status)) {
+	switch (tracee_on_stop(&redirect->tracee, status)) {
 	case TRACEE_NEWS_PENDING: break;
-	case TRACEE_NEWS_HELD: on_held(redirect); break;
-	case TRACEE_NEWS_RETURNED: on_returned(redirect); break;
-	case TRACEE_NEWS_RELEASED: end(redirect); break;
-	case TRACEE_NEWS_REFUSED: on_refused(redirect); break;
-	case TRACEE_NEWS_LOST: lose(redirect); break;
+	case TRACEE_NEWS_HELD: on_tracee_held(redirect); break;
+	case TRACEE_NEWS_RETURNED: on_call_returned(redirect); break;
+	case TRACEE_NEWS_RELEASED: end_redirect(redirect); break;
+	case TRACEE_NEWS_REFUSED: on_tracee_refused(redirect); break;
+	case TRACEE_NEWS_LOST: lose_tracee(redirect); break;
 	}
 }
 
@@ -571,13 +525,13 @@ void redirect_begin(struct redirect *redirect, const struct redirect_group *grou
 	redirect->pid = pid;
 	redirect->thread_watch = unused;
 	redirect->process_watch = unused;
-	redirect->timer = (struct loop_timer){ .on_due = on_due, .ctx = redirect };
-	/* Where there is nothing to read any more, nothing is found later either. */
+	redirect->timer = (struct loop_timer){ .on_due = on_redirect_due, .ctx = redirect };
+	/* Where this fails the process has gone, which the first attempt finds. */
 	procfs_read_stat(group->proc, pid, &stat);
 	redirect->start_time = stat.start_time;
 	redirect->heard_ms = loop_now_ms(group->loop);
 	redirect->state = REDIRECT_WAITING;
-	set_timer(redirect, 0);
+	set_redirect_timer(redirect, 0);
 }
 
 bool redirect_is_over(const struct redirect *redirect)
@@ -598,12 +552,12 @@ void redirect_cancel(struct redirect *redirect)
 {
 	redirect->cancelled = true;
 	switch (redirect->state) {
-	case REDIRECT_WAITING: end(redirect); break;
+	case REDIRECT_WAITING: end_redirect(redirect); break;
 	case REDIRECT_TRACED:
-		/* Before its first stop nothing has been done to it; between its calls it stands
-		 * still only within a callback. */
-		if (redirect->thread.state == TRACEE_STATE_STOPPING)
-			release(redirect);
+		/* Before its first stop nothing has been done to the thread; later it stands still
+		 * only within a callback, and so runs its calls to the end. */
+		if (redirect->tracee.state == TRACEE_STATE_STOPPING)
+			release_tracee(redirect);
 		break;
 	case REDIRECT_LOST:
 	case REDIRECT_ENDED: break;

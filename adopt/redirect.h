@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* Moves descriptors of one running process to new pipes whose read ends come to us. The process
+/* Moves descriptors of one running process to new pipes whose read ends come to dinit. The process
  * makes the pipes itself (mmap for a place where pipe2 can put its answer, pipe2, dup3, close,
- * munmap, by tracee.h), and we open their read ends through /proc: so nothing has to be passed,
- * and no file of its is touched. One thread of it is borrowed for that; the others, which share
- * its descriptors, run on.
+ * munmap, by tracee.h), and dinit opens their read ends through /proc: so nothing has to be passed,
+ * and no file that the process has open is touched. One thread of the process is borrowed for that;
+ * the others, which share its descriptors, run on.
  *
- * It waits for the process as long as that takes, but for nothing else: one that is frozen, or
- * in an uninterruptible call, is dealt with when it can be. Driven by the loop's timers and the
- * reaper's stops. */
+ * A redirection is driven by timers of the loop and stops that the reaper reports. It lasts as long
+ * as the process takes: one that is frozen, or in an uninterruptible call, is dealt with when it
+ * goes on. */
 #ifndef DINIT_REDIRECT_H
 #define DINIT_REDIRECT_H
 
@@ -21,9 +21,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* room for what a trouble is, '\0' included */
-#define REDIRECT_TEXT_SIZE 256
-/* descriptors of one process that are moved: copies of two files; nobody needs more */
+/* How many descriptors of one process are moved: all are copies of two files, nobody needs more. */
 #define REDIRECT_MOVES_MAX 64
 
 struct redirect;
@@ -33,18 +31,20 @@ struct redirect_group {
 	struct loop *loop;
 	struct reaper *reaper;
 	const struct procfs *proc;
-	/* the process whose stops and end the caller hands on itself */
+	/* The process whose stops and end the caller passes on itself. */
 	pid_t watched_pid;
-	/* The process stands still: redirect_add_move for each descriptor that is to be moved. */
+	/* Called when the process stands still, to call redirect_add_move for each descriptor that
+	 * is to be moved. */
 	void (*on_plan)(void *ctx, struct redirect *redirect);
-	/* A pipe for the stream STDOUT_FILENO or STDERR_FILENO is about to get its writers;
-	 * read_fd (O_NONBLOCK, O_CLOEXEC) belongs to the callee if it returns 0. -1: the pipe is
-	 * not used after all. */
+	/* Called when a pipe for the stream STDOUT_FILENO or STDERR_FILENO is about to get its
+	 * writers. Returns 0, and read_fd (O_NONBLOCK, O_CLOEXEC) is the callee's, or -1 with
+	 * errno: the pipe is not used. */
 	int (*on_pipe)(void *ctx, struct redirect *redirect, int stream, int read_fd);
-	/* What stands in the way: once for what makes an end of it, and before that once for
-	 * what only delays it. */
+	/* Called with what stands in the way: once for what ends the redirection, and before that
+	 * once for what delays it. */
 	void (*on_trouble)(void *ctx, struct redirect *redirect, const char *text);
-	/* It is over; never called from within redirect_begin. The caller frees the object. */
+	/* Called when the redirection is over, never from within redirect_begin: the callee may
+	 * free it. */
 	void (*on_end)(void *ctx, struct redirect *redirect);
 	void *ctx;
 };
@@ -52,19 +52,19 @@ struct redirect_group {
 struct redirect_move {
 	int fd;
 	int stream;
-	/* as of fdtable_read_flags */
+	/* As of fdtable_read_flags. */
 	int flags;
 	struct fdtable_file file;
 };
 
 enum redirect_state {
-	/* not traced: tried (again) when the timer is due */
+	/* Not traced: it is tried (again) when the timer is due. */
 	REDIRECT_WAITING,
-	/* its stops drive it on */
+	/* Traced: stops drive it on. */
 	REDIRECT_TRACED,
-	/* out of our hands: wait tells its end, or /proc that it is not ours any more */
+	/* Out of our hands: its end is reported, or /proc shows that it is not traced any more. */
 	REDIRECT_LOST,
-	/* on_end is called when the timer is due, or was */
+	/* Over: on_end was called, or is called when the timer is due. */
 	REDIRECT_ENDED,
 };
 
@@ -78,56 +78,56 @@ enum redirect_step {
 	REDIRECT_UNMAP,
 };
 
-/* Owned by the caller, who may read pid, failed and thread.tid. */
+/* One redirection. The caller owns it, and may read pid, failed and tracee.tid. */
 struct redirect {
-	/* the caller's */
+	/* For the caller's list. */
 	struct redirect *next;
 	const struct redirect_group *group;
 	pid_t pid;
 	enum redirect_state state;
-	/* something could not be done and will not be possible later */
+	/* Something could not be done and will not be possible later. */
 	bool failed;
 	bool cancelled;
 	bool delay_told;
-	/* how often the kernel did not let us trace it */
+	/* How often the kernel has not let us trace it. */
 	unsigned refusals;
-	/* as of procfs_read_stat */
+	/* As of procfs_read_stat. */
 	uint64_t start_time;
-	/* when it last stopped, or was begun */
+	/* When it last stopped, or was begun. */
 	uint64_t heard_ms;
-	/* how long the timer was set for */
+	/* How long the timer was set for. */
 	uint64_t pause_ms;
 	struct loop_timer timer;
 	struct reaper_watch thread_watch, process_watch;
-	struct tracee thread;
+	struct tracee tracee;
 	enum redirect_step step;
-	/* a page in its memory */
+	/* The address of the memory that was mapped in the process. */
 	uint64_t scratch;
-	/* being worked on */
+	/* The stream whose pipe is being worked on. */
 	int stream;
-	/* being worked on */
+	/* The index of the next move to look at. */
 	size_t move;
-	/* its descriptors of the pipe */
+	/* The process's descriptors of the pipe's read end and write end. */
 	int pipe[2];
 	size_t move_count;
 	struct redirect_move moves[REDIRECT_MOVES_MAX];
 };
 
-/* Begins to redirect process pid, with everything else in group. */
+/* Begins to redirect process pid. group must outlive the redirection. */
 void redirect_begin(struct redirect *redirect, const struct redirect_group *group, pid_t pid);
 
-/* Whether on_end was called, or is just being called. */
+/* Returns whether on_end was called, or is just being called. */
 bool redirect_is_over(const struct redirect *redirect);
 
-/* Within on_plan. */
+/* Adds a descriptor that is to be moved; only within on_plan. */
 void redirect_add_move(struct redirect *redirect, const struct redirect_move *move);
 
-/* For the group's watched_pid: a stop, and its end. */
+/* Take a stop, status as of wait(2), and the end of the group's watched_pid. */
 void redirect_on_stop(struct redirect *redirect, pid_t tid, int status);
 void redirect_on_exit(struct redirect *redirect);
 
-/* Lets go as soon as that can be done: what has been begun is finished, nothing more is. on_end
- * comes. */
+/* Lets go of the process as soon as that can be done: the stream that is being moved is finished,
+ * no other is begun. on_end is called as usual. */
 void redirect_cancel(struct redirect *redirect);
 
 #endif

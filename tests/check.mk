@@ -19,8 +19,8 @@ setup-all:
 
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
-UNITS = adopt fdtable json config svdir execfail procfs stamp log line loop spawn reaper signaller \
-	sink logmux service policy
+UNITS = adopt fdtable json printable config process svdir execfail procfs stamp log line loop spawn \
+	reaper signaller sink outputs logmux service policy
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace malloc calloc
@@ -30,10 +30,11 @@ wrap_procfs = read
 wrap_log = write
 wrap_loop = clock_gettime epoll_wait epoll_create1 signalfd epoll_ctl
 wrap_reaper = waitpid waitid
-wrap_signaller = kill malloc fork setresuid spawn_open_pidfd
-wrap_service = pipe2 malloc spawn_program spawn_program_unwaited logmux_release
+wrap_signaller = kill malloc fork setresuid syscall
+wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_release
 wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send logmux_add procfs_each_child
 wrap_sink = open epoll_ctl malloc realloc write
+wrap_outputs = malloc clock_gettime
 wrap_logmux = malloc realloc free clock_gettime epoll_ctl read
 
 UNIT_PROGRAMS = $(UNITS:%=$(BUILD)/test_%)
@@ -47,6 +48,8 @@ UNIT_OBJECTS = $(addprefix $(BUILD)/tests/,rig.o tree.o)
 $(UNIT_PROGRAMS): $(BUILD)/test_%: $(BUILD)/tests/test_%.o $(UNIT_OBJECTS) $(BUILD)/modules.a
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/modules.a $(LDFLAGS) \
 		$(wrap_$*:%=-Wl,--wrap=%) -lcmocka -lutil
+
+$(BUILD)/test_outputs $(BUILD)/test_logmux: $(BUILD)/tests/outlets.o
 
 # Programs that tests look at, or that play services: they are not what is tested, and are built
 # without sanitizers.
@@ -125,7 +128,7 @@ check-valgrind: setup $(VALGRIND_PROGRAMS)
 
 # The code for processors without SSE2, and for those that nothing is traced on, run here.
 PORTABLE = $(BUILD)/portable/test_json $(BUILD)/portable/test_line $(BUILD)/portable/test_adopt
-PORTABLE_CFLAGS = $(CFLAGS) -DJSON_PORTABLE -DLINE_PORTABLE -DPTRACE_PORTABLE
+PORTABLE_CFLAGS = $(CFLAGS) -DJSON_PORTABLE -DLINE_PORTABLE -DTRACEE_PORTABLE
 
 check-portable: setup
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/portable CFLAGS='$(PORTABLE_CFLAGS)' $(PORTABLE)

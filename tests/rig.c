@@ -51,8 +51,7 @@ static bool mount_apart(void)
 
 static bool take_other_user(void)
 {
-	return setgroups(0, NULL) == 0 && setresgid(OTHER_USER, OTHER_USER, OTHER_USER) == 0 &&
-	       setresuid(OTHER_USER, OTHER_USER, OTHER_USER) == 0;
+	return setgroups(0, NULL) == 0 && setgid(OTHER_USER) == 0 && setuid(OTHER_USER) == 0;
 }
 
 /* Traces a child of its own that has become another user. (The system call itself, for tests take

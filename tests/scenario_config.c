@@ -65,7 +65,7 @@ static void test_variable_valid_starts_services(struct scene *scene)
 		struct run *run = run_with(scene, valid[i]);
 
 		run_expect_exit(run, 0);
-		run_expect_no_line(run, RUN_STDERR, "dinit: error|no variable");
+		run_expect_no_line(run, RUN_STDERR, "dinit: error|unknown variable");
 		assert_int_equal(unlink(scene_path(scene, "started")), 0);
 	}
 }
@@ -187,8 +187,9 @@ static void test_variable_unknown_is_warned_about_with_nearest_name(struct scene
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_LOGLEVEL=info",
 								       "DINIT_ZEBRA=1") });
 	run_expect_exit(run, 0);
-	run_expect_line(run, RUN_STDERR, WARNING "DINIT_LOGLEVEL.*DINIT_LOG_LEVEL");
-	run_expect_line(run, RUN_STDERR, WARNING "DINIT_ZEBRA");
+	run_expect_line(run, RUN_STDERR,
+			WARNING "unknown variable DINIT_LOGLEVEL .*DINIT_LOG_LEVEL");
+	run_expect_line(run, RUN_STDERR, WARNING "unknown variable DINIT_ZEBRA is ignored$");
 	run_expect_no_line(run, RUN_STDERR, "DINIT_ZEBRA.*DINIT_(DIR|SKIP)");
 	run_expect_line(run, RUN_STDERR, "not a JSON object: started");
 }
@@ -331,7 +332,7 @@ static void test_argument_check_of_what_is_odd_warns_and_succeeds(struct scene *
 	run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check"),
 						   .environment = LIST("DINIT_LOGLEVEL=info") });
 	run_expect_exit(run, 0);
-	run_expect_line(run, RUN_STDERR, WARNING "DINIT_LOGLEVEL");
+	run_expect_line(run, RUN_STDERR, WARNING "unknown variable DINIT_LOGLEVEL");
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 1);
 	run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check"),
 						   .environment = LIST("DINIT_SKIP=ewb") });
@@ -558,9 +559,13 @@ static void test_directory_without_services_is_a_warning(struct scene *scene)
 	add_service(scene);
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_SKIP=web") });
 	run_expect_exit(run, 0);
-	run_expect_line(run, RUN_STDERR,
-			WARNING ".* no service to run: of 1 all are down or in DINIT_SKIP$");
+	run_expect_line(run, RUN_STDERR, WARNING ".*: the only service is down or skipped$");
 	expect_nothing_started(scene, run);
+	scene_service(scene, "down", "echo never");
+	scene_file(scene, "services/down/down", 0644, "");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_SKIP=web") });
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, WARNING ".*: all 2 services are down or skipped$");
 }
 
 static void test_directory_missing_or_no_directory_is_an_error(struct scene *scene)

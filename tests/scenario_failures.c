@@ -238,10 +238,11 @@ static void test_limit_of_files_unreadable_ends_with_1(struct scene *scene)
 #if defined(__SANITIZE_ADDRESS__)
 	scene_need(false, "the sanitizers read limits, too");
 #endif
-	expect_refused(scene, &(struct refusal){
-				      SYS_prlimit64, -1, EPERM, 0,
-				      "web/run: cannot be started: cannot set up its descriptors: "
-				      "Operation not permitted: stopping the container" });
+	expect_refused(scene,
+		       &(struct refusal){
+			       SYS_prlimit64, -1, EPERM, 0,
+			       "web/run: cannot be started, stopping the container: its "
+			       "descriptors cannot be set up \\(Operation not permitted\\)" });
 }
 
 static void hide_devices(void *ctx)

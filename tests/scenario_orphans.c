@@ -20,9 +20,9 @@
 
 #define WARNING " dinit: warning: "
 #define ORPHAN "actor/[0-9]+: "
-#define LOST WARNING ORPHAN "has lost its parent: "
-#define TERMED " dinit: info: [^ ]+/[0-9]+: reparented process was killed by signal 15 "
-#define KILLED " dinit: info: [^ ]+/[0-9]+: reparented process was killed by signal 9 "
+#define LOST WARNING ORPHAN "lost its parent, "
+#define TERMED " dinit: info: [^ ]+/[0-9]+: orphan was killed by signal 15 "
+#define KILLED " dinit: info: [^ ]+/[0-9]+: orphan was killed by signal 9 "
 #define WAIT "exec \"$ACTOR\" wait"
 #define BURST 2000
 
@@ -82,7 +82,7 @@ static void check_zombies(struct scene *scene, const char *policy, size_t count)
 	run_wait_lines(run, RUN_STDERR, " dinit: info: .*exited with status 0$", count);
 	expect_stop(run);
 	assert_int_equal(run_count_lines(run, RUN_STDERR,
-					 "info: " ORPHAN "reparented .* exited with status 0$"),
+					 "info: " ORPHAN "orphan.* exited with status 0$"),
 			 count);
 	run_expect_no_line(run, RUN_STDERR, "lost its parent");
 }
@@ -120,7 +120,7 @@ static void test_zombie_with_foreign_proc_has_no_name(struct scene *scene)
 			       });
 	streams_wait_report(scene, "reaped web");
 	run_wait_lines(run, RUN_STDERR,
-		       " dinit: info: \\?/[0-9]+: reparented zombie exited with status 0$", 2);
+		       " dinit: info: \\?/[0-9]+: orphaned zombie exited with status 0$", 2);
 	run_expect_line(run, RUN_STDERR,
 			WARNING "/proc does not show this PID namespace's processes");
 	expect_stop(run);
@@ -154,12 +154,11 @@ static void test_orphan_terminated_is_called_the_same_at_its_end(struct scene *s
 	make_orphan(scene, "web", "orphaned sh 'exec \"$SCENE/lost\"'");
 	run = start_terminate(scene);
 	run_wait_line(run, RUN_STDERR,
-		      WARNING "[a-z]+/[0-9]+: has lost its parent: terminating it: .*lost$");
+		      WARNING "[a-z]+/[0-9]+: lost its parent, terminating it: .*lost$");
 	name = run_match(run, RUN_STDERR,
-			 WARNING "([a-z]+/[0-9]+): has lost its parent: terminating it: .*lost$",
-			 1);
+			 WARNING "([a-z]+/[0-9]+): lost its parent, terminating it: .*lost$", 1);
 	run_wait_line(run, RUN_STDERR,
-		      scene_format(scene, " %s: reparented process was killed by signal 15", name));
+		      scene_format(scene, " %s: orphan was killed by signal 15", name));
 	expect_stop(run);
 }
 
@@ -325,8 +324,7 @@ static void check_brief(struct scene *scene, const char *policy)
 	}
 	scene_need(strcmp(how, "quick") == 0, "this machine is too slow");
 	run_expect_no_line(run, RUN_STDERR, "lost its parent");
-	assert_int_equal(run_count_lines(run, RUN_STDERR, "reparented .* exited with status 0$"),
-			 5);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "orphan.* exited with status 0$"), 5);
 }
 
 static void test_orphan_ending_at_once_is_not_terminated(struct scene *scene)
@@ -519,7 +517,7 @@ static void check_end(struct scene *scene, const char *how, int status, const ch
 	run = start_text(scene, "adopt");
 	run_expect_exit(run, status);
 	run_expect_line(run, RUN_STDERR, message);
-	pid = match_pid(run, WARNING "actor/([0-9]+): has lost its parent: adopting it: ");
+	pid = match_pid(run, WARNING "actor/([0-9]+): lost its parent, adopting it: ");
 	assert_int_equal(match_pid(run, " actor/([0-9]+): PID [0-9]+ .*: stopping the container$"),
 			 pid);
 	assert_int_equal(match_pid(run, " actor/[0-9]+: PID ([0-9]+) .*: stopping the container$"),
@@ -839,12 +837,12 @@ static void check_child(struct scene *scene, const char *policy, const char *ver
 
 	make_orphan(scene, "mother", "orphaned wait");
 	run = start_with_child(scene, policy);
-	run_wait_line(run, RUN_STDERR, " was there before dinit: leaving it alone$");
+	run_wait_line(run, RUN_STDERR, " was there before dinit, leaving it alone$");
 	run_wait_line(run, RUN_STDERR, scene_format(scene, LOST "%s", verdict));
 	scene_let_go(scene, "go");
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDERR, "signal 15 \\(Terminated\\) received");
-	run_expect_no_line(run, RUN_STDERR, "scenario_[a-z/0-9]+: has lost its parent");
+	run_expect_no_line(run, RUN_STDERR, "scenario_[a-z/0-9]+: lost its parent");
 }
 
 static void test_child_from_before_dinit_is_not_terminated(struct scene *scene)

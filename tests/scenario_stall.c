@@ -279,10 +279,10 @@ static void wait_until_signals_are_read(struct scene *scene, const struct run *r
 	} while (pending);
 }
 
-/* How many messages dinit says it has dropped, all told. */
+/* Returns how many messages dinit says were lost, all told. */
 static unsigned long sum_dropped(const struct run *run)
 {
-	static const char words[] = " messages of dinit's own were dropped";
+	static const char words[] = " dinit message";
 	const char *at = run->outputs[RUN_STDERR].bytes, *number;
 	unsigned long sum = 0;
 

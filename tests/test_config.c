@@ -52,7 +52,7 @@ static void read_strings(struct config *config, struct problems *problems, const
 static void assert_defaults(const struct config *config)
 {
 	assert_int_equal(config->stdout_mode, CONFIG_STDOUT_JSON);
-	assert_int_equal(config->log_level, LOG_LEVEL_WARN);
+	assert_int_equal(config->log_level, CONFIG_LOG_WARN);
 	assert_int_equal(config->reparenting, CONFIG_REPARENTING_TERMINATE);
 	assert_int_equal(config->kill_timeout_ms, 30000);
 	assert_int_equal(config->stop_timeout_ms, 60000);
@@ -139,11 +139,11 @@ static void test_config_read_words_are_exact(void **state)
 		{ "DINIT_JSON_STDOUT=Wrap", 0, -1 },
 		{ "DINIT_JSON_STDOUT=true", 0, -1 },
 		{ "DINIT_JSON_STDOUT=1 ", 0, -1 },
-		{ "DINIT_LOG_LEVEL=none", offsetof(struct config, log_level), LOG_LEVEL_NONE },
-		{ "DINIT_LOG_LEVEL=error", offsetof(struct config, log_level), LOG_LEVEL_ERROR },
-		{ "DINIT_LOG_LEVEL=warn", offsetof(struct config, log_level), LOG_LEVEL_WARN },
-		{ "DINIT_LOG_LEVEL=info", offsetof(struct config, log_level), LOG_LEVEL_INFO },
-		{ "DINIT_LOG_LEVEL=debug", offsetof(struct config, log_level), LOG_LEVEL_DEBUG },
+		{ "DINIT_LOG_LEVEL=none", offsetof(struct config, log_level), CONFIG_LOG_NONE },
+		{ "DINIT_LOG_LEVEL=error", offsetof(struct config, log_level), CONFIG_LOG_ERROR },
+		{ "DINIT_LOG_LEVEL=warn", offsetof(struct config, log_level), CONFIG_LOG_WARN },
+		{ "DINIT_LOG_LEVEL=info", offsetof(struct config, log_level), CONFIG_LOG_INFO },
+		{ "DINIT_LOG_LEVEL=debug", offsetof(struct config, log_level), CONFIG_LOG_DEBUG },
 		{ "DINIT_LOG_LEVEL=warning", 0, -1 },
 		{ "DINIT_LOG_LEVEL=INFO", 0, -1 },
 		{ "DINIT_LOG_LEVEL= info", 0, -1 },
@@ -343,12 +343,12 @@ static void test_config_read_first_of_duplicates_counts(void **state)
 	read_strings(&config, &problems, "DINIT_LOG_LEVEL=info", "DINIT_LOG_LEVEL=loud",
 		     "DINIT_LOG_LEVEL=debug");
 	assert_int_equal(problems.len, 0);
-	assert_int_equal(config.log_level, LOG_LEVEL_INFO);
+	assert_int_equal(config.log_level, CONFIG_LOG_INFO);
 	read_strings(&config, &problems, "DINIT_LOG_LEVEL=", "DINIT_LOG_LEVEL=debug", NULL);
 	assert_int_equal(problems.len, 0);
-	assert_int_equal(config.log_level, LOG_LEVEL_WARN);
+	assert_int_equal(config.log_level, CONFIG_LOG_WARN);
 	read_strings(&config, &problems, "DINIT_LOG_LEVEL", "DINIT_LOG_LEVEL=debug", NULL);
-	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(config.log_level, CONFIG_LOG_DEBUG);
 }
 
 static void test_config_read_every_error_is_reported(void **state)
@@ -382,7 +382,7 @@ static void test_config_read_hostile_values_are_shown_harmless(void **state)
 	assert_int_equal(problems.len, 2);
 	assert_non_null(strstr(problems.texts[0], "is \"a?b?[m??%s%n\": "));
 	assert_non_null(strstr(problems.texts[1], "DINIT_X?? is "));
-	/* Up to 64 bytes are shown; a longer value is cut, but never within a character. */
+	/* What is longer than a message shows is cut. */
 	for (size_t len = 60; len < 80; len++) {
 		char shown[100];
 
@@ -392,10 +392,10 @@ static void test_config_read_hostile_values_are_shown_harmless(void **state)
 		read_strings(&config, &problems, text, NULL, NULL);
 		assert_int_equal(problems.errors, 1);
 		memset(shown, 'v', sizeof shown);
-		if (len <= 64)
+		if (len <= 67)
 			memcpy(shown + len - 3, "\xe2\x82\xac\"", 5);
 		else
-			strcpy(shown + (len < 67 ? len - 3 : 64), "...\"");
+			strcpy(shown + 64, "...\"");
 		assert_memory_equal(strchr(problems.texts[0], '"') + 1, shown, strlen(shown));
 	}
 	memset(text, 'v', sizeof text - 1);
@@ -412,7 +412,7 @@ static void test_config_read_hostile_values_are_shown_harmless(void **state)
 	memset(text, 0x80, sizeof text - 1);
 	memcpy(text, "DINIT_LOG_LEVEL=", 16);
 	read_strings(&config, &problems, text, NULL, NULL);
-	assert_non_null(strstr(problems.texts[0], "\"...\""));
+	assert_non_null(strstr(problems.texts[0], "????...\""));
 }
 
 static const struct {
@@ -463,7 +463,8 @@ static void test_config_read_unknown_variable_is_warned_of(void **state)
 		const char *meant;
 
 		snprintf(string, sizeof string, "%s=ignored", unknown_names[i].name);
-		snprintf(start, sizeof start, "%s is no variable of dinit", unknown_names[i].name);
+		snprintf(start, sizeof start, "unknown variable %s is ignored",
+			 unknown_names[i].name);
 		read_strings(&config, &problems, string, NULL, NULL);
 		assert_int_equal(problems.len, 1);
 		assert_int_equal(problems.errors, 0);
@@ -491,6 +492,42 @@ static void test_config_read_pid_variable_is_no_unknown(void **state)
 	assert_int_equal(problems.len, 0);
 }
 
+struct described {
+	size_t count;
+	char *environment[32];
+};
+
+/* Makes NAME=DEFAULT of each variable. */
+static void on_variable(void *ctx, const char *name, const char *by_default, const char *meaning)
+{
+	struct described *described = ctx;
+	size_t size = strlen(name) + strlen(by_default) + 2;
+	char *string = malloc(size);
+
+	assert_non_null(string);
+	assert_true(described->count + 1 < COUNT(described->environment));
+	assert_true(*meaning != '\0');
+	snprintf(string, size, "%s=%s", name, by_default);
+	described->environment[described->count++] = string;
+}
+
+/* What it says of the defaults is what counts where nothing is set, and no name is unknown. */
+static void test_config_describe_defaults_are_those_that_count(void **state)
+{
+	struct described described = { 0 };
+	struct problems problems = { 0 };
+	struct config config;
+
+	(void)state;
+	config_describe(on_variable, &described);
+	assert_int_equal(described.count, 8);
+	assert_int_equal(config_read(&config, described.environment, on_problem, &problems), 0);
+	assert_int_equal(problems.len, 0);
+	assert_defaults(&config);
+	for (size_t i = 0; i < described.count; i++)
+		free(described.environment[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -506,6 +543,7 @@ int main(void)
 		cmocka_unit_test(test_config_read_hostile_values_are_shown_harmless),
 		cmocka_unit_test(test_config_read_unknown_variable_is_warned_of),
 		cmocka_unit_test(test_config_read_pid_variable_is_no_unknown),
+		cmocka_unit_test(test_config_describe_defaults_are_those_that_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,8 +206,8 @@ static void test_execfail_explain_carriage_return_is_told(void **state)
 	(void)state;
 	put("run", "#!/bin/sh\r\nexit 0\r\n");
 	snprintf(expected, sizeof expected,
-		 "the first line of %s ends in a carriage return (Windows line ending): "
-		 "convert it, e.g. with sed -i 's/\\r$//' %s",
+		 "the first line of %s ends in a carriage return, a Windows line ending (convert "
+		 "it, for example with sed -i 's/\\r$//' %s)",
 		 path_of("run"), path_of("run"));
 	assert_explained("run", ENOENT, expected);
 	put("run", "#! /bin/sh\r");
@@ -453,7 +453,7 @@ static void test_execfail_explain_what_is_no_program_is_told(void **state)
 
 	(void)state;
 	put_bytes("run", "#!/bin/sh\n", 10, 0644);
-	assert_explained("run", EACCES, "/run is not executable: make it so with chmod +x");
+	assert_explained("run", EACCES, "/run is not executable (make it so with chmod +x)");
 	assert_int_equal(mkdir("directory", 0755), 0);
 	assert_explained("directory", EACCES, "/directory is no regular file");
 	snprintf(line, sizeof line, "#!%s\n", path_of("directory"));
@@ -498,7 +498,8 @@ static void test_execfail_explain_file_that_cannot_be_read_has_the_errors_name(v
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	execfail_explain(path_of("run"), ENOENT, text, sizeof text);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	snprintf(expected, sizeof expected, "%s: %s", path_of("run"), strerror(ENOENT));
+	snprintf(expected, sizeof expected, "%s cannot be executed (%s)", path_of("run"),
+		 strerror(ENOENT));
 	assert_string_equal(text, expected);
 }
 
@@ -508,7 +509,7 @@ static void test_execfail_explain_other_error_has_its_name(void **state)
 
 	(void)state;
 	put("run", "#!/bin/sh\n");
-	snprintf(start, sizeof start, "%s: ", path_of("run"));
+	snprintf(start, sizeof start, "%s cannot be executed (", path_of("run"));
 	for (int error = 1; error < 134; error++) {
 		explain(path_of("run"), error, text);
 		assert_memory_equal(text, start, strlen(start));

@@ -301,11 +301,13 @@ static const struct {
 	{ BYTES("a\xf0\x9f\x98"), 1 },
 	{ BYTES("a\xf0\x9f"), 1 },
 	{ BYTES("a\xf0"), 1 },
-	/* no characters at all: nothing is gained by keeping them together */
+	/* No characters at all: nothing is gained by keeping them together. */
 	{ BYTES("a\x80\x80\x80"), 4 },
 	{ BYTES("\x80\x80\x80\x80\x80"), 5 },
 	{ BYTES("ab\xc3\xa9\xa9"), 5 },
-	/* the beginning of one is all there is */
+	/* A byte that begins no character is taken for a beginning: it is replaced either way. */
+	{ BYTES("abc\xc0"), 3 },
+	/* The beginning of one is all there is. */
 	{ BYTES("\xf0"), 1 },
 	{ BYTES("\xf0\x9f\x98"), 3 },
 };
@@ -324,8 +326,7 @@ static void test_line_whole_characters_cases_cut_before_the_unfinished_one(void 
 	}
 }
 
-static void test_line_whole_characters_of_any_bytes_is_never_zero_and_cuts_at_most_three(
-	void **state)
+static void test_line_whole_characters_of_any_bytes_is_never_0_and_cuts_at_most_3(void **state)
 {
 	static const unsigned char kinds[] = { 'a',  0x80, 0xbf, 0xc0, 0xc3, 0xdf,
 					       0xe0, 0xe2, 0xef, 0xf0, 0xf4, 0xff };
@@ -412,17 +413,65 @@ static void test_line_label_make_long_names_stay_within_the_size(void **state)
 	}
 }
 
+static size_t put_max(enum line_form form, const struct line_label *label, size_t len)
+{
+	return line_put_max(&(struct line){ .len = len, .form = form }, label);
+}
+
+/* Puts a line in that form; one that is an object to LINE_FORM_OBJECT. */
+static size_t put_as(char *out, enum line_form form, const struct stamp *stamp,
+		     const struct line_label *label, const char *text, size_t len)
+{
+	struct line line = { .text = text, .len = len, .form = form };
+
+	if (form == LINE_FORM_OBJECT)
+		assert_true(json_find_object(text, len, &line.object));
+	return line_put(out, &line, stamp, label);
+}
+
+static void test_line_make_chooses_the_form_by_the_rule(void **state)
+{
+	static const struct {
+		enum line_rule rule;
+		const char *text;
+		bool whole;
+		enum line_form form;
+	} choices[] = {
+		{ LINE_RULE_TEXT, "plain", true, LINE_FORM_TEXT },
+		{ LINE_RULE_TEXT, "{}", true, LINE_FORM_TEXT },
+		{ LINE_RULE_TEXT, "{}", false, LINE_FORM_TEXT },
+		{ LINE_RULE_OBJECTS, "plain", true, LINE_FORM_STRAY },
+		{ LINE_RULE_OBJECTS, " {}", true, LINE_FORM_OBJECT },
+		{ LINE_RULE_OBJECTS, " {}", false, LINE_FORM_STRAY },
+		{ LINE_RULE_WRAP, "plain", true, LINE_FORM_WRAPPED },
+		{ LINE_RULE_WRAP, " {}", true, LINE_FORM_OBJECT },
+		{ LINE_RULE_WRAP, " {}", false, LINE_FORM_WRAPPED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(choices); i++) {
+		const char *text = choices[i].text;
+		struct line line = line_make(choices[i].rule, text, strlen(text), choices[i].whole);
+
+		assert_int_equal(line.form, choices[i].form);
+		assert_ptr_equal(line.text, text);
+		assert_int_equal(line.len, strlen(text));
+		if (line.form == LINE_FORM_OBJECT)
+			assert_int_equal(line.object.open, 1);
+	}
+}
+
 static void test_line_put_text_line_is_prefixed(void **state)
 {
 	struct stamp stamp = a_stamp();
 	struct line_label label;
 	char *memory = make_label(&label, "web", "run");
-	char *out = malloc(line_put_max(&label, 5));
+	char *out = malloc(put_max(LINE_FORM_TEXT, &label, 5));
 
 	(void)state;
-	assert_bytes(out, line_put_text(out, &stamp, &label, "hello", 5),
+	assert_bytes(out, put_as(out, LINE_FORM_TEXT, &stamp, &label, "hello", 5),
 		     STAMP " web/run: hello\n");
-	assert_bytes(out, line_put_text(out, &stamp, &label, "", 0), STAMP " web/run: \n");
+	assert_bytes(out, put_as(out, LINE_FORM_TEXT, &stamp, &label, "", 0), STAMP " web/run: \n");
 	free(out);
 	free(memory);
 }
@@ -432,11 +481,11 @@ static void test_line_put_stray_line_is_a_warning_that_holds_it(void **state)
 	struct stamp stamp = a_stamp();
 	struct line_label label;
 	char *memory = make_label(&label, "web", "run");
-	size_t max = line_put_max(&label, 5), len;
+	size_t max = put_max(LINE_FORM_STRAY, &label, 5), len;
 	char *out = malloc(max);
 
 	(void)state;
-	len = line_put_stray(out, &stamp, &label, "hello", 5);
+	len = put_as(out, LINE_FORM_STRAY, &stamp, &label, "hello", 5);
 	assert_bytes(out, len, STAMP " dinit: warning: web/run: not a JSON object: hello\n");
 	assert_true(len <= max);
 	free(out);
@@ -462,12 +511,10 @@ static void test_line_put_json_objects_get_the_fields_at_their_end(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(objects); i++) {
 		const char *line = objects[i][0];
-		size_t max = line_put_max(&label, strlen(line)), len;
-		struct json_object object;
+		size_t max = put_max(LINE_FORM_OBJECT, &label, strlen(line)), len;
 		char *out = malloc(max);
 
-		assert_true(json_find_object(line, strlen(line), &object));
-		len = line_put_json(out, &stamp, &label, line, &object);
+		len = put_as(out, LINE_FORM_OBJECT, &stamp, &label, line, strlen(line));
 		assert_bytes(out, len, objects[i][1]);
 		assert_true(len <= max);
 		free(out);
@@ -481,11 +528,11 @@ static void test_line_put_wrapped_line_becomes_a_message(void **state)
 	struct line_label label;
 	char *memory = make_label(&label, "web", "run");
 	static const char line[] = "say \"hi\"\t\\ \0\xff \xc3\xa9";
-	size_t max = line_put_wrapped_max(&label, sizeof line - 1), len;
+	size_t max = put_max(LINE_FORM_WRAPPED, &label, sizeof line - 1), len;
 	char *out = malloc(max);
 
 	(void)state;
-	len = line_put_wrapped(out, &stamp, &label, line, sizeof line - 1);
+	len = put_as(out, LINE_FORM_WRAPPED, &stamp, &label, line, sizeof line - 1);
 	assert_true(len <= max);
 	assert_bytes(out, len,
 		     "{\"message\":\"say \\\"hi\\\"\\t\\\\ \\u0000\xef\xbf\xbd \xc3\xa9\","
@@ -502,11 +549,11 @@ static void test_line_put_wrapped_worst_line_fills_the_room_exactly(void **state
 
 	(void)state;
 	for (size_t len = 0; len <= 100; len++) {
-		size_t max = line_put_wrapped_max(&label, len);
+		size_t max = put_max(LINE_FORM_WRAPPED, &label, len);
 		char *line = calloc(len ? len : 1, 1), *out = malloc(max);
 
 		assert_non_null(line);
-		assert_int_equal(line_put_wrapped(out, &stamp, &label, line, len), max);
+		assert_int_equal(put_as(out, LINE_FORM_WRAPPED, &stamp, &label, line, len), max);
 		free(line);
 		free(out);
 	}
@@ -532,9 +579,9 @@ static void test_line_put_text_lines_of_every_length_are_copied_exactly(void **s
 			line[i] = (char)(i * 7 + 1);
 		before = STAMP_LEN + 1 + len % 33 + 3;
 		out = malloc(before + len + 1);
-		put = line_put_text(out, &stamp, &label, line, len);
+		put = put_as(out, LINE_FORM_TEXT, &stamp, &label, line, len);
 		assert_int_equal(put, before + len + 1);
-		assert_true(put <= line_put_max(&label, len));
+		assert_true(put <= put_max(LINE_FORM_TEXT, &label, len));
 		assert_memory_equal(out, STAMP " ", STAMP_LEN + 1);
 		assert_memory_equal(out + STAMP_LEN + 1, name, len % 33);
 		assert_memory_equal(out + before - 3, "/: ", 3);
@@ -546,41 +593,25 @@ static void test_line_put_text_lines_of_every_length_are_copied_exactly(void **s
 	}
 }
 
-/* One line in a form, by the functions for single lines; 0 where it does not take that form. */
-static size_t put_one(char *out, enum line_form form, const struct stamp *stamp,
-		      const struct line_label *label, const char *line, size_t len)
+/* Does what line_put_lines should, line by line. */
+static size_t put_singly(char *out, size_t room, const struct line_job *job, const char *bytes,
+			 size_t len, size_t *used)
 {
-	struct json_object object;
-
-	if (form == LINE_FORM_TEXT)
-		return line_put_text(out, stamp, label, line, len);
-	if (json_find_object(line, len, &object))
-		return line_put_json(out, stamp, label, line, &object);
-	return form == LINE_FORM_WRAPPED ? line_put_wrapped(out, stamp, label, line, len) : 0;
-}
-
-/* What line_put_lines should make of the bytes, line by line. */
-static size_t put_singly(char *out, size_t room, enum line_form form, const struct stamp *stamp,
-			 const struct line_label *label, const char *bytes, size_t len, size_t max,
-			 size_t *used)
-{
+	/* Room is asked for before the form is known. */
+	enum line_form largest = job->rule == LINE_RULE_WRAP ? LINE_FORM_WRAPPED : LINE_FORM_TEXT;
 	struct line_cut cut;
 	size_t put = 0;
 
 	*used = 0;
-	while (line_find(bytes + *used, len - *used, 0, max, false, &cut) == LINE_WHOLE) {
-		bool wrapped = form == LINE_FORM_WRAPPED;
-		size_t needed = wrapped ? line_put_wrapped_max(label, cut.len)
-					: line_put_max(label, cut.len);
-		size_t one;
+	while (line_find(bytes + *used, len - *used, 0, job->max, false, &cut) == LINE_WHOLE) {
+		struct line line = line_make(job->rule, bytes + *used, cut.len, true);
 
-		if (needed > room - put)
+		if (put_max(largest, job->label, cut.len) > room - put)
 			break;
-		one = cut.len > 0 ? put_one(out + put, form, stamp, label, bytes + *used, cut.len)
-				  : 0;
-		if (cut.len > 0 && one == 0)
+		if (cut.len > 0 && line.form == LINE_FORM_STRAY)
 			break;
-		put += one;
+		if (cut.len > 0)
+			put += line_put(out + put, &line, job->stamp, job->label);
 		*used += cut.used;
 	}
 	return put;
@@ -601,6 +632,7 @@ static void test_line_put_lines_makes_of_many_what_is_made_of_each(void **state)
 	struct stamp stamp = a_stamp();
 	struct line_label label;
 	char *memory = make_label(&label, "web", "run"), expected[1200];
+	struct line_job job = { .max = 20, .stamp = &stamp, .label = &label };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(mixtures); i++) {
@@ -608,13 +640,11 @@ static void test_line_put_lines_makes_of_many_what_is_made_of_each(void **state)
 			size_t len = mixtures[i].len, room = number / 3, used, expected_used, put,
 			       expected_put;
 			char *out = malloc(room ? room : 1), *bytes = malloc(len ? len : 1);
-			enum line_form form = (enum line_form)(number % 3);
 
+			job.rule = (enum line_rule)(number % 3);
 			memcpy(bytes, mixtures[i].text, len);
-			put = line_put_lines(out, room, form, &stamp, &label, bytes, len, 20,
-					     &used);
-			expected_put = put_singly(expected, room, form, &stamp, &label, bytes, len,
-						  20, &expected_used);
+			put = line_put_lines(out, room, &job, bytes, len, &used);
+			expected_put = put_singly(expected, room, &job, bytes, len, &expected_used);
 			assert_int_equal(put, expected_put);
 			assert_int_equal(used, expected_used);
 			assert_memory_equal(out, expected, put);
@@ -630,15 +660,13 @@ static void test_line_put_lines_longest_line_is_taken_and_a_longer_one_left(void
 	struct stamp stamp = a_stamp();
 	struct line_label label;
 	char *memory = make_label(&label, "web", "run"), out[200];
+	struct line_job job = { .max = 4, .stamp = &stamp, .label = &label };
 	size_t used;
 
 	(void)state;
-	assert_true(line_put_lines(out, sizeof out, LINE_FORM_TEXT, &stamp, &label, "abcd\r\n", 6,
-				   4, &used) > 0);
+	assert_true(line_put_lines(out, sizeof out, &job, "abcd\r\n", 6, &used) > 0);
 	assert_int_equal(used, 6);
-	assert_int_equal(line_put_lines(out, sizeof out, LINE_FORM_TEXT, &stamp, &label, "abcde\n",
-					6, 4, &used),
-			 0);
+	assert_int_equal(line_put_lines(out, sizeof out, &job, "abcde\n", 6, &used), 0);
 	assert_int_equal(used, 0);
 	free(memory);
 }
@@ -655,10 +683,11 @@ int main(void)
 		cmocka_unit_test(test_line_find_longest_lines_at_their_bound_stay_whole),
 		cmocka_unit_test(test_line_whole_characters_cases_cut_before_the_unfinished_one),
 		cmocka_unit_test(
-			test_line_whole_characters_of_any_bytes_is_never_zero_and_cuts_at_most_three),
+			test_line_whole_characters_of_any_bytes_is_never_0_and_cuts_at_most_3),
 		cmocka_unit_test(test_line_label_make_plain_names_reads_as_specified),
 		cmocka_unit_test(test_line_label_make_odd_names_escapes_them_in_fields_only),
 		cmocka_unit_test(test_line_label_make_long_names_stay_within_the_size),
+		cmocka_unit_test(test_line_make_chooses_the_form_by_the_rule),
 		cmocka_unit_test(test_line_put_text_line_is_prefixed),
 		cmocka_unit_test(test_line_put_stray_line_is_a_warning_that_holds_it),
 		cmocka_unit_test(test_line_put_json_objects_get_the_fields_at_their_end),

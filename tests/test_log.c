@@ -61,7 +61,7 @@ static int setup(void **state)
 {
 	*state = calloc(1, sizeof(struct written));
 	log_set_writer(keep, *state);
-	log_set_level(LOG_LEVEL_WARN);
+	log_set_level(CONFIG_LOG_WARN);
 	return 0;
 }
 
@@ -83,16 +83,16 @@ static void test_log_each_level_goes_out_from_its_threshold_on(void **state)
 {
 	struct written *written = *state;
 
-	for (int level = LOG_LEVEL_NONE; level <= LOG_LEVEL_DEBUG; level++) {
+	for (int level = CONFIG_LOG_NONE; level <= CONFIG_LOG_DEBUG; level++) {
 		written->calls = 0;
-		log_set_level((enum log_level)level);
+		log_set_level((enum config_log_level)level);
 		log_error("x");
 		log_warn("x");
 		log_info("x");
 		log_debug("x");
 		assert_int_equal(written->calls, level);
-		for (int asked = LOG_LEVEL_ERROR; asked <= LOG_LEVEL_DEBUG; asked++)
-			assert_int_equal(log_enabled((enum log_level)asked), asked <= level);
+		for (int asked = CONFIG_LOG_ERROR; asked <= CONFIG_LOG_DEBUG; asked++)
+			assert_int_equal(log_enabled((enum config_log_level)asked), asked <= level);
 	}
 }
 
@@ -100,7 +100,7 @@ static void test_log_each_level_has_its_word(void **state)
 {
 	struct written *written = *state;
 
-	log_set_level(LOG_LEVEL_DEBUG);
+	log_set_level(CONFIG_LOG_DEBUG);
 	log_error("web/run: %s %d", "PID", 7);
 	assert_message(written, " dinit: error: web/run: PID 7\n");
 	log_warn("w");
@@ -115,10 +115,10 @@ static void test_log_always_goes_out_at_every_level(void **state)
 {
 	struct written *written = *state;
 
-	log_set_level(LOG_LEVEL_NONE);
-	log_always(LOG_LEVEL_ERROR, "%s", "DINIT_DIR");
+	log_set_level(CONFIG_LOG_NONE);
+	log_always(CONFIG_LOG_ERROR, "%s", "DINIT_DIR");
 	assert_message(written, " dinit: error: DINIT_DIR\n");
-	log_always(LOG_LEVEL_WARN, "w");
+	log_always(CONFIG_LOG_WARN, "w");
 	assert_message(written, " dinit: warning: w\n");
 	assert_int_equal(written->calls, 2);
 }
@@ -164,7 +164,7 @@ static void test_log_errno_is_kept(void **state)
 	assert_int_equal(errno, ENOENT);
 	log_debug("x");
 	assert_int_equal(errno, ENOENT);
-	log_always(LOG_LEVEL_ERROR, "x");
+	log_always(CONFIG_LOG_ERROR, "x");
 	assert_int_equal(errno, ENOENT);
 }
 
@@ -182,7 +182,7 @@ static void test_log_enabled_spares_what_nobody_reads(void **state)
 	struct written *written = *state;
 
 	formatted = 0;
-	if (log_enabled(LOG_LEVEL_INFO))
+	if (log_enabled(CONFIG_LOG_INFO))
 		log_info("%s", format_this());
 	assert_int_equal(formatted, 0);
 	assert_int_equal(written->calls, 0);

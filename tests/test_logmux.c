@@ -21,13 +21,14 @@
 
 #include "log.h"
 #include "logmux.h"
+#include "outlets.h"
 #include "rig.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define FEEDERS_MAX 64
-/* one to see what is ready, one for what that made ready, one to be sure */
+/* One to see what is ready, one for what that made ready, one to be sure. */
 #define QUIET_TURNS 3
-/* more: it spins */
+/* More: it spins. */
 #define TURNS_MAX 200000
 #define SECOND 1795327420
 #define STAMP "2026-11-22T06:03:40.642Z"
@@ -38,11 +39,11 @@
 
 /* ---- what the kernel and libc are made to say ---- */
 
-/* of both clocks; the wall clock stands still but for this */
+/* Of both clocks; the wall clock stands still but for this. */
 static int64_t clock_offset_ms;
-/* so many calls succeed; -1: all do */
+/* How many calls succeed before some fail; -1: all do. */
 static int memory_until_failure = -1;
-/* and so many fail after that */
+/* How many calls fail after that. */
 static int memory_failures;
 static size_t memory_live, memory_peak;
 static int epoll_failures;
@@ -133,48 +134,25 @@ ssize_t __wrap_read(int fd, void *buffer, size_t size)
 	return __real_read(fd, buffer, size);
 }
 
-/* cmocka's fail_msg says it at once, on descriptor 2, which the logmux has; what an assertion
- * says comes later. */
-static __attribute__((format(printf, 1, 2))) void wrong(const char *format, ...)
-{
-	char text[1000];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	assert_string_equal(text, "");
-}
-
 /* ---- the rig: a logmux on descriptors 1 and 2, readers behind them, feeders before it ---- */
-
-/* What dinit's stdout or stderr leads to. */
-struct reader {
-	/* -1: it is gone */
-	int fd;
-	bool stalls;
-	/* bytes a turn; 0: all there is */
-	size_t at_most;
-	char *text;
-	size_t len, size;
-};
 
 /* A program that writes into a source: the next bytes as soon as they fit. */
 struct feeder {
 	int fd;
 	const char *text;
 	size_t len, at;
-	/* bytes a turn; 0: all that fits */
+	/* How many bytes it writes a turn; 0: all that fits. */
 	size_t at_most;
-	/* it keeps the pipe open at its end */
+	/* It keeps the pipe open at the end of the text. */
 	bool stays;
-	/* it begins again at its end */
+	/* It begins again at the end of the text. */
 	bool floods;
 };
 
 struct rig {
 	struct loop loop;
 	struct config config;
+	struct outputs outputs;
 	struct logmux mux;
 	struct reader out, err;
 	struct feeder feeders[FEEDERS_MAX];
@@ -190,18 +168,6 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 	(void)info;
 }
 
-/* A pipe whose write end becomes descriptor fd. */
-static void lead_to_reader(struct reader *reader, int fd)
-{
-	int pair[2];
-
-	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
-	assert_int_equal(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
-	assert_int_equal(dup2(pair[1], fd), fd);
-	close(pair[1]);
-	reader->fd = pair[0];
-}
-
 static int setup(void **state)
 {
 	struct rig *rig = calloc(1, sizeof *rig);
@@ -210,12 +176,12 @@ static int setup(void **state)
 	clock_offset_ms = 0;
 	memory_until_failure = -1;
 	memory_failures = epoll_failures = read_failures = 0;
-	log_set_level(LOG_LEVEL_WARN);
+	log_set_level(CONFIG_LOG_WARN);
 	fflush(NULL);
 	rig->saved[0] = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	rig->saved[1] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	lead_to_reader(&rig->out, STDOUT_FILENO);
-	lead_to_reader(&rig->err, STDERR_FILENO);
+	reader_open(&rig->out, STDOUT_FILENO);
+	reader_open(&rig->err, STDERR_FILENO);
 	rig->config = (struct config){ .stdout_mode = CONFIG_STDOUT_TEXT, .max_line = 4096 };
 	sigemptyset(&none);
 	assert_int_equal(loop_open(&rig->loop, &none, on_signal, NULL), 0);
@@ -228,16 +194,10 @@ static void open_mux(struct rig *rig, enum config_stdout mode)
 	static const bool closed[3];
 
 	rig->config.stdout_mode = mode;
-	assert_int_equal(logmux_open(&rig->mux, &rig->loop, &rig->config, closed), 0);
-	log_set_writer(logmux_write_own, &rig->mux);
+	assert_int_equal(outputs_open(&rig->outputs, &rig->loop, &rig->config, closed), 0);
+	assert_int_equal(logmux_open(&rig->mux, &rig->loop, &rig->outputs, &rig->config), 0);
+	log_set_writer(outputs_write_own, &rig->outputs);
 	rig->open = true;
-}
-
-static void lose_reader(struct reader *reader)
-{
-	if (reader->fd >= 0)
-		close(reader->fd);
-	reader->fd = -1;
 }
 
 static int teardown(void **state)
@@ -246,8 +206,10 @@ static int teardown(void **state)
 
 	fflush(NULL);
 	log_set_writer(NULL, NULL);
-	if (rig->open)
+	if (rig->open) {
 		logmux_close(&rig->mux);
+		outputs_close(&rig->outputs);
+	}
 	loop_close(&rig->loop);
 	for (int i = 0; i < 2; i++) {
 		dup2(rig->saved[i], STDOUT_FILENO + i);
@@ -256,45 +218,10 @@ static int teardown(void **state)
 	for (size_t i = 0; i < rig->feeders_len; i++)
 		if (rig->feeders[i].fd >= 0)
 			close(rig->feeders[i].fd);
-	lose_reader(&rig->out);
-	lose_reader(&rig->err);
-	free(rig->out.text);
-	free(rig->err.text);
+	reader_close(&rig->out);
+	reader_close(&rig->err);
 	free(rig);
 	return 0;
-}
-
-static bool read_some(struct reader *reader)
-{
-	bool any = false;
-	ssize_t n;
-
-	if (reader->fd < 0 || reader->stalls)
-		return false;
-	do {
-		size_t size = reader->at_most ? reader->at_most : 65536;
-
-		if (reader->size - reader->len < size + 1) {
-			reader->size = 2 * (reader->size + size + 1);
-			reader->text = __real_realloc(reader->text, reader->size);
-			assert_non_null(reader->text);
-			reader->text[reader->len] = '\0';
-		}
-		n = __real_read(reader->fd, reader->text + reader->len, size);
-		if (n <= 0)
-			break;
-		reader->len += (size_t)n;
-		reader->text[reader->len] = '\0';
-		any = true;
-	} while (reader->at_most == 0);
-	return any;
-}
-
-static void forget(struct reader *reader)
-{
-	reader->len = 0;
-	if (reader->text)
-		*reader->text = '\0';
 }
 
 static bool feed_some(struct feeder *feeder)
@@ -326,17 +253,19 @@ static enum loop_verdict on_turn_end(void *ctx)
 	bool more = logmux_turn(&rig->mux), any = more;
 
 	rig->drained = rig->mux.draining && logmux_is_drained(&rig->mux);
-	for (size_t i = 0; i <= rig->mux.err; i++)
-		if (!more && sink_can_flush(&rig->mux.sinks[i]))
-			wrong("%s has something to write and would sleep", rig->mux.sinks[i].name);
-	for (size_t i = 0; i <= rig->mux.err; i++)
-		if (!more && rig->mux.parkings[i].first && sink_takes_more(&rig->mux.sinks[i]))
+	for (size_t i = 0; i < rig->outputs.len; i++) {
+		const struct output *output = &rig->outputs.list[i];
+
+		if (!more && sink_can_flush(&output->sink))
+			wrong("%s has something to write and would sleep", output->name);
+		if (!more && rig->mux.parkings[i].first && sink_takes_more(&output->sink))
 			wrong("sources wait for %s, which has room, and it would sleep",
-			      rig->mux.sinks[i].name);
+			      output->name);
+	}
 	for (size_t i = 0; i < rig->feeders_len; i++)
 		any |= feed_some(&rig->feeders[i]);
-	any |= read_some(&rig->out);
-	any |= read_some(&rig->err);
+	any |= reader_take(&rig->out);
+	any |= reader_take(&rig->err);
 	rig->quiet = any ? 0 : rig->quiet + 1;
 	if (++rig->turns > TURNS_MAX)
 		wrong("it spins");
@@ -368,14 +297,31 @@ static struct feeder *add_held(struct rig *rig, const char *name, enum logmux_st
 			       bool held, struct logmux_source **handle)
 {
 	struct feeder *feeder = &rig->feeders[rig->feeders_len++];
+	struct logmux_source_spec spec = {
+		.service = name,
+		.stage = "run",
+		.stream = stream,
+		.held = held,
+		.handle = handle,
+	};
 	int pair[2];
 
 	assert_true(rig->feeders_len <= FEEDERS_MAX);
 	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
 	assert_int_equal(fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
-	assert_int_equal(logmux_add(&rig->mux, pair[0], name, "run", stream, held, handle), 0);
+	spec.fd = pair[0];
+	assert_int_equal(logmux_add(&rig->mux, &spec), 0);
 	*feeder = (struct feeder){ .fd = pair[1], .stays = true };
 	return feeder;
+}
+
+/* Adds descriptor fd as the stdout of a service. */
+static int add_fd(struct rig *rig, int fd)
+{
+	return logmux_add(&rig->mux, &(struct logmux_source_spec){ .fd = fd,
+								   .service = "web",
+								   .stage = "run",
+								   .stream = LOGMUX_STDOUT });
 }
 
 static struct feeder *add(struct rig *rig, enum logmux_stream stream)
@@ -406,45 +352,12 @@ static void drain(struct rig *rig)
 	for (size_t i = 0; i < rig->feeders_len; i++)
 		finish(&rig->feeders[i]);
 	rig->out.stalls = rig->err.stalls = false;
-	logmux_begin_teardown(&rig->mux);
+	outputs_begin_teardown(&rig->outputs);
 	run(rig);
 	logmux_begin_drain(&rig->mux);
 	run(rig);
 	assert_true(rig->drained);
 	assert_null(rig->mux.sources);
-}
-
-static void assert_text(const struct reader *reader, const char *expected)
-{
-	if (strcmp(reader->text ? reader->text : "", expected) != 0)
-		wrong("\"%.2000s\" should be \"%s\"", reader->text ? reader->text : "", expected);
-	assert_int_equal(reader->len, strlen(expected));
-}
-
-static void assert_has(const struct reader *reader, const char *part)
-{
-	if (!reader->text || !strstr(reader->text, part))
-		wrong("\"%s\" is not in \"%.2000s\"", part, reader->text ? reader->text : "");
-}
-
-/* As memmem(3), which the address sanitizer makes slow. */
-static const char *find(const char *at, const char *end, const char *part)
-{
-	size_t len = strlen(part);
-
-	while (at && (size_t)(end - at) >= len && memcmp(at, part, len) != 0)
-		at = memchr(at + 1, *part, (size_t)(end - at - 1));
-	return at && (size_t)(end - at) >= len ? at : NULL;
-}
-
-static size_t count(const struct reader *reader, const char *part)
-{
-	const char *at = reader->text, *end = reader->text + reader->len;
-	size_t n = 0;
-
-	for (; at && (at = find(at, end, part)); at += strlen(part))
-		n++;
-	return n;
 }
 
 /* ---- lines through, in three modes ---- */
@@ -468,13 +381,13 @@ static void test_logmux_json_mode_adds_fields_and_warns_of_what_is_no_object(voi
 {
 	struct rig *rig = *state;
 
-	log_set_level(LOG_LEVEL_NONE);
+	log_set_level(CONFIG_LOG_NONE);
 	open_mux(rig, CONFIG_STDOUT_JSON);
 	feed(add(rig, LOGMUX_STDOUT), "{\"a\":1}\nplain\n {} \r\n[1]\n");
 	feed(add(rig, LOGMUX_STDERR), "{\"b\":1}\n");
 	drain(rig);
 	assert_text(&rig->out, "{\"a\":1," FIELDS "{" FIELDS);
-	assert_int_equal(count(&rig->err, STRAY), 2);
+	assert_int_equal(reader_count(&rig->err, STRAY), 2);
 	assert_has(&rig->err, STRAY "plain\n");
 	assert_has(&rig->err, STRAY "[1]\n");
 	assert_has(&rig->err, STAMP " web/run: {\"b\":1}\n");
@@ -518,8 +431,8 @@ static void test_logmux_split_at_every_byte_makes_the_same_lines(void **state)
 	for (size_t split = 1; split < sizeof text - 1; split++) {
 		struct feeder *feeder = add_held(rig, "web", LOGMUX_STDOUT, false, NULL);
 
-		forget(&rig->out);
-		forget(&rig->err);
+		reader_forget(&rig->out);
+		reader_forget(&rig->err);
 		feed_bytes(feeder, text, split);
 		run(rig);
 		feed_bytes(feeder, text + split, sizeof text - 1 - split);
@@ -529,17 +442,6 @@ static void test_logmux_split_at_every_byte_makes_the_same_lines(void **state)
 		assert_text(&rig->err, STRAY "x\n");
 		rig->feeders_len--;
 	}
-}
-
-/* A line of len bytes of c with an end, in memory of the test. */
-static char *long_line(size_t len, char c, const char *end)
-{
-	char *line = __real_malloc(len + strlen(end) + 1);
-
-	assert_non_null(line);
-	memset(line, c, len);
-	strcpy(line + len, end);
-	return line;
 }
 
 static void test_logmux_line_longer_than_the_limit_goes_out_in_pieces(void **state)
@@ -572,7 +474,7 @@ static void test_logmux_line_at_the_limit_stays_whole(void **state)
 	open_mux(rig, CONFIG_STDOUT_TEXT);
 	feed(add(rig, LOGMUX_STDOUT), line);
 	drain(rig);
-	assert_int_equal(count(&rig->out, "\n"), 1);
+	assert_int_equal(reader_count(&rig->out, "\n"), 1);
 	assert_int_equal(rig->out.len, STAMP_LEN + 10 + 4096 + 1);
 	__real_free(line);
 }
@@ -587,7 +489,7 @@ static void test_logmux_pieces_in_json_mode_are_no_objects(void **state)
 	feed(add(rig, LOGMUX_STDOUT), line);
 	drain(rig);
 	assert_text(&rig->out, "{\"b\":1," FIELDS);
-	assert_int_equal(count(&rig->err, STRAY), 2);
+	assert_int_equal(reader_count(&rig->err, STRAY), 2);
 	assert_has(&rig->err, STRAY "{\"a\":1}\n");
 	__real_free(line);
 }
@@ -602,7 +504,7 @@ static void test_logmux_pieces_in_wrap_mode_keep_characters_together(void **stat
 	open_mux(rig, CONFIG_STDOUT_WRAP);
 	feed(add(rig, LOGMUX_STDOUT), line);
 	drain(rig);
-	assert_int_equal(count(&rig->out, "\n"), 2);
+	assert_int_equal(reader_count(&rig->out, "\n"), 2);
 	assert_has(&rig->out, "{\"message\":\"\xe2\x82\xac"
 			      "end\",");
 	__real_free(line);
@@ -619,9 +521,9 @@ static void test_logmux_line_larger_than_the_queue_goes_out_whole(void **state)
 	feed(add(rig, LOGMUX_STDOUT), line);
 	rig->out.at_most = 10000;
 	drain(rig);
-	assert_int_equal(count(&rig->out, "\n"), 1);
+	assert_int_equal(reader_count(&rig->out, "\n"), 1);
 	assert_int_equal(rig->out.len, strlen("{\"message\":\"\",") + len + strlen(FIELDS));
-	assert_int_equal(rig->mux.sinks[0].size, SINK_QUEUE_SIZE);
+	assert_int_equal(outputs_sink(&rig->outputs, 0)->size, SINK_QUEUE_SIZE);
 	__real_free(line);
 }
 
@@ -632,7 +534,7 @@ static void test_logmux_same_open_file_shares_one_queue(void **state)
 
 	assert_int_equal(dup2(STDOUT_FILENO, STDERR_FILENO), STDERR_FILENO);
 	open_mux(rig, CONFIG_STDOUT_JSON);
-	assert_int_equal(rig->mux.err, rig->mux.out);
+	assert_int_equal(rig->outputs.len, 1);
 	out = add(rig, LOGMUX_STDOUT);
 	err = add(rig, LOGMUX_STDERR);
 	feed(out, "{}\nplain\n");
@@ -646,49 +548,6 @@ static void test_logmux_same_open_file_shares_one_queue(void **state)
 }
 
 /* ---- back-pressure ---- */
-
-/* count numbered lines of a kind; the test's own memory. */
-static char *numbered(size_t count, const char *format)
-{
-	size_t size = count * 40 + 1, at = 0;
-	char *text = __real_malloc(size);
-
-	assert_non_null(text);
-	for (size_t i = 0; i < count; i++)
-		at += (size_t)snprintf(text + at, size - at, "%s%zu%s", format, i,
-				       *format == '{' ? "}\n" : "\n");
-	return text;
-}
-
-/* The next line at *at, which is moved behind it; its length without newline. NULL at the end. */
-static const char *next_line(const char **at, size_t *len)
-{
-	const char *line = *at, *end;
-
-	if (!line || *line == '\0')
-		return NULL;
-	end = strchr(line, '\n');
-	if (!end)
-		wrong("the last line is not whole: \"%.200s\"", line);
-	*len = (size_t)(end - line);
-	*at = end + 1;
-	return line;
-}
-
-/* Every number from 0 to count-1 stands behind the mark once, in order. */
-static void assert_numbered(const struct reader *reader, size_t count, const char *mark)
-{
-	const char *at = reader->text, *line;
-	size_t seen = 0, len;
-
-	while ((line = next_line(&at, &len))) {
-		const char *found = find(line, line + len, mark);
-
-		if (found && strtoul(found + strlen(mark), NULL, 10) != seen++)
-			wrong("\"%.200s\" stands where %zu should", line, seen - 1);
-	}
-	assert_int_equal(seen, count);
-}
 
 static void test_logmux_stalled_stdout_stops_it_and_nothing_else(void **state)
 {
@@ -704,7 +563,7 @@ static void test_logmux_stalled_stdout_stops_it_and_nothing_else(void **state)
 	run(rig);
 	stopped_at = out->at;
 	assert_true(stopped_at < out->len / 2);
-	assert_true(sink_len(&rig->mux.sinks[0]) <= SINK_LINE_WATER);
+	assert_true(sink_len(outputs_sink(&rig->outputs, 0)) <= SINK_LINE_WATER);
 	err = add(rig, LOGMUX_STDERR);
 	feed(err, "flows\n");
 	log_warn("flows, too");
@@ -757,7 +616,7 @@ static void test_logmux_stalled_stderr_stops_strays_and_stderr_only(void **state
 	feed(good, objects);
 	run(rig);
 	assert_numbered(&rig->out, 100000, "{\"n\":");
-	assert_int_equal(count(&rig->out, "{\"m\":"), 1);
+	assert_int_equal(reader_count(&rig->out, "{\"m\":"), 1);
 	drain(rig);
 	assert_numbered(&rig->err, 100000, "web/run: not a JSON object: stray ");
 	assert_numbered(&rig->err, 100000, "mixed/run: not a JSON object: stray ");
@@ -819,7 +678,7 @@ static void test_logmux_stalled_reader_keeps_memory_bounded(void **state)
 	for (int i = 0; i < 10; i++)
 		feed(add(rig, LOGMUX_STDOUT), lines);
 	run(rig);
-	/* what one read brought may wait for room in each */
+	/* What one read brought may wait for room in each source. */
 	assert_true(memory_peak - before <= 10 * (2 * LOGMUX_READ_SIZE + 4096));
 	drain(rig);
 	assert_int_equal(memory_live, before);
@@ -861,13 +720,32 @@ static void test_logmux_two_floods_share_a_slow_reader_fairly(void **state)
 	a->floods = b->floods = true;
 	rig->out.at_most = 16384;
 	run_turns(rig, 1000);
-	of_a = count(&rig->out, " a/run: ");
-	of_b = count(&rig->out, " b/run: ");
+	of_a = reader_count(&rig->out, " a/run: ");
+	of_b = reader_count(&rig->out, " b/run: ");
 	assert_true(of_a > 10000 && of_b > 10000);
 	assert_in_range(of_a * 100 / of_b, 80, 125);
 	a->floods = b->floods = false;
 	drain(rig);
 	__real_free(lines);
+}
+
+static void test_logmux_turn_gives_each_source_that_waits_one_turn(void **state)
+{
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	for (int i = 0; i < 20; i++) {
+		struct feeder *feeder = add(rig, LOGMUX_STDOUT);
+
+		feed(feeder, "one\n");
+		assert_true(feed_some(feeder));
+	}
+	logmux_begin_drain(&rig->mux);
+	logmux_turn(&rig->mux);
+	assert_true(reader_take(&rig->out));
+	assert_int_equal(reader_count(&rig->out, "\n"), 20);
+	assert_false(logmux_is_drained(&rig->mux));
+	drain(rig);
 }
 
 /* Its reader keeps up: then no flood keeps another's line back for more than a few turns. */
@@ -900,7 +778,7 @@ static void fill_stderr(struct rig *rig, const char *lines)
 		feed(add(rig, LOGMUX_STDOUT), lines);
 		run(rig);
 	}
-	assert_true(sink_len(&rig->mux.sinks[1]) > SINK_LINE_WATER - 200);
+	assert_true(sink_len(outputs_sink(&rig->outputs, 1)) > SINK_LINE_WATER - 200);
 }
 
 static void test_logmux_lines_that_waited_carry_the_time_they_were_read(void **state)
@@ -925,7 +803,43 @@ static void test_logmux_lines_that_waited_carry_the_time_they_were_read(void **s
 	__real_free(lines);
 }
 
-/* ---- held sources ---- */
+/* Fills the queue of stderr but for so many bytes that lines may use. */
+static void leave_room_at_stderr(struct rig *rig, size_t room)
+{
+	struct sink *sink = outputs_sink(&rig->outputs, outputs_stderr(&rig->outputs));
+	size_t len;
+	char *at;
+
+	rig->err.stalls = true;
+	while ((len = SINK_LINE_WATER - room - sink_len(sink)) > 0) {
+		at = sink_room(sink, len);
+		assert_non_null(at);
+		memset(at, 'f', len - 1);
+		at[len - 1] = '\n';
+		sink_commit(sink, len);
+		run(rig);
+	}
+}
+
+/* A short line that would fit does not overtake a long one that waits for room. */
+static void test_logmux_line_that_waits_is_not_overtaken_by_the_next(void **state)
+{
+	struct rig *rig = *state;
+	char *begun = long_line(1000, 'l', "");
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	feeder = add(rig, LOGMUX_STDOUT);
+	feed(feeder, begun);
+	run(rig);
+	leave_room_at_stderr(rig, 200);
+	feed(feeder, "\nshort\n");
+	run(rig);
+	drain(rig);
+	assert_int_equal(reader_count(&rig->err, STRAY "l"), 1);
+	assert_true(strstr(rig->err.text, STRAY "short\n") > strstr(rig->err.text, STRAY "l"));
+	__real_free(begun);
+}
 
 /* Its pipe is at its end, and it must not be forgotten over that. */
 static void test_logmux_last_line_without_newline_waits_for_room(void **state)
@@ -945,7 +859,7 @@ static void test_logmux_last_line_without_newline_waits_for_room(void **state)
 	assert_non_null(handle);
 	rig->err.stalls = false;
 	run(rig);
-	assert_int_equal(count(&rig->err, " last/run: not a JSON object: the end\n"), 1);
+	assert_int_equal(reader_count(&rig->err, " last/run: not a JSON object: the end\n"), 1);
 	assert_null(handle);
 	drain(rig);
 	__real_free(lines);
@@ -958,10 +872,12 @@ static void test_logmux_drain_of_what_is_no_pipe_ends(void **state)
 	int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 
 	open_mux(rig, CONFIG_STDOUT_TEXT);
-	assert_int_equal(logmux_add(&rig->mux, fd, "web", "run", LOGMUX_STDOUT, false, NULL), 0);
+	assert_int_equal(add_fd(rig, fd), 0);
 	drain(rig);
 	assert_text(&rig->out, "");
 }
+
+/* ---- held sources ---- */
 
 static void test_logmux_held_source_is_not_read_before_its_release(void **state)
 {
@@ -1029,7 +945,7 @@ static void test_logmux_follower_of_a_leader_that_stays_open_starts_all_the_same
 	feed(first, "more of leader\n");
 	feed(second, "more of follower\n");
 	drain(rig);
-	assert_int_equal(count(&rig->out, "more of"), 2);
+	assert_int_equal(reader_count(&rig->out, "more of"), 2);
 }
 
 static void test_logmux_follower_of_an_idle_leader_starts_at_once(void **state)
@@ -1060,7 +976,7 @@ static void test_logmux_follower_in_the_drain_still_comes_after_its_leader(void 
 	for (int i = 0; i < 2; i++)
 		assert_true(feed_some(&rig->feeders[i]));
 	logmux_release(follower, leader);
-	logmux_begin_teardown(&rig->mux);
+	outputs_begin_teardown(&rig->outputs);
 	logmux_begin_drain(&rig->mux);
 	run(rig);
 	assert_true(rig->drained);
@@ -1098,7 +1014,7 @@ static void test_logmux_release_once_the_drain_has_begun_changes_nothing(void **
 
 /* ---- the end ---- */
 
-static void test_logmux_drain_ends_sources_that_a_orphan_still_holds(void **state)
+static void test_logmux_drain_ends_sources_that_an_orphan_still_holds(void **state)
 {
 	struct rig *rig = *state;
 	struct feeder *feeder;
@@ -1108,14 +1024,14 @@ static void test_logmux_drain_ends_sources_that_a_orphan_still_holds(void **stat
 	feeder = add(rig, LOGMUX_STDOUT);
 	feed(feeder, "line\nno newline");
 	assert_true(feed_some(feeder));
-	logmux_begin_teardown(&rig->mux);
+	outputs_begin_teardown(&rig->outputs);
 	logmux_begin_drain(&rig->mux);
 	run(rig);
 	assert_true(rig->drained);
 	assert_text(&rig->out, STAMP " web/run: line\n" STAMP " web/run: no newline\n");
 }
 
-static void test_logmux_drain_ends_though_a_orphan_writes_on_and_on(void **state)
+static void test_logmux_drain_ends_though_an_orphan_writes_on_and_on(void **state)
 {
 	struct rig *rig = *state;
 	char *lines = numbered(100000, "");
@@ -1129,7 +1045,7 @@ static void test_logmux_drain_ends_though_a_orphan_writes_on_and_on(void **state
 		;
 	written = feeder->at;
 	feeder->floods = true;
-	logmux_begin_teardown(&rig->mux);
+	outputs_begin_teardown(&rig->outputs);
 	logmux_begin_drain(&rig->mux);
 	run_turns(rig, 1000);
 	assert_true(rig->drained);
@@ -1150,7 +1066,7 @@ static void test_logmux_drain_ends_though_another_took_what_was_left(void **stat
 	run(rig);
 	feed(feeder, "line\n");
 	assert_true(feed_some(feeder));
-	logmux_begin_teardown(&rig->mux);
+	outputs_begin_teardown(&rig->outputs);
 	logmux_begin_drain(&rig->mux);
 	read_failures = 1 << 30;
 	read_error = EAGAIN;
@@ -1176,7 +1092,7 @@ static void test_logmux_drain_reads_what_stood_in_the_pipes_whole(void **state)
 		assert_int_equal(feeder->at, feeder->len);
 		finish(feeder);
 	}
-	logmux_begin_teardown(&rig->mux);
+	outputs_begin_teardown(&rig->outputs);
 	logmux_begin_drain(&rig->mux);
 	run(rig);
 	assert_true(rig->drained);
@@ -1202,12 +1118,10 @@ static void test_logmux_thousand_sources_ending_at_once_lose_nothing(void **stat
 		assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
 		assert_int_equal(write(pair[1], text, strlen(text)), strlen(text));
 		close(pair[1]);
-		assert_int_equal(logmux_add(&rig->mux, pair[0], "s", "run", LOGMUX_STDOUT, false,
-					    NULL),
-				 0);
+		assert_int_equal(add_fd(rig, pair[0]), 0);
 	}
 	drain(rig);
-	assert_int_equal(count(&rig->out, "last words "), 1000);
+	assert_int_equal(reader_count(&rig->out, "last words "), 1000);
 	assert_has(&rig->out, "last words 999\n");
 }
 
@@ -1220,7 +1134,7 @@ static void fill_and_teardown(struct rig *rig, const char *lines, enum logmux_st
 	feed(feeder, lines);
 	run(rig);
 	assert_true(feeder->at < feeder->len);
-	logmux_begin_teardown(&rig->mux);
+	outputs_begin_teardown(&rig->outputs);
 }
 
 static void test_logmux_reader_that_takes_nothing_for_five_seconds_is_given_up(void **state)
@@ -1233,41 +1147,23 @@ static void test_logmux_reader_that_takes_nothing_for_five_seconds_is_given_up(v
 	rig->out.stalls = true;
 	fill_and_teardown(rig, lines, LOGMUX_STDOUT);
 	fed = rig->feeders[0].at;
-	move_clock(rig, LOGMUX_GIVE_UP_MS - 1000);
-	assert_int_equal(rig->mux.sinks[0].state, SINK_OPEN);
+	move_clock(rig, OUTPUTS_GIVE_UP_MS - 1000);
+	assert_true(sink_is_open(outputs_sink(&rig->outputs, 0)));
 	assert_text(&rig->err, "");
 	move_clock(rig, 1000);
-	assert_int_equal(rig->mux.sinks[0].state, SINK_GIVEN_UP);
+	assert_false(sink_is_open(outputs_sink(&rig->outputs, 0)));
 	assert_text(&rig->err, STAMP_5
-		    " dinit: warning: stdout: its reader took nothing for 5 s during the teardown; "
-		    "what belongs there is dropped from now on\n");
+		    " dinit: warning: stdout is given up, its lines are dropped from now on: its "
+		    "reader took nothing for 5 s during the teardown\n");
 	assert_int_equal(rig->feeders[0].at, rig->feeders[0].len);
-	assert_true(rig->mux.sinks[0].dropped >= rig->feeders[0].len - fed - 100000);
+	assert_true(rig->outputs.list[0].dropped >= rig->feeders[0].len - fed - 100000);
 	finish(&rig->feeders[0]);
 	logmux_begin_drain(&rig->mux);
 	run(rig);
 	assert_true(rig->drained);
-	assert_int_equal(count(&rig->err, "bytes were dropped because its reader took nothing\n"),
+	assert_int_equal(reader_count(&rig->err,
+				      "bytes were dropped because its reader took nothing\n"),
 			 1);
-	__real_free(lines);
-}
-
-static void test_logmux_reader_that_stalled_before_the_teardown_gets_its_five_seconds(void **state)
-{
-	struct rig *rig = *state;
-	char *lines = numbered(100000, "");
-
-	open_mux(rig, CONFIG_STDOUT_TEXT);
-	rig->out.stalls = true;
-	feed(add(rig, LOGMUX_STDOUT), lines);
-	run(rig);
-	move_clock(rig, 60000);
-	logmux_begin_teardown(&rig->mux);
-	move_clock(rig, LOGMUX_GIVE_UP_MS - 1000);
-	assert_int_equal(rig->mux.sinks[0].state, SINK_OPEN);
-	move_clock(rig, 1000);
-	assert_int_equal(rig->mux.sinks[0].state, SINK_GIVEN_UP);
-	drain(rig);
 	__real_free(lines);
 }
 
@@ -1286,74 +1182,9 @@ static void test_logmux_reader_that_takes_a_little_is_not_given_up(void **state)
 		rig->out.stalls = true;
 		run(rig);
 		move_clock(rig, 4000);
-		assert_int_equal(rig->mux.sinks[0].state, SINK_OPEN);
+		assert_true(sink_is_open(outputs_sink(&rig->outputs, 0)));
 	}
 	rig->out.at_most = 0;
-	drain(rig);
-	assert_numbered(&rig->out, 100000, " web/run: ");
-	__real_free(lines);
-}
-
-/* So little that the pipe has no room for more: the kernel knows all the same. */
-static void test_logmux_reader_that_takes_a_few_bytes_is_not_given_up(void **state)
-{
-	struct rig *rig = *state;
-	char *lines = numbered(100000, ""), byte;
-
-	open_mux(rig, CONFIG_STDOUT_TEXT);
-	rig->out.stalls = true;
-	fill_and_teardown(rig, lines, LOGMUX_STDOUT);
-	for (int i = 0; i < 5; i++) {
-		assert_int_equal(__real_read(rig->out.fd, &byte, 1), 1);
-		move_clock(rig, LOGMUX_GIVE_UP_MS);
-		assert_int_equal(rig->mux.sinks[0].state, SINK_OPEN);
-	}
-	assert_text(&rig->err, "");
-	move_clock(rig, LOGMUX_GIVE_UP_MS);
-	assert_int_equal(rig->mux.sinks[0].state, SINK_GIVEN_UP);
-	drain(rig);
-	__real_free(lines);
-}
-
-static void test_logmux_reader_that_stalls_later_is_given_up_five_seconds_later(void **state)
-{
-	struct rig *rig = *state;
-	char *lines = numbered(100000, "");
-
-	open_mux(rig, CONFIG_STDOUT_TEXT);
-	rig->out.stalls = true;
-	fill_and_teardown(rig, lines, LOGMUX_STDOUT);
-	move_clock(rig, 2000);
-	rig->out.stalls = false;
-	rig->out.at_most = 8192;
-	run_turns(rig, 2);
-	rig->out.stalls = true;
-	run(rig);
-	move_clock(rig, 4000);
-	assert_int_equal(rig->mux.sinks[0].state, SINK_OPEN);
-	move_clock(rig, 1000);
-	assert_int_equal(rig->mux.sinks[0].state, SINK_GIVEN_UP);
-	drain(rig);
-	__real_free(lines);
-}
-
-/* dinit was stopped or starved: by the time it looks, the five seconds are over, and the reader
- * has taken something. */
-static void test_logmux_reader_that_took_something_unseen_is_not_given_up(void **state)
-{
-	struct rig *rig = *state;
-	char *lines = numbered(100000, "");
-
-	open_mux(rig, CONFIG_STDOUT_TEXT);
-	rig->out.stalls = true;
-	fill_and_teardown(rig, lines, LOGMUX_STDOUT);
-	rig->out.stalls = false;
-	assert_true(read_some(&rig->out));
-	rig->out.stalls = true;
-	move_clock(rig, 2 * LOGMUX_GIVE_UP_MS);
-	assert_int_equal(rig->mux.sinks[0].state, SINK_OPEN);
-	move_clock(rig, LOGMUX_GIVE_UP_MS - 1000);
-	assert_int_equal(rig->mux.sinks[0].state, SINK_OPEN);
 	drain(rig);
 	assert_numbered(&rig->out, 100000, " web/run: ");
 	__real_free(lines);
@@ -1372,37 +1203,20 @@ static void test_logmux_given_up_after_the_last_source_says_how_much_was_dropped
 	feed(add(rig, LOGMUX_STDOUT), lines);
 	finish(&rig->feeders[0]);
 	run(rig);
-	logmux_begin_teardown(&rig->mux);
+	outputs_begin_teardown(&rig->outputs);
 	logmux_begin_drain(&rig->mux);
 	run(rig);
 	if (rig->mux.sources)
 		wrong("too many lines for the test");
-	in_queue = sink_len(&rig->mux.sinks[0]);
+	in_queue = sink_len(outputs_sink(&rig->outputs, 0));
 	assert_true(in_queue > 0 && !rig->drained);
-	move_clock(rig, LOGMUX_GIVE_UP_MS);
+	move_clock(rig, OUTPUTS_GIVE_UP_MS);
 	assert_true(rig->drained);
-	assert_int_equal(rig->mux.sinks[0].dropped, in_queue);
-	assert_int_equal(count(&rig->err, " bytes were dropped because its reader took nothing\n"),
+	assert_int_equal(rig->outputs.list[0].dropped, in_queue);
+	assert_int_equal(reader_count(&rig->err,
+				      " bytes were dropped because its reader took nothing\n"),
 			 1);
 	__real_free(lines);
-}
-
-static void test_logmux_given_up_stderr_is_said_on_stdout_as_json(void **state)
-{
-	struct rig *rig = *state;
-	char *lines = numbered(100000, "");
-
-	open_mux(rig, CONFIG_STDOUT_JSON);
-	rig->err.stalls = true;
-	fill_and_teardown(rig, lines, LOGMUX_STDERR);
-	move_clock(rig, LOGMUX_GIVE_UP_MS);
-	assert_text(&rig->out,
-		    "{\"message\":\"stderr: its reader took nothing for 5 s during the teardown; "
-		    "what belongs there is dropped from now on\","
-		    "\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"" STAMP_5 "\"}\n");
-	__real_free(lines);
-	finish(&rig->feeders[0]);
-	run(rig);
 }
 
 static void test_logmux_both_readers_stalled_are_both_given_up(void **state)
@@ -1417,7 +1231,7 @@ static void test_logmux_both_readers_stalled_are_both_given_up(void **state)
 	fill_and_teardown(rig, lines, LOGMUX_STDOUT);
 	finish(&rig->feeders[1]);
 	logmux_begin_drain(&rig->mux);
-	move_clock(rig, LOGMUX_GIVE_UP_MS);
+	move_clock(rig, OUTPUTS_GIVE_UP_MS);
 	assert_true(rig->drained);
 	__real_free(lines);
 }
@@ -1425,12 +1239,14 @@ static void test_logmux_both_readers_stalled_are_both_given_up(void **state)
 static void lose_stdout(struct rig *rig, enum config_stdout mode)
 {
 	open_mux(rig, mode);
-	lose_reader(&rig->out);
+	reader_leave(&rig->out);
 	feed(add(rig, LOGMUX_STDOUT), "{}\n");
 	run(rig);
 	feed(&rig->feeders[0], "{}\nplain\n");
 	drain(rig);
-	assert_int_equal(count(&rig->err, "stdout cannot be written to: Broken pipe"), 1);
+	assert_int_equal(reader_count(&rig->err, "stdout cannot be written to, its lines are "
+						 "dropped from now on: Broken pipe"),
+			 1);
 }
 
 static void test_logmux_stdout_gone_is_said_once_on_stderr(void **state)
@@ -1438,8 +1254,8 @@ static void test_logmux_stdout_gone_is_said_once_on_stderr(void **state)
 	struct rig *rig = *state;
 
 	lose_stdout(rig, CONFIG_STDOUT_TEXT);
-	assert_text(&rig->err, STAMP " dinit: warning: stdout cannot be written to: Broken pipe; "
-				     "what belongs there is dropped from now on\n");
+	assert_text(&rig->err, STAMP " dinit: warning: stdout cannot be written to, its lines are "
+				     "dropped from now on: Broken pipe\n");
 }
 
 static void test_logmux_stdout_gone_strays_still_reach_stderr(void **state)
@@ -1450,62 +1266,14 @@ static void test_logmux_stdout_gone_strays_still_reach_stderr(void **state)
 	assert_has(&rig->err, STRAY "plain\n");
 }
 
-static void test_logmux_stderr_gone_is_said_once_on_stdout(void **state)
-{
-	struct rig *rig = *state;
-
-	open_mux(rig, CONFIG_STDOUT_WRAP);
-	lose_reader(&rig->err);
-	log_warn("lost");
-	feed(add(rig, LOGMUX_STDERR), "lost, too\n");
-	run(rig);
-	log_warn("lost as well");
-	drain(rig);
-	assert_text(&rig->out,
-		    "{\"message\":\"stderr cannot be written to: Broken pipe; "
-		    "what belongs there is dropped from now on\","
-		    "\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"" STAMP "\"}\n");
-}
-
-static void test_logmux_stderr_gone_in_text_mode_is_said_as_text(void **state)
-{
-	struct rig *rig = *state;
-
-	open_mux(rig, CONFIG_STDOUT_TEXT);
-	lose_reader(&rig->err);
-	log_warn("lost");
-	drain(rig);
-	assert_text(&rig->out, STAMP " dinit: warning: stderr cannot be written to: Broken pipe; "
-				     "what belongs there is dropped from now on\n");
-}
-
-static void test_logmux_stdout_gone_while_stderr_is_full_is_said_later(void **state)
-{
-	struct rig *rig = *state;
-	char *lines = numbered(100000, "");
-
-	open_mux(rig, CONFIG_STDOUT_TEXT);
-	rig->err.stalls = true;
-	feed(add(rig, LOGMUX_STDERR), lines);
-	run(rig);
-	for (int i = 0; i < 10000; i++)
-		log_warn("dinit's own fill what is left of the queue");
-	lose_reader(&rig->out);
-	feed(add(rig, LOGMUX_STDOUT), "lost\n");
-	run(rig);
-	drain(rig);
-	assert_int_equal(count(&rig->err, "stdout cannot be written to: Broken pipe"), 1);
-	__real_free(lines);
-}
-
 static void test_logmux_both_gone_sources_are_still_read(void **state)
 {
 	struct rig *rig = *state;
 	char *lines = numbered(100000, "");
 
 	open_mux(rig, CONFIG_STDOUT_JSON);
-	lose_reader(&rig->out);
-	lose_reader(&rig->err);
+	reader_leave(&rig->out);
+	reader_leave(&rig->err);
 	feed(add(rig, LOGMUX_STDOUT), lines);
 	feed(add(rig, LOGMUX_STDERR), lines);
 	run(rig);
@@ -1528,148 +1296,24 @@ static void test_logmux_full_disk_is_said_and_services_go_on(void **state)
 	run(rig);
 	assert_int_equal(rig->feeders[0].at, rig->feeders[0].len);
 	drain(rig);
-	assert_int_equal(count(&rig->err, "stdout cannot be written to: No space left on device"),
+	assert_int_equal(reader_count(&rig->err, "stdout cannot be written to, its lines are "
+						 "dropped from now on: No space left on device"),
 			 1);
 	__real_free(lines);
-}
-
-static void open_closed(struct rig *rig, bool out, bool err)
-{
-	const bool closed[3] = { false, out, err };
-
-	assert_int_equal(logmux_open(&rig->mux, &rig->loop, &rig->config, closed), 0);
-	rig->open = true;
-	feed(add(rig, LOGMUX_STDOUT), "out\n");
-	feed(add(rig, LOGMUX_STDERR), "err\n");
-	drain(rig);
-}
-
-static void test_logmux_open_with_stdout_closed_says_so_on_stderr(void **state)
-{
-	struct rig *rig = *state;
-
-	open_closed(rig, true, false);
-	assert_text(&rig->out, "");
-	assert_int_equal(count(&rig->err, "stdout cannot be written to: Bad file descriptor"), 1);
-	assert_has(&rig->err, " web/run: err\n");
-}
-
-static void test_logmux_open_with_stderr_closed_says_so_on_stdout(void **state)
-{
-	struct rig *rig = *state;
-
-	open_closed(rig, false, true);
-	assert_text(&rig->err, "");
-	assert_int_equal(count(&rig->out, "stderr cannot be written to: Bad file descriptor"), 1);
-	assert_has(&rig->out, " web/run: out\n");
-}
-
-/* What stands in for a closed descriptor may happen to be the same file as the other one:
- * /dev/null. */
-static void test_logmux_open_with_stdout_closed_does_not_take_stderr_for_the_same(void **state)
-{
-	struct rig *rig = *state;
-
-	assert_int_equal(dup2(STDERR_FILENO, STDOUT_FILENO), STDOUT_FILENO);
-	open_closed(rig, true, false);
-	assert_has(&rig->err, " web/run: err\n");
-	assert_int_equal(count(&rig->err, " web/run: out\n"), 0);
-}
-
-/* ---- dinit's own messages ---- */
-
-/* More than the queue holds, within one turn: what the reader takes is written meanwhile. A pipe
- * takes 64 kB. */
-static void test_logmux_write_own_more_than_the_queue_writes_at_once(void **state)
-{
-	struct rig *rig = *state;
-	char *line = long_line(999, 'x', "\n");
-	int lines = (SINK_QUEUE_SIZE + 50000) / 1000;
-
-	open_mux(rig, CONFIG_STDOUT_TEXT);
-	for (int i = 0; i < lines; i++)
-		logmux_write_own(&rig->mux, line, 1000);
-	assert_int_equal(rig->mux.own_dropped, 0);
-	drain(rig);
-	assert_int_equal(count(&rig->err, "x\n"), lines);
-	__real_free(line);
-}
-
-static void test_logmux_write_own_without_room_is_counted_and_said_later(void **state)
-{
-	struct rig *rig = *state;
-	size_t passed;
-
-	open_mux(rig, CONFIG_STDOUT_TEXT);
-	rig->err.stalls = true;
-	for (int i = 0; i < 10000; i++)
-		log_warn("number %d", i);
-	run(rig);
-	assert_true(sink_len(&rig->mux.sinks[1]) <= SINK_QUEUE_SIZE);
-	rig->err.stalls = false;
-	run(rig);
-	passed = count(&rig->err, " dinit: warning: number ");
-	assert_in_range(passed, 1000, 9999);
-	log_warn("the last one");
-	run(rig);
-	{
-		char expected[200];
-
-		snprintf(expected, sizeof expected,
-			 " dinit: warning: %zu messages of dinit's own were dropped here because "
-			 "stderr "
-			 "took no more\n" STAMP " dinit: warning: the last one\n",
-			 10000 - passed);
-		assert_has(&rig->err, expected);
-	}
-	assert_numbered(&rig->err, passed, "number ");
-}
-
-/* A short message that would fit does not overtake those that were dropped before it. */
-static void test_logmux_write_own_after_a_dropped_one_is_dropped_too(void **state)
-{
-	struct rig *rig = *state;
-	char *line = long_line(99, 'x', "\n");
-
-	open_mux(rig, CONFIG_STDOUT_TEXT);
-	while (rig->mux.own_dropped == 0)
-		logmux_write_own(&rig->mux, line, 100);
-	assert_true(SINK_QUEUE_SIZE - sink_len(&rig->mux.sinks[1]) > 2);
-	logmux_write_own(&rig->mux, "y\n", 2);
-	assert_int_equal(rig->mux.own_dropped, 2);
-	drain(rig);
-	assert_int_equal(count(&rig->err, "y\n"), 0);
-	__real_free(line);
-}
-
-static void test_logmux_write_own_dropped_is_said_at_the_latest_at_the_end(void **state)
-{
-	struct rig *rig = *state;
-
-	open_mux(rig, CONFIG_STDOUT_TEXT);
-	rig->err.stalls = true;
-	for (int i = 0; i < 10000; i++)
-		log_warn("number %d", i);
-	run(rig);
-	drain(rig);
-	assert_int_equal(count(&rig->err, "messages of dinit's own were dropped"), 1);
 }
 
 /* ---- failures ---- */
 
 static void test_logmux_open_without_memory_fails_and_leaves_nothing(void **state)
 {
-	static const bool closed[3];
 	struct rig *rig = *state;
 	size_t before = memory_live;
 
-	for (int calls = 0; calls < 3; calls++) {
-		memory_until_failure = calls;
-		memory_failures = 1;
-		assert_int_equal(logmux_open(&rig->mux, &rig->loop, &rig->config, closed), -1);
-		assert_int_equal(memory_failures, 0);
-		assert_int_equal(memory_live, before);
-	}
+	memory_until_failure = 0;
+	memory_failures = 1;
+	assert_int_equal(logmux_open(&rig->mux, &rig->loop, &rig->outputs, &rig->config), -1);
+	assert_int_equal(memory_failures, 0);
+	assert_int_equal(memory_live, before);
 	memory_until_failure = -1;
 	open_mux(rig, CONFIG_STDOUT_TEXT);
 }
@@ -1683,8 +1327,7 @@ static void test_logmux_add_without_memory_leaves_the_descriptor_to_the_caller(v
 	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
 	memory_until_failure = 0;
 	memory_failures = 1;
-	assert_int_equal(logmux_add(&rig->mux, pair[0], "web", "run", LOGMUX_STDOUT, false, NULL),
-			 -1);
+	assert_int_equal(add_fd(rig, pair[0]), -1);
 	assert_null(rig->mux.sources);
 	assert_int_equal(close(pair[0]), 0);
 	assert_int_equal(close(pair[1]), 0);
@@ -1695,7 +1338,7 @@ static void test_logmux_add_of_what_is_not_open_fails(void **state)
 	struct rig *rig = *state;
 
 	open_mux(rig, CONFIG_STDOUT_TEXT);
-	assert_int_equal(logmux_add(&rig->mux, -1, "web", "run", LOGMUX_STDOUT, false, NULL), -1);
+	assert_int_equal(add_fd(rig, -1), -1);
 	assert_int_equal(errno, EBADF);
 	assert_null(rig->mux.sources);
 }
@@ -1713,8 +1356,8 @@ static void test_logmux_epoll_refusing_is_tried_again(void **state)
 	move_clock(rig, 1000);
 	feed(&rig->feeders[0], "two\n");
 	run(rig);
-	assert_int_equal(count(&rig->out, " web/run: one\n"), 1);
-	assert_int_equal(count(&rig->out, " web/run: two\n"), 1);
+	assert_int_equal(reader_count(&rig->out, " web/run: one\n"), 1);
+	assert_int_equal(reader_count(&rig->out, " web/run: two\n"), 1);
 	drain(rig);
 }
 
@@ -1775,7 +1418,7 @@ static size_t make_hard_text(char *text, char *joined)
 			joined[joined_len++] = text[at++] = (char)('a' + (n + i) % 26);
 		text[at++] = '\n';
 	}
-	/* many short ones: they need more room at the sink than one read may ask for */
+	/* Many short ones: they need more room at the sink than one read may ask for. */
 	for (size_t n = 0; n < 20000; n++) {
 		joined[joined_len++] = text[at++] = (char)('a' + n % 26);
 		text[at++] = '\n';
@@ -1834,11 +1477,11 @@ static void test_logmux_unfinished_line_without_memory_goes_out_as_a_piece(void 
 	memory_failures = 1;
 	run(rig);
 	assert_int_equal(memory_failures, 0);
-	assert_int_equal(count(&rig->out, " web/run: beg\n"), 1);
-	assert_int_equal(count(&rig->out, " other/run: other\n"), 1);
+	assert_int_equal(reader_count(&rig->out, " web/run: beg\n"), 1);
+	assert_int_equal(reader_count(&rig->out, " other/run: other\n"), 1);
 	feed(&rig->feeders[0], "un\n");
 	run(rig);
-	assert_int_equal(count(&rig->out, " web/run: un\n"), 1);
+	assert_int_equal(reader_count(&rig->out, " web/run: un\n"), 1);
 	drain(rig);
 }
 
@@ -1865,7 +1508,7 @@ static void test_logmux_line_without_memory_to_wait_in_keeps_its_time(void **sta
 	run(rig);
 	drain(rig);
 	assert_has(&rig->err, STAMP_5 " dinit: warning: late/run: not a JSON object: stray\n");
-	assert_int_equal(count(&rig->out, "\n"), 1);
+	assert_int_equal(reader_count(&rig->out, "\n"), 1);
 	__real_free(lines);
 }
 
@@ -1884,7 +1527,7 @@ static void test_logmux_output_in_json_modes_parses_with_jq(void **state)
 	open_mux(rig, CONFIG_STDOUT_WRAP);
 	feed_bytes(add_held(rig, "we\"b\\", LOGMUX_STDOUT, false, NULL), lines, sizeof lines - 1);
 	drain(rig);
-	assert_int_equal(count(&rig->out, "\n"), 9);
+	assert_int_equal(reader_count(&rig->out, "\n"), 9);
 	fd = mkstemp(path);
 	assert_int_equal(write(fd, rig->out.text, rig->out.len), rig->out.len);
 	close(fd);
@@ -1917,8 +1560,10 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_stalled_reader_keeps_memory_bounded),
 	TEST(test_logmux_finished_line_gives_its_memory_back),
 	TEST(test_logmux_two_floods_share_a_slow_reader_fairly),
+	TEST(test_logmux_turn_gives_each_source_that_waits_one_turn),
 	TEST(test_logmux_flood_does_not_delay_anothers_line),
 	TEST(test_logmux_lines_that_waited_carry_the_time_they_were_read),
+	TEST(test_logmux_line_that_waits_is_not_overtaken_by_the_next),
 	TEST(test_logmux_last_line_without_newline_waits_for_room),
 	TEST(test_logmux_drain_of_what_is_no_pipe_ends),
 	TEST(test_logmux_held_source_is_not_read_before_its_release),
@@ -1927,34 +1572,19 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_follower_of_an_idle_leader_starts_at_once),
 	TEST(test_logmux_follower_in_the_drain_still_comes_after_its_leader),
 	TEST(test_logmux_release_once_the_drain_has_begun_changes_nothing),
-	TEST(test_logmux_drain_ends_sources_that_a_orphan_still_holds),
-	TEST(test_logmux_drain_ends_though_a_orphan_writes_on_and_on),
+	TEST(test_logmux_drain_ends_sources_that_an_orphan_still_holds),
+	TEST(test_logmux_drain_ends_though_an_orphan_writes_on_and_on),
 	TEST(test_logmux_drain_ends_though_another_took_what_was_left),
 	TEST(test_logmux_drain_reads_what_stood_in_the_pipes_whole),
 	TEST(test_logmux_thousand_sources_ending_at_once_lose_nothing),
 	TEST(test_logmux_reader_that_takes_nothing_for_five_seconds_is_given_up),
-	TEST(test_logmux_reader_that_stalled_before_the_teardown_gets_its_five_seconds),
 	TEST(test_logmux_reader_that_takes_a_little_is_not_given_up),
-	TEST(test_logmux_reader_that_takes_a_few_bytes_is_not_given_up),
-	TEST(test_logmux_reader_that_stalls_later_is_given_up_five_seconds_later),
-	TEST(test_logmux_reader_that_took_something_unseen_is_not_given_up),
 	TEST(test_logmux_given_up_after_the_last_source_says_how_much_was_dropped),
-	TEST(test_logmux_given_up_stderr_is_said_on_stdout_as_json),
 	TEST(test_logmux_both_readers_stalled_are_both_given_up),
 	TEST(test_logmux_stdout_gone_is_said_once_on_stderr),
 	TEST(test_logmux_stdout_gone_strays_still_reach_stderr),
-	TEST(test_logmux_stderr_gone_is_said_once_on_stdout),
-	TEST(test_logmux_stderr_gone_in_text_mode_is_said_as_text),
-	TEST(test_logmux_stdout_gone_while_stderr_is_full_is_said_later),
 	TEST(test_logmux_both_gone_sources_are_still_read),
 	TEST(test_logmux_full_disk_is_said_and_services_go_on),
-	TEST(test_logmux_open_with_stdout_closed_says_so_on_stderr),
-	TEST(test_logmux_open_with_stderr_closed_says_so_on_stdout),
-	TEST(test_logmux_open_with_stdout_closed_does_not_take_stderr_for_the_same),
-	TEST(test_logmux_write_own_more_than_the_queue_writes_at_once),
-	TEST(test_logmux_write_own_without_room_is_counted_and_said_later),
-	TEST(test_logmux_write_own_after_a_dropped_one_is_dropped_too),
-	TEST(test_logmux_write_own_dropped_is_said_at_the_latest_at_the_end),
 	TEST(test_logmux_open_without_memory_fails_and_leaves_nothing),
 	TEST(test_logmux_add_without_memory_leaves_the_descriptor_to_the_caller),
 	TEST(test_logmux_add_of_what_is_not_open_fails),

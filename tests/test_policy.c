@@ -21,7 +21,6 @@
 #include <cmocka.h>
 
 #include "adopt/adopt.h"
-#include "adopt/tracee.h"
 #include "log.h"
 #include "policy.h"
 #include "rig.h"
@@ -47,8 +46,7 @@ void *__wrap_calloc(size_t count, size_t size);
 char *__real_strdup(const char *text);
 char *__wrap_strdup(const char *text);
 void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name);
-int __wrap_logmux_add(struct logmux *mux, int fd, const char *service, const char *stage,
-		      enum logmux_stream stream, bool held, struct logmux_source **handle);
+int __wrap_logmux_add(struct logmux *mux, const struct logmux_source_spec *spec);
 int __real_procfs_each_child(const struct procfs *proc, pid_t parent,
 			     void (*on_child)(void *ctx, pid_t pid), void *ctx);
 int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent,
@@ -126,17 +124,16 @@ void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, c
 	snprintf(sent->name, sizeof sent->name, "%s", name);
 }
 
-int __wrap_logmux_add(struct logmux *mux, int fd, const char *service, const char *stage,
-		      enum logmux_stream stream, bool held, struct logmux_source **handle)
+int __wrap_logmux_add(struct logmux *mux, const struct logmux_source_spec *spec)
 {
 	assert_ptr_equal(mux, current->mux);
-	assert_int_equal(fd, 1234);
-	assert_false(held);
-	assert_null(handle);
+	assert_int_equal(spec->fd, 1234);
+	assert_false(spec->held);
+	assert_null(spec->handle);
 	current->added++;
-	current->added_stream = stream;
-	snprintf(current->added_name, sizeof current->added_name, "%s", service);
-	snprintf(current->added_stage, sizeof current->added_stage, "%s", stage);
+	current->added_stream = spec->stream;
+	snprintf(current->added_name, sizeof current->added_name, "%s", spec->service);
+	snprintf(current->added_stage, sizeof current->added_stage, "%s", spec->stage);
 	return 0;
 }
 
@@ -229,7 +226,7 @@ static int setup(void **state)
 	looks = 0;
 	memory_fails = strdup_fails = adopt_fails = inherits = false;
 	log_set_writer(keep, rig);
-	log_set_level(LOG_LEVEL_WARN);
+	log_set_level(CONFIG_LOG_WARN);
 	sigemptyset(&none);
 	assert_int_equal(loop_open(&rig->loop, &none, on_signal, NULL), 0);
 	reaper_init(&rig->reaper, on_unwatched, NULL);
@@ -399,7 +396,7 @@ static void test_policy_terminate_orphan_is_told_when_mature_and_killed_when_lat
 	snprintf(name, sizeof name, "%.40s/%d", rig->program, pid);
 	assert_string_equal(rig->sent[0].name, name);
 	snprintf(warning, sizeof warning,
-		 " dinit: warning: %s: has lost its parent: terminating it: ", name);
+		 " dinit: warning: %s: lost its parent, terminating it: ", name);
 	assert_int_equal(count(rig, warning), 1);
 	pass(rig, KILL_TIMEOUT_MS - 1);
 	assert_int_equal(rig->sent_len, 1);
@@ -458,13 +455,13 @@ static void test_policy_children_from_before_are_left_alone(void **state)
 	inherits = true;
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
 	/* Nothing has been looked for since something may have been started. */
-	assert_false(policy_sees_nobody(&rig->policy));
+	assert_true(policy_may_have_orphans(&rig->policy));
 	pass(rig, POLICY_MATURE_MS);
 	policy_children_changed(&rig->policy);
-	assert_true(policy_sees_nobody(&rig->policy));
+	assert_false(policy_may_have_orphans(&rig->policy));
 	orphan = make_child(rig);
 	pass(rig, POLICY_LOOK_MS);
-	assert_false(policy_sees_nobody(&rig->policy));
+	assert_true(policy_may_have_orphans(&rig->policy));
 	pass(rig, POLICY_MATURE_MS);
 	policy_begin_teardown(&rig->policy);
 	policy_kill(&rig->policy);
@@ -474,7 +471,7 @@ static void test_policy_children_from_before_are_left_alone(void **state)
 	end_and_reap(rig, elder, SIGKILL);
 	end_and_reap(rig, orphan, SIGKILL);
 	pass(rig, POLICY_LOOK_TEARDOWN_MS);
-	assert_true(policy_sees_nobody(&rig->policy));
+	assert_false(policy_may_have_orphans(&rig->policy));
 }
 
 static void test_policy_watched_children_are_no_orphans(void **state)
@@ -527,7 +524,7 @@ static void test_policy_uninterruptible_orphan_is_given_a_moment(void **state)
 	assert_int_equal(rig->sent_len, 0);
 	pass(rig, POLICY_MATURE_MS);
 	assert_sent(rig, 0, pid, SIGTERM);
-	assert_int_equal(count(rig, ": has lost its parent: terminating it: [test_policy]\n"), 1);
+	assert_int_equal(count(rig, ": lost its parent, terminating it: [test_policy]\n"), 1);
 }
 
 static void test_policy_uninterruptible_orphan_that_goes_on_is_told_with_its_arguments(void **state)
@@ -546,10 +543,10 @@ static void test_policy_uninterruptible_orphan_that_goes_on_is_told_with_its_arg
 		assert_int_equal(procfs_read_stat(&proc, pid, &stat), 0);
 	pass(rig, POLICY_MATURE_MS);
 	assert_sent(rig, 0, pid, SIGTERM);
-	assert_int_equal(count(rig, ": has lost its parent: terminating it: ["), 0);
+	assert_int_equal(count(rig, ": lost its parent, terminating it: ["), 0);
 }
 
-static void test_policy_without_memory_for_a_orphan_finds_it_later(void **state)
+static void test_policy_without_memory_for_an_orphan_finds_it_later(void **state)
 {
 	struct rig *rig = *state;
 	pid_t pid = make_child(rig);
@@ -566,7 +563,7 @@ static void test_policy_without_memory_for_a_orphan_finds_it_later(void **state)
 }
 
 /* Nothing remembers that it was there before. */
-static void test_policy_without_memory_for_a_child_from_before_takes_it_for_a_orphan(void **state)
+static void test_policy_without_memory_for_a_child_from_before_takes_it_for_an_orphan(void **state)
 {
 	struct rig *rig = *state;
 	pid_t pid = make_child(rig);
@@ -575,10 +572,51 @@ static void test_policy_without_memory_for_a_child_from_before_takes_it_for_a_or
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
 	memory_fails = false;
 	pass(rig, POLICY_LOOK_MS);
-	assert_false(policy_sees_nobody(&rig->policy));
+	assert_true(policy_may_have_orphans(&rig->policy));
 	pass(rig, POLICY_MATURE_MS);
 	assert_int_equal(rig->sent_len, 1);
 	assert_sent(rig, 0, pid, SIGTERM);
+}
+
+/* ---- orphans that were dead before a look ---- */
+
+static void test_policy_on_unwatched_end_tells_the_name_of_the_zombie(void **state)
+{
+	struct rig *rig = *state;
+	char message[128];
+	pid_t pid = make_child(rig);
+
+	log_set_level(CONFIG_LOG_INFO);
+	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	reaper_init(&rig->reaper, policy_on_unwatched_end, &rig->policy);
+	end_and_reap(rig, pid, SIGKILL);
+	snprintf(message, sizeof message,
+		 " dinit: info: test_policy/%d: orphaned zombie was killed by signal 9 (Killed)\n",
+		 pid);
+	assert_int_equal(count(rig, message), 1);
+}
+
+static void test_policy_on_unwatched_end_without_proc_knows_no_name(void **state)
+{
+	struct rig *rig = *state;
+	char message[128];
+
+	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	log_set_level(CONFIG_LOG_INFO);
+	rig->policy.blind = true;
+	policy_on_unwatched_end(&rig->policy, getpid(), 3 << 8);
+	snprintf(message, sizeof message, " ?/%d: orphaned zombie exited with status 3\n",
+		 getpid());
+	assert_int_equal(count(rig, message), 1);
+}
+
+static void test_policy_on_unwatched_end_says_nothing_above_info(void **state)
+{
+	struct rig *rig = *state;
+
+	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	policy_on_unwatched_end(&rig->policy, getpid(), 0);
+	assert_string_equal(rig->said, "");
 }
 
 /* ---- looks ---- */
@@ -623,11 +661,11 @@ static void test_policy_children_changed_between_two_looks_sees_somebody_until_t
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
 	pass(rig, POLICY_LOOK_APART_MS);
 	policy_children_changed(&rig->policy);
-	assert_true(policy_sees_nobody(&rig->policy));
+	assert_false(policy_may_have_orphans(&rig->policy));
 	policy_children_changed(&rig->policy);
-	assert_false(policy_sees_nobody(&rig->policy));
+	assert_true(policy_may_have_orphans(&rig->policy));
 	pass(rig, POLICY_LOOK_APART_MS);
-	assert_true(policy_sees_nobody(&rig->policy));
+	assert_false(policy_may_have_orphans(&rig->policy));
 }
 
 static void test_policy_teardown_looks_ten_times_a_second(void **state)
@@ -696,7 +734,7 @@ static pid_t adopt_one(struct rig *rig)
 	open_policy(rig, CONFIG_REPARENTING_ADOPT);
 	pass(rig, POLICY_MATURE_MS);
 	assert_int_equal(rig->sent_len, 0);
-	assert_int_equal(count(rig, ": has lost its parent: adopting it: "), 1);
+	assert_int_equal(count(rig, ": lost its parent, adopting it: "), 1);
 	return pid;
 }
 
@@ -716,8 +754,13 @@ static void test_policy_adopt_orphan_is_redirected_and_labelled(void **state)
 		assert_string_equal(rig->added_name, rig->program);
 		assert_string_equal(rig->added_stage, stage);
 	}
-	rig->adopt.hooks->on_trouble(rig->adopt.ctx, "no permission");
+	rig->adopt.hooks->on_trouble(rig->adopt.ctx, pid, "no permission");
 	assert_int_equal(count(rig, ": its output cannot be redirected: no permission\n"), 1);
+	rig->adopt.hooks->on_trouble(rig->adopt.ctx, 12345, "no permission");
+	assert_int_equal(
+		count(rig,
+		      ": the output of its descendant 12345 cannot be redirected: no permission\n"),
+		1);
 	rig->adopt.hooks->on_end(rig->adopt.ctx);
 	pass(rig, 10 * KILL_TIMEOUT_MS);
 	assert_int_equal(rig->sent_len, 0);
@@ -784,7 +827,7 @@ static void test_policy_adopt_without_memory_for_its_name_does_without(void **st
 	assert_int_equal(rig->adoptions, 1);
 	assert_int_equal(rig->adopt.hooks->on_pipe(rig->adopt.ctx, STDOUT_FILENO, 1234), 0);
 	assert_string_equal(rig->added_name, "?");
-	rig->adopt.hooks->on_trouble(rig->adopt.ctx, "no permission");
+	rig->adopt.hooks->on_trouble(rig->adopt.ctx, pid, "no permission");
 	snprintf(warning, sizeof warning, " ?/%d: its output cannot be redirected: no permission\n",
 		 pid);
 	assert_int_equal(count(rig, warning), 1);
@@ -832,7 +875,7 @@ static void test_policy_adopted_are_terminated_in_the_teardown(void **state)
 	assert_true(rig->adopt.cancelled);
 	assert_int_equal(rig->sent_len, 1);
 	assert_sent(rig, 0, pid, SIGTERM);
-	assert_int_equal(count(rig, "has lost its parent"), 1);
+	assert_int_equal(count(rig, "lost its parent"), 1);
 	rig->adopt.hooks->on_end(rig->adopt.ctx);
 	pass(rig, KILL_TIMEOUT_MS);
 	assert_int_equal(rig->sent_len, 2);
@@ -889,6 +932,33 @@ static void test_policy_kill_reaches_young_told_adopted_and_newcomers(void **sta
 	assert_int_equal(rig->sent_len, 6);
 }
 
+static void test_policy_close_forgets_orphans_in_every_state(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pids[4];
+
+	inherits = true;
+	pids[0] = make_child(rig);
+	open_policy(rig, CONFIG_REPARENTING_ADOPT);
+	pids[1] = make_child(rig);
+	pass(rig, POLICY_LOOK_MS);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->adoptions, 1);
+	rig->adopt.hooks->on_end(rig->adopt.ctx);
+	rig->policy.reparenting = CONFIG_REPARENTING_TERMINATE;
+	pids[2] = make_child(rig);
+	pass(rig, POLICY_LOOK_MS);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 1);
+	pids[3] = make_child(rig);
+	pass(rig, POLICY_LOOK_MS);
+	policy_close(&rig->policy);
+	for (size_t i = 0; i < 4; i++)
+		assert_false(reaper_knows(&rig->reaper, pids[i]));
+	pass(rig, 2 * KILL_TIMEOUT_MS);
+	assert_int_equal(rig->sent_len, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -900,8 +970,11 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_many_orphans_each_have_their_own_time),
 	TEST(test_policy_uninterruptible_orphan_is_given_a_moment),
 	TEST(test_policy_uninterruptible_orphan_that_goes_on_is_told_with_its_arguments),
-	TEST(test_policy_without_memory_for_a_orphan_finds_it_later),
-	TEST(test_policy_without_memory_for_a_child_from_before_takes_it_for_a_orphan),
+	TEST(test_policy_without_memory_for_an_orphan_finds_it_later),
+	TEST(test_policy_without_memory_for_a_child_from_before_takes_it_for_an_orphan),
+	TEST(test_policy_on_unwatched_end_tells_the_name_of_the_zombie),
+	TEST(test_policy_on_unwatched_end_without_proc_knows_no_name),
+	TEST(test_policy_on_unwatched_end_says_nothing_above_info),
 	TEST(test_policy_looks_once_a_second_unasked),
 	TEST(test_policy_children_changed_looks_at_once_but_not_too_often),
 	TEST(test_policy_children_changed_between_two_looks_sees_somebody_until_then),
@@ -918,6 +991,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_adopted_are_terminated_in_the_teardown),
 	TEST(test_policy_adopt_in_the_teardown_terminates_newcomers),
 	TEST(test_policy_kill_reaches_young_told_adopted_and_newcomers),
+	TEST(test_policy_close_forgets_orphans_in_every_state),
 };
 
 int main(void)

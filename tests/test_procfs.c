@@ -571,9 +571,12 @@ static void test_read_stat_malformed_is_eproto(void **state)
 	};
 	struct procfs_stat stat;
 	/* As much as is looked at, with the parenthesis at its very end. */
-	char text[1024];
+	char text[1023];
 
 	for (size_t i = 0; i < COUNT(texts); i++) {
+		/* What it leaves in memory must not pass for the end of a shorter one. */
+		put_stat(fake, 20, "x", 'S', 12345);
+		assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), 0);
 		put(fake, "20/stat", texts[i]);
 		errno = 0;
 		assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), -1);
@@ -806,9 +809,15 @@ static void test_read_command_program_base_name_of_first_argument(void **state)
 		  "sleep" },
 		{ ARGS("/usr/bin/sleep\0/a/b"), "sleep" },
 		{ ARGS("./a/b"), "b" },
-		{ ARGS("/bin/a b\nc"), "a b?c" },
+		{ ARGS("/bin/a\001b\xff"), "a?b?" },
 		{ ARGS("-bash"), "-bash" },
-		{ "title without NUL", 17, "title without NUL" },
+		{ "title-without-NUL", 17, "title-without-NUL" },
+		{ ARGS("redis\0a b"), "redis" },
+		/* Titles that a program gave itself. */
+		{ ARGS("redis *:6379"), "the comm" },
+		{ ARGS("/bin/a\tb"), "the comm" },
+		{ ARGS("/a dir/program"), "the comm" },
+		{ "title without NUL", 17, "the comm" },
 		{ ARGS("/bin/dir/"), "the comm" },
 		{ ARGS("\0x"), "the comm" },
 		{ ARGS(""), "the comm" },
@@ -836,13 +845,13 @@ static void test_read_command_program_long_path_keeps_base_name(void **state)
 	put_bytes(fake, "20/cmdline", text, sizeof text);
 	read_program(&fake->proc, 20, name);
 	assert_string_equal(name, "name");
-	/* A character that would be cut in two is left out. */
+	/* It is cut between two characters. */
 	for (size_t i = 0; i < sizeof text; i += 2)
 		memcpy(text + i, "\xc3\xa9", 2);
 	put_bytes(fake, "20/cmdline", text, sizeof text);
 	read_program(&fake->proc, 20, name);
-	assert_int_equal(strlen(name), PROCFS_NAME_SIZE - 2);
-	assert_memory_equal(name + PROCFS_NAME_SIZE - 4, "\xc3\xa9", 3);
+	assert_int_equal(strlen(name), PROCFS_NAME_SIZE - 1);
+	assert_string_equal(name + PROCFS_NAME_SIZE - 6, "\xc3\xa9...");
 }
 
 static void test_read_command_is_one_harmless_line(void **state)
@@ -978,7 +987,7 @@ static void test_read_command_long_line_is_cut_between_characters(void **state)
 static pid_t fork_shell(const int in[2], const int out[2])
 {
 	char *const argv[] = {
-		(char[]){ "/odd dir/odd (name)" },
+		(char[]){ "/odd:dir/odd(name)" },
 		(char[]){ "-c" },
 		(char[]){ "echo; read line # a\nb" },
 		NULL,
@@ -1008,9 +1017,9 @@ static void test_read_command_real_process_then_zombie(void **state)
 	procfs_read_comm(&real, pid, name);
 	assert_string_equal(name, "sh");
 	read_program(&real, pid, name);
-	assert_string_equal(name, "odd (name)");
+	assert_string_equal(name, "odd(name)");
 	read_line(&real, pid, line);
-	assert_string_equal(line, "/odd dir/odd (name) -c echo; read line # a\\x0ab");
+	assert_string_equal(line, "/odd:dir/odd(name) -c echo; read line # a\\x0ab");
 	kill(pid, SIGKILL);
 	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
 	read_line(&real, pid, line);

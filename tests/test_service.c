@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* service.c with real programs (shell scripts of a directory made for each test) and everything
- * below it, dinit's state machine left out: the tests start, stop and kill, and look at what is
- * told and written. Failing calls are scripted by the linker's --wrap. */
+/* service.c and program.c with real programs (shell scripts of a directory made for each test)
+ * and everything below it, dinit's state machine left out: the tests start, stop and kill, and
+ * look at what is told and written. Failing calls are scripted by the linker's --wrap. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -32,12 +32,15 @@
 /* ---- failing calls ---- */
 
 /* So many calls succeed, then one fails; -1: none does. */
-static int pipes_until_failure, mallocs_until_failure, spawns_until_failure;
+static int pipes_until_failure = -1, mallocs_until_failure = -1, callocs_until_failure = -1;
+static int spawns_until_failure = -1;
 
 int __real_pipe2(int pair[2], int flags);
 int __wrap_pipe2(int pair[2], int flags);
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
 pid_t __real_spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure);
 pid_t __wrap_spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure);
 pid_t __real_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd,
@@ -69,6 +72,12 @@ void *__wrap_malloc(size_t size)
 	return mallocs_until_failure-- == 0 ? NULL : __real_malloc(size);
 }
 
+void *__wrap_calloc(size_t count, size_t size)
+{
+	errno = ENOMEM;
+	return callocs_until_failure-- == 0 ? NULL : __real_calloc(count, size);
+}
+
 pid_t __wrap_spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure)
 {
 	if (spawns_until_failure-- != 0)
@@ -96,8 +105,10 @@ struct rig {
 	struct loop loop;
 	struct reaper reaper;
 	struct procfs proc;
+	struct outputs outputs;
 	struct logmux mux;
 	struct signaller signaller;
+	struct programs programs;
 	struct services services;
 	bool open, drains, child, children_left, late;
 	struct loop_timer deadline;
@@ -186,11 +197,12 @@ static int setup(void **state)
 	const struct config config = { .stdout_mode = CONFIG_STDOUT_TEXT, .max_line = 4096 };
 	static const bool closed[3];
 
-	pipes_until_failure = mallocs_until_failure = spawns_until_failure = -1;
+	pipes_until_failure = mallocs_until_failure = callocs_until_failure = -1;
+	spawns_until_failure = -1;
 	strcpy(rig->dir, "/tmp/test_service.XXXXXX");
 	assert_non_null(mkdtemp(rig->dir));
 	rig->svdir.entries = rig->entries;
-	log_set_level(LOG_LEVEL_WARN);
+	log_set_level(CONFIG_LOG_WARN);
 	rig->fds = count_fds();
 	sigemptyset(&rig->signals);
 	sigaddset(&rig->signals, SIGCHLD);
@@ -202,8 +214,9 @@ static int setup(void **state)
 	rig->signaller = (struct signaller){ .reaper = &rig->reaper, .proc = &rig->proc };
 	rig->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	take_standard_fds(rig);
-	assert_int_equal(logmux_open(&rig->mux, &rig->loop, &config, closed), 0);
-	log_set_writer(logmux_write_own, &rig->mux);
+	assert_int_equal(outputs_open(&rig->outputs, &rig->loop, &config, closed), 0);
+	assert_int_equal(logmux_open(&rig->mux, &rig->loop, &rig->outputs, &config), 0);
+	log_set_writer(outputs_write_own, &rig->outputs);
 	*state = rig;
 	return 0;
 }
@@ -215,7 +228,8 @@ static int teardown(void **state)
 
 	for (size_t i = 0; rig->open && i < rig->services.len; i++) {
 		struct service *service = &rig->services.list[i];
-		pid_t pids[] = { service->run.pid, service->log.pid, service->term.pid };
+		pid_t pids[] = { service->run.watch.pid, service->log.watch.pid,
+				 service->terminate.watch.pid };
 
 		for (size_t j = 0; j < COUNT(pids); j++)
 			if (pids[j])
@@ -225,6 +239,7 @@ static int teardown(void **state)
 		;
 	log_set_writer(NULL, NULL);
 	logmux_close(&rig->mux);
+	outputs_close(&rig->outputs);
 	loop_close(&rig->loop);
 	for (int i = 0; i < 2; i++) {
 		dup2(rig->saved[i], STDOUT_FILENO + i);
@@ -234,6 +249,7 @@ static int teardown(void **state)
 	close(rig->null_fd);
 	if (rig->open)
 		services_close(&rig->services);
+	programs_close(&rig->programs);
 	sigprocmask(SIG_SETMASK, &rig->old_signals, NULL);
 	tree_remove(rig->dir);
 	free(rig);
@@ -306,10 +322,11 @@ static void put_terminate(struct rig *rig, const char *body)
 	rig->entries[index].terminate = put_script(rig, index, 4, "terminate", body);
 }
 
-static struct service_means means_of(struct rig *rig, char *const *environment)
+static void open_programs(struct rig *rig)
 {
-	struct service_means means = {
-		.loop = &rig->loop,
+	static char path[] = "PATH=/usr/bin:/bin", other[] = "OTHER=1", pid[] = "DINIT_PID=old";
+	static char *const environment[] = { path, pid, other, NULL };
+	struct program_means means = {
 		.reaper = &rig->reaper,
 		.mux = &rig->mux,
 		.signaller = &rig->signaller,
@@ -318,19 +335,21 @@ static struct service_means means_of(struct rig *rig, char *const *environment)
 	};
 
 	getrlimit(RLIMIT_NOFILE, &means.nofile);
-	return means;
+	assert_int_equal(programs_open(&rig->programs, &means), 0);
 }
 
 static void open_services(struct rig *rig, const char *skip)
 {
-	static char path[] = "PATH=/usr/bin:/bin", other[] = "OTHER=1", pid[] = "DINIT_PID=old";
-	static char *const environment[] = { path, pid, other, NULL };
-	const struct service_means means = means_of(rig, environment);
-	const struct service_owner owner = { .on_end = on_end,
-					     .on_start_failure = on_start_failure,
-					     .ctx = rig };
+	const struct service_owner owner = {
+		.on_end = on_end,
+		.on_start_failure = on_start_failure,
+		.ctx = rig,
+	};
 
-	assert_int_equal(services_open(&rig->services, &rig->svdir, skip, &means, &owner), 0);
+	open_programs(rig);
+	assert_int_equal(services_open(&rig->services, &rig->svdir, skip, &rig->loop,
+				       &rig->programs, &owner),
+			 0);
 	rig->open = true;
 }
 
@@ -393,7 +412,7 @@ static bool has_end(struct rig *rig)
 
 static bool all_gone(struct rig *rig)
 {
-	return rig->services.living == 0 && !rig->children_left && !rig->mux.sources;
+	return rig->programs.living == 0 && !rig->children_left && !rig->mux.sources;
 }
 
 /* All processes have ended, and what they wrote was read to its end: nothing is left open. */
@@ -461,13 +480,18 @@ static void test_services_open_leaves_out_down_and_skipped(void **state)
 static void test_services_open_without_memory_fails(void **state)
 {
 	struct rig *rig = *state;
-	char *const environment[] = { NULL };
-	const struct service_means means = means_of(rig, environment);
 	const struct service_owner owner = { .ctx = rig };
+	char *const environment[] = { NULL };
+	const struct program_means means = { .environment = environment };
 
 	put_service(rig, "a", NULL);
+	callocs_until_failure = 0;
+	assert_int_equal(services_open(&rig->services, &rig->svdir, "", &rig->loop, &rig->programs,
+				       &owner),
+			 -1);
+	assert_int_equal(errno, ENOMEM);
 	mallocs_until_failure = 0;
-	assert_int_equal(services_open(&rig->services, &rig->svdir, "", &means, &owner), -1);
+	assert_int_equal(programs_open(&rig->programs, &means), -1);
 	assert_int_equal(errno, ENOMEM);
 }
 
@@ -481,7 +505,7 @@ static void test_services_start_next_goes_through_them_once(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		assert_true(services_start_next(&rig->services));
 		assert_int_equal(rig->services.started, i + 1);
-		assert_int_equal(rig->services.living, i + 1);
+		assert_int_equal(rig->programs.living, i + 1);
 	}
 	assert_false(services_start_next(&rig->services));
 	wait_for_all(rig);
@@ -536,8 +560,10 @@ static void test_service_run_end_is_told_with_its_status(void **state)
 
 		put_service(rig, "web", cases[i].body);
 		run_all(rig);
-		pid = rig->services.list[0].run.pid;
+		pid = rig->services.list[0].run.watch.pid;
+		assert_int_equal(rig->services.list[0].state, SERVICE_RUNNING);
 		wait_for_all(rig);
+		assert_int_equal(rig->services.list[0].state, SERVICE_ENDED);
 		assert_end(rig, "web", "run", cases[i].status);
 		assert_int_equal(rig->end_pid, pid);
 		assert_int_equal(rig->services.disabled, 0);
@@ -554,6 +580,7 @@ static void test_service_run_115_disables_itself(void **state)
 	run_all(rig);
 	wait_for_all(rig);
 	assert_int_equal(rig->ends, 0);
+	assert_int_equal(rig->services.list[0].state, SERVICE_DISABLED);
 	assert_int_equal(rig->services.disabled, 1);
 	assert_has(rig->out[0], " web/run: last words\n");
 	assert_string_equal(rig->out[1], "");
@@ -565,10 +592,11 @@ static void assert_cannot_start(struct rig *rig, const char *who, const char *wh
 
 	wait_for_all(rig);
 	assert_int_equal(rig->failures, 1);
+	assert_int_equal(rig->services.list[0].state, SERVICE_FAILED);
 	assert_int_equal(count(rig->out[1], "cannot be started"), 1);
-	snprintf(line, sizeof line, " dinit: error: %s: cannot be started: %s", who, why);
+	snprintf(line, sizeof line,
+		 " dinit: error: %s: cannot be started, stopping the container: %s", who, why);
 	assert_has(rig->out[1], line);
-	assert_has(rig->out[1], ": stopping the container\n");
 	assert_int_equal(rig->ends, 0);
 	assert_int_equal(rig->orphans, 0);
 }
@@ -590,8 +618,9 @@ static void test_service_run_whose_directory_has_gone_is_said(void **state)
 
 	put_service(rig, "web", "exit 0")->dir = gone;
 	run_all(rig);
-	assert_cannot_start(rig, "web/run",
-			    "cannot change to /nonexistent: No such file or directory");
+	assert_cannot_start(
+		rig, "web/run",
+		"/nonexistent cannot be its working directory (No such file or directory)\n");
 }
 
 static void test_service_run_without_a_process_is_said(void **state)
@@ -603,7 +632,7 @@ static void test_service_run_without_a_process_is_said(void **state)
 	run_all(rig);
 	assert_cannot_start(
 		rig, "web/run",
-		"cannot make a process: Resource temporarily unavailable; raise the limit");
+		"no process can be made (Resource temporarily unavailable; raise the limit");
 }
 
 static void test_service_run_without_a_pipe_or_memory_is_said_and_leaves_nothing(void **state)
@@ -619,9 +648,9 @@ static void test_service_run_without_a_pipe_or_memory_is_said_and_leaves_nothing
 		start_all(rig);
 		assert_cannot_start(
 			rig, "web/run",
-			calls < 2 ? "cannot make a pipe: Too many open files; raise the limit of "
-				    "open files"
-				  : "cannot make a pipe: Cannot allocate memory: stopping the");
+			calls < 2 ? "no pipe can be made (Too many open files; raise the limit of "
+				    "open files, ulimit -n)\n"
+				  : "no pipe can be made (Cannot allocate memory)\n");
 		assert_int_equal(count_fds(), before);
 		teardown(state);
 		setup(state);
@@ -638,7 +667,7 @@ static void test_service_log_reads_the_stdout_and_speaks_for_the_service(void **
 	put_service(rig, "web", "echo one; echo two; echo err >&2; exit 115");
 	put_log(rig, "pwd -P; while read -r line; do echo \"<$line>\"; done; echo log err >&2");
 	run_all(rig);
-	assert_int_equal(rig->services.living, 2);
+	assert_int_equal(rig->programs.living, 2);
 	wait_for_all(rig);
 	assert_has(rig->out[0], " web/run: <one>\n");
 	assert_has(rig->out[0], " web/run: <two>\n");
@@ -682,8 +711,8 @@ static void test_service_log_115_rest_comes_after_the_last_of_its_own(void **sta
 	put_log(rig, "echo from the log; exit 115");
 	run_all(rig);
 	service = &rig->services.list[0];
-	assert_int_equal(waitid(P_PID, (id_t)service->run.pid, &info, WEXITED | WNOWAIT), 0);
-	assert_int_equal(waitid(P_PID, (id_t)service->log.pid, &info, WEXITED | WNOWAIT), 0);
+	assert_int_equal(waitid(P_PID, (id_t)service->run.watch.pid, &info, WEXITED | WNOWAIT), 0);
+	assert_int_equal(waitid(P_PID, (id_t)service->log.watch.pid, &info, WEXITED | WNOWAIT), 0);
 	assert_false(reaper_drain(&rig->reaper));
 	assert_non_null(service->logged);
 	assert_ptr_equal(released_after, service->logged);
@@ -701,7 +730,7 @@ static void test_service_log_failing_under_its_service_is_told(void **state)
 	run_all(rig);
 	wait_until(rig, has_end, "the end of the log");
 	assert_end(rig, "web", "log", 5 << 8);
-	assert_int_not_equal(rig->services.list[0].run.pid, 0);
+	assert_int_not_equal(rig->services.list[0].run.watch.pid, 0);
 	/* and the service neither ends of it, nor is anything lost */
 	wait_for(rig, " web/run: more\n");
 	services_stop(&rig->services);
@@ -739,11 +768,12 @@ static struct service *end_log_and_service(struct rig *rig)
 	put_log(rig, "exec sleep 1000");
 	run_all(rig);
 	service = &rig->services.list[0];
-	end(service->log.pid, SIGKILL);
+	end(service->log.watch.pid, SIGKILL);
 	assert_true(reaper_drain(&rig->reaper));
+	assert_int_equal(service->state, SERVICE_UNLOGGED);
 	assert_true(service->log_grace.running);
 	assert_int_equal(service->log_grace.due_ms - loop_now_ms(&rig->loop), 10);
-	end(service->run.pid, SIGTERM);
+	end(service->run.watch.pid, SIGTERM);
 	return service;
 }
 
@@ -785,15 +815,15 @@ static void test_service_log_that_never_reads_loses_nothing(void **state)
 		    "i=0; while [ $i -lt 500 ]; do echo \"line $i\"; i=$((i + 1)); done; exit 115");
 	put_log(rig, "exec sleep 1000");
 	run_all(rig);
-	while (rig->services.list[0].run.pid) {
+	while (rig->services.list[0].run.watch.pid) {
 		siginfo_t info;
 
-		assert_int_equal(waitid(P_PID, (id_t)rig->services.list[0].run.pid, &info,
+		assert_int_equal(waitid(P_PID, (id_t)rig->services.list[0].run.watch.pid, &info,
 					WEXITED | WNOWAIT),
 				 0);
 		reaper_drain(&rig->reaper);
 	}
-	kill(rig->services.list[0].log.pid, SIGKILL);
+	kill(rig->services.list[0].log.watch.pid, SIGKILL);
 	wait_for_all(rig);
 	assert_int_equal(count(rig->out[0], " web/run: line "), 500);
 	assert_int_equal(rig->ends, 0);
@@ -807,7 +837,7 @@ static void test_service_log_that_cannot_be_executed_is_said(void **state)
 	put_log(rig, NULL);
 	run_all(rig);
 	assert_int_equal(rig->failures, 1);
-	assert_int_equal(rig->services.list[0].run.pid, 0);
+	assert_int_equal(rig->services.list[0].run.watch.pid, 0);
 	logmux_begin_drain(&rig->mux);
 	assert_cannot_start(rig, "web/log", "");
 }
@@ -832,12 +862,12 @@ static void test_service_logged_start_failing_anywhere_is_said_and_leaves_nothin
 			spawns_until_failure = calls - 8;
 		start_all(rig);
 		assert_int_equal(rig->failures, 1);
-		assert_int_equal(rig->services.list[0].run.pid, 0);
+		assert_int_equal(rig->services.list[0].run.watch.pid, 0);
 		logmux_begin_drain(&rig->mux);
 		wait_for_all(rig);
 		assert_int_equal(count(rig->out[1], "cannot be started"), 1);
 		if (calls < 4)
-			assert_has(rig->out[1], ": cannot make a pipe: Too many open files; raise "
+			assert_has(rig->out[1], ": no pipe can be made (Too many open files; raise "
 						"the limit of open");
 		assert_int_equal(rig->ends, 0);
 		assert_int_equal(count_fds(), before);
@@ -873,9 +903,10 @@ static void test_services_stop_runs_terminate_with_the_pid(void **state)
 	put_terminate(rig, "echo \"pid $DINIT_PID $OTHER\"; env | grep -c DINIT_PID; pwd -P; echo "
 			   "err >&2; kill -INT $DINIT_PID");
 	run_all(rig);
-	pid = rig->services.list[0].run.pid;
+	pid = rig->services.list[0].run.watch.pid;
 	services_stop(&rig->services);
-	assert_int_equal(rig->services.living, 2);
+	assert_int_equal(rig->services.list[0].state, SERVICE_TERMINATING);
+	assert_int_equal(rig->programs.living, 2);
 	wait_for_all(rig);
 	assert_end(rig, "web", "run", SIGINT);
 	snprintf(line, sizeof line, " web/term: pid %d 1\n", pid);
@@ -921,8 +952,9 @@ static void test_services_stop_terminate_that_cannot_start_is_said_and_term_sent
 		services_stop(&rig->services);
 		wait_for_all(rig);
 		assert_end(rig, "web", "run", SIGTERM);
-		assert_int_equal(count(rig->out[1], "/term: cannot be started: "), 1);
-		assert_has(rig->out[1], ": sending TERM to the service instead\n");
+		assert_int_equal(count(rig->out[1], "/term: cannot be started, sending TERM to the "
+						    "service instead: "),
+				 1);
 		assert_int_equal(rig->failures, 0);
 		teardown(state);
 		setup(state);
@@ -937,7 +969,7 @@ static void test_services_stop_terminate_that_cannot_start_of_an_ended_service_i
 	put_service(rig, "web", "exec sleep 1000");
 	put_terminate(rig, NULL);
 	run_all(rig);
-	end(rig->services.list[0].run.pid, SIGKILL);
+	end(rig->services.list[0].run.watch.pid, SIGKILL);
 	services_stop(&rig->services);
 	wait_for_all(rig);
 	assert_end(rig, "web", "run", SIGKILL);
@@ -947,7 +979,7 @@ static void test_services_stop_terminate_that_cannot_start_of_an_ended_service_i
 
 static bool term_gone(struct rig *rig)
 {
-	return rig->services.list[0].term.pid == 0;
+	return rig->services.list[0].terminate.watch.pid == 0;
 }
 
 static void test_services_stop_succeeding_terminate_is_left_to_itself(void **state)
@@ -959,9 +991,10 @@ static void test_services_stop_succeeding_terminate_is_left_to_itself(void **sta
 	run_all(rig);
 	services_stop(&rig->services);
 	wait_until(rig, term_gone, "the end of terminate");
-	assert_int_equal(rig->services.living, 1);
+	assert_int_equal(rig->services.list[0].state, SERVICE_STOPPING);
+	assert_int_equal(rig->programs.living, 1);
 	assert_string_equal(rig->out[1], "");
-	kill(rig->services.list[0].run.pid, SIGKILL);
+	kill(rig->services.list[0].run.watch.pid, SIGKILL);
 	wait_for_all(rig);
 	assert_end(rig, "web", "run", SIGKILL);
 }
@@ -975,7 +1008,7 @@ static void test_services_stop_service_that_has_ended_is_left_alone(void **state
 	run_all(rig);
 	wait_for_all(rig);
 	services_stop(&rig->services);
-	assert_int_equal(rig->services.living, 0);
+	assert_int_equal(rig->programs.living, 0);
 	wait_for_all(rig);
 	assert_string_equal(rig->out[0], "");
 }
@@ -999,8 +1032,8 @@ static void test_services_kill_takes_runs_and_terminates_and_says_so(void **stat
 	wait_for(rig, "the log is up");
 	wait_until(rig, term_gone, "the end of terminate");
 	wait_until(rig, has_end, "the end of the service");
-	assert_int_equal(service->run.pid, 0);
-	assert_int_not_equal(service->log.pid, 0);
+	assert_int_equal(service->run.watch.pid, 0);
+	assert_int_not_equal(service->log.watch.pid, 0);
 	assert_int_equal(count(rig->out[1], "is still running: killing it\n"), 2);
 	assert_false(services_kill(&rig->services, false));
 	assert_true(services_kill(&rig->services, true));
@@ -1017,7 +1050,7 @@ static void test_services_kill_says_nothing_of_who_has_ended(void **state)
 
 	put_service(rig, "web", "exec sleep 1000");
 	run_all(rig);
-	end(rig->services.list[0].run.pid, SIGTERM);
+	end(rig->services.list[0].run.watch.pid, SIGTERM);
 	services_stop(&rig->services);
 	assert_false(services_kill(&rig->services, true));
 	wait_for_all(rig);

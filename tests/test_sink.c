@@ -30,7 +30,7 @@
 /* ---- what the kernel and libc are made to say ---- */
 
 static int open_failures, epoll_error, memory_failures, write_error;
-/* of the last */
+/* Of the last write. */
 static size_t write_len;
 
 int __real_open(const char *path, int flags, ...);
@@ -102,7 +102,7 @@ struct rig {
 	struct sink sink;
 	bool open, late;
 	int given_fd, reader_fd;
-	/* of given_fd, before */
+	/* Those of given_fd, before it was a sink. */
 	int flags, fd_flags;
 };
 
@@ -171,7 +171,7 @@ static void open_on(struct rig *rig, int given_fd, int reader_fd)
 		set_nonblocking(reader_fd);
 	rig->flags = fcntl(given_fd, F_GETFL);
 	rig->fd_flags = fcntl(given_fd, F_GETFD);
-	assert_int_equal(sink_open(&rig->sink, &rig->loop, given_fd, "stdout"), 0);
+	assert_int_equal(sink_open(&rig->sink, &rig->loop, given_fd), 0);
 	rig->open = true;
 }
 
@@ -363,9 +363,9 @@ static void test_sink_open_pipe_that_cannot_be_opened_anew_is_asked_first(void *
 	assert_int_equal(rig->sink.fd, rig->given_fd);
 }
 
-/* What a process of a session of its own, with the terminal as its controlling one or without,
- * makes of it if it cannot be opened by its descriptor (another user's, or no /proc). */
-static enum sink_kind open_in_session(struct rig *rig, bool controlling)
+/* Returns what a process of a session of its own, with that controlling terminal (-1: none),
+ * makes of given_fd if that cannot be opened by its descriptor (another user's, or no /proc). */
+static enum sink_kind open_in_session(struct rig *rig, int terminal)
 {
 	int status;
 	pid_t pid = fork();
@@ -374,10 +374,10 @@ static enum sink_kind open_in_session(struct rig *rig, bool controlling)
 		enum sink_kind kind;
 
 		setsid();
-		if (controlling && ioctl(rig->given_fd, TIOCSCTTY, 0) < 0)
+		if (terminal >= 0 && ioctl(terminal, TIOCSCTTY, 0) < 0)
 			_exit(99);
 		open_failures = 1;
-		if (sink_open(&rig->sink, &rig->loop, rig->given_fd, "stdout") < 0)
+		if (sink_open(&rig->sink, &rig->loop, rig->given_fd) < 0)
 			_exit(99);
 		kind = rig->sink.kind;
 		/* The epoll instance is shared with the parent. */
@@ -389,6 +389,21 @@ static enum sink_kind open_in_session(struct rig *rig, bool controlling)
 	return (enum sink_kind)WEXITSTATUS(status);
 }
 
+/* Only what is a terminal may be replaced by the controlling one. */
+static void test_sink_open_pipe_beside_a_controlling_terminal_stays_a_pipe(void **state)
+{
+	struct rig *rig = *state;
+	int terminal, master, pair[2];
+
+	assert_int_equal(openpty(&master, &terminal, NULL, NULL, NULL), 0);
+	assert_int_equal(pipe(pair), 0);
+	rig->given_fd = pair[1];
+	rig->reader_fd = pair[0];
+	assert_int_equal(open_in_session(rig, terminal), SINK_KIND_POLLED_PIPE);
+	close(terminal);
+	close(master);
+}
+
 static void test_sink_open_terminal_of_another_user_is_the_controlling_one_or_asked_first(
 	void **state)
 {
@@ -397,8 +412,8 @@ static void test_sink_open_terminal_of_another_user_is_the_controlling_one_or_as
 	open_on_tty(rig);
 	sink_close(&rig->sink);
 	rig->open = false;
-	assert_int_equal(open_in_session(rig, false), SINK_KIND_POLLED_TTY);
-	assert_int_equal(open_in_session(rig, true), SINK_KIND_PRIVATE);
+	assert_int_equal(open_in_session(rig, -1), SINK_KIND_POLLED_TTY);
+	assert_int_equal(open_in_session(rig, rig->given_fd), SINK_KIND_PRIVATE);
 }
 
 static void test_sink_open_closed_descriptor_is_a_file_that_fails(void **state)
@@ -407,10 +422,10 @@ static void test_sink_open_closed_descriptor_is_a_file_that_fails(void **state)
 	int fd = dup(2);
 
 	close(fd);
-	assert_int_equal(sink_open(&rig->sink, &rig->loop, fd, "stdout"), 0);
+	assert_int_equal(sink_open(&rig->sink, &rig->loop, fd), 0);
 	put(rig, "lost\n", 5);
 	assert_int_equal(sink_flush(&rig->sink), EBADF);
-	assert_int_equal(rig->sink.state, SINK_GONE);
+	assert_false(sink_is_open(&rig->sink));
 	sink_close(&rig->sink);
 }
 
@@ -419,26 +434,40 @@ static void test_sink_open_without_memory_fails(void **state)
 	struct rig *rig = *state;
 
 	memory_failures = 1;
-	assert_int_equal(sink_open(&rig->sink, &rig->loop, 1, "stdout"), -1);
+	assert_int_equal(sink_open(&rig->sink, &rig->loop, 1), -1);
 	assert_int_equal(errno, ENOMEM);
 }
 
-/* A pipe that is not watched would wait for ever after its first EAGAIN. */
-static void test_sink_open_pipe_that_cannot_be_watched_fails_and_leaves_nothing_open(void **state)
+static int count_fds(void)
+{
+	int fds = 0;
+
+	for (int fd = 0; fd < 100; fd++)
+		fds += fcntl(fd, F_GETFD) >= 0;
+	return fds;
+}
+
+/* What is not watched would wait for ever after its first EAGAIN. A pipe is opened anew, a socket
+ * is not: what is not the sink's stays open. */
+static void test_sink_open_unwatchable_fails_and_closes_what_it_opened(void **state)
 {
 	struct rig *rig = *state;
-	int pair[2], next = dup(0);
+	int pipes[2], sockets[2], before;
 
-	close(next);
-	assert_int_equal(pipe(pair), 0);
+	assert_int_equal(pipe(pipes), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+	before = count_fds();
 	epoll_error = ENOSPC;
-	assert_int_equal(sink_open(&rig->sink, &rig->loop, pair[1], "stdout"), -1);
+	assert_int_equal(sink_open(&rig->sink, &rig->loop, pipes[1]), -1);
 	assert_int_equal(errno, ENOSPC);
-	close(pair[0]);
-	close(pair[1]);
-	pair[0] = dup(0);
-	assert_int_equal(pair[0], next);
-	close(pair[0]);
+	assert_int_equal(count_fds(), before);
+	epoll_error = ENOSPC;
+	assert_int_equal(sink_open(&rig->sink, &rig->loop, sockets[1]), -1);
+	assert_int_equal(count_fds(), before);
+	for (int i = 0; i < 2; i++) {
+		close(pipes[i]);
+		close(sockets[i]);
+	}
 }
 
 /* Another process writes to the same open file and counts on its being as it was. */
@@ -583,6 +612,19 @@ static void test_sink_flush_polled_pipe_writes_no_more_than_is_sure_to_fit(void 
 	assert_int_equal(take_stream(rig, &taken, 65536), PIPE_BUF);
 }
 
+static void test_sink_flush_empty_pipe_is_filled_by_one_write(void **state)
+{
+	struct rig *rig = *state;
+	size_t at = 0;
+
+	open_on_pipe(rig);
+	while (at < rig->sink.pipe_size)
+		put_stream(rig, &at, 1024);
+	assert_int_equal(at, rig->sink.pipe_size);
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_int_equal(sink_len(&rig->sink), 0);
+}
+
 static void test_sink_flush_file_writes_all_of_it(void **state)
 {
 	struct rig *rig = *state;
@@ -608,7 +650,7 @@ static void test_sink_flush_empty_queue_does_nothing(void **state)
 	write_error = EIO;
 	assert_false(sink_can_flush(&rig->sink));
 	assert_int_equal(sink_flush(&rig->sink), 0);
-	assert_int_equal(rig->sink.state, SINK_OPEN);
+	assert_true(sink_is_open(&rig->sink));
 	assert_int_equal(write_error, EIO);
 }
 
@@ -630,7 +672,7 @@ static void assert_lost(struct rig *rig, int error)
 {
 	put(rig, "line\n", 5);
 	assert_int_equal(sink_flush(&rig->sink), error);
-	assert_int_equal(rig->sink.state, SINK_GONE);
+	assert_false(sink_is_open(&rig->sink));
 	assert_int_equal(sink_len(&rig->sink), 0);
 	assert_int_equal(sink_flush(&rig->sink), 0);
 	assert_true(sink_takes_more(&rig->sink));
@@ -669,7 +711,7 @@ static void test_sink_flush_terminal_hung_up_is_told(void **state)
 	open_on_tty(rig);
 	close_fd(&rig->reader_fd);
 	assert_lost(rig, EIO);
-	/* a terminal that was hung up answers no fcntl as before: nothing to compare */
+	/* A terminal that was hung up answers fcntl otherwise: there is nothing to compare. */
 	sink_close(&rig->sink);
 	rig->open = false;
 }
@@ -777,24 +819,23 @@ static void test_sink_room_own_is_there_behind_a_large_line(void **state)
 static void check_slow_reader(struct rig *rig)
 {
 	size_t at = 0, taken = 0;
+	uint64_t now = 1000;
 
 	while (!rig->sink.blocked) {
 		put_stream(rig, &at, 50000);
 		sink_flush(&rig->sink);
 	}
-	rig->loop.now_ms = 1000;
+	rig->loop.now_ms = now;
 	sink_look(&rig->sink);
-	assert_int_not_equal(rig->sink.moved_ms, 1000);
+	assert_int_not_equal(rig->sink.moved_ms, now);
 	/* Until something that the kernel counts has gone. */
-	for (uint64_t now = 2000; rig->sink.moved_ms != rig->loop.now_ms; now += 1000) {
+	do {
 		assert_int_equal(take_stream(rig, &taken, 1000), 1000);
-		rig->loop.now_ms = now;
-		sink_look(&rig->sink);
-	}
+		rig->loop.now_ms = now += 1000;
+	} while (sink_stalled_ms(&rig->sink, 0) > 0);
 	assert_true(rig->sink.blocked);
 	rig->loop.now_ms += 1000;
-	sink_look(&rig->sink);
-	assert_int_equal(rig->sink.moved_ms, rig->loop.now_ms - 1000);
+	assert_int_equal(sink_stalled_ms(&rig->sink, 0), 1000);
 }
 
 static void test_sink_look_sees_a_pipe_read_slowly(void **state)
@@ -814,9 +855,12 @@ static void test_sink_look_is_harmless_where_the_kernel_does_not_tell(void **sta
 	struct rig *rig = *state;
 
 	open_on(rig, make_file(), -1);
-	rig->loop.now_ms = 1000;
-	sink_look(&rig->sink);
-	assert_int_not_equal(rig->sink.moved_ms, 1000);
+	put(rig, "line\n", 5);
+	write_error = EAGAIN;
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_true(rig->sink.blocked);
+	rig->loop.now_ms += 1000;
+	assert_int_equal(sink_stalled_ms(&rig->sink, 0), 1000);
 }
 
 static void test_sink_room_promised_lines_need_no_memory(void **state)
@@ -877,7 +921,7 @@ static void test_sink_rest_tells_what_lines_may_use_as_it_is(void **state)
 	sink_flush(&rig->sink);
 	while (take_stream(rig, &taken, 65536) > 0)
 		;
-	/* what was written leaves room at the front, which is not counted as long as nothing is
+	/* What was written leaves room at the front, which is not counted as long as nothing is
 	 * moved */
 	put_stream(rig, &at, SINK_LINE_WATER - sink_len(&rig->sink));
 	sink_rest(&rig->sink, &max);
@@ -908,49 +952,98 @@ static void test_sink_room_large_line_without_memory_to_shrink_goes_on(void **st
 	}
 }
 
-/* ---- given up, lost ---- */
+/* ---- shut, stalled ---- */
 
-static void test_sink_give_up_drops_and_counts(void **state)
+static void test_sink_shut_drops_the_queue_and_takes_nothing(void **state)
 {
 	struct rig *rig = *state;
 	size_t at = 0;
 
 	open_on_pipe(rig);
 	put_stream(rig, &at, 1000);
-	sink_give_up(&rig->sink);
-	assert_int_equal(rig->sink.state, SINK_GIVEN_UP);
-	assert_int_equal(rig->sink.dropped, 1000);
-	sink_drop(&rig->sink, 23);
-	assert_int_equal(rig->sink.dropped, 1023);
+	assert_true(sink_is_open(&rig->sink));
+	sink_shut(&rig->sink);
+	assert_false(sink_is_open(&rig->sink));
 	assert_int_equal(sink_len(&rig->sink), 0);
 	assert_true(sink_takes_more(&rig->sink));
 	assert_false(sink_can_flush(&rig->sink));
 }
 
-static void test_sink_moved_ms_tells_when_the_reader_last_took_something(void **state)
+/* Puts lines and flushes until the sink is blocked, at that time. */
+static void block_at(struct rig *rig, uint64_t now_ms)
+{
+	size_t at = 0;
+
+	rig->loop.now_ms = now_ms;
+	while (!rig->sink.blocked) {
+		put_stream(rig, &at, 50000);
+		sink_flush(&rig->sink);
+	}
+}
+
+static uint64_t stalled_at(struct rig *rig, uint64_t now_ms, uint64_t since_ms)
+{
+	rig->loop.now_ms = now_ms;
+	return sink_stalled_ms(&rig->sink, since_ms);
+}
+
+static void test_sink_stalled_ms_counts_from_when_its_reader_last_took_something(void **state)
+{
+	struct rig *rig = *state;
+	size_t taken = 0;
+
+	open_on_pipe(rig);
+	block_at(rig, 1000);
+	assert_int_equal(stalled_at(rig, 4000, 0), 3000);
+	assert_int_equal(take_stream(rig, &taken, 100), 100);
+	assert_int_equal(stalled_at(rig, 5000, 0), 0);
+	assert_int_equal(stalled_at(rig, 7000, 0), 2000);
+	while (take_stream(rig, &taken, 65536) > 0)
+		;
+	rig->sink.blocked = false;
+	block_at(rig, 8000);
+	assert_int_equal(stalled_at(rig, 9000, 0), 1000);
+}
+
+static void test_sink_stalled_ms_counts_from_since_at_the_earliest(void **state)
+{
+	struct rig *rig = *state;
+
+	open_on_pipe(rig);
+	block_at(rig, 1000);
+	assert_int_equal(stalled_at(rig, 4000, 1000), 3000);
+	assert_int_equal(stalled_at(rig, 4000, 3500), 500);
+	assert_int_equal(stalled_at(rig, 4000, 500), 3000);
+}
+
+static void test_sink_stalled_ms_is_0_where_nothing_is_held_up(void **state)
+{
+	struct rig *rig = *state;
+	size_t at = 0;
+
+	open_on_pipe(rig);
+	put_stream(rig, &at, 1000);
+	assert_int_equal(stalled_at(rig, loop_now_ms(&rig->loop) + 9000, 0), 0);
+	block_at(rig, loop_now_ms(&rig->loop));
+	assert_int_not_equal(stalled_at(rig, loop_now_ms(&rig->loop) + 9000, 0), 0);
+	sink_shut(&rig->sink);
+	assert_int_equal(stalled_at(rig, loop_now_ms(&rig->loop) + 9000, 0), 0);
+}
+
+/* Nothing was there to be taken before: the time without anything does not count. */
+static void test_sink_stalled_ms_counts_no_time_in_which_the_queue_was_empty(void **state)
 {
 	struct rig *rig = *state;
 	size_t at = 0, taken = 0;
 
 	open_on_pipe(rig);
 	rig->loop.now_ms = 1000;
-	put_stream(rig, &at, 200000);
-	assert_int_equal(rig->sink.moved_ms, 1000);
-	rig->loop.now_ms = 2000;
+	put_stream(rig, &at, 1000);
 	sink_flush(&rig->sink);
-	assert_int_equal(rig->sink.moved_ms, 2000);
-	rig->loop.now_ms = 3000;
-	put_stream(rig, &at, 100);
-	while (!rig->sink.blocked)
-		sink_flush(&rig->sink);
-	rig->loop.now_ms = 4000;
-	sink_flush(&rig->sink);
-	assert_in_range(rig->sink.moved_ms, 2000, 3000);
-	take_stream(rig, &taken, 65536);
-	rig->loop.now_ms = 5000;
-	rig->sink.blocked = false;
-	sink_flush(&rig->sink);
-	assert_int_equal(rig->sink.moved_ms, 5000);
+	while (take_stream(rig, &taken, 65536) > 0)
+		;
+	block_at(rig, 8000);
+	assert_int_equal(stalled_at(rig, 9000, 0), 1000);
 }
 
 static void test_sink_same_file_tells_copies_from_others(void **state)
@@ -982,10 +1075,11 @@ int main(void)
 		TEST(test_sink_open_terminal_is_opened_anew_and_not_taken),
 		TEST(test_sink_open_file_and_devices_never_block),
 		TEST(test_sink_open_pipe_that_cannot_be_opened_anew_is_asked_first),
+		TEST(test_sink_open_pipe_beside_a_controlling_terminal_stays_a_pipe),
 		TEST(test_sink_open_terminal_of_another_user_is_the_controlling_one_or_asked_first),
 		TEST(test_sink_open_closed_descriptor_is_a_file_that_fails),
 		TEST(test_sink_open_without_memory_fails),
-		TEST(test_sink_open_pipe_that_cannot_be_watched_fails_and_leaves_nothing_open),
+		TEST(test_sink_open_unwatchable_fails_and_closes_what_it_opened),
 		TEST(test_sink_flags_of_a_shared_description_stay),
 		TEST(test_sink_flags_nonblocking_given_stays_nonblocking),
 		TEST(test_sink_flush_pipe_stalls_and_resumes),
@@ -998,6 +1092,7 @@ int main(void)
 		TEST(test_sink_flush_pipe_takes_a_long_line_alone),
 		TEST(test_sink_flush_small_pipe_writes_what_fits),
 		TEST(test_sink_flush_polled_pipe_writes_no_more_than_is_sure_to_fit),
+		TEST(test_sink_flush_empty_pipe_is_filled_by_one_write),
 		TEST(test_sink_flush_file_writes_all_of_it),
 		TEST(test_sink_flush_empty_queue_does_nothing),
 		TEST(test_sink_flush_interrupted_keeps_the_bytes),
@@ -1017,8 +1112,11 @@ int main(void)
 		TEST(test_sink_room_without_memory_says_so_and_keeps_the_queue),
 		TEST(test_sink_rest_tells_what_lines_may_use_as_it_is),
 		TEST(test_sink_room_large_line_without_memory_to_shrink_goes_on),
-		TEST(test_sink_give_up_drops_and_counts),
-		TEST(test_sink_moved_ms_tells_when_the_reader_last_took_something),
+		TEST(test_sink_shut_drops_the_queue_and_takes_nothing),
+		TEST(test_sink_stalled_ms_counts_from_when_its_reader_last_took_something),
+		TEST(test_sink_stalled_ms_counts_from_since_at_the_earliest),
+		TEST(test_sink_stalled_ms_is_0_where_nothing_is_held_up),
+		TEST(test_sink_stalled_ms_counts_no_time_in_which_the_queue_was_empty),
 		TEST(test_sink_same_file_tells_copies_from_others),
 	};
 

@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "log.h"
 #include "rig.h"
 #include "svdir.h"
 #include "tree.h"
@@ -381,7 +382,7 @@ static void test_svdir_scan_dangling_link_is_a_problem(void **state)
 			unlink(name);
 			put_link(targets[j], name);
 			scan();
-			assert_problem(name, "symbolic link to what does not exist");
+			assert_problem(name, "dangling symbolic link");
 			assert_non_null(strstr(problems.texts[0], j ? targets[j] : "no\\x0awhere"));
 			assert_int_equal(svdir.len, 1);
 			assert_non_null(find_entry("ok"));
@@ -390,7 +391,7 @@ static void test_svdir_scan_dangling_link_is_a_problem(void **state)
 	}
 	put_link("nowhere", "entry");
 	scan();
-	assert_problem("entry", "symbolic link to what does not exist");
+	assert_problem("entry", "dangling symbolic link");
 	unlink("entry");
 	put_link("entry", "entry");
 	scan();
@@ -621,7 +622,7 @@ static void test_svdir_scan_directory_that_is_none_is_a_problem(void **state)
 	scan_only("missing/deeper", "/missing/deeper does not exist");
 	scan_only("file", "/file is no directory");
 	scan_only("file/below", "/file/below does not exist");
-	scan_only("dangling", "/dangling is a symbolic link to what does not exist");
+	scan_only("dangling", "/dangling is a dangling symbolic link");
 	scan_only("loop", strerror(ELOOP));
 	scan_only("", "\"\" is no path");
 }
@@ -775,7 +776,7 @@ static void test_svdir_scan_what_cannot_be_checked_is_a_problem(void **state)
 	failing_access = "/web";
 	scan();
 	assert_problem("web",
-		       "cannot be examined, for this user may not enter it: Input/output error");
+		       "cannot be examined because this user may not enter it: Input/output error");
 	failing_access = base;
 	scan();
 	assert_int_equal(problems.len, 1);
@@ -839,6 +840,47 @@ static void test_svdir_free_nothing_is_harmless(void **state)
 	assert_null(nothing.entries);
 }
 
+static void test_svdir_is_skipped_whole_names_only(void **state)
+{
+	char name[] = "web";
+	const struct svdir_entry entry = { .name = name };
+
+	(void)state;
+	assert_true(svdir_is_skipped(&entry, "web"));
+	assert_true(svdir_is_skipped(&entry, ",a,,web,"));
+	assert_false(svdir_is_skipped(&entry, ""));
+	assert_false(svdir_is_skipped(&entry, ",,"));
+	assert_false(svdir_is_skipped(&entry, "we,webb,eb"));
+}
+
+static char warnings[1000];
+
+static void on_line(void *ctx, const char *line, size_t len)
+{
+	(void)ctx;
+	assert_true(strlen(warnings) + len < sizeof warnings);
+	strncat(warnings, line, len);
+}
+
+static void test_svdir_warn_of_skip_names_what_is_unknown(void **state)
+{
+	char name[] = "web";
+	struct svdir_entry entry = { .name = name };
+	const struct svdir one = { .entries = &entry, .len = 1 };
+
+	(void)state;
+	log_set_writer(on_line, NULL);
+	svdir_warn_of_skip(&one, "web,");
+	assert_string_equal(warnings, "");
+	svdir_warn_of_skip(&one, "we,web,\n");
+	log_set_writer(NULL, NULL);
+	assert_non_null(
+		strstr(warnings, " DINIT_SKIP names \"we\", but there is no such service\n"));
+	assert_non_null(
+		strstr(warnings, " DINIT_SKIP names \"?\", but there is no such service\n"));
+	assert_null(strstr(warnings, "\"web\""));
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -871,6 +913,8 @@ int main(void)
 		TEST(test_svdir_scan_what_cannot_be_checked_is_a_problem),
 		TEST(test_svdir_scan_lack_of_memory_is_one_problem),
 		TEST(test_svdir_free_nothing_is_harmless),
+		TEST(test_svdir_is_skipped_whole_names_only),
+		TEST(test_svdir_warn_of_skip_names_what_is_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* System calls in another process's registers: aarch64 (syscall(2); the kernel's
- * arch/arm64/kernel/signal.c, adopt/tracee.c and Documentation/arch/arm64/sve.rst). */
+/* How to make a system call by another thread's registers on aarch64 (syscall(2); the kernel's
+ * arch/arm64/kernel/signal.c, arch/arm64/kernel/ptrace.c and Documentation/arch/arm64/sve.rst). */
 #ifndef DINIT_ARCH_AARCH64_H
 #define DINIT_ARCH_AARCH64_H
 
@@ -15,7 +15,7 @@
 #include <sys/user.h>
 
 #define ARCH_TRACES 1
-/* svc #0 */
+/* The instruction "svc #0". */
 #define ARCH_CALL_INSN "\x01\x00\x00\xd4"
 #define ARCH_CALL_INSN_LEN 4
 #define ARCH_CALL_INSN_ALIGN 4
@@ -26,26 +26,28 @@
  * from a value that nobody sees. It shows in x8 when the restarted call is entered. */
 #define ARCH_HIDES_RESTART 1
 
-/* NT_ARM_SYSTEM_CALL */
+/* The kernel's NT_ARM_SYSTEM_CALL. */
 #define ARCH_REGSET_SYSTEM_CALL 0x404
-/* NT_ARM_SVE */
+/* The kernel's NT_ARM_SVE. */
 #define ARCH_REGSET_SVE 0x405
-/* NT_ARM_SSVE */
+/* The kernel's NT_ARM_SSVE. */
 #define ARCH_REGSET_STREAMING_SVE 0x40b
-/* SVE_PT_REGS_SVE: flags of a header with vector registers behind it */
+/* The kernel's SVE_PT_REGS_SVE: the flag of a header with vector registers behind it. */
 #define ARCH_SVE_REGS 1
-/* PSTATE.BTYPE: the next instruction must be a landing pad */
+/* PSTATE.BTYPE: the next instruction must be a landing pad. */
 #define ARCH_BRANCH_TYPE 0xc00ULL
 
 struct arch_regs {
 	struct user_regs_struct user;
 };
 
+/* Returns the address of the next instruction. */
 static inline uint64_t arch_pc(const struct arch_regs *regs)
 {
 	return regs->user.pc;
 }
 
+/* Sets the registers for a system call by the instruction at insn. */
 static inline void arch_set_call(struct arch_regs *regs, uint64_t insn, long number,
 				 const uint64_t args[6])
 {
@@ -56,12 +58,14 @@ static inline void arch_set_call(struct arch_regs *regs, uint64_t insn, long num
 		regs->user.regs[i] = args[i];
 }
 
+/* Returns the result of a system call that has returned: -errno from -4095 to -1. */
 static inline long arch_result(const struct arch_regs *regs)
 {
 	return (long)regs->user.regs[0];
 }
 
-/* At the entry of a system call: lets it return without having done anything. */
+/* Lets a system call, at its entry, return without having done anything. Returns 0, or -1 with
+ * errno. */
 static inline int arch_skip_call(pid_t tid)
 {
 	int number = -1;
@@ -70,17 +74,17 @@ static inline int arch_skip_call(pid_t tid)
 	return ptrace(PTRACE_SETREGSET, tid, (void *)ARCH_REGSET_SYSTEM_CALL, &regset) < 0 ? -1 : 0;
 }
 
-/* What a thread that was stopped before a system call goes on with; its other registers were
- * right all along (and x7 is not, at the entry of a call). */
+/* Takes over what a thread that was stopped before a system call goes on with: the number of the
+ * call. Its other registers were right all along (and x7 is not, at the entry of a call). */
 static inline void arch_take_restart(struct arch_regs *saved, const struct arch_regs *at_entry)
 {
 	saved->user.regs[8] = at_entry->user.regs[8];
 }
 
-/* A system call may discard the part of the vector registers that only SVE knows, and leaves
- * streaming mode. */
+/* The vector registers that have to be kept: a system call may discard the part of them that only
+ * SVE knows, and leaves streaming mode. */
 struct arch_vectors {
-	/* 0: nothing saved */
+	/* 0 where nothing is saved. */
 	uintptr_t regset;
 	struct iovec data;
 };
@@ -113,6 +117,7 @@ static inline int arch_save_regset(pid_t tid, struct arch_vectors *vectors, uint
 	return 0;
 }
 
+/* Saves the vector registers that a system call may discard. Returns 0, or -1 with errno. */
 static inline int arch_save_vectors(pid_t tid, struct arch_vectors *vectors)
 {
 	vectors->regset = 0;
@@ -121,6 +126,7 @@ static inline int arch_save_vectors(pid_t tid, struct arch_vectors *vectors)
 	return vectors->regset ? 0 : arch_save_regset(tid, vectors, ARCH_REGSET_SVE);
 }
 
+/* Frees what was saved, if anything. */
 static inline void arch_drop_vectors(struct arch_vectors *vectors)
 {
 	if (vectors->regset)
@@ -128,6 +134,7 @@ static inline void arch_drop_vectors(struct arch_vectors *vectors)
 	vectors->regset = 0;
 }
 
+/* Puts back what was saved, if anything, and frees it. */
 static inline void arch_restore_vectors(pid_t tid, struct arch_vectors *vectors)
 {
 	if (vectors->regset)

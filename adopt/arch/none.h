@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* A CPU whose system calls we do not know how to make in another process: nothing is traced, and
- * nothing here called. */
+/* A CPU on which we do not know how to make system calls in another process: nothing is traced, and
+ * nothing here is called. The contracts of the functions are those of aarch64.h. */
 #ifndef DINIT_ARCH_NONE_H
 #define DINIT_ARCH_NONE_H
 

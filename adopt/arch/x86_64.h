@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* System calls in another process's registers: x86-64 (the kernel's arch/x86/entry/calling.h,
- * syscall(2)). */
+/* How to make a system call by another thread's registers on x86-64 (syscall(2); the kernel's
+ * arch/x86/entry/calling.h). The contracts of the functions are those of aarch64.h. */
 #ifndef DINIT_ARCH_X86_64_H
 #define DINIT_ARCH_X86_64_H
 
@@ -11,14 +11,13 @@
 #include <sys/user.h>
 
 #define ARCH_TRACES 1
-/* syscall */
+/* The instruction "syscall". */
 #define ARCH_CALL_INSN "\x0f\x05"
 #define ARCH_CALL_INSN_LEN 2
 #define ARCH_CALL_INSN_ALIGN 1
 
-/* Whether a stop within a system call shows the registers with the restart already prepared (see
- * aarch64.h). Here they show the error code that asks for it, and whoever puts them back as they
- * were gets the restart. */
+/* A stop within an interrupted system call shows the error code that asks for the restart, and
+ * whoever puts the registers back as they were gets it: nothing is hidden (see aarch64.h). */
 #define ARCH_HIDES_RESTART 0
 
 struct arch_regs {
@@ -35,7 +34,7 @@ static inline void arch_set_call(struct arch_regs *regs, uint64_t insn, long num
 {
 	regs->user.rip = insn;
 	regs->user.rax = (uint64_t)number;
-	/* No system call that would be restarted on the way back to user mode. */
+	/* This says that there is no system call to be restarted on the way back to user mode. */
 	regs->user.orig_rax = UINT64_MAX;
 	regs->user.rdi = args[0];
 	regs->user.rsi = args[1];
@@ -50,7 +49,7 @@ static inline long arch_result(const struct arch_regs *regs)
 	return (long)regs->user.rax;
 }
 
-/* Never called, as no restart is hidden. */
+/* Is never called, as no restart is hidden. */
 static inline int arch_skip_call(pid_t tid)
 {
 	(void)tid;
@@ -63,7 +62,7 @@ static inline void arch_take_restart(struct arch_regs *saved, const struct arch_
 	(void)at_entry;
 }
 
-/* The kernel keeps all vector state over a system call. */
+/* Nothing, as the kernel keeps all vector registers over a system call. */
 struct arch_vectors {
 	char none;
 };

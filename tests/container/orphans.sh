@@ -12,7 +12,7 @@ start_daemon() {
 expect_adopted_with_output() {
 	wait_line old out ' sh/[0-9]+: legacyd: on stdout$'
 	wait_line old err ' sh/[0-9]+: legacyd: on stderr$'
-	expect_line old err 'dinit: warning: sh/[0-9]+: has lost its parent: adopting it: /bin/sh /.*/legacyd$'
+	expect_line old err 'dinit: warning: sh/[0-9]+: lost its parent, adopting it: /bin/sh /.*/legacyd$'
 	expect_no_line old err 'cannot be redirected'
 	expect_no_zombie old
 	# Nothing of it went missing while it was moved: the first line came by the service's pipe.
@@ -30,7 +30,7 @@ expect_default_confinement() {
 test_daemon_terminated_ends_container() {
 	start_daemon terminate
 	wait_status old 0
-	expect_line old err 'dinit: warning: sh/[0-9]+: has lost its parent: terminating it: /bin/sh /.*/legacyd$'
+	expect_line old err 'dinit: warning: sh/[0-9]+: lost its parent, terminating it: /bin/sh /.*/legacyd$'
 	expect_line old err 'dinit: warning: all services have disabled themselves'
 }
 
@@ -114,7 +114,7 @@ test_daemon_ignored_is_left_alone() {
 test_cron_with_careless_job_terminated() {
 	start cron cron
 	wait_line cron out '^\{"message":"the machine is up","service":"cron","stage":"run"'
-	wait_line cron err 'dinit: warning: sleep/[0-9]+: has lost its parent: terminating it: sleep 1000$'
+	wait_line cron err 'dinit: warning: sleep/[0-9]+: lost its parent, terminating it: sleep 1000$'
 	eventually 5 without_sleep cron
 	expect_running cron
 	expect_no_zombie cron
@@ -127,9 +127,9 @@ without_sleep() {
 
 test_cron_with_careless_job_adopted() {
 	start cron cron --env DINIT_REPARENTING_POLICY=adopt
-	wait_line cron err 'dinit: warning: sleep/[0-9]+: has lost its parent: adopting it: sleep 1000$'
+	wait_line cron err 'dinit: warning: sleep/[0-9]+: lost its parent, adopting it: sleep 1000$'
 	expect_running cron
-	_pid=$(output cron err | sed -n 's/.* sleep\/\([0-9]*\): has lost its parent.*/\1/p')
+	_pid=$(output cron err | sed -n 's/.* sleep\/\([0-9]*\): lost its parent.*/\1/p')
 	in_container cron sh -c "kill -KILL $_pid"
 	wait_status cron 3
 	expect_line cron err "dinit: error: sleep/$_pid: PID $_pid was killed by signal 9"
@@ -158,7 +158,7 @@ start_cron_in_background() {
 test_cron_in_background_terminated_ends_container() {
 	start_cron_in_background terminate
 	wait_status cron 0
-	expect_line cron err 'dinit: warning: cron/[0-9]+: has lost its parent: terminating it: cron$'
+	expect_line cron err 'dinit: warning: cron/[0-9]+: lost its parent, terminating it: cron$'
 	expect_line cron err 'dinit: warning: all services have disabled themselves'
 }
 
@@ -174,7 +174,7 @@ test_cron_in_background_ignored_is_left_alone() {
 # Adopted, it gets an output again.
 test_cron_in_background_adopted_has_output() {
 	start_cron_in_background adopt
-	wait_line cron err 'dinit: warning: cron/[0-9]+: has lost its parent: adopting it: cron$'
+	wait_line cron err 'dinit: warning: cron/[0-9]+: lost its parent, adopting it: cron$'
 	eventually 5 job_was_heard
 	expect_running cron
 	stop cron 0 3000
@@ -189,15 +189,15 @@ job_was_heard() {
 test_redis_in_background_adopted_logs_under_its_name() {
 	script cache/run "redis-server --daemonize yes --save '' --dir /run --pidfile /run/redis.pid; exit 115"
 	start cache "$dir/services" --env DINIT_JSON_STDOUT=0 --env DINIT_REPARENTING_POLICY=adopt
-	wait_line cache err 'dinit: warning: redis-server[^/]*/[0-9]+: has lost its parent: adopting it: redis-server'
+	wait_line cache err 'dinit: warning: redis-server/[0-9]+: lost its parent, adopting it: redis-server'
 	eventually 10 save_was_heard
 	stop cache 0 3000
-	expect_line cache out ' redis-server[^/]*/[0-9]+: .* bye bye'
+	expect_line cache out ' redis-server/[0-9]+: .* bye bye'
 }
 
 save_was_heard() {
 	in_container cache redis-cli save
-	has_line cache out ' redis-server[^/]*/[0-9]+: .* DB saved on disk$'
+	has_line cache out ' redis-server/[0-9]+: .* DB saved on disk$'
 }
 
 # What `docker exec` leaves behind has no parent in the container: the orphan becomes dinit's all the same.
@@ -205,7 +205,7 @@ test_orphan_of_exec_terminated() {
 	script web/run 'exec sleep 1000'
 	start web "$dir/services"
 	in_container web sh -c 'sleep 2000 > /dev/null 2>&1 &'
-	wait_line web err 'dinit: warning: sleep/[0-9]+: has lost its parent: terminating it: sleep 2000$'
+	wait_line web err 'dinit: warning: sleep/[0-9]+: lost its parent, terminating it: sleep 2000$'
 	expect_running web
 	stop web 0 3000
 }

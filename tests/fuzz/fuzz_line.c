@@ -62,19 +62,33 @@ struct fixture {
 	char *memory;
 };
 
-static void check_text(const struct fixture *fixture, const char *line, size_t len)
+/* Puts a line in that form, with room for exactly what line_put_max says. Returns what it put, of
+ * length *put. */
+static char *put_line(const struct fixture *fixture, const struct line *line, size_t *put)
 {
-	size_t max = line_put_max(&fixture->label, len), put;
+	size_t max = line_put_max(line, &fixture->label);
 	char *out = malloc(max);
 
 	insist(out != NULL);
-	put = line_put_text(out, &fixture->stamp, &fixture->label, line, len);
-	insist(put == STAMP_LEN + fixture->label.prefix_len + len + 1 && put <= max);
+	*put = line_put(out, line, &fixture->stamp, &fixture->label);
+	insist(*put <= max);
+	return out;
+}
+
+static void check_text(const struct fixture *fixture, const char *text, size_t len)
+{
+	struct line line = { .text = text, .len = len, .form = LINE_FORM_TEXT };
+	size_t put;
+	char *out = put_line(fixture, &line, &put);
+
+	insist(put == STAMP_LEN + fixture->label.prefix_len + len + 1);
 	insist(memcmp(out, fixture->stamp.text, STAMP_LEN) == 0);
 	insist(memcmp(out + STAMP_LEN, fixture->label.prefix, fixture->label.prefix_len) == 0);
-	insist(memcmp(out + put - len - 1, line, len) == 0 && out[put - 1] == '\n');
-	put = line_put_stray(out, &fixture->stamp, &fixture->label, line, len);
-	insist(put <= max && memcmp(out + put - len - 1, line, len) == 0 && out[put - 1] == '\n');
+	insist(memcmp(out + put - len - 1, text, len) == 0 && out[put - 1] == '\n');
+	free(out);
+	line.form = LINE_FORM_STRAY;
+	out = put_line(fixture, &line, &put);
+	insist(memcmp(out + put - len - 1, text, len) == 0 && out[put - 1] == '\n');
 	free(out);
 }
 
@@ -82,7 +96,7 @@ static void check_text(const struct fixture *fixture, const char *line, size_t l
 static void check_object(const struct fixture *fixture, const char *out, size_t len)
 {
 	const struct line_label *label = &fixture->label;
-	/* without the comma before the first */
+	/* Without the comma before the first. */
 	size_t around = label->fields_len - 1 + STAMP_LEN + 3;
 
 	insist(len > around &&
@@ -93,22 +107,22 @@ static void check_object(const struct fixture *fixture, const char *out, size_t 
 }
 
 /* What JSON says about a line: before the fields stands the line. */
-static void check_json(const struct fixture *fixture, const char *line, size_t len)
+static void check_json(const struct fixture *fixture, const char *text, size_t len)
 {
-	size_t max = line_put_max(&fixture->label, len),
-	       wrapped_max = line_put_wrapped_max(&fixture->label, len), put;
-	struct json_object object;
-	char *out = malloc(wrapped_max > max ? wrapped_max : max);
+	struct line line = line_make(LINE_RULE_OBJECTS, text, len, true);
+	size_t put;
+	char *out;
 
-	insist(out != NULL);
-	if (json_find_object(line, len, &object)) {
-		put = line_put_json(out, &fixture->stamp, &fixture->label, line, &object);
-		insist(put <= max &&
-		       memcmp(out, line + object.open, object.close - object.open) == 0);
+	if (line.form == LINE_FORM_OBJECT) {
+		out = put_line(fixture, &line, &put);
+		insist(memcmp(out, text + line.object.open, line.object.close - line.object.open) ==
+		       0);
 		check_object(fixture, out, put);
+		free(out);
 	}
-	put = line_put_wrapped(out, &fixture->stamp, &fixture->label, line, len);
-	insist(put <= wrapped_max && memchr(out, '\n', put - 1) == NULL);
+	line.form = LINE_FORM_WRAPPED;
+	out = put_line(fixture, &line, &put);
+	insist(memchr(out, '\n', put - 1) == NULL);
 	check_object(fixture, out, put);
 	free(out);
 }
@@ -124,34 +138,24 @@ static void check_line(const struct fixture *fixture, const char *bytes, size_t 
 	free(line);
 }
 
-/* One line in that form. Returns its length, or 0 where it does not take it. */
-static size_t put_alone(const struct fixture *fixture, char *out, enum line_form form,
-			const char *line, size_t len)
-{
-	struct json_object object;
-
-	if (form == LINE_FORM_TEXT)
-		return line_put_text(out, &fixture->stamp, &fixture->label, line, len);
-	if (json_find_object(line, len, &object))
-		return line_put_json(out, &fixture->stamp, &fixture->label, line, &object);
-	if (form == LINE_FORM_OBJECTS)
-		return 0;
-	return line_put_wrapped(out, &fixture->stamp, &fixture->label, line, len);
-}
-
 /* What came out of the bytes in one go is what comes out of each of their lines alone. */
-static void check_put(const struct fixture *fixture, enum line_form form, const char *in,
-		      size_t used, size_t max, const char *out, size_t put)
+static void check_put(const struct fixture *fixture, const struct line_job *job, const char *in,
+		      size_t used, const char *out, size_t put)
 {
 	size_t at = 0;
 	struct line_cut cut;
 
-	for (; cut_obviously(in, used, max, &cut) == LINE_WHOLE; in += cut.used, used -= cut.used) {
-		char *alone = malloc(line_put_wrapped_max(&fixture->label, cut.len) +
-				     line_put_max(&fixture->label, cut.len));
-		size_t alone_len = cut.len ? put_alone(fixture, alone, form, in, cut.len) : 0;
+	for (; cut_obviously(in, used, job->max, &cut) == LINE_WHOLE;
+	     in += cut.used, used -= cut.used) {
+		struct line line = line_make(job->rule, in, cut.len, true);
+		size_t alone_len;
+		char *alone;
 
-		insist(in[cut.used - 1] == '\n' && (alone_len > 0 || cut.len == 0));
+		insist(in[cut.used - 1] == '\n');
+		if (cut.len == 0)
+			continue;
+		insist(line.form != LINE_FORM_STRAY);
+		alone = put_line(fixture, &line, &alone_len);
 		insist(alone_len <= put - at && memcmp(out + at, alone, alone_len) == 0);
 		at += alone_len;
 		free(alone);
@@ -163,15 +167,17 @@ static void check_put(const struct fixture *fixture, enum line_form form, const 
 static void check_lines(const struct fixture *fixture, const char *bytes, size_t len, size_t max,
 			size_t room)
 {
+	struct line_job job = { .max = max, .stamp = &fixture->stamp, .label = &fixture->label };
 	char *in = exactly(bytes, len), *out = malloc(room ? room : 1);
 
 	insist(out != NULL);
-	for (int form = LINE_FORM_TEXT; form <= LINE_FORM_WRAPPED; form++) {
-		size_t used, put = line_put_lines(out, room, (enum line_form)form, &fixture->stamp,
-						  &fixture->label, in, len, max, &used);
+	for (int rule = LINE_RULE_TEXT; rule <= LINE_RULE_WRAP; rule++) {
+		size_t used, put;
 
+		job.rule = (enum line_rule)rule;
+		put = line_put_lines(out, room, &job, in, len, &used);
 		insist(put <= room && used <= len);
-		check_put(fixture, (enum line_form)form, in, used, max, out, put);
+		check_put(fixture, &job, in, used, out, put);
 	}
 	free(out);
 	free(in);

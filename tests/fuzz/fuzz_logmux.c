@@ -161,7 +161,7 @@ struct plan {
 	bool same_file;
 	size_t max_line;
 	uint32_t random;
-	/* bytes a reader takes in a turn at most */
+	/* The most bytes that a reader takes in a turn. */
 	size_t reads;
 	const uint8_t *text;
 	size_t len;
@@ -198,7 +198,7 @@ static uint32_t random_below(struct plan *plan, uint32_t bound)
 
 /* ---- the run ---- */
 
-struct output {
+struct collected {
 	int fd;
 	uint8_t *text;
 	size_t len;
@@ -214,16 +214,17 @@ static struct {
 struct run {
 	struct plan *plan;
 	struct loop loop;
+	struct outputs sinks;
 	struct logmux mux;
 	int writers[2];
 	size_t written[2];
-	struct output outputs[2];
+	struct collected outputs[2];
 	int quiet, turns;
 };
 
 static bool collect(struct run *run, int which)
 {
-	struct output *output = &run->outputs[which];
+	struct collected *output = &run->outputs[which];
 	ssize_t n;
 
 	if (kept[which].size - output->len < (1 << 20)) {
@@ -283,7 +284,7 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 	(void)info;
 }
 
-static void open_output(struct output *output, int as_fd)
+static void open_output(struct collected *output, int as_fd)
 {
 	int pair[2];
 
@@ -306,12 +307,19 @@ static void open_run(struct run *run)
 		dup2(STDOUT_FILENO, STDERR_FILENO);
 	sigemptyset(&none);
 	insist(loop_open(&run->loop, &none, on_signal, NULL) == 0, "cannot open the loop");
-	insist(logmux_open(&run->mux, &run->loop, &config, closed) == 0, "cannot open the logmux");
+	insist(outputs_open(&run->sinks, &run->loop, &config, closed) == 0,
+	       "cannot open the outputs");
+	insist(logmux_open(&run->mux, &run->loop, &run->sinks, &config) == 0,
+	       "cannot open the logmux");
 	for (int i = 0; i < 2; i++) {
 		insist(pipe2(pair, O_CLOEXEC) == 0, "cannot make a pipe");
 		fcntl(pair[1], F_SETFL, O_NONBLOCK);
-		insist(logmux_add(&run->mux, pair[0], i ? "err" : "o\"ut", "run",
-				  i ? LOGMUX_STDERR : LOGMUX_STDOUT, false, NULL) == 0,
+		insist(logmux_add(&run->mux,
+				  &(struct logmux_source_spec){ .fd = pair[0],
+								.service = i ? "err" : "o\"ut",
+								.stage = "run",
+								.stream = i ? LOGMUX_STDERR
+									    : LOGMUX_STDOUT }) == 0,
 		       "cannot add a source");
 		run->writers[i] = pair[1];
 	}
@@ -324,6 +332,7 @@ static void close_run(struct run *run)
 		dup2(real_fds[1 + i], STDOUT_FILENO + i);
 	}
 	logmux_close(&run->mux);
+	outputs_close(&run->sinks);
 	loop_close(&run->loop);
 }
 
@@ -333,7 +342,7 @@ enum kind {
 	/* " err/run: ", or a source's own in text mode */
 	KIND_TEXT,
 	KIND_STRAY,
-	/* with fields at its end; payload is what stood before them */
+	/* With fields at its end; payload is what stood before them. */
 	KIND_OBJECT,
 };
 
@@ -422,7 +431,7 @@ static struct shown take_shown(const uint8_t *line, size_t len)
 
 /* The next line that a source shows on one of the outputs; the outputs' lines of the other
  * source are stepped over. */
-static bool next_shown(const struct output *output, size_t *at, int source, struct shown *shown)
+static bool next_shown(const struct collected *output, size_t *at, int source, struct shown *shown)
 {
 	while (*at < output->len) {
 		const uint8_t *line = output->text + *at,
@@ -440,7 +449,7 @@ static bool next_shown(const struct output *output, size_t *at, int source, stru
 /* Whether what is shown is the object, fields added. */
 static bool shows_object(const struct shown *shown, const struct object *object)
 {
-	/* without the closing bracket */
+	/* Without the closing bracket. */
 	size_t len = (size_t)(object->end - object->at) - 1;
 
 	if (shown->kind != KIND_OBJECT || shown->len < len ||
@@ -499,7 +508,7 @@ static bool said(const struct shown *shown, uint8_t *out, size_t *len)
 struct proof {
 	const struct run *run;
 	int source;
-	const struct output *out, *err;
+	const struct collected *out, *err;
 	size_t out_at, err_at;
 	uint8_t *scratch;
 	struct rest rest;
@@ -522,7 +531,7 @@ static void prove_piece(struct proof *proof, bool from_out)
 	rest->at += len;
 }
 
-static void skip_nothings_of(struct proof *proof, const struct output *output, size_t *at)
+static void skip_nothings_of(struct proof *proof, const struct collected *output, size_t *at)
 {
 	size_t next = *at, len;
 	struct shown shown;
@@ -655,7 +664,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		open_run(run);
 		failing = true;
 		insist(loop_run(&run->loop, on_turn_end, run) == 0, "the loop failed");
-		logmux_begin_teardown(&run->mux);
+		outputs_begin_teardown(&run->sinks);
 		logmux_begin_drain(&run->mux);
 		run->quiet = 0;
 		insist(loop_run(&run->loop, on_turn_end, run) == 0, "the loop failed");

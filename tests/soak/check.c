@@ -468,9 +468,9 @@ static bool take_label(struct span *span, struct arrival *arrival)
 
 static void take_message(struct check *check, struct span message, struct span line)
 {
-	if (begins(message, LITERAL("has lost its parent: terminating it: ")))
+	if (begins(message, LITERAL("lost its parent, terminating it: ")))
 		check->terminating++;
-	else if (begins(message, LITERAL("has lost its parent: adopting it: ")))
+	else if (begins(message, LITERAL("lost its parent, adopting it: ")))
 		check->adopting++;
 	else if (is(message, "is still running: killing it"))
 		check->killing++;

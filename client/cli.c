@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns the arguments, what they are called and what is printed for them; starts no service.
+ * Invariant: nothing here runs in a dinit that supervises services. */
+#include "client/cli.h"
+
+#include "config.h"
+#include "log.h"
+#include "process.h"
+#include "svdir.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void on_checked_problem(void *ctx, const char *text)
+{
+	(void)ctx;
+	log_always(CONFIG_LOG_ERROR, "%s", text);
+}
+
+/* Reports every problem of dir (NULL: of DINIT_DIR). */
+static int check(const char *dir, char *const *environment)
+{
+	struct config config;
+	struct svdir svdir;
+	bool good = process_read_environment(&config, environment) == 0;
+	const char *checked = dir ? dir : config.dir;
+
+	if (svdir_scan(&svdir, checked, on_checked_problem, NULL) > 0)
+		good = false;
+	if (good) {
+		svdir_warn_of_skip(&svdir, config.skip);
+		if (svdir.len == 0)
+			log_warn("%s: there is no service in it", checked);
+		printf("%s: %zu service%s, no problem found\n", checked, svdir.len,
+		       svdir.len == 1 ? "" : "s");
+	}
+	svdir_free(&svdir);
+	return good ? PROCESS_STATUS_STOPPED : PROCESS_STATUS_UNABLE;
+}
+
+static void print_variable(void *ctx, const char *name, const char *by_default, const char *meaning)
+{
+	FILE *to = ctx;
+
+	fprintf(to, "  %-25s %s", name, meaning);
+	if (*by_default)
+		fprintf(to, " (%s)", by_default);
+	fputc('\n', to);
+}
+
+static void print_usage(FILE *to)
+{
+	fputs("usage: dinit                 run the services of DINIT_DIR\n"
+	      "       dinit --check [DIR]   report every problem of DIR (or DINIT_DIR), start "
+	      "nothing\n"
+	      "       dinit --version\n"
+	      "       dinit --help\n"
+	      "\n"
+	      "dinit runs every executable /etc/service/NAME/run, labels and passes on what they "
+	      "print,\n"
+	      "looks after orphaned processes, and ends, in order, when any service ends.\n"
+	      "\n"
+	      "environment (default):\n",
+	      to);
+	config_describe(print_variable, to);
+	fputs("\n"
+	      "exit status: 0 stopped from outside or by a service that exited 0; 3 a service "
+	      "failed;\n"
+	      "1 dinit could not do its work. See dinit(8).\n",
+	      to);
+}
+
+static int refuse_arguments(char *const *arguments)
+{
+	fputs("dinit: unexpected arguments:", stderr);
+	for (; *arguments; arguments++)
+		fprintf(stderr, " %s", *arguments);
+	fputs("\n\n", stderr);
+	print_usage(stderr);
+	return PROCESS_STATUS_UNABLE;
+}
+
+int cli_run(char *const *arguments, char *const *environment)
+{
+	const char *operand = arguments[1];
+
+	if (strcmp(arguments[0], "--help") == 0 && !operand) {
+		print_usage(stdout);
+		return PROCESS_STATUS_STOPPED;
+	}
+	if (strcmp(arguments[0], "--version") == 0 && !operand) {
+		puts("dinit " DINIT_VERSION);
+		return PROCESS_STATUS_STOPPED;
+	}
+	if (strcmp(arguments[0], "--check") == 0 &&
+	    (!operand || (operand[0] != '-' && !arguments[2])))
+		return check(operand, environment);
+	return refuse_arguments(arguments);
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns the processes that dinit starts, from fork to wait, and their pipes until the logmux has
+ * them; not what is started when, nor what an end means. Invariant: living counts the programs
+ * that are not idle, and a program that is not idle is watched. */
+#include "program.h"
+
+#include "execfail.h"
+#include "log.h"
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* NAME_MAX, a slash, a stage. */
+#define NAME_SIZE 300
+/* A program that has dropped root can still open /dev/stdout, or a logging program /dev/stdin. */
+#define PIPE_MODE 0666
+
+/* ---- why not ---- */
+
+void program_explain_pipe(int error, char reason[PROGRAM_REASON_SIZE])
+{
+	const char *mend = error == EMFILE || error == ENFILE
+				   ? "; raise the limit of open files, ulimit -n"
+				   : "";
+
+	snprintf(reason, PROGRAM_REASON_SIZE, "no pipe can be made (%s%s)", strerror(error), mend);
+}
+
+static void explain_fork(int error, char reason[PROGRAM_REASON_SIZE])
+{
+	const char *mend =
+		error == EAGAIN ? "; raise the limit of processes, pids limit or ulimit -u" : "";
+
+	snprintf(reason, PROGRAM_REASON_SIZE, "no process can be made (%s%s)", strerror(error),
+		 mend);
+}
+
+static void explain(const char *path, const char *dir, const struct spawn_failure *failure,
+		    char reason[PROGRAM_REASON_SIZE])
+{
+	switch (failure->stage) {
+	case SPAWN_PIPE: program_explain_pipe(failure->error, reason); return;
+	case SPAWN_FORK: explain_fork(failure->error, reason); return;
+	case SPAWN_SETUP:
+		snprintf(reason, PROGRAM_REASON_SIZE, "its descriptors cannot be set up (%s)",
+			 strerror(failure->error));
+		return;
+	case SPAWN_CHDIR:
+		snprintf(reason, PROGRAM_REASON_SIZE, "%s cannot be its working directory (%s)",
+			 dir, strerror(failure->error));
+		return;
+	case SPAWN_EXEC:
+		execfail_explain(path, failure->error, reason, PROGRAM_REASON_SIZE);
+		return;
+	}
+}
+
+/* ---- pipes ---- */
+
+int program_make_pipe(int pair[2])
+{
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return -1;
+	/* Where this is refused, only the names /dev/stdout and /dev/stdin suffer. */
+	fchmod(pair[1], PIPE_MODE);
+	return 0;
+}
+
+/* Makes a pipe whose read end goes to the logmux. Returns the write end, or -1 with errno. */
+static int open_stream(const struct program *program, const char *stage, enum logmux_stream stream,
+		       struct logmux_source **handle)
+{
+	struct logmux_source_spec spec = {
+		.service = program->service,
+		.stage = stage,
+		.stream = stream,
+		.handle = handle,
+	};
+	int pair[2];
+
+	if (program_make_pipe(pair) < 0)
+		return -1;
+	spec.fd = pair[0];
+	if (logmux_add(program->all->means.mux, &spec) < 0) {
+		int error = errno;
+
+		close(pair[0]);
+		close(pair[1]);
+		errno = error;
+		return -1;
+	}
+	return pair[1];
+}
+
+/* ---- start and end ---- */
+
+static void make_name(const struct program *program, char name[NAME_SIZE])
+{
+	snprintf(name, NAME_SIZE, "%s/%s", program->service, program->stage);
+}
+
+static void watch_process(struct program *program, enum program_state state, pid_t pid)
+{
+	program->state = state;
+	program->all->living++;
+	reaper_watch(program->all->means.reaper, &program->watch, pid);
+}
+
+static int start_process(struct program *program, const struct spawn_spec *spec, bool waited,
+			 char reason[PROGRAM_REASON_SIZE])
+{
+	struct spawn_failure failure;
+	char name[NAME_SIZE];
+	pid_t pid;
+
+	make_name(program, name);
+	log_info("%s: starting", name);
+	program->report_fd = -1;
+	pid = waited ? spawn_program(spec, &failure)
+		     : spawn_program_unwaited(spec, &program->report_fd, &failure);
+	if (pid < 0) {
+		explain(spec->path, spec->dir, &failure, reason);
+		if (failure.pid > 0)
+			watch_process(program, PROGRAM_FAILING, failure.pid);
+		return -1;
+	}
+	watch_process(program, PROGRAM_RUNNING, pid);
+	log_info("%s: running with PID %d", name, pid);
+	return 0;
+}
+
+static char *const *choose_environment(struct programs *programs, pid_t about_pid)
+{
+	if (about_pid == 0)
+		return programs->means.environment;
+	snprintf(programs->dinit_pid, sizeof programs->dinit_pid, "DINIT_PID=%d", about_pid);
+	return programs->environment_with_pid;
+}
+
+int program_start(struct program *program, const struct program_spec *spec,
+		  char reason[PROGRAM_REASON_SIZE])
+{
+	const struct program_means *means = &program->all->means;
+	struct spawn_spec how = {
+		.path = spec->path,
+		.dir = spec->dir,
+		.environment = choose_environment(program->all, spec->about_pid),
+		.fds = { spec->stdin_fd ? spec->stdin_fd : means->null_fd, spec->stdout_fd, -1 },
+		.nofile = &means->nofile,
+	};
+	int out_fd = -1, result = -1;
+
+	program->path = spec->path;
+	program->dir = spec->dir;
+	if (spec->stdout_fd == 0) {
+		out_fd = open_stream(program, spec->out_stage, LOGMUX_STDOUT, spec->out);
+		if (out_fd < 0) {
+			program_explain_pipe(errno, reason);
+			return -1;
+		}
+		how.fds[1] = out_fd;
+	}
+	how.fds[2] = open_stream(program, program->stage, LOGMUX_STDERR, NULL);
+	if (how.fds[2] < 0) {
+		program_explain_pipe(errno, reason);
+		goto close_out;
+	}
+	result = start_process(program, &how, !spec->unwaited, reason);
+	close(how.fds[2]);
+close_out:
+	if (out_fd >= 0)
+		close(out_fd);
+	return result;
+}
+
+static void on_process_exit(void *ctx, pid_t pid, int status)
+{
+	struct program *program = ctx;
+	struct reaper_end end = {
+		.name = program->service,
+		.stage = program->stage,
+		.pid = pid,
+		.status = status,
+	};
+	enum program_state state = program->state;
+	struct spawn_failure failure;
+	char reason[PROGRAM_REASON_SIZE];
+	bool failed;
+
+	program->all->living--;
+	program->state = PROGRAM_IDLE;
+	/* The failure was told when the start failed. */
+	if (state == PROGRAM_FAILING)
+		return;
+	failed = program->report_fd >= 0 && spawn_read_failure(program->report_fd, &failure);
+	if (failed)
+		explain(program->path, program->dir, &failure, reason);
+	program->on_end(program->ctx, &end, failed ? reason : NULL);
+}
+
+void program_init(struct program *program, struct programs *programs, const char *service,
+		  const char *stage,
+		  void (*on_end)(void *ctx, const struct reaper_end *end, const char *failure),
+		  void *ctx)
+{
+	*program = (struct program){
+		.all = programs,
+		.service = service,
+		.stage = stage,
+		.watch = { .on_exit = on_process_exit, .ctx = program },
+		.report_fd = -1,
+		.on_end = on_end,
+		.ctx = ctx,
+	};
+}
+
+/* ---- signals ---- */
+
+bool program_is_running(const struct program *program)
+{
+	return program->state == PROGRAM_RUNNING;
+}
+
+void program_signal(const struct program *program, int signal)
+{
+	char name[NAME_SIZE];
+
+	make_name(program, name);
+	signaller_send(program->all->means.signaller, program->watch.pid, signal, name);
+}
+
+bool program_kill(const struct program *program)
+{
+	if (!program_is_running(program) || reaper_is_zombie(program->watch.pid))
+		return false;
+	log_warn("%s/%s: PID %d is still running: killing it", program->service, program->stage,
+		 program->watch.pid);
+	program_signal(program, SIGKILL);
+	return true;
+}
+
+/* ---- what all have in common ---- */
+
+/* Makes the environment with DINIT_PID in place of one that may be there already (a dinit in a
+ * dinit). */
+static int make_environment_with_pid(struct programs *programs)
+{
+	char *const *from = programs->means.environment;
+	size_t len = 0;
+
+	while (from[len])
+		len++;
+	programs->environment_with_pid = malloc((len + 2) * sizeof *programs->environment_with_pid);
+	if (!programs->environment_with_pid)
+		return -1;
+	len = 0;
+	programs->environment_with_pid[len++] = programs->dinit_pid;
+	for (; *from; from++)
+		if (strncmp(*from, "DINIT_PID=", sizeof "DINIT_PID=" - 1) != 0)
+			programs->environment_with_pid[len++] = *from;
+	programs->environment_with_pid[len] = NULL;
+	return 0;
+}
+
+int programs_open(struct programs *programs, const struct program_means *means)
+{
+	memset(programs, 0, sizeof *programs);
+	programs->means = *means;
+	return make_environment_with_pid(programs);
+}
+
+void programs_close(struct programs *programs)
+{
+	free(programs->environment_with_pid);
+	programs->environment_with_pid = NULL;
+}

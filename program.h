@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: ISC */
+/* One program that dinit starts: its streams, its environment, the watch on its process, why it
+ * could not be started, and its end. What an end means is for the caller to decide. */
+#ifndef DINIT_PROGRAM_H
+#define DINIT_PROGRAM_H
+
+#include "logmux.h"
+#include "reaper.h"
+#include "signaller.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+/* Room for why a program could not be started, with the terminating NUL. */
+#define PROGRAM_REASON_SIZE 512
+
+/* What the programs need from below. */
+struct program_means {
+	struct reaper *reaper;
+	struct logmux *mux;
+	struct signaller *signaller;
+	/* /dev/null, for stdin. */
+	int null_fd;
+	/* The limit that dinit was started with. */
+	struct rlimit nofile;
+	/* As environ(7). It stays the caller's and must outlive the programs. */
+	char *const *environment;
+};
+
+/* What all programs have in common. */
+struct programs {
+	struct program_means means;
+	/* The environment with DINIT_PID, which is written anew for each program that gets it. */
+	char **environment_with_pid;
+	char dinit_pid[sizeof "DINIT_PID=" + 3 * sizeof(pid_t)];
+	/* Processes that were started and have not been reaped, those included that could not
+	 * become their program. */
+	size_t living;
+};
+
+/* Returns 0, or -1 with errno (memory) and nothing allocated. */
+int programs_open(struct programs *programs, const struct program_means *means);
+
+/* Frees what programs_open allocated. No program may be running. */
+void programs_close(struct programs *programs);
+
+enum program_state {
+	/* It has no process. */
+	PROGRAM_IDLE,
+	PROGRAM_RUNNING,
+	/* Its process could not become the program and is about to end. */
+	PROGRAM_FAILING,
+};
+
+/* Owned by the caller. It must stay where it is while it is not idle. */
+struct program {
+	struct programs *all;
+	/* Its label, "web" and "run". */
+	const char *service, *stage;
+	enum program_state state;
+	struct reaper_watch watch;
+	/* For a program that is not waited for: where the reason comes why it could not be
+	 * executed; else -1. */
+	int report_fd;
+	const char *path, *dir;
+	void (*on_end)(void *ctx, const struct reaper_end *end, const char *failure);
+	void *ctx;
+};
+
+/* Prepares an idle program. The label's strings must outlive it. on_end is called after its end,
+ * when it is idle again and its PID is void. failure is NULL, or the reason why a program that
+ * was not waited for could not be executed (valid during the call). */
+void program_init(struct program *program, struct programs *programs, const char *service,
+		  const char *stage,
+		  void (*on_end)(void *ctx, const struct reaper_end *end, const char *failure),
+		  void *ctx);
+
+/* How to start a program. */
+struct program_spec {
+	/* Absolute; it is argv[0] as well. Both strings must outlive the program's end. */
+	const char *path, *dir;
+	/* Both stay the caller's. stdin_fd 0: /dev/null. stdout_fd 0: a pipe that the logmux
+	 * reads. */
+	int stdin_fd, stdout_fd;
+	/* Of that pipe: the stage that its lines are labelled with, and where its source is
+	 * noted (may be NULL). */
+	const char *out_stage;
+	struct logmux_source **out;
+	/* Becomes DINIT_PID in the environment; 0: the environment is as it is. */
+	pid_t about_pid;
+	/* Do not wait until the program has replaced the new process: its file may be on a
+	 * server that is dead. What keeps it from that is told to on_end. */
+	bool unwaited;
+};
+
+/* Starts an idle program. Returns 0, or -1 with the reason, which holds no colon that is not in a
+ * name; on_end is not called then. */
+int program_start(struct program *program, const struct program_spec *spec,
+		  char reason[PROGRAM_REASON_SIZE]);
+
+bool program_is_running(const struct program *program);
+
+/* Sends the signal to a program that is running. */
+void program_signal(const struct program *program, int signal);
+
+/* Says that the program is still running, and kills it. Returns false, and does neither, where
+ * it is not running or has ended and is only not reaped yet. */
+bool program_kill(const struct program *program);
+
+/* Makes a pipe whose ends are close-on-exec and can be opened by every user through /dev/stdout and
+ * /dev/stdin. Returns 0, or -1 with errno. */
+int program_make_pipe(int pair[2]);
+
+/* Writes why there is no pipe, errno being error. */
+void program_explain_pipe(int error, char reason[PROGRAM_REASON_SIZE]);
+
+#endif
