@@ -4,32 +4,46 @@
  * it as $ACTOR; what it has to tell the test, and not dinit, it writes to the FIFO $REPORT, a
  * line each.
  *
- * 	count FD KIND N [unfinished]	writes the numbers 1 to N, the last without its newline where it says so
+ * 	count FD KIND N [unfinished]	writes the numbers 1 to N, the last without its newline
+ * 					where it says so
  * 	flood FD KIND			writes numbers until it is killed
- * 	stall FD KIND N NAME		the same as count; reports "stalled NAME" once nobody takes any more of it, and
- * 					"written NAME"
- * 	handle FD KIND N NAME		reports "ready NAME", waits for TERM, reports "term NAME <nanoseconds>", counts
- * 	until SIGNAL BEFORE AFTER	runs the shell script BEFORE, waits for the signal (TERM or USR1), which may
- * 					have come already, and becomes the script AFTER, which ignores it
- * 	gate FILE FD KIND N		the same as count unfinished, when it gets a shared lock on the file
- * 	drip FILE			writes the file to stdout, each byte when the one before has been read
- * 	split FILE			writes the file to stdout once for each place it can be cut at, in two parts,
- * 					each when the one before has been read; a newline goes before the first
+ * 	stall FD KIND N NAME		the same as count; reports "stalled NAME" once nobody takes
+ * 					any more of it, and "written NAME"
+ * 	handle FD KIND N NAME		reports "ready NAME", waits for TERM, reports "term NAME
+ * 					<nanoseconds>", counts
+ * 	until SIGNAL BEFORE AFTER	runs the shell script BEFORE, waits for the signal (TERM or
+ * 					USR1), which may have come already, and becomes the script
+ * 					AFTER, which ignores it
+ * 	gate FILE FD KIND N		the same as count unfinished, when it gets a shared lock on
+ * 					the file
+ * 	drip FILE			writes the file to stdout, each byte when the one before has
+ * 					been read
+ * 	split FILE			writes the file to stdout once for each place it can be cut
+ * 					at, in two parts, each when the one before has been read; a
+ * 					newline goes before the first
  * 	drained				waits until all of stdout has been read
- * 	take N STATUS			copies N lines of stdin to stdout behind "took ", reads no byte more, exits
- * 	zombies N NAME			leaves N children of a child behind, reports "reaped NAME" when they are gone
- * 	corpses N NAME			the same, but they have ended before they lose their parent; waits
- * 	brief N NAME			N times an orphan that lives 3 ms, told to its parent; reports "brief NAME
- * 					quick" if each had been reaped within 9 ms, else "brief NAME slow"; waits
- * 	chain N NAME			waits as a chain of N processes, each the child of the one before; the last one
- * 					reports "chained NAME"
- * 	stopped				leaves a child that has stopped itself; it says "continued" should it go on
+ * 	take N STATUS			copies N lines of stdin to stdout behind "took ", reads no
+ * 					byte more, exits
+ * 	zombies N NAME			leaves N children of a child behind, reports "reaped NAME"
+ * 					when they are gone
+ * 	corpses N NAME			the same, but they have ended before they lose their parent;
+ * 					waits
+ * 	brief N NAME			N times an orphan that lives 3 ms, told to its parent;
+ * 					reports "brief NAME quick" if each had been reaped within 9
+ * 					ms, else "brief NAME slow"; waits
+ * 	chain N NAME			waits as a chain of N processes, each the child of the one
+ * 					before; the last one reports "chained NAME"
+ * 	stopped				leaves a child that has stopped itself; it says "continued"
+ * 					should it go on
  * 	vforked				waits for a vfork child, which waits
- * 	stuck FILE			leaves a child behind once a thread of it waits for the file's server (deadfs.c)
- * 					and another one for, or with, the lock of its memory
- * 	moving N MS KIND FD...		writes numbered lines to each descriptor (fd3 1 or {"fd":3,"n":1}), one write
- * 					each, MS apart, until N after 1 and 2 are replaced; says "moved <last number>"
- * 	ping FIFO			for each line of the FIFO a line "ping <nanoseconds>" to stdout
+ * 	stuck FILE			leaves a child behind once a thread of it waits for the
+ * 					file's server (deadfs.c) and another one for, or with, the
+ * 					lock of its memory
+ * 	moving N MS KIND FD...		writes numbered lines to each descriptor (fd3 1 or
+ * 					{"fd":3,"n":1}), one write each, MS apart, until N after 1
+ * 					and 2 are replaced; says "moved <last number>"
+ * 	ping FIFO			for each line of the FIFO a line "ping <nanoseconds>" to
+ * 					stdout
  * 	flags FD NAME			reports "flags NAME <F_GETFL in octal>"
  * 	report WORD...			reports these words
  * 	wait				until a signal ends it
@@ -38,8 +52,10 @@
  *
  * What may stand before a command, in any number:
  * 	orphaned			in a child whose parent has ended
- * 	adopted				once the descriptors 1 and 2 that it was started with have been replaced
- * 	discarding			makes 1 and 2 /dev/null, goes on once they have been replaced
+ * 	adopted				once the descriptors 1 and 2 that it was started with have
+ * 					been replaced
+ * 	discarding			makes 1 and 2 /dev/null, goes on once they have been
+ * 					replaced
  * 	deaf				ignores TERM
  * 	as UID				as that user and group
  * 	headless			in a second thread, after the end of the first

@@ -7,7 +7,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -32,7 +31,9 @@
 #include "adopt/adopt.h"
 #include "adopt/tracee.h"
 #include "log.h"
+#include "rig.h"
 #include "tests/victim.h"
+#include "tree.h"
 
 #define DEADLINE_MS 60000
 /* several times as long as a victim sleeps */
@@ -1240,8 +1241,7 @@ static void test_adopt_pid_of_child_reused_is_left_alone(void **state)
 	struct test *test = *state;
 	char path[64];
 
-	if (geteuid() != 0)
-		skip();
+	rig_need(rig_can_take_user(), RIG_WHY_USER);
 	start(test, "unwaited");
 	/* Later than the child by what is the measure of start times. */
 	turn(test, is_never, 20);
@@ -1258,9 +1258,8 @@ static void test_adopt_pid_of_child_reused_is_left_alone(void **state)
 	assert_null(script.before_seize);
 	for (int i = 0; i < 2; i++)
 		close(reuse.fds[i]);
-	if (reuse.pid < 0)
-		/* no new process may choose its PID */
-		skip();
+	rig_need(reuse.pid >= 0,
+		 "no new process can choose its PID here: run as root with CAP_SYS_ADMIN");
 	assert_int_equal(test->pipes, 2);
 	assert_int_equal(tracer_of(test, reuse.pid), 0);
 	kill(reuse.pid, SIGKILL);
@@ -1411,8 +1410,8 @@ static void test_adopt_process_that_dispatches_its_calls_is_left_alone(void **st
 
 	/* Where there is no such thing, or (before Linux 6.4) nobody can see whether it is used. */
 	start(test, "dispatch");
-	if (test->exited || !is_linux_6_4())
-		skip();
+	rig_need(!test->exited && is_linux_6_4(),
+		 "before Linux 6.4 nobody sees who catches its own system calls");
 	assert_left_alone(test, "catches its own system calls");
 }
 
@@ -1420,12 +1419,10 @@ static void test_adopt_32_bit_process_is_left_alone(void **state)
 {
 	struct test *test = *state;
 
-	if (access(victim32_path, X_OK) < 0)
-		skip();
+	rig_need(access(victim32_path, X_OK) == 0, "32-bit programs cannot be made here");
 	test->path = victim32_path;
 	start(test, "");
-	if (test->exited)
-		skip();
+	rig_need(!test->exited, "32-bit programs do not run on this machine");
 	assert_left_alone(test, "another architecture");
 }
 
@@ -1491,8 +1488,7 @@ static void test_adopt_other_users_process_without_capability_is_left_alone(void
 	/* CAP_SYS_PTRACE */
 	const uint32_t trace = 1u << 19;
 
-	if (geteuid() != 0)
-		skip();
+	rig_need(rig_can_trace_others(), RIG_WHY_TRACED);
 	start(test, "otheruser");
 	assert_int_equal(syscall(SYS_capget, &header, sets), 0);
 	sets[0].effective &= ~trace;
@@ -1512,8 +1508,7 @@ static void test_adopt_other_users_process_with_capability_is_moved(void **state
 {
 	struct test *test = *state;
 
-	if (geteuid() != 0)
-		skip();
+	rig_need(rig_can_trace_others(), RIG_WHY_TRACED);
 	start(test, "otheruser");
 	adopt(test);
 	assert_int_equal(test->pipes, 2);
@@ -1922,18 +1917,10 @@ static void show_crowd(struct test *test, int count)
 	free(list);
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
-{
-	(void)status;
-	(void)type;
-	(void)place;
-	return remove(path);
-}
-
 static void show_truth(struct test *test)
 {
 	test->proc.root = "/proc";
-	nftw(test->root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	tree_remove(test->root);
 }
 
 static char said[4000];
@@ -2278,8 +2265,9 @@ static void adopt_frozen(struct test *test, const char *mode, const char *group,
 	char path[256];
 	bool was_troubled;
 
-	if (geteuid() != 0 || (mkdir(group, 0755) < 0 && errno != EEXIST))
-		skip();
+	rig_need(mkdir(group, 0755) == 0 || errno == EEXIST,
+		 "no control group can be made here: run as root, for example in "
+		 "docker run --privileged");
 	start(test, mode);
 	while (strcmp(mode, "stopped") == 0 && !is_stopped(test))
 		turn(test, is_stopped, 1);

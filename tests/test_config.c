@@ -462,7 +462,7 @@ static const struct {
 	{ "DINIT_OG_LVL", "DINIT_LOG_LEVEL" },
 	{ "DINIT_G_LVL", NULL },
 	{ "DINIT_REPARENTING_POLICY_OF_MINE", "DINIT_REPARENTING_POLICY" },
-	{ "DINIT_REPARENTING_POLICY_OF_MY_OWN", NULL },
+	{ "DINIT_REPARENTING_POLICY_OF_MY_OWN_SERVICE", NULL },
 };
 
 static void test_config_read_unknown_variable_is_warned_of(void **state)

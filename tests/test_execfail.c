@@ -5,7 +5,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <grp.h>
 #include <link.h>
 #include <sched.h>
@@ -26,6 +25,8 @@
 #include <cmocka.h>
 
 #include "execfail.h"
+#include "rig.h"
+#include "tree.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 /* what the caller in dinit has */
@@ -35,14 +36,6 @@
 #define SKIPPED 200
 
 static char base[64];
-
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
-{
-	(void)status;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
 
 static int setup(void **state)
 {
@@ -58,7 +51,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	assert_int_equal(chdir("/"), 0);
-	assert_int_equal(nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(tree_remove(base), 0);
 	return 0;
 }
 
@@ -777,10 +770,7 @@ static void test_execfail_explain_no_permission_is_told(void **state)
 	(void)state;
 	put_bytes("run", "#!/bin/sh\n", 10, 0654);
 	status = run_as_ordinary_user(check_forbidden);
-	if (status == SKIPPED) {
-		print_message("this root may not become an ordinary user\n");
-		skip();
-	}
+	rig_need(status != SKIPPED, RIG_WHY_USER);
 	assert_int_equal(status, 0);
 	assert_int_equal(mkdir("closed", 0755), 0);
 	put("closed/sh", "#!/bin/sh\n");
@@ -820,10 +810,7 @@ static void test_execfail_explain_noexec_mount_is_told(void **state)
 		_exit(check_noexec());
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == SKIPPED) {
-		print_message("only root may mount here\n");
-		skip();
-	}
+	rig_need(WEXITSTATUS(status) != SKIPPED, RIG_WHY_NAMESPACES);
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 

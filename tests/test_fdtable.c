@@ -3,7 +3,6 @@
  * shows. A kernel that lacks statx(2), or refuses it, is scripted by the linker's --wrap. */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +17,7 @@
 #include <cmocka.h>
 
 #include "adopt/fdtable.h"
+#include "tree.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -68,14 +68,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
-{
-	(void)status;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
 static int teardown(void **state)
 {
 	struct rig *rig = *state;
@@ -84,7 +76,7 @@ static int teardown(void **state)
 	close(rig->pipe[1]);
 	close(rig->null_fd);
 	close(rig->file_fd);
-	nftw(rig->root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	tree_remove(rig->root);
 	free(rig);
 	return 0;
 }

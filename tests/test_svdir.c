@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <grp.h>
 #include <limits.h>
 #include <sched.h>
@@ -21,7 +20,9 @@
 #include <cmocka.h>
 
 #include "log.h"
+#include "rig.h"
 #include "svdir.h"
+#include "tree.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define NOBODY 65534
@@ -116,14 +117,6 @@ static void forget(void)
 	svdir_free(&svdir);
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
-{
-	(void)status;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
 static int setup(void **state)
 {
 	(void)state;
@@ -142,7 +135,7 @@ static int teardown(void **state)
 	failing_access = NULL;
 	forget();
 	assert_int_equal(chdir("/"), 0);
-	assert_int_equal(nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(tree_remove(base), 0);
 	return 0;
 }
 
@@ -244,10 +237,7 @@ static void run_as_ordinary_user(void (*check)(void))
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == SKIPPED) {
-		print_message("this root may not become an ordinary user\n");
-		skip();
-	}
+	rig_need(WEXITSTATUS(status) != SKIPPED, RIG_WHY_USER);
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
@@ -417,7 +407,7 @@ static void test_svdir_scan_dangling_link_is_a_problem(void **state)
 			assert_non_null(strstr(problems.texts[0], j ? targets[j] : "no\\x0awhere"));
 			assert_int_equal(svdir.len, 1);
 			assert_non_null(find_entry("ok"));
-			assert_int_equal(nftw("web", remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+			assert_int_equal(tree_remove("web"), 0);
 		}
 	}
 	put_link("nowhere", "entry");
@@ -550,7 +540,7 @@ static void test_svdir_scan_bad_name_is_a_problem(void **state)
 		scan();
 		assert_problem(cases[i].shown, cases[i].words);
 		assert_int_equal(svdir.len, 0);
-		assert_int_equal(nftw(cases[i].name, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+		assert_int_equal(tree_remove(cases[i].name), 0);
 	}
 }
 
@@ -794,10 +784,7 @@ static void test_svdir_scan_noexec_mount_is_named(void **state)
 		check_noexec();
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == SKIPPED) {
-		print_message("only root may mount here\n");
-		skip();
-	}
+	rig_need(WEXITSTATUS(status) != SKIPPED, RIG_WHY_NAMESPACES);
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 

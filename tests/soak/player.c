@@ -2,16 +2,20 @@
 /* Plays the services of the soak and their logging programs. Each service ends on TERM, and says
  * last how much it has written.
  *
- * 	write OUT ERR BYTES MS PART	writes lines of the script OUT to stdout and of ERR to stderr, each at least so
- * 					many bytes, in parts of at most PART bytes wherever that cuts them; waits
- * 					about so many milliseconds; again
+ * 	write OUT ERR BYTES MS PART	writes lines of the script OUT to stdout and of ERR to
+ * 					stderr, each at least so many bytes, in parts of at most
+ * 					PART bytes wherever that cuts them; waits about so many
+ * 					milliseconds; again
  * 	beat MS				writes a number and the time to both
- * 	zombies N MS			leaves N children of a child, which have ended before they lose their parent
- * 	orphans N MS			leaves N children of a child, which have last words when they are told to end,
- * 					and one that ignores it
- * 	daemons N MS			leaves N children of a child, one every MS, which write numbered lines to both
+ * 	zombies N MS			leaves N children of a child, which have ended before they
+ * 					lose their parent
+ * 	orphans N MS			leaves N children of a child, which have last words when
+ * 					they are told to end, and one that ignores it
+ * 	daemons N MS			leaves N children of a child, one every MS, which write
+ * 					numbered lines to both
  * 	convert				makes {"line":"<line>"} of each line of stdin
- * 	relay BYTES MS			copies stdin to stdout, no more than so many bytes at a time, waiting in between
+ * 	relay BYTES MS			copies stdin to stdout, no more than so many bytes at a
+ * 					time, waiting in between
  * 	leave N				copies N lines and not a byte more, and disables itself
  *
  * Time is that of CLOCK_MONOTONIC. */
