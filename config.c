@@ -306,14 +306,12 @@ static bool is_shortened(const char *part, size_t part_len, const char *name, si
 	return part[0] == name[0] && found == part_len && 2 * part_len >= len;
 }
 
-/* Returns whether the shorter of the names is the beginning, the end or a shorter form of the
- * other. */
-static bool is_part(const char *a, size_t a_len, const char *b, size_t b_len)
+/* Returns whether part is the beginning, the end or a shorter form of the name. */
+static bool is_part(const char *part, size_t part_len, const char *name, size_t len)
 {
-	if (a_len > b_len)
-		return is_part(b, b_len, a, a_len);
-	return a_len >= PART_MIN && (is_at(a, a_len, b, 0) || is_at(a, a_len, b, b_len - a_len) ||
-				     is_shortened(a, a_len, b, b_len));
+	return part_len >= PART_MIN && part_len <= len &&
+	       (is_at(part, part_len, name, 0) || is_at(part, part_len, name, len - part_len) ||
+		is_shortened(part, part_len, name, len));
 }
 
 /* Returns the variable that the name was probably meant for, or NULL. Of a short name at least half
@@ -328,9 +326,11 @@ static const char *find_close_name(const char *name, size_t len)
 	for (size_t i = 0; i < COUNT(variables); i++) {
 		size_t right_len = fold_name(right, variables[i].name, strlen(variables[i].name));
 		unsigned errors = count_typing_errors(wrong, wrong_len, right, right_len);
-		bool close = errors <= TYPING_ERRORS_MAX && 2 * errors <= right_len;
+		bool close = (errors <= TYPING_ERRORS_MAX && 2 * errors <= right_len) ||
+			     is_part(wrong, wrong_len, right, right_len) ||
+			     is_part(right, right_len, wrong, wrong_len);
 
-		if (errors < fewest && (close || is_part(wrong, wrong_len, right, right_len))) {
+		if (close && errors < fewest) {
 			fewest = errors;
 			closest = variables[i].name;
 		}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the way a signal takes to a child, and the helper children it needs for that; not the
- * decision to send one. Invariant: only pids that have not been reaped are signalled, one at a time,
- * never a group and never -1. */
+ * decision to send one. Invariant: only pids that have not been reaped are signalled, one at a
+ * time, never a group and never -1. */
 #include "signaller.h"
 
 #include "log.h"
@@ -77,8 +77,8 @@ static void on_errand_done(void *ctx, pid_t pid, int status)
 	free(errand);
 }
 
-/* In the helper: takes on the user and sends the signals (second 0: only the first). Exits with 0, or
- * with the errno of what failed. */
+/* In the helper: takes on the user and sends the signals (second 0: only the first). Exits with
+ * 0, or with the errno of what failed. */
 static void send_as(uid_t uid, int pidfd, int first, int second)
 {
 	if (setresuid(uid, uid, uid) < 0 ||
@@ -89,9 +89,9 @@ static void send_as(uid_t uid, int pidfd, int first, int second)
 	_exit(0);
 }
 
-/* Starts the helper for a signal to the process behind pidfd. It is an ordinary fork: a change of
- * user in memory shared with dinit would take away dinit's access to its own files in /proc. Returns
- * its pid, or -1 with errno. */
+/* Starts the helper for a signal to the process behind pidfd. It is an ordinary fork: a change
+ * of user in memory shared with dinit would take away dinit's access to its own files in /proc.
+ * Returns its pid, or -1 with errno. */
 static pid_t fork_helper(uid_t uid, int pidfd, int signal)
 {
 	pid_t pid = fork();
@@ -101,8 +101,9 @@ static pid_t fork_helper(uid_t uid, int pidfd, int signal)
 	return pid;
 }
 
-/* Starts a helper that takes on the target's user and sends the signal. The target cannot be reaped,
- * nor its pid reused, before the pidfd is opened, because this is the thread that would reap it. */
+/* Starts a helper that takes on the target's user and sends the signal. The target cannot be
+ * reaped, nor its pid reused, before the pidfd is opened, because this is the thread that would
+ * reap it. */
 static int send_by_errand(struct signaller *signaller, pid_t target, int signal, const char *name)
 {
 	struct errand *errand;

@@ -16,8 +16,8 @@ struct signaller {
 /* Room for the name of a signal, with the terminating NUL. */
 #define SIGNALLER_NAME_SIZE 24
 
-/* Writes the name of a signal as kill(1) has it, "TERM", or "signal 37" where it has no name that is
- * the same everywhere. */
+/* Writes the name of a signal as kill(1) has it, "TERM", or "signal 37" where it has no name
+ * that is the same everywhere. */
 void signaller_name(int signal, char text[SIGNALLER_NAME_SIZE]);
 
 /* Sends the signal to pid, an unreaped child, and CONT after a TERM, so that a stopped process

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the rules of what a service directory looks like, and the paths of those that keep them; not
- * what happens to a service, nor whether its programs can be executed, which shows when it is tried.
- * Invariant: an entry in the result has been examined in every part and has no problem; for every
- * part that has one there was exactly one message. */
+/* Owns the rules of what a service directory looks like, and the paths of those that keep them;
+ * not what happens to a service, nor whether its programs can be executed, which shows when it
+ * is tried. Invariant: an entry in the result has been examined in every part and has no
+ * problem; for every part that has one there was exactly one message. */
 #include "svdir.h"
 
 #include <dirent.h>
