@@ -7,6 +7,7 @@
 # installed.
 STATIC_CC := $(shell command -v musl-gcc || echo $(CC))
 STATIC_CFLAGS = -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -ffunction-sections \
+	-fno-asynchronous-unwind-tables \
 	-fdata-sections
 # musl-gcc does not know -static-pie: what it links with that asks for musl's dynamic linker.
 MUSL_DIR := $(shell musl-gcc -v 2>&1 | sed -n 's|^Reading specs from \(.*\)/musl-gcc.specs$$|\1|p')

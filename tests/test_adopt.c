@@ -2145,28 +2145,29 @@ static void test_adopt_stop_that_nobody_expects_is_let_go(void **state)
 	assert_last_words_in(test->new);
 }
 
-/* A zombie that is not reaped for long, and that something could have been moved of a moment
- * ago. */
-static void test_adopt_descendant_that_stays_a_zombie_is_given_up(void **state)
+/* Shows a child of the victim's that has the same descriptors, and is in that state; '\0': it has
+ * gone since. */
+static void show_descendant(struct test *test, char process_state)
 {
-	struct test *test = *state;
-	char dir[64];
+	char dir[64], target[64], stat[128];
 
-	start(test, "told");
 	show_victim(test, LIST("task"));
 	show_ourselves(test);
 	show_crowd(test, 1);
-	put_file(test, INT_MAX, "stat",
-		 "1 (x) Z 1 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 77 23 24\n");
-	for (int i = 0; i < 2; i++) {
-		char link[128], target[64];
-		const char *name = i ? "fdinfo" : "fd";
+	snprintf(dir, sizeof dir, "%s/%d", test->root, INT_MAX);
+	assert_int_equal(mkdir(dir, 0755), 0);
+	snprintf(target, sizeof target, "/proc/%d", (int)test->pid);
+	link_to(dir, "fd", target);
+	link_to(dir, "fdinfo", target);
+	snprintf(stat, sizeof stat,
+		 "1 (x) %c 1 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 77 23 24\n",
+		 process_state);
+	if (process_state)
+		put_file(test, INT_MAX, "stat", stat);
+}
 
-		snprintf(dir, sizeof dir, "%s/%d", test->root, INT_MAX);
-		snprintf(link, sizeof link, "%s/%s", dir, name);
-		snprintf(target, sizeof target, "/proc/%d/%s", (int)test->pid, name);
-		assert_int_equal(symlink(target, link), 0);
-	}
+static void assert_moved_without_trouble(struct test *test)
+{
 	adopt(test);
 	assert_string_equal(test->trouble, "");
 	assert_int_equal(test->pipes, 2);
@@ -2174,6 +2175,41 @@ static void test_adopt_descendant_that_stays_a_zombie_is_given_up(void **state)
 	tell(test);
 	finish(test);
 	assert_last_words_in(test->new);
+}
+
+/* It is not reaped for long, and something could have been moved of it a moment ago. */
+static void test_adopt_descendant_that_stays_a_zombie_is_given_up(void **state)
+{
+	start(*state, "told");
+	show_descendant(*state, 'Z');
+	assert_moved_without_trouble(*state);
+}
+
+static void test_adopt_descendant_that_has_gone_is_given_up(void **state)
+{
+	start(*state, "told");
+	show_descendant(*state, '\0');
+	assert_moved_without_trouble(*state);
+}
+
+static void on_other_end(void *ctx, pid_t pid, int status)
+{
+	(void)ctx;
+	(void)pid;
+	(void)status;
+}
+
+/* Another redirection sees to it, or dinit has started it. */
+static void test_adopt_descendant_that_somebody_watches_is_left_alone(void **state)
+{
+	struct test *test = *state;
+	struct reaper_watch watch = { .on_exit = on_other_end };
+
+	start(test, "told");
+	show_descendant(test, 'S');
+	reaper_watch(&test->reaper, &watch, INT_MAX);
+	assert_moved_without_trouble(test);
+	reaper_unwatch(&test->reaper, &watch);
 }
 
 /* ---- frozen ---- */
@@ -2375,6 +2411,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_stream_replaced_meanwhile_stays),
 	TEST(test_adopt_stop_that_nobody_expects_is_let_go),
 	TEST(test_adopt_descendant_that_stays_a_zombie_is_given_up),
+	TEST(test_adopt_descendant_that_has_gone_is_given_up),
+	TEST(test_adopt_descendant_that_somebody_watches_is_left_alone),
 	TEST(test_adopt_frozen_process_is_moved_when_it_thaws),
 	TEST(test_adopt_frozen_by_old_freezer_is_moved_when_it_thaws),
 	TEST(test_adopt_stopped_and_frozen_is_moved_when_it_thaws),

@@ -468,7 +468,10 @@ static void test_policy_children_from_before_are_left_alone(void **state)
 	assert_int_equal(rig->sent_len, 2);
 	assert_sent(rig, 0, orphan, SIGTERM);
 	assert_sent(rig, 1, orphan, SIGKILL);
+	assert_int_equal(count(rig, "inherited"), 0);
+	log_set_level(CONFIG_LOG_INFO);
 	end_and_reap(rig, elder, SIGKILL);
+	assert_int_equal(count(rig, ": inherited child was killed by signal 9 (Killed)\n"), 1);
 	end_and_reap(rig, orphan, SIGKILL);
 	pass(rig, POLICY_LOOK_TEARDOWN_MS);
 	assert_false(policy_may_have_orphans(&rig->policy));
