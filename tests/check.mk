@@ -61,7 +61,9 @@ $(BUILD)/test_adopt: | $(BUILD)/victim $(BUILD)/victim32
 
 $(BUILD)/victim $(BUILD)/actor $(BUILD)/deadfs: $(BUILD)/%: tests/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(TOOL_CFLAGS) -o $@ $< -lpthread
+	$(CC) $(TOOL_CFLAGS) -o $@ $(filter %.c,$^) -lpthread
+
+$(BUILD)/actor: tests/play.c tests/play.h
 
 $(BUILD)/victim32: tests/victim32.c tests/victim.h
 	@mkdir -p $(@D)

@@ -11,7 +11,8 @@ $(BUILD)/soak/driver: $(SOAK_PARTS:%=$(BUILD)/tests/soak/%.o)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
 
-$(BUILD)/soak/player: tests/soak/player.c tests/soak/script.c tests/soak/script.h
+$(BUILD)/soak/player: tests/soak/player.c tests/soak/script.c tests/play.c tests/soak/script.h \
+		tests/play.h
 	@mkdir -p $(@D)
 	$(STATIC_CC) $(STANDARD) -O2 -static -o $@ $(filter %.c,$^)
 
