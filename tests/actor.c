@@ -33,6 +33,7 @@
  * 					ms, else "brief NAME slow"; waits
  * 	chain N NAME			waits as a chain of N processes, each the child of the one
  * 					before; the last one reports "chained NAME"
+ * 	leave-chain N NAME		leaves such a chain behind once it is complete
  * 	stopped				leaves a child that has stopped itself; it says "continued"
  * 					should it go on
  * 	vforked				waits for a vfork child, which waits
@@ -461,7 +462,8 @@ static void brief(size_t n, const char *name)
 	pause();
 }
 
-static void chain(unsigned long n, const char *name)
+/* ready_fd: gets a byte when the chain is complete; -1: nobody waits for that. */
+static void chain(unsigned long n, const char *name, int ready_fd)
 {
 	for (; n > 1; n--) {
 		pid_t pid = fork();
@@ -472,7 +474,27 @@ static void chain(unsigned long n, const char *name)
 			pause();
 	}
 	report("chained", name);
+	if (ready_fd >= 0 && write(ready_fd, "r", 1) != 1)
+		play_die("write");
 	pause();
+}
+
+/* It is an orphan only when it is complete: its first process might be terminated before that. */
+static void leave_chain(unsigned long n, const char *name)
+{
+	int ready[2];
+	pid_t pid;
+	char byte;
+
+	if (pipe(ready) < 0)
+		play_die("pipe");
+	pid = fork();
+	if (pid < 0)
+		play_die("fork");
+	if (pid == 0)
+		chain(n, name, ready[1]);
+	if (read(ready[0], &byte, 1) != 1)
+		play_die("read");
 }
 
 static void leave_stopped(void)
@@ -719,7 +741,9 @@ static int play_orphans(char **arguments)
 	else if (is(arguments, "brief", 2))
 		brief(play_number(arguments[1]), arguments[2]);
 	else if (is(arguments, "chain", 2))
-		chain(play_number(arguments[1]), arguments[2]);
+		chain(play_number(arguments[1]), arguments[2], -1);
+	else if (is(arguments, "leave-chain", 2))
+		leave_chain(play_number(arguments[1]), arguments[2]);
 	else if (is(arguments, "stopped", 0))
 		leave_stopped();
 	else if (is(arguments, "vforked", 0))

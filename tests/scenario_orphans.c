@@ -196,7 +196,7 @@ static void test_orphans_of_orphans_are_terminated_in_waves(struct scene *scene)
 {
 	struct run *run;
 
-	make_orphan(scene, "web", "orphaned chain 5 web");
+	make_orphan(scene, "web", "leave-chain 5 web");
 	run = start_terminate(scene);
 	run_wait_lines(run, RUN_STDERR, LOST "terminating it: ", 5);
 	run_wait_lines(run, RUN_STDERR, TERMED, 5);

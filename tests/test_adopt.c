@@ -2259,12 +2259,14 @@ static void freeze(struct test *test, const char *group, const struct freezer *h
 		turn(test, is_never, 1);
 }
 
-static void adopt_frozen(struct test *test, const char *mode, const char *group,
+/* parent: the control group in which one of our own is made, beside those of other tests. */
+static void adopt_frozen(struct test *test, const char *mode, const char *parent,
 			 const struct freezer *how)
 {
-	char path[256];
+	char group[128], path[256];
 	bool was_troubled;
 
+	snprintf(group, sizeof group, "%s/dinit-test-adopt-%d", parent, (int)getpid());
 	rig_need(mkdir(group, 0755) == 0 || errno == EEXIST,
 		 "no control group can be made here: run as root, for example in "
 		 "docker run --privileged");
@@ -2293,21 +2295,18 @@ static void test_adopt_frozen_process_is_moved_when_it_thaws(void **state)
 	/* not beside the old groups */
 	bool alone = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
 
-	adopt_frozen(*state, "told",
-		     alone ? "/sys/fs/cgroup/dinit-test-adopt"
-			   : "/sys/fs/cgroup/unified/dinit-test-adopt",
-		     &freezer);
+	adopt_frozen(*state, "told", alone ? "/sys/fs/cgroup" : "/sys/fs/cgroup/unified", &freezer);
 }
 
 static void test_adopt_frozen_by_old_freezer_is_moved_when_it_thaws(void **state)
 {
-	adopt_frozen(*state, "told", "/sys/fs/cgroup/freezer/dinit-test-adopt", &old_freezer);
+	adopt_frozen(*state, "told", "/sys/fs/cgroup/freezer", &old_freezer);
 }
 
 /* To trace one of these at once would stop us with it. */
 static void test_adopt_stopped_and_frozen_is_moved_when_it_thaws(void **state)
 {
-	adopt_frozen(*state, "stopped", "/sys/fs/cgroup/freezer/dinit-test-adopt", &old_freezer);
+	adopt_frozen(*state, "stopped", "/sys/fs/cgroup/freezer", &old_freezer);
 }
 
 /* The victims are built next to this program. */
