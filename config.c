@@ -8,6 +8,7 @@
 
 #include "printable.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,34 +23,94 @@
 
 /* Room for as much of a name or value as a message shows. */
 #define SHOWN_SIZE 68
+/* Room for what a variable takes. */
+#define TAKES_SIZE 96
 /* Room for a message: two of these, and the words around them. */
 #define TEXT_SIZE 512
 /* Room for a name without prefix and underscores; a longer one is close to none of ours. */
 #define SUFFIX_SIZE 24
 /* With more of them, names would be close that have nothing to do with each other. */
-#define TYPING_ERRORS_MAX 2
-/* The shortest beginning of a name, "LOG", that is taken for it. */
-#define BEGINNING_MIN 3
+#define TYPING_ERRORS_MAX 3
+/* The shortest part of a name, "LOG", that is taken for it. */
+#define PART_MIN 3
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-struct variable {
-	const char *name;
-	/* As a user would write it: it is parsed like any other value. */
-	const char *by_default;
-	const char *meaning;
-	/* What a value must be, for the message about one that is not. */
-	const char *takes;
-	/* Returns false where the value is invalid; *config is unchanged then. */
-	bool (*parse)(struct config *config, const char *value);
+/* What a variable takes, and what its member of struct config is. */
+enum kind {
+	/* const char *: any text. */
+	KIND_TEXT,
+	/* An enum, or an int: the place of the value among the words. */
+	KIND_WORD,
+	/* uint64_t: milliseconds. */
+	KIND_SECONDS,
+	/* size_t: bytes. */
+	KIND_LINE_SIZE,
 };
 
+static const char *const stdout_words[] = {
+	[CONFIG_STDOUT_TEXT] = "0",
+	[CONFIG_STDOUT_JSON] = "1",
+	[CONFIG_STDOUT_WRAP] = "wrap",
+	NULL,
+};
+
+static const char *const level_words[] = {
+	[CONFIG_LOG_NONE] = "none", [CONFIG_LOG_ERROR] = "error", [CONFIG_LOG_WARN] = "warn",
+	[CONFIG_LOG_INFO] = "info", [CONFIG_LOG_DEBUG] = "debug", NULL,
+};
+
+static const char *const reparenting_words[] = {
+	[CONFIG_REPARENTING_ADOPT] = "adopt",
+	[CONFIG_REPARENTING_TERMINATE] = "terminate",
+	[CONFIG_REPARENTING_IGNORE] = "ignore",
+	NULL,
+};
+
+/* The one place where a variable stands: from here it is read, explained and suggested. */
+static const struct variable {
+	const char *name;
+	enum kind kind;
+	/* Of its member in struct config. */
+	size_t offset;
+	/* As a user would write it: it is parsed like any other value. */
+	const char *by_default;
+	/* For the usage. */
+	const char *meaning;
+	/* Of KIND_WORD, ended by NULL. */
+	const char *const *words;
+} variables[] = {
+	{ "DINIT_DIR", KIND_TEXT, offsetof(struct config, dir), "/etc/service",
+	  "where the service directories are", NULL },
+	{ "DINIT_JSON_STDOUT", KIND_WORD, offsetof(struct config, stdout_mode), "1",
+	  "1 JSON lines, 0 text, wrap: text becomes JSON", stdout_words },
+	{ "DINIT_LOG_LEVEL", KIND_WORD, offsetof(struct config, log_level), "warn",
+	  "none, error, warn, info, debug", level_words },
+	{ "DINIT_REPARENTING_POLICY", KIND_WORD, offsetof(struct config, reparenting), "terminate",
+	  "adopt, terminate, ignore", reparenting_words },
+	{ "DINIT_KILL_TIMEOUT", KIND_SECONDS, offsetof(struct config, kill_timeout_ms), "30",
+	  "seconds from TERM to KILL for orphans", NULL },
+	{ "DINIT_STOP_TIMEOUT", KIND_SECONDS, offsetof(struct config, stop_timeout_ms), "60",
+	  "seconds for a stop that no signal began, 0 no limit", NULL },
+	{ "DINIT_SKIP", KIND_TEXT, offsetof(struct config, skip), "",
+	  "names of services not to start, separated by commas", NULL },
+	{ "DINIT_MAX_LINE", KIND_LINE_SIZE, offsetof(struct config, max_line), "1M",
+	  "longest line kept whole, in bytes, k or M", NULL },
+};
+
+_Static_assert(sizeof(enum config_stdout) == sizeof(int) &&
+		       sizeof(enum config_log_level) == sizeof(int) &&
+		       sizeof(enum config_reparenting) == sizeof(int),
+	       "KIND_WORD is stored as an int");
+
+/* ---- values ---- */
+
 /* Returns which of the words the value is, or -1. */
-static int find_word(const char *value, const char *const *words, size_t count)
+static int find_word(const char *const *words, const char *value)
 {
-	for (size_t i = 0; i < count; i++)
+	for (int i = 0; words[i]; i++)
 		if (strcmp(value, words[i]) == 0)
-			return (int)i;
+			return i;
 	return -1;
 }
 
@@ -94,89 +155,11 @@ static bool parse_decimal(const char *text, size_t len, uint64_t unit, uint64_t 
 	return *units <= max;
 }
 
-static bool parse_timeout(const char *value, uint64_t *timeout_ms)
-{
-	uint64_t ms;
-
-	if (!parse_decimal(value, strlen(value), 1000, TIMEOUT_MAX_MS, &ms))
-		return false;
-	*timeout_ms = ms;
-	return true;
-}
-
-static bool parse_dir(struct config *config, const char *value)
-{
-	config->dir = value;
-	return true;
-}
-
-static const char *const stdout_words[] = {
-	[CONFIG_STDOUT_TEXT] = "0",
-	[CONFIG_STDOUT_JSON] = "1",
-	[CONFIG_STDOUT_WRAP] = "wrap",
-};
-
-static bool parse_stdout(struct config *config, const char *value)
-{
-	int word = find_word(value, stdout_words, COUNT(stdout_words));
-
-	if (word < 0)
-		return false;
-	config->stdout_mode = (enum config_stdout)word;
-	return true;
-}
-
-static bool parse_log_level(struct config *config, const char *value)
-{
-	static const char *const words[] = {
-		[CONFIG_LOG_NONE] = "none",   [CONFIG_LOG_ERROR] = "error",
-		[CONFIG_LOG_WARN] = "warn",   [CONFIG_LOG_INFO] = "info",
-		[CONFIG_LOG_DEBUG] = "debug",
-	};
-	int word = find_word(value, words, COUNT(words));
-
-	if (word < 0)
-		return false;
-	config->log_level = (enum config_log_level)word;
-	return true;
-}
-
-static const char *const reparenting_words[] = {
-	[CONFIG_REPARENTING_ADOPT] = "adopt",
-	[CONFIG_REPARENTING_TERMINATE] = "terminate",
-	[CONFIG_REPARENTING_IGNORE] = "ignore",
-};
-
-static bool parse_reparenting(struct config *config, const char *value)
-{
-	int word = find_word(value, reparenting_words, COUNT(reparenting_words));
-
-	if (word < 0)
-		return false;
-	config->reparenting = (enum config_reparenting)word;
-	return true;
-}
-
-static bool parse_kill_timeout(struct config *config, const char *value)
-{
-	return parse_timeout(value, &config->kill_timeout_ms);
-}
-
-static bool parse_stop_timeout(struct config *config, const char *value)
-{
-	return parse_timeout(value, &config->stop_timeout_ms);
-}
-
-static bool parse_skip(struct config *config, const char *value)
-{
-	config->skip = value;
-	return true;
-}
-
-static bool parse_max_line(struct config *config, const char *value)
+/* Fills *bytes with the size of a line: a number, and k or M behind it. */
+static bool parse_line_size(const char *value, uint64_t *bytes)
 {
 	size_t len = strlen(value);
-	uint64_t unit = 1, bytes;
+	uint64_t unit = 1;
 
 	if (len > 0 && value[len - 1] == 'k')
 		unit = 1024;
@@ -184,32 +167,68 @@ static bool parse_max_line(struct config *config, const char *value)
 		unit = 1024 * 1024;
 	if (unit > 1)
 		len--;
-	if (!parse_decimal(value, len, unit, MAX_LINE_MAX, &bytes) || bytes < MAX_LINE_MIN)
-		return false;
-	config->max_line = (size_t)bytes;
-	return true;
+	return parse_decimal(value, len, unit, MAX_LINE_MAX, bytes) && *bytes >= MAX_LINE_MIN;
 }
 
-#define TAKES_SECONDS "seconds, as digits with at most one point, up to 1000000000"
+/* Sets the variable's member. Returns false where the value is invalid; *config is unchanged
+ * then. */
+static bool set_value(struct config *config, const struct variable *variable, const char *value)
+{
+	char *member = (char *)config + variable->offset;
+	uint64_t number;
+	size_t size;
+	int word;
 
-static const struct variable variables[] = {
-	{ "DINIT_DIR", "/etc/service", "where the service directories are",
-	  "the path of a directory", parse_dir },
-	{ "DINIT_JSON_STDOUT", "1", "1 JSON lines, 0 text, wrap: text becomes JSON", "0, 1 or wrap",
-	  parse_stdout },
-	{ "DINIT_LOG_LEVEL", "warn", "none, error, warn, info, debug",
-	  "none, error, warn, info or debug", parse_log_level },
-	{ "DINIT_REPARENTING_POLICY", "terminate", "adopt, terminate, ignore",
-	  "adopt, terminate or ignore", parse_reparenting },
-	{ "DINIT_KILL_TIMEOUT", "30", "seconds from TERM to KILL for orphans", TAKES_SECONDS,
-	  parse_kill_timeout },
-	{ "DINIT_STOP_TIMEOUT", "60", "seconds for a teardown nobody asked for, 0 no limit",
-	  TAKES_SECONDS ", or 0 for no limit", parse_stop_timeout },
-	{ "DINIT_SKIP", "", "names of services not to start, separated by commas",
-	  "names of services, separated by commas", parse_skip },
-	{ "DINIT_MAX_LINE", "1M", "longest line kept whole, in bytes, k or M",
-	  "a number of bytes from 4k to 64M (k: 1024, M: 1024 k)", parse_max_line },
-};
+	switch (variable->kind) {
+	case KIND_TEXT: memcpy(member, &value, sizeof value); return true;
+	case KIND_WORD:
+		word = find_word(variable->words, value);
+		if (word < 0)
+			return false;
+		memcpy(member, &word, sizeof word);
+		return true;
+	case KIND_SECONDS:
+		if (!parse_decimal(value, strlen(value), 1000, TIMEOUT_MAX_MS, &number))
+			return false;
+		memcpy(member, &number, sizeof number);
+		return true;
+	case KIND_LINE_SIZE:
+		if (!parse_line_size(value, &number))
+			return false;
+		size = (size_t)number;
+		memcpy(member, &size, sizeof size);
+		return true;
+	}
+	return false;
+}
+
+/* Writes "0, 1 or wrap". */
+static void join_words(char *text, size_t size, const char *const *words)
+{
+	size_t len = 0;
+
+	for (int i = 0; words[i]; i++) {
+		const char *before = i == 0 ? "" : words[i + 1] ? ", " : " or ";
+
+		len += (size_t)snprintf(text + len, size - len, "%s%s", before, words[i]);
+	}
+}
+
+/* Writes what a value of the variable must be, for the message about one that is not. */
+static void explain_kind(const struct variable *variable, char *text, size_t size)
+{
+	switch (variable->kind) {
+	/* There is no invalid text. */
+	case KIND_TEXT: return;
+	case KIND_WORD: join_words(text, size, variable->words); return;
+	case KIND_SECONDS:
+		snprintf(text, size, "seconds, as digits with at most one point, up to 1000000000");
+		return;
+	case KIND_LINE_SIZE:
+		snprintf(text, size, "a number of bytes from 4k to 64M (k: 1024, M: 1024 k)");
+		return;
+	}
+}
 
 /* Returns the value of the first NAME=VALUE of that name, as getenv(3) would find it, or NULL. */
 static const char *find_value(char *const *environment, const char *name)
@@ -221,6 +240,8 @@ static const char *find_value(char *const *environment, const char *name)
 			return *environment + len + 1;
 	return NULL;
 }
+
+/* ---- names ---- */
 
 /* Reduces a name to what is remembered of it roughly: upper case, no prefix, no underscores.
  * Returns its length, or 0 where it does not fit: then it is as far from all of ours as can be. */
@@ -269,27 +290,47 @@ static unsigned count_typing_errors(const char *a, size_t a_len, const char *b, 
 	return errors[a_len][b_len];
 }
 
-static bool is_beginning(const char *start, size_t start_len, const char *name, size_t len)
+static bool is_at(const char *part, size_t part_len, const char *name, size_t at)
 {
-	return start_len >= BEGINNING_MIN && start_len < len && memcmp(start, name, start_len) == 0;
+	return memcmp(part, name + at, part_len) == 0;
 }
 
-/* Returns the variable that the name was probably meant for, or NULL. */
+/* Returns whether the letters of one stand in the other in the same order, beginning with the same
+ * one, and are at least half of them. */
+static bool is_shortened(const char *part, size_t part_len, const char *name, size_t len)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < len && found < part_len; i++)
+		found += name[i] == part[found];
+	return part[0] == name[0] && found == part_len && 2 * part_len >= len;
+}
+
+/* Returns whether part is the beginning, the end or a shorter form of the name. */
+static bool is_part(const char *part, size_t part_len, const char *name, size_t len)
+{
+	return part_len >= PART_MIN && part_len <= len &&
+	       (is_at(part, part_len, name, 0) || is_at(part, part_len, name, len - part_len) ||
+		is_shortened(part, part_len, name, len));
+}
+
+/* Returns the variable that the name was probably meant for, or NULL. Of a short name at least half
+ * of the letters must be right. */
 static const char *find_close_name(const char *name, size_t len)
 {
 	const char *closest = NULL;
-	unsigned fewest = TYPING_ERRORS_MAX + 1;
+	unsigned fewest = SUFFIX_SIZE;
 	char wrong[SUFFIX_SIZE], right[SUFFIX_SIZE];
 	size_t wrong_len = fold_name(wrong, name, len);
 
 	for (size_t i = 0; i < COUNT(variables); i++) {
 		size_t right_len = fold_name(right, variables[i].name, strlen(variables[i].name));
-		unsigned errors = is_beginning(wrong, wrong_len, right, right_len)
-					  ? 1
-					  : count_typing_errors(wrong, wrong_len, right, right_len);
+		unsigned errors = count_typing_errors(wrong, wrong_len, right, right_len);
+		bool close = (errors <= TYPING_ERRORS_MAX && 2 * errors <= right_len) ||
+			     is_part(wrong, wrong_len, right, right_len) ||
+			     is_part(right, right_len, wrong, wrong_len);
 
-		/* Every short name is two letters away from DIR. */
-		if (errors < fewest && errors <= right_len / 3) {
+		if (close && errors < fewest) {
 			fewest = errors;
 			closest = variables[i].name;
 		}
@@ -338,13 +379,13 @@ static bool read_value(struct config *config, const struct variable *variable, c
 		       void (*on_problem)(void *ctx, enum config_problem problem, const char *text),
 		       void *ctx)
 {
-	char shown[SHOWN_SIZE], text[TEXT_SIZE];
+	char shown[SHOWN_SIZE], takes[TAKES_SIZE] = "", text[TEXT_SIZE];
 
-	if (variable->parse(config, value))
+	if (set_value(config, variable, value))
 		return true;
 	printable_copy(shown, sizeof shown, PRINTABLE_MARKED, value, strlen(value));
-	snprintf(text, sizeof text, "%s is \"%s\": it takes %s", variable->name, shown,
-		 variable->takes);
+	explain_kind(variable, takes, sizeof takes);
+	snprintf(text, sizeof text, "%s is \"%s\": it takes %s", variable->name, shown, takes);
 	on_problem(ctx, CONFIG_PROBLEM_ERROR, text);
 	return false;
 }
@@ -357,7 +398,7 @@ unsigned config_read(struct config *config, char *const *environment,
 
 	memset(config, 0, sizeof *config);
 	for (size_t i = 0; i < COUNT(variables); i++)
-		variables[i].parse(config, variables[i].by_default);
+		set_value(config, &variables[i], variables[i].by_default);
 	for (size_t i = 0; i < COUNT(variables); i++) {
 		const char *value = find_value(environment, variables[i].name);
 

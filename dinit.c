@@ -444,7 +444,7 @@ static int run_services(char *const *environment)
 	process_reset_dispositions();
 	if (process_read_environment(&dinit.config, environment) < 0)
 		return PROCESS_STATUS_UNABLE;
-	if (svdir_scan(&dinit.svdir, dinit.config.dir, on_scan_problem, NULL) > 0 ||
+	if (svdir_scan(&dinit.svdir, dinit.config.dir, SVDIR_FILES, on_scan_problem, NULL) > 0 ||
 	    open_all(&dinit, &signals) < 0)
 		goto free_svdir;
 	if (prepare_services(&dinit, environment) == 0) {

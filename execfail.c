@@ -40,6 +40,8 @@ enum role {
 
 /* One of the files that the kernel has to open to execute the first of them. */
 struct file {
+	/* The first of them. */
+	const char *program;
 	const char *path;
 	enum role role;
 	/* The errno of stat(2). 0: status is filled. */
@@ -59,11 +61,17 @@ static const struct machine {
 	const char *name;
 	/* The beginning of what uname(2) says where it runs. */
 	const char *uname;
+	/* What uname(2) says where it mostly runs as well: on the 64-bit kernels of its family. */
+	const char *wider;
 } machines[] = {
-	{ EM_X86_64, "x86_64", "x86_64" }, { EM_AARCH64, "aarch64", "aarch64" },
-	{ EM_386, "i386", "i" },           { EM_ARM, "arm", "arm" },
-	{ EM_RISCV, "riscv", "riscv" },    { EM_PPC64, "ppc64", "ppc64" },
-	{ EM_S390, "s390", "s390" },       { EM_MIPS, "mips", "mips" },
+	{ EM_X86_64, "x86_64", "x86_64", "x86_64" },
+	{ EM_AARCH64, "aarch64", "aarch64", "aarch64" },
+	{ EM_386, "i386", "i", "x86_64" },
+	{ EM_ARM, "arm", "arm", "aarch64" },
+	{ EM_RISCV, "riscv", "riscv", "riscv64" },
+	{ EM_PPC64, "ppc64", "ppc64", "ppc64" },
+	{ EM_S390, "s390", "s390", "s390x" },
+	{ EM_MIPS, "mips", "mips", "mips64" },
 };
 
 /* ---- reading ---- */
@@ -153,11 +161,11 @@ static void find_loader(struct file *file, int fd)
 }
 
 /* Reads the head of a regular file. A FIFO would block in open, a device in read. */
-static void read_head(struct file *file, const char *path, enum role role)
+static void read_head(struct file *file, const char *program, const char *path, enum role role)
 {
 	int fd;
 
-	*file = (struct file){ .path = path, .role = role };
+	*file = (struct file){ .program = program, .path = path, .role = role };
 	file->error = stat(path, &file->status) < 0 ? errno : 0;
 	if (file->error != 0 || !S_ISREG(file->status.st_mode))
 		return;
@@ -179,53 +187,77 @@ static void read_head(struct file *file, const char *path, enum role role)
 
 /* ---- explaining ---- */
 
-/* Writes "PATH problem" or "its interpreter PATH problem". Returns true. */
+/* Writes "PATH problem" or "PATH needs the interpreter X, which problem". Returns true. */
 static bool say_of(const struct file *file, const char *problem, char *text, size_t size)
 {
 	static const char *const roles[] = {
-		[ROLE_PROGRAM] = "",
-		[ROLE_INTERPRETER] = "its interpreter ",
-		[ROLE_LOADER] = "its dynamic loader ",
+		[ROLE_INTERPRETER] = "interpreter",
+		[ROLE_LOADER] = "dynamic loader",
 	};
-	char shown[SHOWN_SIZE];
+	char program[SHOWN_SIZE], needed[SHOWN_SIZE];
 
-	snprintf(text, size, "%s%s %s", roles[file->role],
-		 printable_copy_path(shown, sizeof shown, file->path), problem);
+	printable_copy_path(program, sizeof program, file->program);
+	printable_copy_path(needed, sizeof needed, file->path);
+	if (file->role == ROLE_PROGRAM)
+		snprintf(text, size, "%s %s", program, problem);
+	else
+		snprintf(text, size, "%s needs the %s %s, which %s", program, roles[file->role],
+			 needed, problem);
 	return true;
 }
 
-static bool explain_missing(const struct file *file, char *text, size_t size)
+static bool explain_absence(const struct file *file, char *text, size_t size)
 {
 	static const char *const problems[] = {
 		[ROLE_PROGRAM] = "does not exist",
 		[ROLE_INTERPRETER] = "does not exist (install it, or correct the #! line)",
-		[ROLE_LOADER] = "does not exist (install the C library that needs it, or link the "
-				"program statically)",
+		[ROLE_LOADER] = "does not exist (install its C library, or link statically)",
 	};
-	size_t next_len = strlen(file->next);
+
+	if (file->error != ENOENT && file->error != ENOTDIR)
+		return false;
+	return say_of(file, problems[file->role], text, size);
+}
+
+static bool needs_interpreter(const struct file *file)
+{
+	return *file->next && file->next_role == ROLE_INTERPRETER;
+}
+
+static bool explain_carriage_return(const struct file *file, char *text, size_t size)
+{
 	char shown[SHOWN_SIZE];
 
-	if (file->error == ENOENT || file->error == ENOTDIR)
-		return say_of(file, problems[file->role], text, size);
-	if (next_len == 0 || file->next_role != ROLE_INTERPRETER)
+	if (!needs_interpreter(file) || file->next[strlen(file->next) - 1] != '\r' ||
+	    access(file->next, F_OK) == 0)
 		return false;
-	if (file->next[next_len - 1] == '\r' && access(file->next, F_OK) < 0) {
-		printable_copy_path(shown, sizeof shown, file->path);
-		snprintf(text, size,
-			 "the first line of %s ends in a carriage return, a Windows line ending "
-			 "(convert "
-			 "it, for example with sed -i 's/\\r$//' %s)",
-			 shown, shown);
+	printable_copy_path(shown, sizeof shown, file->path);
+	snprintf(text, size,
+		 "the first line of %s ends in a carriage return, a Windows line ending (convert "
+		 "it, for example with sed -i 's/\\r$//' %s)",
+		 shown, shown);
+	return true;
+}
+
+static bool is_relative(const char *path)
+{
+	return path[0] != '/';
+}
+
+static bool explain_missing(const struct file *file, char *text, size_t size)
+{
+	char program[SHOWN_SIZE], interpreter[SHOWN_SIZE];
+
+	if (explain_absence(file, text, size) || explain_carriage_return(file, text, size))
 		return true;
-	}
-	if (file->next[0] != '/') {
-		snprintf(text, size,
-			 "its interpreter %s is no absolute path (write the whole path into the #! "
-			 "line)",
-			 printable_copy_path(shown, sizeof shown, file->next));
-		return true;
-	}
-	return false;
+	if (!needs_interpreter(file) || !is_relative(file->next))
+		return false;
+	snprintf(text, size,
+		 "%s needs the interpreter %s, which is no absolute path (write the whole path "
+		 "into the #! line)",
+		 printable_copy_path(program, sizeof program, file->program),
+		 printable_copy_path(interpreter, sizeof interpreter, file->next));
+	return true;
 }
 
 /* Explains a #! line without a name: the errno is ENOEXEC, or EACCES where the file ends there,
@@ -266,44 +298,83 @@ static bool explain_forbidden(const struct file *file, char *text, size_t size)
 		      size);
 }
 
-static bool explain_elf(const struct file *file, char *text, size_t size)
+static unsigned get_half(const struct file *file, size_t at)
 {
-	unsigned number =
-		(unsigned)get_number(file, file->head + offsetof(Elf64_Ehdr, e_machine), 2);
-	unsigned type = (unsigned)get_number(file, file->head + offsetof(Elf64_Ehdr, e_type), 2);
-	int bits = is_64_bit(file) ? 64 : 32;
-	const struct machine *machine = NULL;
-	struct utsname here;
-	char problem[128], name[24];
+	return (unsigned)get_number(file, file->head + at, 2);
+}
 
-	if (file->head_len < (bits == 64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr)))
+/* Explains what is wrong with an ELF file on any machine. */
+static bool explain_broken_elf(const struct file *file, char *text, size_t size)
+{
+	unsigned type = get_half(file, offsetof(Elf64_Ehdr, e_type));
+
+	if (file->head_len < (is_64_bit(file) ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr)))
 		return say_of(file, "is a program that was cut off (copy it again)", text, size);
 	if (type != ET_EXEC && type != ET_DYN)
 		return say_of(file, "is an ELF file but no program (link it)", text, size);
+	return false;
+}
+
+/* Returns the machine that an ELF file is for, or NULL where its number is unknown. */
+static const struct machine *find_machine(const struct file *file)
+{
+	unsigned number = get_half(file, offsetof(Elf64_Ehdr, e_machine));
+
 	for (size_t i = 0; i < COUNT(machines); i++)
 		if (machines[i].number == number)
-			machine = &machines[i];
-	/* It fails for no other reason than a bad address. */
-	uname(&here);
-	if (machine && bits == (int)(8 * sizeof(long)) &&
-	    strncmp(here.machine, machine->uname, strlen(machine->uname)) == 0)
-		return false;
-	snprintf(name, sizeof name, "machine type %u", number);
+			return &machines[i];
+	return NULL;
+}
+
+static bool runs_on(const struct machine *machine, const struct utsname *here)
+{
+	return strncmp(here->machine, machine->uname, strlen(machine->uname)) == 0;
+}
+
+static bool say_foreign(const struct file *file, const struct machine *machine,
+			const struct utsname *here, char *text, size_t size)
+{
+	char problem[128], number[24];
+
+	snprintf(number, sizeof number, "machine type %u",
+		 get_half(file, offsetof(Elf64_Ehdr, e_machine)));
 	snprintf(problem, sizeof problem, "is a %d-bit program for %s, and this machine is %.32s",
-		 bits, machine ? machine->name : name, here.machine);
+		 is_64_bit(file) ? 64 : 32, machine ? machine->name : number, here->machine);
 	return say_of(file, problem, text, size);
 }
 
-static bool explain_format(const struct file *file, char *text, size_t size)
+/* Explains why the kernel refused an ELF file. */
+static bool explain_elf(const struct file *file, char *text, size_t size)
 {
-	if (file->error != 0)
+	const struct machine *machine = find_machine(file);
+	bool as_wide = is_64_bit(file) == (sizeof(long) == 8);
+	struct utsname here;
+
+	if (explain_broken_elf(file, text, size))
+		return true;
+	/* It fails for no other reason than a bad address. */
+	uname(&here);
+	if (machine && as_wide && runs_on(machine, &here))
 		return false;
-	if (file->status.st_size == 0)
-		return say_of(file, "is empty (it needs a #! line, such as #!/bin/sh)", text, size);
-	if (file->head_len == 0)
+	return say_foreign(file, machine, &here, text, size);
+}
+
+/* Explains why the kernel will refuse an ELF file, where that is certain. */
+static bool foresee_elf(const struct file *file, char *text, size_t size)
+{
+	const struct machine *machine = find_machine(file);
+	struct utsname here;
+
+	if (explain_broken_elf(file, text, size))
+		return true;
+	uname(&here);
+	if (!machine || runs_on(machine, &here) || strcmp(here.machine, machine->wider) == 0)
 		return false;
-	if (is_elf(file))
-		return explain_elf(file, text, size);
+	return say_foreign(file, machine, &here, text, size);
+}
+
+static bool explain_text(const struct file *file, char *text, size_t size)
+{
 	if (is_script(file))
 		return explain_script(file, text, size);
 	if (memcmp(file->head, "\xef\xbb\xbf#!", 5) == 0)
@@ -313,6 +384,21 @@ static bool explain_format(const struct file *file, char *text, size_t size)
 			text, size);
 	return say_of(file, "starts with no #! line (put one there, such as #!/bin/sh)", text,
 		      size);
+}
+
+/* Explains the content of a file. explain_program does so for an ELF file. */
+static bool explain_content(const struct file *file,
+			    bool (*explain_program)(const struct file *file, char *text,
+						    size_t size),
+			    char *text, size_t size)
+{
+	if (file->error != 0)
+		return false;
+	if (file->status.st_size == 0)
+		return say_of(file, "is empty (it needs a #! line, such as #!/bin/sh)", text, size);
+	if (file->head_len == 0)
+		return false;
+	return is_elf(file) ? explain_program(file, text, size) : explain_text(file, text, size);
 }
 
 /* Returns what to do, or the likely cause, where the errno alone says enough; else "". */
@@ -349,7 +435,7 @@ static bool explain_file(const struct file *file, int error, char *text, size_t 
 		return explain_missing(file, text, size);
 	if (error == EACCES)
 		return explain_forbidden(file, text, size);
-	return explain_format(file, text, size);
+	return explain_content(file, explain_elf, text, size);
 }
 
 void execfail_explain(const char *path, int error, char *text, size_t size)
@@ -360,7 +446,7 @@ void execfail_explain(const char *path, int error, char *text, size_t size)
 	struct file file;
 
 	for (int i = 0; is_about_a_file(error) && i < FILES_MAX; i++) {
-		read_head(&file, at, role);
+		read_head(&file, path, at, role);
 		if (explain_file(&file, error, text, size))
 			return;
 		if (*file.next == '\0')
@@ -370,4 +456,31 @@ void execfail_explain(const char *path, int error, char *text, size_t size)
 	}
 	snprintf(text, size, "%s cannot be executed (%s%s)",
 		 printable_copy_path(shown, sizeof shown, path), strerror(error), find_hint(error));
+}
+
+/* A relative interpreter may be found from the directory in which the program will be started. */
+static bool foresee_file(const struct file *file, char *text, size_t size)
+{
+	return explain_absence(file, text, size) || explain_carriage_return(file, text, size) ||
+	       explain_forbidden(file, text, size) ||
+	       explain_content(file, foresee_elf, text, size);
+}
+
+bool execfail_foresee(const char *path, char *text, size_t size)
+{
+	enum role role = ROLE_PROGRAM;
+	const char *at = path;
+	char name[HEAD_SIZE];
+	struct file file;
+
+	for (int i = 0; i < FILES_MAX; i++) {
+		read_head(&file, path, at, role);
+		if (foresee_file(&file, text, size))
+			return true;
+		if (*file.next == '\0' || is_relative(file.next))
+			return false;
+		at = strcpy(name, file.next);
+		role = file.next_role;
+	}
+	return false;
 }

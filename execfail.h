@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* Why a program could not be executed, in words: execve(2) says ENOENT or ENOEXEC, and the
- * reason stands in the file's first bytes. Looks only; never runs anything. */
+/* Why a program could not be executed, or will not be, in words: execve(2) says ENOENT or ENOEXEC,
+ * and the reason stands in the file's first bytes. Looks only; never runs anything. */
 #ifndef DINIT_EXECFAIL_H
 #define DINIT_EXECFAIL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Writes to text (size bytes with the terminating NUL, cut where it does not fit) why executing
@@ -12,5 +13,12 @@
  * architecture's program, a missing dynamic loader, a noexec mount; else strerror(error). The
  * text holds no colon that is not in a path. */
 void execfail_explain(const char *path, int error, char *text, size_t size);
+
+/* Looks whether executing path is certain to fail, at the file and at every other that the kernel
+ * would load for it: an interpreter, a dynamic loader. Returns true and writes to text (size bytes
+ * with the terminating NUL) why, as above; returns false where nothing is found. A program for
+ * another family of machines counts as a failure, although an emulator may be registered for it
+ * (binfmt_misc). */
+bool execfail_foresee(const char *path, char *text, size_t size);
 
 #endif

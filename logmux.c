@@ -9,11 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* How soon it is tried again where epoll refuses to watch a source (memory, max_user_watches):
  * often enough for a log, rare enough to cost nothing. */
 #define WATCH_RETRY_MS 50
+
+/* Every user may open a source's pipe again, so that a program which has dropped root still has
+ * /dev/stdout and /dev/stderr, and a logging program /dev/stdin. */
+#define PIPE_MODE 0666
 
 enum place {
 	/* In its turn, or new; where it cannot be watched, until that is tried again. */
@@ -320,6 +325,9 @@ int logmux_add(struct logmux *mux, const struct logmux_source_spec *spec)
 	source = malloc(sizeof *source + line_label_size(spec->service, spec->stage));
 	if (!source)
 		return -1;
+	/* It is refused where the pipe is another user's, that of an adopted process: then only
+	 * that user can open it again. */
+	fchmod(spec->fd, PIPE_MODE);
 	*source = (struct logmux_source){
 		.mux = mux,
 		.fd = spec->fd,

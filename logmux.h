@@ -53,8 +53,9 @@ struct logmux {
 
 /* What a source is. */
 struct logmux_source_spec {
-	/* The read end of a pipe, which is made non-blocking when it is first read. It is the
-	 * source's from here on, but on failure the caller's still. */
+	/* The read end of a pipe, which every user may open from here on, and which is made
+	 * non-blocking when it is first read. It is the source's from here on, but on failure the
+	 * caller's still. */
 	int fd;
 	/* Both label its lines. */
 	const char *service, *stage;

@@ -135,10 +135,15 @@ static void set_orphan_state(struct orphan *orphan, enum orphan_state state)
 
 static void free_orphan(struct orphan *orphan)
 {
-	leave_queue(orphan);
 	reaper_unwatch(orphan->policy->reaper, &orphan->watch);
 	free(orphan->program);
 	free(orphan);
+}
+
+static void remove_orphan(struct orphan *orphan)
+{
+	leave_queue(orphan);
+	free_orphan(orphan);
 }
 
 /* ---- what becomes of an orphan ---- */
@@ -228,7 +233,7 @@ static void on_adopt_end(void *ctx)
 	orphan->adopt = NULL;
 	orphan->watch.on_stop = NULL;
 	if (orphan->state == ORPHAN_REAPED)
-		free_orphan(orphan);
+		remove_orphan(orphan);
 }
 
 static void on_orphan_stop(void *ctx, pid_t pid, int status)
@@ -322,31 +327,40 @@ static void tell_adopted_end(const struct orphan *orphan, int status)
 	orphan->policy->on_adopted_end(orphan->policy->ctx, &end);
 }
 
-static void tell_orphan_end(const struct orphan *orphan, int status)
+static void log_end(const struct orphan *orphan, const char *what, int status)
 {
 	char how[REAPER_STATUS_SIZE];
 
 	reaper_describe_status(status, how);
-	log_info("%s/%d: orphan %s", program_of(orphan), orphan->pid, how);
+	log_info("%s/%d: %s %s", program_of(orphan), orphan->pid, what, how);
+}
+
+static void tell_orphan_end(const struct orphan *orphan, int status)
+{
+	switch (orphan->state) {
+	case ORPHAN_INHERITED:
+		orphan->policy->inherited--;
+		log_end(orphan, "inherited child", status);
+		break;
+	case ORPHAN_ADOPTED: tell_adopted_end(orphan, status); break;
+	case ORPHAN_YOUNG:
+	case ORPHAN_TERMINATED:
+	case ORPHAN_DYING: log_end(orphan, "orphan", status); break;
+	case ORPHAN_REAPED: break;
+	}
 }
 
 static void on_orphan_exit(void *ctx, pid_t pid, int status)
 {
 	struct orphan *orphan = ctx;
-	enum orphan_state before = orphan->state;
 
 	(void)pid;
+	tell_orphan_end(orphan, status);
 	set_orphan_state(orphan, ORPHAN_REAPED);
-	if (before == ORPHAN_INHERITED)
-		orphan->policy->inherited--;
-	if (before == ORPHAN_ADOPTED)
-		tell_adopted_end(orphan, status);
-	else
-		tell_orphan_end(orphan, status);
 	if (orphan->adopt)
 		adopt_on_exit(orphan->adopt);
 	else
-		free_orphan(orphan);
+		remove_orphan(orphan);
 }
 
 void policy_on_unwatched_end(void *ctx, pid_t pid, int status)
@@ -483,17 +497,23 @@ void policy_open(struct policy *policy, const struct config *config,
 	}
 }
 
-static void forget_all(struct policy_queue *queue)
+static void forget_all(struct policy *policy, struct policy_queue *queue)
 {
-	while (queue->first)
-		free_orphan(queue->first);
+	struct orphan *next;
+
+	for (struct orphan *orphan = queue->first; orphan; orphan = next) {
+		next = orphan->next;
+		free_orphan(orphan);
+	}
+	queue->first = queue->last = NULL;
+	loop_timer_stop(policy->loop, &queue->timer);
 }
 
 void policy_close(struct policy *policy)
 {
-	forget_all(&policy->young);
-	forget_all(&policy->terminated);
-	forget_all(&policy->rest);
+	forget_all(policy, &policy->young);
+	forget_all(policy, &policy->terminated);
+	forget_all(policy, &policy->rest);
 }
 
 /* ---- teardown ---- */

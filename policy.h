@@ -85,8 +85,8 @@ void policy_open(struct policy *policy, const struct config *config,
 void policy_close(struct policy *policy);
 
 /* Logs the end of an orphan that nobody watched, as it was dead before a look could find it. This
- * is the reaper's on_orphan callback, and policy a struct policy. */
-void policy_on_unwatched_end(void *policy, pid_t pid, int status);
+ * is the reaper's on_orphan callback, and ctx the struct policy. */
+void policy_on_unwatched_end(void *ctx, pid_t pid, int status);
 
 /* Looks for new orphans, as something has ended: now, or soon if it has just looked. */
 void policy_children_changed(struct policy *policy);

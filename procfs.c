@@ -59,9 +59,10 @@ int procfs_format_path(const struct procfs *proc, pid_t pid, char path[PROCFS_PA
 		       const char *format, ...)
 {
 	int len = snprintf(path, PROCFS_PATH_SIZE, "%s/%d/", proc->root, (int)pid), rest = -1;
-	va_list args;
 
 	if (len >= 0 && len < PROCFS_PATH_SIZE) {
+		va_list args;
+
 		va_start(args, format);
 		rest = vsnprintf(path + len, (size_t)(PROCFS_PATH_SIZE - len), format, args);
 		va_end(args);
@@ -167,12 +168,11 @@ static int read_children(int fd, void (*on_child)(void *ctx, pid_t pid), void *c
 static int list_thread_children(const struct procfs *proc, pid_t parent, pid_t tid,
 				void (*on_child)(void *ctx, pid_t pid), void *ctx)
 {
-	char path[PROCFS_PATH_SIZE];
+	char name[sizeof "task/2147483647/children"];
 	int fd, result;
 
-	if (procfs_format_path(proc, parent, path, "task/%d/children", (int)tid) < 0)
-		return -1;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(name, sizeof name, "task/%d/children", (int)tid);
+	fd = open_proc_file(proc, parent, name);
 	if (fd < 0)
 		return -1;
 	result = read_children(fd, on_child, ctx);

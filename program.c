@@ -14,13 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* NAME_MAX, a slash, a stage. */
 #define NAME_SIZE 300
-/* A program that has dropped root can still open /dev/stdout, or a logging program /dev/stdin. */
-#define PIPE_MODE 0666
 
 /* ---- why not ---- */
 
@@ -64,15 +61,6 @@ static void explain(const char *path, const char *dir, const struct spawn_failur
 
 /* ---- pipes ---- */
 
-int program_make_pipe(int pair[2])
-{
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return -1;
-	/* Where this is refused, only the names /dev/stdout and /dev/stdin suffer. */
-	fchmod(pair[1], PIPE_MODE);
-	return 0;
-}
-
 /* Makes a pipe whose read end goes to the logmux. Returns the write end, or -1 with errno. */
 static int open_stream(const struct program *program, const char *stage, enum logmux_stream stream,
 		       struct logmux_source **handle)
@@ -85,7 +73,7 @@ static int open_stream(const struct program *program, const char *stage, enum lo
 	};
 	int pair[2];
 
-	if (program_make_pipe(pair) < 0)
+	if (pipe2(pair, O_CLOEXEC) < 0)
 		return -1;
 	spec.fd = pair[0];
 	if (logmux_add(program->all->means.mux, &spec) < 0) {

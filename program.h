@@ -109,10 +109,6 @@ void program_signal(const struct program *program, int signal);
  * it is not running or has ended and is only not reaped yet. */
 bool program_kill(const struct program *program);
 
-/* Makes a pipe whose ends are close-on-exec and can be opened by every user through /dev/stdout and
- * /dev/stdin. Returns 0, or -1 with errno. */
-int program_make_pipe(int pair[2]);
-
 /* Writes why there is no pipe, errno being error. */
 void program_explain_pipe(int error, char reason[PROGRAM_REASON_SIZE]);
 

@@ -107,7 +107,7 @@ static int start_logged(struct service *service, const struct program **failed,
 	int pair[2], result = -1;
 
 	*failed = &service->run;
-	if (program_make_pipe(pair) < 0) {
+	if (pipe2(pair, O_CLOEXEC) < 0) {
 		program_explain_pipe(errno, reason);
 		return -1;
 	}

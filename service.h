@@ -16,7 +16,7 @@
 /* A program that exits with this status has disabled itself (dinit(8); tozd/dinit has it, too). */
 #define SERVICE_EXIT_DISABLED 115
 /* How long a service may outlive its logging program: when both end together, the service's end is
- * the one to be told (dinit(8), STOPPING). */
+ * the one to be told (dinit(8), Teardown). */
 #define SERVICE_LOG_GRACE_MS 10
 
 struct services;

@@ -5,12 +5,13 @@
 #include "signaller.h"
 
 #include "log.h"
-#include "spawn.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,47 +23,104 @@ struct errand {
 	char name[];
 };
 
+void signaller_name(int signal, char text[SIGNALLER_NAME_SIZE])
+{
+	static const char *const names[] = {
+		[SIGHUP] = "HUP",       [SIGINT] = "INT",   [SIGQUIT] = "QUIT",
+		[SIGILL] = "ILL",       [SIGTRAP] = "TRAP", [SIGABRT] = "ABRT",
+		[SIGBUS] = "BUS",       [SIGFPE] = "FPE",   [SIGKILL] = "KILL",
+		[SIGUSR1] = "USR1",     [SIGSEGV] = "SEGV", [SIGUSR2] = "USR2",
+		[SIGPIPE] = "PIPE",     [SIGALRM] = "ALRM", [SIGTERM] = "TERM",
+		[SIGCHLD] = "CHLD",     [SIGCONT] = "CONT", [SIGSTOP] = "STOP",
+		[SIGTSTP] = "TSTP",     [SIGTTIN] = "TTIN", [SIGTTOU] = "TTOU",
+		[SIGURG] = "URG",       [SIGXCPU] = "XCPU", [SIGXFSZ] = "XFSZ",
+		[SIGVTALRM] = "VTALRM", [SIGPROF] = "PROF", [SIGWINCH] = "WINCH",
+		[SIGIO] = "IO",         [SIGPWR] = "PWR",   [SIGSYS] = "SYS",
+	};
+
+	if (signal > 0 && (size_t)signal < sizeof names / sizeof *names && names[signal])
+		snprintf(text, SIGNALLER_NAME_SIZE, "%s", names[signal]);
+	else
+		snprintf(text, SIGNALLER_NAME_SIZE, "signal %d", signal);
+}
+
 static void warn_refused(const char *name, pid_t pid, int signal, int error)
 {
-	log_warn("%s: cannot send %s to PID %d: %s; it runs as another user: give dinit CAP_KILL, "
-		 "or run it as the "
-		 "same user",
-		 name, signal == SIGKILL ? "KILL" : "TERM", pid, strerror(error));
+	char signal_name[SIGNALLER_NAME_SIZE];
+
+	signaller_name(signal, signal_name);
+	log_warn("%s: cannot send %s to PID %d: %s (it runs as another user; give dinit CAP_KILL, "
+		 "or run it as the same user)",
+		 name, signal_name, pid, strerror(error));
+}
+
+static void warn_helper_ended(const struct errand *errand, int status)
+{
+	char signal_name[SIGNALLER_NAME_SIZE], how[REAPER_STATUS_SIZE];
+
+	signaller_name(errand->signal, signal_name);
+	reaper_describe_status(status, how);
+	log_warn("%s: cannot send %s to PID %d: the helper process that sends it %s", errand->name,
+		 signal_name, errand->target, how);
 }
 
 static void on_errand_done(void *ctx, pid_t pid, int status)
 {
 	struct errand *errand = ctx;
-	int error = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+	int error = WEXITSTATUS(status);
 
 	(void)pid;
-	if (error != 0 && error != ESRCH)
+	if (!WIFEXITED(status))
+		warn_helper_ended(errand, status);
+	else if (error != 0 && error != ESRCH)
 		warn_refused(errand->name, errand->target, errand->signal, error);
 	free(errand);
 }
 
-/* Starts a child that takes on the target's user and sends the signal. The target cannot be reaped,
- * nor its pid reused, before the pidfd is opened, because this is the thread that would reap it. */
+/* In the helper: takes on the user and sends the signals (second 0: only the first). Exits with
+ * 0, or with the errno of what failed. */
+static void send_as(uid_t uid, int pidfd, int first, int second)
+{
+	if (setresuid(uid, uid, uid) < 0 ||
+	    syscall(SYS_pidfd_send_signal, pidfd, first, NULL, 0) < 0)
+		_exit(errno);
+	if (second && syscall(SYS_pidfd_send_signal, pidfd, second, NULL, 0) < 0)
+		_exit(errno);
+	_exit(0);
+}
+
+/* Starts the helper for a signal to the process behind pidfd. It is an ordinary fork: a change
+ * of user in memory shared with dinit would take away dinit's access to its own files in /proc.
+ * Returns its pid, or -1 with errno. */
+static pid_t fork_helper(uid_t uid, int pidfd, int signal)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		send_as(uid, pidfd, signal, signal == SIGTERM ? SIGCONT : 0);
+	return pid;
+}
+
+/* Starts a helper that takes on the target's user and sends the signal. The target cannot be
+ * reaped, nor its pid reused, before the pidfd is opened, because this is the thread that would
+ * reap it. */
 static int send_by_errand(struct signaller *signaller, pid_t target, int signal, const char *name)
 {
 	struct errand *errand;
-	int saved;
+	int pidfd;
 	uid_t uid;
 	pid_t pid;
-	int pidfd;
 
 	if (procfs_read_uid(signaller->proc, target, &uid) < 0)
 		return -1;
 	errand = malloc(sizeof *errand + strlen(name) + 1);
 	if (!errand)
 		return -1;
-	pidfd = spawn_open_pidfd(target);
+	pidfd = (int)syscall(SYS_pidfd_open, target, 0);
 	if (pidfd < 0)
 		goto free_errand;
-	pid = spawn_kill_as(uid, pidfd, signal, signal == SIGTERM ? SIGCONT : 0);
-	saved = errno;
+	pid = fork_helper(uid, pidfd, signal);
 	close(pidfd);
-	errno = saved;
 	if (pid < 0)
 		goto free_errand;
 	*errand = (struct errand){ .target = target, .signal = signal };
@@ -79,14 +137,15 @@ free_errand:
 
 void signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name)
 {
-	log_info("%s: sending %s to PID %d", name, signal == SIGKILL ? "KILL" : "TERM", pid);
+	char signal_name[SIGNALLER_NAME_SIZE];
+
+	signaller_name(signal, signal_name);
+	log_info("%s: sending %s to PID %d", name, signal_name, pid);
 	if (kill(pid, signal) == 0) {
 		if (signal == SIGTERM)
 			kill(pid, SIGCONT);
 		return;
 	}
-	if (errno != EPERM)
-		return;
-	if (send_by_errand(signaller, pid, signal, name) < 0)
+	if (errno == EPERM && send_by_errand(signaller, pid, signal, name) < 0)
 		warn_refused(name, pid, signal, EPERM);
 }

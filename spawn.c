@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The status that shells use; the failure itself comes through the pipe. */
@@ -129,30 +128,4 @@ pid_t spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd,
 			     struct spawn_failure *failure)
 {
 	return start_program(spec, false, report_fd, failure);
-}
-
-int spawn_open_pidfd(pid_t pid)
-{
-	return (int)syscall(SYS_pidfd_open, pid, 0);
-}
-
-static void send_as(uid_t uid, int pidfd, int first, int second)
-{
-	if (setresuid(uid, uid, uid) < 0 ||
-	    syscall(SYS_pidfd_send_signal, pidfd, first, NULL, 0) < 0)
-		_exit(errno);
-	if (second && syscall(SYS_pidfd_send_signal, pidfd, second, NULL, 0) < 0)
-		_exit(errno);
-	_exit(0);
-}
-
-/* It is an ordinary fork: a change of user in memory shared with dinit would take away dinit's
- * access to its own files in /proc. */
-pid_t spawn_kill_as(uid_t uid, int pidfd, int first, int second)
-{
-	pid_t pid = fork();
-
-	if (pid == 0)
-		send_as(uid, pidfd, first, second);
-	return pid;
 }

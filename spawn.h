@@ -57,12 +57,4 @@ pid_t spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd,
  * a failure. */
 bool spawn_read_failure(int report_fd, struct spawn_failure *failure);
 
-/* Starts a short-lived child that takes on the user uid and sends the signals (0: none) to the
- * process that pidfd stands for, first, then second. It exits with 0, or with the errno that
- * stopped it. Returns its pid, or -1 with errno. */
-pid_t spawn_kill_as(uid_t uid, int pidfd, int first, int second);
-
-/* Returns a descriptor as pidfd_open(2) does, or -1 with errno (ENOSYS before Linux 5.3). */
-int spawn_open_pidfd(pid_t pid);
-
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the rules of what a service directory looks like, and the paths of those that keep them; not
- * what happens to a service, nor whether its programs can be executed, which shows when it is tried.
- * Invariant: an entry in the result has been examined in every part and has no problem; for every
- * part that has one there was exactly one message. */
+/* Owns the rules of what a service directory looks like, and the paths of those that keep them;
+ * not what happens to a service, nor whether its programs can be executed, which shows when it
+ * is tried. Invariant: an entry in the result has been examined in every part and has no
+ * problem; for every part that has one there was exactly one message. */
 #include "svdir.h"
 
 #include <dirent.h>
@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "execfail.h"
 #include "json.h"
 #include "log.h"
 #include "printable.h"
@@ -22,7 +22,11 @@
 /* Room for as much of a path as a message shows; two of them fit into a message of log.h. */
 #define SHOWN_SIZE 1536
 
+/* Room for why a program cannot be executed. */
+#define REASON_SIZE 512
+
 struct scan {
+	enum svdir_depth depth;
 	void (*on_problem)(void *ctx, const char *text);
 	void *ctx;
 	unsigned problems;
@@ -132,26 +136,16 @@ static enum found find_file(struct scan *scan, const char *path, struct stat *st
 	return FOUND_PROBLEM;
 }
 
-static void report_not_executable(struct scan *scan, const char *path, mode_t mode, int error)
+/* Reports a problem with a program, in the words of execfail. */
+static void report_reason(struct scan *scan, const char *reason)
 {
-	struct statvfs fs;
-
-	if (error == EACCES && !(mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
-		report(scan, path, "is not executable: make it so with chmod +x ", path);
-	else if (error == EACCES && statvfs(path, &fs) == 0 && fs.f_flag & ST_NOEXEC)
-		report(scan, path,
-		       "is on a file system that is mounted noexec: mount that with exec, or move "
-		       "the file",
-		       "");
-	else if (error == EACCES)
-		report(scan, path, "is not executable for this user: permit it with chmod a+rx ",
-		       path);
-	else
-		report(scan, path, "cannot be executed: ", strerror(error));
+	scan->problems++;
+	scan->on_problem(scan->ctx, reason);
 }
 
 static enum found find_program(struct scan *scan, const char *path)
 {
+	char reason[REASON_SIZE];
 	struct stat status;
 	enum found found = find_file(scan, path, &status);
 
@@ -165,9 +159,11 @@ static enum found find_program(struct scan *scan, const char *path)
 		return FOUND_PROBLEM;
 	}
 	/* Not faccessat(2) with flags: seccomp profiles older than faccessat2 refuse that. */
-	if (access(path, X_OK) == 0)
+	if (access(path, X_OK) < 0)
+		execfail_explain(path, errno, reason, sizeof reason);
+	else if (scan->depth == SVDIR_FILES || !execfail_foresee(path, reason, sizeof reason))
 		return FOUND;
-	report_not_executable(scan, path, status.st_mode, errno);
+	report_reason(scan, reason);
 	return FOUND_PROBLEM;
 }
 
@@ -343,10 +339,10 @@ static void scan_directory(struct scan *scan, struct svdir *svdir, const char *b
 	free(names);
 }
 
-unsigned svdir_scan(struct svdir *svdir, const char *dir,
+unsigned svdir_scan(struct svdir *svdir, const char *dir, enum svdir_depth depth,
 		    void (*on_problem)(void *ctx, const char *text), void *ctx)
 {
-	struct scan scan = { .on_problem = on_problem, .ctx = ctx };
+	struct scan scan = { .depth = depth, .on_problem = on_problem, .ctx = ctx };
 	char *base;
 
 	*svdir = (struct svdir){ .entries = NULL };

@@ -28,12 +28,20 @@ struct svdir {
 	size_t len;
 };
 
+/* How closely the programs of the services are looked at. */
+enum svdir_depth {
+	/* Whether there is an executable file. */
+	SVDIR_FILES,
+	/* Also whether the kernel can be expected to execute it (execfail.h). */
+	SVDIR_CONTENTS,
+};
+
 /* Scans dir (made absolute with the current directory where it is relative; symbolic links are
  * not resolved). Every problem is reported to on_problem with one sentence that says what is
  * wrong with what, why, and what to do (valid during the call). Returns the number of problems;
  * entries that have one are left out. Where dir cannot be read or memory is lacking that is a
  * problem too. Free the result with svdir_free in every case. */
-unsigned svdir_scan(struct svdir *svdir, const char *dir,
+unsigned svdir_scan(struct svdir *svdir, const char *dir, enum svdir_depth depth,
 		    void (*on_problem)(void *ctx, const char *text), void *ctx);
 
 /* Frees what the scan allocated. */

@@ -12,14 +12,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 /* How much memory is mapped in the process; the kernel rounds it up to its page. */
 #define SCRATCH_SIZE 4096
-/* A process that drops root after it was redirected can still open /dev/stdout. */
-#define PIPE_MODE 0622
 
 /* How long a thread may take to stop before a warning. Mostly it stops within microseconds, and
  * reads from a disk are over in a moment; one that needs longer is frozen, or waits for a dead
@@ -182,14 +179,9 @@ static void trace_thread(struct redirect *redirect, pid_t tid)
 static void try_to_trace(struct redirect *redirect)
 {
 	char why[OBSTACLE_TEXT_SIZE];
-	enum obstacle obstacle;
 	pid_t tid;
+	enum obstacle obstacle = obstacle_find(redirect->group->proc, redirect->pid, &tid, why);
 
-	if (redirect->cancelled) {
-		end_redirect(redirect);
-		return;
-	}
-	obstacle = obstacle_find(redirect->group->proc, redirect->pid, &tid, why);
 	switch (obstacle) {
 	case OBSTACLE_GONE: end_redirect(redirect); break;
 	case OBSTACLE_CHANGING:
@@ -368,9 +360,6 @@ static int take_read_end(struct redirect *redirect)
 
 	if (fd < 0)
 		return -1;
-	/* This fails where the pipe is another user's: then only that user can open it again, as
-	 * usual. */
-	(void)!fchmod(fd, PIPE_MODE);
 	if (redirect->group->on_pipe(redirect->group->ctx, redirect, redirect->stream, fd) < 0) {
 		int error = errno;
 

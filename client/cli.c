@@ -8,6 +8,7 @@
 #include "process.h"
 #include "svdir.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ static int check(const char *dir, char *const *environment)
 	bool good = process_read_environment(&config, environment) == 0;
 	const char *checked = dir ? dir : config.dir;
 
-	if (svdir_scan(&svdir, checked, on_checked_problem, NULL) > 0)
+	if (svdir_scan(&svdir, checked, SVDIR_CONTENTS, on_checked_problem, NULL) > 0)
 		good = false;
 	if (good) {
 		svdir_warn_of_skip(&svdir, config.skip);
@@ -58,7 +59,8 @@ static void print_usage(FILE *to)
 	      "\n"
 	      "dinit runs every executable /etc/service/NAME/run, labels and passes on what they "
 	      "print,\n"
-	      "looks after orphaned processes, and ends, in order, when any service ends.\n"
+	      "looks after orphaned processes, and stops them all, in order, when any service "
+	      "ends.\n"
 	      "\n"
 	      "environment (default):\n",
 	      to);
@@ -68,6 +70,15 @@ static void print_usage(FILE *to)
 	      "failed;\n"
 	      "1 dinit could not do its work. See dinit(8).\n",
 	      to);
+}
+
+/* Returns the status, or that of a failure where what was printed could not be written. */
+static int finish_output(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	log_always(CONFIG_LOG_ERROR, "stdout cannot be written to: %s", strerror(errno));
+	return PROCESS_STATUS_UNABLE;
 }
 
 static int refuse_arguments(char *const *arguments)
@@ -86,14 +97,14 @@ int cli_run(char *const *arguments, char *const *environment)
 
 	if (strcmp(arguments[0], "--help") == 0 && !operand) {
 		print_usage(stdout);
-		return PROCESS_STATUS_STOPPED;
+		return finish_output(PROCESS_STATUS_STOPPED);
 	}
 	if (strcmp(arguments[0], "--version") == 0 && !operand) {
 		puts("dinit " DINIT_VERSION);
-		return PROCESS_STATUS_STOPPED;
+		return finish_output(PROCESS_STATUS_STOPPED);
 	}
 	if (strcmp(arguments[0], "--check") == 0 &&
 	    (!operand || (operand[0] != '-' && !arguments[2])))
-		return check(operand, environment);
+		return finish_output(check(operand, environment));
 	return refuse_arguments(arguments);
 }

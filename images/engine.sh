@@ -1,9 +1,10 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: ISC
-# For sourcing: a container engine to work with. engine_start uses the one that answers; where none does it installs Debian's
-# docker.io and starts a private engine in a temporary directory, without any network: it cannot pull. engine_stop ends a
-# private engine and removes all that it left: processes, mounts, control groups, files. Call it from a trap.
-# Needs $top, the top directory of the source.
+# A container engine for scripts that source this file. engine_start uses a running engine. If there
+# is none, it installs Debian's docker.io and starts a private engine in a temporary directory; that
+# has no network, so it cannot pull. engine_stop ends a private engine and removes all that it left:
+# processes, mounts, control groups, files. Call it from a trap. $top must be the top directory of
+# the sources.
 
 : "${top:?}"
 engine_dir=
@@ -23,7 +24,8 @@ engine_start() {
 	"$top/tests/setup" docker.io || return 1
 	engine_dir=$(mktemp -d "${TMPDIR:-/var/tmp}/dinit-engine.XXXXXX") || return 1
 	export DOCKER_HOST="unix://$engine_dir/socket"
-	# It ends with this shell, however that ends. No option names a storage driver: it takes overlay2 where it can.
+	# The engine ends with this shell, however that ends. It chooses its storage driver itself:
+	# overlay2 where that works.
 	setpriv --pdeathsig TERM unshare --net dockerd --data-root "$engine_dir/data" --exec-root "$engine_dir/exec" \
 		--pidfile "$engine_dir/pid" --host "$DOCKER_HOST" --bridge=none --iptables=false --ip6tables=false \
 		--ip-forward=false --ip-masq=false --exec-opt native.cgroupdriver=cgroupfs \

@@ -4,32 +4,47 @@
  * it as $ACTOR; what it has to tell the test, and not dinit, it writes to the FIFO $REPORT, a
  * line each.
  *
- * 	count FD KIND N [unfinished]	writes the numbers 1 to N, the last without its newline where it says so
+ * 	count FD KIND N [unfinished]	writes the numbers 1 to N, the last without its newline
+ * 					where it says so
  * 	flood FD KIND			writes numbers until it is killed
- * 	stall FD KIND N NAME		the same as count; reports "stalled NAME" once nobody takes any more of it, and
- * 					"written NAME"
- * 	handle FD KIND N NAME		reports "ready NAME", waits for TERM, reports "term NAME <nanoseconds>", counts
- * 	until SIGNAL BEFORE AFTER	runs the shell script BEFORE, waits for the signal (TERM or USR1), which may
- * 					have come already, and becomes the script AFTER, which ignores it
- * 	gate FILE FD KIND N		the same as count unfinished, when it gets a shared lock on the file
- * 	drip FILE			writes the file to stdout, each byte when the one before has been read
- * 	split FILE			writes the file to stdout once for each place it can be cut at, in two parts,
- * 					each when the one before has been read; a newline goes before the first
+ * 	stall FD KIND N NAME		the same as count; reports "stalled NAME" once nobody takes
+ * 					any more of it, and "written NAME"
+ * 	handle FD KIND N NAME		reports "ready NAME", waits for TERM, reports "term NAME
+ * 					<nanoseconds>", counts
+ * 	until SIGNAL BEFORE AFTER	runs the shell script BEFORE, waits for the signal (TERM or
+ * 					USR1), which may have come already, and becomes the script
+ * 					AFTER, which ignores it
+ * 	gate FILE FD KIND N		the same as count unfinished, when it gets a shared lock on
+ * 					the file
+ * 	drip FILE			writes the file to stdout, each byte when the one before has
+ * 					been read
+ * 	split FILE			writes the file to stdout once for each place it can be cut
+ * 					at, in two parts, each when the one before has been read; a
+ * 					newline goes before the first
  * 	drained				waits until all of stdout has been read
- * 	take N STATUS			copies N lines of stdin to stdout behind "took ", reads no byte more, exits
- * 	zombies N NAME			leaves N children of a child behind, reports "reaped NAME" when they are gone
- * 	corpses N NAME			the same, but they have ended before they lose their parent; waits
- * 	brief N NAME			N times an orphan that lives 3 ms, told to its parent; reports "brief NAME
- * 					quick" if each had been reaped within 9 ms, else "brief NAME slow"; waits
- * 	chain N NAME			waits as a chain of N processes, each the child of the one before; the last one
- * 					reports "chained NAME"
- * 	stopped				leaves a child that has stopped itself; it says "continued" should it go on
+ * 	take N STATUS			copies N lines of stdin to stdout behind "took ", reads no
+ * 					byte more, exits
+ * 	zombies N NAME			leaves N children of a child behind, reports "reaped NAME"
+ * 					when they are gone
+ * 	corpses N NAME			the same, but they have ended before they lose their parent;
+ * 					waits
+ * 	brief N NAME			N times an orphan that lives 3 ms, told to its parent;
+ * 					reports "brief NAME quick" if each had been reaped within 9
+ * 					ms, else "brief NAME slow"; waits
+ * 	chain N NAME			waits as a chain of N processes, each the child of the one
+ * 					before; the last one reports "chained NAME"
+ * 	leave-chain N NAME		leaves such a chain behind once it is complete
+ * 	stopped				leaves a child that has stopped itself; it says "continued"
+ * 					should it go on
  * 	vforked				waits for a vfork child, which waits
- * 	stuck FILE			leaves a child behind once a thread of it waits for the file's server (deadfs.c)
- * 					and another one for, or with, the lock of its memory
- * 	moving N MS KIND FD...		writes numbered lines to each descriptor (fd3 1 or {"fd":3,"n":1}), one write
- * 					each, MS apart, until N after 1 and 2 are replaced; says "moved <last number>"
- * 	ping FIFO			for each line of the FIFO a line "ping <nanoseconds>" to stdout
+ * 	stuck FILE			leaves a child behind once a thread of it waits for the
+ * 					file's server (deadfs.c) and another one for, or with, the
+ * 					lock of its memory
+ * 	moving N MS KIND FD...		writes numbered lines to each descriptor (fd3 1 or
+ * 					{"fd":3,"n":1}), one write each, MS apart, until N after 1
+ * 					and 2 are replaced; says "moved <last number>"
+ * 	ping FIFO			for each line of the FIFO a line "ping <nanoseconds>" to
+ * 					stdout
  * 	flags FD NAME			reports "flags NAME <F_GETFL in octal>"
  * 	report WORD...			reports these words
  * 	wait				until a signal ends it
@@ -38,16 +53,21 @@
  *
  * What may stand before a command, in any number:
  * 	orphaned			in a child whose parent has ended
- * 	adopted				once the descriptors 1 and 2 that it was started with have been replaced
- * 	discarding			makes 1 and 2 /dev/null, goes on once they have been replaced
+ * 	adopted				once the descriptors 1 and 2 that it was started with have
+ * 					been replaced
+ * 	discarding			makes 1 and 2 /dev/null, goes on once they have been
+ * 					replaced
  * 	deaf				ignores TERM
  * 	as UID				as that user and group
  * 	headless			in a second thread, after the end of the first
  *
  * KIND is json ({"n":1}) or text (1). Time is that of CLOCK_MONOTONIC. */
+#include "play.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -68,39 +88,6 @@
 /* far longer than a reader that is alive keeps anybody waiting */
 #define STALLED_MS 300
 
-static void die(const char *what)
-{
-	perror(what);
-	exit(99);
-}
-
-static unsigned long number(const char *text)
-{
-	return strtoul(text, NULL, 10);
-}
-
-static unsigned long long now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (unsigned long long)now.tv_sec * 1000000000 + (unsigned long long)now.tv_nsec;
-}
-
-static void write_all(int fd, const char *bytes, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno != EINTR)
-			die("write");
-		if (n > 0) {
-			bytes += n;
-			len -= (size_t)n;
-		}
-	}
-}
-
 static void report(const char *what, const char *name)
 {
 	const char *path = getenv("REPORT");
@@ -109,8 +96,8 @@ static void report(const char *what, const char *name)
 	int len = snprintf(line, sizeof line, "%s%s%s\n", what, name ? " " : "", name ? name : "");
 
 	if (fd < 0)
-		die("REPORT");
-	write_all(fd, line, (size_t)len);
+		play_die("REPORT");
+	play_write_all(fd, line, (size_t)len);
 	close(fd);
 }
 
@@ -132,7 +119,7 @@ static void open_batch(const char *fd, const char *kind)
 {
 	bool json = strcmp(kind, "json") == 0;
 
-	batch.fd = (int)number(fd);
+	batch.fd = (int)play_number(fd);
 	batch.before = json ? "{\"n\":" : "";
 	batch.after = json ? "}\n" : "\n";
 }
@@ -149,7 +136,7 @@ static void write_watched(void)
 			report("stalled", batch.stalls);
 			batch.stalls = NULL;
 		}
-		write_all(batch.fd, batch.bytes + at, len);
+		play_write_all(batch.fd, batch.bytes + at, len);
 		at += len;
 	}
 	batch.len = 0;
@@ -161,7 +148,7 @@ static void flush_batch(void)
 		write_watched();
 		return;
 	}
-	write_all(batch.fd, batch.bytes, batch.len);
+	play_write_all(batch.fd, batch.bytes, batch.len);
 	batch.len = 0;
 }
 
@@ -223,7 +210,7 @@ static void handle(unsigned long n, const char *name)
 	sigprocmask(SIG_BLOCK, &term, NULL);
 	report("ready", name);
 	sigwait(&term, &signal);
-	snprintf(text, sizeof text, "term %s %llu", name, now_ns());
+	snprintf(text, sizeof text, "term %s %" PRIu64, name, play_now_ns());
 	report(text, NULL);
 	count(n, false);
 }
@@ -237,7 +224,7 @@ static void run_script(const char *script, const sigset_t *mask)
 		execl("/bin/sh", "sh", "-c", script, (char *)NULL);
 	}
 	if (pid <= 0 || waitpid(pid, NULL, 0) < 0)
-		die("a script");
+		play_die("a script");
 }
 
 static void until(const char *name, const char *before, const char *after)
@@ -253,7 +240,7 @@ static void until(const char *name, const char *before, const char *after)
 	signal(signal_number, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	execl("/bin/sh", "sh", "-c", after, (char *)NULL);
-	die("a script");
+	play_die("a script");
 }
 
 static void gate(const char *path, unsigned long n)
@@ -261,7 +248,7 @@ static void gate(const char *path, unsigned long n)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || flock(fd, LOCK_SH) < 0)
-		die(path);
+		play_die(path);
 	count(n, true);
 }
 
@@ -282,11 +269,11 @@ static char *read_file(const char *path, size_t *len)
 	char *bytes;
 
 	if (fd < 0 || fstat(fd, &status) < 0)
-		die(path);
+		play_die(path);
 	*len = (size_t)status.st_size;
 	bytes = malloc(*len);
 	if (!bytes || read(fd, bytes, *len) != (ssize_t)*len)
-		die(path);
+		play_die(path);
 	close(fd);
 	return bytes;
 }
@@ -297,7 +284,7 @@ static void drip(const char *path)
 	char *bytes = read_file(path, &len);
 
 	for (size_t i = 0; i < len; i++) {
-		write_all(STDOUT_FILENO, bytes + i, 1);
+		play_write_all(STDOUT_FILENO, bytes + i, 1);
 		wait_until_read();
 	}
 	free(bytes);
@@ -309,10 +296,10 @@ static void split(const char *path)
 	char *bytes = read_file(path, &len);
 
 	for (size_t i = 1; i < len; i++) {
-		write_all(STDOUT_FILENO, "\n", 1);
-		write_all(STDOUT_FILENO, bytes, i);
+		play_write_all(STDOUT_FILENO, "\n", 1);
+		play_write_all(STDOUT_FILENO, bytes, i);
 		wait_until_read();
-		write_all(STDOUT_FILENO, bytes + i, len - i);
+		play_write_all(STDOUT_FILENO, bytes + i, len - i);
 		wait_until_read();
 	}
 	free(bytes);
@@ -326,8 +313,8 @@ static void take(unsigned long lines)
 
 	while (lines > 0 && read(STDIN_FILENO, &byte, 1) == 1) {
 		if (before == '\n')
-			write_all(STDOUT_FILENO, "took ", 5);
-		write_all(STDOUT_FILENO, &byte, 1);
+			play_write_all(STDOUT_FILENO, "took ", 5);
+		play_write_all(STDOUT_FILENO, &byte, 1);
 		before = byte;
 		lines -= byte == '\n';
 	}
@@ -343,7 +330,7 @@ static void leave_orphans(const int go[2], size_t n, pid_t *pids)
 		pid_t pid = fork();
 
 		if (pid < 0)
-			die("fork");
+			play_die("fork");
 		if (pid == 0) {
 			close(go[1]);
 			_exit(read(go[0], &byte, 1) < 0);
@@ -361,12 +348,12 @@ static void zombies(size_t n, const char *name)
 	int go[2];
 
 	if (pids == MAP_FAILED || pipe(go) < 0)
-		die("zombies");
+		play_die("zombies");
 	child = fork();
 	if (child == 0)
 		leave_orphans(go, n, pids);
 	if (child < 0 || waitpid(child, NULL, 0) < 0)
-		die("a child");
+		play_die("a child");
 	close(go[1]);
 	for (size_t i = 0; i < n; i++)
 		while (kill(pids[i], 0) == 0)
@@ -384,8 +371,8 @@ static void ping(const char *path)
 
 		if (byte != '\n')
 			continue;
-		len = snprintf(line, sizeof line, "ping %llu\n", now_ns());
-		write_all(STDOUT_FILENO, line, (size_t)len);
+		len = snprintf(line, sizeof line, "ping %" PRIu64 "\n", play_now_ns());
+		play_write_all(STDOUT_FILENO, line, (size_t)len);
 	}
 }
 
@@ -393,46 +380,21 @@ static void flags(const char *fd, const char *name)
 {
 	char text[128];
 
-	snprintf(text, sizeof text, "flags %s %o", name, (unsigned)fcntl((int)number(fd), F_GETFL));
+	snprintf(text, sizeof text, "flags %s %o", name,
+		 (unsigned)fcntl((int)play_number(fd), F_GETFL));
 	report(text, NULL);
 }
 
 /* ---- orphans ---- */
 
-/* The children of a child end first, then their parent, so that they are dead when they come to
- * dinit. */
-static void leave_corpses(size_t n, pid_t *pids)
-{
-	siginfo_t info;
-
-	for (size_t i = 0; i < n; i++) {
-		pid_t pid = fork();
-
-		if (pid < 0)
-			die("fork");
-		if (pid == 0)
-			_exit(0);
-		pids[i] = pid;
-	}
-	for (size_t i = 0; i < n; i++)
-		if (waitid(P_PID, (id_t)pids[i], &info, WEXITED | WNOWAIT) < 0)
-			die("waitid");
-	_exit(0);
-}
-
 static void corpses(size_t n, const char *name)
 {
 	pid_t *pids = mmap(NULL, n * sizeof *pids, PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_ANONYMOUS, -1, 0),
-	      child;
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (pids == MAP_FAILED)
-		die("corpses");
-	child = fork();
-	if (child == 0)
-		leave_corpses(n, pids);
-	if (child < 0 || waitpid(child, NULL, 0) < 0)
-		die("a child");
+		play_die("corpses");
+	play_leave_behind(1, (unsigned)n, play_end_at_once, true, pids);
 	for (size_t i = 0; i < n; i++)
 		while (kill(pids[i], 0) == 0)
 			sched_yield();
@@ -446,7 +408,7 @@ static void become_orphan(void)
 	pid_t parent = getpid(), pid = fork();
 
 	if (pid < 0)
-		die("fork");
+		play_die("fork");
 	if (pid > 0)
 		_exit(0);
 	while (getppid() == parent)
@@ -459,16 +421,16 @@ static bool live_briefly(pid_t dinit)
 {
 	volatile pid_t *orphan = mmap(NULL, sizeof *orphan, PROT_READ | PROT_WRITE,
 				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	unsigned long long start;
+	uint64_t start;
 	pid_t child;
 
 	if (orphan == MAP_FAILED)
-		die("mmap");
+		play_die("mmap");
 	poll(NULL, 0, 15);
-	start = now_ns();
+	start = play_now_ns();
 	child = fork();
 	if (child < 0)
-		die("fork");
+		play_die("fork");
 	if (child == 0) {
 		become_orphan();
 		*orphan = getpid();
@@ -477,10 +439,10 @@ static bool live_briefly(pid_t dinit)
 		_exit(0);
 	}
 	if (waitpid(child, NULL, 0) < 0)
-		die("a child");
+		play_die("a child");
 	while (*orphan == 0 || kill(*orphan, 0) == 0)
 		sched_yield();
-	return now_ns() - start < 9000000;
+	return play_now_ns() - start < 9000000;
 }
 
 static void brief(size_t n, const char *name)
@@ -500,18 +462,39 @@ static void brief(size_t n, const char *name)
 	pause();
 }
 
-static void chain(unsigned long n, const char *name)
+/* ready_fd: gets a byte when the chain is complete; -1: nobody waits for that. */
+static void chain(unsigned long n, const char *name, int ready_fd)
 {
 	for (; n > 1; n--) {
 		pid_t pid = fork();
 
 		if (pid < 0)
-			die("fork");
+			play_die("fork");
 		if (pid > 0)
 			pause();
 	}
 	report("chained", name);
+	if (ready_fd >= 0 && write(ready_fd, "r", 1) != 1)
+		play_die("write");
 	pause();
+}
+
+/* It is an orphan only when it is complete: its first process might be terminated before that. */
+static void leave_chain(unsigned long n, const char *name)
+{
+	int ready[2];
+	pid_t pid;
+	char byte;
+
+	if (pipe(ready) < 0)
+		play_die("pipe");
+	pid = fork();
+	if (pid < 0)
+		play_die("fork");
+	if (pid == 0)
+		chain(n, name, ready[1]);
+	if (read(ready[0], &byte, 1) != 1)
+		play_die("read");
 }
 
 static void leave_stopped(void)
@@ -519,15 +502,15 @@ static void leave_stopped(void)
 	pid_t pid = fork();
 
 	if (pid < 0)
-		die("fork");
+		play_die("fork");
 	if (pid == 0) {
 		raise(SIGSTOP);
-		write_all(STDOUT_FILENO, "continued\n", 10);
+		play_write_all(STDOUT_FILENO, "continued\n", 10);
 		pause();
 		_exit(0);
 	}
 	if (waitpid(pid, NULL, WUNTRACED) < 0)
-		die("a child");
+		play_die("a child");
 }
 
 static void wait_in_vfork(void)
@@ -543,7 +526,7 @@ static void *change_mapping(void *page)
 {
 	while (madvise(page, 1, MADV_DONTFORK) == 0 && madvise(page, 1, MADV_DOFORK) == 0)
 		;
-	die("madvise");
+	play_die("madvise");
 	return NULL;
 }
 
@@ -557,12 +540,12 @@ static void *write_twice(void *argument)
 	pthread_t thread;
 
 	if (fd < 0 || page == MAP_FAILED)
-		die(path);
+		play_die(path);
 	*page = 1;
 	if (sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE) < 0)
-		die("sync_file_range");
+		play_die("sync_file_range");
 	if (pthread_create(&thread, NULL, change_mapping, page) != 0)
-		die("pthread_create");
+		play_die("pthread_create");
 	*page = 2;
 	return NULL;
 }
@@ -577,7 +560,7 @@ static size_t count_uninterruptible(pid_t pid)
 	snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
 	tasks = opendir(path);
 	if (!tasks)
-		die(path);
+		play_die(path);
 	while ((entry = readdir(tasks))) {
 		const char *name_end;
 		ssize_t len;
@@ -603,10 +586,10 @@ static void leave_stuck(char *path)
 	pid_t pid = fork();
 
 	if (pid < 0)
-		die("fork");
+		play_die("fork");
 	if (pid == 0) {
 		if (pthread_create(&thread, NULL, write_twice, path) != 0)
-			die("pthread_create");
+			play_die("pthread_create");
 		for (;;)
 			pause();
 	}
@@ -647,7 +630,7 @@ static void discard(void)
 	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
-		die("/dev/null");
+		play_die("/dev/null");
 	close(fd);
 	note_descriptors();
 	wait_until_moved();
@@ -660,12 +643,12 @@ static void keep_writing(unsigned long more, int pause_ms, bool json, char **fds
 
 	for (unsigned long n = 1; last == 0 || n <= last; n++) {
 		for (char **fd = fds; *fd; fd++) {
-			bool object = json && (number(*fd) & 1);
+			bool object = json && (play_number(*fd) & 1);
 			int len =
 				snprintf(text, sizeof text,
 					 object ? "{\"fd\":%s,\"n\":%lu}\n" : "fd%s %lu\n", *fd, n);
 
-			write_all((int)number(*fd), text, (size_t)len);
+			play_write_all((int)play_number(*fd), text, (size_t)len);
 		}
 		if (last == 0 && is_moved())
 			last = n + more;
@@ -679,7 +662,7 @@ static void keep_writing(unsigned long more, int pause_ms, bool json, char **fds
 static void take_user(uid_t user)
 {
 	if (setgid(user) < 0 || setuid(user) < 0)
-		die("setuid");
+		play_die("setuid");
 }
 
 static void report_words(char **words)
@@ -707,20 +690,20 @@ static int play_numbers(char **arguments)
 {
 	if (is(arguments, "gate", 4)) {
 		open_batch(arguments[2], arguments[3]);
-		gate(arguments[1], number(arguments[4]));
+		gate(arguments[1], play_number(arguments[4]));
 		return 0;
 	}
 	if (!is(arguments, arguments[0], 2))
 		return -1;
 	open_batch(arguments[1], arguments[2]);
 	if (is(arguments, "count", 3))
-		count(number(arguments[3]), arguments[4] != NULL);
+		count(play_number(arguments[3]), arguments[4] != NULL);
 	else if (is(arguments, "flood", 2))
 		flood();
 	else if (is(arguments, "stall", 4))
-		stall(number(arguments[3]), arguments[4]);
+		stall(play_number(arguments[3]), arguments[4]);
 	else if (is(arguments, "handle", 4))
-		handle(number(arguments[3]), arguments[4]);
+		handle(play_number(arguments[3]), arguments[4]);
 	else
 		return -1;
 	return 0;
@@ -735,7 +718,7 @@ static int play_others(char **arguments)
 	else if (is(arguments, "drained", 0))
 		wait_until_read();
 	else if (is(arguments, "zombies", 2))
-		zombies(number(arguments[1]), arguments[2]);
+		zombies(play_number(arguments[1]), arguments[2]);
 	else if (is(arguments, "ping", 1))
 		ping(arguments[1]);
 	else if (is(arguments, "flags", 2))
@@ -754,11 +737,13 @@ static int play_others(char **arguments)
 static int play_orphans(char **arguments)
 {
 	if (is(arguments, "corpses", 2))
-		corpses(number(arguments[1]), arguments[2]);
+		corpses(play_number(arguments[1]), arguments[2]);
 	else if (is(arguments, "brief", 2))
-		brief(number(arguments[1]), arguments[2]);
+		brief(play_number(arguments[1]), arguments[2]);
 	else if (is(arguments, "chain", 2))
-		chain(number(arguments[1]), arguments[2]);
+		chain(play_number(arguments[1]), arguments[2], -1);
+	else if (is(arguments, "leave-chain", 2))
+		leave_chain(play_number(arguments[1]), arguments[2]);
 	else if (is(arguments, "stopped", 0))
 		leave_stopped();
 	else if (is(arguments, "vforked", 0))
@@ -766,10 +751,10 @@ static int play_orphans(char **arguments)
 	else if (is(arguments, "stuck", 1))
 		leave_stuck(arguments[1]);
 	else if (is(arguments, "moving", 4))
-		keep_writing(number(arguments[1]), (int)number(arguments[2]),
+		keep_writing(play_number(arguments[1]), (int)play_number(arguments[2]),
 			     strcmp(arguments[3], "json") == 0, arguments + 4);
 	else if (is(arguments, "exit", 1))
-		exit((int)number(arguments[1]));
+		exit((int)play_number(arguments[1]));
 	else if (is(arguments, "sh", 1))
 		execl("/bin/sh", "sh", "-c", arguments[1], (char *)NULL);
 	else
@@ -789,7 +774,7 @@ static void leave_head(char **arguments)
 	pthread_t thread;
 
 	if (pthread_create(&thread, NULL, play_in_thread, arguments) != 0)
-		die("pthread_create");
+		play_die("pthread_create");
 	pthread_exit(NULL);
 }
 
@@ -806,7 +791,7 @@ static char **prepare(char **arguments)
 		} else if (is(arguments, "deaf", 1)) {
 			signal(SIGTERM, SIG_IGN);
 		} else if (is(arguments, "as", 2)) {
-			take_user((uid_t)number(arguments[1]));
+			take_user((uid_t)play_number(arguments[1]));
 			arguments++;
 		} else if (is(arguments, "headless", 1)) {
 			leave_head(arguments + 1);
@@ -820,8 +805,8 @@ static int play(char **arguments)
 {
 	arguments = prepare(arguments);
 	if (is(arguments, "take", 2)) {
-		take(number(arguments[1]));
-		return (int)number(arguments[2]);
+		take(play_number(arguments[1]));
+		return (int)play_number(arguments[2]);
 	}
 	if (play_numbers(arguments) == 0 || play_others(arguments) == 0 ||
 	    play_orphans(arguments) == 0)

@@ -9,7 +9,8 @@
  * 		struct run *run;
  *
  * 		scene_service(scene, "web", "echo up; exit 7");
- * 		run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0") });
+ * 		run = run_start(scene,
+ * 				&(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0") });
  * 		run_wait_line(run, RUN_STDOUT, " web/run: up$");
  * 		run_expect_exit(run, 3);
  * 		run_expect_line(run, RUN_STDERR, "error: web/run: PID [0-9]+ exited with status 7");
@@ -35,10 +36,12 @@
  *
  * The environment of the test programs:
  * 	DINIT_BINARY		the program under test (./dinit)
- * 	TEST_DEADLINE_FACTOR	makes every deadline so many times longer (1), for valgrind and slow machines
+ * 	TEST_DEADLINE_FACTOR	makes every deadline so many times longer (1), for valgrind and slow
+ * 				machines
  * 	TEST_ONLY		runs only the tests whose name contains this
  * 	TEST_SERVICES		where the examples are (test-services)
- * 	TEST_COUNTED		set where dinit counts its lines, for which it writes files when it ends (make coverage)
+ * 	TEST_COUNTED		set where dinit counts its lines, for which it writes files when it
+ * 				ends (make coverage)
  * 	TMPDIR			where the scenes keep their files (/tmp) */
 #ifndef TESTS_HARNESS_H
 #define TESTS_HARNESS_H

@@ -2,6 +2,7 @@
 /* Real programs, and the examples in test-services that a user reads: each runs as it stands
  * there. */
 #include "harness.h"
+#include "rig.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -73,7 +74,8 @@ static void need_program(const char *name)
 		if (access(path, X_OK) == 0)
 			return;
 	}
-	scene_need(false, name);
+	snprintf(path, sizeof path, "no %s here: install it", name);
+	scene_need(false, path);
 }
 
 /* They serve, they log in JSON, and they stop in order. */
@@ -114,7 +116,7 @@ static void expect_nginx_and_redis(struct scene *scene, struct run_spec spec)
 static void need_users(const struct scene *scene)
 {
 	scene_need(geteuid() == 0 || scene->mode == RUN_AS_SUBREAPER,
-		   "nginx needs a second user where it is root");
+		   "nginx needs a second user where it is root: run as root");
 }
 
 static void test_nginx_and_redis_serve_log_and_stop(struct scene *scene)
@@ -179,7 +181,7 @@ static void test_example_drop_root_opens_its_streams(struct scene *scene)
 {
 	struct run *run;
 
-	scene_need(geteuid() == 0, "only root can drop root");
+	scene_need(rig_can_take_user(), RIG_WHY_USER);
 	scene_example(scene, "drop-root");
 	run = run_start(scene, &(struct run_spec){ 0 });
 	run_wait_line(run, RUN_STDOUT, "^\\{\"uid\":65534,\"service\":\"app\"");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Nothing is lost: SPEC 5. */
+/* No line that a service wrote is lost, however it ends. */
 #include "streams.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ static const char **make_names(struct scene *scene, size_t count)
 	return names;
 }
 
-/* ---- SPEC 5: what a service wrote before it ended is written out before dinit exits ---- */
+/* ---- what a service wrote before it ended is written out before dinit exits ---- */
 
 static void check_million(struct scene *scene, const char *mode, const char *kind, int fd,
 			  enum run_stream stream)
@@ -123,7 +123,7 @@ static void test_million_lines_wrap_mode_among_others_loses_none(struct scene *s
 	check_million_among_others(scene, "DINIT_JSON_STDOUT=wrap", "text");
 }
 
-/* ---- SPEC 5: lines in flight at teardown included ---- */
+/* ---- lines in flight at teardown included ---- */
 
 static void check_handler(struct scene *scene, const char *mode, const char *kind)
 {
@@ -182,7 +182,7 @@ static void test_terminate_lines_arrive(struct scene *scene)
 	streams_expect_numbers(run, RUN_STDERR, both, 1, 20000);
 }
 
-/* ---- SPEC 5: even when 1000 services end at once ---- */
+/* ---- even when 1000 services end at once ---- */
 
 /* They wait for a lock that the test gives up when all of them stand in front of it. */
 static void check_many(struct scene *scene, const char *mode, const char *kind)
@@ -252,7 +252,7 @@ static void test_services_ended_with_full_pipes_to_file_lose_none(struct scene *
 	streams_expect_numbers(run, RUN_STDOUT, services, count, 10000);
 }
 
-/* ---- SPEC 5: where a process that dinit does not wait for still holds the pipe, until it is
+/* ---- where a process that dinit does not wait for still holds the pipe, until it is
  * empty ---- */
 
 static void test_orphan_ignored_holding_pipe_is_read_until_empty(struct scene *scene)

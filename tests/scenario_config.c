@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* The environment, the command line and the examination of the directory: SPEC 2 and 3. A
+/* The environment, the command line and the examination of the directory. A
  * service that is started in these tests prints "started", so that its absence means something. */
 #include "harness.h"
+#include "rig.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,7 +26,7 @@ static void expect_nothing_started(struct scene *scene, struct run *run)
 	assert_int_equal(access(scene_path(scene, "started"), F_OK), -1);
 }
 
-/* ---- SPEC 2: variables ---- */
+/* ---- variables ---- */
 
 static struct run *run_with(struct scene *scene, const char *variable)
 {
@@ -259,7 +261,7 @@ static void test_environment_passes_to_programs_unchanged(struct scene *scene)
 					 make_hex(scene, entries, "DINIT_PID=")));
 }
 
-/* ---- SPEC 2: arguments ---- */
+/* ---- arguments ---- */
 
 static void test_argument_help_prints_usage_on_stdout(struct scene *scene)
 {
@@ -364,6 +366,65 @@ static void test_argument_check_of_bad_directory_reports_all(struct scene *scene
 	}
 }
 
+/* What only a start would show: an interpreter that is missing, \r behind it, another machine. */
+static void test_argument_check_looks_into_programs(struct scene *scene)
+{
+	/* The head of a 64-bit ELF program for s390. */
+	static const char other[] = "\177ELF\2\2\1\0\0\0\0\0\0\0\0\0\0\2\0\26";
+	struct run *run;
+	FILE *program;
+
+	scene_file(scene, "services/a/run", 0755, "#!/no/such/interpreter\n");
+	scene_service(scene, "b", "echo never");
+	scene_file(scene, "services/b/terminate", 0755, "#!/bin/sh\r\necho never\r\n");
+	scene_file(scene, "services/b/log/run", 0755, "echo never\n");
+	scene_service(scene, "c", "echo never");
+	scene_file(scene, "services/c/control/t", 0755, "");
+	scene_file(scene, "services/d/run", 0755, "");
+	program = fopen(scene_path(scene, "services/d/run"), "we");
+	assert_non_null(program);
+	assert_int_equal(fwrite(other, sizeof other - 1, 1, program), 1);
+	assert_int_equal(ftruncate(fileno(program), 4096), 0);
+	fclose(program);
+	run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check") });
+	run_expect_exit(run, 1);
+	run_expect_line(run, RUN_STDERR,
+			ERROR ".*/a/run needs the interpreter /no/such/interpreter, which does not "
+			      "exist \\(install it, or correct the #! line\\)$");
+	run_expect_line(run, RUN_STDERR, ERROR ".*/b/terminate ends in a carriage return");
+	run_expect_line(run, RUN_STDERR, ERROR ".*/b/log/run starts with no #! line");
+	run_expect_line(run, RUN_STDERR, ERROR ".*/c/control/t is empty");
+	run_expect_line(run, RUN_STDERR, ERROR ".*/d/run is a 64-bit program for s390");
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 5);
+	expect_nothing_started(scene, run);
+}
+
+static void take_full_disk(void *ctx)
+{
+	int fd = open("/dev/full", O_WRONLY);
+
+	(void)ctx;
+	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0)
+		_exit(126);
+}
+
+/* Who reads the status of a build step must not take silence for an answer. */
+static void test_arguments_with_a_full_disk_fail(struct scene *scene)
+{
+	static const char *const arguments[] = { "--check", "--help", "--version" };
+
+	add_service(scene);
+	for (size_t i = 0; i < COUNT(arguments); i++) {
+		struct run *run =
+			run_start(scene, &(struct run_spec){ .arguments = LIST(arguments[i]),
+							     .prepare = take_full_disk });
+
+		run_expect_exit(run, 1);
+		run_expect_line(run, RUN_STDERR,
+				ERROR "stdout cannot be written to: No space left on device$");
+	}
+}
+
 static void test_argument_check_of_bad_configuration_fails(struct scene *scene)
 {
 	struct run *run;
@@ -375,7 +436,7 @@ static void test_argument_check_of_bad_configuration_fails(struct scene *scene)
 	run_expect_line(run, RUN_STDERR, ERROR "DINIT_MAX_LINE.*long");
 }
 
-/* ---- SPEC 3: the directory ---- */
+/* ---- the directory ---- */
 
 static void make_link(struct scene *scene, const char *target, const char *path)
 {
@@ -586,7 +647,7 @@ static void test_directory_without_permission_is_an_error(struct scene *scene)
 	struct run_spec spec = { .user = geteuid() == 0 ? scene_user() : 0 };
 	struct run *run;
 
-	scene_need(geteuid() == 0, "root's directories are not this user's");
+	scene_need(rig_can_take_user(), RIG_WHY_USER);
 	add_service(scene);
 	scene_service(scene, "closed", ":");
 	scene_service(scene, "mine", ":");
@@ -639,6 +700,8 @@ int main(void)
 		SCENE_AS_SUBREAPER(test_argument_check_of_good_directory_starts_nothing),
 		SCENE_AS_SUBREAPER(test_argument_check_of_what_is_odd_warns_and_succeeds),
 		SCENE_AS_SUBREAPER(test_argument_check_of_bad_directory_reports_all),
+		SCENE_AS_SUBREAPER(test_argument_check_looks_into_programs),
+		SCENE_AS_SUBREAPER(test_arguments_with_a_full_disk_fail),
 		SCENE_AS_SUBREAPER(test_argument_check_of_bad_configuration_fails),
 		SCENE(test_directory_with_problems_reports_all_and_starts_nothing),
 		SCENE(test_directory_hidden_entries_and_files_are_skipped),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Processes that hang on a file system whose server is dead. SPEC 6: dinit never blocks on one
- * that has lost its parent, whatever state it is in; SPEC 7: every service is told to stop, also
+/* Processes that hang on a file system whose server is dead: dinit never blocks on one
+ * that has lost its parent, whatever state it is in; every service is told to stop, also
  * beside one whose terminate hangs. Invariant: the mount is in the namespace of one scene, and
  * its server (deadfs.c) is gone before the scene is, and some seconds after it began in any
  * case: meanwhile every look at the arguments of such a process hangs as it does. */

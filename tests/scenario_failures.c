@@ -2,6 +2,7 @@
 /* What dinit does where the machine refuses: processes, descriptors, writing, signals. And many
  * services at once. */
 #include "harness.h"
+#include "rig.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +27,7 @@
 /* Says that it was told to stop, and does. */
 #define POLITE "trap 'echo told; exit 0' TERM; echo up; " SCENE_TRAPPING
 
-/* ---- SPEC 4: "the same where a process or a pipe cannot be made" ---- */
+/* ---- "the same where a process or a pipe cannot be made" ---- */
 
 /* ctx: how many processes the user may have, dinit included. */
 static void limit_processes(void *ctx)
@@ -235,7 +236,7 @@ static void test_subreaper_refused_ends_with_1(struct scene *scene)
 static void test_limit_of_files_unreadable_ends_with_1(struct scene *scene)
 {
 #if defined(__SANITIZE_ADDRESS__)
-	scene_need(false, "the sanitizer reads limits, too");
+	scene_need(false, "the sanitizers read limits, too");
 #endif
 	expect_refused(scene,
 		       &(struct refusal){
@@ -280,7 +281,7 @@ static void test_root_read_only_is_enough(struct scene *scene)
 {
 	struct run *run;
 
-	scene_need(!getenv("TEST_COUNTED"), "this dinit writes files");
+	scene_need(!getenv("TEST_COUNTED"), "a dinit that counts its lines writes files");
 	scene_service(
 		scene, "web",
 		"touch \"$SCENE/new\" 2>/dev/null && echo writable; echo up; exec sleep 1000");
@@ -332,7 +333,7 @@ static void test_root_without_capabilities_is_enough(struct scene *scene)
 {
 	int all[CAP_LAST_CAP + 2];
 
-	scene_need(geteuid() == 0, "only root can drop capabilities");
+	scene_need(geteuid() == 0, "no capability can be dropped here: run as root");
 	for (int i = 0; i <= CAP_LAST_CAP; i++)
 		all[i] = i;
 	all[CAP_LAST_CAP + 1] = -1;
@@ -397,7 +398,7 @@ static void test_standard_descriptors_closed_are_no_obstacle(struct scene *scene
 	}
 }
 
-/* SPEC 5: what is said on stdout in a JSON mode is JSON. */
+/* What is said on stdout in a JSON mode is JSON. */
 static void test_stderr_closed_is_said_on_stdout_as_json(struct scene *scene)
 {
 	struct run *run;
@@ -458,7 +459,7 @@ static void test_standard_descriptors_that_are_one_get_whole_lines(struct scene 
 	}
 }
 
-/* ---- SPEC 7: where a signal is refused ---- */
+/* ---- where a signal is refused ---- */
 
 static int without_kill[] = { CAP_KILL, -1 };
 
@@ -467,7 +468,7 @@ static void test_signal_refused_is_sent_by_child_that_takes_on_the_user(struct s
 {
 	struct run *run;
 
-	scene_need(geteuid() == 0, "only root can drop root");
+	scene_need(rig_can_take_user(), RIG_WHY_USER);
 	scene_script(scene, "polite", POLITE);
 	scene_script(
 		scene, "stopped",
@@ -494,7 +495,7 @@ static void test_kill_refused_is_sent_by_child_that_takes_on_the_user(struct sce
 {
 	struct run *run;
 
-	scene_need(geteuid() == 0, "only root can drop root");
+	scene_need(rig_can_take_user(), RIG_WHY_USER);
 	scene_fifo(scene, "go");
 	scene_script(scene, "stubborn", "trap '' TERM; echo up; exec sleep 1000");
 	scene_service(
@@ -515,7 +516,7 @@ static void test_kill_refused_is_sent_by_child_that_takes_on_the_user(struct sce
 /* As a service that calls sudo: a program with the set-user-ID bit makes another user of it. */
 static void make_sudo(struct scene *scene, unsigned owner)
 {
-	scene_need(geteuid() == 0, "only root can make a set-user-ID program");
+	scene_need(rig_can_take_user(), RIG_WHY_USER);
 	scene_service(scene, "copy",
 		      scene_format(scene,
 				   "cd \"$SCENE\" && cp \"$(command -v setpriv)\" setpriv && chown "
@@ -524,7 +525,7 @@ static void make_sudo(struct scene *scene, unsigned owner)
 				   owner));
 	run_expect_exit(run_start(scene, &(struct run_spec){ .environment = TEXT }), 0);
 	scene_need(access(scene_path(scene, "setpriv"), X_OK) == 0,
-		   "setpriv (util-linux) is needed");
+		   "no setpriv here: install util-linux");
 	scene_file(scene, "services/copy/down", 0644, "");
 	scene_service(scene, "web", "exec \"$SCENE/setpriv\" --reuid 65534 \"$SCENE/deaf\"");
 	scene_fifo(scene, "go");
@@ -548,7 +549,7 @@ static void test_signal_refused_altogether_is_warned_about(struct scene *scene)
 
 static int without_kill_and_setuid[] = { CAP_KILL, CAP_SETUID, -1 };
 
-/* SPEC 7: at the end of DINIT_STOP_TIMEOUT dinit says what is left, and exits. */
+/* At the end of DINIT_STOP_TIMEOUT dinit says what is left, and exits. */
 static void test_kill_refused_altogether_leaves_it_behind(struct scene *scene)
 {
 	struct run *run;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What becomes of each line, byte by byte: SPEC 5. dinit's own messages are kept out by the log
+/* What becomes of each line, byte by byte. dinit's own messages are kept out by the log
  * level none, so that every byte on both streams is accounted for. */
 #include "streams.h"
 
@@ -155,7 +155,7 @@ static void expect_both(struct run *run, const struct bytes *out, const struct b
 	streams_expect(run, RUN_STDOUT, out);
 }
 
-/* ---- SPEC 5: the three modes, byte by byte ---- */
+/* ---- the three modes, byte by byte ---- */
 
 static void check_samples(struct scene *scene, enum mode mode, const char *how)
 {
@@ -188,7 +188,7 @@ static void test_lines_wrap_mode_get_fields_or_become_objects(struct scene *scen
 	check_samples(scene, MODE_WRAP, "cat");
 }
 
-/* SPEC 5: the same whether the bytes come together or each alone. */
+/* The same whether the bytes come together or each alone. */
 static void test_lines_text_mode_byte_by_byte_are_the_same(struct scene *scene)
 {
 	check_samples(scene, MODE_TEXT, "\"$ACTOR\" drip");
@@ -204,7 +204,7 @@ static void test_lines_wrap_mode_byte_by_byte_are_the_same(struct scene *scene)
 	check_samples(scene, MODE_WRAP, "\"$ACTOR\" drip");
 }
 
-/* SPEC 5: and wherever they are cut in two. */
+/* And wherever they are cut in two. */
 static void check_split(struct scene *scene, enum mode mode)
 {
 	struct bytes in = { 0 }, out = { 0 }, err = { 0 }, many_out = { 0 }, many_err = { 0 };
@@ -238,7 +238,7 @@ static void test_lines_wrap_mode_split_anywhere_are_the_same(struct scene *scene
 	check_split(scene, MODE_WRAP);
 }
 
-/* SPEC 5: stderr is text in every mode, and JSON there is as good as anything else. */
+/* stderr is text in every mode, and JSON there is as good as anything else. */
 static void test_stderr_any_mode_gets_prefix(struct scene *scene)
 {
 	struct bytes out = { 0 }, err = { 0 }, in = { 0 };
@@ -252,7 +252,7 @@ static void test_stderr_any_mode_gets_prefix(struct scene *scene)
 	bytes_free(&err);
 }
 
-/* SPEC 5: a NUL is a byte like any other. (jq gives the message of a wrapped line back, whatever
+/* A NUL is a byte like any other. (jq gives the message of a wrapped line back, whatever
  * way it was escaped.)
  * */
 static void test_line_with_control_bytes_is_kept(struct scene *scene)
@@ -281,7 +281,7 @@ static void test_line_with_control_bytes_is_kept(struct scene *scene)
 	bytes_free(&out);
 }
 
-/* SPEC 5: a last line without newline is written with one, and its '\r' is dropped as well. */
+/* A last line without newline is written with one, and its '\r' is dropped as well. */
 static void test_last_line_without_newline_is_written_with_one(struct scene *scene)
 {
 	static const char *const ends[] = { "last", "last\r" };
@@ -296,7 +296,7 @@ static void test_last_line_without_newline_is_written_with_one(struct scene *sce
 	bytes_free(&out);
 }
 
-/* SPEC 5: names are escaped as lines are; in text they stand as they are. */
+/* Names are escaped as lines are; in text they stand as they are. */
 static void test_service_name_with_quotes_is_escaped(struct scene *scene)
 {
 	static const char name[] = "we\"b\\ %s\xc3\xa4{}'$";
@@ -318,7 +318,7 @@ static void test_service_name_with_quotes_is_escaped(struct scene *scene)
 	bytes_free(&json);
 }
 
-/* SPEC 5: times are UTC, RFC 3339, milliseconds, taken when dinit read the line. */
+/* Times are UTC, RFC 3339, milliseconds, taken when dinit read the line. */
 static void test_time_stamp_is_when_line_was_read(struct scene *scene)
 {
 	const char *stamp, *wall;
@@ -337,7 +337,7 @@ static void test_time_stamp_is_when_line_was_read(struct scene *scene)
 	assert_true(strcmp(stamp, wall) <= 0);
 }
 
-/* ---- SPEC 5: slow lines ---- */
+/* ---- slow lines ---- */
 
 static void test_partial_line_slow_is_written_whole(struct scene *scene)
 {
@@ -367,7 +367,7 @@ static void test_partial_line_slow_is_written_whole(struct scene *scene)
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, "web/run"), 1);
 }
 
-/* ---- SPEC 5: lines around DINIT_MAX_LINE ---- */
+/* ---- lines around DINIT_MAX_LINE ---- */
 
 /* A line of len bytes, an object where the mode wants one, goes out whole up to MAX_LINE, else
  * in pieces of that size. */
@@ -442,7 +442,7 @@ static void test_long_lines_byte_by_byte_go_out_in_pieces(struct scene *scene)
 	check_long(scene, MODE_JSON, "\"$ACTOR\" drip");
 }
 
-/* SPEC 5: pieces are no JSON, even where the last one looks like it. */
+/* Pieces are no JSON, even where the last one looks like it. */
 static void test_last_piece_looking_like_object_is_none(struct scene *scene)
 {
 	struct bytes in = { 0 }, out = { 0 }, err = { 0 };
@@ -460,7 +460,7 @@ static void test_last_piece_looking_like_object_is_none(struct scene *scene)
 	bytes_free(&err);
 }
 
-/* SPEC 5: never lost; pieces of wrapped text, put together again, are the line, wherever its
+/* Never lost; pieces of wrapped text, put together again, are the line, wherever its
  * characters would be cut.
  * */
 static void test_long_line_wrapped_is_whole_put_together(struct scene *scene)
@@ -482,7 +482,7 @@ static void test_long_line_wrapped_is_whole_put_together(struct scene *scene)
 	bytes_free(&in);
 }
 
-/* SPEC 5: a line as long as DINIT_MAX_LINE allows is whole, and the next one of any length does
+/* A line as long as DINIT_MAX_LINE allows is whole, and the next one of any length does
  * not kill the service.
  * */
 static void test_lines_of_megabytes_are_whole_up_to_limit(struct scene *scene)
@@ -505,7 +505,7 @@ static void test_lines_of_megabytes_are_whole_up_to_limit(struct scene *scene)
 	bytes_free(&out);
 }
 
-/* SPEC 5: a lone surrogate escape is accepted as the grammar does. (Many parsers refuse it, jq
+/* A lone surrogate escape is accepted as the grammar does. (Many parsers refuse it, jq
  * among them.) */
 static void test_object_with_lone_surrogate_is_accepted(struct scene *scene)
 {
@@ -521,7 +521,7 @@ static void test_object_with_lone_surrogate_is_accepted(struct scene *scene)
 	bytes_free(&out);
 }
 
-/* SPEC 5: nesting is no reason to refuse an object, as far as 10,000 levels. */
+/* Nesting is no reason to refuse an object, as far as 10,000 levels. */
 static void test_object_nested_deeply_is_accepted(struct scene *scene)
 {
 	const size_t depth = 9999;
@@ -540,7 +540,7 @@ static void test_object_nested_deeply_is_accepted(struct scene *scene)
 	bytes_free(&out);
 }
 
-/* ---- SPEC 5: that warning is output, not opinion ---- */
+/* ---- that warning is output, not opinion ---- */
 
 static void test_stray_line_any_log_level_is_written(struct scene *scene)
 {
@@ -562,7 +562,7 @@ static void test_stray_line_any_log_level_is_written(struct scene *scene)
 	}
 }
 
-/* SPEC 5, 7: both streams of `terminate` have the stage term. */
+/* Both streams of `terminate` have the stage term. */
 static void test_terminate_lines_have_stage_term(struct scene *scene)
 {
 	struct run *run;

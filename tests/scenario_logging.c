@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Logging programs, and what becomes of what they have not read: SPEC 3, 5, 7, 8. */
+/* Logging programs, and what becomes of what they have not read. */
 #include "streams.h"
 
 #include <errno.h>
@@ -47,7 +47,7 @@ static void expect_taken(struct run *run, unsigned long taken, unsigned long all
 				scene_format(run->scene, " web/run: %lu$", taken + 1));
 }
 
-/* ---- SPEC 3, 5: the service's stdout is its stdin, its stdout goes out as stage run, its
+/* ---- the service's stdout is its stdin, its stdout goes out as stage run, its
  * stderr as stage log ---- */
 
 static void test_logging_program_streams_have_their_stages(struct scene *scene)
@@ -90,7 +90,7 @@ static void test_logging_program_json_mode_is_held_to_it(struct scene *scene)
 	streams_expect_objects(run);
 }
 
-/* SPEC 5: dinit holds its stdin as well, and does not make that one that never blocks. */
+/* dinit holds its stdin as well, and does not make that one that never blocks. */
 static void test_logging_program_stdin_blocks(struct scene *scene)
 {
 	struct run *run;
@@ -105,7 +105,7 @@ static void test_logging_program_stdin_blocks(struct scene *scene)
 	assert_int_equal(flags & O_NONBLOCK, 0);
 }
 
-/* SPEC 5: it reads on until its input ends, with everything that the service wrote. */
+/* It reads on until its input ends, with everything that the service wrote. */
 static void test_logging_program_reading_on_gets_every_line(struct scene *scene)
 {
 	struct run *run;
@@ -117,7 +117,7 @@ static void test_logging_program_reading_on_gets_every_line(struct scene *scene)
 	streams_expect_numbers(run, RUN_STDOUT, web, 1, MANY);
 }
 
-/* ---- SPEC 5: one that dies; what it left unread is written out, and the service does not die
+/* ---- one that dies; what it left unread is written out, and the service does not die
  * of SIGPIPE ---- */
 
 /* The service has written when the logging program begins to read, and lives on when that has
@@ -154,7 +154,7 @@ static void test_logging_program_killed_leaves_nothing_unread(struct scene *scen
 	check_dying(scene, "kill -KILL $$", 3);
 }
 
-/* SPEC 5: a service that writes all the time does not notice, and nothing is lost between the
+/* A service that writes all the time does not notice, and nothing is lost between the
  * two. */
 static void check_dying_amid_flood(struct scene *scene, const char *service, int log_status,
 				   int status)
@@ -177,7 +177,7 @@ static void test_logging_program_failing_amid_flood_loses_nothing(struct scene *
 	check_dying_amid_flood(scene, scene_format(scene, form, MANY), 1, 3);
 }
 
-/* SPEC 5, 7: 115 disables it, and nothing is torn down for it: the service's end is the cause
+/* 115 disables it, and nothing is torn down for it: the service's end is the cause
  * here. */
 static void test_logging_program_disabled_amid_flood_loses_nothing(struct scene *scene)
 {
@@ -186,7 +186,7 @@ static void test_logging_program_disabled_amid_flood_loses_nothing(struct scene 
 	check_dying_amid_flood(scene, scene_format(scene, form, MANY), 115, 0);
 }
 
-/* ---- SPEC 5, 7: one that never reads ---- */
+/* ---- one that never reads ---- */
 
 /* It is killed when the teardown has taken long enough. */
 static void test_logging_program_never_reading_loses_nothing(struct scene *scene)
@@ -224,7 +224,7 @@ static void test_logging_program_never_reading_stops_its_service_only(struct sce
 	expect_taken(run, 0, MANY);
 }
 
-/* ---- SPEC 5: 115: the service's stdout is read directly, after the last of the logging
+/* ---- 115: the service's stdout is read directly, after the last of the logging
  * program's own output ---- */
 
 static void test_logging_program_disabled_own_output_comes_first(struct scene *scene)
@@ -277,7 +277,7 @@ static void test_logging_program_disabled_service_is_read_directly(struct scene 
 	run_expect_exit(run, 0);
 }
 
-/* SPEC 5: what a child of the logging program still prints comes before as well, as long as it
+/* What a child of the logging program still prints comes before as well, as long as it
  * is there already. */
 static void test_logging_program_disabled_with_child_loses_nothing(struct scene *scene)
 {
@@ -297,7 +297,7 @@ static void test_logging_program_disabled_with_child_loses_nothing(struct scene 
 	expect_taken(run, 10, LINES);
 }
 
-/* ---- SPEC 4: one that cannot start ---- */
+/* ---- one that cannot start ---- */
 
 static void test_logging_program_without_interpreter_ends_container(struct scene *scene)
 {
@@ -311,7 +311,7 @@ static void test_logging_program_without_interpreter_ends_container(struct scene
 	run_expect_line(run, RUN_STDERR, " dinit: error: web/log: .*/no/such/interpreter");
 }
 
-/* ---- SPEC 7: teardown: they are not signalled, they end when their input does ---- */
+/* ---- teardown: they are not signalled, they end when their input does ---- */
 
 /* Whatever ends the service and however, its last words pass through the logging program. */
 static void check_teardown(struct scene *scene, const char *run_body, bool signalled, int status)
@@ -367,7 +367,7 @@ static void test_teardown_by_terminate_last_lines_are_logged(struct scene *scene
 	run_expect_line(scene->runs, RUN_STDOUT, " web/term: terminating$");
 }
 
-/* SPEC 7: the end of a service by 115 is no cause, and the logging program's end after it is
+/* The end of a service by 115 is no cause, and the logging program's end after it is
  * expected. */
 static void test_service_disabled_logging_program_ends_with_it(struct scene *scene)
 {
@@ -387,7 +387,7 @@ static void test_service_disabled_logging_program_ends_with_it(struct scene *sce
 	expect_taken(run, LINES, LINES);
 }
 
-/* SPEC 7: all services have disabled themselves, and with them their logging programs: nothing
+/* All services have disabled themselves, and with them their logging programs: nothing
  * is left. */
 static void test_service_disabled_alone_with_logging_program_ends_container(struct scene *scene)
 {
@@ -400,7 +400,7 @@ static void test_service_disabled_alone_with_logging_program_ends_container(stru
 	expect_taken(run, LINES, LINES);
 }
 
-/* SPEC 7: a logging program that ends a moment after its service is not the cause: status 0, not
+/* A logging program that ends a moment after its service is not the cause: status 0, not
  * 3. */
 static void test_logging_program_failing_after_its_service_is_no_cause(struct scene *scene)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Processes that have lost their parent, under the three policies: SPEC 6, and 7 as far as it is
- * about them. */
+/* Processes that have lost their parent, under the three policies, and during a teardown. */
+#include "rig.h"
 #include "streams.h"
 
 #include <fcntl.h>
@@ -69,7 +69,7 @@ static long match_pid(struct run *run, const char *regex)
 	return strtol(run_match(run, RUN_STDERR, regex, 1), NULL, 10);
 }
 
-/* ---- SPEC 6: a zombie is always reaped, at once, under every policy; SPEC 10: info tells of
+/* ---- a zombie is always reaped, at once, under every policy; info tells of
  * every process ---- */
 
 static void check_zombies(struct scene *scene, const char *policy, size_t count)
@@ -126,7 +126,7 @@ static void test_zombie_with_foreign_proc_has_no_name(struct scene *scene)
 	expect_stop(run);
 }
 
-/* ---- SPEC 6: terminate ---- */
+/* ---- terminate ---- */
 
 static void test_orphan_terminated_command_line_is_escaped(struct scene *scene)
 {
@@ -196,7 +196,7 @@ static void test_orphans_of_orphans_are_terminated_in_waves(struct scene *scene)
 {
 	struct run *run;
 
-	make_orphan(scene, "web", "orphaned chain 5 web");
+	make_orphan(scene, "web", "leave-chain 5 web");
 	run = start_terminate(scene);
 	run_wait_lines(run, RUN_STDERR, LOST "terminating it: ", 5);
 	run_wait_lines(run, RUN_STDERR, TERMED, 5);
@@ -204,7 +204,7 @@ static void test_orphans_of_orphans_are_terminated_in_waves(struct scene *scene)
 	assert_int_equal(run_count_lines(run, RUN_STDERR, LOST), 5);
 }
 
-/* SPEC 7: the service is told to stop, and leaves its children behind one after the other. */
+/* The service is told to stop, and leaves its children behind one after the other. */
 static void check_chain_in_teardown(struct scene *scene, const char *policy)
 {
 	struct run *run;
@@ -241,7 +241,7 @@ static void test_orphan_of_grandchild_is_found(struct scene *scene)
 	expect_stop(run);
 }
 
-/* ---- SPEC 6: the children of a kernel that does not list them ---- */
+/* ---- the children of a kernel that does not list them ---- */
 
 /* As such a kernel's /proc looks to this process: its only thread has no file "children". */
 static void hide_children(void *ctx)
@@ -257,7 +257,7 @@ static void hide_children(void *ctx)
 
 static struct run *start_unlisted(struct scene *scene, const char *policy)
 {
-	scene_need(scene->mode == RUN_AS_INIT || geteuid() == 0, "only root can mount");
+	scene_need(scene->mode == RUN_AS_INIT || rig_can_mount(), RIG_WHY_NAMESPACES);
 	return run_start(
 		scene,
 		&(struct run_spec){
@@ -305,7 +305,7 @@ static void test_orphan_unlisted_is_waited_for_in_teardown(struct scene *scene)
 	streams_expect_numbers(run, RUN_STDOUT, services, 1, 100);
 }
 
-/* ---- SPEC 6: only 10 ms after dinit first saw it ---- */
+/* ---- only 10 ms after dinit first saw it ---- */
 
 /* On a busy machine a short life may be longer than that: then it says nothing, and is tried
  * again. */
@@ -337,7 +337,7 @@ static void test_orphan_ending_at_once_is_not_adopted(struct scene *scene)
 	check_brief(scene, "adopt");
 }
 
-/* ---- SPEC 6: ignore ---- */
+/* ---- ignore ---- */
 
 static void test_orphan_ignored_is_left_alone(struct scene *scene)
 {
@@ -361,7 +361,7 @@ static void test_orphan_ignored_is_left_alone(struct scene *scene)
 		assert_int_equal(kill(orphan, 0), 0);
 }
 
-/* ---- SPEC 6: adopt ---- */
+/* ---- adopt ---- */
 
 /* Which numbers of a descriptor have come, and under which label. */
 struct transition {
@@ -506,7 +506,7 @@ static void test_adopted_discarding_its_stderr_is_redirected_again(struct scene 
 			 "orphaned adopted discarding count 2 text 100 unfinished");
 }
 
-/* ---- SPEC 6, 7, 8: the end of an adopted process ends the container as a service's does ---- */
+/* ---- the end of an adopted process ends the container as a service's does ---- */
 
 static void check_end(struct scene *scene, const char *how, int status, const char *message)
 {
@@ -568,7 +568,7 @@ static void test_orphan_without_first_thread_is_terminated(struct scene *scene)
 	expect_stop(run);
 }
 
-/* ---- SPEC 7: during a teardown adopt terminates, too ---- */
+/* ---- during a teardown adopt terminates, too ---- */
 
 static void test_adopted_in_teardown_is_terminated(struct scene *scene)
 {
@@ -596,7 +596,7 @@ static void test_adopted_deaf_in_teardown_is_killed_after_kill_timeout(struct sc
 			WARNING "(sh|actor)/[0-9]+: is still running: killing it$");
 }
 
-/* ---- SPEC 6: dinit never blocks on an adopted process, whatever state it is in ---- */
+/* ---- dinit never blocks on an adopted process, whatever state it is in ---- */
 
 /* Nor is one that has stopped continued: it would say so. Another one is adopted meanwhile. */
 static void check_standing(struct scene *scene, const char *how)
@@ -631,7 +631,7 @@ static void test_adopted_in_vfork_delays_nothing(struct scene *scene)
 	check_standing(scene, "orphaned vforked");
 }
 
-/* ---- SPEC 6: where it cannot be redirected a warning says why, and it is adopted without ---- */
+/* ---- where it cannot be redirected a warning says why, and it is adopted without ---- */
 
 static void drop_ptrace(void *ctx)
 {
@@ -644,7 +644,7 @@ static void test_adopted_of_other_user_without_ptrace_is_adopted_without(struct 
 {
 	struct run *run;
 
-	scene_need(geteuid() == 0, "only root can take another user");
+	scene_need(rig_can_take_user(), RIG_WHY_USER);
 	scene_fifo(scene, "go");
 	scene_service(scene, "web",
 		      scene_format(scene,
@@ -692,7 +692,7 @@ static void test_adopted_with_dinits_own_seccomp_filters_is_redirected(struct sc
 	run_expect_no_line(run, RUN_STDERR, "cannot be redirected");
 }
 
-/* ---- SPEC 6, 7: what is not dinit's own child is never touched ---- */
+/* ---- what is not dinit's own child is never touched ---- */
 
 static pid_t fork_pausing(void)
 {
@@ -762,7 +762,7 @@ static void check_guest(struct scene *scene, const char *policy)
 	pid_t guest;
 	char byte;
 
-	scene_need(geteuid() == 0, "only root can enter a namespace");
+	scene_need(rig_can_mount(), RIG_WHY_NAMESPACES);
 	scene_fifo(scene, "go");
 	scene_service(scene, "web",
 		      "sh -c 'read go <\"$SCENE/go\"; \"$ACTOR\" orphaned wait; " WAIT

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What signals do to dinit: SPEC 9. */
+/* What signals do to dinit. */
 #include "harness.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Readers of dinit's output that stall, go away, or are slow: SPEC 5. */
+/* Readers of dinit's output that stall, go away, or are slow. */
 #include "streams.h"
 
 #include <errno.h>
@@ -89,7 +89,7 @@ static void end_drain(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
-/* ---- SPEC 5: a reader that stalls stops that stream of the services, and nothing else ---- */
+/* ---- a reader that stalls stops that stream of the services, and nothing else ---- */
 
 /* A service "flood" for the stalled stream, and "other" that uses the other one and leaves
  * zombies, once it is let go. */
@@ -169,7 +169,7 @@ static void test_stdout_without_proc_stalled_stops_nothing_else(struct scene *sc
 	check_stall(scene, RUN_STDOUT, &(struct run_spec){ .no_proc = true });
 }
 
-/* SPEC 5: signals go on: how long a service waits for its TERM while the reader of a stream does
+/* Signals go on: how long a service waits for its TERM while the reader of a stream does
  * nothing. */
 static double measure_term_ms(struct scene *scene, enum run_stream stalled,
 			      const struct run_spec *spec)
@@ -228,7 +228,7 @@ static void test_stdout_tty_without_proc_stalled_term_is_acted_on_at_once(struct
 	check_term(scene, RUN_STDOUT, &(struct run_spec){ .no_proc = true, .out = RUN_FD_TTY });
 }
 
-/* SPEC 5: where stderr stalls, only services whose stdout lines belong there wait. */
+/* Where stderr stalls, only services whose stdout lines belong there wait. */
 static void test_stderr_stalled_stops_services_with_stray_lines_only(struct scene *scene)
 {
 	static const char *const strays[] = { "flood", "stray" };
@@ -294,7 +294,7 @@ static unsigned long sum_dropped(const struct run *run)
 	return sum;
 }
 
-/* SPEC 5, 10: dinit's own messages wait in a queue of bounded length, and what found no room is
+/* dinit's own messages wait in a queue of bounded length, and what found no room is
  * counted. */
 static void test_own_messages_stalled_stderr_are_counted(struct scene *scene)
 {
@@ -326,7 +326,7 @@ static void test_own_messages_stalled_stderr_are_counted(struct scene *scene)
 			   dropped);
 }
 
-/* ---- SPEC 5: dinit never changes flags on the descriptors it was given ---- */
+/* ---- dinit never changes flags on the descriptors it was given ---- */
 
 static void make_tty(int pair[2])
 {
@@ -395,7 +395,7 @@ static void test_tty_given_keeps_its_flags(struct scene *scene)
 	check_flags(scene, pair);
 }
 
-/* SPEC 5: a file that others write to as well, at the same offset: nothing is overwritten, and
+/* A file that others write to as well, at the same offset: nothing is overwritten, and
  * its flags stay. */
 static void test_file_shared_is_written_in_turn(struct scene *scene)
 {
@@ -443,7 +443,7 @@ static void test_file_shared_is_written_in_turn(struct scene *scene)
 	assert_int_equal(strcmp(output->bytes + output->len - 6, "after\n"), 0);
 }
 
-/* ---- SPEC 5: stdout and stderr the same open file share one queue ---- */
+/* ---- stdout and stderr the same open file share one queue ---- */
 
 static void check_same(struct scene *scene, enum run_fd kind)
 {
@@ -497,7 +497,7 @@ static void test_socket_that_nobody_reads_yet_does_not_hold_up_the_end(struct sc
 	run_expect_line(run, RUN_STDOUT, " web/run: up$");
 }
 
-/* ---- SPEC 5: a reader that has gone ---- */
+/* ---- a reader that has gone ---- */
 
 #define GONE_LINES 100000
 
@@ -636,7 +636,7 @@ static void test_stderr_disk_full_services_live_on(struct scene *scene)
 	check_gone(scene, RUN_STDERR, "DINIT_JSON_STDOUT=wrap", &spec, strerror(ENOSPC));
 }
 
-/* SPEC 5: both have gone, and the service neither stalls nor dies. */
+/* Both have gone, and the service neither stalls nor dies. */
 static void check_both_gone(struct scene *scene, enum run_fd kind)
 {
 	struct run *run;
@@ -664,7 +664,7 @@ static void test_both_closed_services_live_on(struct scene *scene)
 	check_both_gone(scene, RUN_FD_CLOSED);
 }
 
-/* ---- SPEC 5: the five seconds of a teardown ---- */
+/* ---- the five seconds of a teardown ---- */
 
 #define SLOW_MS 7000
 #define SLOW_STEP_MS 500
@@ -792,7 +792,7 @@ static void test_drain_longer_than_stop_timeout_kills_nothing(struct scene *scen
 	run_expect_no_line(run, RUN_STDERR, "killing|killed|leaving");
 }
 
-/* ---- SPEC 5: one service that floods does not delay another's lines by 20 ms while the reader
+/* ---- one service that floods does not delay another's lines by 20 ms while the reader
  * keeps up ---- */
 
 #define PINGS 100

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* How programs are started, and what becomes of those that cannot be: SPEC 4. And the plain
- * forms of what they print: SPEC 5. */
+/* How programs are started, and what becomes of those that cannot be. And the plain
+ * forms of what they print. */
 #include "harness.h"
+#include "rig.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -53,7 +54,7 @@ static void expect_of_three(struct scene *scene, struct run *run, const char *re
 				scene_format(scene, " web/%s: %s$", stages[i], regex));
 }
 
-/* ---- SPEC 4: what a program finds ---- */
+/* ---- what a program finds ---- */
 
 static void test_program_started_has_absolute_path_and_own_directory(struct scene *scene)
 {
@@ -198,7 +199,7 @@ static void test_program_without_root_can_open_its_streams(struct scene *scene)
 				   "appended >>/dev/stdout'";
 	struct run *run;
 
-	scene_need(geteuid() == 0, "only root can drop root");
+	scene_need(rig_can_take_user(), RIG_WHY_USER);
 	scene_service(scene, "logged", drop);
 	scene_script(scene, "services/logged/log/run",
 		     "exec setpriv --reuid 65534 --regid 65534 --clear-groups cat /dev/stdin");
@@ -261,7 +262,7 @@ static void test_services_started_all_at_once(struct scene *scene)
 	run_expect_exit(run, 0);
 }
 
-/* ---- SPEC 4: what cannot be executed ---- */
+/* ---- what cannot be executed ---- */
 
 /* Service a is up, then b cannot be started: it is said, a is told to stop, c is not started,
  * exit 1. */
@@ -374,7 +375,7 @@ static void test_exec_refused_after_start_of_others_stops_them(struct scene *sce
 	run_expect_no_line(run, RUN_STDOUT, "never");
 }
 
-/* SPEC 7: nobody outside has asked for this teardown either. */
+/* Nobody outside has asked for this teardown either. */
 static void test_exec_refused_beside_service_that_stays_has_a_limit(struct scene *scene)
 {
 	struct run *run;
@@ -389,7 +390,7 @@ static void test_exec_refused_beside_service_that_stays_has_a_limit(struct scene
 			" dinit: warning: a/run: PID [0-9]+ is still running: killing it$");
 }
 
-/* ---- SPEC 5: plain forms ---- */
+/* ---- plain forms ---- */
 
 static void test_line_as_text_has_time_service_and_stage(struct scene *scene)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What begins a teardown, how it goes, and the exit status it leaves: SPEC 7, 8 and 10. */
+/* What begins a teardown, how it goes, and the exit status it leaves. */
 #include "harness.h"
 
 #include <fcntl.h>
@@ -33,7 +33,7 @@ static void add_trigger(struct scene *scene, const char *how)
 		      scene_format(scene, "read go <\"$SCENE/trigger\"; %s", how));
 }
 
-/* ---- SPEC 7: causes; SPEC 8: the exit status; SPEC 10: the message ---- */
+/* ---- causes; the exit status; the message ---- */
 
 static void test_service_ending_stops_the_others_with_its_status(struct scene *scene)
 {
@@ -181,7 +181,7 @@ static struct run *start_with_others(struct scene *scene, int count, const char 
 								 "DINIT_LOG_LEVEL=info", more) });
 }
 
-/* SPEC 4: all start at once; what ends meanwhile is acted on after that. */
+/* All start at once; what ends meanwhile is acted on after that. */
 static void test_service_ending_during_start_keeps_none_from_starting(struct scene *scene)
 {
 	enum {
@@ -266,7 +266,7 @@ static void test_second_term_is_only_noted(struct scene *scene)
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "web/run: sending TERM"), 1);
 }
 
-/* ---- SPEC 7: a service that has disabled itself ---- */
+/* ---- a service that has disabled itself ---- */
 
 static void test_service_exiting_115_disables_itself_only(struct scene *scene)
 {
@@ -334,7 +334,7 @@ static void test_service_exiting_115_when_told_ends_container(struct scene *scen
 	run_expect_exit(run, 0);
 }
 
-/* SPEC 5: a logging program that disables itself, its service's lines come out directly. */
+/* A logging program that disables itself, its service's lines come out directly. */
 static void test_logging_program_exiting_115_leaves_service_alone(struct scene *scene)
 {
 	struct run *run;
@@ -353,7 +353,7 @@ static void test_logging_program_exiting_115_leaves_service_alone(struct scene *
 	run_expect_no_line(run, RUN_STDERR, "warning|error");
 }
 
-/* ---- SPEC 7: how a service is told to stop ---- */
+/* ---- how a service is told to stop ---- */
 
 static void test_terminate_runs_with_pid_of_run_and_directory(struct scene *scene)
 {
@@ -562,7 +562,7 @@ static void test_lines_of_teardown_all_arrive(struct scene *scene)
 	run_expect_no_line(run, RUN_STDOUT, "logger was told");
 }
 
-/* ---- SPEC 7: limits of time ---- */
+/* ---- limits of time ---- */
 
 #define SHORT_LIMIT "DINIT_STOP_TIMEOUT=0.4"
 #define SHORT_LIMIT_MS 400
@@ -747,7 +747,7 @@ static void test_without_proc_everything_else_works_with_one_warning(struct scen
 	assert_int_equal(run_count_lines(run, RUN_STDERR, ""), 1);
 }
 
-/* ---- SPEC 10: levels ---- */
+/* ---- levels ---- */
 
 static void test_log_level_decides_what_is_said(struct scene *scene)
 {

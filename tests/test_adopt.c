@@ -7,7 +7,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -32,7 +31,9 @@
 #include "adopt/adopt.h"
 #include "adopt/tracee.h"
 #include "log.h"
+#include "rig.h"
 #include "tests/victim.h"
+#include "tree.h"
 
 #define DEADLINE_MS 60000
 /* several times as long as a victim sleeps */
@@ -1240,8 +1241,7 @@ static void test_adopt_pid_of_child_reused_is_left_alone(void **state)
 	struct test *test = *state;
 	char path[64];
 
-	if (geteuid() != 0)
-		skip();
+	rig_need(rig_can_take_user(), RIG_WHY_USER);
 	start(test, "unwaited");
 	/* Later than the child by what is the measure of start times. */
 	turn(test, is_never, 20);
@@ -1258,9 +1258,8 @@ static void test_adopt_pid_of_child_reused_is_left_alone(void **state)
 	assert_null(script.before_seize);
 	for (int i = 0; i < 2; i++)
 		close(reuse.fds[i]);
-	if (reuse.pid < 0)
-		/* no new process may choose its PID */
-		skip();
+	rig_need(reuse.pid >= 0,
+		 "no new process can choose its PID here: run as root with CAP_SYS_ADMIN");
 	assert_int_equal(test->pipes, 2);
 	assert_int_equal(tracer_of(test, reuse.pid), 0);
 	kill(reuse.pid, SIGKILL);
@@ -1411,8 +1410,8 @@ static void test_adopt_process_that_dispatches_its_calls_is_left_alone(void **st
 
 	/* Where there is no such thing, or (before Linux 6.4) nobody can see whether it is used. */
 	start(test, "dispatch");
-	if (test->exited || !is_linux_6_4())
-		skip();
+	rig_need(!test->exited && is_linux_6_4(),
+		 "before Linux 6.4 nobody sees who catches its own system calls");
 	assert_left_alone(test, "catches its own system calls");
 }
 
@@ -1420,12 +1419,10 @@ static void test_adopt_32_bit_process_is_left_alone(void **state)
 {
 	struct test *test = *state;
 
-	if (access(victim32_path, X_OK) < 0)
-		skip();
+	rig_need(access(victim32_path, X_OK) == 0, "32-bit programs cannot be made here");
 	test->path = victim32_path;
 	start(test, "");
-	if (test->exited)
-		skip();
+	rig_need(!test->exited, "32-bit programs do not run on this machine");
 	assert_left_alone(test, "another architecture");
 }
 
@@ -1491,8 +1488,7 @@ static void test_adopt_other_users_process_without_capability_is_left_alone(void
 	/* CAP_SYS_PTRACE */
 	const uint32_t trace = 1u << 19;
 
-	if (geteuid() != 0)
-		skip();
+	rig_need(rig_can_trace_others(), RIG_WHY_TRACED);
 	start(test, "otheruser");
 	assert_int_equal(syscall(SYS_capget, &header, sets), 0);
 	sets[0].effective &= ~trace;
@@ -1512,8 +1508,7 @@ static void test_adopt_other_users_process_with_capability_is_moved(void **state
 {
 	struct test *test = *state;
 
-	if (geteuid() != 0)
-		skip();
+	rig_need(rig_can_trace_others(), RIG_WHY_TRACED);
 	start(test, "otheruser");
 	adopt(test);
 	assert_int_equal(test->pipes, 2);
@@ -1922,18 +1917,10 @@ static void show_crowd(struct test *test, int count)
 	free(list);
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
-{
-	(void)status;
-	(void)type;
-	(void)place;
-	return remove(path);
-}
-
 static void show_truth(struct test *test)
 {
 	test->proc.root = "/proc";
-	nftw(test->root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	tree_remove(test->root);
 }
 
 static char said[4000];
@@ -2158,28 +2145,29 @@ static void test_adopt_stop_that_nobody_expects_is_let_go(void **state)
 	assert_last_words_in(test->new);
 }
 
-/* A zombie that is not reaped for long, and that something could have been moved of a moment
- * ago. */
-static void test_adopt_descendant_that_stays_a_zombie_is_given_up(void **state)
+/* Shows a child of the victim's that has the same descriptors, and is in that state; '\0': it has
+ * gone since. */
+static void show_descendant(struct test *test, char process_state)
 {
-	struct test *test = *state;
-	char dir[64];
+	char dir[64], target[64], stat[128];
 
-	start(test, "told");
 	show_victim(test, LIST("task"));
 	show_ourselves(test);
 	show_crowd(test, 1);
-	put_file(test, INT_MAX, "stat",
-		 "1 (x) Z 1 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 77 23 24\n");
-	for (int i = 0; i < 2; i++) {
-		char link[128], target[64];
-		const char *name = i ? "fdinfo" : "fd";
+	snprintf(dir, sizeof dir, "%s/%d", test->root, INT_MAX);
+	assert_int_equal(mkdir(dir, 0755), 0);
+	snprintf(target, sizeof target, "/proc/%d", (int)test->pid);
+	link_to(dir, "fd", target);
+	link_to(dir, "fdinfo", target);
+	snprintf(stat, sizeof stat,
+		 "1 (x) %c 1 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 77 23 24\n",
+		 process_state);
+	if (process_state)
+		put_file(test, INT_MAX, "stat", stat);
+}
 
-		snprintf(dir, sizeof dir, "%s/%d", test->root, INT_MAX);
-		snprintf(link, sizeof link, "%s/%s", dir, name);
-		snprintf(target, sizeof target, "/proc/%d/%s", (int)test->pid, name);
-		assert_int_equal(symlink(target, link), 0);
-	}
+static void assert_moved_without_trouble(struct test *test)
+{
 	adopt(test);
 	assert_string_equal(test->trouble, "");
 	assert_int_equal(test->pipes, 2);
@@ -2187,6 +2175,41 @@ static void test_adopt_descendant_that_stays_a_zombie_is_given_up(void **state)
 	tell(test);
 	finish(test);
 	assert_last_words_in(test->new);
+}
+
+/* It is not reaped for long, and something could have been moved of it a moment ago. */
+static void test_adopt_descendant_that_stays_a_zombie_is_given_up(void **state)
+{
+	start(*state, "told");
+	show_descendant(*state, 'Z');
+	assert_moved_without_trouble(*state);
+}
+
+static void test_adopt_descendant_that_has_gone_is_given_up(void **state)
+{
+	start(*state, "told");
+	show_descendant(*state, '\0');
+	assert_moved_without_trouble(*state);
+}
+
+static void on_other_end(void *ctx, pid_t pid, int status)
+{
+	(void)ctx;
+	(void)pid;
+	(void)status;
+}
+
+/* Another redirection sees to it, or dinit has started it. */
+static void test_adopt_descendant_that_somebody_watches_is_left_alone(void **state)
+{
+	struct test *test = *state;
+	struct reaper_watch watch = { .on_exit = on_other_end };
+
+	start(test, "told");
+	show_descendant(test, 'S');
+	reaper_watch(&test->reaper, &watch, INT_MAX);
+	assert_moved_without_trouble(test);
+	reaper_unwatch(&test->reaper, &watch);
 }
 
 /* ---- frozen ---- */
@@ -2236,14 +2259,17 @@ static void freeze(struct test *test, const char *group, const struct freezer *h
 		turn(test, is_never, 1);
 }
 
-static void adopt_frozen(struct test *test, const char *mode, const char *group,
+/* parent: the control group in which one of our own is made, beside those of other tests. */
+static void adopt_frozen(struct test *test, const char *mode, const char *parent,
 			 const struct freezer *how)
 {
-	char path[256];
+	char group[128], path[256];
 	bool was_troubled;
 
-	if (geteuid() != 0 || (mkdir(group, 0755) < 0 && errno != EEXIST))
-		skip();
+	snprintf(group, sizeof group, "%s/dinit-test-adopt-%d", parent, (int)getpid());
+	rig_need(mkdir(group, 0755) == 0 || errno == EEXIST,
+		 "no control group can be made here: run as root, for example in "
+		 "docker run --privileged");
 	start(test, mode);
 	while (strcmp(mode, "stopped") == 0 && !is_stopped(test))
 		turn(test, is_stopped, 1);
@@ -2269,21 +2295,18 @@ static void test_adopt_frozen_process_is_moved_when_it_thaws(void **state)
 	/* not beside the old groups */
 	bool alone = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
 
-	adopt_frozen(*state, "told",
-		     alone ? "/sys/fs/cgroup/dinit-test-adopt"
-			   : "/sys/fs/cgroup/unified/dinit-test-adopt",
-		     &freezer);
+	adopt_frozen(*state, "told", alone ? "/sys/fs/cgroup" : "/sys/fs/cgroup/unified", &freezer);
 }
 
 static void test_adopt_frozen_by_old_freezer_is_moved_when_it_thaws(void **state)
 {
-	adopt_frozen(*state, "told", "/sys/fs/cgroup/freezer/dinit-test-adopt", &old_freezer);
+	adopt_frozen(*state, "told", "/sys/fs/cgroup/freezer", &old_freezer);
 }
 
 /* To trace one of these at once would stop us with it. */
 static void test_adopt_stopped_and_frozen_is_moved_when_it_thaws(void **state)
 {
-	adopt_frozen(*state, "stopped", "/sys/fs/cgroup/freezer/dinit-test-adopt", &old_freezer);
+	adopt_frozen(*state, "stopped", "/sys/fs/cgroup/freezer", &old_freezer);
 }
 
 /* The victims are built next to this program. */
@@ -2387,6 +2410,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_stream_replaced_meanwhile_stays),
 	TEST(test_adopt_stop_that_nobody_expects_is_let_go),
 	TEST(test_adopt_descendant_that_stays_a_zombie_is_given_up),
+	TEST(test_adopt_descendant_that_has_gone_is_given_up),
+	TEST(test_adopt_descendant_that_somebody_watches_is_left_alone),
 	TEST(test_adopt_frozen_process_is_moved_when_it_thaws),
 	TEST(test_adopt_frozen_by_old_freezer_is_moved_when_it_thaws),
 	TEST(test_adopt_stopped_and_frozen_is_moved_when_it_thaws),

@@ -5,7 +5,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <grp.h>
 #include <link.h>
 #include <sched.h>
@@ -26,6 +25,8 @@
 #include <cmocka.h>
 
 #include "execfail.h"
+#include "rig.h"
+#include "tree.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 /* what the caller in dinit has */
@@ -35,14 +36,6 @@
 #define SKIPPED 200
 
 static char base[64];
-
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
-{
-	(void)status;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
 
 static int setup(void **state)
 {
@@ -58,7 +51,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	assert_int_equal(chdir("/"), 0);
-	assert_int_equal(nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(tree_remove(base), 0);
 	return 0;
 }
 
@@ -187,14 +180,19 @@ static void test_execfail_explain_missing_interpreter_is_named(void **state)
 	static const struct {
 		const char *line, *words;
 	} cases[] = {
-		{ "#!/nonexistent/sh\n", "its interpreter /nonexistent/sh does not exist" },
-		{ "#!/nonexistent/sh -e\n", "its interpreter /nonexistent/sh does not exist" },
-		{ "#! \t /nonexistent/sh\t-e\n", "its interpreter /nonexistent/sh does not exist" },
-		{ "#!/nonexistent/sh", "its interpreter /nonexistent/sh does not exist" },
-		{ "#!/dev/null/sh\n", "its interpreter /dev/null/sh does not exist" },
-		{ "#!nonexistent\n", "its interpreter nonexistent is no absolute path" },
+		{ "#!/nonexistent/sh\n",
+		  "needs the interpreter /nonexistent/sh, which does not exist" },
+		{ "#!/nonexistent/sh -e\n",
+		  "needs the interpreter /nonexistent/sh, which does not exist" },
+		{ "#! \t /nonexistent/sh\t-e\n",
+		  "needs the interpreter /nonexistent/sh, which does not exist" },
+		{ "#!/nonexistent/sh",
+		  "needs the interpreter /nonexistent/sh, which does not exist" },
+		{ "#!/dev/null/sh\n", "needs the interpreter /dev/null/sh, which does not exist" },
+		{ "#!nonexistent\n",
+		  "needs the interpreter nonexistent, which is no absolute path" },
 		{ "#!/nonexistent/\x1b[m\x7f\x01\n",
-		  "its interpreter /nonexistent/?[m?? does not exist" },
+		  "needs the interpreter /nonexistent/?[m??, which does not exist" },
 	};
 
 	(void)state;
@@ -223,13 +221,15 @@ static void test_execfail_explain_carriage_return_is_told(void **state)
 	assert_explained("run", ENOENT, "carriage return");
 	/* Not the reason: the interpreter's name ends before it. */
 	put("run", "#!/nonexistent/sh -e\r\n");
-	assert_explained("run", ENOENT, "its interpreter /nonexistent/sh does not exist");
+	assert_explained("run", ENOENT,
+			 "needs the interpreter /nonexistent/sh, which does not exist");
 	/* Not the reason either: a file of that name exists, and lacks an interpreter of its
 	 * own. */
 	put("sh\r", "#!/nonexistent/sh\n");
 	snprintf(expected, sizeof expected, "#!%s\n", path_of("sh\r"));
 	put("run", expected);
-	assert_explained("run", ENOENT, "its interpreter /nonexistent/sh does not exist");
+	assert_explained("run", ENOENT,
+			 "needs the interpreter /nonexistent/sh, which does not exist");
 	explain(path_of("missing"), ENOENT, text);
 	assert_words(text, "/missing does not exist");
 }
@@ -244,12 +244,15 @@ static void test_execfail_explain_interpreters_are_followed(void **state)
 	put("middle", line);
 	snprintf(line, sizeof line, "#! %s\n", path_of("middle"));
 	put("run", line);
-	assert_explained("run", ENOENT, "its interpreter /nonexistent/sh does not exist");
+	assert_explained("run", ENOENT,
+			 "needs the interpreter /nonexistent/sh, which does not exist");
 	put("last", "no line\n");
-	snprintf(line, sizeof line, "its interpreter %s starts with no #! line", path_of("last"));
+	snprintf(line, sizeof line, "needs the interpreter %s, which starts with no #! line",
+		 path_of("last"));
 	assert_explained("run", ENOEXEC, line);
 	put_bytes("last", "#!/bin/sh\n", 10, 0644);
-	snprintf(line, sizeof line, "its interpreter %s is not executable", path_of("last"));
+	snprintf(line, sizeof line, "needs the interpreter %s, which is not executable",
+		 path_of("last"));
 	assert_explained("run", EACCES, line);
 	/* In a circle, and further than the kernel goes. */
 	snprintf(line, sizeof line, "#!%s\n", path_of("run"));
@@ -276,17 +279,20 @@ static void test_execfail_explain_missing_loader_is_named(void **state)
 
 	(void)state;
 	put_image("run", &image);
-	assert_explained("run", ENOENT, "its dynamic loader /nonexistent/ld.so.1 does not exist");
+	assert_explained("run", ENOENT,
+			 "needs the dynamic loader /nonexistent/ld.so.1, which does not exist");
 	/* That of an interpreter. */
 	put_image("interpreter", &image);
 	snprintf(line, sizeof line, "#!%s\n", path_of("interpreter"));
 	put("run", line);
-	assert_explained("run", ENOENT, "its dynamic loader /nonexistent/ld.so.1 does not exist");
+	assert_explained("run", ENOENT,
+			 "needs the dynamic loader /nonexistent/ld.so.1, which does not exist");
 	/* One that may not be executed. */
 	put_bytes("loader", "", 0, 0644);
 	image = make_image(path_of("loader"));
 	put_image("run", &image);
-	snprintf(line, sizeof line, "its dynamic loader %s is not executable", path_of("loader"));
+	snprintf(line, sizeof line, "needs the dynamic loader %s, which is not executable",
+		 path_of("loader"));
 	assert_explained("run", EACCES, line);
 }
 
@@ -319,7 +325,8 @@ static void test_execfail_explain_missing_32_bit_loader_is_named(void **state)
 	put_bytes("run", &image, sizeof image, 0755);
 	/* Not executed: not every kernel knows 32-bit programs. */
 	explain(path_of("run"), ENOENT, text);
-	assert_words(text, "its dynamic loader /nonexistent/ld-linux.so.2 does not exist");
+	assert_words(text,
+		     "needs the dynamic loader /nonexistent/ld-linux.so.2, which does not exist");
 }
 
 static void test_execfail_explain_other_machine_is_named(void **state)
@@ -447,7 +454,7 @@ static void test_execfail_explain_file_without_line_is_told(void **state)
 	line[2] = '/';
 	line[255] = '\n';
 	put("run", line);
-	assert_explained("run", ENOENT, "iii does not exist");
+	assert_explained("run", ENOENT, "iii, which does not exist");
 	line[255] = 'i';
 	line[256] = '\n';
 	put("run", line);
@@ -465,7 +472,7 @@ static void test_execfail_explain_what_is_no_program_is_told(void **state)
 	assert_explained("directory", EACCES, "/directory is no regular file");
 	snprintf(line, sizeof line, "#!%s\n", path_of("directory"));
 	put("run", line);
-	assert_explained("run", EACCES, "/directory is no regular file");
+	assert_explained("run", EACCES, "/directory, which is no regular file");
 }
 
 /* Opening or reading one of these without care would never return. */
@@ -488,7 +495,8 @@ static void test_execfail_explain_special_file_never_blocks(void **state)
 	alarm(0);
 	assert_int_equal(chmod("fifo", 0644), 0);
 	assert_explained("fifo", EACCES, "/fifo is no regular file");
-	snprintf(line, sizeof line, "its interpreter %s is no regular file", path_of("fifo"));
+	snprintf(line, sizeof line, "needs the interpreter %s, which is no regular file",
+		 path_of("fifo"));
 	assert_explained("run", EACCES, line);
 }
 
@@ -657,8 +665,7 @@ static void test_execfail_explain_hostile_program_is_harmless(void **state)
 		put_bytes("run", &image, len, 0755);
 		explain(path_of("run"), ENOEXEC, text);
 		explain(path_of("run"), ENOENT, text);
-		assert_int_equal(strstr(text, "its dynamic loader lll") != NULL,
-				 len == sizeof image);
+		assert_int_equal(strstr(text, "dynamic loader lll") != NULL, len == sizeof image);
 	}
 	alarm(0);
 }
@@ -685,7 +692,8 @@ static void test_execfail_explain_loader_is_sought_in_bounds(void **state)
 				 sizeof image.segment);
 		close(fd);
 		explain(path_of("run"), ENOENT, text);
-		assert_int_equal(strstr(text, "its dynamic loader /nonexistent/ld.so.1") != NULL,
+		assert_int_equal(strstr(text, "needs the dynamic loader /nonexistent/ld.so.1,") !=
+					 NULL,
 				 places[i] < 1024);
 	}
 }
@@ -706,7 +714,8 @@ static void test_execfail_explain_loader_with_strange_name_is_harmless(void **st
 		put_bytes("run", &file, sizeof file, 0755);
 		explain(path_of("run"), ENOENT, text);
 		/* As long as the kernel would take it in practice; a longer one is not followed. */
-		assert_int_equal(strstr(text, "its dynamic loader ") != NULL, len > 0 && len < 256);
+		assert_int_equal(strstr(text, "needs the dynamic loader ") != NULL,
+				 len > 0 && len < 256);
 	}
 }
 
@@ -750,7 +759,7 @@ static int check_forbidden(void)
 
 static int check_closed(void)
 {
-	return check_words("/closed/sh cannot be reached");
+	return check_words("/closed/sh, which cannot be reached");
 }
 
 static void test_execfail_explain_no_permission_is_told(void **state)
@@ -761,10 +770,7 @@ static void test_execfail_explain_no_permission_is_told(void **state)
 	(void)state;
 	put_bytes("run", "#!/bin/sh\n", 10, 0654);
 	status = run_as_ordinary_user(check_forbidden);
-	if (status == SKIPPED) {
-		print_message("this root may not become an ordinary user\n");
-		skip();
-	}
+	rig_need(status != SKIPPED, RIG_WHY_USER);
 	assert_int_equal(status, 0);
 	assert_int_equal(mkdir("closed", 0755), 0);
 	put("closed/sh", "#!/bin/sh\n");
@@ -790,7 +796,7 @@ static int check_noexec(void)
 	unlink("run");
 	snprintf(line, sizeof line, "#!%s\n", path_of("noexec/sh"));
 	put("run", line);
-	return check_words("/noexec/sh is on a file system that is mounted noexec");
+	return check_words("/noexec/sh, which is on a file system that is mounted noexec");
 }
 
 static void test_execfail_explain_noexec_mount_is_told(void **state)
@@ -804,11 +810,115 @@ static void test_execfail_explain_noexec_mount_is_told(void **state)
 		_exit(check_noexec());
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == SKIPPED) {
-		print_message("only root may mount here\n");
-		skip();
-	}
+	rig_need(WEXITSTATUS(status) != SKIPPED, RIG_WHY_NAMESPACES);
 	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* ---- what is certain before it is tried ---- */
+
+static void assert_foreseen(const char *name, const char *words)
+{
+	char text[TEXT_SIZE];
+
+	if (!execfail_foresee(path_of(name), text, sizeof text))
+		fail_msg("\"%s\" was not foreseen", words);
+	assert_words(text, words);
+}
+
+static void assert_not_foreseen(const char *path)
+{
+	char text[TEXT_SIZE] = "";
+
+	if (execfail_foresee(path, text, sizeof text))
+		fail_msg("%s: \"%s\"", path, text);
+}
+
+static void test_execfail_foresee_scripts_that_cannot_run_are_told(void **state)
+{
+	static const struct {
+		const char *content, *words;
+	} cases[] = {
+		{ "#!/nonexistent/sh\n",
+		  "run needs the interpreter /nonexistent/sh, which does not" },
+		{ "#!/bin/sh\r\necho\r\n", "ends in a carriage return" },
+		{ "", "/run is empty" },
+		{ "echo\n", "/run starts with no #! line" },
+		{ "\xef\xbb\xbf#!/bin/sh\n", "/run starts with a byte order mark" },
+		{ "#!\n", "/run names no interpreter" },
+		{ "#!/\n", "needs the interpreter /, which is no regular file" },
+		{ "#!/dev/null\n", "needs the interpreter /dev/null, which is no regular file" },
+	};
+	char line[200];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		put("run", cases[i].content);
+		assert_foreseen("run", cases[i].words);
+	}
+	put("inner", "#!/nonexistent/sh\n");
+	snprintf(line, sizeof line, "#!%s\n", path_of("inner"));
+	put("run", line);
+	assert_foreseen("run", "run needs the interpreter /nonexistent/sh, which does not exist");
+	put_bytes("run", "#!/bin/sh\n", 10, 0644);
+	assert_foreseen("run", "/run is not executable");
+	assert_foreseen("missing", "/missing does not exist");
+}
+
+static void test_execfail_foresee_programs_that_cannot_run_are_told(void **state)
+{
+	struct image image = make_image("/nonexistent/ld.so.1");
+
+	(void)state;
+	put_image("run", &image);
+	assert_foreseen("run", "run needs the dynamic loader /nonexistent/ld.so.1, which does not");
+	image.segment.p_type = PT_LOAD;
+	image.header.e_machine = EM_S390;
+	put_image("run", &image);
+	assert_foreseen("run", "is a 64-bit program for s390, and this machine is ");
+	image.header.e_type = ET_REL;
+	put_image("run", &image);
+	assert_foreseen("run", "/run is an ELF file but no program");
+	put_bytes("run", &image, 20, 0755);
+	assert_foreseen("run", "/run is a program that was cut off");
+}
+
+/* Nothing is claimed where it may run after all. */
+static void test_execfail_foresee_what_may_run_is_no_problem(void **state)
+{
+	struct image image = make_image("/nonexistent/ld.so.1");
+	struct utsname here;
+	char name[20], line[200];
+
+	(void)state;
+	assert_not_foreseen("/proc/self/exe");
+	assert_not_foreseen("/bin/sh");
+	put("run", "#!/bin/sh\n");
+	assert_not_foreseen(path_of("run"));
+	/* It depends on the working directory. */
+	put("run", "#!bin/sh\n");
+	assert_not_foreseen(path_of("run"));
+	/* A file of that name may exist. */
+	put("sh\r", "#!/bin/sh\n");
+	snprintf(line, sizeof line, "#!%s\n", path_of("sh\r"));
+	put("run", line);
+	assert_not_foreseen(path_of("run"));
+	/* An emulation of the narrower machine, and a machine that is not known. */
+	assert_int_equal(uname(&here), 0);
+	image.segment.p_type = PT_LOAD;
+	image.header.e_machine = strcmp(here.machine, "aarch64") == 0 ? EM_ARM : EM_386;
+	put_image("run", &image);
+	assert_not_foreseen(path_of("run"));
+	image.header.e_machine = 0xfedc;
+	put_image("run", &image);
+	assert_not_foreseen(path_of("run"));
+	/* A chain that is longer than the kernel follows is left to it. */
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof name, "chain%d", i + 1);
+		snprintf(line, sizeof line, "#!%s\n", path_of(name));
+		snprintf(name, sizeof name, "chain%d", i);
+		put(name, line);
+	}
+	assert_not_foreseen(path_of("chain0"));
 }
 
 int main(void)
@@ -837,6 +947,9 @@ int main(void)
 		TEST(test_execfail_explain_loader_with_strange_name_is_harmless),
 		TEST(test_execfail_explain_no_permission_is_told),
 		TEST(test_execfail_explain_noexec_mount_is_told),
+		TEST(test_execfail_foresee_scripts_that_cannot_run_are_told),
+		TEST(test_execfail_foresee_programs_that_cannot_run_are_told),
+		TEST(test_execfail_foresee_what_may_run_is_no_problem),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

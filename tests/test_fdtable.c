@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +18,7 @@
 #include <cmocka.h>
 
 #include "adopt/fdtable.h"
+#include "tree.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -69,14 +69,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
-{
-	(void)status;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
 static int teardown(void **state)
 {
 	struct rig *rig = *state;
@@ -85,7 +77,7 @@ static int teardown(void **state)
 	close(rig->pipe[1]);
 	close(rig->null_fd);
 	close(rig->file_fd);
-	nftw(rig->root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	tree_remove(rig->root);
 	free(rig);
 	return 0;
 }

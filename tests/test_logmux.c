@@ -22,6 +22,7 @@
 #include "log.h"
 #include "logmux.h"
 #include "outlets.h"
+#include "rig.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define FEEDERS_MAX 64
@@ -1542,8 +1543,7 @@ static void test_logmux_output_in_json_modes_parses_with_jq(void **state)
 	struct rig *rig = *state;
 	int fd;
 
-	if (system("command -v jq >/dev/null") != 0)
-		skip();
+	rig_need(system("command -v jq >/dev/null") == 0, "no jq here: install it");
 	open_mux(rig, CONFIG_STDOUT_WRAP);
 	feed_bytes(add_held(rig, "we\"b\\", LOGMUX_STDOUT, false, NULL), lines, sizeof lines - 1);
 	drain(rig);

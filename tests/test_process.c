@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* process.c: what it does to a process is done to a child, which looks at itself and exits with 0 if
- * all is well, else with the line that found something. */
+/* process.c: what it does to a process is done to a child, which looks at itself and exits with
+ * 0 if all is well, else with the line that found something. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

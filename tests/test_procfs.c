@@ -5,7 +5,6 @@
  * directory it made. */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -23,6 +22,7 @@
 #include <cmocka.h>
 
 #include "procfs.h"
+#include "tree.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -51,14 +51,6 @@ struct fake {
 	struct procfs proc;
 };
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
-{
-	(void)status;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
 static int setup(void **state)
 {
 	struct fake *fake = calloc(1, sizeof *fake);
@@ -75,7 +67,7 @@ static int teardown(void **state)
 {
 	struct fake *fake = *state;
 
-	assert_int_equal(nftw(fake->root, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(tree_remove(fake->root), 0);
 	free(fake);
 	return 0;
 }

@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "reaper.h"
+#include "rig.h"
 
 /* more: it spins */
 #define CALLS_MAX 1000000
@@ -440,8 +441,8 @@ static void test_reaper_drain_stop_of_a_tracee_goes_to_its_watch(void **state)
 	siginfo_t info;
 
 	reaper_watch(&rig->reaper, &watch, pid);
-	if (ptrace(PTRACE_SEIZE, pid, 0, 0) < 0 || ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0)
-		skip();
+	rig_need(ptrace(PTRACE_SEIZE, pid, 0, 0) == 0 && ptrace(PTRACE_INTERRUPT, pid, 0, 0) == 0,
+		 RIG_WHY_TRACED);
 	assert_int_equal(__real_waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOWAIT), 0);
 	assert_false(reaper_is_zombie(pid));
 	assert_true(reaper_drain(&rig->reaper));
@@ -465,8 +466,8 @@ static pid_t make_stopped(struct rig *rig, struct reaper_watch *watch)
 	siginfo_t info;
 
 	reaper_watch(&rig->reaper, watch, pid);
-	if (ptrace(PTRACE_SEIZE, pid, 0, 0) < 0 || ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0)
-		skip();
+	rig_need(ptrace(PTRACE_SEIZE, pid, 0, 0) == 0 && ptrace(PTRACE_INTERRUPT, pid, 0, 0) == 0,
+		 RIG_WHY_TRACED);
 	assert_int_equal(__real_waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOWAIT), 0);
 	return pid;
 }
@@ -530,8 +531,8 @@ static void test_reaper_drain_stop_that_nobody_hears_of_lets_the_tracee_go(void 
 	pid_t unwatched = make_child(rig, 4, 0), watched = make_child(rig, 5, 0);
 
 	reaper_watch(&rig->reaper, &deaf, watched);
-	if (!make_forgotten_tracee(rig, unwatched, 0) || !make_forgotten_tracee(rig, watched, 0))
-		skip();
+	rig_need(make_forgotten_tracee(rig, unwatched, 0) && make_forgotten_tracee(rig, watched, 0),
+		 RIG_WHY_TRACED);
 	open_gate(rig);
 	await_zombie(unwatched);
 	await_zombie(watched);
@@ -568,8 +569,7 @@ static void test_reaper_drain_signal_that_stopped_a_forgotten_tracee_arrives(voi
 	struct rig *rig = *state;
 	pid_t pid = make_child(rig, 0, 0);
 
-	if (!make_forgotten_tracee(rig, pid, SIGTERM))
-		skip();
+	rig_need(make_forgotten_tracee(rig, pid, SIGTERM), RIG_WHY_TRACED);
 	if (!rig->drained_all) {
 		await_zombie(pid);
 		assert_false(reaper_drain(&rig->reaper));

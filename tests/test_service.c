@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -24,6 +23,7 @@
 #include "log.h"
 #include "service.h"
 #include "spawn.h"
+#include "tree.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define SERVICES_MAX 4
@@ -221,14 +221,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
-{
-	(void)status;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
 /* What a failed test has left behind is killed; a passed one leaves nothing. */
 static int teardown(void **state)
 {
@@ -259,7 +251,7 @@ static int teardown(void **state)
 		services_close(&rig->services);
 	programs_close(&rig->programs);
 	sigprocmask(SIG_SETMASK, &rig->old_signals, NULL);
-	nftw(rig->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	tree_remove(rig->dir);
 	free(rig);
 	return 0;
 }

@@ -18,14 +18,15 @@
 #include <cmocka.h>
 
 #include "log.h"
+#include "rig.h"
 #include "signaller.h"
 
-/* of every kill(2) */
-static int kill_error;
-static int kills;
-/* of taking on another user */
+/* What every kill(2) fails with, and how many there were. */
+static int kill_error, kills;
+/* What taking on another user fails with. */
 static int user_error;
-static bool memory_fails, fork_fails, pidfd_fails;
+static uid_t target_uid;
+static bool memory_fails, fork_fails, pidfd_fails, helper_dies;
 
 int __real_kill(pid_t pid, int signal);
 int __wrap_kill(pid_t pid, int signal);
@@ -35,8 +36,8 @@ pid_t __real_fork(void);
 pid_t __wrap_fork(void);
 int __real_setresuid(uid_t real, uid_t effective, uid_t saved);
 int __wrap_setresuid(uid_t real, uid_t effective, uid_t saved);
-int __real_spawn_open_pidfd(pid_t pid);
-int __wrap_spawn_open_pidfd(pid_t pid);
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
 
 int __wrap_kill(pid_t pid, int signal)
 {
@@ -60,16 +61,30 @@ pid_t __wrap_fork(void)
 	return fork_fails ? -1 : __real_fork();
 }
 
+/* In the helper. It must take on the target's user and nobody else. */
 int __wrap_setresuid(uid_t real, uid_t effective, uid_t saved)
 {
-	errno = user_error;
-	return user_error ? -1 : __real_setresuid(real, effective, saved);
+	if (helper_dies)
+		raise(SIGKILL);
+	errno = user_error ? user_error : EDOM;
+	if (user_error || real != target_uid || effective != target_uid || saved != target_uid)
+		return -1;
+	return __real_setresuid(real, effective, saved);
 }
 
-int __wrap_spawn_open_pidfd(pid_t pid)
+long __wrap_syscall(long number, ...)
 {
+	long args[4];
+	va_list list;
+
+	va_start(list, number);
+	for (size_t i = 0; i < sizeof args / sizeof *args; i++)
+		args[i] = va_arg(list, long);
+	va_end(list);
 	errno = ENOSYS;
-	return pidfd_fails ? -1 : __real_spawn_open_pidfd(pid);
+	return number == SYS_pidfd_open && pidfd_fails
+		       ? -1
+		       : __real_syscall(number, args[0], args[1], args[2], args[3]);
 }
 
 /* ---- the rig ---- */
@@ -113,7 +128,7 @@ static void keep(void *ctx, const char *line, size_t len)
 	memcpy(rig->said + said, line, len);
 }
 
-/* A child that does nothing until a signal ends it. */
+/* A child of the user target_uid that does nothing until a signal ends it. */
 static pid_t make_target(void)
 {
 	int pair[2];
@@ -123,6 +138,10 @@ static pid_t make_target(void)
 	assert_int_equal(pipe(pair), 0);
 	pid = __real_fork();
 	if (pid == 0) {
+		if (target_uid != getuid() &&
+		    __real_setresuid(target_uid, target_uid, target_uid) < 0)
+			_exit(1);
+		/* A change of user takes it away. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (write(pair[1], "r", 1) != 1)
 			_exit(1);
@@ -143,23 +162,29 @@ static int lowest_free_fd(void)
 	return fd;
 }
 
-static int setup(void **state)
+static int setup_for(void **state, uid_t uid)
 {
 	struct rig *rig = calloc(1, sizeof *rig);
 
 	kill_error = user_error = kills = 0;
-	memory_fails = fork_fails = pidfd_fails = false;
+	memory_fails = fork_fails = pidfd_fails = helper_dies = false;
 	log_set_writer(keep, rig);
 	log_set_level(CONFIG_LOG_WARN);
 	reaper_init(&rig->reaper, on_orphan, rig);
 	rig->proc.root = "/proc";
 	rig->signaller = (struct signaller){ .reaper = &rig->reaper, .proc = &rig->proc };
+	target_uid = uid;
 	rig->target = make_target();
 	rig->free_fd = lowest_free_fd();
 	rig->watch = (struct reaper_watch){ .on_exit = on_end, .ctx = rig };
 	reaper_watch(&rig->reaper, &rig->watch, rig->target);
 	*state = rig;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_for(state, getuid());
 }
 
 static int teardown(void **state)
@@ -263,10 +288,9 @@ static void test_signaller_send_to_one_that_is_gone_says_nothing(void **state)
 /* Neither old kernels nor valgrind have it. */
 static void need_pidfd(void)
 {
-	int fd = __real_spawn_open_pidfd(getpid());
+	int fd = (int)__real_syscall(SYS_pidfd_open, getpid(), 0, 0, 0);
 
-	if (fd < 0)
-		skip();
+	rig_need(fd >= 0, "no pidfd_open here (old kernels, valgrind)");
 	close(fd);
 }
 
@@ -310,7 +334,9 @@ static void assert_warned(const struct rig *rig, const char *signal)
 	char expected[200];
 
 	snprintf(expected, sizeof expected,
-		 " dinit: warning: web/run: cannot send %s to PID %d: Operation not permitted;",
+		 " dinit: warning: web/run: cannot send %s to PID %d: Operation not permitted (it "
+		 "runs "
+		 "as another user;",
 		 signal, rig->target);
 	assert_said(rig, expected);
 	assert_null(strstr(strstr(rig->said, "cannot send") + 1, "cannot send"));
@@ -331,6 +357,44 @@ static void test_signaller_send_refused_to_the_child_as_well_is_said(void **stat
 	assert_warned(rig, "TERM");
 	assert_int_equal(rig->orphans, 0);
 	assert_int_equal(rig->ends, 0);
+}
+
+static void test_signaller_send_refused_takes_on_the_targets_user(void **state)
+{
+	struct rig *rig;
+
+	need_pidfd();
+	rig_need(rig_can_take_user(), RIG_WHY_USER);
+	teardown(state);
+	setup_for(state, 65534);
+	rig = *state;
+	kill_error = EPERM;
+	signaller_send(&rig->signaller, rig->target, SIGHUP, "web/run");
+	reap(rig);
+	assert_killed_by(rig, SIGHUP);
+	assert_string_equal(rig->said, "");
+	assert_int_equal(geteuid(), 0);
+}
+
+/* Nobody would be helped by the advice that goes with a refusal. */
+static void test_signaller_send_refused_and_helper_killed_says_that(void **state)
+{
+	struct rig *rig = *state;
+	char expected[200];
+	siginfo_t info;
+
+	need_pidfd();
+	kill_error = EPERM;
+	helper_dies = true;
+	signaller_send(&rig->signaller, rig->target, SIGTERM, "web/run");
+	assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT), 0);
+	assert_true(reaper_drain(&rig->reaper));
+	snprintf(expected, sizeof expected,
+		 " dinit: warning: web/run: cannot send TERM to PID %d: the helper process that "
+		 "sends it was killed by signal 9 (Killed)\n",
+		 rig->target);
+	assert_said(rig, expected);
+	assert_null(strstr(rig->said, "CAP_KILL"));
 }
 
 /* The target ends before the child gets to it: that is what was wanted. */
@@ -368,6 +432,34 @@ static void test_signaller_send_refused_and_no_child_to_be_had_is_said(void **st
 	}
 }
 
+static void test_signaller_name_cases_are_those_of_kill(void **state)
+{
+	static const struct {
+		int signal;
+		const char *name;
+	} cases[] = {
+		{ SIGTERM, "TERM" },     { SIGKILL, "KILL" }, { SIGHUP, "HUP" },
+		{ SIGWINCH, "WINCH" },   { SIGSYS, "SYS" },   { 37, "signal 37" },
+		{ 64, "signal 64" },     { 0, "signal 0" },   { -1, "signal -1" },
+		{ 1000, "signal 1000" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char name[SIGNALLER_NAME_SIZE];
+
+		signaller_name(cases[i].signal, name);
+		assert_string_equal(name, cases[i].name);
+	}
+	/* All but SIGSTKFLT, which no Linux sends, have one. */
+	for (int signal = 1; signal < 32; signal++) {
+		char name[SIGNALLER_NAME_SIZE];
+
+		signaller_name(signal, name);
+		assert_int_equal(strncmp(name, "signal ", 7) == 0, signal == SIGSTKFLT);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -378,9 +470,12 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_signaller_send_to_one_that_is_gone_says_nothing),
 	TEST(test_signaller_send_refused_goes_by_a_child_of_that_user),
 	TEST(test_signaller_send_refused_wakes_a_stopped_process_too),
+	TEST(test_signaller_send_refused_takes_on_the_targets_user),
 	TEST(test_signaller_send_refused_to_the_child_as_well_is_said),
+	TEST(test_signaller_send_refused_and_helper_killed_says_that),
 	TEST(test_signaller_send_refused_to_one_that_ends_meanwhile_says_nothing),
 	TEST(test_signaller_send_refused_and_no_child_to_be_had_is_said),
+	cmocka_unit_test(test_signaller_name_cases_are_those_of_kill),
 };
 
 int main(void)

@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -570,144 +568,6 @@ static void test_spawn_program_copies_memory_only_where_it_does_not_wait(void **
 	assert_int_equal(forks - before, rig->unwaited);
 }
 
-/* ---- signals for another ---- */
-
-static int catch_pipe;
-
-static void catch (int signal)
-{
-	char byte = (char)signal;
-
-	if (write(catch_pipe, &byte, 1) < 0)
-		_exit(1);
-}
-
-/* A child of the given user that reports TERM, USR1 and CONT through a pipe, of which *from is
- * the read end. */
-static pid_t make_target(uid_t uid, int *from)
-{
-	int pair[2];
-	pid_t pid;
-	char byte;
-
-	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		struct sigaction action = { .sa_handler = catch };
-
-		catch_pipe = pair[1];
-		close(pair[0]);
-		sigaction(SIGTERM, &action, NULL);
-		sigaction(SIGUSR1, &action, NULL);
-		sigaction(SIGCONT, &action, NULL);
-		if (uid != getuid() && setresuid(uid, uid, uid) < 0)
-			_exit(1);
-		if (write(pair[1], "r", 1) != 1)
-			_exit(1);
-		/* a change of user takes it away */
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
-	close(pair[1]);
-	assert_int_equal(read(pair[0], &byte, 1), 1);
-	*from = pair[0];
-	return pid;
-}
-
-static int kill_as(uid_t uid, pid_t target, int first, int second)
-{
-	int pidfd = spawn_open_pidfd(target), status;
-	pid_t pid;
-
-	assert_true(pidfd >= 0);
-	pid = spawn_kill_as(uid, pidfd, first, second);
-	assert_true(pid > 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	close(pidfd);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
-
-static void end_target(pid_t pid, int from)
-{
-	kill(pid, SIGKILL);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	close(from);
-}
-
-static void test_spawn_kill_as_sends_both_signals(void **state)
-{
-	char bytes[2] = "";
-	int from;
-	pid_t pid = make_target(getuid(), &from);
-
-	(void)state;
-	assert_int_equal(kill_as(getuid(), pid, SIGTERM, SIGCONT), 0);
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(read(from, &bytes[i], 1), 1);
-	assert_true((bytes[0] == SIGTERM && bytes[1] == SIGCONT) ||
-		    (bytes[0] == SIGCONT && bytes[1] == SIGTERM));
-	end_target(pid, from);
-}
-
-static void test_spawn_kill_as_without_a_second_signal_sends_one(void **state)
-{
-	char byte = 0;
-	int from;
-	pid_t pid = make_target(getuid(), &from);
-
-	(void)state;
-	assert_int_equal(kill_as(getuid(), pid, SIGTERM, 0), 0);
-	assert_int_equal(kill_as(getuid(), pid, SIGUSR1, 0), 0);
-	assert_int_equal(read(from, &byte, 1), 1);
-	assert_int_equal(byte, SIGTERM);
-	assert_int_equal(read(from, &byte, 1), 1);
-	assert_int_equal(byte, SIGUSR1);
-	end_target(pid, from);
-}
-
-static void test_spawn_kill_as_another_user_is_that_user(void **state)
-{
-	int from;
-	pid_t pid;
-
-	(void)state;
-	if (getuid() != 0)
-		skip();
-	pid = make_target(NOBODY, &from);
-	assert_int_equal(kill_as(NOBODY - 1, pid, SIGTERM, SIGCONT), EPERM);
-	assert_int_equal(kill_as(NOBODY, pid, SIGTERM, SIGCONT), 0);
-	assert_int_equal(geteuid(), 0);
-	end_target(pid, from);
-}
-
-static void test_spawn_kill_as_target_gone_says_esrch(void **state)
-{
-	int from, pidfd, status;
-	pid_t pid = make_target(getuid(), &from), helper;
-
-	(void)state;
-	pidfd = spawn_open_pidfd(pid);
-	end_target(pid, from);
-	helper = spawn_kill_as(getuid(), pidfd, SIGTERM, SIGCONT);
-	assert_int_equal(waitpid(helper, &status, 0), helper);
-	assert_int_equal(WEXITSTATUS(status), ESRCH);
-	close(pidfd);
-}
-
-static void test_spawn_open_pidfd_is_not_inherited_and_fails_for_nobody(void **state)
-{
-	int pidfd = spawn_open_pidfd(getpid());
-
-	(void)state;
-	assert_true(fcntl(pidfd, F_GETFD) & FD_CLOEXEC);
-	close(pidfd);
-	assert_int_equal(spawn_open_pidfd(INT_MAX), -1);
-	assert_int_equal(errno, ESRCH);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define TEST_BOTH(name) \
 	TEST(name), \
@@ -735,11 +595,6 @@ static const struct CMUnitTest tests[] = {
 	TEST_BOTH(test_spawn_program_interrupted_reports_the_failure),
 	TEST_BOTH(test_spawn_read_failure_after_an_interruption_knows_success),
 	TEST_BOTH(test_spawn_program_copies_memory_only_where_it_does_not_wait),
-	TEST(test_spawn_kill_as_sends_both_signals),
-	TEST(test_spawn_kill_as_without_a_second_signal_sends_one),
-	TEST(test_spawn_kill_as_another_user_is_that_user),
-	TEST(test_spawn_kill_as_target_gone_says_esrch),
-	TEST(test_spawn_open_pidfd_is_not_inherited_and_fails_for_nobody),
 };
 
 int main(int argc, char **argv)

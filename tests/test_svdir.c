@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <grp.h>
 #include <limits.h>
 #include <sched.h>
@@ -21,7 +20,9 @@
 #include <cmocka.h>
 
 #include "log.h"
+#include "rig.h"
 #include "svdir.h"
+#include "tree.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define NOBODY 65534
@@ -116,14 +117,6 @@ static void forget(void)
 	svdir_free(&svdir);
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
-{
-	(void)status;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
 static int setup(void **state)
 {
 	(void)state;
@@ -142,7 +135,7 @@ static int teardown(void **state)
 	failing_access = NULL;
 	forget();
 	assert_int_equal(chdir("/"), 0);
-	assert_int_equal(nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(tree_remove(base), 0);
 	return 0;
 }
 
@@ -164,18 +157,39 @@ static void put(const char *name, mode_t mode)
 	close(fd);
 }
 
+static void put_text(const char *name, const char *text)
+{
+	FILE *file;
+
+	put(name, 0755);
+	file = fopen(name, "we");
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
 static void put_link(const char *target, const char *name)
 {
 	assert_int_equal(symlink(target, name), 0);
 }
 
-static void scan(void)
+static void scan_at(enum svdir_depth depth)
 {
 	unsigned count;
 
 	forget();
-	count = svdir_scan(&svdir, base, on_problem, &problems);
+	count = svdir_scan(&svdir, base, depth, on_problem, &problems);
 	assert_int_equal(count, problems.len);
+}
+
+static void scan(void)
+{
+	scan_at(SVDIR_FILES);
+}
+
+static void scan_contents(void)
+{
+	scan_at(SVDIR_CONTENTS);
 }
 
 /* That the only problem is with base/name, and that its message has the words. */
@@ -223,10 +237,7 @@ static void run_as_ordinary_user(void (*check)(void))
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == SKIPPED) {
-		print_message("this root may not become an ordinary user\n");
-		skip();
-	}
+	rig_need(WEXITSTATUS(status) != SKIPPED, RIG_WHY_USER);
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
@@ -396,7 +407,7 @@ static void test_svdir_scan_dangling_link_is_a_problem(void **state)
 			assert_non_null(strstr(problems.texts[0], j ? targets[j] : "no\\x0awhere"));
 			assert_int_equal(svdir.len, 1);
 			assert_non_null(find_entry("ok"));
-			assert_int_equal(nftw("web", remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+			assert_int_equal(tree_remove("web"), 0);
 		}
 	}
 	put_link("nowhere", "entry");
@@ -426,7 +437,8 @@ static void test_svdir_scan_part_that_cannot_be_executed_is_a_problem(void **sta
 		char name[40], chmod_hint[200];
 
 		snprintf(name, sizeof name, "web/%s", parts[i]);
-		snprintf(chmod_hint, sizeof chmod_hint, "chmod +x %s/%s", base, name);
+		snprintf(chmod_hint, sizeof chmod_hint,
+			 "is not executable (make it so with chmod +x)");
 		put("web/run", 0755);
 		put(name, 0644);
 		scan();
@@ -528,7 +540,7 @@ static void test_svdir_scan_bad_name_is_a_problem(void **state)
 		scan();
 		assert_problem(cases[i].shown, cases[i].words);
 		assert_int_equal(svdir.len, 0);
-		assert_int_equal(nftw(cases[i].name, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+		assert_int_equal(tree_remove(cases[i].name), 0);
 	}
 }
 
@@ -577,7 +589,7 @@ static void test_svdir_scan_relative_path_is_made_absolute(void **state)
 		snprintf(expected, sizeof expected, "%s/%s", base, cases[i].in);
 		assert_int_equal(chdir(expected), 0);
 		forget();
-		svdir_scan(&svdir, cases[i].dir, on_problem, &problems);
+		svdir_scan(&svdir, cases[i].dir, SVDIR_FILES, on_problem, &problems);
 		entry = find_entry("svc");
 		assert_non_null(entry);
 		snprintf(expected, sizeof expected, "%s/svc/run", cases[i].expected);
@@ -592,7 +604,7 @@ static void test_svdir_scan_absolute_path_keeps_its_form(void **state)
 	(void)state;
 	put("svc/run", 0755);
 	snprintf(dir, sizeof dir, "/./tmp/..//%s///", base);
-	assert_int_equal(svdir_scan(&svdir, dir, on_problem, &problems), 0);
+	assert_int_equal(svdir_scan(&svdir, dir, SVDIR_FILES, on_problem, &problems), 0);
 	assert_int_equal(svdir.len, 1);
 	snprintf(dir, sizeof dir, "/./tmp/..//%s/svc/run", base);
 	assert_string_equal(svdir.entries[0].run, dir);
@@ -607,7 +619,7 @@ static void test_svdir_scan_root_directory_has_one_slash(void **state)
 	assert_int_equal(chdir("/"), 0);
 	for (size_t i = 0; i < COUNT(roots); i++) {
 		forget();
-		assert_true(svdir_scan(&svdir, roots[i], on_problem, &problems) > 0);
+		assert_true(svdir_scan(&svdir, roots[i], SVDIR_FILES, on_problem, &problems) > 0);
 		for (size_t j = 0; j < problems.len; j++)
 			assert_true(problems.texts[j][0] == '/' && problems.texts[j][1] != '/');
 	}
@@ -616,7 +628,7 @@ static void test_svdir_scan_root_directory_has_one_slash(void **state)
 static void scan_only(const char *dir, const char *words)
 {
 	forget();
-	assert_int_equal(svdir_scan(&svdir, dir, on_problem, &problems), 1);
+	assert_int_equal(svdir_scan(&svdir, dir, SVDIR_FILES, on_problem, &problems), 1);
 	assert_int_equal(problems.len, 1);
 	assert_non_null(strstr(problems.texts[0], words));
 	assert_int_equal(svdir.len, 0);
@@ -691,7 +703,7 @@ static void test_svdir_scan_file_path_too_long_is_a_problem(void **state)
 	memcpy(path + PATH_MAX - 1 - 7, "/entry", 7);
 	path[PATH_MAX - 1] = '\0';
 	forget();
-	assert_int_equal(svdir_scan(&svdir, path, on_problem, &problems), 1);
+	assert_int_equal(svdir_scan(&svdir, path, SVDIR_FILES, on_problem, &problems), 1);
 	assert_non_null(strstr(problems.texts[0], strerror(ENAMETOOLONG)));
 	assert_int_equal(svdir.len, 0);
 	assert_int_equal(rmdir("entry/web") | rmdir("entry"), 0);
@@ -772,10 +784,7 @@ static void test_svdir_scan_noexec_mount_is_named(void **state)
 		check_noexec();
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == SKIPPED) {
-		print_message("only root may mount here\n");
-		skip();
-	}
+	rig_need(WEXITSTATUS(status) != SKIPPED, RIG_WHY_NAMESPACES);
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
@@ -785,7 +794,7 @@ static void test_svdir_scan_what_cannot_be_checked_is_a_problem(void **state)
 	put("web/run", 0755);
 	failing_access = "web/run";
 	scan();
-	assert_problem("web/run", "cannot be executed: Input/output error");
+	assert_problem("web/run", "cannot be executed (Input/output error)");
 	failing_access = "/web";
 	scan();
 	assert_problem("web",
@@ -803,7 +812,7 @@ static bool scan_with_failing_allocation(unsigned n)
 
 	forget();
 	failing_allocation = n;
-	count = svdir_scan(&svdir, base, on_problem, &problems);
+	count = svdir_scan(&svdir, base, SVDIR_FILES, on_problem, &problems);
 	left = failing_allocation;
 	failing_allocation = 0;
 	if (count == 0)
@@ -840,13 +849,41 @@ static void test_svdir_scan_lack_of_memory_is_one_problem(void **state)
 	}
 }
 
+/* What a program needs to be executed is looked at only where that is asked for. */
+static void test_svdir_scan_contents_looks_into_every_program(void **state)
+{
+	static const char *const parts[] = { "run", "terminate", "log/run", "control/t" };
+
+	(void)state;
+	put("web/run", 0755);
+	scan();
+	assert_int_equal(problems.len, 0);
+	for (size_t i = 0; i < COUNT(parts); i++) {
+		char name[40];
+
+		snprintf(name, sizeof name, "web/%s", parts[i]);
+		put_text("web/run", "#!/bin/sh\n");
+		put_text(name, "#!/nonexistent\n");
+		scan();
+		assert_int_equal(problems.len, 0);
+		scan_contents();
+		assert_problem(name, "needs the interpreter /nonexistent, which does not exist");
+		assert_int_equal(svdir.len, 0);
+		put_text(name, "#!/bin/sh\n");
+		scan_contents();
+		assert_int_equal(problems.len, 0);
+		assert_int_equal(svdir.len, 1);
+		unlink(name);
+	}
+}
+
 static void test_svdir_free_nothing_is_harmless(void **state)
 {
 	struct svdir nothing = { .entries = NULL };
 
 	(void)state;
 	svdir_free(&nothing);
-	assert_int_equal(svdir_scan(&nothing, base, on_problem, &problems), 0);
+	assert_int_equal(svdir_scan(&nothing, base, SVDIR_FILES, on_problem, &problems), 0);
 	assert_int_equal(nothing.len, 0);
 	svdir_free(&nothing);
 	svdir_free(&nothing);
@@ -925,6 +962,7 @@ int main(void)
 		TEST(test_svdir_scan_noexec_mount_is_named),
 		TEST(test_svdir_scan_what_cannot_be_checked_is_a_problem),
 		TEST(test_svdir_scan_lack_of_memory_is_one_problem),
+		TEST(test_svdir_scan_contents_looks_into_every_program),
 		TEST(test_svdir_free_nothing_is_harmless),
 		TEST(test_svdir_is_skipped_whole_names_only),
 		TEST(test_svdir_warn_of_skip_names_what_is_unknown),

@@ -4,9 +4,9 @@
  * rounds. BENCH_SAVE=1: writes RATIOS. BENCH_ONLY=flow, life, or the name of a case of flow.c:
  * only that. */
 #include "bench.h"
+#include "../tree.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,19 +21,11 @@
 static char temp[BENCH_PATH_SIZE - 128];
 static volatile sig_atomic_t interrupted;
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *ftw)
-{
-	(void)status;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static void clean_up(void)
 {
 	proc_kill_all();
 	if (temp[0])
-		nftw(temp, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+		tree_remove(temp);
 }
 
 _Noreturn void bench_fail(const char *what)

@@ -2,19 +2,24 @@
 /* Plays the services of the soak and their logging programs. Each service ends on TERM, and says
  * last how much it has written.
  *
- * 	write OUT ERR BYTES MS PART	writes lines of the script OUT to stdout and of ERR to stderr, each at least so
- * 					many bytes, in parts of at most PART bytes wherever that cuts them; waits
- * 					about so many milliseconds; again
+ * 	write OUT ERR BYTES MS PART	writes lines of the script OUT to stdout and of ERR to
+ * 					stderr, each at least so many bytes, in parts of at most
+ * 					PART bytes wherever that cuts them; waits about so many
+ * 					milliseconds; again
  * 	beat MS				writes a number and the time to both
- * 	zombies N MS			leaves N children of a child, which have ended before they lose their parent
- * 	orphans N MS			leaves N children of a child, which have last words when they are told to end,
- * 					and one that ignores it
- * 	daemons N MS			leaves N children of a child, one every MS, which write numbered lines to both
+ * 	zombies N MS			leaves N children of a child, which have ended before they
+ * 					lose their parent
+ * 	orphans N MS			leaves N children of a child, which have last words when
+ * 					they are told to end, and one that ignores it
+ * 	daemons N MS			leaves N children of a child, one every MS, which write
+ * 					numbered lines to both
  * 	convert				makes {"line":"<line>"} of each line of stdin
- * 	relay BYTES MS			copies stdin to stdout, no more than so many bytes at a time, waiting in between
+ * 	relay BYTES MS			copies stdin to stdout, no more than so many bytes at a
+ * 					time, waiting in between
  * 	leave N				copies N lines and not a byte more, and disables itself
  *
  * Time is that of CLOCK_MONOTONIC. */
+#include "../play.h"
 #include "script.h"
 
 #include <errno.h>
@@ -33,37 +38,9 @@
 #define DAEMON_MS 20
 #define DISABLED 115
 
-static void die(const char *what)
-{
-	perror(what);
-	exit(99);
-}
-
 static unsigned number(const char *text)
 {
-	return (unsigned)strtoul(text, NULL, 10);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static void write_all(int fd, const char *bytes, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno != EINTR)
-			die("write");
-		if (n > 0) {
-			bytes += n;
-			len -= (size_t)n;
-		}
-	}
+	return (unsigned)play_number(text);
 }
 
 __attribute__((format(printf, 2, 3))) static void say(int fd, const char *format, ...)
@@ -75,7 +52,7 @@ __attribute__((format(printf, 2, 3))) static void say(int fd, const char *format
 	va_start(args, format);
 	len = vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	write_all(fd, text, (size_t)len);
+	play_write_all(fd, text, (size_t)len);
 }
 
 /* TERM is blocked from the beginning to the end, in every process of ours, so that it comes only
@@ -116,7 +93,7 @@ static void write_parts(struct writer *writer)
 
 		if (part > writer->len - at)
 			part = writer->len - at;
-		write_all(writer->fd, writer->buffer + at, part);
+		play_write_all(writer->fd, writer->buffer + at, part);
 		at += part;
 	}
 	writer->len = 0;
@@ -148,7 +125,7 @@ static void play_write(char **arguments)
 	err.script = script_find(arguments[1]);
 	out.part_max = err.part_max = number(arguments[4]);
 	if (out.script == SCRIPT_COUNT || err.script == SCRIPT_COUNT || out.part_max == 0)
-		die("write");
+		play_die("write");
 	for (uint64_t turn = 0;
 	     !told_to_end((unsigned)(pause_ms / 2 + script_random(turn) % (pause_ms + 1)));
 	     turn++) {
@@ -165,8 +142,8 @@ static void play_beat(unsigned ms)
 	uint64_t n;
 
 	for (n = 0; !told_to_end(ms); n++) {
-		say(STDOUT_FILENO, "{\"beat\":%" PRIu64 ",\"ns\":%" PRIu64 "}\n", n, now_ns());
-		say(STDERR_FILENO, "beat %" PRIu64 " %" PRIu64 "\n", n, now_ns());
+		say(STDOUT_FILENO, "{\"beat\":%" PRIu64 ",\"ns\":%" PRIu64 "}\n", n, play_now_ns());
+		say(STDERR_FILENO, "beat %" PRIu64 " %" PRIu64 "\n", n, play_now_ns());
 	}
 	say(STDOUT_FILENO, "{\"end\":%" PRIu64 "}", n);
 	say(STDERR_FILENO, "end %" PRIu64, n);
@@ -174,45 +151,12 @@ static void play_beat(unsigned ms)
 
 /* ---- orphans ---- */
 
-/* Runs orphan(n) in children of a child that ends, for n of first to last. */
-static void leave_behind(unsigned first, unsigned last, void (*orphan)(unsigned n), bool dead)
-{
-	pid_t parent = fork(), pid;
-	siginfo_t info;
-
-	if (parent < 0)
-		die("fork");
-	if (parent > 0) {
-		if (waitpid(parent, NULL, 0) != parent)
-			die("waitpid");
-		return;
-	}
-	for (unsigned n = first; n <= last; n++) {
-		pid = fork();
-		if (pid < 0)
-			_exit(99);
-		if (pid == 0) {
-			orphan(n);
-			_exit(0);
-		}
-		/* Shown, not reaped: it is a zombie when it comes to dinit. */
-		if (dead && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) < 0)
-			_exit(99);
-	}
-	_exit(0);
-}
-
-static void end_at_once(unsigned n)
-{
-	(void)n;
-}
-
 static void play_zombies(unsigned count, unsigned ms)
 {
 	uint64_t zombies = 0;
 
 	for (; !told_to_end(ms); zombies += count)
-		leave_behind(1, count, end_at_once, true);
+		play_leave_behind(1, count, play_end_at_once, true, NULL);
 	say(STDOUT_FILENO, "{\"zombies\":%" PRIu64 "}", zombies);
 }
 
@@ -235,8 +179,9 @@ static void play_orphans(unsigned each, unsigned ms)
 	unsigned rounds = 0;
 
 	for (; !told_to_end(ms); rounds++) {
-		leave_behind(rounds * each + 1, (rounds + 1) * each, have_last_words, false);
-		leave_behind(1, 1, be_deaf, false);
+		play_leave_behind(rounds * each + 1, (rounds + 1) * each, have_last_words, false,
+				  NULL);
+		play_leave_behind(1, 1, be_deaf, false, NULL);
 	}
 	/* With its newline, for orphans may write behind it. */
 	say(STDOUT_FILENO, "{\"rounds\":%u,\"each\":%u}\n", rounds, each);
@@ -257,7 +202,7 @@ static void write_on(unsigned daemon)
 static void play_daemons(unsigned count, unsigned ms)
 {
 	for (unsigned n = 0; n < count; n++) {
-		leave_behind(n, n, write_on, false);
+		play_leave_behind(n, n, write_on, false, NULL);
 		if (told_to_end(ms))
 			return;
 	}
@@ -292,7 +237,7 @@ static void play_relay(size_t at_most, int pause_ms)
 
 	while ((n = read(STDIN_FILENO, bytes, at_most < sizeof bytes ? at_most : sizeof bytes)) >
 	       0) {
-		write_all(STDOUT_FILENO, bytes, (size_t)n);
+		play_write_all(STDOUT_FILENO, bytes, (size_t)n);
 		poll(NULL, 0, pause_ms);
 	}
 }
@@ -302,7 +247,7 @@ static void play_leave(unsigned lines)
 	char byte;
 
 	while (lines > 0 && read(STDIN_FILENO, &byte, 1) == 1) {
-		write_all(STDOUT_FILENO, &byte, 1);
+		play_write_all(STDOUT_FILENO, &byte, 1);
 		lines -= byte == '\n';
 	}
 	exit(DISABLED);
@@ -336,6 +281,6 @@ int main(int argc, char **argv)
 	else if (is(arguments, given, "leave", 1))
 		play_leave(number(arguments[1]));
 	else
-		die("player");
+		play_die("player");
 	return 0;
 }

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: ISC
+# What others are given: make static, install, dist, release, deb, images. tests/package tests it.
+
+# ---- the static binary ----
+
+# One static, stripped binary, small enough to be copied into any image: with musl where it is
+# installed.
+STATIC_CC := $(shell command -v musl-gcc || echo $(CC))
+STATIC_CFLAGS = -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -ffunction-sections \
+	-fdata-sections -fno-asynchronous-unwind-tables
+# musl-gcc does not know -static-pie: what it links with that asks for musl's dynamic linker.
+MUSL_DIR := $(shell musl-gcc -v 2>&1 | sed -n 's|^Reading specs from \(.*\)/musl-gcc.specs$$|\1|p')
+MUSL_LINK = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
+	$(addprefix $(MUSL_DIR)/,rcrt1.o crti.o crtn.o)
+STATIC_PIE = $(if $(MUSL_DIR),$(MUSL_LINK),-static-pie)
+STATIC_LDFLAGS = $(STATIC_PIE) -s -Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack
+
+static: dinit-static
+
+# (A make of its own, for other flags. The file is not touched where nothing changed: somebody may
+# be running it.)
+dinit-static:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/static CC='$(STATIC_CC)' \
+		CFLAGS='$(STATIC_CFLAGS)' LDFLAGS='$(STATIC_LDFLAGS)' $(BUILD)/static/dinit
+	@cmp -s $(BUILD)/static/dinit $@ || cp -f $(BUILD)/static/dinit $@
+
+.PHONY: static dinit-static
+
+# ---- what packagers call ----
+
+PREFIX = /usr/local
+DOCDIR = $(PREFIX)/share/doc/dinit
+DESTDIR =
+
+install: dinit
+	install -D -m 755 dinit $(DESTDIR)$(PREFIX)/sbin/dinit
+	install -D -m 644 dinit.8 $(DESTDIR)$(PREFIX)/share/man/man8/dinit.8
+	install -d -m 755 $(DESTDIR)$(DOCDIR)
+	install -m 644 README NEWS COPYING $(DESTDIR)$(DOCDIR)
+	rm -rf $(DESTDIR)$(DOCDIR)/examples
+	cp -R test-services $(DESTDIR)$(DOCDIR)/examples
+	chmod -R u=rwX,go=rX $(DESTDIR)$(DOCDIR)/examples
+
+# The committed sources; the same commit gives the same bytes.
+dist:
+	@mkdir -p $(BUILD)
+	git -c tar.umask=0022 archive --format=tar --prefix=dinit-$(VERSION)/ \
+		-o $(BUILD)/dinit-$(VERSION).tar HEAD
+	gzip -n -9 -f $(BUILD)/dinit-$(VERSION).tar
+	cd $(BUILD) && sha256sum dinit-$(VERSION).tar.gz
+
+# Static binaries for others, and their checksums; the same sources and tools give the same bytes.
+# Where Debian has no musl for a processor its glibc serves (and there is no start file for a static
+# PIE on riscv64).
+RELEASE = $(BUILD)/release
+RELEASE_PACKAGES = musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
+	libc6-dev-riscv64-cross
+
+release:
+	@case $$($(CC) -dumpmachine) in x86_64-*) ;; \
+		*) echo "releases are made on x86-64" >&2; exit 1 ;; esac
+	@tests/setup $(RELEASE_PACKAGES)
+	@$(MAKE) --no-print-directory release-built
+
+# (A make of its own, for it is at its start that the Makefile looks for musl.)
+release-built: static
+	mkdir -p $(RELEASE)
+	cp dinit-static $(RELEASE)/dinit-$(VERSION)-x86_64
+	$(MAKE) BUILD=$(BUILD)/static-aarch64 CC=aarch64-linux-gnu-gcc CFLAGS='$(STATIC_CFLAGS)' \
+		STATIC_PIE=-static-pie LDFLAGS='$$(STATIC_LDFLAGS)' $(BUILD)/static-aarch64/dinit
+	cp $(BUILD)/static-aarch64/dinit $(RELEASE)/dinit-$(VERSION)-aarch64
+	$(MAKE) BUILD=$(BUILD)/static-riscv64 CC=riscv64-linux-gnu-gcc CFLAGS='$(STATIC_CFLAGS)' \
+		STATIC_PIE=-static LDFLAGS='$$(STATIC_LDFLAGS)' $(BUILD)/static-riscv64/dinit
+	cp $(BUILD)/static-riscv64/dinit $(RELEASE)/dinit-$(VERSION)-riscv64
+	cd $(RELEASE) && sha256sum dinit-$(VERSION)-* > SHA256SUMS && cat SHA256SUMS
+
+# A Debian package, of the committed sources, in build/deb.
+DEB = $(BUILD)/deb
+DEB_PACKAGES = dpkg-dev debhelper libcmocka-dev
+
+deb: dist
+	@tests/setup $(DEB_PACKAGES)
+	rm -rf $(DEB)
+	mkdir -p $(DEB)/dinit-container-$(VERSION)
+	tar -xzf $(BUILD)/dinit-$(VERSION).tar.gz -C $(DEB)/dinit-container-$(VERSION) \
+		--strip-components=1
+	cd $(DEB)/dinit-container-$(VERSION) && \
+		env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u TEST_RESULTS \
+		dpkg-buildpackage -us -uc > ../build.log 2>&1 || { cat ../build.log; exit 1; }
+	@ls $(DEB)/*.deb
+
+# Images as files for `docker load`.
+images: dinit-static
+	@images/build $(BUILD)/images
+
+.PHONY: install dist release release-built deb images

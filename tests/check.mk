@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: ISC
+# The tests: make check, and what .ci/run adds to it.
+
+# What the tests need beside gcc and make, as Debian's packages.
+CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server
+LINT_PACKAGES = clang clang-format clang-tidy cppcheck shellcheck mandoc
+BUILDS_PACKAGES = clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
+	libc6-dev-riscv64-cross
+DOCS_PACKAGES = graphviz fonts-liberation
+ALL_PACKAGES = $(sort $(CHECK_PACKAGES) $(LINT_PACKAGES) $(BUILDS_PACKAGES) $(DOCS_PACKAGES) \
+	$(FUZZ_PACKAGES) $(BOOT_PACKAGES) $(AARCH64_PACKAGES) $(RELEASE_PACKAGES) $(DEB_PACKAGES) \
+	valgrind strace lintian file qemu-user mmdebstrap)
+
+setup:
+	@tests/setup $(CHECK_PACKAGES)
+
+setup-all:
+	@tests/setup $(ALL_PACKAGES)
+
+# ---- units: a program for each module; of the others the linker takes what the module needs ----
+
+UNITS = adopt fdtable json printable config process svdir execfail procfs stamp log line loop spawn \
+	reaper signaller sink outputs logmux service policy
+
+# The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
+wrap_adopt = ptrace malloc calloc
+wrap_fdtable = syscall
+wrap_svdir = malloc calloc scandir access
+wrap_procfs = read
+wrap_log = write
+wrap_spawn = fork read write
+wrap_loop = clock_gettime epoll_wait epoll_create1 signalfd epoll_ctl
+wrap_reaper = waitpid waitid
+wrap_signaller = kill malloc fork setresuid syscall
+wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_release
+wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send logmux_add procfs_each_child
+wrap_sink = open epoll_ctl malloc realloc write
+wrap_outputs = malloc clock_gettime
+wrap_logmux = malloc realloc free clock_gettime epoll_ctl read
+
+UNIT_PROGRAMS = $(UNITS:%=$(BUILD)/test_%)
+
+$(BUILD)/modules.a: $(filter-out $(BUILD)/dinit.o,$(OBJECTS))
+	@rm -f $@
+	$(shell $(CC) -print-prog-name=ar) qcs $@ $^
+
+UNIT_OBJECTS = $(addprefix $(BUILD)/tests/,rig.o tree.o)
+
+$(UNIT_PROGRAMS): $(BUILD)/test_%: $(BUILD)/tests/test_%.o $(UNIT_OBJECTS) $(BUILD)/modules.a
+	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/modules.a $(LDFLAGS) \
+		$(wrap_$*:%=-Wl,--wrap=%) -lcmocka -lutil
+
+$(BUILD)/test_outputs $(BUILD)/test_logmux: $(BUILD)/tests/outlets.o
+
+# Programs that tests look at, or that play services: they are not what is tested, and are built
+# without sanitizers.
+TOOL_CFLAGS = $(STANDARD) -O2 -MMD -MP -MF $@.d -MT $@
+
+# What test_adopt redirects, and what checks that it does not notice. (Where the compiler makes no
+# 32-bit programs there is no victim32, and its test is skipped.)
+$(BUILD)/test_adopt: | $(BUILD)/victim $(BUILD)/victim32
+
+$(BUILD)/victim $(BUILD)/actor $(BUILD)/deadfs: $(BUILD)/%: tests/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) -o $@ $(filter %.c,$^) -lpthread
+
+$(BUILD)/actor: tests/play.c tests/play.h
+
+$(BUILD)/victim32: tests/victim32.c tests/victim.h
+	@mkdir -p $(@D)
+	-@$(CC) -m32 -O1 -ffreestanding -nostdlib -static -fno-stack-protector -fno-pie -no-pie \
+		-o $@ $< 2> /dev/null || true
+
+# ---- scenarios: each runs the whole program, DINIT_BINARY, over directories of services ----
+
+SCENARIOS = $(patsubst tests/scenario_%.c,%,$(wildcard tests/scenario_*.c))
+SCENARIO_PROGRAMS = $(SCENARIOS:%=$(BUILD)/scenario_%)
+SCENARIO_OBJECTS = $(addprefix $(BUILD)/tests/,harness.o launch.o scene.o rig.o tree.o)
+
+# Those of dinit's streams look at them with streams.c, and have their services played by actor.
+STREAM_SCENARIOS = lines complete stall logging orphans deadfs
+
+$(SCENARIO_PROGRAMS): $(BUILD)/scenario_%: $(BUILD)/tests/scenario_%.o $(SCENARIO_OBJECTS)
+	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(LDFLAGS) -lcmocka
+
+$(STREAM_SCENARIOS:%=$(BUILD)/scenario_%): $(BUILD)/tests/streams.o | $(BUILD)/actor
+$(BUILD)/scenario_deadfs: | $(BUILD)/deadfs
+
+# ---- the tests of the binary as it is built here: module by module, then the whole program ----
+
+check: setup
+	@$(MAKE) --no-print-directory check-built
+
+# All that the tests run, and both binaries.
+programs: dinit dinit-static $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
+
+check-built: $(BUILD)/dinit $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
+	@DINIT_BINARY=$${DINIT_BINARY:-$(CURDIR)/$(BUILD)/dinit} \
+		tests/suites $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
+
+units: $(UNIT_PROGRAMS)
+	@tests/suites $(UNIT_PROGRAMS)
+
+scenarios: $(BUILD)/dinit $(SCENARIO_PROGRAMS)
+	@DINIT_BINARY=$${DINIT_BINARY:-$(CURDIR)/$(BUILD)/dinit} tests/suites $(SCENARIO_PROGRAMS)
+
+# ---- the same in other builds ----
+
+# With the address and undefined behaviour sanitizers.
+ASAN_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+
+check-asan: setup
+	@DINIT_BINARY= $(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='$(ASAN_CFLAGS)' \
+		LDFLAGS='$(ASAN_CFLAGS)' check-built
+
+# The whole program as it is shipped, and how large it is: at most 220 kB.
+check-static: setup check-size $(SCENARIO_PROGRAMS)
+	@DINIT_BINARY=$(CURDIR)/dinit-static tests/suites $(SCENARIO_PROGRAMS)
+
+check-size: static
+	@size=$$(stat -c %s dinit-static); echo "dinit-static: $$size bytes"; test $$size -le 225280
+
+# Those that start programs are left out: valgrind makes a fork of vfork, and dies of an execve that
+# fails.
+VALGRIND = valgrind --quiet --error-exitcode=99 --leak-check=full --suppressions=tests/valgrind.supp
+VALGRIND_PROGRAMS = $(filter-out %/test_adopt %/test_spawn,$(UNIT_PROGRAMS))
+
+check-valgrind: setup $(VALGRIND_PROGRAMS)
+	@tests/setup valgrind
+	@TEST_WRAPPER='$(VALGRIND)' tests/suites $(VALGRIND_PROGRAMS)
+
+# The code for processors without SSE2, and for those that nothing is traced on, run here.
+PORTABLE = $(BUILD)/portable/test_json $(BUILD)/portable/test_line $(BUILD)/portable/test_adopt
+PORTABLE_CFLAGS = $(CFLAGS) -DJSON_PORTABLE -DLINE_PORTABLE -DTRACEE_PORTABLE
+
+check-portable: setup
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/portable CFLAGS='$(PORTABLE_CFLAGS)' $(PORTABLE)
+	@tests/suites $(PORTABLE)
+
+# Warnings are errors here, for every compiler and processor that dinit is meant for.
+check-builds:
+	@tests/setup $(BUILDS_PACKAGES)
+	$(MAKE) BUILD=$(BUILD)/clang CC=clang WERROR=-Werror $(BUILD)/clang/dinit
+	$(MAKE) BUILD=$(BUILD)/aarch64 CC=aarch64-linux-gnu-gcc WERROR=-Werror $(BUILD)/aarch64/dinit
+	$(MAKE) BUILD=$(BUILD)/riscv64 CC=riscv64-linux-gnu-gcc WERROR=-Werror $(BUILD)/riscv64/dinit
+
+# Which lines and branches the tests reach, and why they do not reach the others: see
+# tests/coverage. (gcc's own fork and exec for programs that count would hide the one from --wrap,
+# and end the counting where the other follows vfork.)
+COVERAGE = $(BUILD)/coverage
+COVERAGE_CFLAGS = -O0 -g --coverage -fno-builtin
+
+coverage: setup
+	@mkdir -p $(COVERAGE) && find $(COVERAGE) -name '*.gcda' -delete
+	@DINIT_BINARY= TEST_COUNTED=1 $(MAKE) --no-print-directory BUILD=$(COVERAGE) CC=gcc \
+		CFLAGS='$(COVERAGE_CFLAGS)' LDFLAGS=--coverage check-built; \
+		tests=$$?; tests/coverage $(COVERAGE) $(MODULES) && exit $$tests
+
+# ---- what is said without running anything, and what takes more than a binary ----
+
+lint:
+	@tests/setup $(LINT_PACKAGES)
+	@CFLAGS_LINT='-std=gnu11 -D_GNU_SOURCE -DDINIT_VERSION="x" -I.' tests/lint
+
+# Each system call of dinit's is made to fail once, at each of its occurrences (FAULT_OCCURRENCES:
+# only the first so many).
+check-faults: dinit-static
+	@tests/setup strace
+	@tests/faults/run $(CURDIR)/dinit-static
+
+# Scenarios in real containers (tests/container/run; THEMES chooses some of them).
+check-container: dinit-static
+	@tests/container/run dinit-static $(BUILD)/container $(THEMES)
+
+# Whether what packagers get (packaging/packaging.mk) is what others would want.
+check-package:
+	@tests/package $(BUILD) $(BUILD)/package
+
+# The drawings of docs/, and whether they say what the sources say.
+docs:
+	@tests/setup $(DOCS_PACKAGES)
+	for name in teardown line; do dot -Tsvg -o docs/$$name.svg docs/$$name.dot || exit 1; done
+
+check-docs:
+	@tests/setup $(DOCS_PACKAGES)
+	@tests/docs
+
+.PHONY: setup setup-all programs check check-built units scenarios check-asan check-static check-size \
+	check-valgrind check-portable check-builds coverage lint check-faults check-container \
+	check-package docs check-docs
+
+include tests/fuzz/fuzz.mk tests/soak/soak.mk tests/bench/bench.mk tests/boot/boot.mk
