@@ -78,11 +78,14 @@ void *__wrap_calloc(size_t count, size_t size)
 	return callocs_until_failure-- == 0 ? NULL : __real_calloc(count, size);
 }
 
+/* Where spawn_program fails. */
+static enum spawn_stage failure_stage = SPAWN_FORK;
+
 pid_t __wrap_spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure)
 {
 	if (spawns_until_failure-- != 0)
 		return __real_spawn_program(spec, failure);
-	*failure = (struct spawn_failure){ .stage = SPAWN_FORK, .error = EAGAIN };
+	*failure = (struct spawn_failure){ .stage = failure_stage, .error = EAGAIN };
 	return -1;
 }
 
@@ -324,8 +327,9 @@ static void put_terminate(struct rig *rig, const char *body)
 
 static void open_programs(struct rig *rig)
 {
-	static char path[] = "PATH=/usr/bin:/bin", other[] = "OTHER=1", pid[] = "DINIT_PID=old";
-	static char *const environment[] = { path, pid, other, NULL };
+	static char path[] = "PATH=/usr/bin:/bin", other[] = "OTHER=1", pid[] = "DINIT_PID=old",
+		    pids[] = "DINIT_PIDS=kept";
+	static char *const environment[] = { path, pid, other, pids, NULL };
 	struct program_means means = {
 		.reaper = &rig->reaper,
 		.mux = &rig->mux,
@@ -635,6 +639,20 @@ static void test_service_run_without_a_process_is_said(void **state)
 		"no process can be made (Resource temporarily unavailable; raise the limit");
 }
 
+static void test_service_run_whose_descriptors_cannot_be_set_up_is_said(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exit 0");
+	open_services(rig, "");
+	failure_stage = SPAWN_SETUP;
+	spawns_until_failure = 0;
+	start_all(rig);
+	failure_stage = SPAWN_FORK;
+	logmux_begin_drain(&rig->mux);
+	assert_cannot_start(rig, "web/run", "its descriptors cannot be set up (Resource temporarily ");
+}
+
 static void test_service_run_without_a_pipe_or_memory_is_said_and_leaves_nothing(void **state)
 {
 	for (int calls = 0; calls < 4; calls++) {
@@ -698,6 +716,38 @@ static void test_service_log_115_hands_the_rest_to_dinit(void **state)
 	assert_has(rig->out[0], " web/run: three\n");
 	assert_true(strstr(rig->out[0], "<one>\n") < strstr(rig->out[0], " web/run: o\n"));
 	assert_int_equal(rig->ends, 0);
+}
+
+static bool log_gone(struct rig *rig)
+{
+	return rig->services.list[0].log.watch.pid == 0;
+}
+
+static void test_service_log_115_leaves_its_service_running(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_log(rig, "exit 115");
+	run_all(rig);
+	wait_until(rig, log_gone, "the end of the log");
+	assert_int_equal(rig->services.list[0].state, SERVICE_RUNNING);
+	kill(rig->services.list[0].run.watch.pid, SIGKILL);
+	wait_for_all(rig);
+	assert_end(rig, "web", "run", SIGKILL);
+}
+
+static void test_service_run_115_with_a_log_disables_only_itself(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exit 115");
+	put_log(rig, "cat");
+	log_set_level(CONFIG_LOG_INFO);
+	run_all(rig);
+	wait_for_all(rig);
+	log_set_level(CONFIG_LOG_WARN);
+	assert_int_equal(count(rig->out[1], "it has disabled itself"), 1);
 }
 
 /* Both have ended before anything was read: what the log wrote comes first all the same. */
@@ -900,8 +950,8 @@ static void test_services_stop_runs_terminate_with_the_pid(void **state)
 	pid_t pid;
 
 	put_service(rig, "web", "exec sleep 1000");
-	put_terminate(rig, "echo \"pid $DINIT_PID $OTHER\"; env | grep -c DINIT_PID; pwd -P; echo "
-			   "err >&2; kill -INT $DINIT_PID");
+	put_terminate(rig, "echo \"pid $DINIT_PID $OTHER $DINIT_PIDS\"; env | grep -c DINIT_PID=; "
+			   "pwd -P; echo err >&2; kill -INT $DINIT_PID");
 	run_all(rig);
 	pid = rig->services.list[0].run.watch.pid;
 	services_stop(&rig->services);
@@ -909,7 +959,7 @@ static void test_services_stop_runs_terminate_with_the_pid(void **state)
 	assert_int_equal(rig->programs.living, 2);
 	wait_for_all(rig);
 	assert_end(rig, "web", "run", SIGINT);
-	snprintf(line, sizeof line, " web/term: pid %d 1\n", pid);
+	snprintf(line, sizeof line, " web/term: pid %d 1 kept\n", pid);
 	assert_has(rig->out[0], line);
 	assert_has(rig->out[0], " web/term: 1\n");
 	snprintf(line, sizeof line, " web/term: %s/web\n", rig->dir);
@@ -1043,6 +1093,18 @@ static void test_services_kill_takes_runs_and_terminates_and_says_so(void **stat
 	assert_int_equal(rig->end_status, SIGKILL);
 }
 
+static void test_services_kill_takes_every_service(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "db", "exec sleep 1000");
+	put_service(rig, "web", "exec sleep 1000");
+	run_all(rig);
+	assert_true(services_kill(&rig->services, false));
+	wait_for_all(rig);
+	assert_int_equal(count(rig->out[1], "is still running: killing it\n"), 2);
+}
+
 /* It has ended, and is only not reaped yet: where dinit was stopped, say. */
 static void test_services_kill_says_nothing_of_who_has_ended(void **state)
 {
@@ -1071,9 +1133,12 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_service_run_that_cannot_be_executed_is_said),
 	TEST(test_service_run_whose_directory_has_gone_is_said),
 	TEST(test_service_run_without_a_process_is_said),
+	TEST(test_service_run_whose_descriptors_cannot_be_set_up_is_said),
 	TEST(test_service_run_without_a_pipe_or_memory_is_said_and_leaves_nothing),
 	TEST(test_service_log_reads_the_stdout_and_speaks_for_the_service),
 	TEST(test_service_log_115_hands_the_rest_to_dinit),
+	TEST(test_service_log_115_leaves_its_service_running),
+	TEST(test_service_run_115_with_a_log_disables_only_itself),
 	TEST(test_service_log_115_rest_comes_after_the_last_of_its_own),
 	TEST(test_service_log_failing_under_its_service_is_told),
 	TEST(test_service_log_ending_with_its_service_is_not_told),
@@ -1090,6 +1155,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_services_stop_succeeding_terminate_is_left_to_itself),
 	TEST(test_services_stop_service_that_has_ended_is_left_alone),
 	TEST(test_services_kill_takes_runs_and_terminates_and_says_so),
+	TEST(test_services_kill_takes_every_service),
 	TEST(test_services_kill_says_nothing_of_who_has_ended),
 };
 
