@@ -1505,6 +1505,31 @@ static void test_logmux_unfinished_line_without_memory_goes_out_as_a_piece(void 
 	drain(rig);
 }
 
+/* A piece is no object, whatever it looks like, and nor is what follows it in its line; the newline
+ * behind it is no line of its own. */
+static void test_logmux_unfinished_object_without_memory_is_a_stray_in_pieces(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	feeder = add(rig, LOGMUX_STDOUT);
+	for (int i = 0; i < 2; i++) {
+		feed(feeder, "{\"a\":1}");
+		memory_until_failure = 0;
+		memory_failures = 1;
+		run(rig);
+		assert_int_equal(memory_failures, 0);
+		assert_int_equal(reader_count(&rig->err, "not a JSON object"), i + 1);
+		feed(feeder, i == 0 ? "\n" : " {\"b\":2}\n{\"c\":3}\n");
+		run(rig);
+	}
+	assert_int_equal(reader_count(&rig->err, "not a JSON object"), 3);
+	assert_int_equal(reader_count(&rig->out, "\n"), 1);
+	assert_has(&rig->out, "{\"c\":3,");
+	drain(rig);
+}
+
 /* What waits in the read buffer for lack of memory keeps the time of its read, and makes nothing
  * spin. */
 static void test_logmux_line_without_memory_to_wait_in_keeps_its_time(void **state)
@@ -1614,6 +1639,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_read_that_fails_ends_its_source),
 	TEST(test_logmux_memory_failing_at_any_call_loses_no_byte),
 	TEST(test_logmux_unfinished_line_without_memory_goes_out_as_a_piece),
+	TEST(test_logmux_unfinished_object_without_memory_is_a_stray_in_pieces),
 	TEST(test_logmux_line_without_memory_to_wait_in_keeps_its_time),
 	TEST(test_logmux_output_in_json_modes_parses_with_jq),
 };
