@@ -414,6 +414,10 @@ static void test_svdir_scan_dangling_link_is_a_problem(void **state)
 	scan();
 	assert_problem("entry", "dangling symbolic link");
 	unlink("entry");
+	put_link("z", "entry");
+	scan();
+	assert_problem("entry", "create z");
+	unlink("entry");
 	put_link("entry", "entry");
 	scan();
 	assert_problem("entry", strerror(ELOOP));
@@ -521,6 +525,7 @@ static void test_svdir_scan_bad_name_is_a_problem(void **state)
 	} cases[] = {
 		{ "a\nb", "a\\x0ab", "control character" },
 		{ "\x01", "\\x01", "control character" },
+		{ "\x01\x02", "\\x01\\x02", "control character" },
 		{ "tab\t", "tab\\x09", "control character" },
 		{ "\x1f", "\\x1f", "control character" },
 		{ "del\x7f", "del\\x7f", "control character" },
@@ -914,15 +919,15 @@ static void on_line(void *ctx, const char *line, size_t len)
 
 static void test_svdir_warn_of_skip_names_what_is_unknown(void **state)
 {
-	char name[] = "web";
-	struct svdir_entry entry = { .name = name };
-	const struct svdir one = { .entries = &entry, .len = 1 };
+	char db[] = "db", web[] = "web";
+	struct svdir_entry entries[] = { { .name = db }, { .name = web } };
+	const struct svdir two = { .entries = entries, .len = 2 };
 
 	(void)state;
 	log_set_writer(on_line, NULL);
-	svdir_warn_of_skip(&one, "web,");
+	svdir_warn_of_skip(&two, "web,db");
 	assert_string_equal(warnings, "");
-	svdir_warn_of_skip(&one, "we,web,\n");
+	svdir_warn_of_skip(&two, "we,web,\n");
 	log_set_writer(NULL, NULL);
 	assert_non_null(
 		strstr(warnings, " DINIT_SKIP names \"we\", but there is no such service\n"));
