@@ -871,6 +871,18 @@ static void test_logmux_last_line_without_newline_waits_for_room(void **state)
 	__real_free(lines);
 }
 
+static void test_logmux_last_line_without_newline_of_one_byte_goes_out(void **state)
+{
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feed(add(rig, LOGMUX_STDOUT), "x");
+	run(rig);
+	assert_text(&rig->out, "");
+	drain(rig);
+	assert_text(&rig->out, STAMP " web/run: x\n");
+}
+
 /* It is not known to hold anything, and may be without end. */
 static void test_logmux_drain_of_what_is_no_pipe_ends(void **state)
 {
@@ -1553,6 +1565,7 @@ static void test_logmux_line_without_memory_to_wait_in_keeps_its_time(void **sta
 	run(rig);
 	drain(rig);
 	assert_has(&rig->err, STAMP_5 " dinit: warning: late/run: not a JSON object: stray\n");
+	assert_int_equal(reader_count(&rig->err, "late/run: not a JSON object"), 1);
 	assert_int_equal(reader_count(&rig->out, "\n"), 1);
 	__real_free(lines);
 }
@@ -1610,6 +1623,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_lines_that_waited_carry_the_time_they_were_read),
 	TEST(test_logmux_line_that_waits_is_not_overtaken_by_the_next),
 	TEST(test_logmux_last_line_without_newline_waits_for_room),
+	TEST(test_logmux_last_line_without_newline_of_one_byte_goes_out),
 	TEST(test_logmux_drain_of_what_is_no_pipe_ends),
 	TEST(test_logmux_held_source_is_not_read_before_its_release),
 	TEST(test_logmux_follower_comes_after_all_its_leader_holds),
