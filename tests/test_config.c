@@ -461,6 +461,17 @@ static const struct {
 	{ "DINIT_LEVEL_LOG", NULL },
 	{ "DINIT_OG_LVL", "DINIT_LOG_LEVEL" },
 	{ "DINIT_G_LVL", NULL },
+	/* The first two letters swapped; two wrong ones of three; one wrong, one left out. */
+	{ "DINIT_IDR", "DINIT_DIR" },
+	{ "DINIT_ADR", NULL },
+	{ "DINIT_DDI", NULL },
+	{ "DINIT_DRK", NULL },
+	{ "DINIT_SAH", NULL },
+	{ "DINIT_KI", "DINIT_SKIP" },
+	/* Less than half of the letters, and half of them. */
+	{ "DINIT_LEE", NULL },
+	{ "DINIT_LEEL", "DINIT_LOG_LEVEL" },
+	{ "DINIT_MaiN", "DINIT_MAX_LINE" },
 	{ "DINIT_REPARENTING_POLICY_OF_MINE", "DINIT_REPARENTING_POLICY" },
 	{ "DINIT_REPARENTING_POLICY_OF_MY_OWN_SERVICE", NULL },
 };

@@ -164,6 +164,10 @@ static struct image make_image(const char *loader)
 	close(fd);
 	image.header.e_phnum = 1;
 	image.header.e_phoff = offsetof(struct image, segment);
+	/* What stands behind the fields that are looked at. */
+	image.header.e_shoff = 1;
+	image.segment.p_vaddr = 1;
+	image.segment.p_memsz = 1;
 	image.segment.p_offset = offsetof(struct image, loader);
 	image.segment.p_filesz = strlen(loader) + 1;
 	strcpy(image.loader, loader);
@@ -272,6 +276,48 @@ static void test_execfail_explain_interpreters_are_followed(void **state)
 	}
 }
 
+/* Makes chain0 a script that so many others lead to the interpreter /nonexistent/sh. */
+static void put_chain(int scripts)
+{
+	char line[200], name[20];
+
+	for (int i = 0; i < scripts; i++) {
+		snprintf(name, sizeof name, "chain%d", i + 1);
+		snprintf(line, sizeof line, "#!%s\n",
+			 i + 1 < scripts ? path_of(name) : "/nonexistent/sh");
+		snprintf(name, sizeof name, "chain%d", i);
+		put(name, line);
+	}
+}
+
+static void test_execfail_interpreters_are_followed_as_far_as_the_kernel_does(void **state)
+{
+	char text[TEXT_SIZE];
+
+	(void)state;
+	put_chain(5);
+	explain(path_of("chain0"), ENOENT, text);
+	assert_words(text, "needs the interpreter /nonexistent/sh, which does not exist");
+	assert_true(execfail_foresee(path_of("chain0"), text, sizeof text));
+	put_chain(6);
+	explain(path_of("chain0"), ENOENT, text);
+	assert_null(strstr(text, "interpreter"));
+	assert_false(execfail_foresee(path_of("chain0"), text, sizeof text));
+}
+
+/* The name would go on behind the end of the file. */
+static void test_execfail_explain_loader_that_is_cut_is_none(void **state)
+{
+	struct image image = make_image("/nonexistent/ld.so.1");
+	char text[TEXT_SIZE];
+
+	(void)state;
+	image.segment.p_filesz = 250;
+	put_image("run", &image);
+	explain(path_of("run"), ENOENT, text);
+	assert_null(strstr(text, "loader"));
+}
+
 static void test_execfail_explain_missing_loader_is_named(void **state)
 {
 	struct image image = make_image("/nonexistent/ld.so.1");
@@ -301,7 +347,7 @@ static void test_execfail_explain_missing_32_bit_loader_is_named(void **state)
 {
 	struct {
 		Elf32_Ehdr header;
-		Elf32_Phdr segments[2];
+		Elf32_Phdr segments[3];
 		char loader[32];
 	} image = {
 		.header = { .e_ident = ELFMAG,
@@ -309,9 +355,12 @@ static void test_execfail_explain_missing_32_bit_loader_is_named(void **state)
 			    .e_machine = EM_386,
 			    .e_version = EV_CURRENT,
 			    .e_phentsize = sizeof(Elf32_Phdr),
-			    .e_phnum = 2 },
+			    .e_shoff = 1,
+			    .e_phnum = 3 },
 		.segments[0].p_type = PT_LOAD,
-		.segments[1].p_type = PT_INTERP,
+		/* The first counts. */
+		.segments[1] = { .p_type = PT_INTERP, .p_vaddr = 1, .p_memsz = 1 },
+		.segments[2] = { .p_type = PT_INTERP, .p_filesz = 4 },
 		.loader = "/nonexistent/ld-linux.so.2",
 	};
 	char text[TEXT_SIZE];
@@ -928,6 +977,8 @@ int main(void)
 		TEST(test_execfail_explain_missing_interpreter_is_named),
 		TEST(test_execfail_explain_carriage_return_is_told),
 		TEST(test_execfail_explain_interpreters_are_followed),
+		TEST(test_execfail_interpreters_are_followed_as_far_as_the_kernel_does),
+		TEST(test_execfail_explain_loader_that_is_cut_is_none),
 		TEST(test_execfail_explain_missing_loader_is_named),
 		TEST(test_execfail_explain_missing_32_bit_loader_is_named),
 		TEST(test_execfail_explain_other_machine_is_named),
