@@ -492,6 +492,9 @@ static void test_execfail_explain_file_without_line_is_told(void **state)
 	line[sizeof line - 1] = '\0';
 	put("run", line);
 	assert_explained("run", ENOEXEC, "/run has a #! line whose interpreter is too long");
+	memcpy(line, "#! \t /", 6);
+	put("run", line);
+	assert_explained("run", ENOEXEC, "/run has a #! line whose interpreter is too long");
 	line[2] = '\n';
 	put("run", line);
 	assert_explained("run", ENOEXEC, "/run names no interpreter after #!");
