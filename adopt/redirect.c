@@ -25,9 +25,10 @@
 /* How often, PAUSE_MIN_MS apart, the kernel may refuse before that is taken for final: a process
  * within execve is refused as a forbidden one is, but not for so long. */
 #define REFUSALS_MAX 50
-/* And how often at least: a process that is about to end is refused as well. */
+/* How often it may refuse at least, however final it looks: it refuses a process that is about to
+ * end as well. */
 #define REFUSALS_MIN 5
-/* How often it is tried to seize a thread at a time. */
+/* How often in a row it is tried to seize a thread. */
 #define SEIZE_TRIES 3
 /* The pauses between two looks at a thread that no stop announces: each is twice as long as the one
  * before. */
