@@ -29,7 +29,8 @@
 #define TEXT_SIZE 512
 /* Room for a name without prefix and underscores; a longer one is close to none of ours. */
 #define SUFFIX_SIZE 24
-/* With more of them, names would be close that have nothing to do with each other. */
+/* With more typing errors than that, names would be close that have nothing to do with each
+ * other. */
 #define TYPING_ERRORS_MAX 3
 /* The shortest part of a name, "LOG", that is taken for it. */
 #define PART_MIN 3
@@ -119,8 +120,8 @@ static bool is_digit(char byte)
 	return byte >= '0' && byte <= '9';
 }
 
-/* Parses digits with at most one point among them: fills *units with the number times unit (a
- * million or so at most), rounded up, so that what is not 0 does not become 0. Returns false where
+/* Parses digits with at most one point among them: fills *units with the number times unit, rounded
+ * up, so that what is not 0 does not become 0. unit is a million or so at most. Returns false where
  * the text is anything else, or the result is more than max. */
 static bool parse_decimal(const char *text, size_t len, uint64_t unit, uint64_t max,
 			  uint64_t *units)
@@ -295,8 +296,8 @@ static bool is_at(const char *part, size_t part_len, const char *name, size_t at
 	return memcmp(part, name + at, part_len) == 0;
 }
 
-/* Returns whether the letters of one stand in the other in the same order, beginning with the same
- * one, and are at least half of them. */
+/* Returns whether part and name begin with the same letter, and the letters of part stand in name
+ * in the same order and are at least half of its letters. */
 static bool is_shortened(const char *part, size_t part_len, const char *name, size_t len)
 {
 	size_t found = 0;

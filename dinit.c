@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the state machine of start and teardown, and the exit status. Reads from the bottom (main)
- * upwards in time: prepare, start, run, tear down, leave. Invariant: handlers record what
- * happened; only advance() acts on it. */
+/* Owns the state machine of start and teardown, and the exit status. Whoever reads this file from
+ * the bottom (main) upwards meets things in the order in which they happen. Invariant: handlers
+ * record what happened, and only advance() changes the state. (on_overtime kills, but leaves the
+ * state alone.) */
 #include "client/cli.h"
 #include "config.h"
 #include "log.h"
@@ -33,15 +34,15 @@ enum state {
 	STATE_DRAINING,
 };
 
-/* What began the teardown: whoever asks from outside will kill in the end, and a teardown that
- * began inside has nobody behind it but DINIT_STOP_TIMEOUT. */
+/* What began the teardown. Whoever stops the container from outside kills it in the end if it takes
+ * too long; a teardown that began inside is limited by DINIT_STOP_TIMEOUT alone. */
 enum cause {
 	CAUSE_NONE,
 	CAUSE_OUTSIDE,
 	CAUSE_INSIDE,
 };
 
-/* What becomes of a teardown that takes too long. */
+/* What was done so far about a teardown that takes too long (on_overtime). */
 enum overtime {
 	OVERTIME_NONE,
 	OVERTIME_SERVICES_KILLED,
@@ -77,10 +78,11 @@ struct dinit {
 	int null_fd;
 	enum state state;
 	enum cause cause;
-	/* Of the first cause. */
+	/* The exit status, which the first cause has decided. */
 	enum process_status status;
 	/* A service that has not been started yet is not started any more. */
 	bool start_abandoned;
+	/* Whether children are to be reaped in this turn, and whether the last reaping left any. */
 	bool children_changed, children_left;
 	enum overtime overtime;
 	struct loop_timer overtime_timer;
@@ -215,7 +217,7 @@ static void stop_everything(struct dinit *dinit)
 	policy_begin_teardown(&dinit->policy);
 }
 
-/* Returns whether a process is left that dinit has started or found. */
+/* Returns whether a process is left that dinit has started, or an orphan may be left. */
 static bool is_anybody_left(const struct dinit *dinit)
 {
 	return dinit->programs.living > 0 ||
@@ -240,7 +242,7 @@ static void check_idleness(struct dinit *dinit)
 	begin_teardown(dinit, CAUSE_INSIDE, PROCESS_STATUS_STOPPED);
 }
 
-/* Moves on as far as it can. Returns whether there is something to do at once. */
+/* Takes one step, if there is one to be taken. Returns whether there may be another one at once. */
 static bool advance(struct dinit *dinit)
 {
 	switch (dinit->state) {
@@ -394,7 +396,7 @@ static void prepare_policy(struct dinit *dinit)
 	policy_open(&dinit->policy, &dinit->config, &means, on_end, dinit);
 }
 
-/* ---- what main offers ---- */
+/* ---- from the beginning to the end ---- */
 
 static void say_start(const struct dinit *dinit)
 {

@@ -21,7 +21,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* The kernel reads so much to tell the kind of a file (BINPRM_BUF_SIZE): no #! line is longer. */
+/* The kernel reads so much to tell the kind of a file (BINPRM_BUF_SIZE), and of a #! line no
+ * more. */
 #define HEAD_SIZE 256
 /* The kernel gives up after five scripts that are each the interpreter of the one before. */
 #define FILES_MAX 6
@@ -59,9 +60,9 @@ struct file {
 static const struct machine {
 	unsigned number;
 	const char *name;
-	/* The beginning of what uname(2) says where it runs. */
+	/* What uname(2) says begins with this on a machine where such a program runs. */
 	const char *uname;
-	/* What uname(2) says where it mostly runs as well: on the 64-bit kernels of its family. */
+	/* What uname(2) says on a 64-bit kernel of the family, where it mostly runs as well. */
 	const char *wider;
 } machines[] = {
 	{ EM_X86_64, "x86_64", "x86_64", "x86_64" },
@@ -186,6 +187,9 @@ static void read_head(struct file *file, const char *program, const char *path, 
 }
 
 /* ---- explaining ---- */
+
+/* The functions named explain_* and foresee_* look for causes. They write the first that they find
+ * to text and return true, or return false where they find none. */
 
 /* Writes "PATH problem" or "PATH needs the interpreter X, which problem". Returns true. */
 static bool say_of(const struct file *file, const char *problem, char *text, size_t size)
@@ -352,7 +356,7 @@ static bool explain_elf(const struct file *file, char *text, size_t size)
 
 	if (explain_broken_elf(file, text, size))
 		return true;
-	/* It fails for no other reason than a bad address. */
+	/* uname(2) fails for no other reason than a bad address. */
 	uname(&here);
 	if (machine && as_wide && runs_on(machine, &here))
 		return false;
@@ -386,7 +390,7 @@ static bool explain_text(const struct file *file, char *text, size_t size)
 		      size);
 }
 
-/* Explains the content of a file. explain_program does so for an ELF file. */
+/* Explains what is wrong with the content of a file. explain_program does so for an ELF file. */
 static bool explain_content(const struct file *file,
 			    bool (*explain_program)(const struct file *file, char *text,
 						    size_t size),
@@ -422,8 +426,8 @@ static const char *find_hint(int error)
 	}
 }
 
-/* Returns whether the file may tell more. Otherwise it is left alone, because its file system
- * may not answer any more. */
+/* Returns whether the files may tell more than the errno. Otherwise they are left alone, because
+ * their file system may not answer any more. */
 static bool is_about_a_file(int error)
 {
 	return error == ENOENT || error == EACCES || error == ENOEXEC;
@@ -458,7 +462,8 @@ void execfail_explain(const char *path, int error, char *text, size_t size)
 		 printable_copy_path(shown, sizeof shown, path), strerror(error), find_hint(error));
 }
 
-/* A relative interpreter may be found from the directory in which the program will be started. */
+/* Finds what is certain to go wrong with one file. A relative interpreter is not: it may be found
+ * from the directory in which the program will be started. */
 static bool foresee_file(const struct file *file, char *text, size_t size)
 {
 	return explain_absence(file, text, size) || explain_carriage_return(file, text, size) ||

@@ -35,7 +35,8 @@ static inline const char *find_newline_in_blocks(const char **at, const char *en
 #else
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* Stops at the first eight bytes that hold one; which of them it is, is for the caller to see. */
+/* Moves *at to the first eight bytes that hold a newline. Returns NULL: which of them it is, is for
+ * the caller to see. */
 static inline const char *find_newline_in_blocks(const char **at, const char *end)
 {
 	for (; end - *at >= 8; *at += 8) {
@@ -62,8 +63,8 @@ static inline const char *find_newline(const char *at, size_t len)
 	return at < end ? at : NULL;
 }
 
-/* Copies of a constant size are single instructions; what is no multiple of it is copied so that
- * both ends overlap. */
+/* Copies the bytes and returns the place behind them. Copies of a constant size are single
+ * instructions; where the length is no multiple of it, the last two of them overlap. */
 static inline char *put(char *at, const char *bytes, size_t len)
 {
 	char *end = at + len;
@@ -207,7 +208,8 @@ static inline char *put_object(char *at, const struct stamp *stamp, const struct
 	return put_fields(at, stamp, label, !object->empty);
 }
 
-/* (Not inline: beside json_quote the call costs nothing.) */
+/* Writes a line as the message of an object. It is not inline: beside json_quote the call costs
+ * nothing. */
 static char *put_wrapped(char *at, const struct stamp *stamp, const struct line_label *label,
 			 const char *text, size_t len)
 {
@@ -229,7 +231,7 @@ static char *put_stray(char *at, const struct stamp *stamp, const struct line_la
 	return at;
 }
 
-/* The one place where the form of a line is chosen. */
+/* Chooses the form of a line; nothing else does. */
 static inline enum line_form choose_form(enum line_rule rule, const char *text, size_t len,
 					 bool whole, struct json_object *object)
 {

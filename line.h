@@ -97,7 +97,7 @@ size_t line_put_max(const struct line *line, const struct line_label *label);
 size_t line_put(char *out, const struct line *line, const struct stamp *stamp,
 		const struct line_label *label);
 
-/* How many lines in a row are to be written. */
+/* What line_put_lines has to know of all lines that it writes. */
 struct line_job {
 	enum line_rule rule;
 	/* The longest line that is taken. */

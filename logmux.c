@@ -45,7 +45,7 @@ struct logmux_source {
 	enum place place;
 	/* The output where it is parked. */
 	size_t parked_at;
-	/* The drain has counted what is in its pipe: unread bytes of that are still to be read. */
+	/* The drain has counted what is in its pipe, and how much of that is still to be read. */
 	bool counted;
 	int unread;
 	struct splitter splitter;
@@ -156,7 +156,7 @@ static void strand_rest(struct logmux_source *source, size_t at, size_t len)
 	mux->stranded_len = len;
 }
 
-/* Lets what it has stranded go out. Returns whether all of it did. */
+/* Lets what the source has stranded, if anything, go out. Returns whether all of it did. */
 static bool put_stranded(struct logmux_source *source)
 {
 	struct logmux *mux = source->mux;
@@ -174,7 +174,7 @@ static bool put_stranded(struct logmux_source *source)
 	return done;
 }
 
-/* Lets what a source has still to give go out. Returns whether all of it did; where not, the
+/* Lets go out what the source still holds. Returns whether all lines of it did; where not, the
  * source is parked where it waits. */
 static bool put_kept(struct logmux_source *source)
 {
@@ -238,8 +238,8 @@ static size_t readable(struct logmux_source *source)
 	return source->unread < LOGMUX_READ_SIZE ? (size_t)source->unread : LOGMUX_READ_SIZE;
 }
 
-/* Hands on what was read, and lets the source wait for what it waits for now. A full buffer means
- * that there is more: then it gets in line for its next turn. */
+/* Hands on what was read, and puts the source where it has to wait now. A full buffer means that
+ * there is more to read: then it gets in line for its next turn. */
 static void pass_on_read(struct logmux_source *source, size_t len)
 {
 	struct logmux *mux = source->mux;
@@ -325,8 +325,8 @@ int logmux_add(struct logmux *mux, const struct logmux_source_spec *spec)
 	source = malloc(sizeof *source + line_label_size(spec->service, spec->stage));
 	if (!source)
 		return -1;
-	/* It is refused where the pipe is another user's, that of an adopted process: then only
-	 * that user can open it again. */
+	/* fchmod is refused where the pipe is another user's, that of an adopted process: then
+	 * only that user can open it again. */
 	fchmod(spec->fd, PIPE_MODE);
 	*source = (struct logmux_source){
 		.mux = mux,
@@ -432,8 +432,9 @@ static void run_parked(struct logmux *mux, size_t output)
 	}
 }
 
-/* Writes an output and gives their turn to the sources that wait for it. What will be added to
- * first is written afterwards: each write wakes the reader, and costs it as much. */
+/* Writes an output and gives their turn to the sources that wait for it. Where these can add to it
+ * at once, it is written only after that: each write wakes the reader, which costs the same for a
+ * little as for much. */
 static void serve_output(struct logmux *mux, size_t output)
 {
 	if (!can_run_parked(mux, output))

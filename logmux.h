@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Streams: many sources (pipes that programs write to), whose lines go to dinit's outputs. Says
+/* Streams: many sources (pipes that programs write to), whose lines go to dinit's outputs. Decides
  * when which source is read: a sink that takes no more stops the reading of the sources that feed
  * it, and nothing else (back-pressure).
  *
@@ -67,7 +67,8 @@ struct logmux_source_spec {
 	struct logmux_source **handle;
 };
 
-/* Returns 0, or -1 with errno (memory) and nothing left allocated. */
+/* Prepares the logmux, which has no source yet. Returns 0, or -1 with errno (memory) and nothing
+ * left allocated. */
 int logmux_open(struct logmux *mux, struct loop *loop, struct outputs *outputs,
 		const struct config *config);
 

@@ -70,8 +70,8 @@ void loop_close(struct loop *loop);
  * kind of file that never blocks, such as a regular file). */
 int loop_watch(struct loop *loop, int fd, uint32_t events, struct loop_io *io);
 
-/* Ends that: the callback of io is not called again, not even for an event already fetched. Call it
- * before close(fd). */
+/* Ends what loop_watch began: the callback of io is not called again, not even for an event already
+ * fetched. Call it before close(fd). */
 void loop_unwatch(struct loop *loop, int fd, const struct loop_io *io);
 
 /* Returns the milliseconds of CLOCK_MONOTONIC, as read at the beginning of this turn. */
@@ -84,8 +84,8 @@ void loop_timer_start(struct loop *loop, struct loop_timer *timer, uint64_t dela
 /* Stops the timer if it runs. */
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer);
 
-/* Turns until on_turn_end says LOOP_STOP. Returns 0, or -1 with errno when the kernel refuses to
- * wait. */
+/* Makes turns until on_turn_end says LOOP_STOP. Returns 0, or -1 with errno when the kernel refuses
+ * to wait. */
 int loop_run(struct loop *loop, enum loop_verdict (*on_turn_end)(void *ctx), void *ctx);
 
 #endif

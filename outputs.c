@@ -110,7 +110,8 @@ void outputs_write_own(void *ctx, const char *line, size_t len)
 
 /* ---- what befell one sink, said on the other one as soon as there is room ---- */
 
-/* Returns whether that is done with: it is said, or there is nowhere to say it. */
+/* Puts a warning about one sink into the other one. Returns whether it is done with: it is said, or
+ * there is nowhere to say it. */
 static bool warn_about(struct outputs *outputs, const struct output *about, const char *text)
 {
 	size_t other =
@@ -179,8 +180,9 @@ static void give_up(struct output *output)
 	output->given_up_unsaid = output->dropped_unsaid = true;
 }
 
-/* Only a sink that is blocked is given up: where dinit itself was stopped for so long, the reader
- * may have taken everything, and the write at the end of this turn shows it. */
+/* Gives up each sink whose reader took nothing for OUTPUTS_GIVE_UP_MS, but only if it is blocked:
+ * where dinit itself was stopped for so long, the reader may have taken everything, and the write
+ * at the end of this turn shows it. */
 static void on_give_up_due(void *ctx)
 {
 	struct outputs *outputs = ctx;

@@ -78,7 +78,7 @@ void outputs_write_own(void *ctx, const char *line, size_t len);
 /* From now on gives up a sink whose reader takes nothing for OUTPUTS_GIVE_UP_MS. */
 void outputs_begin_teardown(struct outputs *outputs);
 
-/* Says, as far as there is room, what befell one sink on the other one. To be called at the end
+/* Says on each sink, as far as there is room, what befell the other one. To be called at the end
  * of each turn. ended: no line of any program comes any more, so that what was lost is known. */
 void outputs_say_news(struct outputs *outputs, bool ended);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Orphans: processes that lost their parent and became children of dinit. This module finds the
  * living ones, which no signal announces, and ignores, terminates or adopts them; the dead ones
- * are reaped by the reaper whatever the policy is, and only told of here. Children that dinit has
+ * are reaped by the reaper whatever the policy is, and only logged here. Children that dinit has
  * had from the start (an entrypoint's `exec > >(tee log); exec dinit`) have not lost their
  * parent: they are left alone, and nothing waits for them. */
 #ifndef DINIT_POLICY_H
@@ -27,7 +27,7 @@
 
 struct orphan;
 
-/* A queue in the order in which its orphans fall due, and its timer. */
+/* A queue of orphans, the one for which something falls due first in front, and its timer. */
 struct policy_queue {
 	struct orphan *first, *last;
 	struct loop_timer timer;
@@ -84,8 +84,9 @@ void policy_open(struct policy *policy, const struct config *config,
 /* Forgets the orphans that are left: the inherited ones, and those that could not be killed. */
 void policy_close(struct policy *policy);
 
-/* Logs the end of an orphan that nobody watched, as it was dead before a look could find it. This
- * is the reaper's on_orphan callback, and ctx the struct policy. */
+/* Logs the end of an orphan that nobody watched: it was dead before a look could find it, or
+ * orphans are not looked for. This is the reaper's on_orphan callback, and ctx the struct
+ * policy. */
 void policy_on_unwatched_end(void *ctx, pid_t pid, int status);
 
 /* Looks for new orphans, as something has ended: now, or soon if it has just looked. */
@@ -96,7 +97,7 @@ void policy_children_changed(struct policy *policy);
 bool policy_finds_orphans(const struct policy *policy);
 
 /* Returns whether orphans may be left: the last look found children other than inherited ones
- * (it counts what dinit has started as well), or no look finds every orphan. */
+ * (it counts what dinit has started as well), or orphans are not looked for at all. */
 bool policy_may_have_orphans(const struct policy *policy);
 
 /* Begins the teardown: from now on adopt terminates, too, and looks are more frequent. */

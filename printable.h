@@ -12,11 +12,11 @@
 enum printable_form {
 	/* "?" */
 	PRINTABLE_MARKED,
-	/* "\xHH", and so does a backslash, so that every byte can be told from the result. */
+	/* "\xHH"; a backslash becomes that too, so that every byte can be told from the result. */
 	PRINTABLE_ESCAPED,
 };
 
-/* Whether the byte is an ASCII control character. */
+/* Returns whether the byte is an ASCII control character. */
 bool printable_is_control(char byte);
 
 /* Writes the len bytes at text to out, which has room for size bytes (at least 4), and ends them

@@ -15,7 +15,7 @@
 
 #define KERNEL_SIGNALS 64
 
-/* How long a serial line may take for the last 4 kB (which the kernel queues for it; at 9600
+/* How long a serial line may take to send what the kernel has queued for it (up to 4 kB, at 9600
  * bit/s), and how often it is asked. */
 #define CONSOLE_MAX_MS 5000
 #define CONSOLE_LOOK_MS 5
@@ -32,7 +32,7 @@ int process_fill_standard_fds(bool closed[3])
 	return 0;
 }
 
-/* By the kernel's own call, because libc's functions spare the signals that libc uses itself. */
+/* Uses the kernel's own call, because libc's functions spare the signals that libc uses itself. */
 int process_block_signals(sigset_t *read_set)
 {
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
@@ -47,7 +47,8 @@ int process_block_signals(sigset_t *read_set)
 	return (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, KERNEL_SIGNALS / 8);
 }
 
-/* By the kernel's own call, as above. Its struct sigaction is all zero for SIG_DFL on every CPU. */
+/* Uses the kernel's own call, as above. The kernel's struct sigaction is all zero for SIG_DFL on
+ * every CPU. */
 void process_reset_dispositions(void)
 {
 	static const uint64_t by_default[8];
@@ -66,7 +67,8 @@ void process_raise_nofile(struct rlimit *original)
 	setrlimit(RLIMIT_NOFILE, &raised);
 }
 
-/* The level has been read, or has its default, before the first warning comes. */
+/* Says a problem. The log level has been read, or has its default, before the first warning
+ * comes. */
 static void on_config_problem(void *ctx, enum config_problem problem, const char *text)
 {
 	const struct config *config = ctx;
@@ -86,8 +88,9 @@ int process_read_environment(struct config *config, char *const *environment)
 	return errors > 0 ? -1 : 0;
 }
 
-/* A socket has such a queue too, under the same number (SIOCOUTQ), but loses nothing when we end. A
- * pseudo terminal, as containers have it, has none. */
+/* Returns whether fd is a terminal whose line still has something to send. A socket has such a
+ * queue too, under the same number (SIOCOUTQ), but loses nothing when we end. A pseudo terminal, as
+ * containers have it, has none. */
 static bool is_sending(int fd)
 {
 	int unsent;

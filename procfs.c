@@ -342,8 +342,8 @@ static bool is_executing(const struct procfs *proc, pid_t tid)
 	return number == SYS_execve || number == SYS_execveat;
 }
 
-/* Returns a thread of the process that is so, its first one before all others, or 0 where there is
- * none. */
+/* Returns a thread of the process for which is_so is true, its first one before all others, or 0
+ * where there is none. */
 static pid_t find_thread(const struct procfs *proc, pid_t pid,
 			 bool (*is_so)(const struct procfs *proc, pid_t tid))
 {

@@ -19,7 +19,7 @@
 /* NAME_MAX, a slash, a stage. */
 #define NAME_SIZE 300
 
-/* ---- why not ---- */
+/* ---- why a program cannot be started ---- */
 
 void program_explain_pipe(int error, char reason[PROGRAM_REASON_SIZE])
 {

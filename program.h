@@ -40,7 +40,8 @@ struct programs {
 	size_t living;
 };
 
-/* Returns 0, or -1 with errno (memory) and nothing allocated. */
+/* Prepares what all programs have in common; starts nothing. Returns 0, or -1 with errno (memory)
+ * and nothing allocated. */
 int programs_open(struct programs *programs, const struct program_means *means);
 
 /* Frees what programs_open allocated. No program may be running. */
@@ -61,8 +62,8 @@ struct program {
 	const char *service, *stage;
 	enum program_state state;
 	struct reaper_watch watch;
-	/* For a program that is not waited for: where the reason comes why it could not be
-	 * executed; else -1. */
+	/* For a program that was started unwaited (struct program_spec): the pipe through which it
+	 * comes why it could not be executed; else -1. */
 	int report_fd;
 	const char *path, *dir;
 	void (*on_end)(void *ctx, const struct reaper_end *end, const char *failure);
@@ -71,7 +72,7 @@ struct program {
 
 /* Prepares an idle program. The label's strings must outlive it. on_end is called after its end,
  * when it is idle again and its PID is void. failure is NULL, or the reason why a program that
- * was not waited for could not be executed (valid during the call). */
+ * was started unwaited could not be executed (valid during the call). */
 void program_init(struct program *program, struct programs *programs, const char *service,
 		  const char *stage,
 		  void (*on_end)(void *ctx, const struct reaper_end *end, const char *failure),
@@ -79,7 +80,8 @@ void program_init(struct program *program, struct programs *programs, const char
 
 /* How to start a program. */
 struct program_spec {
-	/* Absolute; it is argv[0] as well. Both strings must outlive the program's end. */
+	/* The absolute path, which is argv[0] as well, and the working directory. Both strings must
+	 * outlive the program's end. */
 	const char *path, *dir;
 	/* Both stay the caller's. stdin_fd 0: /dev/null. stdout_fd 0: a pipe that the logmux
 	 * reads. */
@@ -100,6 +102,7 @@ struct program_spec {
 int program_start(struct program *program, const struct program_spec *spec,
 		  char reason[PROGRAM_REASON_SIZE]);
 
+/* Returns whether the program was started and has not been reaped. */
 bool program_is_running(const struct program *program);
 
 /* Sends the signal to a program that is running. */
@@ -109,7 +112,7 @@ void program_signal(const struct program *program, int signal);
  * it is not running or has ended and is only not reaped yet. */
 bool program_kill(const struct program *program);
 
-/* Writes why there is no pipe, errno being error. */
+/* Writes to reason why no pipe can be made; error is the errno of the attempt. */
 void program_explain_pipe(int error, char reason[PROGRAM_REASON_SIZE]);
 
 #endif

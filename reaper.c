@@ -76,7 +76,8 @@ static bool has_ended(const siginfo_t *info)
 	       info->si_code == CLD_DUMPED;
 }
 
-/* Waits for a pid of which there is news. Returns whether the wait call took it. */
+/* Takes the status of a pid of which waitid has shown news. Returns whether the wait call took
+ * it. */
 static bool take_status(pid_t pid, int *status)
 {
 	pid_t taken;
@@ -87,7 +88,8 @@ static bool take_status(pid_t pid, int *status)
 	return taken == pid;
 }
 
-/* Tells the watch, or NULL for an orphan's, that the process has ended. */
+/* Tells the watcher that the process has ended, or on_orphan where nobody watches (watch is
+ * NULL). */
 static void pass_on_end(struct reaper *reaper, struct reaper_watch *watch, pid_t pid, int status)
 {
 	if (!watch) {

@@ -37,8 +37,9 @@ static void set_state(struct service *service, enum service_state state)
 
 /* ---- starting ---- */
 
-/* Opens the read end of a pipe again, because a logging program has the other description as its
- * stdin, and not blocking is our business alone. Without /proc the description is shared. */
+/* Opens the read end of a pipe once more: O_NONBLOCK belongs to the open file description
+ * (open(2)), and the first one is the stdin of a logging program, which must block. Without /proc
+ * both share that one. Returns the descriptor, or -1 with errno. */
 static int open_read_end(int fd)
 {
 	char path[sizeof "/proc/self/fd/" + 3 * sizeof fd];
@@ -99,8 +100,9 @@ static int start_run(struct service *service, int stdout_fd, char reason[PROGRAM
 	return program_start(&service->run, &spec, reason);
 }
 
-/* Starts the logging program first: if it cannot start, there is no service to be stopped again.
- * *failed is the one of the two that did not start. */
+/* Starts the logging program, and then run: if the logging program cannot start, there is no
+ * service to be stopped again. Returns 0, or -1 with the reason, and with that one of the two in
+ * *failed that did not start. */
 static int start_logged(struct service *service, const struct program **failed,
 			char reason[PROGRAM_REASON_SIZE])
 {
@@ -156,7 +158,8 @@ static void say_end(const struct reaper_end *end)
 	log_info("%s/%s: PID %d %s", end->name, end->stage, end->pid, how);
 }
 
-/* Ends the wait for a run whose logging program has ended: the end is noted, and begins nothing. */
+/* Ends the grace of a service that is SERVICE_UNLOGGED: the end of its logging program is logged,
+ * and begins no teardown. */
 static void settle_log_end(struct service *service)
 {
 	loop_timer_stop(service->all->loop, &service->log_grace);
@@ -224,8 +227,8 @@ static void on_log_grace_over(struct service *service)
 	struct service_owner *owner = &service->all->owner;
 
 	set_state(service, SERVICE_RUNNING);
-	/* Where dinit was late, run has ended as well and is only not reaped yet: it is the
-	 * cause. */
+	/* Where dinit was late, run may have ended as well, without being reaped yet: then its end
+	 * is the cause. */
 	if (reaper_is_zombie(service->run.watch.pid))
 		say_end(&service->log_end);
 	else
@@ -283,7 +286,7 @@ static void on_stop(struct service *service)
 	stop_service(service);
 }
 
-/* Notes the end of terminate, which has told run to stop where it succeeded. */
+/* Notes the end of terminate: where it succeeded it has told run to stop, otherwise TERM does. */
 static void on_terminate_ended(struct service *service, bool succeeded)
 {
 	if (service->state != SERVICE_TERMINATING)

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A program that exits with this status has disabled itself (dinit(8); tozd/dinit has it, too). */
+/* A program that exits with this status has disabled itself (dinit(8), Starting). */
 #define SERVICE_EXIT_DISABLED 115
 /* How long a service may outlive its logging program: when both end together, the service's end is
  * the one to be told (dinit(8), Teardown). */
@@ -58,7 +58,7 @@ struct service {
 struct service_owner {
 	/* A service, or a logging program under a running service, has ended. */
 	void (*on_end)(void *ctx, const struct reaper_end *end);
-	/* A service could not be started, which was said. */
+	/* A service could not be started; an error message has said so. */
 	void (*on_start_failure)(void *ctx);
 	void *ctx;
 };
@@ -70,7 +70,7 @@ struct services {
 	/* Those to be started: neither down nor skipped. */
 	struct service *list;
 	size_t len;
-	/* So many have been started, in order. */
+	/* The first so many of the list have been started, or could not be. */
 	size_t started;
 	/* So many are SERVICE_DISABLED. */
 	size_t disabled;
@@ -87,7 +87,8 @@ int services_open(struct services *services, const struct svdir *svdir, const ch
 /* Frees what services_open allocated. Nothing of it may be running. */
 void services_close(struct services *services);
 
-/* Starts the next service. Returns false if there is none left to be started. */
+/* Starts the next service, and tells the owner if that fails. Returns false if there was none left
+ * to be started. */
 bool services_start_next(struct services *services);
 
 /* Tells every running service to stop. No further one is started after that. */

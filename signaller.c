@@ -77,8 +77,8 @@ static void on_errand_done(void *ctx, pid_t pid, int status)
 	free(errand);
 }
 
-/* In the helper: takes on the user and sends the signals (second 0: only the first). Exits with
- * 0, or with the errno of what failed. */
+/* Takes on the user, in the helper, and sends the signals (second 0: only the first). Does not
+ * return: the helper exits with 0, or with the errno of what failed. */
 static void send_as(uid_t uid, int pidfd, int first, int second)
 {
 	if (setresuid(uid, uid, uid) < 0 ||
@@ -103,7 +103,7 @@ static pid_t fork_helper(uid_t uid, int pidfd, int signal)
 
 /* Starts a helper that takes on the target's user and sends the signal. The target cannot be
  * reaped, nor its pid reused, before the pidfd is opened, because this is the thread that would
- * reap it. */
+ * reap it. Returns 0, or -1 where no helper could be started. */
 static int send_by_errand(struct signaller *signaller, pid_t target, int signal, const char *name)
 {
 	struct errand *errand;

@@ -193,7 +193,7 @@ void sink_commit(struct sink *sink, size_t len)
 	sink->end += len;
 }
 
-/* An empty queue begins at the beginning again, and gives back what a large line took. */
+/* Empties the queue, and gives back the memory that a large line took. */
 static void reset_queue(struct sink *sink)
 {
 	char *smaller;

@@ -10,12 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Allocated once; it grows only while it holds a single line that is larger. */
+/* The size of the queue, which is allocated once. It grows only for a line for which there is no
+ * room, and shrinks when it is empty. */
 #define SINK_QUEUE_SIZE (256 * 1024)
-/* A queue this long stops the reading of what feeds it: one write fills a pipe. */
+/* A queue this long stops the reading of what feeds it: it is as much as most pipes take at
+ * once. */
 #define SINK_HIGH_WATER (64 * 1024)
-/* One this long takes no more lines of what was read already: the rest of the room is for dinit's
- * own messages. */
+/* A queue this long takes no more lines of what was read already: the rest of the room is for
+ * dinit's own messages. */
 #define SINK_LINE_WATER (192 * 1024)
 
 enum sink_kind {
@@ -39,7 +41,7 @@ struct sink {
 	/* The last write said EAGAIN: the sink waits for EPOLLOUT. */
 	bool blocked;
 	struct loop_io io;
-	/* What the descriptor holds, where it is a pipe, else 0. */
+	/* How many bytes fit into the pipe, where it is one, else 0. */
 	size_t pipe_size;
 	/* The bytes from start to end are to be written. */
 	char *queue;

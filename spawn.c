@@ -13,8 +13,8 @@
 /* The status that shells use; the failure itself comes through the pipe. */
 #define EXIT_CANNOT_EXEC 127
 
-/* Moves the three descriptors into place. Those that are below 3 and elsewhere are moved up first,
- * so that none is overwritten before its turn. */
+/* Moves the three descriptors into place. Those that have the place of another one are moved out of
+ * the way first, so that none is overwritten before its turn. */
 static int place_fds(const int fds[3])
 {
 	int from[3];

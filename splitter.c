@@ -257,8 +257,8 @@ void splitter_note_time(struct splitter *splitter)
 	splitter->read_millisecond = stamp->millisecond;
 }
 
-/* Completes the tail with the first line of the bytes, if they end it. Returns whether that could
- * be kept; *done: as splitter_take returns. */
+/* Adds the bytes to the tail, up to the first newline if there is one, and lets its lines go out.
+ * Returns false where there is no memory to add them. *done: as splitter_take returns. */
 static bool complete_tail(struct splitter *splitter, const char *bytes, size_t len, size_t *taken,
 			  bool *done)
 {

@@ -30,7 +30,7 @@ struct splitter {
 	enum line_rule rule;
 	/* The output for lines that are what the rule asks for, by its number in outputs->list. */
 	size_t output;
-	/* The output that has no room for the next line, where one has none. */
+	/* The output that the next line waits for, where it has to wait. */
 	size_t waits_at;
 	struct line_label label;
 	/* The beginning of the current line went out already. */
@@ -49,11 +49,11 @@ struct splitter {
 /* Frees the tail. */
 void splitter_free(struct splitter *splitter);
 
-/* Takes the present time for that of all lines that end in what comes next. */
+/* Notes the present time: every line that ends in the bytes taken next is stamped with it. */
 void splitter_note_time(struct splitter *splitter);
 
 /* Takes len new bytes; the tail must have gone out but for an unfinished line. *taken: how many
- * of them went out or are kept; not all only where memory is lacking. Returns whether all whole
+ * of them went out or are kept, which is all unless memory is lacking. Returns whether all whole
  * lines went out; where not, splitter_put_tail is to be called as soon as waits_at has room. */
 bool splitter_take(struct splitter *splitter, const char *bytes, size_t len, size_t *taken);
 

@@ -2,7 +2,7 @@
 /* Owns the rules of what a service directory looks like, and the paths of those that keep them;
  * not what happens to a service, nor whether its programs can be executed, which shows when it
  * is tried. Invariant: an entry in the result has been examined in every part and has no
- * problem; for every part that has one there was exactly one message. */
+ * problem; every part that has a problem was reported once. */
 #include "svdir.h"
 
 #include <dirent.h>
@@ -76,8 +76,8 @@ static char *join_path(struct scan *scan, const char *directory, const char *nam
 	return path;
 }
 
-/* Returns the path in absolute form, which the caller frees. Links and ".." in it are kept: what it
- * leads to is what the user said. */
+/* Returns the path in absolute form, which the caller frees, or NULL (reported). Links and ".." in
+ * it are kept: what it leads to is what the user said. */
 static char *make_absolute(struct scan *scan, const char *dir)
 {
 	char current[PATH_MAX] = "";
@@ -167,7 +167,8 @@ static enum found find_program(struct scan *scan, const char *path)
 	return FOUND_PROBLEM;
 }
 
-/* Returns the path of the program, which the caller frees, or NULL where there is none. */
+/* Returns the path of the program, which the caller frees, or NULL where there is none or it has a
+ * problem (reported). */
 static char *find_optional_program(struct scan *scan, const char *directory, const char *name)
 {
 	char *path = join_path(scan, directory, name);
@@ -204,8 +205,8 @@ static bool has_part(struct scan *scan, const char *directory, const char *name)
 	return found == FOUND;
 }
 
-/* Returns whether the directory can be entered, and reports it once where each file in it would
- * have given a message. */
+/* Returns whether the directory can be entered. If not, that is reported, in place of a message for
+ * each file in it. */
 static bool may_enter(struct scan *scan, const char *directory)
 {
 	if (access(directory, X_OK) == 0)
@@ -234,7 +235,7 @@ static void check_name(struct scan *scan, const char *path, const char *name)
 
 static void free_entry(struct svdir_entry *entry)
 {
-	/* The name is a part of it. */
+	/* The name is a part of dir. */
 	free(entry->dir);
 	free(entry->run);
 	free(entry->terminate);

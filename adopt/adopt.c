@@ -170,7 +170,7 @@ static void on_redirect_plan(void *ctx, struct redirect *redirect)
 				     .redirect = redirect,
 				     .tid = redirect->tracee.tid };
 
-	/* The process may have replaced them since the look. */
+	/* The process may have replaced its descriptors 1 and 2 since the look. */
 	if (redirect->pid == planning.adopt->pid)
 		note_originals(planning.adopt, planning.tid);
 	fdtable_each(planning.adopt->proc, planning.tid, plan_fd, &planning);

@@ -37,7 +37,8 @@ enum obstacle obstacle_find(const struct procfs *proc, pid_t pid, pid_t *tid,
 
 /* Returns whether the kernel will not ever let us trace thread tid, of which it has just said
  * EPERM: it says that of a thread that is about to end, too, but lets us look at the descriptors
- * of such a one. */
+ * of such a one. (Not if we run as an ordinary user: then the answer is wrong for as long as such a
+ * thread lasts.) */
 bool obstacle_is_forbidden(const struct procfs *proc, pid_t tid);
 
 /* Writes to why in what way the error, an errno of tracee_seize, stands in the way of tracing

@@ -25,7 +25,10 @@
 /* How often, PAUSE_MIN_MS apart, the kernel may refuse before that is taken for final: a process
  * within execve is refused as a forbidden one is, but not for so long. */
 #define REFUSALS_MAX 50
-/* How often it is tried to seize a thread at a time. */
+/* How often it may refuse at least, however final it looks: it refuses a process that is about to
+ * end as well. */
+#define REFUSALS_MIN 5
+/* How often in a row it is tried to seize a thread. */
 #define SEIZE_TRIES 3
 /* The pauses between two looks at a thread that no stop announces: each is twice as long as the one
  * before. */
@@ -113,13 +116,23 @@ static void fail_for_good(struct redirect *redirect, const char *why)
 	end_redirect(redirect);
 }
 
+/* Takes note of a refusal. Returns whether it may be for a moment only: EPERM is said of a process
+ * within execve as well, and of one that is about to end, which cannot be looked at either. */
+static bool may_be_passing(struct redirect *redirect, pid_t tid)
+{
+	redirect->refusals++;
+	if (redirect->refusals < REFUSALS_MIN)
+		return true;
+	return redirect->refusals < REFUSALS_MAX &&
+	       !obstacle_is_forbidden(redirect->group->proc, tid);
+}
+
 static void on_seize_refused(struct redirect *redirect, pid_t tid, int error)
 {
 	const struct procfs *proc = redirect->group->proc;
 	char why[OBSTACLE_TEXT_SIZE];
 
-	if (error == ESRCH || (error == EPERM && ++redirect->refusals < REFUSALS_MAX &&
-			       !obstacle_is_forbidden(proc, tid))) {
+	if (error == ESRCH || (error == EPERM && may_be_passing(redirect, tid))) {
 		retry_later(redirect);
 		return;
 	}

@@ -40,8 +40,8 @@ struct redirect_group {
 	 * writers. Returns 0, and read_fd (O_NONBLOCK, O_CLOEXEC) is the callee's, or -1 with
 	 * errno: the pipe is not used. */
 	int (*on_pipe)(void *ctx, struct redirect *redirect, int stream, int read_fd);
-	/* Called with what stands in the way: once for what ends the redirection, and before that
-	 * once for what delays it. */
+	/* Called with what stands in the way: at most once for what fails (the rest may still be
+	 * moved), and at most once for what delays it. */
 	void (*on_trouble)(void *ctx, struct redirect *redirect, const char *text);
 	/* Called when the redirection is over, never from within redirect_begin: the callee may
 	 * free it. */
@@ -62,7 +62,8 @@ enum redirect_state {
 	REDIRECT_WAITING,
 	/* Traced: stops drive it on. */
 	REDIRECT_TRACED,
-	/* Out of our hands: its end is reported, or /proc shows that it is not traced any more. */
+	/* Out of our hands, until its end is reported, or /proc shows that it is not traced any
+	 * more. */
 	REDIRECT_LOST,
 	/* Over: on_end was called, or is called when the timer is due. */
 	REDIRECT_ENDED,

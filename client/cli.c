@@ -18,7 +18,7 @@ static void on_checked_problem(void *ctx, const char *text)
 	log_always(CONFIG_LOG_ERROR, "%s", text);
 }
 
-/* Reports every problem of dir (NULL: of DINIT_DIR). */
+/* Reports every problem of dir (NULL: of DINIT_DIR). Returns the exit status. */
 static int check(const char *dir, char *const *environment)
 {
 	struct config config;
@@ -72,7 +72,8 @@ static void print_usage(FILE *to)
 	      to);
 }
 
-/* Returns the status, or that of a failure where what was printed could not be written. */
+/* Writes out what was printed. Returns the given status, or that of a failure where it could not be
+ * written. */
 static int finish_output(int status)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))

@@ -158,7 +158,7 @@ coverage: setup
 
 # ---- what is said without running anything, and what takes more than a binary ----
 
-lint:
+lint: dinit
 	@tests/setup $(LINT_PACKAGES)
 	@CFLAGS_LINT='-std=gnu11 -D_GNU_SOURCE -DDINIT_VERSION="x" -I.' tests/lint
 

@@ -856,6 +856,29 @@ static void test_service_log_grace_of_a_service_that_is_not_reaped_yet_tells_its
 	expect_end_of_service(rig);
 }
 
+/* The stop comes before the grace is over: nothing is left to be decided. */
+static void test_service_log_grace_is_over_when_the_service_is_told_to_stop(void **state)
+{
+	struct rig *rig = *state;
+	struct service *service;
+
+	log_set_level(CONFIG_LOG_INFO);
+	put_service(rig, "web", "exec sleep 1000");
+	put_log(rig, "exec sleep 1000");
+	run_all(rig);
+	service = &rig->services.list[0];
+	end(service->log.watch.pid, SIGKILL);
+	assert_true(reaper_drain(&rig->reaper));
+	assert_int_equal(service->state, SERVICE_UNLOGGED);
+	services_stop(&rig->services);
+	assert_int_equal(service->state, SERVICE_STOPPING);
+	assert_false(service->log_grace.running);
+	wait_for_all(rig);
+	assert_end(rig, "web", "run", SIGTERM);
+	assert_int_equal(count(rig->out[1], " web/log: PID "), 1);
+	assert_int_equal(count(rig->out[1], "was killed by signal 9"), 1);
+}
+
 /* What it had not read is not lost, however it ended. */
 static void test_service_log_that_never_reads_loses_nothing(void **state)
 {
@@ -1144,6 +1167,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_service_log_ending_with_its_service_is_not_told),
 	TEST(test_service_log_grace_is_over_when_the_service_ends),
 	TEST(test_service_log_grace_of_a_service_that_is_not_reaped_yet_tells_its_end),
+	TEST(test_service_log_grace_is_over_when_the_service_is_told_to_stop),
 	TEST(test_service_log_that_never_reads_loses_nothing),
 	TEST(test_service_log_that_cannot_be_executed_is_said),
 	TEST(test_service_logged_start_failing_anywhere_is_said_and_leaves_nothing),
