@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: ISC
-# The mutants of a C file, one a line, tab-separated: line, column, length and replacement of what is changed; then what is
-# shown of it: function, line, change (and its number among the same of its line). Only functions are changed, as
-# clang-format lays them out: no comments, strings, preprocessor lines, nor tables and types outside of functions.
+# The mutants of a C file, one a line, tab-separated: line, column, length and replacement of what
+# is changed; then what is shown of it: function, line, change (and its number among the same of its
+# line). Only functions are changed, as clang-format lays them out: no comments, strings,
+# preprocessor lines, nor tables and types outside of functions.
 #
-#	== !=, && ||, + -, * /, ++ --, += -=, true false	the one for the other
-#	< <=, > >=					the one for the other: what happens at the limit
-#	%						becomes *
-#	!						is dropped
-#	an integer constant				becomes one more, -1 becomes 0 (not where that is the same
-#							as another, nor the { 0 } of an initializer, nor how
-#							large a local array is)
-#	break, continue and return of nothing		are dropped
+#	== !=  && ||  + -  * /	the one for the other; so are ++ --, += -=, true false
+#	< <=  > >=		the one for the other: what happens at the limit
+#	%			becomes *
+#	!			is dropped
+#	an integer constant	becomes one more, and -1 becomes 0 (not where another is the same,
+#				nor the { 0 } of an initializer, nor how large a local array is)
+#	break continue return	are dropped, where they have no value
 
 BEGIN {
 	split("== != && || + - * / ++ -- += -= < <= > >=", pairs, " ")
@@ -93,7 +93,8 @@ function visit(code, at,    rest, word, two) {
 		word = substr(rest, 1, RLENGTH)
 		if (word == "true" || word == "false")
 			change(at, word, word == "true" ? "false" : "true")
-		else if (word ~ /^(break|continue|return)$/ && substr(rest, length(word) + 1, 1) == ";")
+		else if (word ~ /^(break|continue|return)$/ &&
+		    substr(rest, length(word) + 1, 1) == ";")
 			change(at, word, "")
 		return length(word)
 	}

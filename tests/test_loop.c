@@ -44,8 +44,8 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
 	(void)clock;
 	/* At the beginning of its millisecond, or at the end of it. */
-	*now = (struct timespec){ (time_t)(clock_ms / 1000), (long)(clock_ms % 1000) * 1000000 +
-								     (clock_ms % 2 ? 999999 : 0) };
+	*now = (struct timespec){ (time_t)(clock_ms / 1000),
+				  (long)(clock_ms % 1000) * 1000000 + (clock_ms % 2 ? 999999 : 0) };
 	return 0;
 }
 

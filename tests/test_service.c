@@ -650,7 +650,8 @@ static void test_service_run_whose_descriptors_cannot_be_set_up_is_said(void **s
 	start_all(rig);
 	failure_stage = SPAWN_FORK;
 	logmux_begin_drain(&rig->mux);
-	assert_cannot_start(rig, "web/run", "its descriptors cannot be set up (Resource temporarily ");
+	assert_cannot_start(rig, "web/run",
+			    "its descriptors cannot be set up (Resource temporarily ");
 }
 
 static void test_service_run_without_a_pipe_or_memory_is_said_and_leaves_nothing(void **state)

@@ -632,8 +632,8 @@ static void test_sink_flush_pipe_writes_what_is_sure_to_fit_behind_what_is_unrea
 	static const struct {
 		size_t unread, sure;
 	} cases[] = {
-		{ 1, 14 }, { 2047, 14 }, { 2048, 13 }, { 4096, 12 }, { 20000, 5 }, { 26623, 2 },
-		{ 26624, 1 }, { 28672, 1 }, { 60000, 1 },
+		{ 1, 14 },    { 2047, 14 }, { 2048, 13 }, { 4096, 12 }, { 20000, 5 },
+		{ 26623, 2 }, { 26624, 1 }, { 28672, 1 }, { 60000, 1 },
 	};
 	struct rig *rig = *state;
 
