@@ -437,7 +437,7 @@ static void test_spawn_program_without_a_descriptor_to_move_to_stops_at_setup(vo
 	assert_true(waitpid(-1, &status, 0) > 0);
 }
 
-/* With no descriptor left but for the pipe of the report. 3 is the first that is in nobody's way. */
+/* With no descriptor left but for the pipe of the report. */
 static void test_spawn_program_descriptors_above_2_are_not_moved_first(void **state)
 {
 	struct rig *rig = *state;
