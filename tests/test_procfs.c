@@ -101,8 +101,8 @@ static void put_stat(const struct fake *fake, int pid, const char *comm, char st
 
 	snprintf(name, sizeof name, "%d/stat", pid);
 	snprintf(text, sizeof text,
-		 "%d (%s) %c %d 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 %d 23 24\n", pid,
-		 comm, state, parent, 1000 + pid);
+		 "%d (%s) %c %d 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 %u 23 24\n", pid,
+		 comm, state, parent, 1000U + (unsigned)pid);
 	put(fake, name, text);
 }
 
