@@ -374,7 +374,7 @@ void policy_on_unwatched_end(void *ctx, pid_t pid, int status)
 	if (!policy->blind)
 		procfs_read_comm(policy->proc, pid, name);
 	reaper_describe_status(status, how);
-	log_info("%s/%d: a child that dinit did not start %s", name, pid, how);
+	log_info("%s/%d: orphan %s", name, pid, how);
 }
 
 /* ---- looking for orphans ---- */

@@ -119,10 +119,8 @@ static void test_zombie_with_foreign_proc_has_no_name(struct scene *scene)
 				       .foreign_proc = true,
 			       });
 	streams_wait_report(scene, "reaped web");
-	run_wait_lines(
-		run, RUN_STDERR,
-		" dinit: info: \\?/[0-9]+: a child that dinit did not start exited with status 0$",
-		2);
+	run_wait_lines(run, RUN_STDERR, " dinit: info: \\?/[0-9]+: orphan exited with status 0$",
+		       2);
 	run_expect_line(run, RUN_STDERR,
 			WARNING "/proc does not show this PID namespace's processes");
 	expect_stop(run);
