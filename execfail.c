@@ -313,9 +313,12 @@ static bool explain_broken_elf(const struct file *file, char *text, size_t size)
 	unsigned type = get_half(file, offsetof(Elf64_Ehdr, e_type));
 
 	if (file->head_len < (is_64_bit(file) ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr)))
-		return say_of(file, "is a program that was cut off (copy it again)", text, size);
+		return say_of(file, "is an incomplete program (copy it again)", text, size);
 	if (type != ET_EXEC && type != ET_DYN)
-		return say_of(file, "is an ELF file but no program (link it)", text, size);
+		return say_of(file,
+			      "is an ELF file but no program (perhaps an object file that is not "
+			      "linked yet)",
+			      text, size);
 	return false;
 }
 
@@ -418,8 +421,8 @@ static const char *find_hint(int error)
 	case ENOMEM: return "; raise the container's memory limit";
 	case EAGAIN: return "; raise the limit of processes, pids limit or ulimit -u";
 	case ELOOP:
-		return "; symbolic links in a circle, or an interpreter of an interpreter of an "
-		       "interpreter";
+		return "; symbolic links in a circle, or too long a chain of scripts that are "
+		       "interpreters";
 	case ENOEXEC: return "; the file may be damaged";
 	case ELIBBAD: return "; the dynamic loader is damaged, or for another machine";
 	default: return "";

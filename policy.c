@@ -171,7 +171,7 @@ static void kill_orphan(struct orphan *orphan)
 		char label[LABEL_SIZE];
 
 		read_orphan_name(orphan, &command, label);
-		log_warn("%s: is still running: killing it", label);
+		log_warn("%s: orphan is still running: killing it", label);
 		signal_orphan(orphan, SIGKILL, label);
 	}
 	set_orphan_state(orphan, ORPHAN_DYING);
@@ -374,7 +374,7 @@ void policy_on_unwatched_end(void *ctx, pid_t pid, int status)
 	if (!policy->blind)
 		procfs_read_comm(policy->proc, pid, name);
 	reaper_describe_status(status, how);
-	log_info("%s/%d: orphaned zombie %s", name, pid, how);
+	log_info("%s/%d: orphan %s", name, pid, how);
 }
 
 /* ---- looking for orphans ---- */

@@ -201,8 +201,8 @@ static void on_log_ended(struct service *service, const struct reaper_end *end)
 	if (service->unlogged)
 		logmux_release(service->unlogged, service->logged);
 	if (disabled_itself(end)) {
-		log_info("%s/log: PID %d exited with status %d: it has disabled itself, the "
-			 "service's output is read directly",
+		log_info("%s/log: PID %d exited with status %d: it has disabled itself; "
+			 "dinit reads the service's output directly",
 			 end->name, end->pid, SERVICE_EXIT_DISABLED);
 		return;
 	}

@@ -60,8 +60,8 @@ static void warn_helper_ended(const struct errand *errand, int status)
 
 	signaller_name(errand->signal, signal_name);
 	reaper_describe_status(status, how);
-	log_warn("%s: cannot send %s to PID %d: the helper process that sends it %s", errand->name,
-		 signal_name, errand->target, how);
+	log_warn("%s: %s may not have reached PID %d: the helper process that sends it %s",
+		 errand->name, signal_name, errand->target, how);
 }
 
 static void on_errand_done(void *ctx, pid_t pid, int status)

@@ -81,7 +81,7 @@ static void describe_forbidden(const struct procfs *proc, pid_t pid, char why[OB
 	if (procfs_read_uid(proc, pid, &uid) == 0 && uid != geteuid())
 		snprintf(why, OBSTACLE_TEXT_SIZE,
 			 "it runs as user %u, whose processes dinit may not trace (CAP_SYS_PTRACE "
-			 "lets it)",
+			 "would permit it)",
 			 (unsigned)uid);
 	else
 		snprintf(why, OBSTACLE_TEXT_SIZE,

@@ -464,7 +464,7 @@ static void on_tracee_refused(struct redirect *redirect)
 	else if (errno == ENOSYS)
 		FAIL(redirect, "no system call instruction was found in it");
 	else if (errno == EPERM)
-		FAIL(redirect, "it catches its own system calls");
+		FAIL(redirect, "it intercepts its own system calls (PR_SET_SYSCALL_USER_DISPATCH)");
 	else
 		FAIL(redirect, "its registers cannot be read (%s)", strerror(errno));
 	end_redirect(redirect);

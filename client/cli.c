@@ -57,7 +57,7 @@ static void print_usage(FILE *to)
 	      "       dinit --version\n"
 	      "       dinit --help\n"
 	      "\n"
-	      "dinit runs every executable /etc/service/NAME/run, labels and passes on what they "
+	      "dinit runs /etc/service/NAME/run for every NAME, labels and passes on what they "
 	      "print,\n"
 	      "looks after orphaned processes, and stops them all, in order, when any service "
 	      "ends.\n"

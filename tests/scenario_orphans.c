@@ -119,8 +119,8 @@ static void test_zombie_with_foreign_proc_has_no_name(struct scene *scene)
 				       .foreign_proc = true,
 			       });
 	streams_wait_report(scene, "reaped web");
-	run_wait_lines(run, RUN_STDERR,
-		       " dinit: info: \\?/[0-9]+: orphaned zombie exited with status 0$", 2);
+	run_wait_lines(run, RUN_STDERR, " dinit: info: \\?/[0-9]+: orphan exited with status 0$",
+		       2);
 	run_expect_line(run, RUN_STDERR,
 			WARNING "/proc does not show this PID namespace's processes");
 	expect_stop(run);
@@ -593,7 +593,7 @@ static void test_adopted_deaf_in_teardown_is_killed_after_kill_timeout(struct sc
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDERR,
-			WARNING "(sh|actor)/[0-9]+: is still running: killing it$");
+			WARNING "(sh|actor)/[0-9]+: orphan is still running: killing it$");
 }
 
 /* ---- dinit never blocks on an adopted process, whatever state it is in ---- */

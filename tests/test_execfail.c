@@ -444,7 +444,7 @@ static void test_execfail_explain_damaged_program_is_told(void **state)
 	(void)state;
 	for (size_t len = 4; len < sizeof image.header; len++) {
 		put_bytes("run", &image, len, 0755);
-		assert_explained("run", ENOEXEC, "/run is a program that was cut off");
+		assert_explained("run", ENOEXEC, "/run is an incomplete program");
 	}
 	put_bytes("run", &image, sizeof image.header, 0755);
 	assert_explained("run", ENOEXEC, "may be damaged");
@@ -931,7 +931,7 @@ static void test_execfail_foresee_programs_that_cannot_run_are_told(void **state
 	put_image("run", &image);
 	assert_foreseen("run", "/run is an ELF file but no program");
 	put_bytes("run", &image, 20, 0755);
-	assert_foreseen("run", "/run is a program that was cut off");
+	assert_foreseen("run", "/run is an incomplete program");
 }
 
 /* Nothing is claimed where it may run after all. */

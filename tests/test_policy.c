@@ -610,8 +610,7 @@ static void test_policy_on_unwatched_end_tells_the_name_of_the_zombie(void **sta
 	reaper_init(&rig->reaper, policy_on_unwatched_end, &rig->policy);
 	end_and_reap(rig, pid, SIGKILL);
 	snprintf(message, sizeof message,
-		 " dinit: info: test_policy/%d: orphaned zombie was killed by signal 9 (Killed)\n",
-		 pid);
+		 " dinit: info: test_policy/%d: orphan was killed by signal 9 (Killed)\n", pid);
 	assert_int_equal(count(rig, message), 1);
 }
 
@@ -624,8 +623,7 @@ static void test_policy_on_unwatched_end_without_proc_knows_no_name(void **state
 	log_set_level(CONFIG_LOG_INFO);
 	rig->policy.blind = true;
 	policy_on_unwatched_end(&rig->policy, getpid(), 3 << 8);
-	snprintf(message, sizeof message, " ?/%d: orphaned zombie exited with status 3\n",
-		 getpid());
+	snprintf(message, sizeof message, " ?/%d: orphan exited with status 3\n", getpid());
 	assert_int_equal(count(rig, message), 1);
 }
 
