@@ -549,8 +549,7 @@ static void test_reaper_drain_forgotten_tracee_in_a_system_call_is_let_go(void *
 	siginfo_t info;
 	int status;
 
-	if (ptrace(PTRACE_SEIZE, pid, 0, (void *)PTRACE_O_TRACESYSGOOD) < 0)
-		skip();
+	rig_need(ptrace(PTRACE_SEIZE, pid, 0, (void *)PTRACE_O_TRACESYSGOOD) == 0, RIG_WHY_TRACED);
 	assert_int_equal(ptrace(PTRACE_INTERRUPT, pid, 0, 0), 0);
 	assert_int_equal(__real_waitpid(pid, &status, __WALL), pid);
 	/* It goes on with the call that it was interrupted in. */
