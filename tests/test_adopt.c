@@ -1411,8 +1411,8 @@ static void test_adopt_process_that_dispatches_its_calls_is_left_alone(void **st
 	/* Where there is no such thing, or (before Linux 6.4) nobody can see whether it is used. */
 	start(test, "dispatch");
 	rig_need(!test->exited && is_linux_6_4(),
-		 "before Linux 6.4 nobody sees who catches its own system calls");
-	assert_left_alone(test, "catches its own system calls");
+		 "before Linux 6.4 nobody sees who intercepts its own system calls");
+	assert_left_alone(test, "intercepts its own system calls");
 }
 
 static void test_adopt_32_bit_process_is_left_alone(void **state)
