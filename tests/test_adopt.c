@@ -826,8 +826,10 @@ static void storm(struct test *test, const char *mode, int times)
 		turn(test, is_exited, 5);
 	}
 	assert_true(times || test->exited);
-	assert_true(moved >= 2 * (times ? times : 2));
 	assert_string_equal(test->trouble, "");
+	/* An emulated processor, beside others, may take as long for one as the victim sleeps. */
+	rig_need(times || moved >= 4, "this machine is too slow");
+	assert_true(moved >= 2 * times);
 }
 
 #define STORM_TEST(mode, times) \
