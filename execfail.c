@@ -75,6 +75,25 @@ static const struct machine {
 	{ EM_MIPS, "mips", "mips", "mips64" },
 };
 
+/* The machine that we are for ourselves. */
+#if defined(__x86_64__)
+#define OWN_MACHINE EM_X86_64
+#elif defined(__aarch64__)
+#define OWN_MACHINE EM_AARCH64
+#elif defined(__i386__)
+#define OWN_MACHINE EM_386
+#elif defined(__arm__)
+#define OWN_MACHINE EM_ARM
+#elif defined(__riscv)
+#define OWN_MACHINE EM_RISCV
+#elif defined(__powerpc64__)
+#define OWN_MACHINE EM_PPC64
+#elif defined(__s390__)
+#define OWN_MACHINE EM_S390
+#else
+#define OWN_MACHINE EM_NONE
+#endif
+
 /* ---- reading ---- */
 
 /* Reads a number of size bytes in the byte order of the file. */
@@ -374,8 +393,11 @@ static bool foresee_elf(const struct file *file, char *text, size_t size)
 
 	if (explain_broken_elf(file, text, size))
 		return true;
+	/* What we are is taken here, whatever uname(2) says under setarch(8). */
+	if (!machine || machine->number == OWN_MACHINE)
+		return false;
 	uname(&here);
-	if (!machine || runs_on(machine, &here) || strcmp(here.machine, machine->wider) == 0)
+	if (runs_on(machine, &here) || strcmp(here.machine, machine->wider) == 0)
 		return false;
 	return say_foreign(file, machine, &here, text, size);
 }

@@ -62,6 +62,18 @@ size_t printable_copy(char *out, size_t size, enum printable_form form, const ch
 	return out_len;
 }
 
+static size_t escaped_len(const char *text, size_t len)
+{
+	size_t escaped = 0, taken;
+
+	for (size_t i = 0; i < len; i += taken) {
+		char unit[4];
+
+		escaped += convert(unit, PRINTABLE_ESCAPED, text + i, len - i, &taken);
+	}
+	return escaped;
+}
+
 static bool continues_character(char byte)
 {
 	return ((unsigned char)byte & 0xc0) == 0x80;
@@ -71,13 +83,15 @@ const char *printable_copy_path(char *out, size_t size, const char *path)
 {
 	size_t len = strlen(path), dots = 0;
 
-	if (len >= size) {
+	if (escaped_len(path, len) >= size) {
 		dots = sizeof ELLIPSIS - 1;
-		path += len - (size - sizeof ELLIPSIS);
-		while (continues_character(*path))
+		while (len > 0 &&
+		       (escaped_len(path, len) >= size - dots || continues_character(*path))) {
 			path++;
+			len--;
+		}
 		memcpy(out, ELLIPSIS, dots);
 	}
-	printable_copy(out + dots, size - dots, PRINTABLE_MARKED, path, strlen(path));
+	printable_copy(out + dots, size - dots, PRINTABLE_ESCAPED, path, len);
 	return out;
 }

@@ -26,7 +26,7 @@ bool printable_is_control(char byte);
 size_t printable_copy(char *out, size_t size, enum printable_form form, const char *text,
 		      size_t len);
 
-/* Does the same with PRINTABLE_MARKED for a path, whose end says more than its beginning: where it
+/* Does the same with PRINTABLE_ESCAPED for a path, whose end says more than its beginning: where it
  * does not fit, "..." stands in front of what is kept. Returns out. */
 const char *printable_copy_path(char *out, size_t size, const char *path);
 

@@ -105,7 +105,7 @@ int program_start(struct program *program, const struct program_spec *spec,
 /* Returns whether the program was started and has not been reaped. */
 bool program_is_running(const struct program *program);
 
-/* Sends the signal to a program that is running. */
+/* Sends the signal to the program, if it is running. */
 void program_signal(const struct program *program, int signal);
 
 /* Says that the program is still running, and kills it. Returns false, and does neither, where

@@ -140,6 +140,12 @@ void signaller_send(struct signaller *signaller, pid_t pid, int signal, const ch
 	char signal_name[SIGNALLER_NAME_SIZE];
 
 	signaller_name(signal, signal_name);
+	/* 0 and less would be groups of processes, and 1 is no child of anybody (kill(2)). */
+	if (pid < 2) {
+		log_error("%s: not sending %s to PID %d, which is not one child: a fault of dinit",
+			  name, signal_name, pid);
+		return;
+	}
 	log_info("%s: sending %s to PID %d", name, signal_name, pid);
 	if (kill(pid, signal) == 0) {
 		if (signal == SIGTERM)

@@ -318,6 +318,20 @@ static void test_outputs_open_with_one_closed_does_not_take_both_for_the_same(vo
 	assert_int_equal(rig->outputs.len, 2);
 }
 
+/* A warning about lost messages stands among lines with a prefix there, also in a JSON mode. */
+static void test_outputs_one_file_for_both_has_text_for_its_own(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_int_equal(dup2(STDOUT_FILENO, STDERR_FILENO), STDERR_FILENO);
+	open_outputs(rig, CONFIG_STDOUT_JSON, false, false);
+	assert_int_equal(rig->outputs.len, 1);
+	rig->outputs.own_lost = 3;
+	end(rig);
+	assert_text(&rig->readers[STDOUT],
+		    STAMP " dinit: warning: 3 dinit messages were lost: stderr was blocked\n");
+}
+
 static void test_outputs_close_leaves_nothing_open(void **state)
 {
 	struct rig *rig = *state;
@@ -671,6 +685,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_outputs_open_same_open_file_is_one_output),
 	TEST(test_outputs_open_two_files_are_two_outputs),
 	TEST(test_outputs_are_empty_when_both_are),
+	TEST(test_outputs_one_file_for_both_has_text_for_its_own),
 	TEST(test_outputs_close_leaves_nothing_open),
 	TEST(test_outputs_open_without_memory_fails_and_leaves_nothing_open),
 	TEST(test_outputs_open_with_stdout_closed_says_so_on_stderr),

@@ -704,6 +704,7 @@ static void test_policy_ignore_never_looks_and_never_signals(void **state)
 	make_child(rig);
 	open_policy(rig, CONFIG_REPARENTING_IGNORE);
 	assert_false(policy_finds_orphans(&rig->policy));
+	assert_true(policy_may_have_orphans(&rig->policy));
 	policy_children_changed(&rig->policy);
 	pass(rig, 10 * POLICY_LOOK_MS);
 	policy_begin_teardown(&rig->policy);

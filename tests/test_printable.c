@@ -149,13 +149,17 @@ static void test_printable_copy_path_too_long_keeps_its_end(void **state)
 
 	(void)state;
 	out[10] = GUARD;
-	assert_string_equal(printable_copy_path(out, 10, "/a/b\n/c"), "/a/b?/c");
+	assert_string_equal(printable_copy_path(out, 10, "/b\n/c"), "/b\\x0a/c");
 	assert_string_equal(printable_copy_path(out, 10, "123456789"), "123456789");
 	assert_string_equal(printable_copy_path(out, 10, "1234567890"), "...567890");
 	assert_string_equal(printable_copy_path(out, 10,
 						"1234\xe2\x82\xac"
 						"7890"),
 			    "...7890");
+	/* Bytes that need four each. */
+	assert_string_equal(printable_copy_path(out, 10, "\xff\xff\xff"), "...\\xff");
+	assert_string_equal(printable_copy_path(out, 10, "a\\\xff"), "a\\x5c\\xff");
+	assert_string_equal(printable_copy_path(out, 4, "\xff\xff"), "...");
 	assert_int_equal(out[10], GUARD);
 }
 

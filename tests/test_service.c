@@ -776,6 +776,7 @@ static void test_service_log_failing_under_its_service_is_told(void **state)
 {
 	struct rig *rig = *state;
 
+	log_set_level(CONFIG_LOG_INFO);
 	put_service(rig, "web", "while :; do echo more || exit 9; sleep 0.01; done");
 	put_log(rig, "read -r line; exit 5");
 	run_all(rig);
@@ -787,6 +788,8 @@ static void test_service_log_failing_under_its_service_is_told(void **state)
 	services_stop(&rig->services);
 	wait_for_all(rig);
 	assert_int_equal(rig->end_status, SIGTERM);
+	/* It was told to the owner, who says it. */
+	assert_int_equal(count(rig->out[1], " web/log: PID "), 0);
 }
 
 static void test_service_log_ending_with_its_service_is_not_told(void **state)
@@ -965,6 +968,51 @@ static void test_services_stop_sends_term(void **state)
 	wait_for_all(rig);
 	assert_int_equal(rig->ends, 2);
 	assert_has(rig->out[0], " b/run: bye\n");
+}
+
+/* Its logging program ends because it ends: that is worth no more than a note. */
+static void test_services_stop_end_of_a_log_is_only_noted(void **state)
+{
+	static const char *const terminates[] = { NULL, "kill $DINIT_PID; read -r x < go" };
+
+	for (size_t i = 0; i < COUNT(terminates); i++) {
+		struct rig *rig = *state;
+		char go[200];
+		int fd;
+
+		log_set_level(CONFIG_LOG_INFO);
+		put_service(rig, "web", "exec sleep 1000");
+		put_log(rig, "exec sleep 1000");
+		snprintf(go, sizeof go, "%s/go", rig->entries[0].dir);
+		assert_int_equal(mkfifo(go, 0600), 0);
+		fd = open(go, O_RDWR | O_CLOEXEC);
+		if (terminates[i])
+			put_terminate(rig, terminates[i]);
+		run_all(rig);
+		services_stop(&rig->services);
+		end(rig->services.list[0].log.watch.pid, SIGKILL);
+		assert_int_equal(write(fd, "go\n", 3), 3);
+		wait_for_all(rig);
+		close(fd);
+		assert_end(rig, "web", "run", SIGTERM);
+		assert_int_equal(count(rig->out[1], " web/log: PID "), 1);
+		teardown(state);
+		setup(state);
+	}
+}
+
+static void test_services_stop_of_one_that_did_not_start_does_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exit 0");
+	put_terminate(rig, "exit 0");
+	spawns_until_failure = 0;
+	run_all(rig);
+	assert_int_equal(rig->services.list[0].state, SERVICE_FAILED);
+	services_stop(&rig->services);
+	assert_int_equal(rig->services.list[0].state, SERVICE_FAILED);
+	assert_int_equal(rig->services.list[0].terminate.state, PROGRAM_IDLE);
 }
 
 static void test_services_stop_runs_terminate_with_the_pid(void **state)
@@ -1173,6 +1221,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_service_log_that_cannot_be_executed_is_said),
 	TEST(test_service_logged_start_failing_anywhere_is_said_and_leaves_nothing),
 	TEST(test_services_stop_sends_term),
+	TEST(test_services_stop_end_of_a_log_is_only_noted),
+	TEST(test_services_stop_of_one_that_did_not_start_does_nothing),
 	TEST(test_services_stop_runs_terminate_with_the_pid),
 	TEST(test_services_stop_failing_terminate_is_said_and_term_sent),
 	TEST(test_services_stop_terminate_that_cannot_start_is_said_and_term_sent),

@@ -277,6 +277,23 @@ static void test_signaller_send_is_told_at_level_info(void **state)
 	reap(rig);
 }
 
+/* Whatever is wrong elsewhere, no group is signalled, and not everybody. */
+static void test_signaller_send_to_no_single_child_is_refused_loudly(void **state)
+{
+	static const pid_t pids[] = { -2, -1, 0, 1 };
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < sizeof pids / sizeof *pids; i++) {
+		char expected[100];
+
+		snprintf(expected, sizeof expected,
+			 " dinit: error: web/run: not sending TERM to PID %d, ", pids[i]);
+		signaller_send(&rig->signaller, pids[i], SIGTERM, "web/run");
+		assert_said(rig, expected);
+	}
+	assert_int_equal(kills, 0);
+}
+
 static void test_signaller_send_to_one_that_is_gone_says_nothing(void **state)
 {
 	struct rig *rig = *state;
@@ -471,6 +488,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_signaller_send_kill_arrives_alone),
 	TEST(test_signaller_send_term_ends_a_stopped_process),
 	TEST(test_signaller_send_is_told_at_level_info),
+	TEST(test_signaller_send_to_no_single_child_is_refused_loudly),
 	TEST(test_signaller_send_to_one_that_is_gone_says_nothing),
 	TEST(test_signaller_send_refused_goes_by_a_child_of_that_user),
 	TEST(test_signaller_send_refused_wakes_a_stopped_process_too),
