@@ -1013,6 +1013,7 @@ static void test_services_stop_of_one_that_did_not_start_does_nothing(void **sta
 	services_stop(&rig->services);
 	assert_int_equal(rig->services.list[0].state, SERVICE_FAILED);
 	assert_int_equal(rig->services.list[0].terminate.state, PROGRAM_IDLE);
+	wait_for_all(rig);
 }
 
 static void test_services_stop_runs_terminate_with_the_pid(void **state)
