@@ -84,7 +84,7 @@ static int start_logging(struct service *service, int stdin_fd, char reason[PROG
 		.out = &service->logged,
 	};
 
-	return program_start(&service->log, &spec, reason);
+	return program_start(service->log, &spec, reason);
 }
 
 /* Starts run. stdout_fd is 0 where its lines come to the logmux directly. */
@@ -117,7 +117,7 @@ static int start_logged(struct service *service, const struct program **failed,
 		program_explain_pipe(errno, reason);
 		goto close_pair;
 	}
-	*failed = &service->log;
+	*failed = service->log;
 	if (start_logging(service, pair[0], reason) < 0)
 		goto close_pair;
 	*failed = &service->run;
@@ -247,7 +247,7 @@ static int start_terminate(struct service *service, char reason[PROGRAM_REASON_S
 		.unwaited = true,
 	};
 
-	return program_start(&service->terminate, &spec, reason);
+	return program_start(service->terminate, &spec, reason);
 }
 
 static void send_term(struct service *service)
@@ -383,16 +383,30 @@ bool services_kill(struct services *services, bool with_logs)
 		const struct service *service = &services->list[i];
 
 		any |= program_kill(&service->run);
-		any |= program_kill(&service->terminate);
-		if (with_logs)
-			any |= program_kill(&service->log);
+		if (service->terminate)
+			any |= program_kill(service->terminate);
+		if (service->log && with_logs)
+			any |= program_kill(service->log);
 	}
 	return any;
 }
 
 /* ---- the list ---- */
 
-static void add_service(struct services *services, const struct svdir_entry *entry)
+static size_t count_others(const struct svdir *svdir)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < svdir->len; i++) {
+		count += svdir->entries[i].log_run ? 1 : 0;
+		count += svdir->entries[i].terminate ? 1 : 0;
+	}
+	return count;
+}
+
+/* Adds a service; *other is the next of the programs that are not yet anybody's. */
+static void add_service(struct services *services, const struct svdir_entry *entry,
+			struct program **other)
 {
 	struct service *service = &services->list[services->len++];
 	struct programs *programs = services->programs;
@@ -400,19 +414,38 @@ static void add_service(struct services *services, const struct svdir_entry *ent
 	service->all = services;
 	service->entry = entry;
 	program_init(&service->run, programs, entry->name, "run", on_run_exit, service);
-	program_init(&service->log, programs, entry->name, "log", on_log_exit, service);
-	program_init(&service->terminate, programs, entry->name, "term", on_terminate_exit,
-		     service);
+	if (entry->log_run) {
+		service->log = (*other)++;
+		program_init(service->log, programs, entry->name, "log", on_log_exit, service);
+	}
+	if (entry->terminate) {
+		service->terminate = (*other)++;
+		program_init(service->terminate, programs, entry->name, "term", on_terminate_exit,
+			     service);
+	}
 	service->log_grace = (struct loop_timer){ .on_due = on_log_grace_due, .ctx = service };
+}
+
+/* Returns zeroed memory for so many and one, because calloc(0) may be NULL without having failed. */
+static void *allocate_zeroed(size_t count, size_t size)
+{
+	return calloc(count + 1, size);
 }
 
 int services_open(struct services *services, const struct svdir *svdir, const char *skip,
 		  struct loop *loop, struct programs *programs, const struct service_owner *owner)
 {
+	struct program *other;
+
 	*services = (struct services){ .loop = loop, .programs = programs, .owner = *owner };
-	services->list = calloc(svdir->len ? svdir->len : 1, sizeof *services->list);
-	if (!services->list)
+	services->list = allocate_zeroed(svdir->len, sizeof *services->list);
+	services->others = allocate_zeroed(count_others(svdir), sizeof *services->others);
+	if (!services->list || !services->others) {
+		services_close(services);
+		errno = ENOMEM;
 		return -1;
+	}
+	other = services->others;
 	svdir_warn_of_skip(svdir, skip);
 	for (size_t i = 0; i < svdir->len; i++) {
 		const struct svdir_entry *entry = &svdir->entries[i];
@@ -421,7 +454,7 @@ int services_open(struct services *services, const struct svdir *svdir, const ch
 			log_info("%s: not to be started (%s)", entry->name,
 				 entry->down ? "down" : "DINIT_SKIP");
 		else
-			add_service(services, entry);
+			add_service(services, entry, &other);
 	}
 	return 0;
 }
@@ -429,5 +462,7 @@ int services_open(struct services *services, const struct svdir *svdir, const ch
 void services_close(struct services *services)
 {
 	free(services->list);
+	free(services->others);
 	services->list = NULL;
+	services->others = NULL;
 }

@@ -44,7 +44,9 @@ struct service {
 	struct services *all;
 	const struct svdir_entry *entry;
 	enum service_state state;
-	struct program run, log, terminate;
+	struct program run;
+	/* Only where the directory has them; else NULL. */
+	struct program *log, *terminate;
 	/* The service's stdout, which is held while a logging program reads it. */
 	struct logmux_source *unlogged;
 	/* The logging program's stdout. */
@@ -70,6 +72,8 @@ struct services {
 	/* Those to be started: neither down nor skipped. */
 	struct service *list;
 	size_t len;
+	/* The logging programs and terminates of them all. */
+	struct program *others;
 	/* The first so many of the list have been started, or could not be. */
 	size_t started;
 	/* So many are SERVICE_DISABLED. */

@@ -231,12 +231,12 @@ static int teardown(void **state)
 
 	for (size_t i = 0; rig->open && i < rig->services.len; i++) {
 		struct service *service = &rig->services.list[i];
-		pid_t pids[] = { service->run.watch.pid, service->log.watch.pid,
-				 service->terminate.watch.pid };
+		const struct program *programs[] = { &service->run, service->log,
+						     service->terminate };
 
-		for (size_t j = 0; j < COUNT(pids); j++)
-			if (pids[j])
-				kill(pids[j], SIGKILL);
+		for (size_t j = 0; j < COUNT(programs); j++)
+			if (programs[j] && programs[j]->watch.pid)
+				kill(programs[j]->watch.pid, SIGKILL);
 	}
 	while (waitpid(-1, NULL, 0) > 0)
 		;
@@ -489,11 +489,13 @@ static void test_services_open_without_memory_fails(void **state)
 	const struct program_means means = { .environment = environment };
 
 	put_service(rig, "a", NULL);
-	callocs_until_failure = 0;
-	assert_int_equal(services_open(&rig->services, &rig->svdir, "", &rig->loop, &rig->programs,
-				       &owner),
-			 -1);
-	assert_int_equal(errno, ENOMEM);
+	for (int calls = 0; calls < 2; calls++) {
+		callocs_until_failure = calls;
+		assert_int_equal(services_open(&rig->services, &rig->svdir, "", &rig->loop,
+					       &rig->programs, &owner),
+				 -1);
+		assert_int_equal(errno, ENOMEM);
+	}
 	mallocs_until_failure = 0;
 	assert_int_equal(programs_open(&rig->programs, &means), -1);
 	assert_int_equal(errno, ENOMEM);
@@ -721,7 +723,7 @@ static void test_service_log_115_hands_the_rest_to_dinit(void **state)
 
 static bool log_gone(struct rig *rig)
 {
-	return rig->services.list[0].log.watch.pid == 0;
+	return rig->services.list[0].log->watch.pid == 0;
 }
 
 static void test_service_log_115_leaves_its_service_running(void **state)
@@ -763,7 +765,7 @@ static void test_service_log_115_rest_comes_after_the_last_of_its_own(void **sta
 	run_all(rig);
 	service = &rig->services.list[0];
 	assert_int_equal(waitid(P_PID, (id_t)service->run.watch.pid, &info, WEXITED | WNOWAIT), 0);
-	assert_int_equal(waitid(P_PID, (id_t)service->log.watch.pid, &info, WEXITED | WNOWAIT), 0);
+	assert_int_equal(waitid(P_PID, (id_t)service->log->watch.pid, &info, WEXITED | WNOWAIT), 0);
 	assert_false(reaper_drain(&rig->reaper));
 	assert_non_null(service->logged);
 	assert_ptr_equal(released_after, service->logged);
@@ -822,7 +824,7 @@ static struct service *end_log_and_service(struct rig *rig)
 	put_log(rig, "exec sleep 1000");
 	run_all(rig);
 	service = &rig->services.list[0];
-	end(service->log.watch.pid, SIGKILL);
+	end(service->log->watch.pid, SIGKILL);
 	assert_true(reaper_drain(&rig->reaper));
 	assert_int_equal(service->state, SERVICE_UNLOGGED);
 	assert_true(service->log_grace.running);
@@ -871,7 +873,7 @@ static void test_service_log_grace_is_over_when_the_service_is_told_to_stop(void
 	put_log(rig, "exec sleep 1000");
 	run_all(rig);
 	service = &rig->services.list[0];
-	end(service->log.watch.pid, SIGKILL);
+	end(service->log->watch.pid, SIGKILL);
 	assert_true(reaper_drain(&rig->reaper));
 	assert_int_equal(service->state, SERVICE_UNLOGGED);
 	services_stop(&rig->services);
@@ -900,7 +902,7 @@ static void test_service_log_that_never_reads_loses_nothing(void **state)
 				 0);
 		reaper_drain(&rig->reaper);
 	}
-	kill(rig->services.list[0].log.watch.pid, SIGKILL);
+	kill(rig->services.list[0].log->watch.pid, SIGKILL);
 	wait_for_all(rig);
 	assert_int_equal(count(rig->out[0], " web/run: line "), 500);
 	assert_int_equal(rig->ends, 0);
@@ -990,7 +992,7 @@ static void test_services_stop_end_of_a_log_is_only_noted(void **state)
 			put_terminate(rig, terminates[i]);
 		run_all(rig);
 		services_stop(&rig->services);
-		end(rig->services.list[0].log.watch.pid, SIGKILL);
+		end(rig->services.list[0].log->watch.pid, SIGKILL);
 		assert_int_equal(write(fd, "go\n", 3), 3);
 		wait_for_all(rig);
 		close(fd);
@@ -1012,7 +1014,7 @@ static void test_services_stop_of_one_that_did_not_start_does_nothing(void **sta
 	assert_int_equal(rig->services.list[0].state, SERVICE_FAILED);
 	services_stop(&rig->services);
 	assert_int_equal(rig->services.list[0].state, SERVICE_FAILED);
-	assert_int_equal(rig->services.list[0].terminate.state, PROGRAM_IDLE);
+	assert_int_equal(rig->services.list[0].terminate->state, PROGRAM_IDLE);
 	wait_for_all(rig);
 }
 
@@ -1102,7 +1104,7 @@ static void test_services_stop_terminate_that_cannot_start_of_an_ended_service_i
 
 static bool term_gone(struct rig *rig)
 {
-	return rig->services.list[0].terminate.watch.pid == 0;
+	return rig->services.list[0].terminate->watch.pid == 0;
 }
 
 static void test_services_stop_succeeding_terminate_is_left_to_itself(void **state)
@@ -1156,7 +1158,7 @@ static void test_services_kill_takes_runs_and_terminates_and_says_so(void **stat
 	wait_until(rig, term_gone, "the end of terminate");
 	wait_until(rig, has_end, "the end of the service");
 	assert_int_equal(service->run.watch.pid, 0);
-	assert_int_not_equal(service->log.watch.pid, 0);
+	assert_int_not_equal(service->log->watch.pid, 0);
 	assert_int_equal(count(rig->out[1], "is still running: killing it\n"), 2);
 	assert_false(services_kill(&rig->services, false));
 	assert_true(services_kill(&rig->services, true));
