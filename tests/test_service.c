@@ -1133,9 +1133,12 @@ static void test_services_stop_service_that_has_ended_is_left_alone(void **state
 	run_all(rig);
 	wait_for_all(rig);
 	services_stop(&rig->services);
+	/* Its PID is void: nothing is sent, and nobody is asked to send it. */
+	program_signal(&rig->services.list[0].run, SIGTERM);
 	assert_int_equal(rig->programs.living, 0);
 	wait_for_all(rig);
 	assert_string_equal(rig->out[0], "");
+	assert_int_equal(count(rig->out[1], "sending"), 0);
 }
 
 /* ---- killing ---- */
