@@ -426,7 +426,8 @@ static void add_service(struct services *services, const struct svdir_entry *ent
 	service->log_grace = (struct loop_timer){ .on_due = on_log_grace_due, .ctx = service };
 }
 
-/* Returns zeroed memory for so many and one, because calloc(0) may be NULL without having failed. */
+/* Returns zeroed memory for so many and one, because calloc(0) may be NULL without having
+ * failed. */
 static void *allocate_zeroed(size_t count, size_t size)
 {
 	return calloc(count + 1, size);

@@ -472,7 +472,7 @@ static void take_message(struct check *check, struct span message, struct span l
 		check->terminating++;
 	else if (begins(message, LITERAL("lost its parent, adopting it: ")))
 		check->adopting++;
-	else if (is(message, "is still running: killing it"))
+	else if (is(message, "orphan is still running: killing it"))
 		check->killing++;
 	else
 		show(&check->complaints, "dinit says", line);
