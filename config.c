@@ -41,7 +41,7 @@
 enum kind {
 	/* const char *: any text. */
 	KIND_TEXT,
-	/* An enum, or an int: the place of the value among the words. */
+	/* An enum: the place of the value among the words. */
 	KIND_WORD,
 	/* uint64_t: milliseconds. */
 	KIND_SECONDS,

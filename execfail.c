@@ -75,7 +75,7 @@ static const struct machine {
 	{ EM_MIPS, "mips", "mips", "mips64" },
 };
 
-/* The machine that we are for ourselves. */
+/* The machine that dinit itself was built for, as an ELF header has it. */
 #if defined(__x86_64__)
 #define OWN_MACHINE EM_X86_64
 #elif defined(__aarch64__)
