@@ -45,6 +45,10 @@ static void explain(const char *path, const char *dir, const struct spawn_failur
 	switch (failure->stage) {
 	case SPAWN_PIPE: program_explain_pipe(failure->error, reason); return;
 	case SPAWN_FORK: explain_fork(failure->error, reason); return;
+	case SPAWN_SESSION:
+		snprintf(reason, PROGRAM_REASON_SIZE, "it cannot have a session of its own (%s)",
+			 strerror(failure->error));
+		return;
 	case SPAWN_SETUP:
 		snprintf(reason, PROGRAM_REASON_SIZE, "its descriptors cannot be set up (%s)",
 			 strerror(failure->error));

@@ -641,17 +641,31 @@ static void test_service_run_without_a_process_is_said(void **state)
 		"no process can be made (Resource temporarily unavailable; raise the limit");
 }
 
-static void test_service_run_whose_descriptors_cannot_be_set_up_is_said(void **state)
+static void run_failing_at(struct rig *rig, enum spawn_stage stage)
 {
-	struct rig *rig = *state;
-
 	put_service(rig, "web", "exit 0");
 	open_services(rig, "");
-	failure_stage = SPAWN_SETUP;
+	failure_stage = stage;
 	spawns_until_failure = 0;
 	start_all(rig);
 	failure_stage = SPAWN_FORK;
 	logmux_begin_drain(&rig->mux);
+}
+
+static void test_service_run_without_a_session_of_its_own_is_said(void **state)
+{
+	struct rig *rig = *state;
+
+	run_failing_at(rig, SPAWN_SESSION);
+	assert_cannot_start(rig, "web/run",
+			    "it cannot have a session of its own (Resource temporarily ");
+}
+
+static void test_service_run_whose_descriptors_cannot_be_set_up_is_said(void **state)
+{
+	struct rig *rig = *state;
+
+	run_failing_at(rig, SPAWN_SETUP);
 	assert_cannot_start(rig, "web/run",
 			    "its descriptors cannot be set up (Resource temporarily ");
 }
@@ -1211,6 +1225,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_service_run_that_cannot_be_executed_is_said),
 	TEST(test_service_run_whose_directory_has_gone_is_said),
 	TEST(test_service_run_without_a_process_is_said),
+	TEST(test_service_run_without_a_session_of_its_own_is_said),
 	TEST(test_service_run_whose_descriptors_cannot_be_set_up_is_said),
 	TEST(test_service_run_without_a_pipe_or_memory_is_said_and_leaves_nothing),
 	TEST(test_service_log_reads_the_stdout_and_speaks_for_the_service),
