@@ -197,6 +197,13 @@ static void on_process_exit(void *ctx, pid_t pid, int status)
 	program->on_end(program->ctx, &end, failed ? reason : NULL);
 }
 
+const struct program *program_find(const struct reaper *reaper, pid_t pid)
+{
+	const struct reaper_watch *watch = reaper_find(reaper, pid);
+
+	return watch && watch->on_exit == on_process_exit ? watch->ctx : NULL;
+}
+
 void program_init(struct program *program, struct programs *programs, const char *service,
 		  const char *stage,
 		  void (*on_end)(void *ctx, const struct reaper_end *end, const char *failure),
