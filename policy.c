@@ -7,6 +7,7 @@
 
 #include "adopt/adopt.h"
 #include "log.h"
+#include "program.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -266,12 +267,114 @@ static void adopt_orphan(struct orphan *orphan)
 		on_adopt_trouble(orphan, orphan->pid, strerror(errno));
 }
 
+/* ---- what a program left behind ---- */
+
+/* The search for what a program left behind. */
+struct left_search {
+	struct policy *policy;
+	pid_t ended;
+	/* The best one so far; 0: there is none. */
+	pid_t found;
+	/* It is in the session of the program. */
+	bool certain;
+	/* Other services run, and the orphan may be theirs. */
+	bool others;
+};
+
+/* Notes an orphan to which the policy is applied, for programs that end after it. */
+static void note_last(struct orphan *orphan)
+{
+	struct policy *policy = orphan->policy;
+	struct procfs_stat stat;
+
+	if (procfs_read_stat(policy->proc, orphan->pid, &stat) < 0)
+		return;
+	policy->last.pid = orphan->pid;
+	snprintf(policy->last.name, sizeof policy->last.name, "%s", program_of(orphan));
+	policy->last_session = program_find(policy->reaper, stat.session) ? stat.session : 0;
+	policy->last_ms = loop_now_ms(policy->loop);
+}
+
+/* Returns whether it may have lost its parent just now: nobody has looked at it yet, or it is an
+ * orphan whose policy is not due. */
+static bool is_new(const struct policy *policy, pid_t pid)
+{
+	const struct orphan *orphan = policy->young.first;
+
+	while (orphan && orphan->pid != pid)
+		orphan = orphan->next;
+	return orphan || !reaper_knows(policy->reaper, pid);
+}
+
+/* Looks at one child, for the search. */
+static void on_left_child(void *ctx, pid_t pid)
+{
+	struct left_search *search = ctx;
+	const struct policy *policy = search->policy;
+	const struct program *program = program_find(policy->reaper, pid);
+	struct procfs_stat stat;
+	bool certain;
+
+	if (program)
+		search->others |= strcmp(program->stage, "run") == 0;
+	if (search->certain || !is_new(policy, pid) ||
+	    procfs_read_stat(policy->proc, pid, &stat) < 0 || stat.state == 'Z' ||
+	    stat.state == 'X')
+		return;
+	certain = stat.session == search->ended;
+	if (!certain && (search->found || !policy_finds_orphans(policy) ||
+			 program_find(policy->reaper, stat.session)))
+		return;
+	search->found = pid;
+	search->certain = certain;
+}
+
+/* Returns whether the orphan that was noted last was left behind by the program. */
+static bool is_last_left(const struct left_search *search)
+{
+	const struct policy *policy = search->policy;
+
+	return policy->last.pid > 0 &&
+	       loop_now_ms(policy->loop) - policy->last_ms <= POLICY_LEFT_MS &&
+	       (policy->last_session == search->ended ||
+		(policy->last_session == 0 && !search->others));
+}
+
+bool policy_find_left(struct policy *policy, pid_t ended, struct policy_left *left)
+{
+	struct left_search search = { .policy = policy, .ended = ended };
+	struct procfs_command command;
+
+	if (policy->blind)
+		return false;
+	procfs_each_child(policy->proc, getpid(), on_left_child, &search);
+	if (search.found == 0) {
+		*left = policy->last;
+		return is_last_left(&search);
+	}
+	procfs_read_command(policy->proc, search.found, &command);
+	left->pid = search.found;
+	strcpy(left->name, command.program);
+	return true;
+}
+
 /* ---- what falls due ---- */
 
 static void put_off(struct orphan *orphan)
 {
 	orphan->delays++;
 	set_orphan_state(orphan, ORPHAN_YOUNG);
+}
+
+static void treat_orphan(struct orphan *orphan)
+{
+	struct policy *policy = orphan->policy;
+
+	if (policy->reparenting == CONFIG_REPARENTING_ADOPT && !policy->teardown)
+		adopt_orphan(orphan);
+	else
+		terminate_orphan(orphan);
+	note_last(orphan);
 }
 
 static void apply_policy(struct orphan *orphan)
@@ -287,10 +390,8 @@ static void apply_policy(struct orphan *orphan)
 	else if (orphan->delays < DELAYS_MAX &&
 		 procfs_is_uninterruptible(policy->proc, orphan->pid))
 		put_off(orphan);
-	else if (policy->reparenting == CONFIG_REPARENTING_ADOPT && !policy->teardown)
-		adopt_orphan(orphan);
 	else
-		terminate_orphan(orphan);
+		treat_orphan(orphan);
 }
 
 static void on_young_due(void *ctx)

@@ -22,6 +22,9 @@
 #define POLICY_LOOK_TEARDOWN_MS 100
 /* The shortest time between two looks, whatever happens: a look costs time for each child. */
 #define POLICY_LOOK_APART_MS 10
+/* How long after an orphan was found a program may end and still be the one that left it behind:
+ * a script that starts a daemon often waits a little before it ends. */
+#define POLICY_LEFT_MS 2000
 /* How long an orphan is left alone at first, so that a daemon's double fork is over. */
 #define POLICY_MATURE_MS 10
 
@@ -31,6 +34,13 @@ struct orphan;
 struct policy_queue {
 	struct orphan *first, *last;
 	struct loop_timer timer;
+};
+
+/* What a program left behind. */
+struct policy_left {
+	/* As the label of the orphan has it. */
+	char name[PROCFS_NAME_SIZE];
+	pid_t pid;
 };
 
 struct policy {
@@ -61,6 +71,11 @@ struct policy {
 	size_t seen;
 	/* The last look found more children than the inherited ones. */
 	bool others_seen;
+	/* The last orphan that was terminated or adopted; the program in whose session it was, 0
+	 * where it was in that of none; and when. */
+	struct policy_left last;
+	pid_t last_session;
+	uint64_t last_ms;
 	void (*on_adopted_end)(void *ctx, const struct reaper_end *end);
 	void *ctx;
 };
@@ -91,6 +106,13 @@ void policy_on_unwatched_end(void *ctx, pid_t pid, int status);
 
 /* Looks for new orphans, as something has ended: now, or soon if it has just looked. */
 void policy_children_changed(struct policy *policy);
+
+/* Looks for a process that a program of dinit's, which has been reaped, left behind, as a daemon
+ * does that goes into the background: one in the session that the program (ended) led, or one in
+ * the session of no program, if it is a new orphan, or if it was terminated or adopted within
+ * POLICY_LEFT_MS and no other service runs. Returns whether there is one, and fills *left; false as
+ * well where /proc does not tell, or where with `ignore` only the session could. */
+bool policy_find_left(struct policy *policy, pid_t ended, struct policy_left *left);
 
 /* Returns whether every living orphan comes to light sooner or later, so that a teardown can wait
  * for them all: not under `ignore`, and not without /proc. */
