@@ -14,6 +14,7 @@
 #include "procfs.h"
 #include "program.h"
 #include "reaper.h"
+#include "sender.h"
 #include "service.h"
 #include "signaller.h"
 #include "svdir.h"
@@ -147,6 +148,24 @@ static bool stops_container(int signal)
 	}
 }
 
+/* Says what a signal that stops the container does now, and for one from inside who sent it:
+ * nobody outside knows of that. */
+static void say_stop(const struct dinit *dinit, const struct signalfd_siginfo *info)
+{
+	int signal = (int)info->ssi_signo;
+	char sender[SENDER_SIZE];
+
+	if (has_cause(dinit))
+		log_info("signal %d (%s) received: the container is being stopped already", signal,
+			 strsignal(signal));
+	else if (sender_describe(&dinit->proc, &dinit->reaper, info, sender))
+		log_warn("signal %d (%s) from %s: stopping the container", signal,
+			 strsignal(signal), sender);
+	else
+		log_info("signal %d (%s) received: stopping the container", signal,
+			 strsignal(signal));
+}
+
 static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 {
 	struct dinit *dinit = ctx;
@@ -157,9 +176,7 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 	} else if (!stops_container(signal)) {
 		log_info("signal %d (%s) ignored", signal, strsignal(signal));
 	} else {
-		log_info("signal %d (%s) received: %s", signal, strsignal(signal),
-			 has_cause(dinit) ? "the container is being stopped already"
-					  : "stopping the container");
+		say_stop(dinit, info);
 		dinit->start_abandoned = true;
 		begin_teardown(dinit, CAUSE_OUTSIDE, PROCESS_STATUS_STOPPED);
 	}
