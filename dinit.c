@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -59,6 +60,11 @@ enum overtime {
 /* The stop signal of systemd, SIGRTMIN+3 as the kernel and glibc count (container engines use that
  * number, too); musl's SIGRTMIN is one higher. */
 #define SIGNAL_SYSTEMD_STOP (34 + 3)
+
+/* Room for the cause of a teardown in words, and for one part of it: a name has at most 255
+ * bytes. */
+#define CAUSE_SIZE 1400
+#define CAUSE_PART_SIZE 400
 
 struct dinit {
 	struct config config;
@@ -109,22 +115,55 @@ static void begin_teardown(struct dinit *dinit, enum cause cause, enum process_s
 	dinit->status = status;
 }
 
-static void on_end(void *ctx, const struct reaper_end *end)
+/* Puts the cause into words: an end, and what the service (NULL: it was an adopted orphan) has to do
+ * with it that its own lines do not say. */
+static void describe_cause(struct dinit *dinit, const struct service *service,
+			   const struct reaper_end *end, char text[CAUSE_SIZE])
 {
-	struct dinit *dinit = ctx;
+	char left_text[CAUSE_PART_SIZE] = "", log_text[CAUSE_PART_SIZE] = "";
 	char how[REAPER_STATUS_SIZE];
+	struct policy_left left;
 
 	reaper_describe_status(end->status, how);
-	if (has_cause(dinit))
-		log_info("%s/%s: PID %d %s", end->name, end->stage, end->pid, how);
-	else if (end->status != 0)
-		log_error("%s/%s: PID %d %s: stopping the container", end->name, end->stage,
-			  end->pid, how);
+	if (service && end->status == 0 && policy_find_left(&dinit->policy, end->pid, &left))
+		snprintf(left_text, sizeof left_text,
+			 "; it left the daemon %s (PID %d) in the background: keep it in the "
+			 "foreground",
+			 left.name, left.pid);
+	if (service && service_was_logged(service, end))
+		snprintf(log_text, sizeof log_text, " (its output went to %s/log)", end->name);
+	snprintf(text, CAUSE_SIZE, "%s/%s: PID %d %s, stopping the container%s%s", end->name,
+		 end->stage, end->pid, how, left_text, log_text);
+}
+
+/* Notes an end that begins the teardown, if nothing has begun it yet. */
+static void note_end(struct dinit *dinit, const struct service *service,
+		     const struct reaper_end *end)
+{
+	char text[CAUSE_SIZE];
+
+	if (has_cause(dinit)) {
+		reaper_describe_status(end->status, text);
+		log_info("%s/%s: PID %d %s", end->name, end->stage, end->pid, text);
+		return;
+	}
+	describe_cause(dinit, service, end, text);
+	if (end->status != 0)
+		log_error("%s", text);
 	else
-		log_warn("%s/%s: PID %d %s: stopping the container", end->name, end->stage,
-			 end->pid, how);
+		log_warn("%s", text);
 	begin_teardown(dinit, CAUSE_INSIDE,
 		       end->status != 0 ? PROCESS_STATUS_FAILED : PROCESS_STATUS_STOPPED);
+}
+
+static void on_service_end(void *ctx, const struct service *service, const struct reaper_end *end)
+{
+	note_end(ctx, service, end);
+}
+
+static void on_adopted_end(void *ctx, const struct reaper_end *end)
+{
+	note_end(ctx, NULL, end);
 }
 
 static void on_start_failure(void *ctx)
@@ -376,7 +415,7 @@ static void check_for_services(struct dinit *dinit)
 static int prepare_services(struct dinit *dinit, char *const *environment)
 {
 	struct service_owner owner = {
-		.on_end = on_end,
+		.on_end = on_service_end,
 		.on_start_failure = on_start_failure,
 		.ctx = dinit,
 	};
@@ -410,7 +449,7 @@ static void prepare_policy(struct dinit *dinit)
 		.signaller = &dinit->signaller,
 	};
 
-	policy_open(&dinit->policy, &dinit->config, &means, on_end, dinit);
+	policy_open(&dinit->policy, &dinit->config, &means, on_adopted_end, dinit);
 }
 
 /* ---- from the beginning to the end ---- */

@@ -518,9 +518,9 @@ static void check_end(struct scene *scene, const char *how, int status, const ch
 	run_expect_exit(run, status);
 	run_expect_line(run, RUN_STDERR, message);
 	pid = match_pid(run, WARNING "actor/([0-9]+): lost its parent, adopting it: ");
-	assert_int_equal(match_pid(run, " actor/([0-9]+): PID [0-9]+ .*: stopping the container$"),
+	assert_int_equal(match_pid(run, " actor/([0-9]+): PID [0-9]+ .*, stopping the container$"),
 			 pid);
-	assert_int_equal(match_pid(run, " actor/[0-9]+: PID ([0-9]+) .*: stopping the container$"),
+	assert_int_equal(match_pid(run, " actor/[0-9]+: PID ([0-9]+) .*, stopping the container$"),
 			 pid);
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "stopping the container$"), 1);
 }
