@@ -20,7 +20,7 @@ setup-all:
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
 UNITS = adopt fdtable json printable config process svdir execfail procfs stamp log line loop spawn \
-	reaper signaller sink outputs logmux sender service policy
+	reaper signaller sink outputs logmux sender service policy ending
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace malloc calloc
@@ -34,6 +34,7 @@ wrap_reaper = waitpid waitid
 wrap_signaller = kill malloc fork setresuid syscall
 wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_release
 wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send logmux_add procfs_each_child
+wrap_ending = clock_gettime epoll_wait policy_find_left service_was_logged
 wrap_sender = getpid kill
 wrap_sink = open epoll_ctl malloc realloc write
 wrap_outputs = malloc clock_gettime
