@@ -87,7 +87,7 @@ static void test_left_daemon_found_before_the_end_is_named(struct scene *scene)
 	scene_service(scene, "web",
 		      "(setsid sleep 1000 >/dev/null 2>&1 &); read go <\"$SCENE/go\"; exit 0");
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
-	run_wait_line(run, RUN_STDERR, " sleep/[0-9]+: lost its parent, terminating it");
+	run_wait_line(run, RUN_STDERR, " " SLEEP "/[0-9]+: lost its parent, terminating it");
 	scene_let_go(scene, "go");
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDERR,
@@ -214,7 +214,7 @@ static void test_left_by_nobody_known_is_not_blamed_on_one_of_two(struct scene *
 	scene_service(scene, "forker", "(setsid sleep 1000 >/dev/null 2>&1 &); exec sleep 1000");
 	scene_service(scene, "web", "read go <\"$SCENE/go\"; exit 0");
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
-	run_wait_line(run, RUN_STDERR, " sleep/[0-9]+: lost its parent, terminating it");
+	run_wait_line(run, RUN_STDERR, " " SLEEP "/[0-9]+: lost its parent, terminating it");
 	scene_let_go(scene, "go");
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDERR, CAUSE("warning", "web/run", "exited with status 0") "$");
