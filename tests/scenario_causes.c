@@ -288,7 +288,7 @@ static void test_output_that_is_in_a_file_is_said(struct scene *scene)
 	run_expect_no_line(run, RUN_STDOUT, "last word");
 }
 
-/* Only while there is a logging program: not of one that has disabled itself, nor of its own end. */
+/* Only while a logging program reads: not of one that has disabled itself, nor of its own end. */
 static void test_output_that_dinit_has_is_not_said(struct scene *scene)
 {
 	struct run *run;
