@@ -17,6 +17,7 @@
 #include "execfail.h"
 #include "json.h"
 #include "log.h"
+#include "names.h"
 #include "printable.h"
 
 /* Room for as much of a path as a message shows; two of them fit into a message of log.h. */
@@ -362,32 +363,16 @@ void svdir_free(struct svdir *svdir)
 	*svdir = (struct svdir){ .entries = NULL };
 }
 
-/* Finds the next of the names separated by commas from *at on, and moves *at behind it. Returns its
- * length, 0 where there is none. */
-static size_t next_name(const char **at, const char **name)
-{
-	size_t len;
-
-	while (**at == ',')
-		(*at)++;
-	*name = *at;
-	len = strcspn(*at, ",");
-	*at += len;
-	return len;
-}
-
-static bool is_name(const struct svdir_entry *entry, const char *name, size_t len)
-{
-	return strlen(entry->name) == len && memcmp(entry->name, name, len) == 0;
-}
-
 bool svdir_is_skipped(const struct svdir_entry *entry, const char *skip)
 {
-	const char *name;
-	size_t len;
+	return names_have(skip, entry->name);
+}
 
-	while ((len = next_name(&skip, &name)) > 0)
-		if (is_name(entry, name, len))
+static bool has_entry(const struct svdir *svdir, const char *name, size_t len)
+{
+	for (size_t i = 0; i < svdir->len; i++)
+		if (strlen(svdir->entries[i].name) == len &&
+		    memcmp(svdir->entries[i].name, name, len) == 0)
 			return true;
 	return false;
 }
@@ -397,13 +382,8 @@ void svdir_warn_of_skip(const struct svdir *svdir, const char *skip)
 	const char *name;
 	size_t len;
 
-	while ((len = next_name(&skip, &name)) > 0) {
-		bool known = false;
-
-		for (size_t i = 0; i < svdir->len && !known; i++)
-			known = is_name(&svdir->entries[i], name, len);
-		if (!known)
+	while ((len = names_next(&skip, &name)) > 0)
+		if (!has_entry(svdir, name, len))
 			log_warn("DINIT_SKIP names \"%.*s\", but there is no such service",
 				 (int)len, name);
-	}
 }
