@@ -45,7 +45,7 @@ struct orphan {
 	pid_t pid;
 	/* When something falls due, as of loop_now_ms(). */
 	uint64_t due_ms;
-	/* How often the decision was put off for an uninterruptible wait. */
+	/* How often the decision was put off. */
 	unsigned delays;
 	/* The warning that it is terminated was not written, as there were many alike. */
 	bool unsaid;

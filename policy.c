@@ -21,9 +21,10 @@
 #define PID_SIZE (3 * sizeof(pid_t) + 1)
 /* Room for the advice that a program can be left alone. */
 #define HINT_SIZE (PROCFS_NAME_SIZE + 40)
-/* How often an orphan in an uninterruptible wait, where its command line cannot be read, is given
- * POLICY_MATURE_MS more: a tenth of a second in all, in which a disk has mostly answered. */
+/* How often an orphan that is not at rest (is_at_rest) is given POLICY_MATURE_MS more: a tenth of a
+ * second in all, in which a shell has set up its filter, and a disk has mostly answered. */
 #define DELAYS_MAX 10
+#define YOUNG_MAX_MS ((DELAYS_MAX + 1) * POLICY_MATURE_MS)
 
 /* ---- what becomes of an orphan ---- */
 
@@ -188,6 +189,17 @@ static void wait_for_filter(struct orphan *orphan)
 	orphan_set_state(orphan, ORPHAN_FILTER);
 }
 
+/* Returns whether it can be seen what the orphan is. One that runs, or waits for a processor, may be
+ * a filter whose descriptors are still to be put in place; the command line of one in an
+ * uninterruptible wait cannot be read. */
+static bool is_at_rest(const struct policy *policy, pid_t pid)
+{
+	struct procfs_stat stat;
+
+	return !procfs_is_uninterruptible(policy->proc, pid) &&
+	       !(procfs_read_stat(policy->proc, pid, &stat) == 0 && stat.state == 'R');
+}
+
 static void put_off(struct orphan *orphan)
 {
 	orphan->delays++;
@@ -201,6 +213,10 @@ static void deal_with(struct orphan *orphan)
 	struct procfs_command command;
 	char label[LABEL_SIZE];
 
+	if (policy->reparenting == CONFIG_REPARENTING_IGNORE) {
+		orphan_set_state(orphan, ORPHAN_IGNORED);
+		return;
+	}
 	read_orphan_name(orphan, &command, label);
 	if (!policy->teardown && names_match(policy->keep, command.program)) {
 		log_info("%s: lost its parent, leaving it alone: %s", label, command.line);
@@ -226,12 +242,10 @@ static void decide(struct orphan *orphan)
 	else if (young && policy->force < POLICY_FORCE_ALL &&
 		 filter_is(policy->proc, policy->mux, orphan->pid))
 		wait_for_filter(orphan);
-	else if (policy->reparenting == CONFIG_REPARENTING_IGNORE)
-		orphan_set_state(orphan, ORPHAN_IGNORED);
-	else if (policy->force > POLICY_FORCE_NONE)
+	else if (policy->force > POLICY_FORCE_NONE &&
+		 policy->reparenting != CONFIG_REPARENTING_IGNORE)
 		kill_orphan(orphan);
-	else if (young && orphan->delays < DELAYS_MAX &&
-		 procfs_is_uninterruptible(policy->proc, orphan->pid))
+	else if (young && orphan->delays < DELAYS_MAX && !is_at_rest(policy, orphan->pid))
 		put_off(orphan);
 	else
 		deal_with(orphan);
@@ -379,7 +393,7 @@ static void look_for_orphans(struct policy *policy)
 {
 	policy->looked_ms = loop_now_ms(policy->loop);
 	if (policy->unlooked)
-		policy->settled_ms = policy->looked_ms + POLICY_MATURE_MS;
+		policy->settled_ms = policy->looked_ms + YOUNG_MAX_MS;
 	policy->unlooked = false;
 	policy->seen = 0;
 	policy->others_seen = procfs_each_child(policy->proc, getpid(), on_child, policy) < 0 ||
@@ -414,13 +428,14 @@ bool policy_may_have_orphans(const struct policy *policy)
 	return policy->others_seen || policy->blind;
 }
 
-/* Tells, with ignore, whether a filter is left, or may be among what a program or another filter
+/* Tells, with ignore, whether a filter is left (if only to be reaped), or may be among what a program or another filter
  * left behind when it ended. What becomes an orphan later need not be waited for. */
 static bool may_have_filters(const struct policy *policy)
 {
 	const struct orphan *young = orphans_first(&policy->orphans, ORPHAN_YOUNG);
 
 	return policy->unlooked || orphans_first(&policy->orphans, ORPHAN_FILTER) ||
+	       orphans_first(&policy->orphans, ORPHAN_DYING) ||
 	       (young && young->due_ms <= policy->settled_ms);
 }
 

@@ -64,7 +64,7 @@ struct policy {
 	/* A program of dinit's, or a filter, has ended since the last look, and may have left filters
 	 * behind. */
 	bool unlooked;
-	/* An orphan that such a look has found falls due no later than this. */
+	/* About an orphan that such a look has found is decided no later than this. */
 	uint64_t settled_ms;
 	void (*on_adopted_end)(void *ctx, const struct reaper_end *end);
 	void *ctx;
