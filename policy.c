@@ -498,6 +498,20 @@ void policy_close(struct policy *policy)
 
 /* ---- teardown ---- */
 
+/* Looks again at what was taken for a filter: a shell that waited in "read line < pipe" has another
+ * stdin now. Nothing is to wait for that. */
+static void check_filters(struct policy *policy)
+{
+	struct orphan *next;
+
+	for (struct orphan *orphan = orphans_first(&policy->orphans, ORPHAN_FILTER); orphan;
+	     orphan = next) {
+		next = orphan->next;
+		if (!filter_is(policy->proc, policy->mux, orphan->pid))
+			orphan_set_state(orphan, ORPHAN_YOUNG);
+	}
+}
+
 void policy_begin_teardown(struct policy *policy)
 {
 	policy->teardown = true;
@@ -505,6 +519,7 @@ void policy_begin_teardown(struct policy *policy)
 		return;
 	terminate_all(policy, ORPHAN_ADOPTED);
 	terminate_all(policy, ORPHAN_KEPT);
+	check_filters(policy);
 	look_for_orphans(policy);
 }
 

@@ -185,7 +185,7 @@ static void test_filter_that_goes_on_is_terminated_after_the_kill_timeout(struct
 	run = start(scene, "terminate", "DINIT_KILL_TIMEOUT=0.3");
 	run_expect_exit(run, 3);
 	run_expect_line(run, RUN_STDERR,
-			" sleep/[0-9]+: lost its parent and is a filter: waiting until its input "
+			" [a-z]+/[0-9]+: lost its parent and is a filter: waiting until its input "
 			"ends$");
 	run_expect_line(run, RUN_STDERR,
 			" sleep/[0-9]+: lost its parent, terminating it: sleep 1000$");

@@ -992,6 +992,29 @@ static void test_policy_orphan_that_runs_on_is_terminated(void **state)
 	assert_sent(rig, 0, pid, SIGTERM);
 }
 
+/* Its stdin was a pipe for a while. */
+static void test_policy_filter_that_is_none_any_more_is_terminated_in_the_teardown(void **state)
+{
+	struct rig *rig = *state;
+	pid_t filter, none;
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	none = make_filter(rig);
+	pass(rig, POLICY_LOOK_MS);
+	pass(rig, POLICY_MATURE_MS);
+	/* The logmux reads another pipe from here on. */
+	filter = make_filter(rig);
+	pass(rig, POLICY_LOOK_MS);
+	pass(rig, POLICY_MATURE_MS);
+	policy_begin_teardown(&rig->policy);
+	assert_int_equal(rig->sent_len, 0);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 1);
+	assert_sent(rig, 0, none, SIGTERM);
+	end_and_reap(rig, none, SIGTERM);
+	assert_true(reaper_knows(&rig->reaper, filter));
+}
+
 static void test_policy_ignore_filter_whose_time_is_over_is_not_waited_for(void **state)
 {
 	struct rig *rig = *state;
@@ -1492,6 +1515,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_end_teardown_says_how_many_warnings_were_not_written),
 	TEST(test_policy_orphan_that_runs_may_become_a_filter),
 	TEST(test_policy_orphan_that_runs_on_is_terminated),
+	TEST(test_policy_filter_that_is_none_any_more_is_terminated_in_the_teardown),
 	TEST(test_policy_adopt_orphan_is_redirected_and_labelled),
 	TEST(test_policy_adopted_end_is_told),
 	TEST(test_policy_adopted_end_in_the_middle_of_its_redirection_is_told_to_both),
