@@ -5,6 +5,7 @@
  * state alone.) */
 #include "client/cli.h"
 #include "config.h"
+#include "left.h"
 #include "log.h"
 #include "logmux.h"
 #include "loop.h"
@@ -14,6 +15,7 @@
 #include "procfs.h"
 #include "program.h"
 #include "reaper.h"
+#include "sender.h"
 #include "service.h"
 #include "signaller.h"
 #include "svdir.h"
@@ -21,6 +23,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -58,6 +61,11 @@ enum overtime {
 /* The stop signal of systemd, SIGRTMIN+3 as the kernel and glibc count (container engines use that
  * number, too); musl's SIGRTMIN is one higher. */
 #define SIGNAL_SYSTEMD_STOP (34 + 3)
+
+/* Room for the cause of a teardown in words, and for one part of it: a name has at most 255
+ * bytes. */
+#define CAUSE_SIZE 1400
+#define CAUSE_PART_SIZE 400
 
 struct dinit {
 	struct config config;
@@ -108,22 +116,55 @@ static void begin_teardown(struct dinit *dinit, enum cause cause, enum process_s
 	dinit->status = status;
 }
 
-static void on_end(void *ctx, const struct reaper_end *end)
+/* Puts the cause into words: an end, and what the service (NULL: it was an adopted orphan) has to do
+ * with it that its own lines do not say. */
+static void describe_cause(struct dinit *dinit, const struct service *service,
+			   const struct reaper_end *end, char text[CAUSE_SIZE])
 {
-	struct dinit *dinit = ctx;
+	char left_text[CAUSE_PART_SIZE] = "", log_text[CAUSE_PART_SIZE] = "";
 	char how[REAPER_STATUS_SIZE];
+	struct left left;
 
 	reaper_describe_status(end->status, how);
-	if (has_cause(dinit))
-		log_info("%s/%s: PID %d %s", end->name, end->stage, end->pid, how);
-	else if (end->status != 0)
-		log_error("%s/%s: PID %d %s: stopping the container", end->name, end->stage,
-			  end->pid, how);
+	if (service && end->status == 0 && left_find(&dinit->policy, end->pid, &left))
+		snprintf(left_text, sizeof left_text,
+			 "; it left %s (PID %d) in the background: keep it in the "
+			 "foreground",
+			 left.name, left.pid);
+	if (service && service_was_logged(service, end))
+		snprintf(log_text, sizeof log_text, " (its output went to %s/log)", end->name);
+	snprintf(text, CAUSE_SIZE, "%s/%s: PID %d %s, stopping the container%s%s", end->name,
+		 end->stage, end->pid, how, left_text, log_text);
+}
+
+/* Notes an end that begins the teardown, if nothing has begun it yet. */
+static void note_end(struct dinit *dinit, const struct service *service,
+		     const struct reaper_end *end)
+{
+	char text[CAUSE_SIZE];
+
+	if (has_cause(dinit)) {
+		reaper_describe_status(end->status, text);
+		log_info("%s/%s: PID %d %s", end->name, end->stage, end->pid, text);
+		return;
+	}
+	describe_cause(dinit, service, end, text);
+	if (end->status != 0)
+		log_error("%s", text);
 	else
-		log_warn("%s/%s: PID %d %s: stopping the container", end->name, end->stage,
-			 end->pid, how);
+		log_warn("%s", text);
 	begin_teardown(dinit, CAUSE_INSIDE,
 		       end->status != 0 ? PROCESS_STATUS_FAILED : PROCESS_STATUS_STOPPED);
+}
+
+static void on_service_end(void *ctx, const struct service *service, const struct reaper_end *end)
+{
+	note_end(ctx, service, end);
+}
+
+static void on_adopted_end(void *ctx, const struct reaper_end *end)
+{
+	note_end(ctx, NULL, end);
 }
 
 static void on_start_failure(void *ctx)
@@ -147,6 +188,24 @@ static bool stops_container(int signal)
 	}
 }
 
+/* Says what a signal that stops the container does now, and for one from inside who sent it:
+ * nobody outside knows of that. */
+static void say_stop(const struct dinit *dinit, const struct signalfd_siginfo *info)
+{
+	int signal = (int)info->ssi_signo;
+	char sender[SENDER_SIZE];
+
+	if (has_cause(dinit))
+		log_info("signal %d (%s) received: the container is being stopped already", signal,
+			 strsignal(signal));
+	else if (sender_describe(&dinit->proc, &dinit->reaper, info, sender))
+		log_warn("signal %d (%s) from %s: stopping the container", signal,
+			 strsignal(signal), sender);
+	else
+		log_info("signal %d (%s) received: stopping the container", signal,
+			 strsignal(signal));
+}
+
 static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 {
 	struct dinit *dinit = ctx;
@@ -157,9 +216,7 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 	} else if (!stops_container(signal)) {
 		log_info("signal %d (%s) ignored", signal, strsignal(signal));
 	} else {
-		log_info("signal %d (%s) received: %s", signal, strsignal(signal),
-			 has_cause(dinit) ? "the container is being stopped already"
-					  : "stopping the container");
+		say_stop(dinit, info);
 		dinit->start_abandoned = true;
 		begin_teardown(dinit, CAUSE_OUTSIDE, PROCESS_STATUS_STOPPED);
 	}
@@ -363,7 +420,7 @@ static void check_for_services(struct dinit *dinit)
 static int prepare_services(struct dinit *dinit, char *const *environment)
 {
 	struct service_owner owner = {
-		.on_end = on_end,
+		.on_end = on_service_end,
 		.on_start_failure = on_start_failure,
 		.ctx = dinit,
 	};
@@ -397,7 +454,7 @@ static void prepare_policy(struct dinit *dinit)
 		.signaller = &dinit->signaller,
 	};
 
-	policy_open(&dinit->policy, &dinit->config, &means, on_end, dinit);
+	policy_open(&dinit->policy, &dinit->config, &means, on_adopted_end, dinit);
 }
 
 /* ---- from the beginning to the end ---- */

@@ -8,6 +8,7 @@
 #include "filter.h"
 #include "log.h"
 #include "names.h"
+#include "program.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -206,6 +207,19 @@ static void put_off(struct orphan *orphan)
 	orphan_set_state(orphan, ORPHAN_YOUNG);
 }
 
+/* Notes an orphan that does not go on as it was. */
+static void note_last(struct policy *policy, const struct orphan *orphan)
+{
+	struct procfs_stat stat;
+
+	if (procfs_read_stat(policy->proc, orphan->pid, &stat) < 0)
+		return;
+	policy->last.pid = orphan->pid;
+	policy->last.session = program_find(policy->reaper, stat.session) ? stat.session : 0;
+	policy->last.ms = loop_now_ms(policy->loop);
+	snprintf(policy->last.name, sizeof policy->last.name, "%s", orphan_program(orphan));
+}
+
 /* Does what DINIT_KEEP and the policy say. */
 static void deal_with(struct orphan *orphan)
 {
@@ -221,7 +235,10 @@ static void deal_with(struct orphan *orphan)
 	if (!policy->teardown && names_match(policy->keep, command.program)) {
 		log_info("%s: lost its parent, leaving it alone: %s", label, command.line);
 		orphan_set_state(orphan, ORPHAN_KEPT);
-	} else if (!policy->teardown && policy->reparenting == CONFIG_REPARENTING_ADOPT) {
+		return;
+	}
+	note_last(policy, orphan);
+	if (!policy->teardown && policy->reparenting == CONFIG_REPARENTING_ADOPT) {
 		log_warn("%s: lost its parent, adopting it: %s", label, command.line);
 		adopt_orphan(orphan);
 	} else {

@@ -27,6 +27,17 @@
 /* How long an orphan is left alone at first, so that a daemon's double fork is over. */
 #define POLICY_MATURE_MS 10
 
+/* The orphan that was terminated or adopted last. */
+struct policy_last {
+	char name[PROCFS_NAME_SIZE];
+	/* 0: there was none. */
+	pid_t pid;
+	/* The PID of the program in whose session it was; 0: it was in that of none. */
+	pid_t session;
+	/* When that was. */
+	uint64_t ms;
+};
+
 /* What a teardown that takes too long does, in place of the policy, to orphans that it finds. */
 enum policy_force {
 	POLICY_FORCE_NONE,
@@ -52,6 +63,7 @@ struct policy {
 	struct orphans orphans;
 	/* Of the warnings that an orphan is terminated. */
 	struct ration ration;
+	struct policy_last last;
 	struct loop_timer look_timer;
 	/* The time of the last look. */
 	uint64_t looked_ms;

@@ -304,9 +304,12 @@ int procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *s
 		goto malformed;
 	stat->parent = (pid_t)number;
 	/* From pgrp, the 5th field, to starttime, the 22nd. */
-	for (int field = 5; field <= 22; field++)
+	for (int field = 5; field <= 22; field++) {
 		if (parse_field(&at, &number) < 0)
 			goto malformed;
+		if (field == 6)
+			stat->session = number <= INT_MAX ? (pid_t)number : 0;
+	}
 	stat->start_time = number;
 	return 0;
 

@@ -26,6 +26,9 @@ struct procfs_stat {
 	/* One of R S D Z T t X I, as in proc(5). */
 	char state;
 	pid_t parent;
+	/* The pid of the process that leads, or led, its session (setsid(2)); 0 where that is in
+	 * another PID namespace, or cannot be. */
+	pid_t session;
 	/* In clock ticks after boot: with the pid it names one process for ever. */
 	uint64_t start_time;
 };

@@ -45,6 +45,10 @@ static void explain(const char *path, const char *dir, const struct spawn_failur
 	switch (failure->stage) {
 	case SPAWN_PIPE: program_explain_pipe(failure->error, reason); return;
 	case SPAWN_FORK: explain_fork(failure->error, reason); return;
+	case SPAWN_SESSION:
+		snprintf(reason, PROGRAM_REASON_SIZE, "it cannot have a session of its own (%s)",
+			 strerror(failure->error));
+		return;
 	case SPAWN_SETUP:
 		snprintf(reason, PROGRAM_REASON_SIZE, "its descriptors cannot be set up (%s)",
 			 strerror(failure->error));
@@ -191,6 +195,13 @@ static void on_process_exit(void *ctx, pid_t pid, int status)
 	if (failed)
 		explain(program->path, program->dir, &failure, reason);
 	program->on_end(program->ctx, &end, failed ? reason : NULL);
+}
+
+const struct program *program_find(const struct reaper *reaper, pid_t pid)
+{
+	const struct reaper_watch *watch = reaper_find(reaper, pid);
+
+	return watch && watch->on_exit == on_process_exit ? watch->ctx : NULL;
 }
 
 void program_init(struct program *program, struct programs *programs, const char *service,

@@ -105,6 +105,9 @@ int program_start(struct program *program, const struct program_spec *spec,
 /* Returns whether the program was started and has not been reaped. */
 bool program_is_running(const struct program *program);
 
+/* Returns the program whose process is pid and has not been reaped, or NULL. */
+const struct program *program_find(const struct reaper *reaper, pid_t pid);
+
 /* Sends the signal to the program, if it is running. */
 void program_signal(const struct program *program, int signal);
 

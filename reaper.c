@@ -47,7 +47,7 @@ void reaper_unwatch(struct reaper *reaper, struct reaper_watch *watch)
 	watch->next = NULL;
 }
 
-static struct reaper_watch *find_watch(const struct reaper *reaper, pid_t pid)
+struct reaper_watch *reaper_find(const struct reaper *reaper, pid_t pid)
 {
 	struct reaper_watch *watch = reaper->buckets[(unsigned)pid % REAPER_BUCKETS];
 
@@ -58,7 +58,7 @@ static struct reaper_watch *find_watch(const struct reaper *reaper, pid_t pid)
 
 bool reaper_knows(const struct reaper *reaper, pid_t pid)
 {
-	return find_watch(reaper, pid) != NULL;
+	return reaper_find(reaper, pid) != NULL;
 }
 
 /* Returns the status that waitpid(2) would give, from what waitid(2) gave: the encoding is the
@@ -113,7 +113,7 @@ void reaper_let_go(pid_t tid, int status)
  * did not, looking for more would never end. */
 static bool take_stop(struct reaper *reaper, pid_t pid)
 {
-	struct reaper_watch *watch = find_watch(reaper, pid);
+	struct reaper_watch *watch = reaper_find(reaper, pid);
 	int status;
 
 	if (!take_status(pid, &status))
@@ -131,7 +131,7 @@ static bool take_stop(struct reaper *reaper, pid_t pid)
 /* Takes an end that waitid has shown and passes it on. Returns whether the wait call took it. */
 static bool take_end(struct reaper *reaper, const siginfo_t *info)
 {
-	struct reaper_watch *watch = find_watch(reaper, info->si_pid);
+	struct reaper_watch *watch = reaper_find(reaper, info->si_pid);
 	int status = status_of(info);
 
 	if (!watch)

@@ -58,6 +58,9 @@ void reaper_watch(struct reaper *reaper, struct reaper_watch *watch, pid_t pid);
 /* Ends the watch; does nothing where it watches nothing. */
 void reaper_unwatch(struct reaper *reaper, struct reaper_watch *watch);
 
+/* Returns the watch of pid, or NULL where nobody watches it. */
+struct reaper_watch *reaper_find(const struct reaper *reaper, pid_t pid);
+
 /* Returns whether anybody watches pid. */
 bool reaper_knows(const struct reaper *reaper, pid_t pid);
 

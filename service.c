@@ -177,7 +177,14 @@ static void end_run(struct service *service, const struct reaper_end *end)
 		return;
 	}
 	set_state(service, SERVICE_ENDED);
-	services->owner.on_end(services->owner.ctx, end);
+	services->owner.on_end(services->owner.ctx, service, end);
+}
+
+bool service_was_logged(const struct service *service, const struct reaper_end *end)
+{
+	/* The logging program may have ended right before run, and then log_end says so. */
+	return strcmp(end->stage, service->run.stage) == 0 && service->log &&
+	       (program_is_running(service->log) || service->log_end.pid > 0);
 }
 
 static void on_run_ended(struct service *service, const struct reaper_end *end)
@@ -232,7 +239,7 @@ static void on_log_grace_over(struct service *service)
 	if (reaper_is_zombie(service->run.watch.pid))
 		say_end(&service->log_end);
 	else
-		owner->on_end(owner->ctx, &service->log_end);
+		owner->on_end(owner->ctx, service, &service->log_end);
 }
 
 /* ---- stopping ---- */

@@ -58,8 +58,8 @@ struct service {
 
 /* What services tell their owner. */
 struct service_owner {
-	/* A service, or a logging program under a running service, has ended. */
-	void (*on_end)(void *ctx, const struct reaper_end *end);
+	/* The run of the service has ended, or its logging program while run still runs. */
+	void (*on_end)(void *ctx, const struct service *service, const struct reaper_end *end);
 	/* A service could not be started; an error message has said so. */
 	void (*on_start_failure)(void *ctx);
 	void *ctx;
@@ -94,6 +94,10 @@ void services_close(struct services *services);
 /* Starts the next service, and tells the owner if that fails. Returns false if there was none left
  * to be started. */
 bool services_start_next(struct services *services);
+
+/* Returns whether end is that of the service's run, and a logging program has read what run wrote.
+ * To be called by on_end. */
+bool service_was_logged(const struct service *service, const struct reaper_end *end);
 
 /* Tells every running service to stop. No further one is started after that. */
 void services_stop(struct services *services);

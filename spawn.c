@@ -53,6 +53,8 @@ static enum spawn_stage become_program(const struct spawn_spec *spec)
 	/* execve never writes to argv (POSIX, execve, "Rationale"). */
 	char *const argv[] = { (char *)(ptrdiff_t)spec->path, NULL };
 
+	if (setsid() < 0)
+		return SPAWN_SESSION;
 	if (place_fds(spec->fds) < 0 || setrlimit(RLIMIT_NOFILE, spec->nofile) < 0)
 		return SPAWN_SETUP;
 	if (chdir(spec->dir) < 0)

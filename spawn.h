@@ -26,6 +26,8 @@ enum spawn_stage {
 	SPAWN_PIPE,
 	/* There is no process. In the later stages there is one, which ends at once. */
 	SPAWN_FORK,
+	/* It cannot have a session of its own. */
+	SPAWN_SESSION,
 	/* Its descriptors or its limit cannot be set. */
 	SPAWN_SETUP,
 	SPAWN_CHDIR,
@@ -41,7 +43,7 @@ struct spawn_failure {
 	pid_t pid;
 };
 
-/* Starts the program with an empty signal mask. The caller sees to it that every signal has its
+/* Starts the program in a session of its own, with an empty signal mask. The caller sees to it that every signal has its
  * default disposition, and that every descriptor which the program shall not have is close-on-exec.
  * Returns its pid, or -1 and fills *failure. Returns when the new process has become the program,
  * so it takes as long as execve(2) does. */

@@ -20,7 +20,7 @@ setup-all:
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
 UNITS = adopt fdtable json names printable config process svdir execfail procfs stamp log line loop \
-	spawn reaper signaller sink outputs logmux filter service ration policy
+	spawn reaper signaller sink outputs logmux filter sender service ration policy
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace malloc calloc
@@ -28,15 +28,16 @@ wrap_fdtable = syscall
 wrap_svdir = malloc calloc scandir access
 wrap_procfs = read
 wrap_log = write
-wrap_spawn = fork read write
+wrap_spawn = fork read write setsid
 wrap_loop = clock_gettime epoll_wait epoll_create1 signalfd epoll_ctl
 wrap_reaper = waitpid waitid
 wrap_signaller = kill malloc fork setresuid syscall
 wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_release
-wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send logmux_add \
-	logmux_reads procfs_each_child
+wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send logmux_add logmux_reads \
+	procfs_each_child
 wrap_filter = logmux_reads
 wrap_ration = clock_gettime epoll_wait strdup
+wrap_sender = getpid kill
 wrap_sink = open epoll_ctl malloc realloc write
 wrap_outputs = malloc clock_gettime
 wrap_logmux = malloc realloc free clock_gettime epoll_ctl read

@@ -245,6 +245,15 @@ static void test_limit_of_files_unreadable_ends_with_1(struct scene *scene)
 			       "descriptors cannot be set up \\(Operation not permitted\\)" });
 }
 
+static void test_session_refused_ends_with_1(struct scene *scene)
+{
+	expect_refused(scene,
+		       &(struct refusal){
+			       SYS_setsid, -1, EPERM, 0,
+			       "web/run: cannot be started, stopping the container: it "
+			       "cannot have a session of its own \\(Operation not permitted\\)" });
+}
+
 static void hide_devices(void *ctx)
 {
 	(void)ctx;
@@ -602,6 +611,7 @@ int main(void)
 		SCENE(test_call_refused_before_the_start_ends_with_1),
 		SCENE_AS_SUBREAPER(test_subreaper_refused_ends_with_1),
 		SCENE(test_limit_of_files_unreadable_ends_with_1),
+		SCENE(test_session_refused_ends_with_1),
 		SCENE_AS_INIT(test_dev_null_missing_ends_with_1),
 		SCENE_AS_INIT(test_root_read_only_is_enough),
 		SCENE(test_ordinary_user_is_enough),

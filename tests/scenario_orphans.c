@@ -521,9 +521,9 @@ static void check_end(struct scene *scene, const char *how, int status, const ch
 	run_expect_exit(run, status);
 	run_expect_line(run, RUN_STDERR, message);
 	pid = match_pid(run, WARNING "actor/([0-9]+): lost its parent, adopting it: ");
-	assert_int_equal(match_pid(run, " actor/([0-9]+): PID [0-9]+ .*: stopping the container$"),
+	assert_int_equal(match_pid(run, " actor/([0-9]+): PID [0-9]+ .*, stopping the container$"),
 			 pid);
-	assert_int_equal(match_pid(run, " actor/[0-9]+: PID ([0-9]+) .*: stopping the container$"),
+	assert_int_equal(match_pid(run, " actor/[0-9]+: PID ([0-9]+) .*, stopping the container$"),
 			 pid);
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "stopping the container$"), 1);
 }
@@ -531,32 +531,32 @@ static void check_end(struct scene *scene, const char *how, int status, const ch
 static void test_adopted_ending_ends_container(struct scene *scene)
 {
 	check_end(scene, "orphaned adopted exit 0", 0,
-		  WARNING ORPHAN "PID [0-9]+ exited with status 0: stopping");
+		  WARNING ORPHAN "PID [0-9]+ exited with status 0, stopping");
 }
 
 static void test_adopted_failing_ends_container_as_failed(struct scene *scene)
 {
 	check_end(scene, "orphaned adopted exit 7", 3,
-		  " dinit: error: " ORPHAN "PID [0-9]+ exited with status 7: stopping");
+		  " dinit: error: " ORPHAN "PID [0-9]+ exited with status 7, stopping");
 }
 
 static void test_adopted_ending_with_115_ends_container_as_failed(struct scene *scene)
 {
 	check_end(scene, "orphaned adopted exit 115", 3,
-		  " dinit: error: " ORPHAN "PID [0-9]+ exited with status 115: stopping");
+		  " dinit: error: " ORPHAN "PID [0-9]+ exited with status 115, stopping");
 }
 
 static void test_adopted_killed_ends_container_as_failed(struct scene *scene)
 {
 	check_end(scene, "orphaned adopted sh 'kill -KILL $$'", 3,
-		  " dinit: error: " ORPHAN "PID [0-9]+ was killed by signal 9 .*: stopping");
+		  " dinit: error: " ORPHAN "PID [0-9]+ was killed by signal 9 .*, stopping");
 }
 
 /* A process whose first thread has ended looks like a zombie, and is alive. */
 static void test_adopted_without_first_thread_ends_container_when_it_ends(struct scene *scene)
 {
 	check_end(scene, "orphaned headless adopted exit 4", 3,
-		  " dinit: error: " ORPHAN "PID [0-9]+ exited with status 4: stopping");
+		  " dinit: error: " ORPHAN "PID [0-9]+ exited with status 4, stopping");
 }
 
 static void test_orphan_without_first_thread_is_terminated(struct scene *scene)
@@ -666,7 +666,7 @@ static void test_adopted_of_other_user_without_ptrace_is_adopted_without(struct 
 	run_expect_line(run, RUN_STDOUT, " web/run: mine$");
 	run_expect_line(
 		run, RUN_STDERR,
-		" dinit: error: (sh|actor)/[0-9]+: PID [0-9]+ exited with status 5: stopping");
+		" dinit: error: (sh|actor)/[0-9]+: PID [0-9]+ exited with status 5, stopping");
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "cannot be redirected"), 1);
 }
 

@@ -4,10 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -240,6 +244,252 @@ static void test_signals_in_a_burst_end_container_once(struct scene *scene)
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "web/run: sending TERM"), 1);
 }
 
+/* ---- who sent it ---- */
+
+static void wait_for_file(struct scene *scene, const char *path)
+{
+	uint64_t until_ms = scene_now_ms() + scene_deadline_ms(20000);
+
+	while (!*scene_read(scene, path))
+		if (scene_now_ms() > until_ms)
+			scene_fail("%s is still empty", path);
+}
+
+/* Enters the PID namespace of that process, where the one below is the one that kills. */
+static void enter_and_kill(pid_t pid)
+{
+	int pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	pid_t child;
+
+	if (pid_fd < 0 || setns(pid_fd, CLONE_NEWPID) < 0)
+		_exit(2);
+	child = fork();
+	if (child == 0) {
+		prctl(PR_SET_NAME, "visitor");
+		kill(1, SIGTERM);
+		for (;;)
+			pause();
+	}
+	waitpid(child, NULL, 0);
+	_exit(0);
+}
+
+#define TEXT LIST("DINIT_JSON_STDOUT=0")
+#define STOPPING ": stopping the container$"
+/* dinit is the parent of every run and log/run. */
+#define STAY "exec sleep 1000"
+
+/* Starts a service `watchdog` that waits for "go" and then does this, beside another one. */
+static struct run *start_watchdog(struct scene *scene, const struct run_spec *spec,
+				  const char *does)
+{
+	struct run *run;
+
+	if (!scene->fifos)
+		scene_fifo(scene, "go");
+	scene_service(scene, "web", "trap 'echo told; exit 0' TERM; echo up; " SCENE_TRAPPING);
+	scene_service(scene, "watchdog", scene_format(scene, "read go <\"$SCENE/go\"; %s", does));
+	run = run_start(scene, spec);
+	run_wait_line(run, RUN_STDOUT, "up$");
+	return run;
+}
+
+/* It stops the container as any signal does, and is said once. */
+static void expect_sender(struct run *run, const char *level, int signal, const char *from)
+{
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, " web/run: told$");
+	run_expect_line(run, RUN_STDERR,
+			scene_format(run->scene, " dinit: %s: signal %d \\(.*\\) %s" STOPPING,
+				     level, signal, from));
+	assert_int_equal(run_count_lines(run, RUN_STDERR, STOPPING), 1);
+}
+
+static void expect_watchdog_sender(struct scene *scene, const char *does, int signal,
+				   const char *from)
+{
+	struct run *run = start_watchdog(scene, &(struct run_spec){ .environment = TEXT }, does);
+
+	scene_let_go(scene, "go");
+	expect_sender(run, "warning", signal, from);
+}
+
+static void test_stop_from_a_service_names_it(struct scene *scene)
+{
+	expect_watchdog_sender(scene, "kill $PPID; " STAY, SIGTERM,
+			       "from PID [0-9]+ \\(watchdog/run\\)");
+}
+
+static void test_interrupt_from_a_service_names_it(struct scene *scene)
+{
+	expect_watchdog_sender(scene, "kill -INT $PPID; " STAY, SIGINT,
+			       "from PID [0-9]+ \\(watchdog/run\\)");
+}
+
+static void test_systemd_stop_from_a_service_names_it(struct scene *scene)
+{
+	expect_watchdog_sender(scene, "kill -37 $PPID; " STAY, SYSTEMD_STOP,
+			       "from PID [0-9]+ \\(watchdog/run\\)");
+}
+
+static void test_hangup_from_a_service_names_it_where_it_stops(struct scene *scene)
+{
+	expect_watchdog_sender(scene, "kill -HUP $PPID; " STAY, SIGHUP,
+			       "from PID [0-9]+ \\(watchdog/run\\)");
+}
+
+/* It is a zombie before dinit looks at it. */
+static void test_stop_from_a_service_that_ends_at_once_names_it(struct scene *scene)
+{
+	struct run *run = start_watchdog(scene, &(struct run_spec){ .environment = TEXT },
+					 "kill $PPID; exit 7");
+
+	scene_let_go(scene, "go");
+	expect_sender(run, "warning", SIGTERM, "from PID [0-9]+ \\(watchdog/run\\)");
+}
+
+static void test_stop_from_a_logging_program_names_it(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "web", "trap 'echo told; exit 0' TERM; " SCENE_TRAPPING);
+	scene_service(scene, "alarm", "echo fire; " STAY);
+	scene_script(scene, "services/alarm/log/run",
+		     "read line; kill -QUIT $PPID; while read line; do :; done");
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR,
+			" dinit: warning: signal 3 \\(Quit\\) from PID [0-9]+ "
+			"\\(alarm/log\\)" STOPPING);
+}
+
+/* A child of the script that goes on, or is a zombie because the script does not wait for it. */
+static void test_stop_from_a_child_of_a_service_names_both(struct scene *scene)
+{
+	expect_watchdog_sender(scene, "dinit=$PPID; (kill $dinit; " STAY ") & wait", SIGTERM,
+			       "from PID [0-9]+ \\((run|sleep), of watchdog/run\\)");
+}
+
+static void test_stop_from_a_zombie_of_a_service_names_both(struct scene *scene)
+{
+	struct run *run = start_watchdog(scene, &(struct run_spec){ .environment = TEXT },
+					 "/bin/kill $PPID & " STAY);
+
+	scene_let_go(scene, "go");
+	expect_sender(run, "warning", SIGTERM, "from PID [0-9]+ \\((run|kill), of watchdog/run\\)");
+}
+
+/* As cron starts its jobs. */
+static void test_stop_from_a_session_below_a_service_names_both(struct scene *scene)
+{
+	expect_watchdog_sender(
+		scene,
+		"dinit=$PPID; export dinit\n"
+		"setsid sh -c 'sh -c \"kill $dinit; read go <$SCENE/go\"; :' & wait; :",
+		SIGTERM, "from PID [0-9]+ \\(sh, of watchdog/run\\)");
+}
+
+/* It has a session of its own, and lost its parent: nothing says whose it was. */
+static void test_stop_from_an_orphan_names_it_alone(struct scene *scene)
+{
+	expect_watchdog_sender(scene,
+			       "dinit=$PPID; export dinit\n"
+			       "(setsid sh -c 'trap \"\" TERM; parent=\n"
+			       "until [ \"$parent\" = $dinit ]; do read -r a b c parent rest "
+			       "</proc/$$/stat; done\n"
+			       "kill $dinit' &)\n" STAY,
+			       SIGTERM, "from PID [0-9]+ \\(sh\\)");
+}
+
+/* /bin/kill is gone, and waited for, before dinit looks. */
+static void test_stop_from_one_that_has_ended_says_so(struct scene *scene)
+{
+	struct run *run = start_watchdog(scene, &(struct run_spec){ .environment = INFO },
+					 "/bin/kill $PPID; echo sent >\"$SCENE/sent\"; " STAY);
+
+	run_signal(run, SIGSTOP);
+	scene_let_go(scene, "go");
+	wait_for_file(scene, "sent");
+	run_signal(run, SIGCONT);
+	if (scene->mode == RUN_AS_INIT)
+		expect_sender(run, "warning", SIGTERM, "from PID [0-9]+, which has ended");
+	else
+		expect_sender(run, "info", SIGTERM, "received");
+}
+
+static void test_stops_from_two_services_at_once_name_one(struct scene *scene)
+{
+	struct run *run;
+
+	scene_fifo(scene, "go");
+	scene_service(scene, "one", "read go <\"$SCENE/go\"; kill -INT $PPID; " STAY);
+	scene_service(scene, "two", "read go <\"$SCENE/go\"; kill -QUIT $PPID; " STAY);
+	scene_service(scene, "web", "trap 'echo told; exit 0' TERM; echo up; " SCENE_TRAPPING);
+	run = run_start(scene, &(struct run_spec){ .environment = INFO });
+	run_wait_line(run, RUN_STDOUT, "up$");
+	scene_let_go(scene, "go");
+	scene_let_go(scene, "go");
+	run_expect_exit(run, 0);
+	assert_int_equal(run_count_lines(run, RUN_STDERR,
+					 " dinit: warning: signal [23] \\(.*\\) from PID [0-9]+ "
+					 "\\((one|two)/run\\)" STOPPING),
+			 1);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, STOPPING), 1);
+}
+
+/* In a teardown there is nothing left to warn of. */
+static void test_stop_from_inside_in_a_teardown_is_no_warning(struct scene *scene)
+{
+	struct run *run;
+
+	scene_script(scene, "services/web/terminate", "kill $PPID; kill \"$DINIT_PID\"");
+	run = start_polite(scene);
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_line(
+		run, RUN_STDERR,
+		" dinit: info: signal 15 .*received: the container is being stopped already$");
+	run_expect_no_line(run, RUN_STDERR, "warning|error");
+}
+
+/* As docker exec does it: what enters the container is no descendant of anybody there. */
+static void test_stop_from_who_entered_the_container_names_it(struct scene *scene)
+{
+	struct run *run = start_watchdog(scene, &(struct run_spec){ .environment = TEXT }, STAY);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		enter_and_kill(run->pid);
+		_exit(1);
+	}
+	assert_true(pid > 0);
+	expect_sender(run, "warning", SIGTERM, "from PID [0-9]+ \\(visitor\\)");
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* ---- where /proc tells nothing ---- */
+
+static void expect_bare_sender(struct scene *scene, const struct run_spec *spec)
+{
+	struct run *run = start_watchdog(scene, spec, "kill $PPID; " STAY);
+
+	scene_let_go(scene, "go");
+	expect_sender(run, "warning", SIGTERM, "from PID [0-9]+ \\(watchdog/run\\)");
+	run = start_watchdog(scene, spec, "dinit=$PPID; (kill $dinit; " STAY ") & wait");
+	scene_let_go(scene, "go");
+	expect_sender(run, "warning", SIGTERM, "from PID [0-9]+");
+}
+
+static void test_stop_from_inside_without_proc_names_the_pid(struct scene *scene)
+{
+	expect_bare_sender(scene, &(struct run_spec){ .environment = TEXT, .no_proc = true });
+}
+
+static void test_stop_from_inside_with_foreign_proc_names_the_pid(struct scene *scene)
+{
+	expect_bare_sender(scene, &(struct run_spec){ .environment = TEXT, .foreign_proc = true });
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +508,22 @@ int main(void)
 		SCENE(test_stop_and_cont_lose_nothing),
 		SCENE(test_stop_and_term_and_cont_ends_container),
 		SCENE(test_signals_in_a_burst_end_container_once),
+		SCENE(test_stop_from_a_service_names_it),
+		SCENE(test_interrupt_from_a_service_names_it),
+		SCENE(test_systemd_stop_from_a_service_names_it),
+		SCENE_AS_SUBREAPER(test_hangup_from_a_service_names_it_where_it_stops),
+		SCENE(test_stop_from_a_service_that_ends_at_once_names_it),
+		SCENE(test_stop_from_a_logging_program_names_it),
+		SCENE(test_stop_from_a_child_of_a_service_names_both),
+		SCENE(test_stop_from_a_zombie_of_a_service_names_both),
+		SCENE(test_stop_from_a_session_below_a_service_names_both),
+		SCENE(test_stop_from_an_orphan_names_it_alone),
+		SCENE(test_stop_from_one_that_has_ended_says_so),
+		SCENE(test_stops_from_two_services_at_once_name_one),
+		SCENE(test_stop_from_inside_in_a_teardown_is_no_warning),
+		SCENE_AS_INIT(test_stop_from_who_entered_the_container_names_it),
+		SCENE_AS_INIT(test_stop_from_inside_without_proc_names_the_pid),
+		SCENE_AS_INIT(test_stop_from_inside_with_foreign_proc_names_the_pid),
 	};
 
 	return scene_run_all("signals", tests, COUNT(tests));

@@ -786,7 +786,7 @@ static void test_drain_longer_than_stop_timeout_kills_nothing(struct scene *scen
 								       "DINIT_JSON_STDOUT=0",
 								       "DINIT_STOP_TIMEOUT=0.1") });
 	run_pause(run, RUN_STDOUT);
-	run_wait_line(run, RUN_STDERR, " web/run: PID [0-9]+ exited with status 7: stopping");
+	run_wait_line(run, RUN_STDERR, " web/run: PID [0-9]+ exited with status 7, stopping");
 	run_wait_line(run, RUN_STDERR, " stdout.* 5 s ");
 	run_expect_exit(run, 3);
 	run_expect_no_line(run, RUN_STDERR, "killing|killed|leaving");

@@ -647,6 +647,7 @@ static void test_read_stat_odd_names_do_not_confuse(void **state)
 		assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), 0);
 		assert_int_equal(stat.state, 'T');
 		assert_int_equal(stat.parent, 345);
+		assert_int_equal(stat.session, 6);
 		assert_int_equal(stat.start_time, 1020);
 	}
 }
@@ -663,7 +664,23 @@ static void test_read_stat_largest_numbers_are_kept(void **state)
 	put(fake, "20/stat", text);
 	assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), 0);
 	assert_int_equal(stat.parent, 2147483647);
+	assert_int_equal(stat.session, 0);
 	assert_true(stat.start_time == UINT64_MAX);
+}
+
+static void test_read_stat_session_too_large_for_a_pid_is_none(void **state)
+{
+	const struct fake *fake = *state;
+	struct procfs_stat stat;
+
+	put(fake, "20/stat",
+	    "20 (x) S 1 5 2147483647 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23\n");
+	assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), 0);
+	assert_int_equal(stat.session, 2147483647);
+	put(fake, "20/stat",
+	    "20 (x) S 1 5 2147483648 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23\n");
+	assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), 0);
+	assert_int_equal(stat.session, 0);
 }
 
 static void test_read_stat_number_below_the_largest_is_exact(void **state)
@@ -784,6 +801,7 @@ static void test_read_stat_real_processes_are_told_apart(void **state)
 	assert_int_equal(procfs_read_stat(&real, getpid(), &self), 0);
 	assert_int_equal(self.state, 'R');
 	assert_int_equal(self.parent, getppid());
+	assert_int_equal(self.session, getsid(0));
 	assert_int_equal(procfs_read_stat(&real, sleeper, &sleeping), 0);
 	assert_int_equal(sleeping.parent, getpid());
 	assert_true(sleeping.state == 'S' || sleeping.state == 'R');
@@ -1221,6 +1239,7 @@ int main(void)
 		TEST(test_each_child_real_child_of_another_thread_is_reported),
 		TEST(test_read_stat_odd_names_do_not_confuse),
 		TEST(test_read_stat_largest_numbers_are_kept),
+		TEST(test_read_stat_session_too_large_for_a_pid_is_none),
 		TEST(test_read_stat_malformed_is_eproto),
 		TEST(test_read_failing_read_is_reported),
 		TEST(test_read_stat_real_processes_are_told_apart),

@@ -385,6 +385,8 @@ static void test_reaper_knows_only_the_very_pid(void **state)
 	reaper_watch(&rig->reaper, &watch, 5);
 	assert_true(reaper_knows(&rig->reaper, 5));
 	assert_false(reaper_knows(&rig->reaper, 5 + REAPER_BUCKETS));
+	assert_ptr_equal(reaper_find(&rig->reaper, 5), &watch);
+	assert_null(reaper_find(&rig->reaper, 5 + REAPER_BUCKETS));
 	reaper_unwatch(&rig->reaper, &watch);
 }
 

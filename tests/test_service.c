@@ -124,6 +124,7 @@ struct rig {
 	char end_name[32], end_stage[32];
 	pid_t end_pid;
 	int end_status;
+	bool end_was_logged;
 };
 
 static int count_fds(void)
@@ -153,10 +154,12 @@ static void on_orphan(void *ctx, pid_t pid, int status)
 	rig->orphans++;
 }
 
-static void on_end(void *ctx, const struct reaper_end *end)
+static void on_end(void *ctx, const struct service *service, const struct reaper_end *end)
 {
 	struct rig *rig = ctx;
 
+	assert_ptr_equal(service->entry->name, end->name);
+	rig->end_was_logged = service_was_logged(service, end);
 	rig->ends++;
 	snprintf(rig->end_name, sizeof rig->end_name, "%s", end->name);
 	snprintf(rig->end_stage, sizeof rig->end_stage, "%s", end->stage);
@@ -572,10 +575,35 @@ static void test_service_run_end_is_told_with_its_status(void **state)
 		assert_int_equal(rig->services.list[0].state, SERVICE_ENDED);
 		assert_end(rig, "web", "run", cases[i].status);
 		assert_int_equal(rig->end_pid, pid);
+		assert_false(rig->end_was_logged);
 		assert_int_equal(rig->services.disabled, 0);
 		teardown(state);
 		setup(state);
 	}
+}
+
+static void test_program_find_knows_programs_until_they_are_reaped(void **state)
+{
+	struct rig *rig = *state;
+	struct reaper_watch other = { .on_exit = NULL };
+	const struct service *service;
+	pid_t pid;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_log(rig, "exec cat");
+	run_all(rig);
+	service = &rig->services.list[0];
+	pid = service->run.watch.pid;
+	assert_ptr_equal(program_find(&rig->reaper, pid), &service->run);
+	assert_ptr_equal(program_find(&rig->reaper, service->log->watch.pid), service->log);
+	/* whom somebody else watches */
+	reaper_watch(&rig->reaper, &other, getpid());
+	assert_null(program_find(&rig->reaper, getpid()));
+	reaper_unwatch(&rig->reaper, &other);
+	assert_null(program_find(&rig->reaper, 0));
+	kill(pid, SIGKILL);
+	wait_for_all(rig);
+	assert_null(program_find(&rig->reaper, pid));
 }
 
 static void test_service_run_115_disables_itself(void **state)
@@ -641,17 +669,31 @@ static void test_service_run_without_a_process_is_said(void **state)
 		"no process can be made (Resource temporarily unavailable; raise the limit");
 }
 
-static void test_service_run_whose_descriptors_cannot_be_set_up_is_said(void **state)
+static void run_failing_at(struct rig *rig, enum spawn_stage stage)
 {
-	struct rig *rig = *state;
-
 	put_service(rig, "web", "exit 0");
 	open_services(rig, "");
-	failure_stage = SPAWN_SETUP;
+	failure_stage = stage;
 	spawns_until_failure = 0;
 	start_all(rig);
 	failure_stage = SPAWN_FORK;
 	logmux_begin_drain(&rig->mux);
+}
+
+static void test_service_run_without_a_session_of_its_own_is_said(void **state)
+{
+	struct rig *rig = *state;
+
+	run_failing_at(rig, SPAWN_SESSION);
+	assert_cannot_start(rig, "web/run",
+			    "it cannot have a session of its own (Resource temporarily ");
+}
+
+static void test_service_run_whose_descriptors_cannot_be_set_up_is_said(void **state)
+{
+	struct rig *rig = *state;
+
+	run_failing_at(rig, SPAWN_SETUP);
 	assert_cannot_start(rig, "web/run",
 			    "its descriptors cannot be set up (Resource temporarily ");
 }
@@ -738,6 +780,19 @@ static void test_service_log_115_leaves_its_service_running(void **state)
 	kill(rig->services.list[0].run.watch.pid, SIGKILL);
 	wait_for_all(rig);
 	assert_end(rig, "web", "run", SIGKILL);
+	assert_false(rig->end_was_logged);
+}
+
+static void test_service_was_logged_by_a_log_that_reads_to_the_end(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exit 7");
+	put_log(rig, "cat > log.out");
+	run_all(rig);
+	wait_for_all(rig);
+	assert_end(rig, "web", "run", 7 << 8);
+	assert_true(rig->end_was_logged);
 }
 
 static void test_service_run_115_with_a_log_disables_only_itself(void **state)
@@ -784,6 +839,7 @@ static void test_service_log_failing_under_its_service_is_told(void **state)
 	run_all(rig);
 	wait_until(rig, has_end, "the end of the log");
 	assert_end(rig, "web", "log", 5 << 8);
+	assert_false(rig->end_was_logged);
 	assert_int_not_equal(rig->services.list[0].run.watch.pid, 0);
 	/* and the service neither ends of it, nor is anything lost */
 	wait_for(rig, " web/run: more\n");
@@ -838,6 +894,7 @@ static void expect_end_of_service(struct rig *rig)
 	assert_false(reaper_drain(&rig->reaper));
 	assert_false(rig->services.list[0].log_grace.running);
 	assert_end(rig, "web", "run", SIGTERM);
+	assert_true(rig->end_was_logged);
 	wait_for_all(rig);
 	assert_int_equal(rig->ends, 1);
 }
@@ -1207,15 +1264,18 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_services_stop_starts_no_more),
 	TEST(test_service_run_finds_its_directory_and_streams),
 	TEST(test_service_run_end_is_told_with_its_status),
+	TEST(test_program_find_knows_programs_until_they_are_reaped),
 	TEST(test_service_run_115_disables_itself),
 	TEST(test_service_run_that_cannot_be_executed_is_said),
 	TEST(test_service_run_whose_directory_has_gone_is_said),
 	TEST(test_service_run_without_a_process_is_said),
+	TEST(test_service_run_without_a_session_of_its_own_is_said),
 	TEST(test_service_run_whose_descriptors_cannot_be_set_up_is_said),
 	TEST(test_service_run_without_a_pipe_or_memory_is_said_and_leaves_nothing),
 	TEST(test_service_log_reads_the_stdout_and_speaks_for_the_service),
 	TEST(test_service_log_115_hands_the_rest_to_dinit),
 	TEST(test_service_log_115_leaves_its_service_running),
+	TEST(test_service_was_logged_by_a_log_that_reads_to_the_end),
 	TEST(test_service_run_115_with_a_log_disables_only_itself),
 	TEST(test_service_log_115_rest_comes_after_the_last_of_its_own),
 	TEST(test_service_log_failing_under_its_service_is_told),

@@ -30,6 +30,8 @@
 /* How many calls of read and of write of the spawn are interrupted first, and how often fork was
  * called. */
 static int interrupted_reads, interrupted_writes, forks;
+/* What setsid fails with; 0: it does not. */
+static int session_error;
 
 ssize_t __real_read(int fd, void *buffer, size_t size);
 ssize_t __wrap_read(int fd, void *buffer, size_t size);
@@ -37,6 +39,8 @@ ssize_t __real_write(int fd, const void *bytes, size_t len);
 ssize_t __wrap_write(int fd, const void *bytes, size_t len);
 pid_t __real_fork(void);
 pid_t __wrap_fork(void);
+pid_t __real_setsid(void);
+pid_t __wrap_setsid(void);
 
 ssize_t __wrap_read(int fd, void *buffer, size_t size)
 {
@@ -60,6 +64,14 @@ pid_t __wrap_fork(void)
 {
 	forks++;
 	return __real_fork();
+}
+
+pid_t __wrap_setsid(void)
+{
+	if (session_error == 0)
+		return __real_setsid();
+	errno = session_error;
+	return -1;
 }
 
 /* ---- the program ---- */
@@ -96,6 +108,7 @@ static int be_the_program(int argc, char **argv, const char *path)
 		getcwd(cwd, sizeof cwd), blocked);
 	fprintf(report, "nofile %llu %llu\n", (unsigned long long)limit.rlim_cur,
 		(unsigned long long)limit.rlim_max);
+	fprintf(report, "session %d group %d\n", getsid(0) == getpid(), getpgrp() == getpid());
 	fprintf(report, "environment %d %s\n", environ[1] == NULL, getenv("OTHER") ? "OTHER" : "");
 	report_fds(report);
 	fclose(report);
@@ -267,6 +280,17 @@ static void test_spawn_program_has_no_signal_blocked(void **state)
 	assert_int_equal(sigismember(&all, SIGTERM), 1);
 }
 
+static void test_spawn_program_leads_a_session_and_a_group_of_its_own(void **state)
+{
+	struct rig *rig = *state;
+	pid_t session = getsid(0), group = getpgrp();
+
+	run(rig);
+	assert_reported(rig, "session 1 group 1");
+	assert_int_equal(getsid(0), session);
+	assert_int_equal(getpgrp(), group);
+}
+
 /* Sources far above the limit: it must come down after they are in place. */
 static void test_spawn_program_gets_the_lower_limit(void **state)
 {
@@ -393,6 +417,13 @@ static void test_spawn_program_file_without_a_format_stops_at_exec(void **state)
 {
 	make_file(*state, "exit 0\n", 0755);
 	assert_failure(*state, SPAWN_EXEC, ENOEXEC, 1);
+}
+
+static void test_spawn_program_without_a_session_of_its_own_stops_there(void **state)
+{
+	session_error = EPERM;
+	assert_failure(*state, SPAWN_SESSION, EPERM, 1);
+	session_error = 0;
 }
 
 static void test_spawn_program_missing_directory_stops_at_chdir(void **state)
@@ -578,12 +609,14 @@ static void test_spawn_program_copies_memory_only_where_it_does_not_wait(void **
 static const struct CMUnitTest tests[] = {
 	TEST_BOTH(test_spawn_program_gets_path_directory_and_environment),
 	TEST_BOTH(test_spawn_program_has_no_signal_blocked),
+	TEST_BOTH(test_spawn_program_leads_a_session_and_a_group_of_its_own),
 	TEST_BOTH(test_spawn_program_gets_the_lower_limit),
 	TEST_BOTH(test_spawn_program_inherits_only_what_is_not_close_on_exec),
 	TEST_BOTH(test_spawn_program_descriptors_arrive_from_wherever_they_are),
 	TEST_BOTH(test_spawn_program_missing_file_stops_at_exec),
 	TEST_BOTH(test_spawn_program_file_that_is_not_executable_stops_at_exec),
 	TEST_BOTH(test_spawn_program_file_without_a_format_stops_at_exec),
+	TEST_BOTH(test_spawn_program_without_a_session_of_its_own_stops_there),
 	TEST_BOTH(test_spawn_program_missing_directory_stops_at_chdir),
 	TEST_BOTH(test_spawn_program_bad_descriptor_stops_at_setup),
 	TEST_BOTH(test_spawn_program_without_a_descriptor_to_move_to_stops_at_setup),

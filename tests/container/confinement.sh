@@ -130,7 +130,7 @@ test_shared_pid_namespace_touches_only_its_own() {
 }
 
 test_terminal_gets_both_streams_and_interrupts() {
-	script web/run 'trap "echo told; exit 0" TERM; trap "" INT
+	script web/run 'trap "echo told; exit 0" TERM; trap "echo interrupted" INT
 while :; do echo on stdout; echo on stderr >&2; sleep 0.1; done'
 	start web "$dir/services" --tty --interactive --env DINIT_JSON_STDOUT=0
 	# The engine has one stream for a terminal. Lines are whole.
@@ -149,6 +149,7 @@ while :; do echo on stdout; echo on stderr >&2; sleep 0.1; done'
 	exec 3>&-
 	wait $! || fail "docker attach failed"
 	expect_line web out ' web/run: told.$'
+	expect_no_line web out 'interrupted'
 }
 
 test_pids_limit_too_small_is_an_error() {

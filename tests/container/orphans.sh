@@ -47,7 +47,7 @@ test_daemon_adopted_failing_ends_container() {
 	expect_adopted_with_output
 	in_container old sh -c 'echo 5 > /run/legacyd.end'
 	wait_status old 3
-	expect_line old err 'dinit: error: sh/[0-9]+: PID [0-9]+ exited with status 5: stopping the container'
+	expect_line old err 'dinit: error: sh/[0-9]+: PID [0-9]+ exited with status 5, stopping the container'
 }
 
 test_daemon_adopted_ending_well_ends_container_well() {
@@ -55,7 +55,7 @@ test_daemon_adopted_ending_well_ends_container_well() {
 	expect_adopted_with_output
 	in_container old sh -c 'echo 0 > /run/legacyd.end'
 	wait_status old 0
-	expect_line old err 'dinit: warning: sh/[0-9]+: PID [0-9]+ exited with status 0: stopping the container'
+	expect_line old err 'dinit: warning: sh/[0-9]+: PID [0-9]+ exited with status 0, stopping the container'
 }
 
 test_daemon_adopted_without_any_capability_is_redirected() {

@@ -66,7 +66,7 @@ test_service_that_ignores_term_is_killed_after_a_failure() {
 	wait_line web out ' stubborn/run: ready$'
 	in_container web touch /run/fail
 	wait_status web 3
-	expect_line web err 'dinit: error: web/run: PID [0-9]+ exited with status 9: stopping the container'
+	expect_line web err 'dinit: error: web/run: PID [0-9]+ exited with status 9, stopping the container'
 	expect_line web err 'dinit: warning: stubborn/run: PID [0-9]+ is still running: killing it'
 }
 
@@ -75,7 +75,7 @@ test_statuses_tell_what_happened() {
 	script_telling other
 	start good "$dir/services" --env DINIT_JSON_STDOUT=0 --env END=4
 	wait_status good 0
-	expect_line good err 'dinit: warning: good/run: PID [0-9]+ exited with status 0: stopping the container'
+	expect_line good err 'dinit: warning: good/run: PID [0-9]+ exited with status 0, stopping the container'
 
 	script good/run 'exit 7'
 	start bad "$dir/services" --env DINIT_JSON_STDOUT=0
@@ -98,7 +98,7 @@ exit 0'
 	wait_line web out ' web/run: life 3$' 20
 	wait_status web 0
 	expect_equal restarts "$(inspect web '{{.RestartCount}}')" 2
-	expect_count web err 'dinit: error: web/run: PID [0-9]+ exited with status 7: stopping the container' 2
+	expect_count web err 'dinit: error: web/run: PID [0-9]+ exited with status 7, stopping the container' 2
 	expect_no_line web out 'life 4'
 }
 
