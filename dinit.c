@@ -5,7 +5,7 @@
  * state alone.) */
 #include "client/cli.h"
 #include "config.h"
-#include "left.h"
+#include "ending.h"
 #include "log.h"
 #include "logmux.h"
 #include "loop.h"
@@ -23,7 +23,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -62,11 +61,6 @@ enum overtime {
  * number, too); musl's SIGRTMIN is one higher. */
 #define SIGNAL_SYSTEMD_STOP (34 + 3)
 
-/* Room for the cause of a teardown in words, and for one part of it: a name has at most 255
- * bytes. */
-#define CAUSE_SIZE 1400
-#define CAUSE_PART_SIZE 400
-
 struct dinit {
 	struct config config;
 	struct svdir svdir;
@@ -79,6 +73,7 @@ struct dinit {
 	struct programs programs;
 	struct services services;
 	struct policy policy;
+	struct ending ending;
 	/* Which of the descriptors 0 to 2 were not open at the start. */
 	bool closed[3];
 	/* The limit of open files as it was at the start. */
@@ -116,43 +111,19 @@ static void begin_teardown(struct dinit *dinit, enum cause cause, enum process_s
 	dinit->status = status;
 }
 
-/* Puts the cause into words: an end, and what the service (NULL: it was an adopted orphan) has to do
- * with it that its own lines do not say. */
-static void describe_cause(struct dinit *dinit, const struct service *service,
-			   const struct reaper_end *end, char text[CAUSE_SIZE])
-{
-	char left_text[CAUSE_PART_SIZE] = "", log_text[CAUSE_PART_SIZE] = "";
-	char how[REAPER_STATUS_SIZE];
-	struct left left;
-
-	reaper_describe_status(end->status, how);
-	if (service && end->status == 0 && left_find(&dinit->policy, end->pid, &left))
-		snprintf(left_text, sizeof left_text,
-			 "; it left %s (PID %d) in the background: keep it in the "
-			 "foreground",
-			 left.name, left.pid);
-	if (service && service_was_logged(service, end))
-		snprintf(log_text, sizeof log_text, " (its output went to %s/log)", end->name);
-	snprintf(text, CAUSE_SIZE, "%s/%s: PID %d %s, stopping the container%s%s", end->name,
-		 end->stage, end->pid, how, left_text, log_text);
-}
-
-/* Notes an end that begins the teardown, if nothing has begun it yet. */
+/* Notes an end that begins the teardown, if nothing has begun it yet. service is NULL where an
+ * adopted orphan has ended. */
 static void note_end(struct dinit *dinit, const struct service *service,
 		     const struct reaper_end *end)
 {
-	char text[CAUSE_SIZE];
+	char how[REAPER_STATUS_SIZE];
 
 	if (has_cause(dinit)) {
-		reaper_describe_status(end->status, text);
-		log_info("%s/%s: PID %d %s", end->name, end->stage, end->pid, text);
+		reaper_describe_status(end->status, how);
+		log_info("%s/%s: PID %d %s", end->name, end->stage, end->pid, how);
 		return;
 	}
-	describe_cause(dinit, service, end, text);
-	if (end->status != 0)
-		log_error("%s", text);
-	else
-		log_warn("%s", text);
+	ending_tell(&dinit->ending, service, end);
 	begin_teardown(dinit, CAUSE_INSIDE,
 		       end->status != 0 ? PROCESS_STATUS_FAILED : PROCESS_STATUS_STOPPED);
 }
@@ -313,7 +284,7 @@ static bool advance(struct dinit *dinit)
 	case STATE_RUNNING:
 		if (!has_cause(dinit))
 			check_idleness(dinit);
-		if (!has_cause(dinit))
+		if (!has_cause(dinit) || !ending_is_told(&dinit->ending))
 			return false;
 		stop_everything(dinit);
 		return true;
@@ -455,6 +426,7 @@ static void prepare_policy(struct dinit *dinit)
 	};
 
 	policy_open(&dinit->policy, &dinit->config, &means, on_adopted_end, dinit);
+	ending_init(&dinit->ending, &dinit->loop, &dinit->policy);
 }
 
 /* ---- from the beginning to the end ---- */
