@@ -21,15 +21,21 @@ struct left_search {
 	bool others;
 };
 
-/* Returns whether it may have lost its parent just now: no look has found it yet, or nothing was
- * decided about it. */
-static bool is_new(const struct policy *policy, pid_t pid)
+static bool is_orphan(const struct policy *policy, pid_t pid, enum orphan_state state)
 {
-	const struct orphan *orphan = orphans_first(&policy->orphans, ORPHAN_YOUNG);
+	const struct orphan *orphan = orphans_first(&policy->orphans, state);
 
 	while (orphan && orphan->pid != pid)
 		orphan = orphan->next;
-	return orphan || !reaper_knows(policy->reaper, pid);
+	return orphan != NULL;
+}
+
+/* Returns whether it may have been left just now: no look has found it yet, nothing was decided
+ * about it, or what was decided changes nothing. */
+static bool is_new(const struct policy *policy, pid_t pid)
+{
+	return !reaper_knows(policy->reaper, pid) || is_orphan(policy, pid, ORPHAN_YOUNG) ||
+	       is_orphan(policy, pid, ORPHAN_IGNORED);
 }
 
 /* Takes a process for the one that was left behind, if it is not one that is there by design. */
@@ -64,7 +70,8 @@ static void on_left_child(void *ctx, pid_t pid)
 	    stat.state == 'X')
 		return;
 	certain = stat.session == search->ended;
-	if (certain || (!search->found && !program_find(policy->reaper, stat.session)))
+	if (certain || (!search->found && policy->reparenting != CONFIG_REPARENTING_IGNORE &&
+			!program_find(policy->reaper, stat.session)))
 		take(search, pid, certain);
 }
 
