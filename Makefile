@@ -20,8 +20,8 @@ ALL_CFLAGS = $(STANDARD) -DDINIT_VERSION='"$(VERSION)"' $(CFLAGS)
 
 # From the top down; tests/lint knows the same order, and who may include whom.
 MODULES = dinit client/cli service policy adopt/adopt adopt/redirect adopt/obstacle adopt/tracee \
-	adopt/fdtable program logmux splitter outputs signaller svdir reaper spawn execfail sink \
-	process loop procfs log line config printable stamp json
+	adopt/fdtable program logmux splitter outputs signaller svdir reaper spawn script execfail \
+	sink process loop procfs log line config printable stamp json
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 
 all: dinit

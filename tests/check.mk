@@ -19,8 +19,8 @@ setup-all:
 
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
-UNITS = adopt fdtable json printable config process svdir execfail procfs stamp log line loop spawn \
-	reaper signaller sink outputs logmux service policy
+UNITS = adopt fdtable json printable config process svdir script execfail procfs stamp log line loop \
+	spawn reaper signaller sink outputs logmux service policy
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace malloc calloc
