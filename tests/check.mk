@@ -94,9 +94,13 @@ check: setup
 # All that the tests run, and both binaries.
 programs: dinit dinit-static $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
 
-check-built: $(BUILD)/dinit $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
+check-built: check-suites $(BUILD)/dinit $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
 	@DINIT_BINARY=$${DINIT_BINARY:-$(CURDIR)/$(BUILD)/dinit} \
 		tests/suites $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
+
+# Whether what runs the tests keeps them apart.
+check-suites:
+	@tests/suites-test
 
 units: $(UNIT_PROGRAMS)
 	@tests/suites $(UNIT_PROGRAMS)
@@ -185,8 +189,8 @@ check-docs:
 	@tests/setup $(DOCS_PACKAGES)
 	@tests/docs
 
-.PHONY: setup setup-all programs check check-built units scenarios check-asan check-static check-size \
-	check-valgrind check-portable check-builds coverage lint check-faults check-container \
-	check-package docs check-docs
+.PHONY: setup setup-all programs check check-built check-suites units scenarios check-asan \
+	check-static check-size check-valgrind check-portable check-builds coverage lint \
+	check-faults check-container check-package docs check-docs
 
 include tests/fuzz/fuzz.mk tests/soak/soak.mk tests/bench/bench.mk tests/boot/boot.mk
