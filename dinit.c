@@ -326,9 +326,11 @@ static enum loop_verdict on_turn_end(void *ctx)
 
 /* ---- getting ready: until everything is open, a failure ends dinit with status 1 ---- */
 
-static void on_scan_problem(void *ctx, const char *text)
+/* There are only problems: nothing looks into the programs. */
+static void on_scan_problem(void *ctx, enum svdir_finding finding, const char *text)
 {
 	(void)ctx;
+	(void)finding;
 	log_error("%s", text);
 }
 

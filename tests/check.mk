@@ -19,8 +19,8 @@ setup-all:
 
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
-UNITS = adopt fdtable json names printable config process svdir execfail procfs stamp log line loop \
-	spawn reaper signaller sink outputs logmux filter sender service ration policy ending
+UNITS = adopt fdtable json names printable config process svdir script execfail procfs stamp log line \
+	loop spawn reaper signaller sink outputs logmux filter sender service ration policy ending
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace malloc calloc
@@ -99,9 +99,13 @@ check: setup
 # All that the tests run, and both binaries.
 programs: dinit dinit-static $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
 
-check-built: $(BUILD)/dinit $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
+check-built: check-suites $(BUILD)/dinit $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
 	@DINIT_BINARY=$${DINIT_BINARY:-$(CURDIR)/$(BUILD)/dinit} \
 		tests/suites $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
+
+# Whether what runs the tests keeps them apart.
+check-suites:
+	@tests/suites-test
 
 units: $(UNIT_PROGRAMS)
 	@tests/suites $(UNIT_PROGRAMS)
@@ -190,8 +194,8 @@ check-docs:
 	@tests/setup $(DOCS_PACKAGES)
 	@tests/docs
 
-.PHONY: setup setup-all programs check check-built units scenarios check-asan check-static check-size \
-	check-valgrind check-portable check-builds coverage lint check-faults check-container \
-	check-package docs check-docs
+.PHONY: setup setup-all programs check check-built check-suites units scenarios check-asan \
+	check-static check-size check-valgrind check-portable check-builds coverage lint \
+	check-faults check-container check-package docs check-docs
 
 include tests/fuzz/fuzz.mk tests/soak/soak.mk tests/bench/bench.mk tests/boot/boot.mk
