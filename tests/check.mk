@@ -20,7 +20,7 @@ setup-all:
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
 UNITS = adopt fdtable json names printable config process svdir script execfail procfs stamp log line \
-	loop spawn reaper signaller sink outputs logmux filter sender service ration policy ending
+	loop spawn reaper signaller sink outputs logmux filter sender service ration policy left ending
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace malloc calloc
@@ -36,6 +36,7 @@ wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_r
 wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send logmux_add logmux_reads \
 	procfs_each_child
 wrap_filter = logmux_reads
+wrap_left = logmux_reads program_find
 wrap_ration = clock_gettime epoll_wait strdup
 wrap_ending = clock_gettime epoll_wait left_find service_was_logged
 wrap_sender = getpid kill
