@@ -40,6 +40,8 @@ struct config {
 	const char *dir;
 	/* Names separated by commas; "" if there are none. */
 	const char *skip;
+	/* Patterns of program names separated by commas; "" if there are none. */
+	const char *keep;
 	enum config_stdout stdout_mode;
 	enum config_log_level log_level;
 	enum config_reparenting reparenting;

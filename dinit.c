@@ -193,11 +193,12 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 	}
 }
 
-/* Kills services and orphans. Returns whether there was any. */
-static bool kill_all_but_logs(struct dinit *dinit)
+/* Kills services and orphans; logging programs and filters, which end when their input does, only
+ * if with_logs. Returns whether there was any. */
+static bool kill_what_is_left(struct dinit *dinit, bool with_logs)
 {
-	bool services = services_kill(&dinit->services, false),
-	     orphans = policy_kill(&dinit->policy);
+	bool services = services_kill(&dinit->services, with_logs),
+	     orphans = policy_kill(&dinit->policy, with_logs);
 
 	return services || orphans;
 }
@@ -213,14 +214,14 @@ static void on_overtime(void *ctx)
 			 "killing what is left",
 			 (double)dinit->config.stop_timeout_ms / 1000);
 		dinit->overtime = OVERTIME_SERVICES_KILLED;
-		if (kill_all_but_logs(dinit))
+		if (kill_what_is_left(dinit, false))
 			return;
 		dinit->overtime = OVERTIME_ALL_KILLED;
-		services_kill(&dinit->services, true);
+		kill_what_is_left(dinit, true);
 		return;
 	case OVERTIME_SERVICES_KILLED:
 		dinit->overtime = OVERTIME_ALL_KILLED;
-		services_kill(&dinit->services, true);
+		kill_what_is_left(dinit, true);
 		return;
 	case OVERTIME_ALL_KILLED:
 		dinit->overtime = OVERTIME_LEAVE;
@@ -257,8 +258,8 @@ static bool is_waiting(const struct dinit *dinit)
 {
 	if (dinit->overtime == OVERTIME_LEAVE)
 		return false;
-	return policy_finds_orphans(&dinit->policy) ? is_anybody_left(dinit)
-						    : dinit->programs.living > 0;
+	return dinit->programs.living > 0 ||
+	       (dinit->children_left && policy_has_to_wait(&dinit->policy));
 }
 
 static void check_idleness(struct dinit *dinit)
@@ -292,6 +293,7 @@ static bool advance(struct dinit *dinit)
 			return false;
 		dinit->state = STATE_DRAINING;
 		loop_timer_stop(&dinit->loop, &dinit->overtime_timer);
+		policy_end_teardown(&dinit->policy);
 		logmux_begin_drain(&dinit->mux);
 		return true;
 	case STATE_DRAINING: return false;
@@ -301,9 +303,11 @@ static bool advance(struct dinit *dinit)
 
 static void reap(struct dinit *dinit)
 {
+	size_t living = dinit->programs.living;
+
 	dinit->children_changed = false;
 	dinit->children_left = reaper_drain(&dinit->reaper);
-	policy_children_changed(&dinit->policy);
+	policy_children_changed(&dinit->policy, dinit->programs.living < living);
 }
 
 static enum loop_verdict on_turn_end(void *ctx)
@@ -322,9 +326,11 @@ static enum loop_verdict on_turn_end(void *ctx)
 
 /* ---- getting ready: until everything is open, a failure ends dinit with status 1 ---- */
 
-static void on_scan_problem(void *ctx, const char *text)
+/* There are only problems: nothing looks into the programs. */
+static void on_scan_problem(void *ctx, enum svdir_finding finding, const char *text)
 {
 	(void)ctx;
+	(void)finding;
 	log_error("%s", text);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the words for the end that begins the teardown; not the teardown, nor the search for what
- * was left behind (policy.h). Invariant: it is told once, and soon. */
+ * was left behind (left.h). Invariant: it is told once, and soon. */
 #include "ending.h"
 
 #include "log.h"
@@ -9,40 +9,42 @@
 
 /* Room for what is added to the message: names in it have at most 255 bytes. */
 #define ADDED_SIZE 400
+/* Room for the message. */
+#define TEXT_SIZE 1536
 
 /* Looks for what the service's program has left behind; one that failed has another reason. */
-static bool find_left(const struct ending *ending, struct policy_left *left)
+static bool find_left(const struct ending *ending, struct left *left)
 {
 	return ending->of_service && ending->end.status == 0 &&
-	       policy_find_left(ending->policy, ending->end.pid, left);
+	       left_find(ending->policy, ending->end.pid, left);
 }
 
 /* Says it, with what was left behind (NULL: nothing). */
-static void say(const struct ending *ending, const struct policy_left *left)
+static void say(const struct ending *ending, const struct left *left)
 {
 	const struct reaper_end *end = &ending->end;
 	char how[REAPER_STATUS_SIZE], left_text[ADDED_SIZE] = "", log_text[ADDED_SIZE] = "";
+	char text[TEXT_SIZE];
 
 	reaper_describe_status(end->status, how);
 	if (left)
 		snprintf(left_text, sizeof left_text,
-			 "; it left the daemon %s (PID %d) in the background: keep it in the "
-			 "foreground",
+			 "; it left %s (PID %d) in the background: keep it in the foreground",
 			 left->name, left->pid);
 	if (ending->logged)
 		snprintf(log_text, sizeof log_text, " (its output went to %s/log)", end->name);
+	snprintf(text, sizeof text, "%s/%s: PID %d %s%s%s%s stopping the container", end->name,
+		 end->stage, end->pid, how, left_text, log_text, left ? ";" : ",");
 	if (end->status != 0)
-		log_error("%s/%s: PID %d %s, stopping the container%s%s", end->name, end->stage,
-			  end->pid, how, left_text, log_text);
+		log_error("%s", text);
 	else
-		log_warn("%s/%s: PID %d %s, stopping the container%s%s", end->name, end->stage,
-			 end->pid, how, left_text, log_text);
+		log_warn("%s", text);
 }
 
 static void on_waited(void *ctx)
 {
 	const struct ending *ending = ctx;
-	struct policy_left left;
+	struct left left;
 
 	say(ending, find_left(ending, &left) ? &left : NULL);
 }
@@ -58,7 +60,7 @@ void ending_init(struct ending *ending, struct loop *loop, struct policy *policy
 
 void ending_tell(struct ending *ending, const struct service *service, const struct reaper_end *end)
 {
-	struct policy_left left;
+	struct left left;
 
 	ending->of_service = service != NULL;
 	ending->logged = service && service_was_logged(service, end);

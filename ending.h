@@ -4,6 +4,7 @@
 #ifndef DINIT_ENDING_H
 #define DINIT_ENDING_H
 
+#include "left.h"
 #include "loop.h"
 #include "policy.h"
 #include "reaper.h"

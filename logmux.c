@@ -42,6 +42,9 @@ struct logmux_source {
 	struct logmux_source **handle;
 	struct loop_io io;
 	int fd;
+	/* What its pipe is, however often and by whom it is open: as of stat(2). */
+	dev_t device;
+	ino_t inode;
 	enum place place;
 	/* The output where it is parked. */
 	size_t parked_at;
@@ -319,7 +322,10 @@ static struct splitter make_splitter(struct logmux *mux, enum logmux_stream stre
 int logmux_add(struct logmux *mux, const struct logmux_source_spec *spec)
 {
 	struct logmux_source *source;
+	struct stat status;
 
+	if (fstat(spec->fd, &status) < 0)
+		return -1;
 	if (!spec->held && fcntl(spec->fd, F_SETFL, O_NONBLOCK) < 0)
 		return -1;
 	source = malloc(sizeof *source + line_label_size(spec->service, spec->stage));
@@ -331,6 +337,8 @@ int logmux_add(struct logmux *mux, const struct logmux_source_spec *spec)
 	*source = (struct logmux_source){
 		.mux = mux,
 		.fd = spec->fd,
+		.device = status.st_dev,
+		.inode = status.st_ino,
 		.handle = spec->handle,
 		.next = mux->sources,
 		.io = { .on_ready = on_source_ready, .ctx = source },
@@ -361,6 +369,14 @@ void logmux_release(struct logmux_source *source, struct logmux_source *after)
 	after->follower = source;
 	if (after->place != PLACE_PARKED)
 		park_source(after);
+}
+
+bool logmux_reads(const struct logmux *mux, dev_t device, ino_t inode)
+{
+	for (const struct logmux_source *source = mux->sources; source; source = source->next)
+		if (source->inode == inode && source->device == device)
+			return true;
+	return false;
 }
 
 /* ---- the whole ---- */

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* One read: what a pipe holds. It bounds one source's share of a turn. */
 #define LOGMUX_READ_SIZE (64 * 1024)
@@ -81,6 +82,9 @@ int logmux_add(struct logmux *mux, const struct logmux_source_spec *spec);
 /* Starts to read a held source, as soon as `after` (may be NULL) has given all that it holds
  * now. Does nothing where it is not held any more, because the drain has begun. */
 void logmux_release(struct logmux_source *source, struct logmux_source *after);
+
+/* Returns whether the file of that device and inode (as of stat(2)) is the pipe of a source. */
+bool logmux_reads(const struct logmux *mux, dev_t device, ino_t inode);
 
 /* Begins the drain: no process is left that dinit waits for, and from now on a source that has
  * nothing to give is closed. */

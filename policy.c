@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the records of the living orphans and their timers; not their deaths (reaper), nor how the
- * output of one is redirected (adopt). Invariant: the state of an orphan alone says what falls
- * due and what its end means; its queue follows from it, and the order of the queue is that in
- * which its orphans fall due. */
+/* Owns what becomes of the living orphans, and when it looks for them; not their records (orphan),
+ * nor their deaths (reaper), nor how the output of one is redirected (adopt). Invariant: the state
+ * of an orphan alone says what falls due, and what its end means. */
 #include "policy.h"
 
 #include "adopt/adopt.h"
+#include "filter.h"
 #include "log.h"
+#include "names.h"
 #include "program.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,185 +20,103 @@
 #define LABEL_SIZE (PROCFS_NAME_SIZE + 12)
 /* Room for a PID in digits. */
 #define PID_SIZE (3 * sizeof(pid_t) + 1)
-/* How often an orphan in an uninterruptible wait, where its command line cannot be read, is given
- * POLICY_MATURE_MS more: a tenth of a second in all, in which a disk has mostly answered. */
+/* Room for the advice that a program can be left alone. */
+#define HINT_SIZE (PROCFS_NAME_SIZE + 40)
+/* How often an orphan that is not at rest (is_at_rest) is given POLICY_MATURE_MS more: a tenth of a
+ * second in all, in which a shell has set up its filter, and a disk has mostly answered. */
 #define DELAYS_MAX 10
-
-enum orphan_state {
-	/* It was there before dinit, and is left alone. */
-	ORPHAN_INHERITED,
-	/* It was found a moment ago: its policy is still to be applied. */
-	ORPHAN_YOUNG,
-	/* Its end ends the container. */
-	ORPHAN_ADOPTED,
-	/* It was sent TERM, and will be sent KILL. */
-	ORPHAN_TERMINATED,
-	/* It was sent KILL, or had ended when something fell due: it is only to be reaped. */
-	ORPHAN_DYING,
-	/* It is reaped: the record lives on until adopt has let go of it. */
-	ORPHAN_REAPED,
-};
-
-struct orphan {
-	struct policy *policy;
-	enum orphan_state state;
-	struct orphan *prev, *next;
-	struct reaper_watch watch;
-	pid_t pid;
-	uint64_t due_ms;
-	/* How often its policy was put off for an uninterruptible wait. */
-	unsigned delays;
-	/* The redirection of its output; NULL where none is under way. */
-	struct adopt *adopt;
-	/* The name that its lines and messages are labelled with; NULL where it is not known. */
-	char *program;
-};
-
-/* ---- states and queues ---- */
-
-static struct policy_queue *queue_of(struct policy *policy, enum orphan_state state)
-{
-	switch (state) {
-	case ORPHAN_YOUNG: return &policy->young;
-	case ORPHAN_TERMINATED: return &policy->terminated;
-	case ORPHAN_INHERITED:
-	case ORPHAN_ADOPTED:
-	case ORPHAN_DYING:
-	case ORPHAN_REAPED: break;
-	}
-	return &policy->rest;
-}
-
-/* Returns how long an orphan stays in a state before something falls due. */
-static uint64_t delay_of(const struct policy *policy, enum orphan_state state)
-{
-	switch (state) {
-	case ORPHAN_YOUNG: return policy->at_sight ? 0 : POLICY_MATURE_MS;
-	case ORPHAN_TERMINATED: return policy->kill_timeout_ms;
-	case ORPHAN_INHERITED:
-	case ORPHAN_ADOPTED:
-	case ORPHAN_DYING:
-	case ORPHAN_REAPED: break;
-	}
-	return 0;
-}
-
-static void arm_queue(struct policy *policy, struct policy_queue *queue)
-{
-	uint64_t now = loop_now_ms(policy->loop);
-
-	if (!queue->first || queue == &policy->rest)
-		loop_timer_stop(policy->loop, &queue->timer);
-	else
-		loop_timer_start(policy->loop, &queue->timer,
-				 queue->first->due_ms > now ? queue->first->due_ms - now : 0);
-}
-
-static void leave_queue(struct orphan *orphan)
-{
-	struct policy_queue *queue = queue_of(orphan->policy, orphan->state);
-
-	if (orphan->prev)
-		orphan->prev->next = orphan->next;
-	else
-		queue->first = orphan->next;
-	if (orphan->next)
-		orphan->next->prev = orphan->prev;
-	else
-		queue->last = orphan->prev;
-	if (!orphan->prev)
-		arm_queue(orphan->policy, queue);
-}
-
-static void enter_queue(struct orphan *orphan, enum orphan_state state)
-{
-	struct policy *policy = orphan->policy;
-	struct policy_queue *queue = queue_of(policy, state);
-
-	orphan->state = state;
-	orphan->due_ms = loop_now_ms(policy->loop) + delay_of(policy, state);
-	orphan->next = NULL;
-	orphan->prev = queue->last;
-	if (queue->last)
-		queue->last->next = orphan;
-	else
-		queue->first = orphan;
-	queue->last = orphan;
-	if (!orphan->prev)
-		arm_queue(policy, queue);
-}
-
-static void set_orphan_state(struct orphan *orphan, enum orphan_state state)
-{
-	leave_queue(orphan);
-	enter_queue(orphan, state);
-}
-
-static void free_orphan(struct orphan *orphan)
-{
-	reaper_unwatch(orphan->policy->reaper, &orphan->watch);
-	free(orphan->program);
-	free(orphan);
-}
-
-static void remove_orphan(struct orphan *orphan)
-{
-	leave_queue(orphan);
-	free_orphan(orphan);
-}
+#define YOUNG_MAX_MS ((DELAYS_MAX + 1) * POLICY_MATURE_MS)
 
 /* ---- what becomes of an orphan ---- */
+
+static struct policy *policy_of(const struct orphan *orphan)
+{
+	return orphan->all->owner;
+}
 
 /* Reads what the orphan is called from now on, whatever becomes of it, and formats its label. */
 static void read_orphan_name(struct orphan *orphan, struct procfs_command *command,
 			     char label[LABEL_SIZE])
 {
-	procfs_read_command(orphan->policy->proc, orphan->pid, command);
-	free(orphan->program);
-	orphan->program = strdup(command->program);
+	procfs_read_command(policy_of(orphan)->proc, orphan->pid, command);
+	orphan_set_program(orphan, command->program);
 	snprintf(label, LABEL_SIZE, "%s/%d", command->program, orphan->pid);
 }
 
 static void signal_orphan(struct orphan *orphan, int signal, const char *label)
 {
-	signaller_send(orphan->policy->signaller, orphan->pid, signal, label);
+	signaller_send(policy_of(orphan)->signaller, orphan->pid, signal, label);
 }
 
+/* Kills an orphan. It may have ended while dinit was stopped or late. A warning says so, unless the
+ * one that it is terminated was withheld. */
 static void kill_orphan(struct orphan *orphan)
 {
-	/* It may have ended while dinit was stopped or late. */
 	if (!reaper_is_zombie(orphan->pid)) {
 		struct procfs_command command;
 		char label[LABEL_SIZE];
 
 		read_orphan_name(orphan, &command, label);
-		log_warn("%s: orphan is still running: killing it", label);
+		if (orphan->unsaid)
+			log_info("%s: orphan is still running: killing it", label);
+		else
+			log_warn("%s: orphan is still running: killing it", label);
 		signal_orphan(orphan, SIGKILL, label);
 	}
-	set_orphan_state(orphan, ORPHAN_DYING);
+	orphan_set_state(orphan, ORPHAN_DYING);
 }
 
-static void terminate_orphan(struct orphan *orphan)
+/* Puts into words how the program can be left alone, where it can: its name as a pattern that holds
+ * no comma. */
+static void make_hint(const struct policy *policy, const char *program, char hint[HINT_SIZE])
 {
-	struct procfs_command command;
-	char label[LABEL_SIZE];
+	*hint = '\0';
+	if (policy->teardown)
+		return;
+	snprintf(hint, HINT_SIZE, " (DINIT_KEEP=%s leaves it alone)", program);
+	for (char *comma = hint; (comma = strchr(comma, ',')); comma++)
+		*comma = '?';
+}
 
-	read_orphan_name(orphan, &command, label);
-	/* What becomes of an adopted one in a teardown needs no warning. */
-	if (orphan->state != ORPHAN_ADOPTED)
-		log_warn("%s: lost its parent, terminating it: %s", label, command.line);
+static void warn_of_termination(struct orphan *orphan, const char *label,
+				const struct procfs_command *command)
+{
+	struct policy *policy = policy_of(orphan);
+	char hint[HINT_SIZE] = "";
+	bool first;
+
+	orphan->unsaid = !ration_take(&policy->ration, command->program, &first);
+	if (orphan->unsaid)
+		return;
+	if (first)
+		make_hint(policy, command->program, hint);
+	log_warn("%s: lost its parent, terminating it: %s%s", label, command->line, hint);
+}
+
+static void terminate_orphan(struct orphan *orphan, const char *label)
+{
 	if (orphan->adopt)
 		adopt_cancel(orphan->adopt);
 	signal_orphan(orphan, SIGTERM, label);
-	set_orphan_state(orphan, ORPHAN_TERMINATED);
+	orphan_set_state(orphan, ORPHAN_TERMINATED);
+}
+
+/* Terminates, in a teardown, all orphans of a state that needs no warning: each was told of when it
+ * came to that state. */
+static void terminate_all(struct policy *policy, enum orphan_state state)
+{
+	struct orphan *orphan;
+
+	while ((orphan = orphans_first(&policy->orphans, state))) {
+		struct procfs_command command;
+		char label[LABEL_SIZE];
+
+		read_orphan_name(orphan, &command, label);
+		terminate_orphan(orphan, label);
+	}
 }
 
 /* ---- adoption ---- */
-
-static const char *program_of(const struct orphan *orphan)
-{
-	return orphan->program ? orphan->program : "?";
-}
 
 static int on_adopt_pipe(void *ctx, int stream, int read_fd)
 {
@@ -206,13 +124,13 @@ static int on_adopt_pipe(void *ctx, int stream, int read_fd)
 	char stage[PID_SIZE];
 	struct logmux_source_spec spec = {
 		.fd = read_fd,
-		.service = program_of(orphan),
+		.service = orphan_program(orphan),
 		.stage = stage,
 		.stream = stream == STDOUT_FILENO ? LOGMUX_STDOUT : LOGMUX_STDERR,
 	};
 
 	snprintf(stage, sizeof stage, "%d", orphan->pid);
-	return logmux_add(orphan->policy->mux, &spec);
+	return logmux_add(policy_of(orphan)->mux, &spec);
 }
 
 static void on_adopt_trouble(void *ctx, pid_t pid, const char *why)
@@ -220,11 +138,11 @@ static void on_adopt_trouble(void *ctx, pid_t pid, const char *why)
 	struct orphan *orphan = ctx;
 
 	if (pid == orphan->pid)
-		log_warn("%s/%d: its output cannot be redirected: %s", program_of(orphan),
+		log_warn("%s/%d: its output cannot be redirected: %s", orphan_program(orphan),
 			 orphan->pid, why);
 	else
 		log_warn("%s/%d: the output of its descendant %d cannot be redirected: %s",
-			 program_of(orphan), orphan->pid, pid, why);
+			 orphan_program(orphan), orphan->pid, pid, why);
 }
 
 static void on_adopt_end(void *ctx)
@@ -234,7 +152,7 @@ static void on_adopt_end(void *ctx)
 	orphan->adopt = NULL;
 	orphan->watch.on_stop = NULL;
 	if (orphan->state == ORPHAN_REAPED)
-		remove_orphan(orphan);
+		orphan_remove(orphan);
 }
 
 static void on_orphan_stop(void *ctx, pid_t pid, int status)
@@ -252,13 +170,9 @@ static void adopt_orphan(struct orphan *orphan)
 		.on_trouble = on_adopt_trouble,
 		.on_end = on_adopt_end,
 	};
-	struct policy *policy = orphan->policy;
-	struct procfs_command command;
-	char label[LABEL_SIZE];
+	struct policy *policy = policy_of(orphan);
 
-	read_orphan_name(orphan, &command, label);
-	log_warn("%s: lost its parent, adopting it: %s", label, command.line);
-	set_orphan_state(orphan, ORPHAN_ADOPTED);
+	orphan_set_state(orphan, ORPHAN_ADOPTED);
 	orphan->adopt = adopt_begin(policy->loop, policy->reaper, policy->proc, orphan->pid, &hooks,
 				    orphan);
 	if (orphan->adopt)
@@ -267,165 +181,135 @@ static void adopt_orphan(struct orphan *orphan)
 		on_adopt_trouble(orphan, orphan->pid, strerror(errno));
 }
 
-/* ---- what a program left behind ---- */
+/* ---- what falls due ---- */
 
-/* The search for what a program left behind. */
-struct left_search {
-	struct policy *policy;
-	pid_t ended;
-	/* The best one so far; 0: there is none. */
-	pid_t found;
-	/* It is in the session of the program. */
-	bool certain;
-	/* Other services run, and the orphan may be theirs. */
-	bool others;
-};
-
-/* Notes an orphan to which the policy is applied, for programs that end after it. */
-static void note_last(struct orphan *orphan)
+static void wait_for_filter(struct orphan *orphan)
 {
-	struct policy *policy = orphan->policy;
+	log_info("%s/%d: lost its parent and is a filter: waiting until its input ends",
+		 orphan_program(orphan), orphan->pid);
+	orphan_set_state(orphan, ORPHAN_FILTER);
+}
+
+/* Returns whether it can be seen what the orphan is. One that runs, or waits for a processor, may be
+ * a filter whose descriptors are still to be put in place; the command line of one in an
+ * uninterruptible wait cannot be read. */
+static bool is_at_rest(const struct policy *policy, pid_t pid)
+{
+	struct procfs_stat stat;
+
+	return !procfs_is_uninterruptible(policy->proc, pid) &&
+	       !(procfs_read_stat(policy->proc, pid, &stat) == 0 && stat.state == 'R');
+}
+
+static void put_off(struct orphan *orphan)
+{
+	orphan->delays++;
+	orphan_set_state(orphan, ORPHAN_YOUNG);
+}
+
+/* Notes an orphan that does not go on as it was. */
+static void note_last(struct policy *policy, const struct orphan *orphan)
+{
 	struct procfs_stat stat;
 
 	if (procfs_read_stat(policy->proc, orphan->pid, &stat) < 0)
 		return;
 	policy->last.pid = orphan->pid;
-	snprintf(policy->last.name, sizeof policy->last.name, "%s", program_of(orphan));
-	policy->last_session = program_find(policy->reaper, stat.session) ? stat.session : 0;
-	policy->last_ms = loop_now_ms(policy->loop);
+	policy->last.session = program_find(policy->reaper, stat.session) ? stat.session : 0;
+	policy->last.ms = loop_now_ms(policy->loop);
+	snprintf(policy->last.name, sizeof policy->last.name, "%s", orphan_program(orphan));
 }
 
-/* Returns whether it may have lost its parent just now: nobody has looked at it yet, or it is an
- * orphan whose policy is not due. */
-static bool is_new(const struct policy *policy, pid_t pid)
+/* Does what DINIT_KEEP and the policy say. */
+static void deal_with(struct orphan *orphan)
 {
-	const struct orphan *orphan = policy->young.first;
-
-	while (orphan && orphan->pid != pid)
-		orphan = orphan->next;
-	return orphan || !reaper_knows(policy->reaper, pid);
-}
-
-/* Looks at one child, for the search. */
-static void on_left_child(void *ctx, pid_t pid)
-{
-	struct left_search *search = ctx;
-	const struct policy *policy = search->policy;
-	const struct program *program = program_find(policy->reaper, pid);
-	struct procfs_stat stat;
-	bool certain;
-
-	if (program)
-		search->others |= strcmp(program->stage, "run") == 0;
-	if (search->certain || !is_new(policy, pid) ||
-	    procfs_read_stat(policy->proc, pid, &stat) < 0 || stat.state == 'Z' ||
-	    stat.state == 'X')
-		return;
-	certain = stat.session == search->ended;
-	if (!certain && (search->found || !policy_finds_orphans(policy) ||
-			 program_find(policy->reaper, stat.session)))
-		return;
-	search->found = pid;
-	search->certain = certain;
-}
-
-/* Returns whether the orphan that was noted last was left behind by the program. */
-static bool is_last_left(const struct left_search *search)
-{
-	const struct policy *policy = search->policy;
-
-	return policy->last.pid > 0 &&
-	       loop_now_ms(policy->loop) - policy->last_ms <= POLICY_LEFT_MS &&
-	       (policy->last_session == search->ended ||
-		(policy->last_session == 0 && !search->others));
-}
-
-bool policy_find_left(struct policy *policy, pid_t ended, struct policy_left *left)
-{
-	struct left_search search = { .policy = policy, .ended = ended };
+	struct policy *policy = policy_of(orphan);
 	struct procfs_command command;
+	char label[LABEL_SIZE];
 
-	if (policy->blind)
-		return false;
-	procfs_each_child(policy->proc, getpid(), on_left_child, &search);
-	if (search.found == 0) {
-		*left = policy->last;
-		return is_last_left(&search);
+	if (policy->reparenting == CONFIG_REPARENTING_IGNORE) {
+		orphan_set_state(orphan, ORPHAN_IGNORED);
+		return;
 	}
-	procfs_read_command(policy->proc, search.found, &command);
-	left->pid = search.found;
-	strcpy(left->name, command.program);
-	return true;
-}
-
-/* ---- what falls due ---- */
-
-static void put_off(struct orphan *orphan)
-{
-	orphan->delays++;
-	set_orphan_state(orphan, ORPHAN_YOUNG);
-}
-
-static void treat_orphan(struct orphan *orphan)
-{
-	struct policy *policy = orphan->policy;
-
-	if (policy->reparenting == CONFIG_REPARENTING_ADOPT && !policy->teardown)
+	read_orphan_name(orphan, &command, label);
+	if (!policy->teardown && names_match(policy->keep, command.program)) {
+		log_info("%s: lost its parent, leaving it alone: %s", label, command.line);
+		orphan_set_state(orphan, ORPHAN_KEPT);
+		return;
+	}
+	note_last(policy, orphan);
+	if (!policy->teardown && policy->reparenting == CONFIG_REPARENTING_ADOPT) {
+		log_warn("%s: lost its parent, adopting it: %s", label, command.line);
 		adopt_orphan(orphan);
-	else
-		terminate_orphan(orphan);
-	note_last(orphan);
+	} else {
+		warn_of_termination(orphan, label, &command);
+		terminate_orphan(orphan, label);
+	}
 }
 
-static void apply_policy(struct orphan *orphan)
+/* Decides what becomes of an orphan that is young, or of a filter that has had its time. It may
+ * have ended since the last reaping: then it is a zombie like any other, and not to be adopted. */
+static void decide(struct orphan *orphan)
 {
-	struct policy *policy = orphan->policy;
+	struct policy *policy = policy_of(orphan);
+	bool young = orphan->state == ORPHAN_YOUNG;
 
-	/* It may have ended since the last reaping: then it is a zombie like any other, and not
-	 * to be adopted. */
 	if (reaper_is_zombie(orphan->pid))
-		set_orphan_state(orphan, ORPHAN_DYING);
-	else if (policy->at_sight)
+		orphan_set_state(orphan, ORPHAN_DYING);
+	else if (young && policy->force < POLICY_FORCE_ALL &&
+		 filter_is(policy->proc, policy->mux, orphan->pid))
+		wait_for_filter(orphan);
+	else if (policy->force > POLICY_FORCE_NONE &&
+		 policy->reparenting != CONFIG_REPARENTING_IGNORE)
 		kill_orphan(orphan);
-	else if (orphan->delays < DELAYS_MAX &&
-		 procfs_is_uninterruptible(policy->proc, orphan->pid))
+	else if (young && orphan->delays < DELAYS_MAX && !is_at_rest(policy, orphan->pid))
 		put_off(orphan);
 	else
-		treat_orphan(orphan);
+		deal_with(orphan);
 }
 
 static void on_young_due(void *ctx)
 {
 	struct policy *policy = ctx;
-	uint64_t now = loop_now_ms(policy->loop);
+	struct orphan *orphan;
 
-	while (policy->young.first && policy->young.first->due_ms <= now)
-		apply_policy(policy->young.first);
-	arm_queue(policy, &policy->young);
+	while ((orphan = orphans_next_due(&policy->orphans, ORPHAN_YOUNG)))
+		decide(orphan);
+}
+
+static void on_filter_due(void *ctx)
+{
+	struct policy *policy = ctx;
+	struct orphan *orphan;
+
+	while ((orphan = orphans_next_due(&policy->orphans, ORPHAN_FILTER)))
+		decide(orphan);
 }
 
 static void on_terminated_due(void *ctx)
 {
 	struct policy *policy = ctx;
-	uint64_t now = loop_now_ms(policy->loop);
+	struct orphan *orphan;
 
-	while (policy->terminated.first && policy->terminated.first->due_ms <= now)
-		kill_orphan(policy->terminated.first);
-	arm_queue(policy, &policy->terminated);
+	while ((orphan = orphans_next_due(&policy->orphans, ORPHAN_TERMINATED)))
+		kill_orphan(orphan);
 }
+
+/* ---- the end of an orphan ---- */
 
 static void tell_adopted_end(const struct orphan *orphan, int status)
 {
+	const struct policy *policy = policy_of(orphan);
 	char stage[PID_SIZE];
 	struct reaper_end end = {
-		.name = program_of(orphan),
+		.name = orphan_program(orphan),
 		.stage = stage,
 		.pid = orphan->pid,
 		.status = status,
 	};
 
 	snprintf(stage, sizeof stage, "%d", orphan->pid);
-	orphan->policy->on_adopted_end(orphan->policy->ctx, &end);
+	policy->on_adopted_end(policy->ctx, &end);
 }
 
 static void log_end(const struct orphan *orphan, const char *what, int status)
@@ -433,21 +317,29 @@ static void log_end(const struct orphan *orphan, const char *what, int status)
 	char how[REAPER_STATUS_SIZE];
 
 	reaper_describe_status(status, how);
-	log_info("%s/%d: %s %s", program_of(orphan), orphan->pid, what, how);
+	log_info("%s/%d: %s %s", orphan_program(orphan), orphan->pid, what, how);
 }
 
-static void tell_orphan_end(const struct orphan *orphan, int status)
+/* Says how an orphan has ended, and does what follows from that. */
+static void note_end(const struct orphan *orphan, int status)
 {
 	switch (orphan->state) {
 	case ORPHAN_INHERITED:
-		orphan->policy->inherited--;
+		policy_of(orphan)->inherited--;
 		log_end(orphan, "inherited child", status);
 		break;
 	case ORPHAN_ADOPTED: tell_adopted_end(orphan, status); break;
+	case ORPHAN_FILTER:
+		policy_of(orphan)->unlooked = true;
+		log_end(orphan, "filter", status);
+		break;
 	case ORPHAN_YOUNG:
+	case ORPHAN_KEPT:
+	case ORPHAN_IGNORED:
 	case ORPHAN_TERMINATED:
 	case ORPHAN_DYING: log_end(orphan, "orphan", status); break;
-	case ORPHAN_REAPED: break;
+	case ORPHAN_REAPED:
+	case ORPHAN_STATES: break;
 	}
 }
 
@@ -456,12 +348,12 @@ static void on_orphan_exit(void *ctx, pid_t pid, int status)
 	struct orphan *orphan = ctx;
 
 	(void)pid;
-	tell_orphan_end(orphan, status);
-	set_orphan_state(orphan, ORPHAN_REAPED);
+	note_end(orphan, status);
+	orphan_set_state(orphan, ORPHAN_REAPED);
 	if (orphan->adopt)
 		adopt_on_exit(orphan->adopt);
 	else
-		remove_orphan(orphan);
+		orphan_remove(orphan);
 }
 
 void policy_on_unwatched_end(void *ctx, pid_t pid, int status)
@@ -480,56 +372,46 @@ void policy_on_unwatched_end(void *ctx, pid_t pid, int status)
 
 /* ---- looking for orphans ---- */
 
-/* Returns the record of a new orphan, which the reaper watches from here on and which is still to
- * enter a queue, or NULL where memory is lacking: the next look finds it again. */
-static struct orphan *add_orphan(struct policy *policy, pid_t pid)
+static struct orphan *add_orphan(struct policy *policy, pid_t pid, enum orphan_state state)
 {
-	struct orphan *orphan = calloc(1, sizeof *orphan);
+	struct orphan *orphan = orphan_add(&policy->orphans, pid, state, on_orphan_exit);
+	char name[PROCFS_NAME_SIZE];
 
-	if (!orphan)
-		return NULL;
-	orphan->policy = policy;
-	orphan->pid = pid;
-	if (log_enabled(CONFIG_LOG_INFO)) {
-		char name[PROCFS_NAME_SIZE];
-
+	if (orphan && log_enabled(CONFIG_LOG_INFO)) {
 		procfs_read_comm(policy->proc, pid, name);
-		orphan->program = strdup(name);
+		orphan_set_program(orphan, name);
 	}
-	orphan->watch.on_exit = on_orphan_exit;
-	orphan->watch.ctx = orphan;
-	reaper_watch(policy->reaper, &orphan->watch, pid);
 	return orphan;
 }
 
+/* Takes a child that nobody watches for an orphan. Where memory is lacking the next look finds it
+ * again. */
 static void on_child(void *ctx, pid_t pid)
 {
 	struct policy *policy = ctx;
-	struct orphan *orphan;
 
 	policy->seen++;
-	if (reaper_knows(policy->reaper, pid))
-		return;
-	orphan = add_orphan(policy, pid);
-	if (orphan)
-		enter_queue(orphan, ORPHAN_YOUNG);
+	if (!reaper_knows(policy->reaper, pid))
+		add_orphan(policy, pid, ORPHAN_YOUNG);
 }
 
 static void on_inherited_child(void *ctx, pid_t pid)
 {
 	struct policy *policy = ctx;
-	struct orphan *orphan = add_orphan(policy, pid);
+	const struct orphan *orphan = add_orphan(policy, pid, ORPHAN_INHERITED);
 
 	if (!orphan)
 		return;
-	log_info("%s/%d: was there before dinit, leaving it alone", program_of(orphan), pid);
+	log_info("%s/%d: was there before dinit, leaving it alone", orphan_program(orphan), pid);
 	policy->inherited++;
-	enter_queue(orphan, ORPHAN_INHERITED);
 }
 
 static void look_for_orphans(struct policy *policy)
 {
 	policy->looked_ms = loop_now_ms(policy->loop);
+	if (policy->unlooked)
+		policy->settled_ms = policy->looked_ms + YOUNG_MAX_MS;
+	policy->unlooked = false;
 	policy->seen = 0;
 	policy->others_seen = procfs_each_child(policy->proc, getpid(), on_child, policy) < 0 ||
 			      policy->seen > policy->inherited;
@@ -542,22 +424,13 @@ static void on_look_due(void *ctx)
 	look_for_orphans(ctx);
 }
 
-bool policy_finds_orphans(const struct policy *policy)
-{
-	return policy->reparenting != CONFIG_REPARENTING_IGNORE && !policy->blind;
-}
-
-bool policy_may_have_orphans(const struct policy *policy)
-{
-	return policy->others_seen || !policy_finds_orphans(policy);
-}
-
-void policy_children_changed(struct policy *policy)
+void policy_children_changed(struct policy *policy, bool program_ended)
 {
 	uint64_t since = loop_now_ms(policy->loop) - policy->looked_ms;
 
-	if (!policy_finds_orphans(policy))
+	if (policy->blind)
 		return;
+	policy->unlooked |= program_ended;
 	if (since >= POLICY_LOOK_APART_MS) {
 		look_for_orphans(policy);
 	} else {
@@ -565,6 +438,41 @@ void policy_children_changed(struct policy *policy)
 		policy->others_seen = true;
 		loop_timer_start(policy->loop, &policy->look_timer, POLICY_LOOK_APART_MS - since);
 	}
+}
+
+bool policy_may_have_orphans(const struct policy *policy)
+{
+	return policy->others_seen || policy->blind;
+}
+
+/* Tells, with ignore, whether a filter is left (if only to be reaped), or may be among what a program or another filter
+ * left behind when it ended. What becomes an orphan later need not be waited for. */
+static bool may_have_filters(const struct policy *policy)
+{
+	const struct orphan *young = orphans_first(&policy->orphans, ORPHAN_YOUNG);
+
+	return policy->unlooked || orphans_first(&policy->orphans, ORPHAN_FILTER) ||
+	       orphans_first(&policy->orphans, ORPHAN_DYING) ||
+	       (young && young->due_ms <= policy->settled_ms);
+}
+
+bool policy_has_to_wait(const struct policy *policy)
+{
+	if (policy->blind)
+		return false;
+	return policy->reparenting == CONFIG_REPARENTING_IGNORE ? may_have_filters(policy)
+								: policy->others_seen;
+}
+
+/* ---- the whole ---- */
+
+static void set_delays(struct policy *policy, uint64_t kill_timeout_ms)
+{
+	struct orphans *orphans = &policy->orphans;
+
+	orphans_set_delay(orphans, ORPHAN_YOUNG, POLICY_MATURE_MS, on_young_due, policy);
+	orphans_set_delay(orphans, ORPHAN_FILTER, kill_timeout_ms, on_filter_due, policy);
+	orphans_set_delay(orphans, ORPHAN_TERMINATED, kill_timeout_ms, on_terminated_due, policy);
 }
 
 void policy_open(struct policy *policy, const struct config *config,
@@ -578,73 +486,91 @@ void policy_open(struct policy *policy, const struct config *config,
 	policy->mux = means->mux;
 	policy->signaller = means->signaller;
 	policy->reparenting = config->reparenting;
-	policy->kill_timeout_ms = config->kill_timeout_ms;
+	policy->keep = config->keep;
 	policy->on_adopted_end = on_adopted_end;
 	policy->ctx = ctx;
-	policy->young.timer = (struct loop_timer){ .on_due = on_young_due, .ctx = policy };
-	policy->terminated.timer =
-		(struct loop_timer){ .on_due = on_terminated_due, .ctx = policy };
 	policy->look_timer = (struct loop_timer){ .on_due = on_look_due, .ctx = policy };
+	orphans_init(&policy->orphans, means->loop, means->reaper, policy);
+	set_delays(policy, config->kill_timeout_ms);
+	ration_init(&policy->ration, means->loop);
 	policy->blind = !procfs_usable(policy->proc);
-	if (policy_finds_orphans(policy)) {
+	if (!policy->blind) {
 		procfs_each_child(policy->proc, getpid(), on_inherited_child, policy);
 		look_for_orphans(policy);
 		/* What is started from here on may leave orphans before the next look. */
 		policy->others_seen = true;
-	} else if (policy->blind && policy->reparenting != CONFIG_REPARENTING_IGNORE) {
+	} else if (policy->reparenting != CONFIG_REPARENTING_IGNORE) {
 		log_warn("%s does not show this PID namespace's processes: running orphans "
 			 "cannot be found (mount proc there)",
 			 policy->proc->root);
 	}
 }
 
-static void forget_all(struct policy *policy, struct policy_queue *queue)
-{
-	struct orphan *next;
-
-	for (struct orphan *orphan = queue->first; orphan; orphan = next) {
-		next = orphan->next;
-		free_orphan(orphan);
-	}
-	queue->first = queue->last = NULL;
-	loop_timer_stop(policy->loop, &queue->timer);
-}
-
 void policy_close(struct policy *policy)
 {
-	forget_all(policy, &policy->young);
-	forget_all(policy, &policy->terminated);
-	forget_all(policy, &policy->rest);
+	ration_close(&policy->ration);
+	orphans_forget(&policy->orphans);
+	loop_timer_stop(policy->loop, &policy->look_timer);
 }
 
 /* ---- teardown ---- */
 
-void policy_begin_teardown(struct policy *policy)
+/* Looks again at what was taken for a filter: a shell that waited in "read line < pipe" has another
+ * stdin now. Nothing is to wait for that. */
+static void check_filters(struct policy *policy)
 {
 	struct orphan *next;
 
-	policy->teardown = true;
-	if (!policy_finds_orphans(policy))
-		return;
-	for (struct orphan *orphan = policy->rest.first; orphan; orphan = next) {
+	for (struct orphan *orphan = orphans_first(&policy->orphans, ORPHAN_FILTER); orphan;
+	     orphan = next) {
 		next = orphan->next;
-		if (orphan->state == ORPHAN_ADOPTED)
-			terminate_orphan(orphan);
+		if (!filter_is(policy->proc, policy->mux, orphan->pid))
+			orphan_set_state(orphan, ORPHAN_YOUNG);
 	}
+}
+
+void policy_begin_teardown(struct policy *policy)
+{
+	policy->teardown = true;
+	if (policy->blind)
+		return;
+	terminate_all(policy, ORPHAN_ADOPTED);
+	terminate_all(policy, ORPHAN_KEPT);
+	check_filters(policy);
 	look_for_orphans(policy);
 }
 
-bool policy_kill(struct policy *policy)
+void policy_end_teardown(struct policy *policy)
 {
-	bool any = policy->terminated.first || policy->young.first;
+	ration_say_rest(&policy->ration);
+}
 
-	if (!policy_finds_orphans(policy))
+/* Does at once to all orphans of a state what else falls due later. */
+static bool hasten(struct policy *policy, enum orphan_state state,
+		   void (*act)(struct orphan *orphan))
+{
+	struct orphan *orphan;
+	bool any = false;
+
+	while ((orphan = orphans_first(&policy->orphans, state))) {
+		any = true;
+		act(orphan);
+	}
+	return any;
+}
+
+bool policy_kill(struct policy *policy, bool with_filters)
+{
+	bool any;
+
+	if (policy->blind)
 		return false;
-	policy->at_sight = true;
-	while (policy->terminated.first)
-		kill_orphan(policy->terminated.first);
-	while (policy->young.first)
-		kill_orphan(policy->young.first);
+	policy->force = with_filters ? POLICY_FORCE_ALL : POLICY_FORCE_ORPHANS;
+	orphans_set_delay(&policy->orphans, ORPHAN_YOUNG, 0, on_young_due, policy);
+	any = hasten(policy, ORPHAN_TERMINATED, kill_orphan);
+	any |= hasten(policy, ORPHAN_YOUNG, decide);
+	if (with_filters)
+		any |= hasten(policy, ORPHAN_FILTER, kill_orphan);
 	look_for_orphans(policy);
 	return any;
 }

@@ -10,7 +10,9 @@
 #include "config.h"
 #include "logmux.h"
 #include "loop.h"
+#include "orphan.h"
 #include "procfs.h"
+#include "ration.h"
 #include "reaper.h"
 #include "signaller.h"
 
@@ -22,25 +24,27 @@
 #define POLICY_LOOK_TEARDOWN_MS 100
 /* The shortest time between two looks, whatever happens: a look costs time for each child. */
 #define POLICY_LOOK_APART_MS 10
-/* How long after an orphan was found a program may end and still be the one that left it behind:
- * a script that starts a daemon often waits a little before it ends. */
-#define POLICY_LEFT_MS 2000
 /* How long an orphan is left alone at first, so that a daemon's double fork is over. */
 #define POLICY_MATURE_MS 10
 
-struct orphan;
-
-/* A queue of orphans, the one for which something falls due first in front, and its timer. */
-struct policy_queue {
-	struct orphan *first, *last;
-	struct loop_timer timer;
+/* The orphan that was terminated or adopted last. */
+struct policy_last {
+	char name[PROCFS_NAME_SIZE];
+	/* 0: there was none. */
+	pid_t pid;
+	/* The PID of the program in whose session it was; 0: it was in that of none. */
+	pid_t session;
+	/* When that was. */
+	uint64_t ms;
 };
 
-/* What a program left behind. */
-struct policy_left {
-	/* As the label of the orphan has it. */
-	char name[PROCFS_NAME_SIZE];
-	pid_t pid;
+/* What a teardown that takes too long does, in place of the policy, to orphans that it finds. */
+enum policy_force {
+	POLICY_FORCE_NONE,
+	/* It kills them at sight, but for filters. */
+	POLICY_FORCE_ORPHANS,
+	/* It kills them at sight. */
+	POLICY_FORCE_ALL,
 };
 
 struct policy {
@@ -50,18 +54,16 @@ struct policy {
 	struct logmux *mux;
 	struct signaller *signaller;
 	enum config_reparenting reparenting;
-	uint64_t kill_timeout_ms;
+	/* DINIT_KEEP. */
+	const char *keep;
 	bool teardown;
-	/* Every orphan is killed as soon as it is found. */
-	bool at_sight;
+	enum policy_force force;
 	/* There is no /proc, or a foreign one: living orphans cannot be found. */
 	bool blind;
-	/* The orphans whose policy is not due yet. */
-	struct policy_queue young;
-	/* The orphans that were sent TERM and will be sent KILL. */
-	struct policy_queue terminated;
-	/* The orphans for which nothing falls due. */
-	struct policy_queue rest;
+	struct orphans orphans;
+	/* Of the warnings that an orphan is terminated. */
+	struct ration ration;
+	struct policy_last last;
 	struct loop_timer look_timer;
 	/* The time of the last look. */
 	uint64_t looked_ms;
@@ -71,11 +73,11 @@ struct policy {
 	size_t seen;
 	/* The last look found more children than the inherited ones. */
 	bool others_seen;
-	/* The last orphan that was terminated or adopted; the program in whose session it was, 0
-	 * where it was in that of none; and when. */
-	struct policy_left last;
-	pid_t last_session;
-	uint64_t last_ms;
+	/* A program of dinit's, or a filter, has ended since the last look, and may have left filters
+	 * behind. */
+	bool unlooked;
+	/* About an orphan that such a look has found is decided no later than this. */
+	uint64_t settled_ms;
 	void (*on_adopted_end)(void *ctx, const struct reaper_end *end);
 	void *ctx;
 };
@@ -104,29 +106,28 @@ void policy_close(struct policy *policy);
  * policy. */
 void policy_on_unwatched_end(void *ctx, pid_t pid, int status);
 
-/* Looks for new orphans, as something has ended: now, or soon if it has just looked. */
-void policy_children_changed(struct policy *policy);
-
-/* Looks for a process that a program of dinit's, which has been reaped, left behind, as a daemon
- * does that goes into the background: one in the session that the program (ended) led, or one in
- * the session of no program, if it is a new orphan, or if it was terminated or adopted within
- * POLICY_LEFT_MS and no other service runs. Returns whether there is one, and fills *left; false as
- * well where /proc does not tell, or where with `ignore` only the session could. */
-bool policy_find_left(struct policy *policy, pid_t ended, struct policy_left *left);
-
-/* Returns whether every living orphan comes to light sooner or later, so that a teardown can wait
- * for them all: not under `ignore`, and not without /proc. */
-bool policy_finds_orphans(const struct policy *policy);
+/* Looks for new orphans, as something has ended: now, or soon if it has just looked. program_ended:
+ * a program that dinit had started is among what has ended. */
+void policy_children_changed(struct policy *policy, bool program_ended);
 
 /* Returns whether orphans may be left: the last look found children other than inherited ones
- * (it counts what dinit has started as well), or orphans are not looked for at all. */
+ * (it counts what dinit has started as well), or it cannot look. */
 bool policy_may_have_orphans(const struct policy *policy);
 
-/* Begins the teardown: from now on adopt terminates, too, and looks are more frequent. */
+/* Returns whether an orphan may be left that a teardown waits for: any one, but with ignore only
+ * filters, and without /proc none. */
+bool policy_has_to_wait(const struct policy *policy);
+
+/* Begins the teardown: from now on adopt and DINIT_KEEP terminate, too, and looks are more
+ * frequent. */
 void policy_begin_teardown(struct policy *policy);
 
+/* Says, when no process is left that the teardown waits for, what is still to be said. */
+void policy_end_teardown(struct policy *policy);
+
 /* Kills the orphans that are left in a teardown, and from now on every other one at sight, each
- * with a warning. Returns whether any was known to be left. */
-bool policy_kill(struct policy *policy);
+ * with a warning; filters only if with_filters. With ignore, only filters are killed. Returns
+ * whether any was known to be left. */
+bool policy_kill(struct policy *policy, bool with_filters);
 
 #endif

@@ -17,7 +17,9 @@
 #include "execfail.h"
 #include "json.h"
 #include "log.h"
+#include "names.h"
 #include "printable.h"
+#include "script.h"
 
 /* Room for as much of a path as a message shows; two of them fit into a message of log.h. */
 #define SHOWN_SIZE 1536
@@ -27,7 +29,7 @@
 
 struct scan {
 	enum svdir_depth depth;
-	void (*on_problem)(void *ctx, const char *text);
+	void (*on_finding)(void *ctx, enum svdir_finding finding, const char *text);
 	void *ctx;
 	unsigned problems;
 	/* It has been reported, and there is no point in going on. */
@@ -41,9 +43,16 @@ enum found {
 	FOUND_PROBLEM,
 };
 
-/* Reports one sentence: what it is about, what is wrong with it, and a detail, which can be
- * empty. */
-static void report(struct scan *scan, const char *path, const char *problem, const char *detail)
+static void count_and_tell(struct scan *scan, enum svdir_finding finding, const char *text)
+{
+	if (finding == SVDIR_PROBLEM)
+		scan->problems++;
+	scan->on_finding(scan->ctx, finding, text);
+}
+
+/* Tells one sentence: what it is about, what is wrong with it, and a detail, which can be empty. */
+static void tell(struct scan *scan, enum svdir_finding finding, const char *path, const char *wrong,
+		 const char *detail)
 {
 	char shown_path[SHOWN_SIZE], shown_detail[SHOWN_SIZE];
 	char text[2 * SHOWN_SIZE + 256];
@@ -51,9 +60,13 @@ static void report(struct scan *scan, const char *path, const char *problem, con
 	printable_copy(shown_path, sizeof shown_path, PRINTABLE_ESCAPED, path, strlen(path));
 	printable_copy(shown_detail, sizeof shown_detail, PRINTABLE_ESCAPED, detail,
 		       strlen(detail));
-	snprintf(text, sizeof text, "%s %s%s", shown_path, problem, shown_detail);
-	scan->problems++;
-	scan->on_problem(scan->ctx, text);
+	snprintf(text, sizeof text, "%s %s%s", shown_path, wrong, shown_detail);
+	count_and_tell(scan, finding, text);
+}
+
+static void report(struct scan *scan, const char *path, const char *problem, const char *detail)
+{
+	tell(scan, SVDIR_PROBLEM, path, problem, detail);
 }
 
 /* Returns "directory/name", which the caller frees, or NULL (reported) where memory is lacking. */
@@ -136,13 +149,6 @@ static enum found find_file(struct scan *scan, const char *path, struct stat *st
 	return FOUND_PROBLEM;
 }
 
-/* Reports a problem with a program, in the words of execfail. */
-static void report_reason(struct scan *scan, const char *reason)
-{
-	scan->problems++;
-	scan->on_problem(scan->ctx, reason);
-}
-
 static enum found find_program(struct scan *scan, const char *path)
 {
 	char reason[REASON_SIZE];
@@ -163,7 +169,8 @@ static enum found find_program(struct scan *scan, const char *path)
 		execfail_explain(path, errno, reason, sizeof reason);
 	else if (scan->depth == SVDIR_FILES || !execfail_foresee(path, reason, sizeof reason))
 		return FOUND;
-	report_reason(scan, reason);
+	/* It names the path itself. */
+	count_and_tell(scan, SVDIR_PROBLEM, reason);
 	return FOUND_PROBLEM;
 }
 
@@ -179,16 +186,40 @@ static char *find_optional_program(struct scan *scan, const char *directory, con
 	return NULL;
 }
 
-static char *find_required_program(struct scan *scan, const char *directory, const char *name)
+/* Returns what to say of a service directory without run. There are such directories, with another
+ * meaning, among those that are written for s6-rc: its oneshots have up, its bundles contents.d
+ * (before that contents), and all have type. */
+static const char *explain_missing_run(const char *directory)
 {
-	char *path = join_path(scan, directory, name);
+	static const struct {
+		const char *file, *problem;
+	} signs[] = {
+		{ "up", "is missing: this is an s6-rc oneshot, and dinit runs none (do what its up "
+			"does in the entry point's script before exec dinit, or in a run)" },
+		{ "contents.d", "is missing: this is an s6-rc bundle, and dinit has none (remove "
+				"it; all services start)" },
+		{ "type", "is missing: this is an s6-rc source directory, of which only a longrun, "
+			  "which has this executable file, is a service here" },
+	};
+	char path[PATH_MAX];
+	struct stat status;
+
+	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+		snprintf(path, sizeof path, "%s/%s", directory, signs[i].file);
+		if (lstat(path, &status) == 0)
+			return signs[i].problem;
+	}
+	return "is missing: every service needs this executable file";
+}
+
+static char *find_run(struct scan *scan, const char *directory)
+{
+	char *path = join_path(scan, directory, "run");
 	enum found found = path ? find_program(scan, path) : FOUND_PROBLEM;
 
 	switch (found) {
 	case FOUND: return path;
-	case FOUND_NOTHING:
-		report(scan, path, "is missing: every service needs this executable file", "");
-		break;
+	case FOUND_NOTHING: report(scan, path, explain_missing_run(directory), ""); break;
 	case FOUND_PROBLEM: break;
 	}
 	free(path);
@@ -233,6 +264,22 @@ static void check_name(struct scan *scan, const char *path, const char *name)
 	}
 }
 
+/* Warns of a program that asks the files of runsv(8), which are not there under dinit. One that
+ * knows DINIT_PID as well runs under both. */
+static void warn_of_supervise(struct scan *scan, const char *program)
+{
+	unsigned line = script_find_directory(program, "supervise");
+	char number[16];
+
+	if (line == 0 || script_has_word(program, "DINIT_PID"))
+		return;
+	snprintf(number, sizeof number, "%u", line);
+	tell(scan, SVDIR_WARNING, program,
+	     "names supervise/, and dinit makes no such directory: use DINIT_PID, the PID of run, "
+	     "in line ",
+	     number);
+}
+
 static void free_entry(struct svdir_entry *entry)
 {
 	/* The name is a part of dir. */
@@ -253,7 +300,7 @@ static void examine_service(struct scan *scan, struct svdir_entry *entry, const 
 	if (!may_enter(scan, entry->dir))
 		return;
 	entry->name = strrchr(entry->dir, '/') + 1;
-	entry->run = find_required_program(scan, entry->dir, "run");
+	entry->run = find_run(scan, entry->dir);
 	entry->terminate = find_optional_program(scan, entry->dir, "terminate");
 	if (has_part(scan, entry->dir, "control"))
 		control = find_optional_program(scan, entry->dir, "control/t");
@@ -261,6 +308,8 @@ static void examine_service(struct scan *scan, struct svdir_entry *entry, const 
 		free(control);
 	else
 		entry->terminate = control;
+	if (entry->terminate && scan->depth == SVDIR_CONTENTS)
+		warn_of_supervise(scan, entry->terminate);
 	if (has_part(scan, entry->dir, "log"))
 		entry->log_run = find_optional_program(scan, entry->dir, "log/run");
 	if (entry->log_run)
@@ -289,9 +338,10 @@ drop:
 	free_entry(&entry);
 }
 
+/* lost+found is made by the file system at the top of each volume. */
 static int is_entry(const struct dirent *entry)
 {
-	return entry->d_name[0] != '.';
+	return entry->d_name[0] != '.' && strcmp(entry->d_name, "lost+found") != 0;
 }
 
 /* Orders by bytes, unlike alphasort(3), which follows the locale. */
@@ -341,9 +391,10 @@ static void scan_directory(struct scan *scan, struct svdir *svdir, const char *b
 }
 
 unsigned svdir_scan(struct svdir *svdir, const char *dir, enum svdir_depth depth,
-		    void (*on_problem)(void *ctx, const char *text), void *ctx)
+		    void (*on_finding)(void *ctx, enum svdir_finding finding, const char *text),
+		    void *ctx)
 {
-	struct scan scan = { .depth = depth, .on_problem = on_problem, .ctx = ctx };
+	struct scan scan = { .depth = depth, .on_finding = on_finding, .ctx = ctx };
 	char *base;
 
 	*svdir = (struct svdir){ .entries = NULL };
@@ -362,32 +413,16 @@ void svdir_free(struct svdir *svdir)
 	*svdir = (struct svdir){ .entries = NULL };
 }
 
-/* Finds the next of the names separated by commas from *at on, and moves *at behind it. Returns its
- * length, 0 where there is none. */
-static size_t next_name(const char **at, const char **name)
-{
-	size_t len;
-
-	while (**at == ',')
-		(*at)++;
-	*name = *at;
-	len = strcspn(*at, ",");
-	*at += len;
-	return len;
-}
-
-static bool is_name(const struct svdir_entry *entry, const char *name, size_t len)
-{
-	return strlen(entry->name) == len && memcmp(entry->name, name, len) == 0;
-}
-
 bool svdir_is_skipped(const struct svdir_entry *entry, const char *skip)
 {
-	const char *name;
-	size_t len;
+	return names_have(skip, entry->name);
+}
 
-	while ((len = next_name(&skip, &name)) > 0)
-		if (is_name(entry, name, len))
+static bool has_entry(const struct svdir *svdir, const char *name, size_t len)
+{
+	for (size_t i = 0; i < svdir->len; i++)
+		if (strlen(svdir->entries[i].name) == len &&
+		    memcmp(svdir->entries[i].name, name, len) == 0)
 			return true;
 	return false;
 }
@@ -397,13 +432,8 @@ void svdir_warn_of_skip(const struct svdir *svdir, const char *skip)
 	const char *name;
 	size_t len;
 
-	while ((len = next_name(&skip, &name)) > 0) {
-		bool known = false;
-
-		for (size_t i = 0; i < svdir->len && !known; i++)
-			known = is_name(&svdir->entries[i], name, len);
-		if (!known)
+	while ((len = names_next(&skip, &name)) > 0)
+		if (!has_entry(svdir, name, len))
 			log_warn("DINIT_SKIP names \"%.*s\", but there is no such service",
 				 (int)len, name);
-	}
 }

@@ -32,17 +32,27 @@ struct svdir {
 enum svdir_depth {
 	/* Whether there is an executable file. */
 	SVDIR_FILES,
-	/* Also whether the kernel can be expected to execute it (execfail.h). */
+	/* Also whether the kernel can be expected to execute it (execfail.h), and whether what it
+	 * says would fail here (script.h). */
 	SVDIR_CONTENTS,
 };
 
+/* What is found in the directory. */
+enum svdir_finding {
+	/* Nothing is to be started before it is mended. */
+	SVDIR_PROBLEM,
+	/* It would start, but not do what was meant. Found by SVDIR_CONTENTS only. */
+	SVDIR_WARNING,
+};
+
 /* Scans dir (made absolute with the current directory where it is relative; symbolic links are
- * not resolved). Every problem is reported to on_problem with one sentence that says what is
+ * not resolved). Every finding is reported to on_finding with one sentence that says what is
  * wrong with what, why, and what to do (valid during the call). Returns the number of problems;
  * entries that have one are left out. Where dir cannot be read or memory is lacking that is a
  * problem too. Free the result with svdir_free in every case. */
 unsigned svdir_scan(struct svdir *svdir, const char *dir, enum svdir_depth depth,
-		    void (*on_problem)(void *ctx, const char *text), void *ctx);
+		    void (*on_finding)(void *ctx, enum svdir_finding finding, const char *text),
+		    void *ctx);
 
 /* Frees what the scan allocated. */
 void svdir_free(struct svdir *svdir);

@@ -12,10 +12,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static void on_checked_problem(void *ctx, const char *text)
+static void on_finding(void *ctx, enum svdir_finding finding, const char *text)
 {
 	(void)ctx;
-	log_always(CONFIG_LOG_ERROR, "%s", text);
+	switch (finding) {
+	case SVDIR_PROBLEM: log_always(CONFIG_LOG_ERROR, "%s", text); break;
+	case SVDIR_WARNING: log_warn("%s", text); break;
+	}
 }
 
 /* Reports every problem of dir (NULL: of DINIT_DIR). Returns the exit status. */
@@ -26,7 +29,7 @@ static int check(const char *dir, char *const *environment)
 	bool good = process_read_environment(&config, environment) == 0;
 	const char *checked = dir ? dir : config.dir;
 
-	if (svdir_scan(&svdir, checked, SVDIR_CONTENTS, on_checked_problem, NULL) > 0)
+	if (svdir_scan(&svdir, checked, SVDIR_CONTENTS, on_finding, NULL) > 0)
 		good = false;
 	if (good) {
 		svdir_warn_of_skip(&svdir, config.skip);

@@ -19,8 +19,8 @@ setup-all:
 
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
-UNITS = adopt fdtable json printable config process svdir execfail procfs stamp log line loop spawn \
-	reaper signaller sink outputs logmux sender service policy ending
+UNITS = adopt fdtable json names printable config process svdir script execfail procfs stamp log line \
+	loop spawn reaper signaller sink outputs logmux filter sender service ration policy left ending
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace malloc calloc
@@ -33,8 +33,12 @@ wrap_loop = clock_gettime epoll_wait epoll_create1 signalfd epoll_ctl
 wrap_reaper = waitpid waitid
 wrap_signaller = kill malloc fork setresuid syscall
 wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_release
-wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send logmux_add procfs_each_child
-wrap_ending = clock_gettime epoll_wait policy_find_left service_was_logged
+wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send logmux_add logmux_reads \
+	procfs_each_child
+wrap_filter = logmux_reads
+wrap_left = logmux_reads program_find
+wrap_ration = clock_gettime epoll_wait strdup
+wrap_ending = clock_gettime epoll_wait left_find service_was_logged
 wrap_sender = getpid kill
 wrap_sink = open epoll_ctl malloc realloc write
 wrap_outputs = malloc clock_gettime
@@ -96,9 +100,13 @@ check: setup
 # All that the tests run, and both binaries.
 programs: dinit dinit-static $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
 
-check-built: $(BUILD)/dinit $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
+check-built: check-suites $(BUILD)/dinit $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
 	@DINIT_BINARY=$${DINIT_BINARY:-$(CURDIR)/$(BUILD)/dinit} \
 		tests/suites $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
+
+# Whether what runs the tests keeps them apart.
+check-suites:
+	@tests/suites-test
 
 units: $(UNIT_PROGRAMS)
 	@tests/suites $(UNIT_PROGRAMS)
@@ -187,8 +195,8 @@ check-docs:
 	@tests/setup $(DOCS_PACKAGES)
 	@tests/docs
 
-.PHONY: setup setup-all programs check check-built units scenarios check-asan check-static check-size \
-	check-valgrind check-portable check-builds coverage lint check-faults check-container \
-	check-package docs check-docs
+.PHONY: setup setup-all programs check check-built check-suites units scenarios check-asan \
+	check-static check-size check-valgrind check-portable check-builds coverage lint \
+	check-faults check-container check-package docs check-docs
 
 include tests/fuzz/fuzz.mk tests/soak/soak.mk tests/bench/bench.mk tests/boot/boot.mk

@@ -73,6 +73,8 @@ static bool trace_other_user(void)
 	close(told[1]);
 	traced = read(told[0], &byte, 1) == 1 && syscall(SYS_ptrace, PTRACE_SEIZE, pid, 0, 0) == 0;
 	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
 	return traced;
 }
 

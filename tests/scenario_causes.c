@@ -15,11 +15,11 @@
 #define SLEEP "(sh|run|setsid|sleep)"
 
 /* The cause, as an extended regular expression. */
-#define CAUSE(level, label, how) \
-	" dinit: " level ": " label ": PID [0-9]+ " how ", stopping the container"
+#define CAUSE(level, label, how) " dinit: " level ": " label ": PID [0-9]+ " how
 #define LEFT(name) \
-	"; it left the daemon " name " \\(PID ([0-9]+)\\) in the background: keep it in " \
+	"; it left " name " \\(PID ([0-9]+)\\) in the background: keep it in " \
 	"the foreground"
+#define STOPPING "[,;] stopping the container$"
 #define LOGGED(label) " \\(its output went to " label "\\)"
 
 static void need_program(const char *path)
@@ -35,7 +35,7 @@ static struct run *run_to_the_end(struct scene *scene, const char *const *enviro
 	struct run *run = run_start(scene, &(struct run_spec){ .environment = environment });
 
 	run_expect_exit(run, status);
-	assert_int_equal(run_count_lines(run, RUN_STDERR, ", stopping the container"), 1);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, STOPPING), 1);
 	return run;
 }
 
@@ -50,8 +50,8 @@ static void expect_left(struct scene *scene, const char *body, const char *name)
 	run = run_to_the_end(scene, TEXT, 0);
 	run_expect_line(run, RUN_STDERR,
 			scene_format(scene,
-				     CAUSE("warning", "web/run", "exited with status 0")
-					     LEFT("%s") "$",
+				     CAUSE("warning", "web/run", "exited with status 0") LEFT("%s")
+					     STOPPING,
 				     name));
 }
 
@@ -91,7 +91,7 @@ static void test_left_daemon_found_before_the_end_is_named(struct scene *scene)
 	scene_let_go(scene, "go");
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDERR,
-			CAUSE("warning", "web/run", "exited with status 0") LEFT(SLEEP) "$");
+			CAUSE("warning", "web/run", "exited with status 0") LEFT(SLEEP) STOPPING);
 }
 
 static void test_left_daemon_under_adopt_is_named(struct scene *scene)
@@ -101,7 +101,7 @@ static void test_left_daemon_under_adopt_is_named(struct scene *scene)
 	scene_service(scene, "web", "setsid sleep 1000 >/dev/null 2>&1 & exit 0");
 	run = run_to_the_end(scene, WITH("DINIT_REPARENTING_POLICY=adopt"), 0);
 	run_expect_line(run, RUN_STDERR,
-			CAUSE("warning", "web/run", "exited with status 0") LEFT(SLEEP) "$");
+			CAUSE("warning", "web/run", "exited with status 0") LEFT(SLEEP) STOPPING);
 }
 
 /* With ignore nobody knows whose an orphan is, unless its session says so. */
@@ -113,12 +113,13 @@ static void test_left_under_ignore_is_named_by_its_session_alone(struct scene *s
 	scene_service(scene, "web", "sleep 1000 >/dev/null 2>&1 & exit 0");
 	run = run_to_the_end(scene, WITH("DINIT_REPARENTING_POLICY=ignore"), 0);
 	run_expect_line(run, RUN_STDERR,
-			CAUSE("warning", "web/run", "exited with status 0") LEFT(SLEEP) "$");
+			CAUSE("warning", "web/run", "exited with status 0") LEFT(SLEEP) STOPPING);
 	scene_service(scene, "web",
 		      "(setsid sh -c 'touch \"$SCENE/there\"; exec sleep 1000' >/dev/null 2>&1 &)\n"
 		      "until [ -e \"$SCENE/there\" ]; do :; done; exit 0");
 	run = run_to_the_end(scene, WITH("DINIT_REPARENTING_POLICY=ignore"), 0);
-	run_expect_line(run, RUN_STDERR, CAUSE("warning", "web/run", "exited with status 0") "$");
+	run_expect_line(run, RUN_STDERR,
+			CAUSE("warning", "web/run", "exited with status 0") STOPPING);
 }
 
 /* nginx as distributions have it: without "daemon off;" it goes into the background. */
@@ -140,7 +141,7 @@ static void test_left_nginx_is_named(struct scene *scene)
 		      "exec /usr/sbin/nginx -e \"$SCENE/error.log\" -c \"$SCENE/nginx.conf\"");
 	run = run_to_the_end(scene, TEXT, 0);
 	run_expect_line(run, RUN_STDERR,
-			CAUSE("warning", "web/run", "exited with status 0") LEFT("nginx") "$");
+			CAUSE("warning", "web/run", "exited with status 0") LEFT("nginx") STOPPING);
 }
 
 static void test_left_redis_is_named(struct scene *scene)
@@ -154,8 +155,8 @@ static void test_left_redis_is_named(struct scene *scene)
 		      "--logfile /dev/null");
 	run = run_to_the_end(scene, TEXT, 0);
 	run_expect_line(run, RUN_STDERR,
-			CAUSE("warning", "cache/run", "exited with status 0")
-				LEFT("redis-server") "$");
+			CAUSE("warning", "cache/run", "exited with status 0") LEFT("redis-server")
+				STOPPING);
 }
 
 /* ---- what was not ---- */
@@ -175,7 +176,7 @@ static void test_left_nothing_is_said_of(struct scene *scene)
 		scene_service(scene, "web", bodies[i]);
 		run = run_to_the_end(scene, TEXT, 0);
 		run_expect_line(run, RUN_STDERR,
-				CAUSE("warning", "web/run", "exited with status 0") "$");
+				CAUSE("warning", "web/run", "exited with status 0") STOPPING);
 	}
 }
 
@@ -186,7 +187,8 @@ static void test_left_by_a_service_that_failed_is_not_said_of(struct scene *scen
 
 	scene_service(scene, "web", "sleep 1000 & exit 4");
 	run = run_to_the_end(scene, TEXT, 3);
-	run_expect_line(run, RUN_STDERR, CAUSE("error", "web/run", "exited with status 4") "$");
+	run_expect_line(run, RUN_STDERR,
+			CAUSE("error", "web/run", "exited with status 4") STOPPING);
 }
 
 /* The helper is in the session of another service, which left it a moment ago or goes on. */
@@ -202,7 +204,8 @@ static void test_left_by_another_service_is_not_blamed(struct scene *scene)
 	run_wait_line(run, RUN_STDOUT, " forker/run: left$");
 	scene_let_go(scene, "go");
 	run_expect_exit(run, 0);
-	run_expect_line(run, RUN_STDERR, CAUSE("warning", "web/run", "exited with status 0") "$");
+	run_expect_line(run, RUN_STDERR,
+			CAUSE("warning", "web/run", "exited with status 0") STOPPING);
 }
 
 /* It became an orphan long enough ago to be found, and another service may have left it. */
@@ -217,7 +220,8 @@ static void test_left_by_nobody_known_is_not_blamed_on_one_of_two(struct scene *
 	run_wait_line(run, RUN_STDERR, " " SLEEP "/[0-9]+: lost its parent, terminating it");
 	scene_let_go(scene, "go");
 	run_expect_exit(run, 0);
-	run_expect_line(run, RUN_STDERR, CAUSE("warning", "web/run", "exited with status 0") "$");
+	run_expect_line(run, RUN_STDERR,
+			CAUSE("warning", "web/run", "exited with status 0") STOPPING);
 }
 
 /* Children from before dinit are nobody's. */
@@ -245,7 +249,8 @@ static void test_left_from_before_dinit_is_not_blamed(struct scene *scene)
 						   .err = RUN_FD_FILE,
 						   .prepare = leave_children });
 	run_expect_exit(run, 0);
-	run_expect_line(run, RUN_STDERR, CAUSE("warning", "web/run", "exited with status 0") "$");
+	run_expect_line(run, RUN_STDERR,
+			CAUSE("warning", "web/run", "exited with status 0") STOPPING);
 }
 
 static void test_left_without_proc_is_not_known(struct scene *scene)
@@ -254,7 +259,8 @@ static void test_left_without_proc_is_not_known(struct scene *scene)
 
 	scene_service(scene, "web", "sleep 1000 & exit 0");
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT, .no_proc = true });
-	run_wait_line(run, RUN_STDERR, CAUSE("warning", "web/run", "exited with status 0") "$");
+	run_wait_line(run, RUN_STDERR,
+		      CAUSE("warning", "web/run", "exited with status 0") STOPPING);
 	run_expect_exit(run, 0);
 }
 
@@ -270,7 +276,8 @@ static void test_output_that_svlogd_has_is_said(struct scene *scene)
 	scene_script(scene, "services/web/log/run", "exec svlogd \"$SCENE/log\"");
 	run = run_to_the_end(scene, TEXT, 3);
 	run_expect_line(run, RUN_STDERR,
-			CAUSE("error", "web/run", "exited with status 2") LOGGED("web/log") "$");
+			CAUSE("error", "web/run", "exited with status 2") LOGGED("web/log")
+				STOPPING);
 	assert_string_equal(scene_read(scene, "log/current"), "cannot bind: address in use\n");
 }
 
@@ -283,7 +290,7 @@ static void test_output_that_is_in_a_file_is_said(struct scene *scene)
 	run = run_to_the_end(scene, TEXT, 3);
 	run_expect_line(run, RUN_STDERR,
 			CAUSE("error", "web/run", "was killed by signal 9 \\(Killed\\)")
-				LOGGED("web/log") "$");
+				LOGGED("web/log") STOPPING);
 	assert_string_equal(scene_read(scene, "web.log"), "last word\n");
 	run_expect_no_line(run, RUN_STDOUT, "last word");
 }
@@ -301,11 +308,13 @@ static void test_output_that_dinit_has_is_not_said(struct scene *scene)
 	run_wait_line(run, RUN_STDERR, " web/log: .*it has disabled itself");
 	scene_let_go(scene, "go");
 	run_expect_exit(run, 3);
-	run_expect_line(run, RUN_STDERR, CAUSE("error", "web/run", "exited with status 2") "$");
+	run_expect_line(run, RUN_STDERR,
+			CAUSE("error", "web/run", "exited with status 2") STOPPING);
 	scene_service(scene, "web", "exec sleep 1000");
 	scene_script(scene, "services/web/log/run", "exit 5");
 	run = run_to_the_end(scene, TEXT, 3);
-	run_expect_line(run, RUN_STDERR, CAUSE("error", "web/log", "exited with status 5") "$");
+	run_expect_line(run, RUN_STDERR,
+			CAUSE("error", "web/log", "exited with status 5") STOPPING);
 }
 
 static void test_cause_says_both_what_was_left_and_where_output_went(struct scene *scene)
@@ -317,7 +326,7 @@ static void test_cause_says_both_what_was_left_and_where_output_went(struct scen
 	run = run_to_the_end(scene, TEXT, 0);
 	run_expect_line(run, RUN_STDERR,
 			CAUSE("warning", "web/run", "exited with status 0") LEFT(SLEEP)
-				LOGGED("web/log") "$");
+				LOGGED("web/log") STOPPING);
 }
 
 int main(void)

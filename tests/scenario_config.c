@@ -425,6 +425,72 @@ static void test_arguments_with_a_full_disk_fail(struct scene *scene)
 	}
 }
 
+/* What a runit service has to stop it by, and dinit has not: nothing is wrong with the directory,
+ * and the container would hang when it is to stop. */
+static void test_argument_check_warns_of_what_only_runit_has(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "a", "echo never");
+	scene_script(scene, "services/a/control/t", "kill -QUIT $(cat supervise/pid)");
+	scene_service(scene, "b", "echo never; cat supervise/pid");
+	scene_file(scene, "services/b/terminate", 0755,
+		   "#!/usr/bin/env python3\nimport os\n"
+		   "os.kill(int(open(os.getcwd() + '/supervise/pid').read()), 15)\n");
+	scene_service(scene, "c", "echo never");
+	scene_script(scene, "services/c/terminate", "echo -n d >\"$PWD/supervise/control\"");
+	scene_service(scene, "d", "echo never");
+	scene_script(scene, "services/d/terminate", "# not supervise/pid\nkill $DINIT_PID");
+	run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check") });
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR,
+			WARNING ".*/a/control/t names supervise/, .*use DINIT_PID.* line 2$");
+	run_expect_line(run, RUN_STDERR, WARNING ".*/b/terminate names supervise/, .* line 3$");
+	run_expect_line(run, RUN_STDERR, WARNING ".*/c/terminate names supervise/, .* line 2$");
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 3);
+	run_expect_line(run, RUN_STDOUT, ": 4 services, no problem found$");
+	expect_nothing_started(scene, run);
+}
+
+/* Warnings are said beside the problems; like all warnings, not at level error. */
+static void test_argument_check_with_problems_warns_as_well(struct scene *scene)
+{
+	static const struct {
+		const char *level;
+		size_t warnings;
+	} levels[] = { { "DINIT_LOG_LEVEL=warn", 1 }, { "DINIT_LOG_LEVEL=error", 0 } };
+
+	scene_mkdir(scene, "services/empty");
+	scene_service(scene, "web", "echo never");
+	scene_script(scene, "services/web/terminate", "cat supervise/pid");
+	for (size_t i = 0; i < COUNT(levels); i++) {
+		struct run *run =
+			run_start(scene,
+				  &(struct run_spec){ .arguments = LIST("--check"),
+						      .environment = LIST(levels[i].level) });
+
+		run_expect_exit(run, 1);
+		assert_int_equal(run_count_lines(run, RUN_STDERR, ERROR ".*/empty/run is missing"),
+				 1);
+		assert_int_equal(run_count_lines(run, RUN_STDERR, WARNING ".*/web/terminate names"),
+				 levels[i].warnings);
+		assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 1 + levels[i].warnings);
+	}
+}
+
+/* The start does not look into programs. */
+static void test_start_says_nothing_of_what_only_runit_has(struct scene *scene)
+{
+	struct run *run;
+
+	add_service(scene);
+	scene_script(scene, "services/web/terminate", "cat supervise/pid");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0") });
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, " web/run: started$");
+	run_expect_no_line(run, RUN_STDERR, "supervise");
+}
+
 static void test_argument_check_of_bad_configuration_fails(struct scene *scene)
 {
 	struct run *run;
@@ -504,6 +570,76 @@ static void test_directory_hidden_entries_and_files_are_skipped(struct scene *sc
 	run_expect_line(run, RUN_STDOUT, " web/run: started$");
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, "."), 1);
 	run_expect_no_line(run, RUN_STDERR, "dinit: error");
+}
+
+/* A volume with a file system of its own. */
+static void test_directory_on_a_volume_lost_and_found_is_skipped(struct scene *scene)
+{
+	const char *const *const arguments[] = { LIST("--check"), LIST(NULL) };
+	struct run *run;
+
+	scene_mkdir(scene, "services/lost+found");
+	assert_int_equal(chmod(scene_path(scene, "services/lost+found"), 0700), 0);
+	for (size_t i = 0; i < COUNT(arguments); i++) {
+		run = run_start(scene, &(struct run_spec){ .arguments = arguments[i] });
+		run_expect_exit(run, 0);
+		run_expect_line(run, RUN_STDERR, WARNING ".*/services: there is no service");
+		assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 1);
+	}
+	add_service(scene);
+	for (size_t i = 0; i < COUNT(arguments); i++) {
+		run = run_start(scene, &(struct run_spec){ .arguments = arguments[i] });
+		run_expect_exit(run, 0);
+		run_expect_no_line(run, RUN_STDERR, "lost.found|dinit: error");
+	}
+	assert_int_equal(access(scene_path(scene, "started"), F_OK), 0);
+}
+
+/* Kubernetes makes a volume of a ConfigMap so that all of it changes at once. */
+static void test_directory_of_a_config_map_is_run(struct scene *scene)
+{
+	struct run *run;
+
+	scene_mkdir(scene, "services/lost+found");
+	scene_script(scene, "services/web/..2026_11_28_12_00_00.1/run", "echo started; exec cat");
+	make_link(scene, "..2026_11_28_12_00_00.1", "services/web/..data");
+	make_link(scene, "..data/run", "services/web/run");
+	scene_mkdir(scene, "services/..2026_11_28_12_00_00.2/not-a-service");
+	make_link(scene, "..2026_11_28_12_00_00.2", "services/..data");
+	scene_mkdir(scene, "services/.git");
+	scene_file(scene, "services/README", 0644, "");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0") });
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, " web/run: started$");
+	run_expect_no_line(run, RUN_STDERR, "dinit: error");
+}
+
+/* The services of an s6-overlay image, put where dinit looks. */
+static void test_directory_of_s6_rc_says_which_are_no_services(struct scene *scene)
+{
+	const char *const *const arguments[] = { LIST("--check"), LIST(NULL) };
+
+	scene_script(scene, "services/svc-web/run", "touch \"$SCENE/started\"");
+	scene_file(scene, "services/svc-web/type", 0644, "longrun\n");
+	scene_file(scene, "services/svc-web/dependencies.d/init-db", 0644, "");
+	scene_file(scene, "services/init-db/type", 0644, "oneshot\n");
+	scene_file(scene, "services/init-db/up", 0644, "/etc/s6-overlay/s6-rc.d/init-db/run.sh\n");
+	scene_file(scene, "services/user/contents.d/svc-web", 0644, "");
+	scene_file(scene, "services/user2/type", 0644, "bundle\n");
+	scene_file(scene, "services/user2/contents", 0644, "svc-web\n");
+	scene_mkdir(scene, "services/plain");
+	for (size_t i = 0; i < COUNT(arguments); i++) {
+		struct run *run = run_start(scene, &(struct run_spec){ .arguments = arguments[i] });
+
+		run_expect_exit(run, 1);
+		run_expect_line(run, RUN_STDERR,
+				ERROR ".*/init-db/run is missing: .* s6-rc oneshot,.*exec dinit");
+		run_expect_line(run, RUN_STDERR, ERROR ".*/user/run is missing: .* s6-rc bundle,");
+		run_expect_line(run, RUN_STDERR, ERROR ".*/user2/run is missing: .* s6-rc source ");
+		run_expect_line(run, RUN_STDERR, ERROR ".*/plain/run is missing: every service ");
+		assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 4);
+		expect_nothing_started(scene, run);
+	}
 }
 
 static void test_directory_link_to_directory_is_a_service(struct scene *scene)
@@ -701,10 +837,16 @@ int main(void)
 		SCENE_AS_SUBREAPER(test_argument_check_of_what_is_odd_warns_and_succeeds),
 		SCENE_AS_SUBREAPER(test_argument_check_of_bad_directory_reports_all),
 		SCENE_AS_SUBREAPER(test_argument_check_looks_into_programs),
+		SCENE_AS_SUBREAPER(test_argument_check_warns_of_what_only_runit_has),
+		SCENE_AS_SUBREAPER(test_argument_check_with_problems_warns_as_well),
+		SCENE_AS_SUBREAPER(test_start_says_nothing_of_what_only_runit_has),
 		SCENE_AS_SUBREAPER(test_arguments_with_a_full_disk_fail),
 		SCENE_AS_SUBREAPER(test_argument_check_of_bad_configuration_fails),
 		SCENE(test_directory_with_problems_reports_all_and_starts_nothing),
 		SCENE(test_directory_hidden_entries_and_files_are_skipped),
+		SCENE(test_directory_on_a_volume_lost_and_found_is_skipped),
+		SCENE(test_directory_of_a_config_map_is_run),
+		SCENE(test_directory_of_s6_rc_says_which_are_no_services),
 		SCENE(test_directory_link_to_directory_is_a_service),
 		SCENE(test_directory_down_is_examined_and_not_started),
 		SCENE(test_directory_log_that_is_a_file_means_no_logging_program),

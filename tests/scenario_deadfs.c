@@ -100,7 +100,7 @@ static void check_stuck(struct scene *scene, const char *policy, const char *ver
 		      "read go <\"$SCENE/mounted\"; \"$ACTOR\" stuck \"$SCENE/mnt/file\"; " WAIT);
 	run = start(scene, policy);
 	streams_wait_report(scene, "held");
-	run_wait_line(run, RUN_STDERR, scene_format(scene, LOST "%s: \\[actor\\]$", verdict));
+	run_wait_line(run, RUN_STDERR, scene_format(scene, LOST "%s: \\[actor\\]", verdict));
 	expect_stop(scene, run);
 }
 

@@ -2268,8 +2268,8 @@ static void adopt_frozen(struct test *test, const char *mode, const char *parent
 	char group[128], path[256];
 	bool was_troubled;
 
-	snprintf(group, sizeof group, "%s/dinit-test-adopt-%d", parent, (int)getpid());
-	rig_need(mkdir(group, 0755) == 0 || errno == EEXIST,
+	snprintf(group, sizeof group, "%s/dinit-test-adopt-XXXXXX", parent);
+	rig_need(mkdtemp(group) != NULL,
 		 "no control group can be made here: run as root, for example in "
 		 "docker run --privileged");
 	start(test, mode);

@@ -44,7 +44,7 @@ static void read_strings(struct config *config, struct problems *problems, const
 	errors = config_read(config, strings, on_problem, problems);
 	assert_int_equal(errors, problems->errors);
 	/* They may point into the environment, which is about to go. */
-	config->dir = config->skip = NULL;
+	config->dir = config->skip = config->keep = NULL;
 	for (size_t i = 0; i < COUNT(strings); i++)
 		free(strings[i]);
 }
@@ -79,6 +79,7 @@ static void test_config_read_nothing_set_gives_defaults(void **state)
 	assert_defaults(&config);
 	assert_string_equal(config.dir, "/etc/service");
 	assert_string_equal(config.skip, "");
+	assert_string_equal(config.keep, "");
 	memset(&config, 0xff, sizeof config);
 	assert_int_equal(config_read(&config, others, on_problem, &problems), 0);
 	assert_defaults(&config);
@@ -105,13 +106,15 @@ static void test_config_read_empty_value_is_default(void **state)
 	assert_defaults(&config);
 	assert_string_equal(config.dir, "/etc/service");
 	assert_string_equal(config.skip, "");
+	assert_string_equal(config.keep, "");
 	assert_int_equal(problems.len, 0);
 }
 
 static void test_config_read_paths_point_into_environment(void **state)
 {
 	char *const strings[] = { (char[]){ "DINIT_SKIP=a,b=c,," },
-				  (char[]){ "DINIT_DIR=./my services=1" }, NULL };
+				  (char[]){ "DINIT_DIR=./my services=1" },
+				  (char[]){ "DINIT_KEEP=epmd,screen*" }, NULL };
 	struct problems problems = { .len = 0 };
 	struct config config;
 
@@ -120,6 +123,7 @@ static void test_config_read_paths_point_into_environment(void **state)
 	assert_int_equal(problems.len, 0);
 	assert_ptr_equal(config.dir, strings[1] + strlen("DINIT_DIR="));
 	assert_ptr_equal(config.skip, strings[0] + strlen("DINIT_SKIP="));
+	assert_ptr_equal(config.keep, strings[2] + strlen("DINIT_KEEP="));
 }
 
 static void test_config_read_words_are_exact(void **state)
@@ -467,10 +471,11 @@ static const struct {
 	{ "DINIT_DDI", NULL },
 	{ "DINIT_DRK", NULL },
 	{ "DINIT_SAH", NULL },
+	{ "DINIT_KEEPS", "DINIT_KEEP" },
 	{ "DINIT_KI", "DINIT_SKIP" },
 	/* Less than half of the letters, and half of them. */
-	{ "DINIT_LEE", NULL },
-	{ "DINIT_LEEL", "DINIT_LOG_LEVEL" },
+	{ "DINIT_LGV", NULL },
+	{ "DINIT_LGVL", "DINIT_LOG_LEVEL" },
 	{ "DINIT_MaiN", "DINIT_MAX_LINE" },
 	{ "DINIT_REPARENTING_POLICY_OF_MINE", "DINIT_REPARENTING_POLICY" },
 	{ "DINIT_REPARENTING_POLICY_OF_MY_OWN_SERVICE", NULL },
@@ -545,7 +550,7 @@ static void test_config_describe_defaults_are_those_that_count(void **state)
 
 	(void)state;
 	config_describe(on_variable, &described);
-	assert_int_equal(described.count, 8);
+	assert_int_equal(described.count, 9);
 	assert_int_equal(config_read(&config, described.environment, on_problem, &problems), 0);
 	assert_int_equal(problems.len, 0);
 	assert_defaults(&config);

@@ -26,7 +26,7 @@ static int searches;
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 int __real_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout_ms);
 int __wrap_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout_ms);
-bool __wrap_policy_find_left(struct policy *policy, pid_t ended, struct policy_left *left);
+bool __wrap_left_find(struct policy *policy, pid_t ended, struct left *left);
 bool __wrap_service_was_logged(const struct service *service, const struct reaper_end *end);
 
 struct rig {
@@ -52,7 +52,7 @@ int __wrap_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int tim
 	return __real_epoll_wait(epoll_fd, events, max, 0);
 }
 
-bool __wrap_policy_find_left(struct policy *policy, pid_t ended, struct policy_left *left)
+bool __wrap_left_find(struct policy *policy, pid_t ended, struct left *left)
 {
 	assert_ptr_equal(policy, &current->policy);
 	assert_int_equal(ended, 7);
@@ -163,8 +163,9 @@ static void test_ending_tell_signal_is_an_error(void **state)
 
 	was_logged = true;
 	tell(rig, true, SIGKILL);
-	assert_said(rig, " dinit: error: web/run: PID 7 was killed by signal 9 (Killed), stopping "
-			 "the container (its output went to web/log)\n");
+	assert_said(rig,
+		    " dinit: error: web/run: PID 7 was killed by signal 9 (Killed) (its output "
+		    "went to web/log), stopping the container\n");
 }
 
 static void test_ending_tell_success_that_left_nothing_is_a_warning_at_once(void **state)
@@ -205,9 +206,10 @@ static void test_ending_tell_left_process_is_named_after_a_moment(void **state)
 	assert_false(ending_is_told(&rig->ending));
 	assert_string_equal(rig->said, "");
 	pass(rig, 1);
-	assert_said(rig, " dinit: warning: web/run: PID 7 exited with status 0, stopping the "
-			 "container; it left the daemon nginx (PID 9) in the background: keep it "
-			 "in the foreground (its output went to web/log)\n");
+	assert_said(rig,
+		    " dinit: warning: web/run: PID 7 exited with status 0; it left nginx (PID 9) "
+		    "in the background: keep it in the foreground (its output went to "
+		    "web/log); stopping the container\n");
 }
 
 static void test_ending_tell_process_that_ends_in_that_moment_was_not_left(void **state)
@@ -237,7 +239,7 @@ static void test_ending_tell_long_names_fit(void **state)
 	assert_true(ending_is_told(&rig->ending));
 	assert_non_null(strstr(rig->said, "n (PID 9) in the background: keep it in the foreground "
 					  "(its output went to nnn"));
-	assert_non_null(strstr(rig->said, "nnn/log)\n"));
+	assert_non_null(strstr(rig->said, "nnn/log); stopping the container\n"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

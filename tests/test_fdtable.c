@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "adopt/fdtable.h"
+#include "fdtable.h"
 #include "tree.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -1361,6 +1362,25 @@ static void test_logmux_add_of_what_is_not_open_fails(void **state)
 	assert_null(rig->mux.sources);
 }
 
+static void test_logmux_reads_the_pipes_of_its_sources_and_no_others(void **state)
+{
+	struct rig *rig = *state;
+	struct stat first, second, other;
+	int pair[2];
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	assert_int_equal(fstat(pair[1], &other), 0);
+	assert_int_equal(fstat(add(rig, LOGMUX_STDOUT)->fd, &first), 0);
+	assert_int_equal(fstat(add(rig, LOGMUX_STDERR)->fd, &second), 0);
+	assert_true(logmux_reads(&rig->mux, first.st_dev, first.st_ino));
+	assert_true(logmux_reads(&rig->mux, second.st_dev, second.st_ino));
+	assert_false(logmux_reads(&rig->mux, other.st_dev, other.st_ino));
+	assert_false(logmux_reads(&rig->mux, first.st_dev + 1, first.st_ino));
+	assert_int_equal(close(pair[0]), 0);
+	assert_int_equal(close(pair[1]), 0);
+}
+
 static void test_logmux_epoll_refusing_is_tried_again(void **state)
 {
 	struct rig *rig = *state;
@@ -1647,6 +1667,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_open_without_memory_fails_and_leaves_nothing),
 	TEST(test_logmux_add_without_memory_leaves_the_descriptor_to_the_caller),
 	TEST(test_logmux_add_of_what_is_not_open_fails),
+	TEST(test_logmux_reads_the_pipes_of_its_sources_and_no_others),
 	TEST(test_logmux_epoll_refusing_is_tried_again),
 	TEST(test_logmux_epoll_refusing_to_the_end_loses_nothing),
 	TEST(test_logmux_interrupted_read_is_tried_again),

@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -47,6 +49,7 @@ char *__real_strdup(const char *text);
 char *__wrap_strdup(const char *text);
 void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name);
 int __wrap_logmux_add(struct logmux *mux, const struct logmux_source_spec *spec);
+bool __wrap_logmux_reads(const struct logmux *mux, dev_t device, ino_t inode);
 int __real_procfs_each_child(const struct procfs *proc, pid_t parent,
 			     void (*on_child)(void *ctx, pid_t pid), void *ctx);
 int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent,
@@ -83,6 +86,10 @@ struct rig {
 	enum logmux_stream added_stream;
 	int end_status;
 	pid_t end_pid;
+	/* The pipe that the logmux reads. */
+	struct stat ours;
+	/* In memory that is shared with a child: it shall go on. */
+	bool *go;
 	/* what its children are called */
 	char program[PROCFS_NAME_SIZE];
 	char said[20000];
@@ -135,6 +142,12 @@ int __wrap_logmux_add(struct logmux *mux, const struct logmux_source_spec *spec)
 	snprintf(current->added_name, sizeof current->added_name, "%s", spec->service);
 	snprintf(current->added_stage, sizeof current->added_stage, "%s", spec->stage);
 	return 0;
+}
+
+bool __wrap_logmux_reads(const struct logmux *mux, dev_t device, ino_t inode)
+{
+	assert_ptr_equal(mux, current->mux);
+	return device == current->ours.st_dev && inode == current->ours.st_ino;
 }
 
 int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent,
@@ -231,9 +244,13 @@ static int setup(void **state)
 	assert_int_equal(loop_open(&rig->loop, &none, on_signal, NULL), 0);
 	reaper_init(&rig->reaper, on_unwatched, NULL);
 	rig->proc.root = "/proc";
+	rig->go = mmap(NULL, sizeof *rig->go, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		       -1, 0);
+	assert_ptr_not_equal(rig->go, MAP_FAILED);
 	/* only handed on */
 	rig->mux = (struct logmux *)(void *)rig;
-	rig->config = (struct config){ .reparenting = CONFIG_REPARENTING_TERMINATE,
+	rig->config = (struct config){ .keep = "",
+				       .reparenting = CONFIG_REPARENTING_TERMINATE,
 				       .kill_timeout_ms = KILL_TIMEOUT_MS };
 	*state = rig;
 	return 0;
@@ -250,13 +267,15 @@ static void open_policy(struct rig *rig, enum config_reparenting reparenting)
 	};
 
 	rig->config.reparenting = reparenting;
-	nobody_yet =
-		reparenting != CONFIG_REPARENTING_IGNORE && procfs_usable(&rig->proc) && !inherits;
+	nobody_yet = procfs_usable(&rig->proc) && !inherits;
 	policy_open(&rig->policy, &rig->config, &means, on_adopted_end, rig);
 }
 
-static pid_t make_child(struct rig *rig)
+/* Makes a child with that stdin and stdout, which are -1 where it has ours. */
+static pid_t make_child_with(struct rig *rig, int stdin_fd, int stdout_fd)
 {
+	const struct procfs proc = { .root = "/proc" };
+	struct procfs_stat stat = { .state = 'R' };
 	struct procfs_command command;
 	int pair[2];
 	pid_t pid;
@@ -266,6 +285,9 @@ static pid_t make_child(struct rig *rig)
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if ((stdin_fd >= 0 && dup2(stdin_fd, STDIN_FILENO) < 0) ||
+		    (stdout_fd >= 0 && dup2(stdout_fd, STDOUT_FILENO) < 0))
+			_exit(1);
 		if (write(pair[1], "r", 1) != 1)
 			_exit(1);
 		for (;;)
@@ -274,10 +296,36 @@ static pid_t make_child(struct rig *rig)
 	assert_int_equal(read(pair[0], &byte, 1), 1);
 	close(pair[0]);
 	close(pair[1]);
+	/* One that runs is given more time. */
+	while (stat.state == 'R')
+		assert_int_equal(procfs_read_stat(&proc, pid, &stat), 0);
 	assert_true(rig->children_len < CHILDREN_MAX);
 	rig->children[rig->children_len++] = pid;
 	procfs_read_command(&(struct procfs){ .root = "/proc" }, pid, &command);
 	strcpy(rig->program, command.program);
+	return pid;
+}
+
+static pid_t make_child(struct rig *rig)
+{
+	return make_child_with(rig, -1, -1);
+}
+
+/* Makes a pipe that the logmux reads, and a child whose stdin is another pipe and whose stdout is
+ * that one. */
+static pid_t make_filter(struct rig *rig)
+{
+	int input[2], output[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(input), 0);
+	assert_int_equal(pipe(output), 0);
+	assert_int_equal(fstat(output[0], &rig->ours), 0);
+	pid = make_child_with(rig, input[0], output[1]);
+	close(input[0]);
+	close(input[1]);
+	close(output[0]);
+	close(output[1]);
 	return pid;
 }
 
@@ -358,6 +406,7 @@ static int teardown(void **state)
 	}
 	loop_close(&rig->loop);
 	log_set_writer(NULL, NULL);
+	munmap(rig->go, sizeof *rig->go);
 	free(rig);
 	return 0;
 }
@@ -457,14 +506,14 @@ static void test_policy_children_from_before_are_left_alone(void **state)
 	/* Nothing has been looked for since something may have been started. */
 	assert_true(policy_may_have_orphans(&rig->policy));
 	pass(rig, POLICY_MATURE_MS);
-	policy_children_changed(&rig->policy);
+	policy_children_changed(&rig->policy, false);
 	assert_false(policy_may_have_orphans(&rig->policy));
 	orphan = make_child(rig);
 	pass(rig, POLICY_LOOK_MS);
 	assert_true(policy_may_have_orphans(&rig->policy));
 	pass(rig, POLICY_MATURE_MS);
 	policy_begin_teardown(&rig->policy);
-	policy_kill(&rig->policy);
+	policy_kill(&rig->policy, false);
 	assert_int_equal(rig->sent_len, 2);
 	assert_sent(rig, 0, orphan, SIGTERM);
 	assert_sent(rig, 1, orphan, SIGKILL);
@@ -515,7 +564,7 @@ static void test_policy_many_orphans_each_have_their_own_time(void **state)
 	for (int i = 0; i < 30; i++) {
 		make_child(rig);
 		pass(rig, POLICY_LOOK_APART_MS);
-		policy_children_changed(&rig->policy);
+		policy_children_changed(&rig->policy, false);
 	}
 	pass(rig, POLICY_MATURE_MS);
 	assert_int_equal(rig->sent_len, 30);
@@ -543,7 +592,8 @@ static void test_policy_uninterruptible_orphan_is_given_a_moment(void **state)
 	assert_int_equal(rig->sent_len, 0);
 	pass(rig, POLICY_MATURE_MS);
 	assert_sent(rig, 0, pid, SIGTERM);
-	assert_int_equal(count(rig, ": lost its parent, terminating it: [test_policy]\n"), 1);
+	assert_int_equal(count(rig, ": lost its parent, terminating it: [test_policy] (DINIT_KEEP"),
+			 1);
 }
 
 static void test_policy_uninterruptible_orphan_that_goes_on_is_told_with_its_arguments(void **state)
@@ -558,7 +608,7 @@ static void test_policy_uninterruptible_orphan_that_goes_on_is_told_with_its_arg
 	pass(rig, POLICY_MATURE_MS);
 	assert_int_equal(rig->sent_len, 0);
 	kill(tail, SIGKILL);
-	while (stat.state == 'D')
+	while (stat.state != 'S')
 		assert_int_equal(procfs_read_stat(&proc, pid, &stat), 0);
 	pass(rig, POLICY_MATURE_MS);
 	assert_sent(rig, 0, pid, SIGTERM);
@@ -660,10 +710,10 @@ static void test_policy_children_changed_looks_at_once_but_not_too_often(void **
 
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
 	pass(rig, POLICY_LOOK_APART_MS);
-	policy_children_changed(&rig->policy);
+	policy_children_changed(&rig->policy, false);
 	assert_int_equal(looks, 2);
 	for (uint64_t i = 0; i < POLICY_LOOK_APART_MS; i++) {
-		policy_children_changed(&rig->policy);
+		policy_children_changed(&rig->policy, false);
 		assert_int_equal(looks, 2);
 		pass(rig, 1);
 	}
@@ -679,9 +729,9 @@ static void test_policy_children_changed_between_two_looks_sees_somebody_until_t
 
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
 	pass(rig, POLICY_LOOK_APART_MS);
-	policy_children_changed(&rig->policy);
+	policy_children_changed(&rig->policy, false);
 	assert_false(policy_may_have_orphans(&rig->policy));
-	policy_children_changed(&rig->policy);
+	policy_children_changed(&rig->policy, false);
 	assert_true(policy_may_have_orphans(&rig->policy));
 	pass(rig, POLICY_LOOK_APART_MS);
 	assert_false(policy_may_have_orphans(&rig->policy));
@@ -699,20 +749,22 @@ static void test_policy_teardown_looks_ten_times_a_second(void **state)
 	assert_int_equal(looks, 10);
 }
 
-static void test_policy_ignore_never_looks_and_never_signals(void **state)
+static void test_policy_ignore_never_signals_and_never_waits(void **state)
 {
 	struct rig *rig = *state;
 
 	make_child(rig);
 	open_policy(rig, CONFIG_REPARENTING_IGNORE);
-	assert_false(policy_finds_orphans(&rig->policy));
 	assert_true(policy_may_have_orphans(&rig->policy));
-	policy_children_changed(&rig->policy);
+	policy_children_changed(&rig->policy, false);
 	pass(rig, 10 * POLICY_LOOK_MS);
+	assert_true(policy_may_have_orphans(&rig->policy));
 	policy_begin_teardown(&rig->policy);
-	assert_false(policy_kill(&rig->policy));
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	assert_false(policy_has_to_wait(&rig->policy));
+	assert_false(policy_kill(&rig->policy, false));
+	assert_false(policy_kill(&rig->policy, true));
 	pass(rig, 10 * POLICY_LOOK_MS);
-	assert_int_equal(looks, 0);
 	assert_int_equal(rig->sent_len, 0);
 	assert_string_equal(rig->said, "");
 }
@@ -724,11 +776,12 @@ static void test_policy_without_proc_says_so_once_and_does_nothing(void **state)
 	make_child(rig);
 	rig->proc.root = "/nonexistent";
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
-	assert_false(policy_finds_orphans(&rig->policy));
-	policy_children_changed(&rig->policy);
+	assert_true(policy_may_have_orphans(&rig->policy));
+	policy_children_changed(&rig->policy, true);
+	assert_false(policy_has_to_wait(&rig->policy));
 	pass(rig, 10 * POLICY_LOOK_MS);
 	policy_begin_teardown(&rig->policy);
-	policy_kill(&rig->policy);
+	policy_kill(&rig->policy, false);
 	assert_int_equal(looks, 0);
 	assert_int_equal(rig->sent_len, 0);
 	assert_int_equal(count(rig, "\n"), 1);
@@ -743,6 +796,413 @@ static void test_policy_without_proc_under_ignore_says_nothing(void **state)
 	rig->proc.root = "/nonexistent";
 	open_policy(rig, CONFIG_REPARENTING_IGNORE);
 	assert_string_equal(rig->said, "");
+}
+
+/* ---- filters ---- */
+
+static void test_policy_filter_is_left_alone_until_its_time_is_over(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_filter(rig);
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	policy_begin_teardown(&rig->policy);
+	assert_true(policy_has_to_wait(&rig->policy));
+	pass(rig, KILL_TIMEOUT_MS - 1);
+	assert_int_equal(rig->sent_len, 0);
+	assert_string_equal(rig->said, "");
+	pass(rig, 1);
+	assert_int_equal(rig->sent_len, 1);
+	assert_sent(rig, 0, pid, SIGTERM);
+	assert_int_equal(count(rig, ": lost its parent, terminating it: "), 1);
+	pass(rig, KILL_TIMEOUT_MS);
+	assert_sent(rig, 1, pid, SIGKILL);
+}
+
+static void test_policy_filter_that_ends_ends_nothing(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_filter(rig);
+
+	log_set_level(CONFIG_LOG_INFO);
+	open_policy(rig, CONFIG_REPARENTING_ADOPT);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(count(rig, ": lost its parent and is a filter: waiting "), 1);
+	end_and_reap(rig, pid, SIGKILL);
+	assert_int_equal(count(rig, ": filter was killed by signal 9 (Killed)\n"), 1);
+	assert_int_equal(rig->ends, 0);
+	assert_int_equal(rig->adoptions, 0);
+	pass(rig, POLICY_LOOK_MS);
+	assert_false(policy_has_to_wait(&rig->policy));
+}
+
+static void test_policy_filter_whose_time_is_over_is_adopted_with_adopt(void **state)
+{
+	struct rig *rig = *state;
+
+	make_filter(rig);
+	open_policy(rig, CONFIG_REPARENTING_ADOPT);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->adoptions, 0);
+	pass(rig, KILL_TIMEOUT_MS);
+	assert_int_equal(rig->adoptions, 1);
+}
+
+static void test_policy_filter_without_a_pipe_for_stdin_is_none(void **state)
+{
+	struct rig *rig = *state;
+	int output[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(output), 0);
+	assert_int_equal(fstat(output[0], &rig->ours), 0);
+	pid = make_child_with(rig, -1, output[1]);
+	close(output[0]);
+	close(output[1]);
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	assert_sent(rig, 0, pid, SIGTERM);
+}
+
+static void test_policy_filter_into_somebody_elses_pipe_is_none(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_filter(rig);
+
+	rig->ours.st_ino++;
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	assert_sent(rig, 0, pid, SIGTERM);
+}
+
+static void test_policy_ignore_waits_for_a_filter_only(void **state)
+{
+	struct rig *rig = *state;
+	pid_t filter;
+
+	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	make_child(rig);
+	filter = make_filter(rig);
+	pass(rig, POLICY_LOOK_MS);
+	policy_begin_teardown(&rig->policy);
+	pass(rig, POLICY_MATURE_MS);
+	assert_true(policy_has_to_wait(&rig->policy));
+	end_and_reap(rig, filter, SIGKILL);
+	/* It may have left another one. */
+	assert_true(policy_has_to_wait(&rig->policy));
+	policy_children_changed(&rig->policy, false);
+	pass(rig, POLICY_LOOK_APART_MS);
+	assert_false(policy_has_to_wait(&rig->policy));
+	assert_int_equal(rig->sent_len, 0);
+}
+
+/* What a program left behind when it ended may be a filter, as long as it is not looked at. */
+static void test_policy_ignore_waits_for_what_a_program_left_behind(void **state)
+{
+	struct rig *rig = *state;
+
+	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	pass(rig, POLICY_LOOK_APART_MS);
+	policy_begin_teardown(&rig->policy);
+	assert_false(policy_has_to_wait(&rig->policy));
+	make_child(rig);
+	/* Too soon after the last look: it is still to come. */
+	policy_children_changed(&rig->policy, true);
+	assert_true(policy_has_to_wait(&rig->policy));
+	pass(rig, POLICY_LOOK_APART_MS);
+	assert_true(policy_has_to_wait(&rig->policy));
+	pass(rig, POLICY_MATURE_MS - 1);
+	assert_true(policy_has_to_wait(&rig->policy));
+	pass(rig, 1);
+	assert_false(policy_has_to_wait(&rig->policy));
+}
+
+static void test_policy_ignore_does_not_wait_for_what_comes_later(void **state)
+{
+	struct rig *rig = *state;
+
+	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	policy_begin_teardown(&rig->policy);
+	pass(rig, POLICY_LOOK_APART_MS);
+	policy_children_changed(&rig->policy, true);
+	for (int i = 0; i < 30; i++) {
+		pass(rig, POLICY_MATURE_MS);
+		make_child(rig);
+		policy_children_changed(&rig->policy, false);
+	}
+	assert_false(policy_has_to_wait(&rig->policy));
+}
+
+/* A shell that has begun to set up its filter, on a busy machine: it runs, and its stdin is not in
+ * place yet. */
+static void test_policy_orphan_that_runs_may_become_a_filter(void **state)
+{
+	struct rig *rig = *state;
+	const struct procfs proc = { .root = "/proc" };
+	struct procfs_stat stat = { .state = 'R' };
+	int input[2], output[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(input), 0);
+	assert_int_equal(pipe(output), 0);
+	assert_int_equal(fstat(output[0], &rig->ours), 0);
+	pid = fork();
+	if (pid == 0) {
+		volatile bool *go = rig->go;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(output[1], STDOUT_FILENO);
+		while (!*go)
+			;
+		dup2(input[0], STDIN_FILENO);
+		for (;;)
+			pause();
+	}
+	rig->children[rig->children_len++] = pid;
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	for (int i = 0; i < 10; i++)
+		pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 0);
+	*rig->go = true;
+	while (stat.state == 'R')
+		assert_int_equal(procfs_read_stat(&proc, pid, &stat), 0);
+	pass(rig, 10 * POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 0);
+	pass(rig, KILL_TIMEOUT_MS);
+	assert_sent(rig, 0, pid, SIGTERM);
+}
+
+static void test_policy_orphan_that_runs_on_is_terminated(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			;
+	}
+	rig->children[rig->children_len++] = pid;
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	for (int i = 0; i < 10; i++)
+		pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 0);
+	pass(rig, POLICY_MATURE_MS);
+	assert_sent(rig, 0, pid, SIGTERM);
+}
+
+/* Its stdin was a pipe for a while. */
+static void test_policy_filter_that_is_none_any_more_is_terminated_in_the_teardown(void **state)
+{
+	struct rig *rig = *state;
+	pid_t filter, none;
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	none = make_filter(rig);
+	pass(rig, POLICY_LOOK_MS);
+	pass(rig, POLICY_MATURE_MS);
+	/* The logmux reads another pipe from here on. */
+	filter = make_filter(rig);
+	pass(rig, POLICY_LOOK_MS);
+	pass(rig, POLICY_MATURE_MS);
+	policy_begin_teardown(&rig->policy);
+	assert_int_equal(rig->sent_len, 0);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 1);
+	assert_sent(rig, 0, none, SIGTERM);
+	end_and_reap(rig, none, SIGTERM);
+	assert_true(reaper_knows(&rig->reaper, filter));
+}
+
+static void test_policy_ignore_filter_whose_time_is_over_is_not_waited_for(void **state)
+{
+	struct rig *rig = *state;
+
+	make_filter(rig);
+	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	pass(rig, POLICY_MATURE_MS);
+	policy_begin_teardown(&rig->policy);
+	assert_true(policy_has_to_wait(&rig->policy));
+	pass(rig, KILL_TIMEOUT_MS);
+	assert_false(policy_has_to_wait(&rig->policy));
+	assert_int_equal(rig->sent_len, 0);
+}
+
+static void test_policy_kill_spares_filters_until_it_is_told_otherwise(void **state)
+{
+	struct rig *rig = *state;
+	pid_t filter, later;
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	filter = make_filter(rig);
+	pass(rig, POLICY_LOOK_MS);
+	pass(rig, POLICY_MATURE_MS);
+	policy_begin_teardown(&rig->policy);
+	assert_false(policy_kill(&rig->policy, false));
+	later = make_filter(rig);
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	pass(rig, 0);
+	assert_int_equal(rig->sent_len, 0);
+	assert_true(policy_kill(&rig->policy, true));
+	assert_int_equal(rig->sent_len, 2);
+	assert_sent(rig, 0, filter, SIGKILL);
+	assert_sent(rig, 1, later, SIGKILL);
+	later = make_filter(rig);
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	pass(rig, 0);
+	assert_sent(rig, 2, later, SIGKILL);
+}
+
+static void test_policy_kill_with_ignore_kills_filters(void **state)
+{
+	struct rig *rig = *state;
+	pid_t filter;
+
+	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	make_child(rig);
+	filter = make_filter(rig);
+	pass(rig, POLICY_LOOK_MS);
+	pass(rig, POLICY_MATURE_MS);
+	policy_begin_teardown(&rig->policy);
+	assert_false(policy_kill(&rig->policy, false));
+	assert_true(policy_kill(&rig->policy, true));
+	assert_int_equal(rig->sent_len, 1);
+	assert_sent(rig, 0, filter, SIGKILL);
+	assert_true(policy_has_to_wait(&rig->policy));
+	end_and_reap(rig, filter, SIGKILL);
+	assert_false(policy_has_to_wait(&rig->policy));
+}
+
+/* ---- DINIT_KEEP ---- */
+
+static void test_policy_kept_orphan_is_left_alone_until_the_teardown(void **state)
+{
+	static const enum config_reparenting policies[] = { CONFIG_REPARENTING_TERMINATE,
+							    CONFIG_REPARENTING_ADOPT };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct rig *rig = *state;
+		pid_t pid = make_child(rig);
+
+		rig->config.keep = "none,*";
+		open_policy(rig, policies[i]);
+		rig->sent_len = 0;
+		pass(rig, POLICY_MATURE_MS);
+		pass(rig, 10 * KILL_TIMEOUT_MS);
+		assert_int_equal(rig->sent_len, 0);
+		assert_int_equal(rig->adoptions, 0);
+		policy_begin_teardown(&rig->policy);
+		assert_string_equal(rig->said, "");
+		assert_int_equal(rig->sent_len, 1);
+		assert_sent(rig, 0, pid, SIGTERM);
+		assert_true(policy_has_to_wait(&rig->policy));
+		pass(rig, KILL_TIMEOUT_MS);
+		assert_sent(rig, 1, pid, SIGKILL);
+		end_and_reap(rig, pid, SIGKILL);
+		policy_close(&rig->policy);
+		rig->said[0] = '\0';
+	}
+}
+
+static void test_policy_kept_orphan_that_ends_ends_nothing(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_child(rig);
+
+	rig->config.keep = rig->program;
+	open_policy(rig, CONFIG_REPARENTING_ADOPT);
+	pass(rig, POLICY_MATURE_MS);
+	end_and_reap(rig, pid, SIGKILL);
+	assert_int_equal(rig->ends, 0);
+}
+
+static void test_policy_keep_of_another_name_keeps_nothing(void **state)
+{
+	struct rig *rig = *state;
+	char other[PROCFS_NAME_SIZE + 8];
+	pid_t pid = make_child(rig);
+
+	snprintf(other, sizeof other, "%s?,x*", rig->program);
+	rig->config.keep = other;
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	assert_sent(rig, 0, pid, SIGTERM);
+}
+
+static void test_policy_keep_has_no_meaning_for_what_is_found_in_a_teardown(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid;
+
+	rig->config.keep = "*";
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	policy_begin_teardown(&rig->policy);
+	pid = make_child(rig);
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	pass(rig, POLICY_MATURE_MS);
+	assert_sent(rig, 0, pid, SIGTERM);
+}
+
+/* ---- many warnings ---- */
+
+static void test_policy_first_warning_for_a_program_says_how_to_keep_it(void **state)
+{
+	struct rig *rig = *state;
+	char hint[PROCFS_NAME_SIZE + 64];
+
+	make_child(rig);
+	make_child(rig);
+	snprintf(hint, sizeof hint, " (DINIT_KEEP=%s leaves it alone)\n", rig->program);
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(count(rig, ": lost its parent, terminating it: "), 2);
+	assert_int_equal(count(rig, hint), 1);
+}
+
+static void test_policy_first_warning_in_a_teardown_does_not_say_how_to_keep_it(void **state)
+{
+	struct rig *rig = *state;
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	policy_begin_teardown(&rig->policy);
+	make_child(rig);
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(count(rig, ": lost its parent, terminating it: "), 1);
+	assert_int_equal(count(rig, "DINIT_KEEP"), 0);
+}
+
+static void test_policy_many_orphans_of_one_program_get_ten_warnings_and_one_a_minute(void **state)
+{
+	struct rig *rig = *state;
+
+	for (int i = 0; i < RATION_WARNINGS + 3; i++)
+		make_child(rig);
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, RATION_WARNINGS + 3);
+	assert_int_equal(count(rig, ": lost its parent, terminating it: "), RATION_WARNINGS);
+	pass(rig, KILL_TIMEOUT_MS);
+	assert_int_equal(count(rig, ": orphan is still running: killing it"), RATION_WARNINGS);
+	pass(rig, RATION_MINUTE_MS - KILL_TIMEOUT_MS);
+	assert_int_equal(count(rig, ": 3 more orphans were terminated within a minute\n"), 1);
+}
+
+static void test_policy_end_teardown_says_how_many_warnings_were_not_written(void **state)
+{
+	struct rig *rig = *state;
+
+	for (int i = 0; i < RATION_WARNINGS + 1; i++)
+		make_child(rig);
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	policy_begin_teardown(&rig->policy);
+	assert_int_equal(count(rig, " more orphan"), 0);
+	policy_end_teardown(&rig->policy);
+	assert_int_equal(count(rig, ": 1 more orphan was terminated within a minute\n"), 1);
+	pass(rig, RATION_MINUTE_MS);
+	assert_int_equal(count(rig, " more orphan"), 1);
 }
 
 /* ---- adopt ---- */
@@ -819,7 +1279,7 @@ static void test_policy_adopted_end_in_the_middle_of_its_redirection_is_told_to_
 	rig->adopt.hooks->on_end(rig->adopt.ctx);
 	pass(rig, POLICY_LOOK_MS);
 	policy_begin_teardown(&rig->policy);
-	policy_kill(&rig->policy);
+	policy_kill(&rig->policy, false);
 	assert_int_equal(rig->sent_len, 0);
 }
 
@@ -929,7 +1389,7 @@ static void test_policy_kill_says_whether_there_was_anybody(void **state)
 
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
 	policy_begin_teardown(&rig->policy);
-	assert_false(policy_kill(&rig->policy));
+	assert_false(policy_kill(&rig->policy, false));
 }
 
 static void test_policy_kill_of_a_young_one_says_so(void **state)
@@ -939,7 +1399,7 @@ static void test_policy_kill_of_a_young_one_says_so(void **state)
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
 	make_child(rig);
 	pass(rig, POLICY_LOOK_MS);
-	assert_true(policy_kill(&rig->policy));
+	assert_true(policy_kill(&rig->policy, false));
 }
 
 static void test_policy_kill_of_one_that_was_told_says_so(void **state)
@@ -951,7 +1411,7 @@ static void test_policy_kill_of_one_that_was_told_says_so(void **state)
 	pass(rig, POLICY_LOOK_MS);
 	pass(rig, POLICY_MATURE_MS);
 	assert_int_equal(rig->sent_len, 1);
-	assert_true(policy_kill(&rig->policy));
+	assert_true(policy_kill(&rig->policy, false));
 }
 
 static void test_policy_kill_reaches_young_told_adopted_and_newcomers(void **state)
@@ -967,7 +1427,7 @@ static void test_policy_kill_reaches_young_told_adopted_and_newcomers(void **sta
 	assert_int_equal(rig->sent_len, 2);
 	young = make_child(rig);
 	pass(rig, POLICY_LOOK_TEARDOWN_MS);
-	assert_true(policy_kill(&rig->policy));
+	assert_true(policy_kill(&rig->policy, false));
 	assert_int_equal(rig->sent_len, 5);
 	assert_sent(rig, 2, adopted, SIGKILL);
 	assert_sent(rig, 3, told, SIGKILL);
@@ -978,7 +1438,7 @@ static void test_policy_kill_reaches_young_told_adopted_and_newcomers(void **sta
 	pass(rig, 0);
 	assert_int_equal(rig->sent_len, 6);
 	assert_sent(rig, 5, later, SIGKILL);
-	assert_false(policy_kill(&rig->policy));
+	assert_false(policy_kill(&rig->policy, false));
 	pass(rig, 10 * KILL_TIMEOUT_MS);
 	assert_int_equal(rig->sent_len, 6);
 }
@@ -1031,9 +1491,31 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_children_changed_looks_at_once_but_not_too_often),
 	TEST(test_policy_children_changed_between_two_looks_sees_somebody_until_then),
 	TEST(test_policy_teardown_looks_ten_times_a_second),
-	TEST(test_policy_ignore_never_looks_and_never_signals),
+	TEST(test_policy_ignore_never_signals_and_never_waits),
 	TEST(test_policy_without_proc_says_so_once_and_does_nothing),
 	TEST(test_policy_without_proc_under_ignore_says_nothing),
+	TEST(test_policy_filter_is_left_alone_until_its_time_is_over),
+	TEST(test_policy_filter_that_ends_ends_nothing),
+	TEST(test_policy_filter_whose_time_is_over_is_adopted_with_adopt),
+	TEST(test_policy_filter_without_a_pipe_for_stdin_is_none),
+	TEST(test_policy_filter_into_somebody_elses_pipe_is_none),
+	TEST(test_policy_ignore_waits_for_a_filter_only),
+	TEST(test_policy_ignore_waits_for_what_a_program_left_behind),
+	TEST(test_policy_ignore_does_not_wait_for_what_comes_later),
+	TEST(test_policy_ignore_filter_whose_time_is_over_is_not_waited_for),
+	TEST(test_policy_kill_spares_filters_until_it_is_told_otherwise),
+	TEST(test_policy_kill_with_ignore_kills_filters),
+	TEST(test_policy_kept_orphan_is_left_alone_until_the_teardown),
+	TEST(test_policy_kept_orphan_that_ends_ends_nothing),
+	TEST(test_policy_keep_of_another_name_keeps_nothing),
+	TEST(test_policy_keep_has_no_meaning_for_what_is_found_in_a_teardown),
+	TEST(test_policy_first_warning_for_a_program_says_how_to_keep_it),
+	TEST(test_policy_first_warning_in_a_teardown_does_not_say_how_to_keep_it),
+	TEST(test_policy_many_orphans_of_one_program_get_ten_warnings_and_one_a_minute),
+	TEST(test_policy_end_teardown_says_how_many_warnings_were_not_written),
+	TEST(test_policy_orphan_that_runs_may_become_a_filter),
+	TEST(test_policy_orphan_that_runs_on_is_terminated),
+	TEST(test_policy_filter_that_is_none_any_more_is_terminated_in_the_teardown),
 	TEST(test_policy_adopt_orphan_is_redirected_and_labelled),
 	TEST(test_policy_adopted_end_is_told),
 	TEST(test_policy_adopted_end_in_the_middle_of_its_redirection_is_told_to_both),

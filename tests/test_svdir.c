@@ -95,17 +95,26 @@ struct problems {
 
 static char base[64];
 static struct problems problems;
+/* The warning that the last scan found, "" where it found none. */
+static char warning[4000];
 static struct svdir svdir;
 
-static void on_problem(void *ctx, const char *text)
+static void on_finding(void *ctx, enum svdir_finding finding, const char *text)
 {
 	struct problems *found = ctx;
 
-	assert_true(found->len < COUNT(found->texts));
 	/* One line, and never without its object. */
 	assert_true(*text != '\0' && *text != ' ');
 	for (const char *byte = text; *byte; byte++)
 		assert_true((unsigned char)*byte >= 0x20 && *byte != 0x7f);
+	if (finding == SVDIR_WARNING) {
+		assert_string_equal(warning, "");
+		assert_true(strlen(text) < sizeof warning);
+		strcpy(warning, text);
+		return;
+	}
+	assert_int_equal(finding, SVDIR_PROBLEM);
+	assert_true(found->len < COUNT(found->texts));
 	found->texts[found->len++] = strdup(text);
 }
 
@@ -114,6 +123,7 @@ static void forget(void)
 	for (size_t i = 0; i < problems.len; i++)
 		free(problems.texts[i]);
 	problems.len = 0;
+	*warning = '\0';
 	svdir_free(&svdir);
 }
 
@@ -178,7 +188,7 @@ static void scan_at(enum svdir_depth depth)
 	unsigned count;
 
 	forget();
-	count = svdir_scan(&svdir, base, depth, on_problem, &problems);
+	count = svdir_scan(&svdir, base, depth, on_finding, &problems);
 	assert_int_equal(count, problems.len);
 }
 
@@ -356,6 +366,88 @@ static void test_svdir_scan_what_is_no_service_is_skipped(void **state)
 	assert_int_equal(svdir.len, 0);
 }
 
+/* lost+found is nobody's service, whatever it is and whoever may enter it. */
+static void test_svdir_scan_lost_and_found_is_skipped(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("lost+found", 0700), 0);
+	scan();
+	assert_int_equal(problems.len, 0);
+	assert_int_equal(svdir.len, 0);
+	put("lost+found/run", 0644);
+	put("web/run", 0755);
+	scan_contents();
+	assert_int_equal(svdir.len, 0);
+	put_text("web/run", "#!/bin/sh\n");
+	scan_contents();
+	assert_int_equal(problems.len, 0);
+	assert_int_equal(svdir.len, 1);
+	assert_int_equal(tree_remove("lost+found"), 0);
+	put("lost+found", 0755);
+	scan();
+	assert_int_equal(problems.len, 0);
+	assert_int_equal(svdir.len, 1);
+	unlink("lost+found");
+	put_link("nowhere", "lost+found");
+	scan();
+	assert_int_equal(problems.len, 0);
+	unlink("lost+found");
+	put_link("web", "lost+found");
+	scan();
+	assert_int_equal(problems.len, 0);
+	assert_int_equal(svdir.len, 1);
+	assert_string_equal(svdir.entries[0].name, "web");
+}
+
+static void check_closed_lost_and_found(void)
+{
+	scan();
+	_exit(problems.len == 0 && svdir.len == 1 ? 0 : 1);
+}
+
+static void test_svdir_scan_closed_lost_and_found_is_skipped(void **state)
+{
+	(void)state;
+	put("web/run", 0755);
+	assert_int_equal(mkdir("lost+found", 0700), 0);
+	run_as_ordinary_user(check_closed_lost_and_found);
+}
+
+/* Only that whole name is the file system's. */
+static void test_svdir_scan_names_like_lost_and_found_are_services(void **state)
+{
+	(void)state;
+	put("lost+found2/run", 0755);
+	put("lost/run", 0755);
+	put("Lost+Found/run", 0755);
+	scan();
+	assert_int_equal(svdir.len, 3);
+	put("lost+foun/x", 0755);
+	scan();
+	assert_problem("lost+foun/run", "is missing");
+}
+
+/* As a volume of Kubernetes holds it: each file is a link into the version that is current. */
+static void test_svdir_scan_volume_of_links_is_a_service(void **state)
+{
+	(void)state;
+	put("web/..2026_11_28/run", 0755);
+	put("web/..2026_11_28/terminate", 0755);
+	put_link("..2026_11_28", "web/..data");
+	put_link("..data/run", "web/run");
+	put_link("..data/terminate", "web/terminate");
+	put("..2026_11_28/db/run", 0755);
+	put("..2026_11_28/note", 0644);
+	put_link("..2026_11_28", "..data");
+	put_link("..data/db", "db");
+	put_link("..data/note", "note");
+	scan();
+	assert_int_equal(problems.len, 0);
+	assert_int_equal(svdir.len, 2);
+	assert_path(find_entry("web")->terminate, "web/terminate");
+	assert_path(find_entry("db")->run, "db/run");
+}
+
 static void test_svdir_scan_links_count_as_what_they_lead_to(void **state)
 {
 	(void)state;
@@ -430,6 +522,79 @@ static void test_svdir_scan_missing_run_is_a_problem(void **state)
 	scan();
 	assert_problem("web/run", "is missing");
 	assert_int_equal(svdir.len, 0);
+}
+
+/* What is written for s6-rc is told from what was forgotten. */
+static void test_svdir_scan_s6_rc_directory_without_run_is_named(void **state)
+{
+	static const struct {
+		const char *files[3], *words;
+	} cases[] = {
+		{ { "type", "up" }, "is missing: this is an s6-rc oneshot, " },
+		{ { "up" }, "is missing: this is an s6-rc oneshot, " },
+		{ { "up", "down", "dependencies.d/base" }, "an s6-rc oneshot" },
+		{ { "type", "contents.d/web" }, "is missing: this is an s6-rc bundle, " },
+		{ { "contents.d/web" }, "an s6-rc bundle" },
+		{ { "type", "contents" }, "is missing: this is an s6-rc source directory, " },
+		{ { "type" }, "is missing: this is an s6-rc source directory, " },
+		{ { "type", "dependencies", "notification-fd" }, "an s6-rc source directory" },
+		{ { "contents" }, "is missing: every service needs this executable file" },
+		{ { "finish", "log/config" },
+		  "is missing: every service needs this executable file" },
+		{ { "type.txt", "upload" }, "is missing: every service needs" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		for (size_t j = 0; j < 3 && cases[i].files[j]; j++) {
+			char name[60];
+
+			snprintf(name, sizeof name, "web/%s", cases[i].files[j]);
+			put(name, 0755);
+		}
+		scan();
+		assert_problem("web/run", cases[i].words);
+		scan_contents();
+		assert_problem("web/run", cases[i].words);
+		assert_int_equal(tree_remove("web"), 0);
+	}
+}
+
+/* A link that leads nowhere is a sign as well, and no problem of its own. */
+static void test_svdir_scan_s6_rc_directory_of_links_is_named(void **state)
+{
+	(void)state;
+	put("web/x", 0644);
+	put_link("nowhere", "web/type");
+	scan();
+	assert_problem("web/run", "an s6-rc source directory");
+	put_link("nowhere", "web/up");
+	scan();
+	assert_problem("web/run", "an s6-rc oneshot");
+	put("s6/up", 0644);
+	assert_int_equal(tree_remove("web"), 0);
+	put_link("s6", "web");
+	scan();
+	assert_int_equal(problems.len, 2);
+	assert_non_null(strstr(problems.texts[1], "/web/run is missing: this is an s6-rc oneshot"));
+}
+
+/* The files that s6-rc has beside run are the service's own. */
+static void test_svdir_scan_s6_rc_longrun_is_a_service(void **state)
+{
+	(void)state;
+	put_text("web/run", "#!/bin/sh\n");
+	put("web/type", 0644);
+	put("web/dependencies.d/base", 0644);
+	put("web/producer-for", 0644);
+	put("web/notification-fd", 0644);
+	put("web/finish", 0755);
+	scan();
+	assert_int_equal(problems.len, 0);
+	scan_contents();
+	assert_int_equal(problems.len, 0);
+	assert_string_equal(warning, "");
+	assert_path(find_entry("web")->run, "web/run");
 }
 
 static void test_svdir_scan_part_that_cannot_be_executed_is_a_problem(void **state)
@@ -594,7 +759,7 @@ static void test_svdir_scan_relative_path_is_made_absolute(void **state)
 		snprintf(expected, sizeof expected, "%s/%s", base, cases[i].in);
 		assert_int_equal(chdir(expected), 0);
 		forget();
-		svdir_scan(&svdir, cases[i].dir, SVDIR_FILES, on_problem, &problems);
+		svdir_scan(&svdir, cases[i].dir, SVDIR_FILES, on_finding, &problems);
 		entry = find_entry("svc");
 		assert_non_null(entry);
 		snprintf(expected, sizeof expected, "%s/svc/run", cases[i].expected);
@@ -609,7 +774,7 @@ static void test_svdir_scan_absolute_path_keeps_its_form(void **state)
 	(void)state;
 	put("svc/run", 0755);
 	snprintf(dir, sizeof dir, "/./tmp/..//%s///", base);
-	assert_int_equal(svdir_scan(&svdir, dir, SVDIR_FILES, on_problem, &problems), 0);
+	assert_int_equal(svdir_scan(&svdir, dir, SVDIR_FILES, on_finding, &problems), 0);
 	assert_int_equal(svdir.len, 1);
 	snprintf(dir, sizeof dir, "/./tmp/..//%s/svc/run", base);
 	assert_string_equal(svdir.entries[0].run, dir);
@@ -624,7 +789,7 @@ static void test_svdir_scan_root_directory_has_one_slash(void **state)
 	assert_int_equal(chdir("/"), 0);
 	for (size_t i = 0; i < COUNT(roots); i++) {
 		forget();
-		assert_true(svdir_scan(&svdir, roots[i], SVDIR_FILES, on_problem, &problems) > 0);
+		assert_true(svdir_scan(&svdir, roots[i], SVDIR_FILES, on_finding, &problems) > 0);
 		for (size_t j = 0; j < problems.len; j++)
 			assert_true(problems.texts[j][0] == '/' && problems.texts[j][1] != '/');
 	}
@@ -633,7 +798,7 @@ static void test_svdir_scan_root_directory_has_one_slash(void **state)
 static void scan_only(const char *dir, const char *words)
 {
 	forget();
-	assert_int_equal(svdir_scan(&svdir, dir, SVDIR_FILES, on_problem, &problems), 1);
+	assert_int_equal(svdir_scan(&svdir, dir, SVDIR_FILES, on_finding, &problems), 1);
 	assert_int_equal(problems.len, 1);
 	assert_non_null(strstr(problems.texts[0], words));
 	assert_int_equal(svdir.len, 0);
@@ -708,7 +873,7 @@ static void test_svdir_scan_file_path_too_long_is_a_problem(void **state)
 	memcpy(path + PATH_MAX - 1 - 7, "/entry", 7);
 	path[PATH_MAX - 1] = '\0';
 	forget();
-	assert_int_equal(svdir_scan(&svdir, path, SVDIR_FILES, on_problem, &problems), 1);
+	assert_int_equal(svdir_scan(&svdir, path, SVDIR_FILES, on_finding, &problems), 1);
 	assert_non_null(strstr(problems.texts[0], strerror(ENAMETOOLONG)));
 	assert_int_equal(svdir.len, 0);
 	assert_int_equal(rmdir("entry/web") | rmdir("entry"), 0);
@@ -817,7 +982,7 @@ static bool scan_with_failing_allocation(unsigned n)
 
 	forget();
 	failing_allocation = n;
-	count = svdir_scan(&svdir, base, SVDIR_FILES, on_problem, &problems);
+	count = svdir_scan(&svdir, base, SVDIR_FILES, on_finding, &problems);
 	left = failing_allocation;
 	failing_allocation = 0;
 	if (count == 0)
@@ -882,13 +1047,110 @@ static void test_svdir_scan_contents_looks_into_every_program(void **state)
 	}
 }
 
+/* That the last scan warned of base/name, with the words, and found no problem. */
+static void assert_warning(const char *name, const char *words)
+{
+	char start[200];
+
+	snprintf(start, sizeof start, "%s/%s names supervise/", base, name);
+	assert_int_equal(problems.len, 0);
+	if (strncmp(warning, start, strlen(start)) != 0 || !strstr(warning, words))
+		fail_msg("\"%s\" is not \"%s\" with \"%s\"", warning, start, words);
+}
+
+static void test_svdir_scan_contents_warns_of_supervise(void **state)
+{
+	static const struct {
+		const char *name, *text, *line;
+	} cases[] = {
+		{ "web/control/t", "#!/bin/sh\nkill -QUIT $(cat supervise/pid)\n", " in line 2" },
+		{ "web/terminate", "#!/bin/sh\n\nread pid <\"$PWD/supervise/pid\"\n",
+		  " in line 3" },
+		{ "web/terminate",
+		  "#!/usr/bin/env python3\nimport os\n\nos.kill(int(open('supervise/pid').read()))",
+		  " in line 4" },
+		{ "web/control/t", "#!/bin/bash\necho d >/etc/service/web/supervise/control\n",
+		  " in line 2" },
+	};
+
+	(void)state;
+	put_text("web/run", "#!/bin/sh\n");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		put_text(cases[i].name, cases[i].text);
+		scan_contents();
+		assert_warning(cases[i].name, cases[i].line);
+		assert_non_null(strstr(warning, "use DINIT_PID, the PID of run"));
+		assert_int_equal(svdir.len, 1);
+		/* Nothing is read where only files are asked for. */
+		scan();
+		assert_string_equal(warning, "");
+		unlink(cases[i].name);
+	}
+}
+
+/* A service that is not started, and one beside another's problem, are looked at like any other. */
+static void test_svdir_scan_contents_warns_of_every_service(void **state)
+{
+	(void)state;
+	put_text("web/run", "#!/bin/sh\n");
+	put("web/down", 0644);
+	put_text("web/terminate", "#!/bin/sh\ncat supervise/pid\n");
+	scan_contents();
+	assert_warning("web/terminate", "in line 2");
+	put("db/x", 0644);
+	scan_contents();
+	assert_problem("db/run", "is missing");
+	assert_non_null(strstr(warning, "/web/terminate names supervise/"));
+	assert_int_equal(svdir.len, 1);
+}
+
+static void test_svdir_scan_contents_does_not_warn_of_what_works(void **state)
+{
+	static const struct {
+		const char *name, *text;
+	} cases[] = {
+		/* What others wait for is theirs to know. */
+		{ "web/run", "#!/bin/sh\nuntil [ -e ../db/supervise/ok ]; do sleep 1; done\n" },
+		{ "web/log/run", "#!/bin/sh\ncat supervise/pid\n" },
+		{ "web/finish", "not looked at: supervise/pid\n" },
+		{ "web/control/u", "#!/bin/sh\ncat supervise/pid\n" },
+		{ "web/terminate", "#!/bin/sh\n# no supervise/pid here\nkill \"$DINIT_PID\"\n" },
+		{ "web/terminate", "#!/bin/sh\nkill \"${DINIT_PID:-$(cat supervise/pid)}\"\n" },
+		{ "web/terminate", "#!/bin/sh\nsv term .\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		put_text("web/run", "#!/bin/sh\n");
+		put_text(cases[i].name, cases[i].text);
+		scan_contents();
+		assert_int_equal(problems.len, 0);
+		assert_string_equal(warning, "");
+		assert_int_equal(tree_remove("web"), 0);
+	}
+}
+
+/* A control/t that nothing runs, because there is a terminate, is what runit alone needs. */
+static void test_svdir_scan_contents_warns_of_the_program_that_is_run(void **state)
+{
+	(void)state;
+	put_text("web/run", "#!/bin/sh\n");
+	put_text("web/control/t", "#!/bin/sh\ncat supervise/pid\n");
+	put_text("web/terminate", "#!/bin/sh\nkill \"$DINIT_PID\"\n");
+	scan_contents();
+	assert_string_equal(warning, "");
+	put_text("web/terminate", "#!/bin/sh\ncat supervise/pid\n");
+	scan_contents();
+	assert_warning("web/terminate", "in line 2");
+}
+
 static void test_svdir_free_nothing_is_harmless(void **state)
 {
 	struct svdir nothing = { .entries = NULL };
 
 	(void)state;
 	svdir_free(&nothing);
-	assert_int_equal(svdir_scan(&nothing, base, SVDIR_FILES, on_problem, &problems), 0);
+	assert_int_equal(svdir_scan(&nothing, base, SVDIR_FILES, on_finding, &problems), 0);
 	assert_int_equal(nothing.len, 0);
 	svdir_free(&nothing);
 	svdir_free(&nothing);
@@ -946,9 +1208,16 @@ int main(void)
 		TEST(test_svdir_scan_parts_that_are_no_directories_are_ignored),
 		TEST(test_svdir_scan_entries_are_sorted_by_bytes),
 		TEST(test_svdir_scan_what_is_no_service_is_skipped),
+		TEST(test_svdir_scan_lost_and_found_is_skipped),
+		TEST(test_svdir_scan_closed_lost_and_found_is_skipped),
+		TEST(test_svdir_scan_names_like_lost_and_found_are_services),
+		TEST(test_svdir_scan_volume_of_links_is_a_service),
 		TEST(test_svdir_scan_links_count_as_what_they_lead_to),
 		TEST(test_svdir_scan_dangling_link_is_a_problem),
 		TEST(test_svdir_scan_missing_run_is_a_problem),
+		TEST(test_svdir_scan_s6_rc_directory_without_run_is_named),
+		TEST(test_svdir_scan_s6_rc_directory_of_links_is_named),
+		TEST(test_svdir_scan_s6_rc_longrun_is_a_service),
 		TEST(test_svdir_scan_part_that_cannot_be_executed_is_a_problem),
 		TEST(test_svdir_scan_control_t_is_examined_beside_terminate),
 		TEST(test_svdir_scan_service_that_is_down_is_examined),
@@ -968,6 +1237,10 @@ int main(void)
 		TEST(test_svdir_scan_what_cannot_be_checked_is_a_problem),
 		TEST(test_svdir_scan_lack_of_memory_is_one_problem),
 		TEST(test_svdir_scan_contents_looks_into_every_program),
+		TEST(test_svdir_scan_contents_warns_of_supervise),
+		TEST(test_svdir_scan_contents_warns_of_every_service),
+		TEST(test_svdir_scan_contents_does_not_warn_of_what_works),
+		TEST(test_svdir_scan_contents_warns_of_the_program_that_is_run),
 		TEST(test_svdir_free_nothing_is_harmless),
 		TEST(test_svdir_is_skipped_whole_names_only),
 		TEST(test_svdir_warn_of_skip_names_what_is_unknown),

@@ -88,7 +88,7 @@ test_below_docker_init_is_subreaper() {
 	script web/run 'trap "echo told; exit 0" TERM; (sleep 3000 > /dev/null 2>&1 &); echo ready; while :; do sleep 0.1; done'
 	start web "$dir/services" --init --env DINIT_JSON_STDOUT=0
 	wait_line web out ' web/run: ready$'
-	wait_line web err 'dinit: warning: sleep/[0-9]+: lost its parent, terminating it: sleep 3000$'
+	wait_line web err 'dinit: warning: sleep/[0-9]+: lost its parent, terminating it: sleep 3000( |$)'
 	expect_no_zombie web
 	stop web 0 3000
 	expect_line web out ' web/run: told$'
@@ -110,16 +110,16 @@ test_shared_pid_namespace_touches_only_its_own() {
 	# What loses its parent in the second goes to PID 1, which is the first's dinit, only if nobody nearer takes it.
 	script orphan/run '(sleep 3000 > /dev/null 2>&1 &); exec sleep 2000'
 	start three "$dir/services" --pid "container:$(container one)"
-	wait_line three err 'dinit: warning: sleep/[0-9]+: lost its parent, terminating it: sleep 3000$'
+	wait_line three err 'dinit: warning: sleep/[0-9]+: lost its parent, terminating it: sleep 3000( |$)'
 	in_container one sh -c 'sleep 4000 > /dev/null 2>&1 &'
-	wait_line one err 'dinit: warning: sleep/[0-9]+: lost its parent, terminating it: sleep 4000$'
+	wait_line one err 'dinit: warning: sleep/[0-9]+: lost its parent, terminating it: sleep 4000( |$)'
 	expect_count one err 'lost its parent' 1
 	expect_count two err 'lost its parent' 0
 	expect_count three err 'lost its parent' 1
 
 	# The machine's processes are no business of its either.
 	start four "$dir/services" --pid host
-	wait_line four err 'dinit: warning: sleep/[0-9]+: lost its parent, terminating it: sleep 3000$'
+	wait_line four err 'dinit: warning: sleep/[0-9]+: lost its parent, terminating it: sleep 3000( |$)'
 	expect_count four err 'lost its parent' 1
 
 	stop four 0 3000

@@ -466,6 +466,27 @@ static bool take_label(struct span *span, struct arrival *arrival)
 	return true;
 }
 
+/* "player: 57 more orphans were terminated within a minute", in place of as many warnings. */
+static bool take_sum(struct check *check, struct span text)
+{
+	static const struct span form = LITERAL(" more orphan");
+	const char *colon = memmem(text.at, text.len, ": ", 2);
+	struct span number;
+	uint64_t sum = 0;
+
+	if (!colon)
+		return false;
+	number = skip(text, (size_t)(colon - text.at) + 2);
+	while (number.len > 0 && number.at[0] >= '0' && number.at[0] <= '9') {
+		sum = 10 * sum + (uint64_t)(number.at[0] - '0');
+		number = skip(number, 1);
+	}
+	if (sum == 0 || !begins(number, form))
+		return false;
+	check->terminating += sum;
+	return true;
+}
+
 static void take_message(struct check *check, struct span message, struct span line)
 {
 	if (begins(message, LITERAL("lost its parent, terminating it: ")))
@@ -497,6 +518,8 @@ static void take_stderr(struct check *check, struct span line)
 		return;
 	}
 	rest = skip(rest, is_warning ? warning.len : 1);
+	if (is_warning && take_sum(check, rest))
+		return;
 	if (!take_label(&rest, &arrival)) {
 		show(is_warning ? &check->complaints : &check->invalid, "no label on stderr", line);
 		return;

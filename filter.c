@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns what makes a process a filter; not what becomes of one. */
+#include "filter.h"
+
+#include "fdtable.h"
+
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+static bool is_pipe(const struct procfs *proc, pid_t pid, int fd)
+{
+	struct fdtable_file file;
+
+	return fdtable_identify(proc, pid, fd, &file) == 0 && S_ISFIFO(file.mode);
+}
+
+static bool is_ours(const struct procfs *proc, const struct logmux *mux, pid_t pid, int fd)
+{
+	struct fdtable_file file;
+
+	return fdtable_identify(proc, pid, fd, &file) == 0 &&
+	       logmux_reads(mux, makedev(file.dev_major, file.dev_minor), file.inode);
+}
+
+bool filter_is(const struct procfs *proc, const struct logmux *mux, pid_t pid)
+{
+	return is_pipe(proc, pid, STDIN_FILENO) &&
+	       (is_ours(proc, mux, pid, STDOUT_FILENO) || is_ours(proc, mux, pid, STDERR_FILENO));
+}

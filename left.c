@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns the guess which process a program left behind; not what becomes of that one. Invariant: it
+ * only looks, and a process that another program may have left is named only where none runs. */
+#include "left.h"
+
+#include "filter.h"
+#include "names.h"
+#include "program.h"
+
+#include <string.h>
+#include <unistd.h>
+
+struct left_search {
+	const struct policy *policy;
+	pid_t ended;
+	struct left *left;
+	bool found;
+	/* What was found is in the session of the program. */
+	bool certain;
+	/* Other services run, and an orphan may be theirs. */
+	bool others;
+};
+
+static bool is_orphan(const struct policy *policy, pid_t pid, enum orphan_state state)
+{
+	const struct orphan *orphan = orphans_first(&policy->orphans, state);
+
+	while (orphan && orphan->pid != pid)
+		orphan = orphan->next;
+	return orphan != NULL;
+}
+
+/* Returns whether it may have been left just now: no look has found it yet, nothing was decided
+ * about it, or what was decided changes nothing. */
+static bool is_new(const struct policy *policy, pid_t pid)
+{
+	return !reaper_knows(policy->reaper, pid) || is_orphan(policy, pid, ORPHAN_YOUNG) ||
+	       is_orphan(policy, pid, ORPHAN_IGNORED);
+}
+
+/* Takes a process for the one that was left behind, if it is not one that is there by design. */
+static void take(struct left_search *search, pid_t pid, bool certain)
+{
+	const struct policy *policy = search->policy;
+	struct procfs_command command;
+
+	if (filter_is(policy->proc, policy->mux, pid))
+		return;
+	procfs_read_command(policy->proc, pid, &command);
+	if (names_match(policy->keep, command.program))
+		return;
+	strcpy(search->left->name, command.program);
+	search->left->pid = pid;
+	search->found = true;
+	search->certain = certain;
+}
+
+static void on_left_child(void *ctx, pid_t pid)
+{
+	struct left_search *search = ctx;
+	const struct policy *policy = search->policy;
+	const struct program *program = program_find(policy->reaper, pid);
+	struct procfs_stat stat;
+	bool certain;
+
+	if (program)
+		search->others |= strcmp(program->stage, "run") == 0;
+	if (search->certain || !is_new(policy, pid) ||
+	    procfs_read_stat(policy->proc, pid, &stat) < 0 || stat.state == 'Z' ||
+	    stat.state == 'X')
+		return;
+	certain = stat.session == search->ended;
+	if (certain || (!search->found && policy->reparenting != CONFIG_REPARENTING_IGNORE &&
+			!program_find(policy->reaper, stat.session)))
+		take(search, pid, certain);
+}
+
+/* Returns whether the orphan that was terminated or adopted last was left behind by the program. */
+static bool is_last(const struct left_search *search)
+{
+	const struct policy_last *last = &search->policy->last;
+
+	return last->pid > 0 && loop_now_ms(search->policy->loop) - last->ms <= LEFT_MS &&
+	       (last->session == search->ended || (last->session == 0 && !search->others));
+}
+
+bool left_find(const struct policy *policy, pid_t ended, struct left *left)
+{
+	struct left_search search = { .policy = policy, .ended = ended, .left = left };
+
+	if (policy->blind)
+		return false;
+	procfs_each_child(policy->proc, getpid(), on_left_child, &search);
+	if (search.found)
+		return true;
+	if (!is_last(&search))
+		return false;
+	strcpy(left->name, policy->last.name);
+	left->pid = policy->last.pid;
+	return true;
+}

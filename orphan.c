@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns the records of orphans and the queue of each state; not what a state means for a process,
+ * nor the redirection of its output. Invariant: a record is in the queue of its state, and the
+ * timer of a queue runs while something in it is to fall due. */
+#include "orphan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct orphan_queue *queue_of(const struct orphan *orphan)
+{
+	return &orphan->all->queues[orphan->state];
+}
+
+static void arm_queue(struct orphans *orphans, struct orphan_queue *queue)
+{
+	uint64_t now = loop_now_ms(orphans->loop);
+
+	if (!queue->first || !queue->timer.on_due)
+		loop_timer_stop(orphans->loop, &queue->timer);
+	else
+		loop_timer_start(orphans->loop, &queue->timer,
+				 queue->first->due_ms > now ? queue->first->due_ms - now : 0);
+}
+
+static void leave_queue(struct orphan *orphan)
+{
+	struct orphan_queue *queue = queue_of(orphan);
+
+	if (orphan->prev)
+		orphan->prev->next = orphan->next;
+	else
+		queue->first = orphan->next;
+	if (orphan->next)
+		orphan->next->prev = orphan->prev;
+	else
+		queue->last = orphan->prev;
+	if (!orphan->prev)
+		arm_queue(orphan->all, queue);
+}
+
+static void enter_queue(struct orphan *orphan, enum orphan_state state)
+{
+	struct orphan_queue *queue = &orphan->all->queues[state];
+
+	orphan->state = state;
+	orphan->due_ms = loop_now_ms(orphan->all->loop) + queue->delay_ms;
+	orphan->next = NULL;
+	orphan->prev = queue->last;
+	if (queue->last)
+		queue->last->next = orphan;
+	else
+		queue->first = orphan;
+	queue->last = orphan;
+	if (!orphan->prev)
+		arm_queue(orphan->all, queue);
+}
+
+struct orphan *orphan_add(struct orphans *orphans, pid_t pid, enum orphan_state state,
+			  void (*on_exit)(void *ctx, pid_t pid, int status))
+{
+	struct orphan *orphan = calloc(1, sizeof *orphan);
+
+	if (!orphan)
+		return NULL;
+	orphan->all = orphans;
+	orphan->pid = pid;
+	orphan->watch.on_exit = on_exit;
+	orphan->watch.ctx = orphan;
+	reaper_watch(orphans->reaper, &orphan->watch, pid);
+	enter_queue(orphan, state);
+	return orphan;
+}
+
+void orphan_set_state(struct orphan *orphan, enum orphan_state state)
+{
+	leave_queue(orphan);
+	enter_queue(orphan, state);
+}
+
+void orphan_set_program(struct orphan *orphan, const char *program)
+{
+	free(orphan->program);
+	orphan->program = strdup(program);
+}
+
+const char *orphan_program(const struct orphan *orphan)
+{
+	return orphan->program ? orphan->program : "?";
+}
+
+void orphan_remove(struct orphan *orphan)
+{
+	leave_queue(orphan);
+	reaper_unwatch(orphan->all->reaper, &orphan->watch);
+	free(orphan->program);
+	free(orphan);
+}
+
+void orphans_init(struct orphans *orphans, struct loop *loop, struct reaper *reaper, void *owner)
+{
+	*orphans = (struct orphans){ .loop = loop, .reaper = reaper, .owner = owner };
+}
+
+void orphans_set_delay(struct orphans *orphans, enum orphan_state state, uint64_t delay_ms,
+		       void (*on_due)(void *ctx), void *ctx)
+{
+	struct orphan_queue *queue = &orphans->queues[state];
+
+	queue->delay_ms = delay_ms;
+	queue->timer.on_due = on_due;
+	queue->timer.ctx = ctx;
+}
+
+struct orphan *orphans_first(const struct orphans *orphans, enum orphan_state state)
+{
+	return orphans->queues[state].first;
+}
+
+struct orphan *orphans_next_due(const struct orphans *orphans, enum orphan_state state)
+{
+	struct orphan *first = orphans->queues[state].first;
+
+	return first && first->due_ms <= loop_now_ms(orphans->loop) ? first : NULL;
+}
+
+void orphans_forget(struct orphans *orphans)
+{
+	for (size_t state = 0; state < ORPHAN_STATES; state++)
+		while (orphans->queues[state].first)
+			orphan_remove(orphans->queues[state].first);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: ISC */
+/* The records of the living orphans: what became of each one so far, and when something falls due
+ * for it. What is done to an orphan is for the caller to decide (policy.h). */
+#ifndef DINIT_ORPHAN_H
+#define DINIT_ORPHAN_H
+
+#include "loop.h"
+#include "reaper.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct adopt;
+struct orphans;
+
+enum orphan_state {
+	/* It was there before dinit, and is left alone. */
+	ORPHAN_INHERITED,
+	/* It was found a moment ago: what becomes of it is still to be decided. */
+	ORPHAN_YOUNG,
+	/* It is a filter (filter.h), and ends when its input does. */
+	ORPHAN_FILTER,
+	/* It is left alone while the container runs (DINIT_KEEP). */
+	ORPHAN_KEPT,
+	/* It is left alone, in a teardown as well (the policy ignore). */
+	ORPHAN_IGNORED,
+	/* Its end ends the container. */
+	ORPHAN_ADOPTED,
+	/* It was sent TERM, and will be sent KILL. */
+	ORPHAN_TERMINATED,
+	/* It was sent KILL, or had ended when something fell due: it is only to be reaped. */
+	ORPHAN_DYING,
+	/* It is reaped: the record lives on until adopt has let go of it. */
+	ORPHAN_REAPED,
+	ORPHAN_STATES,
+};
+
+struct orphan {
+	struct orphans *all;
+	enum orphan_state state;
+	struct orphan *prev, *next;
+	struct reaper_watch watch;
+	pid_t pid;
+	/* When something falls due, as of loop_now_ms(). */
+	uint64_t due_ms;
+	/* How often the decision was put off. */
+	unsigned delays;
+	/* The warning that it is terminated was not written, as there were many alike. */
+	bool unsaid;
+	/* The redirection of its output; NULL where none is under way. */
+	struct adopt *adopt;
+	/* The name that its lines and messages are labelled with; NULL where it is not known. */
+	char *program;
+};
+
+/* The orphans of one state, in the order in which they came to it, which is the order in which
+ * they fall due. */
+struct orphan_queue {
+	struct orphan *first, *last;
+	/* How long an orphan stays in the state before something falls due. */
+	uint64_t delay_ms;
+	/* Its on_due is NULL where nothing ever does. */
+	struct loop_timer timer;
+};
+
+struct orphans {
+	struct loop *loop;
+	struct reaper *reaper;
+	/* Whoever decides about the orphans: for the callbacks of a record. */
+	void *owner;
+	struct orphan_queue queues[ORPHAN_STATES];
+};
+
+/* Prepares the records; there is none yet, and nothing falls due in any state. */
+void orphans_init(struct orphans *orphans, struct loop *loop, struct reaper *reaper, void *owner);
+
+/* From now on calls on_due when the first orphan of that state has been in it for delay_ms; on_due
+ * then moves on, with orphans_next_due, all that are due. */
+void orphans_set_delay(struct orphans *orphans, enum orphan_state state, uint64_t delay_ms,
+		       void (*on_due)(void *ctx), void *ctx);
+
+/* Returns the first orphan of that state if it is due, else NULL. */
+struct orphan *orphans_next_due(const struct orphans *orphans, enum orphan_state state);
+
+/* Returns the first orphan of that state, or NULL. */
+struct orphan *orphans_first(const struct orphans *orphans, enum orphan_state state);
+
+/* Forgets them all; none may have a redirection under way. */
+void orphans_forget(struct orphans *orphans);
+
+/* Adds an orphan, which the reaper watches from here on. Returns its record, or NULL where memory
+ * is lacking. */
+struct orphan *orphan_add(struct orphans *orphans, pid_t pid, enum orphan_state state,
+			  void (*on_exit)(void *ctx, pid_t pid, int status));
+
+/* Changes the state of an orphan; the time of the new one begins now. */
+void orphan_set_state(struct orphan *orphan, enum orphan_state state);
+
+/* Notes what the orphan is called. Where memory is lacking it has no name. */
+void orphan_set_program(struct orphan *orphan, const char *program);
+
+/* Returns what the orphan is called, or "?". */
+const char *orphan_program(const struct orphan *orphan);
+
+/* Removes the record. */
+void orphan_remove(struct orphan *orphan);
+
+#endif

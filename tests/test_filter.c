@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: ISC */
+/* filter.c over a real child; what the logmux reads is in the test's hand. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "filter.h"
+#include "rig.h"
+
+static const struct procfs proc = { .root = "/proc" };
+static const struct logmux *const mux = (const struct logmux *)(const void *)&proc;
+
+/* Two pipes, of which dinit reads the second. */
+static int input[2], output[2], void_fd;
+
+bool __wrap_logmux_reads(const struct logmux *of, dev_t device, ino_t inode);
+
+bool __wrap_logmux_reads(const struct logmux *of, dev_t device, ino_t inode)
+{
+	struct stat status;
+
+	assert_ptr_equal(of, mux);
+	assert_int_equal(fstat(output[0], &status), 0);
+	return status.st_dev == device && status.st_ino == inode;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	assert_int_equal(pipe(input), 0);
+	assert_int_equal(pipe(output), 0);
+	void_fd = open("/dev/null", O_RDWR);
+	assert_true(void_fd >= 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	close(input[0]);
+	close(input[1]);
+	close(output[0]);
+	close(output[1]);
+	close(void_fd);
+	return 0;
+}
+
+/* Returns what filter_is says of a child with these descriptors, of which -1 is closed, as the
+ * given user. */
+static bool is_filter(int stdin_fd, int stdout_fd, int stderr_fd, uid_t uid)
+{
+	const int fds[] = { stdin_fd, stdout_fd, stderr_fd };
+	int ready[2];
+	bool result;
+	pid_t pid;
+	char byte;
+
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (int fd = 0; fd < 3; fd++) {
+			if (fds[fd] < 0)
+				close(fd);
+			else
+				dup2(fds[fd], fd);
+		}
+		if (setresuid(uid, uid, uid) < 0 || write(ready[1], "r", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	result = filter_is(&proc, mux, pid);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return result;
+}
+
+static void test_filter_is_pipe_into_ours_is_one(void **state)
+{
+	(void)state;
+	assert_true(is_filter(input[0], output[1], output[1], getuid()));
+	assert_true(is_filter(input[0], output[1], void_fd, getuid()));
+	assert_true(is_filter(input[0], void_fd, output[1], getuid()));
+	assert_true(is_filter(input[0], -1, output[1], getuid()));
+}
+
+static void test_filter_is_named_pipe_into_ours_is_one(void **state)
+{
+	char path[] = "/tmp/test_filter.XXXXXX";
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	assert_int_equal(chdir(path), 0);
+	assert_int_equal(mkfifo("fifo", 0600), 0);
+	fd = open("fifo", O_RDWR);
+	assert_true(is_filter(fd, output[1], void_fd, getuid()));
+	close(fd);
+	assert_int_equal(unlink("fifo"), 0);
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(rmdir(path), 0);
+}
+
+static void test_filter_is_other_input_is_none(void **state)
+{
+	(void)state;
+	assert_false(is_filter(void_fd, output[1], output[1], getuid()));
+	assert_false(is_filter(-1, output[1], output[1], getuid()));
+}
+
+static void test_filter_is_other_output_is_none(void **state)
+{
+	(void)state;
+	assert_false(is_filter(input[0], void_fd, void_fd, getuid()));
+	assert_false(is_filter(input[0], input[1], input[1], getuid()));
+	assert_false(is_filter(input[0], -1, -1, getuid()));
+}
+
+static void test_filter_is_process_that_has_ended_is_none(void **state)
+{
+	siginfo_t info;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	assert_false(filter_is(&proc, mux, pid));
+	waitpid(pid, NULL, 0);
+	assert_false(filter_is(&proc, mux, pid));
+}
+
+static void test_filter_is_of_another_user_is_seen_with_the_right_to(void **state)
+{
+	(void)state;
+	rig_need(rig_can_take_user(), RIG_WHY_USER);
+	rig_need(rig_can_trace_others(), RIG_WHY_TRACED);
+	assert_true(is_filter(input[0], output[1], output[1], 65534));
+}
+
+/* Returns 0 where a process that is a filter, and of this user, does not look like one to another
+ * user. */
+static int look_as_other_user(void)
+{
+	pid_t filter = getpid(), looker;
+	int status;
+
+	dup2(input[0], STDIN_FILENO);
+	dup2(output[1], STDOUT_FILENO);
+	if (!filter_is(&proc, mux, filter))
+		return 2;
+	looker = fork();
+	if (looker == 0)
+		_exit(setresuid(65534, 65534, 65534) < 0 || filter_is(&proc, mux, filter));
+	return waitpid(looker, &status, 0) == looker && status == 0 ? 0 : 1;
+}
+
+static void test_filter_is_without_the_right_to_look_is_none(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	rig_need(rig_can_take_user(), RIG_WHY_USER);
+	/* A child is a filter; another one, who has become another user, may not look. */
+	pid = fork();
+	if (pid == 0)
+		_exit(look_as_other_user());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_filter_is_pipe_into_ours_is_one),
+		cmocka_unit_test(test_filter_is_named_pipe_into_ours_is_one),
+		cmocka_unit_test(test_filter_is_other_input_is_none),
+		cmocka_unit_test(test_filter_is_other_output_is_none),
+		cmocka_unit_test(test_filter_is_process_that_has_ended_is_none),
+		cmocka_unit_test(test_filter_is_of_another_user_is_seen_with_the_right_to),
+		cmocka_unit_test(test_filter_is_without_the_right_to_look_is_none),
+	};
+
+	return cmocka_run_group_tests_name("filter", tests, setup, teardown);
+}
