@@ -116,9 +116,9 @@ static void begin_teardown(struct dinit *dinit, enum cause cause, enum process_s
 static void note_end(struct dinit *dinit, const struct service *service,
 		     const struct reaper_end *end)
 {
-	char how[REAPER_STATUS_SIZE];
-
 	if (has_cause(dinit)) {
+		char how[REAPER_STATUS_SIZE];
+
 		reaper_describe_status(end->status, how);
 		log_info("%s/%s: PID %d %s", end->name, end->stage, end->pid, how);
 		return;

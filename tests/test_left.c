@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* left.c over real children. Which of them are programs of dinit's, and what the logmux reads, is in
+/* left.c over real children. Which of them are programs of dinit's, and what the logmux reads, is
  * the test's hand. */
 #include <setjmp.h>
 #include <signal.h>
