@@ -29,7 +29,7 @@ static pid_t pid_of(const struct signalfd_siginfo *info)
 static bool climb(const struct procfs *proc, const struct reaper *reaper, pid_t parent,
 		  const struct program **program)
 {
-	for (int i = 0; i < ANCESTORS_MAX && parent > 0 && parent != getpid(); i++) {
+	for (int i = 0; i < ANCESTORS_MAX && parent != getpid(); i++) {
 		struct procfs_stat stat;
 
 		*program = program_find(reaper, parent);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The status that shells use; the failure itself comes through the pipe. */
@@ -38,6 +39,22 @@ static int place_fds(const int fds[3])
 	return 0;
 }
 
+/* Makes a session of its own for the process. What was sent to dinit's group before the process had
+ * left it (Ctrl-C in that moment) is pending, as all signals are blocked, and is thrown away: it
+ * would end the process as soon as they are unblocked. Returns 0, or -1 with errno. */
+static int enter_session(void)
+{
+	const struct timespec now = { 0 };
+	sigset_t all;
+
+	if (setsid() < 0)
+		return -1;
+	sigfillset(&all);
+	while (sigtimedwait(&all, NULL, &now) > 0 || errno == EINTR)
+		;
+	return 0;
+}
+
 static void unblock_signals(void)
 {
 	sigset_t none;
@@ -53,7 +70,7 @@ static enum spawn_stage become_program(const struct spawn_spec *spec)
 	/* execve never writes to argv (POSIX, execve, "Rationale"). */
 	char *const argv[] = { (char *)(ptrdiff_t)spec->path, NULL };
 
-	if (setsid() < 0)
+	if (enter_session() < 0)
 		return SPAWN_SESSION;
 	if (place_fds(spec->fds) < 0 || setrlimit(RLIMIT_NOFILE, spec->nofile) < 0)
 		return SPAWN_SETUP;

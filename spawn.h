@@ -43,10 +43,10 @@ struct spawn_failure {
 	pid_t pid;
 };
 
-/* Starts the program in a session of its own, with an empty signal mask. The caller sees to it that every signal has its
- * default disposition, and that every descriptor which the program shall not have is close-on-exec.
- * Returns its pid, or -1 and fills *failure. Returns when the new process has become the program,
- * so it takes as long as execve(2) does. */
+/* Starts the program in a session of its own, with an empty signal mask. The caller sees to it that
+ * every signal has its default disposition and is blocked, and that every descriptor which the
+ * program shall not have is close-on-exec. Returns its pid, or -1 and fills *failure. Returns when
+ * the new process has become the program, so it takes as long as execve(2) does. */
 pid_t spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure);
 
 /* Starts a program that may be on a dead file server: returns at once, which costs a copy of our

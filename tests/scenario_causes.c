@@ -87,7 +87,7 @@ static void test_left_daemon_found_before_the_end_is_named(struct scene *scene)
 	scene_service(scene, "web",
 		      "(setsid sleep 1000 >/dev/null 2>&1 &); read go <\"$SCENE/go\"; exit 0");
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
-	run_wait_line(run, RUN_STDERR, " sleep/[0-9]+: lost its parent, terminating it");
+	run_wait_line(run, RUN_STDERR, " " SLEEP "/[0-9]+: lost its parent, terminating it");
 	scene_let_go(scene, "go");
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDERR,
@@ -122,7 +122,8 @@ static void test_left_under_ignore_is_named_by_its_session_alone(struct scene *s
 			CAUSE("warning", "web/run", "exited with status 0") STOPPING);
 }
 
-/* nginx as distributions have it: without "daemon off;" it goes into the background. */
+/* nginx as distributions have it: without "daemon off;" it goes into the background. (It can sleep
+ * through a TERM that comes while it starts.) */
 static void test_left_nginx_is_named(struct scene *scene)
 {
 	struct run *run;
@@ -139,7 +140,7 @@ static void test_left_nginx_is_named(struct scene *scene)
 			     scene->dir, scene->dir, scene->dir));
 	scene_service(scene, "web",
 		      "exec /usr/sbin/nginx -e \"$SCENE/error.log\" -c \"$SCENE/nginx.conf\"");
-	run = run_to_the_end(scene, TEXT, 0);
+	run = run_to_the_end(scene, WITH("DINIT_KILL_TIMEOUT=1"), 0);
 	run_expect_line(run, RUN_STDERR,
 			CAUSE("warning", "web/run", "exited with status 0") LEFT("nginx") STOPPING);
 }
@@ -217,7 +218,7 @@ static void test_left_by_nobody_known_is_not_blamed_on_one_of_two(struct scene *
 	scene_service(scene, "forker", "(setsid sleep 1000 >/dev/null 2>&1 &); exec sleep 1000");
 	scene_service(scene, "web", "read go <\"$SCENE/go\"; exit 0");
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
-	run_wait_line(run, RUN_STDERR, " sleep/[0-9]+: lost its parent, terminating it");
+	run_wait_line(run, RUN_STDERR, " " SLEEP "/[0-9]+: lost its parent, terminating it");
 	scene_let_go(scene, "go");
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDERR,
@@ -295,7 +296,7 @@ static void test_output_that_is_in_a_file_is_said(struct scene *scene)
 	run_expect_no_line(run, RUN_STDOUT, "last word");
 }
 
-/* Only while there is a logging program: not of one that has disabled itself, nor of its own end. */
+/* Only while a logging program reads: not of one that has disabled itself, nor of its own end. */
 static void test_output_that_dinit_has_is_not_said(struct scene *scene)
 {
 	struct run *run;

@@ -382,11 +382,10 @@ static void test_stop_from_a_zombie_of_a_service_names_both(struct scene *scene)
 /* As cron starts its jobs. */
 static void test_stop_from_a_session_below_a_service_names_both(struct scene *scene)
 {
-	expect_watchdog_sender(
-		scene,
-		"dinit=$PPID; export dinit\n"
-		"setsid sh -c 'sh -c \"kill $dinit; read go <$SCENE/go\"; :' & wait; :",
-		SIGTERM, "from PID [0-9]+ \\(sh, of watchdog/run\\)");
+	expect_watchdog_sender(scene,
+			       "dinit=$PPID; export dinit\n"
+			       "setsid sh -c 'sh -c \"kill $dinit; sleep 1000; :\"; :' & wait; :",
+			       SIGTERM, "from PID [0-9]+ \\(sh, of watchdog/run\\)");
 }
 
 /* It has a session of its own, and lost its parent: nothing says whose it was. */

@@ -32,6 +32,8 @@
 static int interrupted_reads, interrupted_writes, forks;
 /* What setsid fails with; 0: it does not. */
 static int session_error;
+/* These signals come right before it, and then a 0. */
+static const int *early_signals;
 
 ssize_t __real_read(int fd, void *buffer, size_t size);
 ssize_t __wrap_read(int fd, void *buffer, size_t size);
@@ -68,6 +70,8 @@ pid_t __wrap_fork(void)
 
 pid_t __wrap_setsid(void)
 {
+	for (const int *signal = early_signals; signal && *signal; signal++)
+		kill(getpid(), *signal);
 	if (session_error == 0)
 		return __real_setsid();
 	errno = session_error;
@@ -289,6 +293,21 @@ static void test_spawn_program_leads_a_session_and_a_group_of_its_own(void **sta
 	assert_reported(rig, "session 1 group 1");
 	assert_int_equal(getsid(0), session);
 	assert_int_equal(getpgrp(), group);
+}
+
+/* As Ctrl-C does, pressed between fork and setsid. */
+static void test_spawn_program_signals_of_the_old_group_are_thrown_away(void **state)
+{
+	static const int signals[] = { SIGINT, SIGTSTP, SIGHUP, SIGTERM, 37, 37, 64, 0 };
+	sigset_t all, old;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	early_signals = signals;
+	run(*state);
+	early_signals = NULL;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	assert_reported(*state, "blocked 0");
 }
 
 /* Sources far above the limit: it must come down after they are in place. */
@@ -610,6 +629,7 @@ static const struct CMUnitTest tests[] = {
 	TEST_BOTH(test_spawn_program_gets_path_directory_and_environment),
 	TEST_BOTH(test_spawn_program_has_no_signal_blocked),
 	TEST_BOTH(test_spawn_program_leads_a_session_and_a_group_of_its_own),
+	TEST_BOTH(test_spawn_program_signals_of_the_old_group_are_thrown_away),
 	TEST_BOTH(test_spawn_program_gets_the_lower_limit),
 	TEST_BOTH(test_spawn_program_inherits_only_what_is_not_close_on_exec),
 	TEST_BOTH(test_spawn_program_descriptors_arrive_from_wherever_they_are),
