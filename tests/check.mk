@@ -27,6 +27,7 @@ wrap_adopt = ptrace malloc calloc
 wrap_fdtable = syscall
 wrap_svdir = malloc calloc scandir access
 wrap_procfs = read
+wrap_process = dup2
 wrap_log = write
 wrap_spawn = fork read write
 wrap_loop = clock_gettime epoll_wait epoll_create1 signalfd epoll_ctl
