@@ -23,7 +23,7 @@ UNITS = adopt fdtable json printable config process svdir execfail procfs stamp 
 	reaper signaller sink outputs logmux service policy
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
-wrap_adopt = ptrace malloc calloc
+wrap_adopt = ptrace malloc calloc clock_gettime epoll_wait
 wrap_fdtable = syscall
 wrap_svdir = malloc calloc scandir access
 wrap_procfs = read

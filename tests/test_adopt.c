@@ -2,7 +2,11 @@
 /* adopt.c, redirect.c, adopt/tracee.c and fdtable.c against real processes (victim.c) that check
  * themselves. Each test is a small dinit: a loop, a reaper, one child. Waits for events, with a
  * deadline that only a broken build reaches. Needs the permission to trace, and what only root
- * can make is skipped for others. */
+ * can make is skipped for others.
+ *
+ * With TEST_QUICK in the environment (tests/mutants) all the tests run, in seconds instead of a
+ * minute: the clock of the loop is faster than the machine's, so that what the code waits for is
+ * over sooner, and what is left to chance is tried less often. */
 #include <dirent.h>
 #include <elf.h>
 #include <errno.h>
@@ -19,6 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -35,9 +40,6 @@
 #include "tests/victim.h"
 #include "tree.h"
 
-#define DEADLINE_MS 60000
-/* several times as long as a victim sleeps */
-#define SLEEP_STORM 400
 #define BUFFER_SIZE (4 << 20)
 #define PIPES_MAX 8192
 #define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
@@ -83,6 +85,61 @@ struct test {
 };
 
 static const char *victim_path, *victim32_path;
+
+/* ---- how long all takes ---- */
+
+static struct {
+	/* How many times as fast the loop's clock is. */
+	unsigned speed;
+	/* By the loop's clock. */
+	uint64_t deadline_ms;
+	/* What is tried again and again is tried this part as often. */
+	int fraction;
+	/* How long a victim sleeps, by the machine's clock. */
+	int sleep_ms;
+} pace = { .speed = 1, .deadline_ms = 60000, .fraction = 1, .sleep_ms = 600 };
+
+static void hurry(void)
+{
+	pace.speed = 40;
+	pace.deadline_ms = 400000;
+	pace.fraction = 10;
+	pace.sleep_ms = 60;
+}
+
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+int __real_epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms);
+int __wrap_epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms);
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+	int result = __real_clock_gettime(clock, now);
+	uint64_t now_ns = (uint64_t)now->tv_sec * 1000000000 + (uint64_t)now->tv_nsec;
+
+	if (clock == CLOCK_MONOTONIC) {
+		now->tv_sec = (time_t)(now_ns * pace.speed / 1000000000);
+		now->tv_nsec = (long)(now_ns * pace.speed % 1000000000);
+	}
+	return result;
+}
+
+int __wrap_epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
+{
+	fd_set ready;
+	int64_t limit_ns = (int64_t)timeout_ms * 1000000 / (int64_t)pace.speed;
+	struct timespec limit = { .tv_sec = limit_ns / 1000000000,
+				  .tv_nsec = limit_ns % 1000000000 };
+
+	if (pace.speed == 1 || timeout_ms <= 0)
+		return __real_epoll_wait(fd, events, max, timeout_ms);
+	FD_ZERO(&ready);
+	FD_SET(fd, &ready);
+	/* (Not ppoll(2), which refuses to look at more descriptors than the limit allows: 0.) */
+	if (pselect(fd + 1, &ready, NULL, NULL, &limit, NULL) < 0)
+		return -1;
+	return __real_epoll_wait(fd, events, max, 0);
+}
 
 /* i386: user_regs_struct */
 #define REGISTERS_32_SIZE ((size_t)(17 * 4))
@@ -335,7 +392,7 @@ static bool turn(struct test *test, bool (*until)(const struct test *test), uint
 
 static void turn_until(struct test *test, bool (*until)(const struct test *test))
 {
-	if (!turn(test, until, DEADLINE_MS))
+	if (!turn(test, until, pace.deadline_ms))
 		fail_msg("deadline: pipes %d, trouble '%s', ready %d, exited %d, ended %d",
 			 test->pipes, test->trouble, test->ready, test->exited, test->ended);
 }
@@ -732,7 +789,8 @@ static void test_adopt_forking_process_moves_every_child(void **state)
 	struct test *test = *state;
 
 	start(test, "forks");
-	turn(test, is_never, 100);
+	/* (by the victim's clock) */
+	turn(test, is_never, 100 * pace.speed);
 	begin(test);
 	turn_until(test, has_ten_pipes);
 	turn_until(test, is_ended);
@@ -747,7 +805,11 @@ static void test_adopt_stream_replaced_later_is_moved_again(void **state)
 	struct test *test = *state;
 
 	start(test, "replace");
-	adopt(test);
+	begin(test);
+	turn_until(test, is_redirected);
+	turn(test, is_never, 300);
+	assert_int_equal(write(test->control_fd, "r", 1), 1);
+	turn_until(test, is_ended);
 	assert_int_equal(test->pipes, 4);
 	tell(test);
 	finish(test);
@@ -819,8 +881,10 @@ static void storm(struct test *test, const char *mode, int times)
 {
 	int moved = 0, i;
 
-	start(test, mode);
-	for (i = 0; !test->exited && i < (times ? times : SLEEP_STORM); i++) {
+	times = (times + pace.fraction - 1) / pace.fraction;
+	start_with(test, mode, pace.sleep_ms, false);
+	/* (Several times as long as a victim sleeps.) */
+	for (i = 0; !test->exited && i < (times ? times : 400); i++) {
 		adopt_briefly(test);
 		moved += test->pipes;
 		turn(test, is_exited, 5);
@@ -887,7 +951,7 @@ static void test_adopt_signal_meanwhile_interrupts_as_ever(void **state)
 {
 	struct test *test = *state;
 
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 100 / pace.fraction; i++) {
 		start(test, i % 2 ? "ppoll" : "sigsuspend");
 		begin(test);
 		turn_until(test, is_redirected);
@@ -908,7 +972,7 @@ static void test_adopt_under_signals_loses_none(void **state)
 	int sent = 0;
 
 	start(test, "signals");
-	for (int i = 0; i < 60; i++) {
+	for (int i = 0; i < 60 / pace.fraction; i++) {
 		begin(test);
 		for (int burst = 0; burst < 5; burst++)
 			assert_int_equal(sigqueue(test->pid, SIGRTMIN,
@@ -954,7 +1018,7 @@ static void test_adopt_stopped_and_continued_meanwhile_survives(void **state)
 	struct test *test = *state;
 
 	start(test, "told");
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 200 / pace.fraction; i++) {
 		begin(test);
 		turn(test, is_redirected, (uint64_t)(i % 3));
 		kill(test->pid, i % 2 ? SIGSTOP : SIGCONT);
@@ -1039,9 +1103,9 @@ static void redo(struct test *test)
 
 static void adopt_while_it_execs(struct test *test, const char *mode)
 {
-	int moved = 0;
+	int moved = 0, times = pace.fraction > 1 ? 4 : 20;
 
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < times; i++) {
 		start(test, mode);
 		turn(test, is_never, (uint64_t)(i % 4));
 		begin(test);
@@ -1057,7 +1121,7 @@ static void adopt_while_it_execs(struct test *test, const char *mode)
 			assert_last_words_in(test->new);
 		redo(test);
 	}
-	assert_true(moved >= 40);
+	assert_true(moved >= 2 * times);
 }
 
 static void test_adopt_execing_process_is_moved(void **state)
@@ -1111,7 +1175,7 @@ static void test_adopt_exiting_process_ends_adoption(void **state)
 	struct test *test = *state;
 	int begun = 0, life = 800000;
 
-	for (int i = 0; i < 400; i++) {
+	for (int i = 0; i < 400 / pace.fraction; i++) {
 		start_with(test, "exit", life, false);
 		if (test->exited) {
 			life += life / 8 + 1;
@@ -1246,7 +1310,7 @@ static void test_adopt_pid_of_child_reused_is_left_alone(void **state)
 	rig_need(rig_can_take_user(), RIG_WHY_USER);
 	start(test, "unwaited");
 	/* Later than the child by what is the measure of start times. */
-	turn(test, is_never, 20);
+	turn(test, is_never, 20 * pace.speed);
 	reuse.victim = test->pid;
 	for (int i = 0; i < 2; i++) {
 		snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)test->pid, i + 1);
@@ -1357,7 +1421,7 @@ static void test_adopt_cancelled_at_any_moment_lets_go(void **state)
 	struct test *test = *state;
 
 	start(test, "told");
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 300 / pace.fraction; i++) {
 		begin(test);
 		for (int turns = 0; turns < i % 20; turns++)
 			turn(test, is_never, 0);
@@ -2278,7 +2342,7 @@ static void adopt_frozen(struct test *test, const char *mode, const char *parent
 	freeze(test, group, how);
 	test->delays = true;
 	begin(test);
-	was_troubled = turn(test, is_troubled, DEADLINE_MS);
+	was_troubled = turn(test, is_troubled, pace.deadline_ms);
 	snprintf(path, sizeof path, "%s/%s", group, how->knob);
 	assert_true(write_file(path, how->thaw));
 	assert_true(was_troubled);
@@ -2426,6 +2490,8 @@ static const struct CMUnitTest tests_without_tracing[] = {
 int main(int argc, char **argv)
 {
 	find_victims();
+	if (getenv("TEST_QUICK"))
+		hurry();
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	if (!ARCH_TRACES)
