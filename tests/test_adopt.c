@@ -34,6 +34,7 @@
 #include <cmocka.h>
 
 #include "adopt/adopt.h"
+#include "adopt/obstacle.h"
 #include "adopt/tracee.h"
 #include "log.h"
 #include "rig.h"
@@ -1455,6 +1456,12 @@ static void test_adopt_process_with_seccomp_filter_is_left_alone(void **state)
 	assert_left_alone(*state, "seccomp");
 }
 
+static void test_adopt_process_in_strict_seccomp_mode_is_left_alone(void **state)
+{
+	start(*state, "strict");
+	assert_left_alone(*state, "seccomp");
+}
+
 static void test_adopt_on_another_kind_of_processor_is_left_alone(void **state)
 {
 	start(*state, "told");
@@ -1560,6 +1567,7 @@ static void test_adopt_other_users_process_without_capability_is_left_alone(void
 	sets[0].effective &= ~trace;
 	assert_int_equal(syscall(SYS_capset, &header, sets), 0);
 	adopt(test);
+	assert_true(obstacle_is_forbidden(&test->proc, test->pid));
 	sets[0].effective |= trace;
 	assert_int_equal(syscall(SYS_capset, &header, sets), 0);
 	assert_non_null(strstr(test->trouble, "runs as user 65534"));
@@ -2041,14 +2049,20 @@ static void put_status(const struct test *test, pid_t pid, pid_t tracer, int sec
 /* Before Linux 5.9 filters are not counted: then it is their being there that counts. */
 static void test_adopt_kernel_that_counts_no_filters_is_believed_the_mode(void **state)
 {
-	for (int ours = 0; ours < 2; ours++) {
+	static const struct {
+		int theirs, ours;
+		bool moved;
+	} cases[] = { { 2, 0, false }, { 2, 2, true }, { 0, 2, true } };
+
+	for (size_t i = 0; i < 3; i++) {
 		struct test *test = *state;
 
+		test->troubles = 0;
 		start(test, "told");
 		show_victim(test, LIST("status"));
-		put_status(test, test->pid, getpid(), 2);
-		put_status(test, getpid(), 0, ours ? 2 : 0);
-		if (ours) {
+		put_status(test, test->pid, getpid(), cases[i].theirs);
+		put_status(test, getpid(), 0, cases[i].ours);
+		if (cases[i].moved) {
 			adopt(test);
 			assert_string_equal(test->trouble, "");
 			assert_int_equal(test->pipes, 2);
@@ -2062,6 +2076,23 @@ static void test_adopt_kernel_that_counts_no_filters_is_believed_the_mode(void *
 		}
 		redo(test);
 	}
+}
+
+static void test_obstacle_find_ended_process_is_changing_until_it_is_reaped(void **state)
+{
+	struct test *test = *state;
+	char why[OBSTACLE_TEXT_SIZE];
+	siginfo_t info;
+	pid_t tid, child = fork();
+
+	if (child == 0)
+		_exit(0);
+	assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
+	assert_int_equal(obstacle_find(&test->proc, child, &tid, why), OBSTACLE_CHANGING);
+	assert_int_equal(tid, 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_int_equal(obstacle_find(&test->proc, child, &tid, why), OBSTACLE_GONE);
+	assert_false(obstacle_is_forbidden(&test->proc, child));
 }
 
 /* Nor is its own list of what the kernel has told it. */
@@ -2444,6 +2475,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_orphan_that_does_not_stop_is_not_waited_for),
 	TEST(test_adopt_cancelled_at_any_moment_lets_go),
 	TEST(test_adopt_process_with_seccomp_filter_is_left_alone),
+	TEST(test_adopt_process_in_strict_seccomp_mode_is_left_alone),
 	TEST(test_adopt_process_that_dispatches_its_calls_is_left_alone),
 	TEST(test_adopt_32_bit_process_is_left_alone),
 	TEST(test_adopt_process_with_registers_of_32_bits_is_left_alone),
@@ -2470,6 +2502,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_look_without_descriptors_is_said),
 	TEST(test_adopt_more_descendants_than_are_looked_at_is_said),
 	TEST(test_adopt_kernel_that_counts_no_filters_is_believed_the_mode),
+	TEST(test_obstacle_find_ended_process_is_changing_until_it_is_reaped),
 	TEST(test_adopt_without_own_status_and_list_of_auxiliaries_goes_on),
 	TEST(test_adopt_number_given_to_another_is_let_go),
 	TEST(test_adopt_nothing_left_to_move_is_let_go),

@@ -1091,6 +1091,16 @@ static void mode_seccomp(void)
 	say_last_words();
 }
 
+/* In strict mode it may only read, write and end (its only thread). */
+static void mode_strict(void)
+{
+	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) == 0, 0);
+	CHECK(write(VICTIM_READY_FD, "r", 1) == 1, 0);
+	wait_until_told();
+	say_last_words();
+	syscall(SYS_exit, 0);
+}
+
 /* Its system calls may become signals: only those made from within itself, outside libc and
  * vDSO, would not. */
 static void mode_dispatch(void)
@@ -1149,6 +1159,7 @@ static const struct {
 	{ "unmapping", mode_unmapping },
 	{ "covered", mode_covered },
 	{ "seccomp", mode_seccomp },
+	{ "strict", mode_strict },
 	{ "dispatch", mode_dispatch },
 	{ "sequence", mode_sequence },
 	{ "told", mode_wait_told },
