@@ -142,6 +142,8 @@ int __wrap_epoll_wait(int fd, struct epoll_event *events, int max, int timeout_m
 	return __real_epoll_wait(fd, events, max, 0);
 }
 
+/* a request of ptrace(2) that not every libc has */
+#define GET_RSEQ_CONFIGURATION 0x420f
 /* i386: user_regs_struct */
 #define REGISTERS_32_SIZE ((size_t)(17 * 4))
 
@@ -163,6 +165,10 @@ static struct {
 	bool forgets;
 	/* registers look like a 32-bit process's */
 	bool narrow;
+	/* unless 0: where the next instruction seems to be */
+	uint64_t pc;
+	/* unless 0: where the area for restartable sequences seems to be */
+	uint64_t sequences;
 	/* the request that fails so many times, with that error, but for the thread that is
 	 * spared */
 	int refused;
@@ -225,6 +231,10 @@ long __wrap_ptrace(int request, ...)
 	result = __real_ptrace(request, tid, address, data);
 	if (request == PTRACE_GETREGSET && address == (void *)NT_PRSTATUS && script.narrow)
 		((struct iovec *)data)->iov_len = REGISTERS_32_SIZE;
+	if (request == PTRACE_GETREGSET && address == (void *)NT_PRSTATUS && script.pc)
+		arch_set_call(((struct iovec *)data)->iov_base, script.pc, 0, (uint64_t[6]){ 0 });
+	if (request == GET_RSEQ_CONFIGURATION && script.sequences)
+		memcpy(data, &script.sequences, sizeof script.sequences);
 	if (request != PTRACE_SEIZE || result < 0)
 		return result;
 	script.seized = tid;
@@ -2309,6 +2319,316 @@ static void test_adopt_descendant_that_somebody_watches_is_left_alone(void **sta
 	reaper_unwatch(&test->reaper, &watch);
 }
 
+/* ---- one thread, without all that drives it ---- */
+
+static const char insn[] = ARCH_CALL_INSN;
+/* How far behind a system call instruction a thread stands that is within the call. */
+#define WITHIN_CALL (ARCH_HIDES_RESTART ? 0 : ARCH_CALL_INSN_LEN)
+
+/* A child that has this program's memory, and waits for ever. */
+static void start_copy(struct test *test)
+{
+	test->pid = fork();
+	if (test->pid == 0)
+		for (;;)
+			pause();
+	setpgid(test->pid, test->pid);
+	while (state_of(test) != 'S')
+		turn(test, is_never, 1);
+}
+
+static enum tracee_news next_news(struct tracee *tracee)
+{
+	int status;
+
+	assert_int_equal(waitpid(tracee->tid, &status, __WALL), tracee->tid);
+	assert_true(WIFSTOPPED(status));
+	return tracee_on_stop(tracee, status);
+}
+
+static enum tracee_news hold(struct test *test, struct tracee *tracee)
+{
+	enum tracee_news news;
+
+	memset(tracee, 0, sizeof *tracee);
+	assert_int_equal(tracee_seize(tracee, &test->proc, test->pid), 0);
+	news = next_news(tracee);
+	/* (As it is on aarch64, where it is to skip a call of its own first.) */
+	for (int i = 0; i < 2 && news == TRACEE_NEWS_PENDING; i++)
+		news = next_news(tracee);
+	return news;
+}
+
+static void let_go(struct tracee *tracee)
+{
+	enum tracee_news news = tracee_release(tracee);
+
+	if (news == TRACEE_NEWS_PENDING)
+		news = next_news(tracee);
+	assert_int_equal(news, TRACEE_NEWS_RELEASED);
+	assert_int_equal(tracee->state, TRACEE_STATE_LOOSE);
+}
+
+static void test_tracee_peek_reads_every_word_there_is(void **state)
+{
+	static const uint64_t words[] = { 0, 1, UINT64_MAX, 0x123456789abcdef0 };
+	struct test *test = *state;
+	struct tracee tracee;
+	uint64_t word;
+
+	start_copy(test);
+	assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(tracee_peek(&tracee, (uint64_t)(uintptr_t)&words[i], &word), 0);
+		assert_int_equal(word, words[i]);
+	}
+	assert_int_equal(tracee_peek(&tracee, 8, &word), -1);
+	assert_int_equal(errno, EIO);
+	let_go(&tracee);
+	assert_int_equal(tracer_of(test, test->pid), 0);
+}
+
+/* A call comes back with what the kernel says to it, and the thread is where it was. */
+static void test_tracee_call_returns_result_and_release_restores(void **state)
+{
+	struct test *test = *state;
+	struct tracee tracee;
+
+	start_copy(test);
+	assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
+	assert_int_equal(tracee_call(&tracee, SYS_getpid, (uint64_t[6]){ 0 }), 0);
+	assert_int_equal(next_news(&tracee), TRACEE_NEWS_PENDING);
+	assert_int_equal(next_news(&tracee), TRACEE_NEWS_RETURNED);
+	assert_int_equal(tracee.result, test->pid);
+	let_go(&tracee);
+	assert_int_equal(tracer_of(test, test->pid), 0);
+	while (state_of(test) != 'S')
+		turn(test, is_never, 1);
+}
+
+static void test_tracee_call_with_registers_that_cannot_be_set_is_lost(void **state)
+{
+	struct test *test = *state;
+	struct tracee tracee;
+
+	start_copy(test);
+	assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
+	refuse(PTRACE_SETREGSET, EIO, 1);
+	assert_int_equal(tracee_call(&tracee, SYS_getpid, (uint64_t[6]){ 0 }), -1);
+	assert_int_equal(errno, ESRCH);
+	assert_int_equal(tracee.state, TRACEE_STATE_LOOSE);
+}
+
+/* It shows what is to be restarted there, where that is not hidden: nothing has to be entered. */
+static void test_tracee_held_before_a_call_is_held_at_once(void **state)
+{
+	struct test *test = *state;
+	struct tracee tracee;
+
+	if (ARCH_HIDES_RESTART)
+		return;
+	start_copy(test);
+	script.pc = (uint64_t)(uintptr_t)insn;
+	assert_int_equal(tracee_seize(&tracee, &test->proc, test->pid), 0);
+	assert_int_equal(next_news(&tracee), TRACEE_NEWS_HELD);
+	assert_int_equal(tracee.state, TRACEE_STATE_STANDING);
+	let_go(&tracee);
+}
+
+/* ---- where a system call instruction is found ---- */
+
+#define PAGE 4096
+/* of the made-up library, in the made-up memory */
+#define BASE 0x10000
+
+static void put_bytes(const struct test *test, const char *name, off_t at, const void *bytes,
+		      size_t len)
+{
+	char path[200];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%d/%s", test->root, (int)test->pid, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, bytes, len, at), len);
+	close(fd);
+}
+
+static void put_vector(const struct test *test, const Elf64_auxv_t *pairs, size_t count)
+{
+	put_bytes(test, "auxv", 0, pairs, count * sizeof *pairs);
+}
+
+static uint64_t place_in_call(const struct tracee *tracee)
+{
+	return arch_pc(&tracee->regs) - WITHIN_CALL;
+}
+
+/* The library has that many bytes, and the instruction at that place; or nothing is found in it,
+ * and the instruction is the one of the call that the thread is within. */
+static void assert_found_in(struct test *test, const char *magic, off_t len, off_t at, bool found)
+{
+	char path[200];
+	struct tracee tracee;
+
+	snprintf(path, sizeof path, "%s/%d/mem", test->root, (int)test->pid);
+	unlink(path);
+	put_bytes(test, "mem", BASE, magic, strlen(magic));
+	put_bytes(test, "mem", BASE + at, insn, ARCH_CALL_INSN_LEN);
+	assert_int_equal(truncate(path, BASE + len), 0);
+	assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
+	assert_int_equal(tracee.insn, found ? BASE + (uint64_t)at : place_in_call(&tracee));
+	let_go(&tracee);
+}
+
+static void test_tracee_finds_instruction_anywhere_in_the_kernels_library(void **state)
+{
+	static const Elf64_auxv_t vector = { .a_type = AT_SYSINFO_EHDR, .a_un.a_val = BASE };
+	struct test *test = *state;
+
+	start_copy(test);
+	show_victim(test, LIST("auxv", "mem"));
+	put_vector(test, &vector, 1);
+	assert_found_in(test, ELFMAG, 10 * PAGE, 64, true);
+	assert_found_in(test, ELFMAG, 10 * PAGE, PAGE - ARCH_CALL_INSN_LEN, true);
+	assert_found_in(test, ELFMAG, 10 * PAGE, PAGE, true);
+	assert_found_in(test, ELFMAG, 10 * PAGE, 8 * PAGE - ARCH_CALL_INSN_LEN, true);
+	assert_found_in(test, ELFMAG, 10 * PAGE, 8 * PAGE, false);
+	assert_found_in(test, ELFMAG, PAGE + PAGE / 2, PAGE, false);
+	assert_found_in(test, "none", 10 * PAGE, 64, false);
+	assert_found_in(test, "none", 10 * PAGE, PAGE, false);
+	show_truth(test);
+}
+
+/* Wherever in the list it is said where the library is, or not at all. */
+static void test_tracee_finds_the_kernels_library_in_every_list(void **state)
+{
+	static const Elf64_auxv_t library = { .a_type = AT_SYSINFO_EHDR, .a_un.a_val = BASE };
+	static const Elf64_auxv_t decoy = { .a_type = AT_PAGESZ, .a_un.a_val = AT_SYSINFO_EHDR };
+	static const struct {
+		Elf64_auxv_t pairs[2];
+		bool found;
+	} lists[] = { { { library, decoy }, true },
+		      { { decoy, library }, true },
+		      { { decoy, decoy }, false } };
+	struct test *test = *state;
+
+	start_copy(test);
+	show_victim(test, LIST("auxv", "mem"));
+	for (size_t i = 0; i < 3; i++) {
+		put_vector(test, lists[i].pairs, 2);
+		assert_found_in(test, ELFMAG, PAGE, 64, lists[i].found);
+	}
+	/* (Where there is none, none is closed.) */
+	assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
+	show_truth(test);
+}
+
+static void test_tracee_with_a_path_too_long_uses_the_call_it_is_in(void **state)
+{
+	char root[600];
+	struct test *test = *state;
+	struct tracee tracee;
+
+	start_copy(test);
+	memset(root, 'x', sizeof root - 1);
+	root[sizeof root - 1] = '\0';
+	test->proc.root = root;
+	assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
+	assert_int_equal(tracee.insn, place_in_call(&tracee));
+	let_go(&tracee);
+	assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
+	test->proc.root = "/proc";
+}
+
+static void end_copy(struct test *test)
+{
+	memset(&script, 0, sizeof script);
+	kill(test->pid, SIGKILL);
+	assert_int_equal(waitpid(test->pid, NULL, 0), test->pid);
+	test->pid = 0;
+}
+
+/* A thread that seems to stand there, and has no library. */
+static void assert_behind(struct test *test, const char *place, bool found)
+{
+	struct tracee tracee;
+
+	start_copy(test);
+	show_victim(test, LIST("auxv"));
+	script.pc = (uint64_t)(uintptr_t)place + WITHIN_CALL;
+	if (found) {
+		assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
+		assert_int_equal(tracee.insn, (uintptr_t)place);
+		let_go(&tracee);
+	} else {
+		assert_int_equal(hold(test, &tracee), TRACEE_NEWS_REFUSED);
+		assert_int_equal(errno, ENOSYS);
+		assert_int_equal(tracee.state, TRACEE_STATE_LOOSE);
+	}
+	show_truth(test);
+	end_copy(test);
+}
+
+/* Wherever in a word it is, and at the end of what is mapped; nothing else is taken for one. */
+static void test_tracee_uses_the_instruction_behind_which_it_stands(void **state)
+{
+	static const size_t places[] = { 64, 64 + 4, 64 + 8 - ARCH_CALL_INSN_LEN,
+					 64 + 8 - ARCH_CALL_INSN_ALIGN, PAGE - ARCH_CALL_INSN_LEN };
+	char *pages =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(pages != MAP_FAILED);
+	assert_int_equal(munmap(pages + PAGE, PAGE), 0);
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		memset(pages, 0, PAGE);
+		memcpy(pages + places[i], insn, ARCH_CALL_INSN_LEN);
+		assert_behind(*state, pages + places[i], true);
+		assert_behind(*state, pages + places[i] - ARCH_CALL_INSN_ALIGN, false);
+	}
+	munmap(pages, PAGE);
+}
+
+/* ---- restartable sequences ---- */
+
+static struct {
+	uint32_t version, flags;
+	uint64_t start, len, abort;
+} sequence = { .start = 0x5000, .len = 0x20 };
+static uint64_t sequence_area[3];
+
+static void assert_sequence_at(struct test *test, uint64_t pc, uint64_t description, bool within)
+{
+	struct tracee tracee;
+
+	sequence_area[1] = description;
+	start_copy(test);
+	script.pc = pc;
+	script.sequences = (uint64_t)(uintptr_t)sequence_area;
+	if (within) {
+		assert_int_equal(hold(test, &tracee), TRACEE_NEWS_REFUSED);
+		assert_int_equal(errno, EAGAIN);
+	} else {
+		assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
+		let_go(&tracee);
+	}
+	end_copy(test);
+}
+
+/* From its first instruction to its last, and where there is one. */
+static void test_tracee_within_a_sequence_is_refused_for_now(void **state)
+{
+	uint64_t description = (uint64_t)(uintptr_t)&sequence;
+
+	assert_sequence_at(*state, sequence.start, description, true);
+	assert_sequence_at(*state, sequence.start + sequence.len - 1, description, true);
+	assert_sequence_at(*state, sequence.start + sequence.len, description, false);
+	assert_sequence_at(*state, sequence.start - 1, description, false);
+	assert_sequence_at(*state, sequence.start, 0, false);
+	/* What cannot be read is none. */
+	assert_sequence_at(*state, sequence.start, 16, false);
+}
+
 /* ---- frozen ---- */
 
 static bool write_file(const char *path, const char *text)
@@ -2511,6 +2831,15 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_descendant_that_stays_a_zombie_is_given_up),
 	TEST(test_adopt_descendant_that_has_gone_is_given_up),
 	TEST(test_adopt_descendant_that_somebody_watches_is_left_alone),
+	TEST(test_tracee_peek_reads_every_word_there_is),
+	TEST(test_tracee_call_returns_result_and_release_restores),
+	TEST(test_tracee_call_with_registers_that_cannot_be_set_is_lost),
+	TEST(test_tracee_held_before_a_call_is_held_at_once),
+	TEST(test_tracee_finds_instruction_anywhere_in_the_kernels_library),
+	TEST(test_tracee_finds_the_kernels_library_in_every_list),
+	TEST(test_tracee_with_a_path_too_long_uses_the_call_it_is_in),
+	TEST(test_tracee_uses_the_instruction_behind_which_it_stands),
+	TEST(test_tracee_within_a_sequence_is_refused_for_now),
 	TEST(test_adopt_frozen_process_is_moved_when_it_thaws),
 	TEST(test_adopt_frozen_by_old_freezer_is_moved_when_it_thaws),
 	TEST(test_adopt_stopped_and_frozen_is_moved_when_it_thaws),
