@@ -35,6 +35,7 @@
 
 #include "adopt/adopt.h"
 #include "adopt/obstacle.h"
+#include "adopt/redirect.h"
 #include "adopt/tracee.h"
 #include "log.h"
 #include "rig.h"
@@ -150,8 +151,8 @@ int __wrap_epoll_wait(int fd, struct epoll_event *events, int max, int timeout_m
 /* ---- what happens just before or after a ptrace(2) ---- */
 
 static struct {
-	/* of the calls so far */
-	int count;
+	/* of the calls so far, and of those that seize */
+	int count, seizes;
 	/* the victim is killed before this one */
 	int kill_at;
 	void (*before_seize)(pid_t tid);
@@ -213,6 +214,8 @@ long __wrap_ptrace(int request, ...)
 	va_end(args);
 	if (++script.count == script.kill_at)
 		kill(tid, SIGKILL);
+	if (request == PTRACE_SEIZE)
+		script.seizes++;
 	if (request == PTRACE_SEIZE && script.before_seize)
 		script.before_seize(tid);
 	if (request == script.refused && tid != script.spared && script.refusals > 0) {
@@ -1276,6 +1279,22 @@ static void test_adopt_thread_that_ends_is_replaced_by_another(void **state)
 	assert_last_words_in(test->new);
 }
 
+/* So does the first, of whose end nothing tells as long as there are others. */
+static void test_adopt_first_thread_that_ends_is_replaced_by_another(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "beheaded");
+	thread_control_fd = test->control_fd;
+	script.after_seize = end_thread;
+	adopt(test);
+	assert_null(script.after_seize);
+	assert_int_equal(test->pipes, 2);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
 /* ---- a PID that has become another process's ---- */
 
 static struct {
@@ -1364,6 +1383,7 @@ static void test_adopt_cancelled_while_its_thread_ends_lets_go(void **state)
 	turn_until(test, has_seized);
 	adopt_cancel(test->adopt);
 	turn_until(test, is_ended);
+	assert_int_equal(script.seizes, 1);
 	assert_int_equal(test->pipes, 0);
 	assert_string_equal(test->trouble, "");
 	tell(test);
@@ -1578,6 +1598,8 @@ static void test_adopt_other_users_process_without_capability_is_left_alone(void
 	assert_int_equal(syscall(SYS_capset, &header, sets), 0);
 	adopt(test);
 	assert_true(obstacle_is_forbidden(&test->proc, test->pid));
+	/* Three times at each of five looks. */
+	assert_int_equal(script.seizes, 3 * 5);
 	sets[0].effective |= trace;
 	assert_int_equal(syscall(SYS_capset, &header, sets), 0);
 	assert_non_null(strstr(test->trouble, "runs as user 65534"));
@@ -1747,7 +1769,8 @@ static void test_adopt_tracing_refused_for_long_is_said(void **state)
 	refuse(PTRACE_SEIZE, EPERM, INT_MAX);
 	start(*state, "told");
 	assert_left_alone(*state, "tracing it is not permitted");
-	assert_true(script.refusals < INT_MAX - 50);
+	/* Three times at each of fifty looks. */
+	assert_int_equal(script.seizes, 3 * 50);
 }
 
 static void test_adopt_tracing_refused_for_a_moment_is_tried_again(void **state)
@@ -1761,6 +1784,8 @@ static void test_adopt_tracing_refused_for_a_moment_is_tried_again(void **state)
 		start(test, "told");
 		adopt(test);
 		assert_int_equal(script.refusals, 0);
+		assert_int_equal(script.seizes, 10 + 1);
+		script.seizes = 0;
 		assert_string_equal(test->trouble, "");
 		assert_int_equal(test->pipes, 2);
 		tell(test);
@@ -1935,6 +1960,13 @@ static void link_to(const char *dir, const char *name, const char *target_dir)
 	assert_int_equal(symlink(target, link), 0);
 }
 
+static void make_root(struct test *test)
+{
+	strcpy(test->root, "/tmp/test_adopt.XXXXXX");
+	assert_non_null(mkdtemp(test->root));
+	test->proc.root = test->root;
+}
+
 /* Shows the victim as /proc does, but for these files, which are left out or to be made. */
 static void show_victim(struct test *test, const char *const *but)
 {
@@ -1942,8 +1974,7 @@ static void show_victim(struct test *test, const char *const *but)
 	const struct dirent *entry;
 	DIR *files;
 
-	strcpy(test->root, "/tmp/test_adopt.XXXXXX");
-	assert_non_null(mkdtemp(test->root));
+	make_root(test);
 	snprintf(real, sizeof real, "/proc/%d", (int)test->pid);
 	snprintf(dir, sizeof dir, "%s/%d", test->root, (int)test->pid);
 	assert_int_equal(mkdir(dir, 0755), 0);
@@ -1958,7 +1989,6 @@ static void show_victim(struct test *test, const char *const *but)
 			link_to(dir, entry->d_name, real);
 	}
 	closedir(files);
-	test->proc.root = test->root;
 }
 
 static void show_ourselves(const struct test *test)
@@ -2252,11 +2282,21 @@ static void test_adopt_stop_that_nobody_expects_is_let_go(void **state)
 	assert_last_words_in(test->new);
 }
 
+static void put_stat(const struct test *test, pid_t pid, char process_state)
+{
+	char stat[128];
+
+	snprintf(stat, sizeof stat,
+		 "1 (x) %c 1 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 77 23 24\n",
+		 process_state);
+	put_file(test, pid, "stat", stat);
+}
+
 /* Shows a child of the victim's that has the same descriptors, and is in that state; '\0': it has
  * gone since. */
 static void show_descendant(struct test *test, char process_state)
 {
-	char dir[64], target[64], stat[128];
+	char dir[64], target[64];
 
 	show_victim(test, LIST("task"));
 	show_ourselves(test);
@@ -2266,11 +2306,8 @@ static void show_descendant(struct test *test, char process_state)
 	snprintf(target, sizeof target, "/proc/%d", (int)test->pid);
 	link_to(dir, "fd", target);
 	link_to(dir, "fdinfo", target);
-	snprintf(stat, sizeof stat,
-		 "1 (x) %c 1 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 77 23 24\n",
-		 process_state);
 	if (process_state)
-		put_file(test, INT_MAX, "stat", stat);
+		put_stat(test, INT_MAX, process_state);
 }
 
 static void assert_moved_without_trouble(struct test *test)
@@ -2319,11 +2356,29 @@ static void test_adopt_descendant_that_somebody_watches_is_left_alone(void **sta
 	reaper_unwatch(&test->reaper, &watch);
 }
 
-/* ---- one thread, without all that drives it ---- */
+/* ---- one redirection, in a time of its own ---- */
 
-static const char insn[] = ARCH_CALL_INSN;
-/* How far behind a system call instruction a thread stands that is within the call. */
-#define WITHIN_CALL (ARCH_HIDES_RESTART ? 0 : ARCH_CALL_INSN_LEN)
+static struct {
+	struct redirect redirect;
+	struct redirect_group group;
+	int troubles, ends;
+	char trouble[OBSTACLE_TEXT_SIZE];
+} lone;
+
+static void on_lone_trouble(void *ctx, struct redirect *redirect, const char *text)
+{
+	(void)ctx;
+	(void)redirect;
+	lone.troubles++;
+	snprintf(lone.trouble, sizeof lone.trouble, "%s", text);
+}
+
+static void on_lone_end(void *ctx, struct redirect *redirect)
+{
+	(void)ctx;
+	assert_true(redirect_is_over(redirect));
+	lone.ends++;
+}
 
 /* A child that has this program's memory, and waits for ever. */
 static void start_copy(struct test *test)
@@ -2336,6 +2391,179 @@ static void start_copy(struct test *test)
 	while (state_of(test) != 'S')
 		turn(test, is_never, 1);
 }
+
+static void kill_and_wait(pid_t tid)
+{
+	kill(tid, SIGKILL);
+	while (thread_state(tid) != 'Z')
+		;
+}
+
+/* It is not the redirection of the process whose end the caller hears of itself. */
+static void begin_lone(struct test *test, pid_t pid)
+{
+	memset(&lone, 0, sizeof lone);
+	lone.group = (struct redirect_group){ .loop = &test->loop,
+					      .reaper = &test->reaper,
+					      .proc = &test->proc,
+					      .watched_pid = getpid(),
+					      .on_trouble = on_lone_trouble,
+					      .on_end = on_lone_end };
+	redirect_begin(&lone.redirect, &lone.group, pid);
+}
+
+/* Passes the time until the timer is due. Returns how long that was. */
+static uint64_t pass_time(struct test *test)
+{
+	struct loop_timer *timer = test->loop.first;
+	uint64_t before = test->loop.now_ms;
+
+	assert_non_null(timer);
+	assert_false(redirect_is_over(&lone.redirect));
+	loop_timer_stop(&test->loop, timer);
+	test->loop.now_ms = timer->due_ms;
+	timer->on_due(timer->ctx);
+	return test->loop.now_ms - before;
+}
+
+/* It is looked at ever more rarely, and said once that it takes so long. */
+static void test_redirect_process_that_does_not_stop_is_waited_for(void **state)
+{
+	static const uint64_t pauses_ms[] = { 0, 10, 20, 40, 80, 160, 320, 640, 1280, 2000, 2000 };
+	struct test *test = *state;
+
+	make_root(test);
+	put_stat(test, INT_MAX, 'D');
+	begin_lone(test, INT_MAX);
+	for (size_t i = 0; i < sizeof pauses_ms / sizeof *pauses_ms; i++) {
+		assert_int_equal(pass_time(test), pauses_ms[i]);
+		assert_int_equal(lone.troubles, i >= 8);
+	}
+	assert_non_null(strstr(lone.trouble, "it does not stop yet"));
+	redirect_cancel(&lone.redirect);
+	assert_int_equal(lone.ends, 0);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(lone.ends, 1);
+	assert_int_equal(script.count, 0);
+	show_truth(test);
+}
+
+/* It is about to end, or to change: for so long and not for ever. */
+static void test_redirect_process_without_a_living_thread_is_given_up(void **state)
+{
+	struct test *test = *state;
+
+	make_root(test);
+	put_stat(test, INT_MAX, 'Z');
+	begin_lone(test, INT_MAX);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(pass_time(test), i == 0 ? 0 : 10);
+	assert_int_equal(lone.ends, 0);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(lone.ends, 1);
+	assert_int_equal(lone.troubles, 0);
+	show_truth(test);
+}
+
+static void test_redirect_process_that_is_not_there_is_over_at_once(void **state)
+{
+	struct test *test = *state;
+
+	make_root(test);
+	begin_lone(test, INT_MAX);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(lone.ends, 1);
+	assert_int_equal(lone.troubles, 0);
+	show_truth(test);
+}
+
+/* Another redirection sees to the process, or to its only living thread. */
+static void test_redirect_process_that_another_works_on_is_left_alone(void **state)
+{
+	static const pid_t pids[] = { INT_MAX, INT_MAX - 1 };
+	struct test *test = *state;
+
+	make_root(test);
+	put_stat(test, INT_MAX, 'Z');
+	put_stat(test, INT_MAX - 1, 'S');
+	put_file(test, INT_MAX, "task/2147483646/comm", "x");
+	for (int i = 0; i < 2; i++) {
+		struct reaper_watch watch = { .on_exit = on_other_end };
+
+		reaper_watch(&test->reaper, &watch, pids[i]);
+		begin_lone(test, INT_MAX);
+		assert_int_equal(pass_time(test), 0);
+		assert_int_equal(pass_time(test), 0);
+		assert_int_equal(lone.ends, 1);
+		assert_int_equal(script.count, 0);
+		reaper_unwatch(&test->reaper, &watch);
+	}
+	show_truth(test);
+}
+
+/* Nothing tells of its end, but what can be seen of it. */
+static void test_redirect_tracee_that_has_gone_is_tried_again_soon(void **state)
+{
+	struct test *test = *state;
+
+	start_copy(test);
+	script.after_seize = kill_and_wait;
+	begin_lone(test, test->pid);
+	assert_int_equal(pass_time(test), 0);
+	assert_true(reaper_knows(&test->reaper, test->pid));
+	assert_int_equal(pass_time(test), 10);
+	assert_false(reaper_knows(&test->reaper, test->pid));
+	assert_int_equal(pass_time(test), 10);
+	assert_int_equal(lone.ends + lone.troubles, 0);
+	redirect_cancel(&lone.redirect);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(lone.ends, 1);
+}
+
+/* An orphan by now, which the reaper will let go whenever it stops. */
+static void test_redirect_cancelled_orphan_that_does_not_stop_is_given_up(void **state)
+{
+	struct test *test = *state;
+
+	start_copy(test);
+	script.forgets = true;
+	begin_lone(test, test->pid);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(pass_time(test), 10);
+	redirect_cancel(&lone.redirect);
+	assert_int_equal(pass_time(test), 20);
+	assert_int_equal(lone.ends, 0);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(lone.ends, 1);
+}
+
+static void test_redirect_cancelled_process_that_does_not_stop_is_waited_for(void **state)
+{
+	struct test *test = *state;
+	int status;
+
+	start_copy(test);
+	script.forgets = true;
+	begin_lone(test, test->pid);
+	lone.group.watched_pid = test->pid;
+	assert_int_equal(pass_time(test), 0);
+	redirect_cancel(&lone.redirect);
+	assert_int_equal(pass_time(test), 10);
+	assert_int_equal(pass_time(test), 20);
+	assert_int_equal(__real_ptrace(PTRACE_INTERRUPT, test->pid, NULL, NULL), 0);
+	assert_int_equal(waitpid(test->pid, &status, __WALL), test->pid);
+	redirect_on_stop(&lone.redirect, test->pid, status);
+	assert_int_equal(tracer_of(test, test->pid), 0);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(lone.ends, 1);
+}
+
+/* ---- one thread, without all that drives it ---- */
+
+static const char insn[] = ARCH_CALL_INSN;
+/* How far behind a system call instruction a thread stands that is within the call. */
+#define WITHIN_CALL (ARCH_HIDES_RESTART ? 0 : ARCH_CALL_INSN_LEN)
 
 static enum tracee_news next_news(struct tracee *tracee)
 {
@@ -2789,6 +3017,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_killed_at_every_step_ends_adoption),
 	TEST(test_adopt_signal_first_is_delivered),
 	TEST(test_adopt_thread_that_ends_is_replaced_by_another),
+	TEST(test_adopt_first_thread_that_ends_is_replaced_by_another),
 	TEST(test_adopt_pid_of_child_reused_is_left_alone),
 	TEST(test_adopt_cancelled_while_its_thread_ends_lets_go),
 	TEST(test_adopt_descendant_killed_while_traced_is_forgotten),
@@ -2831,6 +3060,13 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_descendant_that_stays_a_zombie_is_given_up),
 	TEST(test_adopt_descendant_that_has_gone_is_given_up),
 	TEST(test_adopt_descendant_that_somebody_watches_is_left_alone),
+	TEST(test_redirect_process_that_does_not_stop_is_waited_for),
+	TEST(test_redirect_process_without_a_living_thread_is_given_up),
+	TEST(test_redirect_process_that_is_not_there_is_over_at_once),
+	TEST(test_redirect_process_that_another_works_on_is_left_alone),
+	TEST(test_redirect_tracee_that_has_gone_is_tried_again_soon),
+	TEST(test_redirect_cancelled_orphan_that_does_not_stop_is_given_up),
+	TEST(test_redirect_cancelled_process_that_does_not_stop_is_waited_for),
 	TEST(test_tracee_peek_reads_every_word_there_is),
 	TEST(test_tracee_call_returns_result_and_release_restores),
 	TEST(test_tracee_call_with_registers_that_cannot_be_set_is_lost),

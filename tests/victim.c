@@ -921,6 +921,18 @@ static void mode_headless(void)
 	pthread_exit(NULL);
 }
 
+/* A byte ends the first thread. */
+static void mode_beheaded(void)
+{
+	static char last, byte;
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, thread_heir, &last) == 0, 0);
+	say_ready();
+	CHECK(read(VICTIM_CONTROL_FD, &byte, 1) == 1, byte);
+	pthread_exit(NULL);
+}
+
 /* ---- without the kernel's library ---- */
 
 /* Where it is mapped: whole, for the kernel does not divide it. */
@@ -1152,6 +1164,7 @@ static const struct {
 	{ "belongings", mode_belongings },
 	{ "threads", mode_threads },
 	{ "headless", mode_headless },
+	{ "beheaded", mode_beheaded },
 	{ "parent", mode_parent },
 	{ "headlesschild", mode_parent_of_headless },
 	{ "mute", mode_mute },
