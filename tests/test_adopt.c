@@ -2208,7 +2208,9 @@ static void test_adopt_nothing_left_to_move_is_let_go(void **state)
 	show_ourselves(test);
 	shown = test;
 	script.after_seize = hide_descriptors;
+	script.before_first_call = hide_descriptors;
 	adopt(test);
+	assert_non_null(script.before_first_call);
 	assert_int_equal(test->pipes, 0);
 	assert_string_equal(test->trouble, "");
 	show_truth(test);
@@ -2361,9 +2363,32 @@ static void test_adopt_descendant_that_somebody_watches_is_left_alone(void **sta
 static struct {
 	struct redirect redirect;
 	struct redirect_group group;
-	int troubles, ends;
+	int troubles, pipes, ends;
+	/* whoever gets the pipe wants no more */
+	bool cancels;
 	char trouble[OBSTACLE_TEXT_SIZE];
 } lone;
+
+/* Its stdout is to be moved. */
+static void on_lone_plan(void *ctx, struct redirect *redirect)
+{
+	struct redirect_move move = { .fd = STDOUT_FILENO, .stream = STDOUT_FILENO };
+
+	(void)ctx;
+	assert_int_equal(fdtable_identify_own(STDOUT_FILENO, &move.file), 0);
+	redirect_add_move(redirect, &move);
+}
+
+static int on_lone_pipe(void *ctx, struct redirect *redirect, int stream, int read_fd)
+{
+	(void)ctx;
+	assert_int_equal(stream, STDOUT_FILENO);
+	lone.pipes++;
+	close(read_fd);
+	if (lone.cancels)
+		redirect_cancel(redirect);
+	return 0;
+}
 
 static void on_lone_trouble(void *ctx, struct redirect *redirect, const char *text)
 {
@@ -2392,6 +2417,14 @@ static void start_copy(struct test *test)
 		turn(test, is_never, 1);
 }
 
+static void end_copy(struct test *test)
+{
+	memset(&script, 0, sizeof script);
+	kill(test->pid, SIGKILL);
+	assert_int_equal(waitpid(test->pid, NULL, 0), test->pid);
+	test->pid = 0;
+}
+
 static void kill_and_wait(pid_t tid)
 {
 	kill(tid, SIGKILL);
@@ -2407,6 +2440,8 @@ static void begin_lone(struct test *test, pid_t pid)
 					      .reaper = &test->reaper,
 					      .proc = &test->proc,
 					      .watched_pid = getpid(),
+					      .on_plan = on_lone_plan,
+					      .on_pipe = on_lone_pipe,
 					      .on_trouble = on_lone_trouble,
 					      .on_end = on_lone_end };
 	redirect_begin(&lone.redirect, &lone.group, pid);
@@ -2557,6 +2592,129 @@ static void test_redirect_cancelled_process_that_does_not_stop_is_waited_for(voi
 	assert_int_equal(tracer_of(test, test->pid), 0);
 	assert_int_equal(pass_time(test), 0);
 	assert_int_equal(lone.ends, 1);
+}
+
+/* The next stop of the process. */
+static void step_lone(struct test *test)
+{
+	int status;
+
+	assert_int_equal(waitpid(test->pid, &status, __WALL), test->pid);
+	assert_true(WIFSTOPPED(status));
+	redirect_on_stop(&lone.redirect, test->pid, status);
+}
+
+static void test_redirect_pipe_whose_numbers_cannot_be_read_is_not_used(void **state)
+{
+	struct test *test = *state;
+
+	start_copy(test);
+	begin_lone(test, test->pid);
+	assert_int_equal(pass_time(test), 0);
+	while (lone.redirect.step != REDIRECT_PIPE)
+		step_lone(test);
+	refuse(PTRACE_PEEKDATA, ESRCH, 1);
+	while (script.refusals > 0)
+		step_lone(test);
+	assert_int_equal(lone.redirect.state, REDIRECT_LOST);
+	/* Nothing is called any more. */
+	assert_int_equal(lone.redirect.tracee.state, TRACEE_STATE_STANDING);
+	assert_int_equal(lone.pipes + lone.troubles + lone.ends, 0);
+}
+
+static void test_redirect_exit_ends_it_once(void **state)
+{
+	struct test *test = *state;
+
+	start_copy(test);
+	begin_lone(test, test->pid);
+	assert_int_equal(pass_time(test), 0);
+	end_copy(test);
+	redirect_on_exit(&lone.redirect);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(lone.ends, 1);
+	redirect_on_exit(&lone.redirect);
+	assert_true(redirect_is_over(&lone.redirect));
+	assert_null(test->loop.first);
+}
+
+static void test_redirect_end_that_the_reaper_tells_of_ends_it(void **state)
+{
+	struct test *test = *state;
+
+	start_copy(test);
+	script.after_seize = kill_and_wait;
+	begin_lone(test, test->pid);
+	assert_int_equal(pass_time(test), 0);
+	assert_false(reaper_drain(&test->reaper));
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(lone.ends, 1);
+	assert_int_equal(test->orphans, 0);
+	test->pid = 0;
+}
+
+/* Not that of the process. */
+static void test_redirect_end_of_a_thread_lets_another_be_tried(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "headless");
+	thread_control_fd = test->control_fd;
+	script.after_seize = end_thread;
+	reaper_unwatch(&test->reaper, &test->watch);
+	begin_lone(test, test->pid);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(script.seizes, 1);
+	while (reaper_knows(&test->reaper, script.seized))
+		reaper_drain(&test->reaper);
+	assert_int_equal(pass_time(test), 10);
+	assert_int_equal(script.seizes, 2);
+	assert_int_equal(lone.ends, 0);
+}
+
+static void test_redirect_cancelled_when_it_gets_its_pipe_finishes_the_stream(void **state)
+{
+	struct fdtable_file before, after;
+	struct test *test = *state;
+
+	start_copy(test);
+	assert_int_equal(fdtable_identify_own(STDOUT_FILENO, &before), 0);
+	begin_lone(test, test->pid);
+	lone.cancels = true;
+	assert_int_equal(pass_time(test), 0);
+	while (tracer_of(test, test->pid) != 0)
+		step_lone(test);
+	assert_int_equal(fdtable_identify(&test->proc, test->pid, STDOUT_FILENO, &after), 0);
+	assert_false(fdtable_same_file(&before, &after));
+	assert_int_equal(lone.pipes, 1);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(lone.ends, 1);
+}
+
+/* The process of another thread as well, whose place that takes in an execve; but never the one of
+ * which the caller hears itself. */
+static void test_redirect_watches_thread_and_process_that_nobody_else_does(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "headless");
+	reaper_unwatch(&test->reaper, &test->watch);
+	for (int own = 0; own < 2; own++) {
+		script.forgets = true;
+		script.seized = 0;
+		begin_lone(test, test->pid);
+		lone.group.watched_pid = own ? test->pid : getpid();
+		assert_int_equal(pass_time(test), 0);
+		assert_int_not_equal(script.seized, 0);
+		assert_true(reaper_knows(&test->reaper, script.seized));
+		assert_int_equal(reaper_knows(&test->reaper, test->pid), !own);
+		redirect_cancel(&lone.redirect);
+		assert_int_equal(__real_ptrace(PTRACE_INTERRUPT, script.seized, NULL, NULL), 0);
+		while (lone.redirect.tracee.state != TRACEE_STATE_LOOSE)
+			reaper_drain(&test->reaper);
+		assert_int_equal(pass_time(test), 0);
+		assert_int_equal(lone.ends, 1);
+	}
 }
 
 /* ---- one thread, without all that drives it ---- */
@@ -2767,14 +2925,6 @@ static void test_tracee_with_a_path_too_long_uses_the_call_it_is_in(void **state
 	let_go(&tracee);
 	assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
 	test->proc.root = "/proc";
-}
-
-static void end_copy(struct test *test)
-{
-	memset(&script, 0, sizeof script);
-	kill(test->pid, SIGKILL);
-	assert_int_equal(waitpid(test->pid, NULL, 0), test->pid);
-	test->pid = 0;
 }
 
 /* A thread that seems to stand there, and has no library. */
@@ -3067,6 +3217,12 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_redirect_tracee_that_has_gone_is_tried_again_soon),
 	TEST(test_redirect_cancelled_orphan_that_does_not_stop_is_given_up),
 	TEST(test_redirect_cancelled_process_that_does_not_stop_is_waited_for),
+	TEST(test_redirect_pipe_whose_numbers_cannot_be_read_is_not_used),
+	TEST(test_redirect_exit_ends_it_once),
+	TEST(test_redirect_end_that_the_reaper_tells_of_ends_it),
+	TEST(test_redirect_end_of_a_thread_lets_another_be_tried),
+	TEST(test_redirect_cancelled_when_it_gets_its_pipe_finishes_the_stream),
+	TEST(test_redirect_watches_thread_and_process_that_nobody_else_does),
 	TEST(test_tracee_peek_reads_every_word_there_is),
 	TEST(test_tracee_call_returns_result_and_release_restores),
 	TEST(test_tracee_call_with_registers_that_cannot_be_set_is_lost),

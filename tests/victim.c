@@ -526,12 +526,12 @@ static void mode_signals(void)
 	CHECK(sigaction(SIGALRM, &action, NULL) == 0 && sigaction(SIGRTMIN, &queue, NULL) == 0, 0);
 	CHECK(setitimer(ITIMER_REAL, &storm, NULL) == 0, 0);
 	say_ready();
-	while (!is_told()) {
+	while (!is_told() || alarms <= 10) {
 		CHECK(can_spin() ? !spin(2000) : 1, 0);
 		sum += (unsigned long)getppid();
 	}
 	CHECK(setitimer(ITIMER_REAL, &calm, NULL) == 0, 0);
-	CHECK(alarms > 10 && sum > 0, alarms);
+	CHECK(sum > 0, 0);
 	CHECK(!queued_wrong, queued);
 	print(STDOUT_FILENO, "queued", (unsigned long)queued);
 	say_last_words();
