@@ -830,6 +830,50 @@ static void test_adopt_stream_replaced_later_is_moved_again(void **state)
 	assert_last_words_in(test->new);
 }
 
+/* Its streams are other files by the time it stands still than when it was looked at. */
+static int replacing_control_fd;
+
+static void replace_now(pid_t tid)
+{
+	static const struct procfs proc = { .root = "/proc" };
+	struct fdtable_file file;
+
+	script.before_seize = NULL;
+	assert_int_equal(write(replacing_control_fd, "r", 1), 1);
+	do
+		assert_int_equal(fdtable_identify(&proc, tid, STDERR_FILENO, &file), 0);
+	while (!fdtable_is_void(&file));
+}
+
+static void test_adopt_stream_replaced_before_it_is_seized_is_moved_at_once(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "replace");
+	replacing_control_fd = test->control_fd;
+	script.before_seize = replace_now;
+	adopt(test);
+	assert_int_equal(script.seizes, 1);
+	assert_int_equal(test->pipes, 2);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
+/* /dev/null is what its parent prints to: it prints to it as well, and has it open elsewhere. */
+static void test_adopt_null_device_of_descendant_is_moved_as_a_stream_only(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "nullparent");
+	adopt(test);
+	assert_int_equal(test->pipes, 3);
+	tell(test);
+	finish(test);
+	assert_string_equal(test->new[0].text, "err 1\nout 1\n");
+	assert_string_equal(test->new[1].text, "err 1\n");
+}
+
 static void test_adopt_one_stream_alone_is_moved(void **state)
 {
 	struct test *test = *state;
@@ -3133,6 +3177,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_file_and_terminal_are_moved_with_their_copies),
 	TEST(test_adopt_forking_process_moves_every_child),
 	TEST(test_adopt_stream_replaced_later_is_moved_again),
+	TEST(test_adopt_stream_replaced_before_it_is_seized_is_moved_at_once),
+	TEST(test_adopt_null_device_of_descendant_is_moved_as_a_stream_only),
 	TEST(test_adopt_one_stream_alone_is_moved),
 	TEST(test_adopt_closed_and_readonly_streams_stay),
 	TEST(test_adopt_data_and_socket_under_the_streams_numbers_stay),

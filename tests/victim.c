@@ -638,6 +638,29 @@ static void mode_parent_of_headless(void)
 	be_parent(mode_headless);
 }
 
+/* Prints to /dev/null by 2, and has it open under another number. */
+static void mode_null_child(void)
+{
+	struct stat status;
+
+	CHECK(dup2(STDOUT_FILENO, STDERR_FILENO) == STDERR_FILENO, 0);
+	CHECK(dup2(STDOUT_FILENO, 7) == 7, 0);
+	close(STDOUT_FILENO);
+	say_ready();
+	wait_until_told();
+	print(STDERR_FILENO, "err", 1);
+	CHECK(fstat(7, &status) == 0 && S_ISCHR(status.st_mode), 7);
+}
+
+static void mode_null_parent(void)
+{
+	int null_fd = open("/dev/null", O_WRONLY);
+
+	CHECK(dup2(null_fd, STDOUT_FILENO) == STDOUT_FILENO, null_fd);
+	close(null_fd);
+	be_parent(mode_null_child);
+}
+
 /* Takes a new child every few milliseconds, each of which prints a word when it may: none may
  * print to the old file. */
 static void mode_forks(void)
@@ -1166,6 +1189,7 @@ static const struct {
 	{ "headless", mode_headless },
 	{ "beheaded", mode_beheaded },
 	{ "parent", mode_parent },
+	{ "nullparent", mode_null_parent },
 	{ "headlesschild", mode_parent_of_headless },
 	{ "mute", mode_mute },
 	{ "computing", mode_computing },
