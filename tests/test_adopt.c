@@ -1953,6 +1953,28 @@ static void test_adopt_without_descriptors_for_a_while_goes_on(void **state)
 	assert_last_words_in(test->new);
 }
 
+/* The time in which it is looked at begins when it was redirected, not when that was begun. */
+static void test_adopt_process_that_stops_late_is_looked_at_as_long(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "replace");
+	script.forgets = true;
+	begin(test);
+	turn_until(test, has_seized);
+	turn(test, is_ended, ADOPT_SETTLE_MS + 200);
+	assert_false(test->ended);
+	script.forgets = false;
+	assert_int_equal(__real_ptrace(PTRACE_INTERRUPT, test->pid, NULL, NULL), 0);
+	turn_until(test, is_redirected);
+	assert_int_equal(write(test->control_fd, "r", 1), 1);
+	turn_until(test, is_ended);
+	assert_int_equal(test->pipes, 4);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
 static void take_descriptors_before(pid_t tid)
 {
 	(void)tid;
@@ -2264,22 +2286,34 @@ static void test_adopt_nothing_left_to_move_is_let_go(void **state)
 	assert_last_words_in(test->old);
 }
 
+/* Shows another file there, where the victim has one open. */
+static void show_file(int fd, const char *path)
+{
+	char link[160];
+
+	snprintf(link, sizeof link, "%s/%d/fd/%d", shown->root, (int)shown->pid, fd);
+	assert_true(unlink(link) == 0 || errno == ENOENT);
+	assert_int_equal(symlink(path, link), 0);
+}
+
+/* Shows those that the victim may have, one by one. */
+static void show_descriptors(void)
+{
+	char path[64];
+
+	hide_descriptors(0);
+	for (int fd = 0; fd < 20; fd++) {
+		snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)shown->pid, fd);
+		show_file(fd, path);
+	}
+}
+
 /* Another thread has replaced it since. */
 static void replace_stdout(void)
 {
-	char dir[128], real[64], number[16], link[160];
-
 	script.on_pipe = NULL;
-	hide_descriptors(0);
-	snprintf(dir, sizeof dir, "%s/%d/fd", shown->root, (int)shown->pid);
-	snprintf(real, sizeof real, "/proc/%d/fd", (int)shown->pid);
-	for (int fd = 0; fd < 20; fd++) {
-		snprintf(number, sizeof number, "%d", fd);
-		if (fd != STDOUT_FILENO)
-			link_to(dir, number, real);
-	}
-	snprintf(link, sizeof link, "%s/%d", dir, STDOUT_FILENO);
-	assert_int_equal(symlink("/dev/zero", link), 0);
+	show_descriptors();
+	show_file(STDOUT_FILENO, "/dev/zero");
 }
 
 static void test_adopt_stream_replaced_meanwhile_stays(void **state)
@@ -2301,6 +2335,77 @@ static void test_adopt_stream_replaced_meanwhile_stays(void **state)
 	finish(test);
 	assert_string_equal(test->old[0].text, "out 1\n");
 	assert_string_equal(test->new[1].text, "err 1\n");
+}
+
+/* Both are pipes that have not been there before. */
+static void replace_both(void)
+{
+	static int count;
+	char path[64];
+
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+		snprintf(path, sizeof path, "%s/pipe%d", shown->root, count++);
+		assert_int_equal(mkfifo(path, 0600), 0);
+		show_file(fd, path);
+	}
+}
+
+static void replace_both_before(pid_t tid)
+{
+	(void)tid;
+	replace_both();
+}
+
+/* Passes the time until the timer is due. Returns how long that was. */
+static uint64_t pass_time(struct test *test)
+{
+	struct loop_timer *timer = test->loop.first;
+	uint64_t before = test->loop.now_ms;
+
+	assert_non_null(timer);
+	loop_timer_stop(&test->loop, timer);
+	test->loop.now_ms = timer->due_ms;
+	timer->on_due(timer->ctx);
+	return test->loop.now_ms - before;
+}
+
+static void step(struct test *test)
+{
+	int status;
+
+	assert_int_equal(waitpid(test->pid, &status, __WALL), test->pid);
+	assert_true(WIFSTOPPED(status));
+	adopt_on_stop(test->adopt, status);
+}
+
+/* At each look and whenever it was stopped: fourteen files are remembered, with which it was
+ * redirected three times. */
+static void test_adopt_streams_replaced_too_often_stay(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "told");
+	show_victim(test, LIST(NULL));
+	show_ourselves(test);
+	shown = test;
+	show_descriptors();
+	replace_both();
+	script.before_seize = replace_both_before;
+	script.on_pipe = replace_both;
+	/* No time passes while it is redirected. */
+	begin(test);
+	while (!test->ended) {
+		pass_time(test);
+		while (test->adopt && tracer_of(test, test->pid) != 0)
+			step(test);
+	}
+	assert_int_equal(script.seizes, 4);
+	assert_int_equal(test->pipes, 3 * 2);
+	assert_string_equal(test->trouble, "");
+	show_truth(test);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->old);
 }
 
 /* It was given up as one that had gone; its stop is none of ours, and it is tried again. */
@@ -2491,18 +2596,28 @@ static void begin_lone(struct test *test, pid_t pid)
 	redirect_begin(&lone.redirect, &lone.group, pid);
 }
 
-/* Passes the time until the timer is due. Returns how long that was. */
-static uint64_t pass_time(struct test *test)
+/* Ever more rarely, until the time is over in which daemons redirect themselves. */
+static void test_adopt_process_with_nothing_to_move_is_looked_at_in_time(void **state)
 {
-	struct loop_timer *timer = test->loop.first;
-	uint64_t before = test->loop.now_ms;
+	static const uint64_t pauses_ms[] = { 0, 20, 60, 120, 200, ADOPT_SETTLE_MS - 380, 0 };
+	struct test *test = *state;
 
-	assert_non_null(timer);
-	assert_false(redirect_is_over(&lone.redirect));
-	loop_timer_stop(&test->loop, timer);
-	test->loop.now_ms = timer->due_ms;
-	timer->on_due(timer->ctx);
-	return test->loop.now_ms - before;
+	make_root(test);
+	put_stat(test, INT_MAX, 'S');
+	test->pid = INT_MAX;
+	begin(test);
+	for (size_t i = 0; i < sizeof pauses_ms / sizeof *pauses_ms; i++) {
+		assert_false(test->ended);
+		assert_int_equal(pass_time(test), pauses_ms[i]);
+	}
+	assert_true(test->ended);
+	assert_null(test->loop.first);
+	begin(test);
+	adopt_cancel(test->adopt);
+	assert_int_equal(pass_time(test), 0);
+	assert_true(test->ended);
+	test->pid = 0;
+	show_truth(test);
 }
 
 /* It is looked at ever more rarely, and said once that it takes so long. */
@@ -3243,6 +3358,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_begin_without_memory_fails),
 	TEST(test_adopt_look_without_memory_is_said_and_made_up_for),
 	TEST(test_adopt_without_descriptors_for_a_while_goes_on),
+	TEST(test_adopt_process_that_stops_late_is_looked_at_as_long),
 	TEST(test_adopt_pipe_that_cannot_be_opened_is_closed_again),
 	TEST(test_adopt_look_without_descriptors_is_said),
 	TEST(test_adopt_more_descendants_than_are_looked_at_is_said),
@@ -3252,10 +3368,12 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_number_given_to_another_is_let_go),
 	TEST(test_adopt_nothing_left_to_move_is_let_go),
 	TEST(test_adopt_stream_replaced_meanwhile_stays),
+	TEST(test_adopt_streams_replaced_too_often_stay),
 	TEST(test_adopt_stop_that_nobody_expects_is_let_go),
 	TEST(test_adopt_descendant_that_stays_a_zombie_is_given_up),
 	TEST(test_adopt_descendant_that_has_gone_is_given_up),
 	TEST(test_adopt_descendant_that_somebody_watches_is_left_alone),
+	TEST(test_adopt_process_with_nothing_to_move_is_looked_at_in_time),
 	TEST(test_redirect_process_that_does_not_stop_is_waited_for),
 	TEST(test_redirect_process_without_a_living_thread_is_given_up),
 	TEST(test_redirect_process_that_is_not_there_is_over_at_once),
