@@ -76,6 +76,9 @@ struct dinit {
 	struct ending ending;
 	/* Which of the descriptors 0 to 2 were not open at the start. */
 	bool closed[3];
+	/* The descriptors that we write stdout and stderr to, at 1 and 2: -1 where that was not
+	 * open at the start, else what process_copy_standard_fd returned. */
+	int output_fds[3];
 	/* The limit of open files as it was at the start. */
 	struct rlimit nofile;
 	int null_fd;
@@ -340,6 +343,25 @@ static int fail(const char *what)
 	return -1;
 }
 
+static void copy_output_fds(struct dinit *dinit)
+{
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		dinit->output_fds[fd] = dinit->closed[fd] ? -1 : process_copy_standard_fd(fd);
+}
+
+/* Returns whether there is a copy of our own descriptor fd. */
+static bool is_copied(const struct dinit *dinit, int fd)
+{
+	return dinit->output_fds[fd] > STDERR_FILENO;
+}
+
+static void close_output_fds(const struct dinit *dinit)
+{
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		if (is_copied(dinit, fd))
+			close(dinit->output_fds[fd]);
+}
+
 static int open_all(struct dinit *dinit, const sigset_t *signals)
 {
 	process_raise_nofile(&dinit->nofile);
@@ -350,8 +372,9 @@ static int open_all(struct dinit *dinit, const sigset_t *signals)
 		return fail("/dev/null, the services' stdin, cannot be opened");
 	if (loop_open(&dinit->loop, signals, on_signal, dinit) < 0)
 		return fail("cannot set up the event loop");
-	if (outputs_open(&dinit->outputs, &dinit->loop, &dinit->config, dinit->closed) < 0)
-		goto close_loop;
+	copy_output_fds(dinit);
+	if (outputs_open(&dinit->outputs, &dinit->loop, &dinit->config, dinit->output_fds) < 0)
+		goto close_fds;
 	if (logmux_open(&dinit->mux, &dinit->loop, &dinit->outputs, &dinit->config) < 0)
 		goto close_outputs;
 	reaper_init(&dinit->reaper, policy_on_unwatched_end, &dinit->policy);
@@ -361,7 +384,8 @@ static int open_all(struct dinit *dinit, const sigset_t *signals)
 
 close_outputs:
 	outputs_close(&dinit->outputs);
-close_loop:
+close_fds:
+	close_output_fds(dinit);
 	loop_close(&dinit->loop);
 	return fail("cannot set up the output");
 }
@@ -371,6 +395,7 @@ static void close_all(struct dinit *dinit)
 	log_set_writer(NULL, NULL);
 	logmux_close(&dinit->mux);
 	outputs_close(&dinit->outputs);
+	close_output_fds(dinit);
 	loop_close(&dinit->loop);
 	close(dinit->null_fd);
 }
@@ -447,15 +472,50 @@ static void say_start(const struct dinit *dinit)
 		  (unsigned long long)config->stop_timeout_ms, config->max_line);
 }
 
+/* Puts a pipe that is read like those of the services in place of our own descriptor fd, stdout or
+ * stderr, for what other processes write to it through /proc. */
+static void read_own_fd(struct dinit *dinit, int fd)
+{
+	struct logmux_source_spec spec = {
+		.service = "container",
+		.stage = fd == STDOUT_FILENO ? "1" : "2",
+		.stream = fd == STDOUT_FILENO ? LOGMUX_STDOUT : LOGMUX_STDERR,
+	};
+
+	if (!is_copied(dinit, fd))
+		return;
+	spec.fd = process_replace_standard_fd(fd);
+	if (spec.fd >= 0 && logmux_add(&dinit->mux, &spec) == 0)
+		return;
+	log_info("descriptor %d stays as it is, what other processes write to it is not labelled: "
+		 "%s",
+		 fd, strerror(errno));
+	if (spec.fd >= 0) {
+		process_restore_standard_fd(fd, dinit->output_fds[fd]);
+		close(spec.fd);
+	}
+}
+
+/* From here on messages may go straight to descriptor 2 again (log.h). */
+static void restore_own_fds(const struct dinit *dinit)
+{
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		if (is_copied(dinit, fd))
+			process_restore_standard_fd(fd, dinit->output_fds[fd]);
+}
+
 /* Runs the services to their end. From here on nothing ends dinit but the state machine. */
 static int supervise(struct dinit *dinit)
 {
 	int result;
 
 	log_set_writer(outputs_write_own, &dinit->outputs);
+	read_own_fd(dinit, STDOUT_FILENO);
+	read_own_fd(dinit, STDERR_FILENO);
 	say_start(dinit);
 	prepare_policy(dinit);
 	result = loop_run(&dinit->loop, on_turn_end, dinit);
+	restore_own_fds(dinit);
 	if (result < 0) {
 		log_set_writer(NULL, NULL);
 		log_error("cannot wait for events: %s", strerror(errno));

@@ -38,7 +38,7 @@ static bool is_new(const struct policy *policy, pid_t pid)
 	       is_orphan(policy, pid, ORPHAN_IGNORED);
 }
 
-/* Takes a process for the one that was left behind, if it is not one that is there by design. */
+/* Takes a process for the one that was left behind, if it is not one that is there on purpose. */
 static void take(struct left_search *search, pid_t pid, bool certain)
 {
 	const struct policy *policy = search->policy;

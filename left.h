@@ -22,8 +22,8 @@ struct left {
 /* Looks for a process that a program of dinit's, which has ended and been reaped, left behind: an
  * orphan in the session that the program (its PID was ended) led, else one in the session of no
  * program, if it is new, or if it was terminated or adopted within LEFT_MS and no other service
- * runs (with ignore, only the first). Filters, and what DINIT_KEEP names, do not count. Returns whether there is one, and fills
- * *left; false as well where /proc does not tell. */
+ * runs. With ignore, only the session counts. Filters, and what DINIT_KEEP names, are never meant.
+ * Returns whether there is one, and fills *left; false as well where /proc does not tell. */
 bool left_find(const struct policy *policy, pid_t ended, struct left *left);
 
 #endif

@@ -89,12 +89,17 @@ const char *orphan_program(const struct orphan *orphan)
 	return orphan->program ? orphan->program : "?";
 }
 
-void orphan_remove(struct orphan *orphan)
+static void free_orphan(struct orphan *orphan)
 {
-	leave_queue(orphan);
 	reaper_unwatch(orphan->all->reaper, &orphan->watch);
 	free(orphan->program);
 	free(orphan);
+}
+
+void orphan_remove(struct orphan *orphan)
+{
+	leave_queue(orphan);
+	free_orphan(orphan);
 }
 
 void orphans_init(struct orphans *orphans, struct loop *loop, struct reaper *reaper, void *owner)
@@ -124,9 +129,20 @@ struct orphan *orphans_next_due(const struct orphans *orphans, enum orphan_state
 	return first && first->due_ms <= loop_now_ms(orphans->loop) ? first : NULL;
 }
 
+static void forget_queue(struct orphans *orphans, struct orphan_queue *queue)
+{
+	struct orphan *next;
+
+	for (struct orphan *orphan = queue->first; orphan; orphan = next) {
+		next = orphan->next;
+		free_orphan(orphan);
+	}
+	queue->first = queue->last = NULL;
+	loop_timer_stop(orphans->loop, &queue->timer);
+}
+
 void orphans_forget(struct orphans *orphans)
 {
 	for (size_t state = 0; state < ORPHAN_STATES; state++)
-		while (orphans->queues[state].first)
-			orphan_remove(orphans->queues[state].first);
+		forget_queue(orphans, &orphans->queues[state]);
 }

@@ -210,13 +210,13 @@ void outputs_begin_teardown(struct outputs *outputs)
 
 /* ---- the whole ---- */
 
-static int open_output(struct outputs *outputs, size_t which, bool closed)
+static int open_output(struct outputs *outputs, size_t which, int fd)
 {
 	struct output *output = &outputs->list[which];
 
-	if (sink_open(&output->sink, outputs->loop, STDOUT_FILENO + (int)which) < 0)
+	if (sink_open(&output->sink, outputs->loop, fd) < 0)
 		return -1;
-	if (closed) {
+	if (fd < 0) {
 		sink_shut(&output->sink);
 		output->error = EBADF;
 	}
@@ -224,9 +224,9 @@ static int open_output(struct outputs *outputs, size_t which, bool closed)
 }
 
 int outputs_open(struct outputs *outputs, struct loop *loop, const struct config *config,
-		 const bool closed[3])
+		 const int fds[3])
 {
-	bool same = !closed[1] && !closed[2] && sink_same_file(STDOUT_FILENO, STDERR_FILENO);
+	bool same = sink_same_file(fds[STDOUT_FILENO], fds[STDERR_FILENO]);
 
 	*outputs = (struct outputs){
 		.loop = loop,
@@ -235,7 +235,7 @@ int outputs_open(struct outputs *outputs, struct loop *loop, const struct config
 	};
 	outputs->give_up_timer = (struct loop_timer){ .on_due = on_give_up_due, .ctx = outputs };
 	for (size_t i = 0; i < outputs->len; i++) {
-		if (open_output(outputs, i, closed[1 + i]) < 0) {
+		if (open_output(outputs, i, fds[STDOUT_FILENO + i]) < 0) {
 			int error = errno;
 
 			while (i-- > 0)

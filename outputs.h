@@ -50,10 +50,10 @@ struct outputs {
 /* Where stdout is in the list. */
 #define OUTPUTS_STDOUT 0
 
-/* Takes descriptors 1 and 2 as the sinks. closed[1], closed[2]: that descriptor was not open
- * when dinit was started. Returns 0, or -1 with errno and nothing left allocated. */
+/* Takes fds[1] as stdout and fds[2] as stderr, which stay the caller's; -1: it was not open when
+ * dinit was started. Returns 0, or -1 with errno and nothing left allocated. */
 int outputs_open(struct outputs *outputs, struct loop *loop, const struct config *config,
-		 const bool closed[3]);
+		 const int fds[3]);
 
 /* Frees what outputs_open allocated. */
 void outputs_close(struct outputs *outputs);

@@ -190,8 +190,8 @@ static void wait_for_filter(struct orphan *orphan)
 	orphan_set_state(orphan, ORPHAN_FILTER);
 }
 
-/* Returns whether it can be seen what the orphan is. One that runs, or waits for a processor, may be
- * a filter whose descriptors are still to be put in place; the command line of one in an
+/* Returns whether it can be seen what the orphan is. One that runs, or waits for a processor, may
+ * be a filter whose descriptors are still to be put in place; the command line of one in an
  * uninterruptible wait cannot be read. */
 static bool is_at_rest(const struct policy *policy, pid_t pid)
 {
@@ -375,9 +375,10 @@ void policy_on_unwatched_end(void *ctx, pid_t pid, int status)
 static struct orphan *add_orphan(struct policy *policy, pid_t pid, enum orphan_state state)
 {
 	struct orphan *orphan = orphan_add(&policy->orphans, pid, state, on_orphan_exit);
-	char name[PROCFS_NAME_SIZE];
 
 	if (orphan && log_enabled(CONFIG_LOG_INFO)) {
+		char name[PROCFS_NAME_SIZE];
+
 		procfs_read_comm(policy->proc, pid, name);
 		orphan_set_program(orphan, name);
 	}
@@ -445,8 +446,9 @@ bool policy_may_have_orphans(const struct policy *policy)
 	return policy->others_seen || policy->blind;
 }
 
-/* Tells, with ignore, whether a filter is left (if only to be reaped), or may be among what a program or another filter
- * left behind when it ended. What becomes an orphan later need not be waited for. */
+/* Tells, with ignore, whether a filter is left (if only to be reaped), or may be among what a
+ * program or another filter left behind when it ended. What becomes an orphan later need not be
+ * waited for. */
 static bool may_have_filters(const struct policy *policy)
 {
 	const struct orphan *young = orphans_first(&policy->orphans, ORPHAN_YOUNG);

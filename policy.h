@@ -73,8 +73,8 @@ struct policy {
 	size_t seen;
 	/* The last look found more children than the inherited ones. */
 	bool others_seen;
-	/* A program of dinit's, or a filter, has ended since the last look, and may have left filters
-	 * behind. */
+	/* A program of dinit's, or a filter, has ended since the last look, and may have left
+	 * filters behind. */
 	bool unlooked;
 	/* About an orphan that such a look has found is decided no later than this. */
 	uint64_t settled_ms;

@@ -24,6 +24,19 @@ enum process_status {
  * lands there, and sets closed[] for it. Returns 0, or -1 with errno. */
 int process_fill_standard_fds(bool closed[3]);
 
+/* Returns a descriptor for what standard descriptor fd is open on: a copy of it above 9, which the
+ * programs we start do not inherit, so that a pipe may take the place of fd. Returns fd itself
+ * where it is a terminal, which is to stay, and where no copy can be made, which is said. */
+int process_copy_standard_fd(int fd);
+
+/* Puts a pipe in place of standard descriptor fd, so that what other processes write to it through
+ * /proc/PID/fd arrives there. Returns the read end, which is the caller's, or -1 with errno, and fd
+ * is what it was. */
+int process_replace_standard_fd(int fd);
+
+/* Puts the copy of standard descriptor fd, which stays the caller's, back in its place. */
+void process_restore_standard_fd(int fd, int copy_fd);
+
 /* Blocks every signal except faults (SEGV, BUS, ...), including those that libc reserves for
  * itself. Fills *read_set with those that a signalfd(2) shall read: the blocked ones but PIPE, of
  * which EPIPE tells. Returns 0, or -1 with errno. */

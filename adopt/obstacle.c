@@ -15,9 +15,9 @@
  * name either. */
 static bool is_more_confined(const struct procfs_guard *guard, const struct procfs_guard *own)
 {
-	if (guard->seccomp_filters >= 0 && own->seccomp_filters >= 0)
-		return guard->seccomp_filters > own->seccomp_filters || guard->seccomp_mode == 1;
-	return guard->seccomp_mode != 0 && guard->seccomp_mode != own->seccomp_mode;
+	if (guard->seccomp_filters < 0)
+		return guard->seccomp_mode != 0 && guard->seccomp_mode != own->seccomp_mode;
+	return guard->seccomp_filters > own->seccomp_filters || guard->seccomp_mode == 1;
 }
 
 static enum obstacle examine_guards(const struct procfs *proc, pid_t tid,
@@ -47,7 +47,7 @@ enum obstacle obstacle_find(const struct procfs *proc, pid_t pid, pid_t *tid,
 	struct procfs_stat stat;
 
 	*tid = procfs_find_thread(proc, pid);
-	if (procfs_read_stat(proc, *tid == 0 ? pid : *tid, &stat) < 0) {
+	if (procfs_read_stat(proc, pid, &stat) < 0) {
 		if (errno == ENOENT)
 			return OBSTACLE_GONE;
 		/* It is dinit that lacks something, such as a descriptor. */

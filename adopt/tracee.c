@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* Room for the auxiliary vector, of which the kernel has some 25 pairs. */
-#define AUXV_WORDS 128
+#define AUXV_PAIRS 64
 /* The vDSO is read by pages of that size, and has two or three of them. */
 #define VDSO_PAGE_SIZE 4096
 #define VDSO_PAGES_MAX 8
@@ -141,7 +141,7 @@ static int open_tracee_file(const struct tracee *tracee, const char *name)
 /* Returns where the kernel has mapped its own library (vdso(7)), 0 where that is not known. */
 static uint64_t find_vdso(const struct tracee *tracee)
 {
-	uint64_t auxv[AUXV_WORDS], base = 0;
+	Elf64_auxv_t auxv[AUXV_PAIRS];
 	ssize_t len;
 	int fd = open_tracee_file(tracee, "auxv");
 
@@ -149,10 +149,10 @@ static uint64_t find_vdso(const struct tracee *tracee)
 		return 0;
 	len = read(fd, auxv, sizeof auxv);
 	close(fd);
-	for (ssize_t i = 0; i + 1 < len / (ssize_t)sizeof *auxv; i += 2)
-		if (auxv[i] == AT_SYSINFO_EHDR)
-			base = auxv[i + 1];
-	return base;
+	for (ssize_t i = 0; i < len / (ssize_t)sizeof *auxv; i++)
+		if (auxv[i].a_type == AT_SYSINFO_EHDR)
+			return auxv[i].a_un.a_val;
+	return 0;
 }
 
 /* Returns the address of the system call instruction in a page mapped at address, 0 for none. */
@@ -211,17 +211,14 @@ static bool is_in_sequence(const struct tracee *tracee)
 	} rseq;
 	uint64_t sequence, start, len;
 
-	if (ptrace(GET_RSEQ_CONFIGURATION, tracee->tid, (void *)sizeof rseq, &rseq) < 0 ||
-	    rseq.area == 0)
-		return false;
 	/* The fields are, of struct rseq: cpu_id_start, cpu_id, rseq_cs; of struct rseq_cs:
-	 * version, flags, start_ip, post_commit_offset. */
-	if (tracee_peek(tracee, rseq.area + 8, &sequence) < 0 || sequence == 0)
-		return false;
-	if (tracee_peek(tracee, sequence + 8, &start) < 0 ||
-	    tracee_peek(tracee, sequence + 16, &len) < 0)
-		return false;
-	return arch_pc(&tracee->regs) - start < len;
+	 * version, flags, start_ip, post_commit_offset. An address of 0 says that there is none:
+	 * nothing can be read there. */
+	return ptrace(GET_RSEQ_CONFIGURATION, tracee->tid, (void *)sizeof rseq, &rseq) >= 0 &&
+	       tracee_peek(tracee, rseq.area + 8, &sequence) == 0 &&
+	       tracee_peek(tracee, sequence + 8, &start) == 0 &&
+	       tracee_peek(tracee, sequence + 16, &len) == 0 &&
+	       arch_pc(&tracee->regs) - start < len;
 }
 
 /* Returns whether the program has its system calls sent back to it as signals
@@ -352,8 +349,9 @@ static enum tracee_news on_syscall_stop(struct tracee *tracee)
 	case TRACEE_STATE_SKIPPING: tracee->state = TRACEE_STATE_STANDING; return TRACEE_NEWS_HELD;
 	case TRACEE_STATE_CALLING: return proceed_to_syscall(tracee, 0, TRACEE_STATE_RETURNING);
 	case TRACEE_STATE_RETURNING: return on_call_return(tracee, 0);
+	/* Nothing leads there with PTRACE_SYSCALL. */
 	case TRACEE_STATE_STOPPING:
-	case TRACEE_STATE_LEAVING: return interrupt_tracee(tracee, 0, tracee->state);
+	case TRACEE_STATE_LEAVING:
 	case TRACEE_STATE_LOOSE:
 	case TRACEE_STATE_STANDING: break;
 	}

@@ -186,8 +186,8 @@ enum run_stream {
 /* How to start dinit; what is zero is as usual. */
 struct run_spec {
 	/* NAME=VALUE each, up to NULL, beside the usual: PATH, SCENE, DINIT_DIR, and the
-	 * sanitizers' options if they are set. NAME=VALUE takes the place of the usual one, NAME
-	 * alone removes it. Write LIST("A=1", "B=2"). */
+	 * sanitizers' options, with a file for their reports. NAME=VALUE takes the place of the
+	 * usual one, NAME alone removes it. Write LIST("A=1", "B=2"). */
 	const char *const *environment;
 	/* beside argv[0]; LIST("--check") */
 	const char *const *arguments;

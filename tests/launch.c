@@ -165,8 +165,8 @@ static char *copy(struct scene *scene, const char *text)
  * names alone go. */
 static void make_environment(struct scene *scene, const struct run_spec *spec, char **environment)
 {
-	static const char *const passed[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
-					      "LLVM_PROFILE_FILE" };
+	static const char *const passed[] = { "LSAN_OPTIONS", "LLVM_PROFILE_FILE" };
+	static const char *const logged[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS" };
 	size_t count = 0, kept = 0;
 
 	for (const char *const *entry = spec->environment;
@@ -185,6 +185,10 @@ static void make_environment(struct scene *scene, const struct run_spec *spec, c
 		if (getenv(passed[i]) && !has_variable(environment, count, passed[i]))
 			environment[count++] = copy(scene, scene_format(scene, "%s=%s", passed[i],
 									getenv(passed[i])));
+	for (size_t i = 0; i < sizeof logged / sizeof *logged; i++)
+		if (!has_variable(environment, count, logged[i]))
+			environment[count++] =
+				copy(scene, scene_sanitizer_options(scene, logged[i]));
 	for (size_t i = 0; i < count; i++)
 		if (strchr(environment[i], '='))
 			environment[kept++] = environment[i];

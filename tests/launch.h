@@ -29,6 +29,13 @@ void scene_copy_file(const char *from, const char *to);
 /* Closes it unless it is negative. */
 void scene_close_fd(int fd);
 
+/* An entry of dinit's environment for the options of a sanitizer: those of our own, and where its
+ * reports go. Descriptor 2 would be lost with the process, which reads it itself. */
+const char *scene_sanitizer_options(struct scene *scene, const char *name);
+
+/* Fails the test where a sanitizer of a dinit has reported something, which is shown at its end. */
+void scene_expect_no_report(struct scene *scene, const char *where);
+
 /* DINIT_BINARY, or where it is usually. */
 const char *launch_binary_name(void);
 

@@ -227,25 +227,28 @@ static void test_environment_passes_to_programs_unchanged(struct scene *scene)
 {
 	const char *end = scene_format(scene, "SCENE=%s", scene->dir), *pid;
 	struct run *run;
-	const char *entries[] = { "B=2",
-				  "A=with space\tand\nnewline",
-				  "DINIT_JSON_STDOUT=0",
-				  "DINIT_PID=5",
-				  "EMPTY=",
-				  "HOST=\xff",
-				  "=odd",
-				  "PATH=/usr/bin:/bin",
-				  "DINIT_DIR",
-				  end,
-				  NULL };
+	/* The first two are not there, which run_start would set. */
+	const char *environment[] = { "ASAN_OPTIONS",
+				      "UBSAN_OPTIONS",
+				      "B=2",
+				      "A=with space\tand\nnewline",
+				      "DINIT_JSON_STDOUT=0",
+				      "DINIT_PID=5",
+				      "EMPTY=",
+				      "HOST=\xff",
+				      "=odd",
+				      "PATH=/usr/bin:/bin",
+				      scene_format(scene, "DINIT_DIR=%s", scene->services),
+				      end,
+				      NULL };
+	const char *const *entries = environment + 2;
 
 	scene_fifo(scene, "go");
 	scene_service(scene, "web", make_show(scene, "run", "read go <\"$SCENE/go\""));
 	scene_script(scene, "services/web/log/run", make_show(scene, "log", "exec cat"));
 	scene_script(scene, "services/web/terminate",
 		     make_show(scene, "term", "echo now >\"$SCENE/go\""));
-	entries[8] = scene_format(scene, "DINIT_DIR=%s", scene->services);
-	run = run_start(scene, &(struct run_spec){ .environment = entries });
+	run = run_start(scene, &(struct run_spec){ .environment = environment });
 	run_wait_line(run, RUN_STDERR, " web/run: run ");
 	run_wait_line(run, RUN_STDERR, " web/log: log ");
 	run_signal(run, SIGTERM);

@@ -193,7 +193,7 @@ static void expect_refused(struct scene *scene, struct refusal *refusal)
 	scene_service(scene, "web", "echo never; exec sleep 1000");
 	run = run_start(scene,
 			&(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
-								"ASAN_OPTIONS=detect_leaks=0"),
+								"LSAN_OPTIONS=detect_leaks=0"),
 					    .prepare = refuse_call,
 					    .prepare_ctx = refusal });
 	run_expect_exit(run, 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Orphans that are there by design (DINIT_KEEP), and programs that leave very many of them. */
+/* Orphans that are there on purpose (DINIT_KEEP), and programs that leave very many of them. */
 #include "harness.h"
 
 #include <signal.h>

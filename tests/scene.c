@@ -257,6 +257,44 @@ const char *scene_read(struct scene *scene, const char *path)
 	return scene_keep(scene, bytes, len > 0 ? (size_t)len : 0);
 }
 
+/* ---- what sanitizers report ---- */
+
+#define REPORT_PREFIX "sanitizer"
+
+const char *scene_sanitizer_options(struct scene *scene, const char *name)
+{
+	const char *own = getenv(name);
+
+	return scene_format(scene, "%s=%s:log_path=%s/" REPORT_PREFIX, name, own ? own : "",
+			    scene->dir);
+}
+
+/* Counts the reports, and shows them where they are to be shown. */
+static size_t count_reports(struct scene *scene, bool show)
+{
+	const struct dirent *entry;
+	size_t count = 0;
+	DIR *dir = opendir(scene->dir);
+
+	SCENE_CHECK(dir, scene->dir);
+	while ((entry = readdir(dir))) {
+		if (strncmp(entry->d_name, REPORT_PREFIX ".", sizeof REPORT_PREFIX) != 0)
+			continue;
+		count++;
+		if (show)
+			fprintf(stderr, "---- %s ----\n%s", entry->d_name,
+				scene_read(scene, entry->d_name));
+	}
+	closedir(dir);
+	return count;
+}
+
+void scene_expect_no_report(struct scene *scene, const char *where)
+{
+	if (count_reports(scene, false) > 0)
+		scene_fail_at(where, "a sanitizer of dinit has reported something");
+}
+
 /* ---- what the machine allows ---- */
 
 uid_t scene_user(void)
@@ -385,6 +423,7 @@ void scene_play(void **state)
 	for (struct run *run = scene->runs; run; run = run->next)
 		if (!run->ended)
 			scene_fail_at(SCENE_HERE, "the test has not waited for the end of dinit");
+	scene_expect_no_report(scene, SCENE_HERE);
 	leftovers = clear_leftovers(!scene->may_leave);
 	if (leftovers > 0 && !scene->may_leave)
 		scene_fail_at(SCENE_HERE, "dinit left %zu processes behind", leftovers);
@@ -456,6 +495,8 @@ int scene_tear_down(void **state)
 			run_kill(run);
 	}
 	clear_leftovers(false);
+	if (!scene->passed)
+		count_reports(scene, true);
 	free_runs(scene);
 	free_strings(scene);
 	tree_remove(scene->dir);

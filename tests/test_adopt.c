@@ -2,7 +2,11 @@
 /* adopt.c, redirect.c, adopt/tracee.c and fdtable.c against real processes (victim.c) that check
  * themselves. Each test is a small dinit: a loop, a reaper, one child. Waits for events, with a
  * deadline that only a broken build reaches. Needs the permission to trace, and what only root
- * can make is skipped for others. */
+ * can make is skipped for others.
+ *
+ * With TEST_QUICK in the environment (tests/mutants) all the tests run, in seconds instead of a
+ * minute: the clock of the loop is faster than the machine's, so that what the code waits for is
+ * over sooner, and what is left to chance is tried less often. */
 #include <dirent.h>
 #include <elf.h>
 #include <errno.h>
@@ -19,6 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -29,15 +34,14 @@
 #include <cmocka.h>
 
 #include "adopt/adopt.h"
+#include "adopt/obstacle.h"
+#include "adopt/redirect.h"
 #include "adopt/tracee.h"
 #include "log.h"
 #include "rig.h"
 #include "tests/victim.h"
 #include "tree.h"
 
-#define DEADLINE_MS 60000
-/* several times as long as a victim sleeps */
-#define SLEEP_STORM 400
 #define BUFFER_SIZE (4 << 20)
 #define PIPES_MAX 8192
 #define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
@@ -84,14 +88,71 @@ struct test {
 
 static const char *victim_path, *victim32_path;
 
+/* ---- how long all takes ---- */
+
+static struct {
+	/* How many times as fast the loop's clock is. */
+	unsigned speed;
+	/* By the loop's clock. */
+	uint64_t deadline_ms;
+	/* What is tried again and again is tried this part as often. */
+	int fraction;
+	/* How long a victim sleeps, by the machine's clock. */
+	int sleep_ms;
+} pace = { .speed = 1, .deadline_ms = 60000, .fraction = 1, .sleep_ms = 600 };
+
+static void hurry(void)
+{
+	pace.speed = 40;
+	pace.deadline_ms = 400000;
+	pace.fraction = 10;
+	pace.sleep_ms = 60;
+}
+
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+int __real_epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms);
+int __wrap_epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms);
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+	int result = __real_clock_gettime(clock, now);
+	uint64_t now_ns = (uint64_t)now->tv_sec * 1000000000 + (uint64_t)now->tv_nsec;
+
+	if (clock == CLOCK_MONOTONIC) {
+		now->tv_sec = (time_t)(now_ns * pace.speed / 1000000000);
+		now->tv_nsec = (long)(now_ns * pace.speed % 1000000000);
+	}
+	return result;
+}
+
+int __wrap_epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
+{
+	fd_set ready;
+	int64_t limit_ns = (int64_t)timeout_ms * 1000000 / (int64_t)pace.speed;
+	struct timespec limit = { .tv_sec = limit_ns / 1000000000,
+				  .tv_nsec = limit_ns % 1000000000 };
+
+	if (pace.speed == 1 || timeout_ms <= 0)
+		return __real_epoll_wait(fd, events, max, timeout_ms);
+	FD_ZERO(&ready);
+	FD_SET(fd, &ready);
+	/* (Not ppoll(2), which refuses to look at more descriptors than the limit allows: 0.) */
+	if (pselect(fd + 1, &ready, NULL, NULL, &limit, NULL) < 0)
+		return -1;
+	return __real_epoll_wait(fd, events, max, 0);
+}
+
+/* a request of ptrace(2) that not every libc has */
+#define GET_RSEQ_CONFIGURATION 0x420f
 /* i386: user_regs_struct */
 #define REGISTERS_32_SIZE ((size_t)(17 * 4))
 
 /* ---- what happens just before or after a ptrace(2) ---- */
 
 static struct {
-	/* of the calls so far */
-	int count;
+	/* of the calls so far, and of those that seize */
+	int count, seizes;
 	/* the victim is killed before this one */
 	int kill_at;
 	void (*before_seize)(pid_t tid);
@@ -105,6 +166,10 @@ static struct {
 	bool forgets;
 	/* registers look like a 32-bit process's */
 	bool narrow;
+	/* unless 0: where the next instruction seems to be */
+	uint64_t pc;
+	/* unless 0: where the area for restartable sequences seems to be */
+	uint64_t sequences;
 	/* the request that fails so many times, with that error, but for the thread that is
 	 * spared */
 	int refused;
@@ -149,6 +214,8 @@ long __wrap_ptrace(int request, ...)
 	va_end(args);
 	if (++script.count == script.kill_at)
 		kill(tid, SIGKILL);
+	if (request == PTRACE_SEIZE)
+		script.seizes++;
 	if (request == PTRACE_SEIZE && script.before_seize)
 		script.before_seize(tid);
 	if (request == script.refused && tid != script.spared && script.refusals > 0) {
@@ -167,6 +234,10 @@ long __wrap_ptrace(int request, ...)
 	result = __real_ptrace(request, tid, address, data);
 	if (request == PTRACE_GETREGSET && address == (void *)NT_PRSTATUS && script.narrow)
 		((struct iovec *)data)->iov_len = REGISTERS_32_SIZE;
+	if (request == PTRACE_GETREGSET && address == (void *)NT_PRSTATUS && script.pc)
+		arch_set_call(((struct iovec *)data)->iov_base, script.pc, 0, (uint64_t[6]){ 0 });
+	if (request == GET_RSEQ_CONFIGURATION && script.sequences)
+		memcpy(data, &script.sequences, sizeof script.sequences);
 	if (request != PTRACE_SEIZE || result < 0)
 		return result;
 	script.seized = tid;
@@ -335,7 +406,7 @@ static bool turn(struct test *test, bool (*until)(const struct test *test), uint
 
 static void turn_until(struct test *test, bool (*until)(const struct test *test))
 {
-	if (!turn(test, until, DEADLINE_MS))
+	if (!turn(test, until, pace.deadline_ms))
 		fail_msg("deadline: pipes %d, trouble '%s', ready %d, exited %d, ended %d",
 			 test->pipes, test->trouble, test->ready, test->exited, test->ended);
 }
@@ -732,7 +803,8 @@ static void test_adopt_forking_process_moves_every_child(void **state)
 	struct test *test = *state;
 
 	start(test, "forks");
-	turn(test, is_never, 100);
+	/* (by the victim's clock) */
+	turn(test, is_never, 100 * pace.speed);
 	begin(test);
 	turn_until(test, has_ten_pipes);
 	turn_until(test, is_ended);
@@ -747,11 +819,59 @@ static void test_adopt_stream_replaced_later_is_moved_again(void **state)
 	struct test *test = *state;
 
 	start(test, "replace");
-	adopt(test);
+	begin(test);
+	turn_until(test, is_redirected);
+	turn(test, is_never, 300);
+	assert_int_equal(write(test->control_fd, "r", 1), 1);
+	turn_until(test, is_ended);
 	assert_int_equal(test->pipes, 4);
 	tell(test);
 	finish(test);
 	assert_last_words_in(test->new);
+}
+
+/* Its streams are other files by the time it stands still than when it was looked at. */
+static int replacing_control_fd;
+
+static void replace_now(pid_t tid)
+{
+	static const struct procfs proc = { .root = "/proc" };
+	struct fdtable_file file;
+
+	script.before_seize = NULL;
+	assert_int_equal(write(replacing_control_fd, "r", 1), 1);
+	do
+		assert_int_equal(fdtable_identify(&proc, tid, STDERR_FILENO, &file), 0);
+	while (!fdtable_is_void(&file));
+}
+
+static void test_adopt_stream_replaced_before_it_is_seized_is_moved_at_once(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "replace");
+	replacing_control_fd = test->control_fd;
+	script.before_seize = replace_now;
+	adopt(test);
+	assert_int_equal(script.seizes, 1);
+	assert_int_equal(test->pipes, 2);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
+/* /dev/null is what its parent prints to: it prints to it as well, and has it open elsewhere. */
+static void test_adopt_null_device_of_descendant_is_moved_as_a_stream_only(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "nullparent");
+	adopt(test);
+	assert_int_equal(test->pipes, 3);
+	tell(test);
+	finish(test);
+	assert_string_equal(test->new[0].text, "err 1\nout 1\n");
+	assert_string_equal(test->new[1].text, "err 1\n");
 }
 
 static void test_adopt_one_stream_alone_is_moved(void **state)
@@ -819,8 +939,10 @@ static void storm(struct test *test, const char *mode, int times)
 {
 	int moved = 0, i;
 
-	start(test, mode);
-	for (i = 0; !test->exited && i < (times ? times : SLEEP_STORM); i++) {
+	times = (times + pace.fraction - 1) / pace.fraction;
+	start_with(test, mode, pace.sleep_ms, false);
+	/* (Several times as long as a victim sleeps.) */
+	for (i = 0; !test->exited && i < (times ? times : 400); i++) {
 		adopt_briefly(test);
 		moved += test->pipes;
 		turn(test, is_exited, 5);
@@ -887,7 +1009,7 @@ static void test_adopt_signal_meanwhile_interrupts_as_ever(void **state)
 {
 	struct test *test = *state;
 
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 100 / pace.fraction; i++) {
 		start(test, i % 2 ? "ppoll" : "sigsuspend");
 		begin(test);
 		turn_until(test, is_redirected);
@@ -908,7 +1030,7 @@ static void test_adopt_under_signals_loses_none(void **state)
 	int sent = 0;
 
 	start(test, "signals");
-	for (int i = 0; i < 60; i++) {
+	for (int i = 0; i < 60 / pace.fraction; i++) {
 		begin(test);
 		for (int burst = 0; burst < 5; burst++)
 			assert_int_equal(sigqueue(test->pid, SIGRTMIN,
@@ -954,7 +1076,7 @@ static void test_adopt_stopped_and_continued_meanwhile_survives(void **state)
 	struct test *test = *state;
 
 	start(test, "told");
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 200 / pace.fraction; i++) {
 		begin(test);
 		turn(test, is_redirected, (uint64_t)(i % 3));
 		kill(test->pid, i % 2 ? SIGSTOP : SIGCONT);
@@ -1039,9 +1161,9 @@ static void redo(struct test *test)
 
 static void adopt_while_it_execs(struct test *test, const char *mode)
 {
-	int moved = 0;
+	int moved = 0, times = pace.fraction > 1 ? 4 : 20;
 
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < times; i++) {
 		start(test, mode);
 		turn(test, is_never, (uint64_t)(i % 4));
 		begin(test);
@@ -1057,7 +1179,7 @@ static void adopt_while_it_execs(struct test *test, const char *mode)
 			assert_last_words_in(test->new);
 		redo(test);
 	}
-	assert_true(moved >= 40);
+	assert_true(moved >= 2 * times);
 }
 
 static void test_adopt_execing_process_is_moved(void **state)
@@ -1111,7 +1233,7 @@ static void test_adopt_exiting_process_ends_adoption(void **state)
 	struct test *test = *state;
 	int begun = 0, life = 800000;
 
-	for (int i = 0; i < 400; i++) {
+	for (int i = 0; i < 400 / pace.fraction; i++) {
 		start_with(test, "exit", life, false);
 		if (test->exited) {
 			life += life / 8 + 1;
@@ -1201,6 +1323,22 @@ static void test_adopt_thread_that_ends_is_replaced_by_another(void **state)
 	assert_last_words_in(test->new);
 }
 
+/* So does the first, of whose end nothing tells as long as there are others. */
+static void test_adopt_first_thread_that_ends_is_replaced_by_another(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "beheaded");
+	thread_control_fd = test->control_fd;
+	script.after_seize = end_thread;
+	adopt(test);
+	assert_null(script.after_seize);
+	assert_int_equal(test->pipes, 2);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
 /* ---- a PID that has become another process's ---- */
 
 static struct {
@@ -1246,7 +1384,7 @@ static void test_adopt_pid_of_child_reused_is_left_alone(void **state)
 	rig_need(rig_can_take_user(), RIG_WHY_USER);
 	start(test, "unwaited");
 	/* Later than the child by what is the measure of start times. */
-	turn(test, is_never, 20);
+	turn(test, is_never, 20 * pace.speed);
 	reuse.victim = test->pid;
 	for (int i = 0; i < 2; i++) {
 		snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)test->pid, i + 1);
@@ -1289,6 +1427,7 @@ static void test_adopt_cancelled_while_its_thread_ends_lets_go(void **state)
 	turn_until(test, has_seized);
 	adopt_cancel(test->adopt);
 	turn_until(test, is_ended);
+	assert_int_equal(script.seizes, 1);
 	assert_int_equal(test->pipes, 0);
 	assert_string_equal(test->trouble, "");
 	tell(test);
@@ -1357,7 +1496,7 @@ static void test_adopt_cancelled_at_any_moment_lets_go(void **state)
 	struct test *test = *state;
 
 	start(test, "told");
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 300 / pace.fraction; i++) {
 		begin(test);
 		for (int turns = 0; turns < i % 20; turns++)
 			turn(test, is_never, 0);
@@ -1388,6 +1527,12 @@ static void assert_left_alone(struct test *test, const char *why)
 static void test_adopt_process_with_seccomp_filter_is_left_alone(void **state)
 {
 	start(*state, "seccomp");
+	assert_left_alone(*state, "seccomp");
+}
+
+static void test_adopt_process_in_strict_seccomp_mode_is_left_alone(void **state)
+{
+	start(*state, "strict");
 	assert_left_alone(*state, "seccomp");
 }
 
@@ -1496,6 +1641,9 @@ static void test_adopt_other_users_process_without_capability_is_left_alone(void
 	sets[0].effective &= ~trace;
 	assert_int_equal(syscall(SYS_capset, &header, sets), 0);
 	adopt(test);
+	assert_true(obstacle_is_forbidden(&test->proc, test->pid));
+	/* Three times at each of five looks. */
+	assert_int_equal(script.seizes, 3 * 5);
 	sets[0].effective |= trace;
 	assert_int_equal(syscall(SYS_capset, &header, sets), 0);
 	assert_non_null(strstr(test->trouble, "runs as user 65534"));
@@ -1665,7 +1813,8 @@ static void test_adopt_tracing_refused_for_long_is_said(void **state)
 	refuse(PTRACE_SEIZE, EPERM, INT_MAX);
 	start(*state, "told");
 	assert_left_alone(*state, "tracing it is not permitted");
-	assert_true(script.refusals < INT_MAX - 50);
+	/* Three times at each of fifty looks. */
+	assert_int_equal(script.seizes, 3 * 50);
 }
 
 static void test_adopt_tracing_refused_for_a_moment_is_tried_again(void **state)
@@ -1679,6 +1828,8 @@ static void test_adopt_tracing_refused_for_a_moment_is_tried_again(void **state)
 		start(test, "told");
 		adopt(test);
 		assert_int_equal(script.refusals, 0);
+		assert_int_equal(script.seizes, 10 + 1);
+		script.seizes = 0;
 		assert_string_equal(test->trouble, "");
 		assert_int_equal(test->pipes, 2);
 		tell(test);
@@ -1802,6 +1953,28 @@ static void test_adopt_without_descriptors_for_a_while_goes_on(void **state)
 	assert_last_words_in(test->new);
 }
 
+/* The time in which it is looked at begins when it was redirected, not when that was begun. */
+static void test_adopt_process_that_stops_late_is_looked_at_as_long(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "replace");
+	script.forgets = true;
+	begin(test);
+	turn_until(test, has_seized);
+	turn(test, is_ended, ADOPT_SETTLE_MS + 200);
+	assert_false(test->ended);
+	script.forgets = false;
+	assert_int_equal(__real_ptrace(PTRACE_INTERRUPT, test->pid, NULL, NULL), 0);
+	turn_until(test, is_redirected);
+	assert_int_equal(write(test->control_fd, "r", 1), 1);
+	turn_until(test, is_ended);
+	assert_int_equal(test->pipes, 4);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->new);
+}
+
 static void take_descriptors_before(pid_t tid)
 {
 	(void)tid;
@@ -1853,6 +2026,13 @@ static void link_to(const char *dir, const char *name, const char *target_dir)
 	assert_int_equal(symlink(target, link), 0);
 }
 
+static void make_root(struct test *test)
+{
+	strcpy(test->root, "/tmp/test_adopt.XXXXXX");
+	assert_non_null(mkdtemp(test->root));
+	test->proc.root = test->root;
+}
+
 /* Shows the victim as /proc does, but for these files, which are left out or to be made. */
 static void show_victim(struct test *test, const char *const *but)
 {
@@ -1860,8 +2040,7 @@ static void show_victim(struct test *test, const char *const *but)
 	const struct dirent *entry;
 	DIR *files;
 
-	strcpy(test->root, "/tmp/test_adopt.XXXXXX");
-	assert_non_null(mkdtemp(test->root));
+	make_root(test);
 	snprintf(real, sizeof real, "/proc/%d", (int)test->pid);
 	snprintf(dir, sizeof dir, "%s/%d", test->root, (int)test->pid);
 	assert_int_equal(mkdir(dir, 0755), 0);
@@ -1876,7 +2055,6 @@ static void show_victim(struct test *test, const char *const *but)
 			link_to(dir, entry->d_name, real);
 	}
 	closedir(files);
-	test->proc.root = test->root;
 }
 
 static void show_ourselves(const struct test *test)
@@ -1977,14 +2155,20 @@ static void put_status(const struct test *test, pid_t pid, pid_t tracer, int sec
 /* Before Linux 5.9 filters are not counted: then it is their being there that counts. */
 static void test_adopt_kernel_that_counts_no_filters_is_believed_the_mode(void **state)
 {
-	for (int ours = 0; ours < 2; ours++) {
+	static const struct {
+		int theirs, ours;
+		bool moved;
+	} cases[] = { { 2, 0, false }, { 2, 2, true }, { 0, 2, true } };
+
+	for (size_t i = 0; i < 3; i++) {
 		struct test *test = *state;
 
+		test->troubles = 0;
 		start(test, "told");
 		show_victim(test, LIST("status"));
-		put_status(test, test->pid, getpid(), 2);
-		put_status(test, getpid(), 0, ours ? 2 : 0);
-		if (ours) {
+		put_status(test, test->pid, getpid(), cases[i].theirs);
+		put_status(test, getpid(), 0, cases[i].ours);
+		if (cases[i].moved) {
 			adopt(test);
 			assert_string_equal(test->trouble, "");
 			assert_int_equal(test->pipes, 2);
@@ -1998,6 +2182,23 @@ static void test_adopt_kernel_that_counts_no_filters_is_believed_the_mode(void *
 		}
 		redo(test);
 	}
+}
+
+static void test_obstacle_find_ended_process_is_changing_until_it_is_reaped(void **state)
+{
+	struct test *test = *state;
+	char why[OBSTACLE_TEXT_SIZE];
+	siginfo_t info;
+	pid_t tid, child = fork();
+
+	if (child == 0)
+		_exit(0);
+	assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
+	assert_int_equal(obstacle_find(&test->proc, child, &tid, why), OBSTACLE_CHANGING);
+	assert_int_equal(tid, 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_int_equal(obstacle_find(&test->proc, child, &tid, why), OBSTACLE_GONE);
+	assert_false(obstacle_is_forbidden(&test->proc, child));
 }
 
 /* Nor is its own list of what the kernel has told it. */
@@ -2073,7 +2274,9 @@ static void test_adopt_nothing_left_to_move_is_let_go(void **state)
 	show_ourselves(test);
 	shown = test;
 	script.after_seize = hide_descriptors;
+	script.before_first_call = hide_descriptors;
 	adopt(test);
+	assert_non_null(script.before_first_call);
 	assert_int_equal(test->pipes, 0);
 	assert_string_equal(test->trouble, "");
 	show_truth(test);
@@ -2083,22 +2286,34 @@ static void test_adopt_nothing_left_to_move_is_let_go(void **state)
 	assert_last_words_in(test->old);
 }
 
+/* Shows another file there, where the victim has one open. */
+static void show_file(int fd, const char *path)
+{
+	char link[160];
+
+	snprintf(link, sizeof link, "%s/%d/fd/%d", shown->root, (int)shown->pid, fd);
+	assert_true(unlink(link) == 0 || errno == ENOENT);
+	assert_int_equal(symlink(path, link), 0);
+}
+
+/* Shows those that the victim may have, one by one. */
+static void show_descriptors(void)
+{
+	char path[64];
+
+	hide_descriptors(0);
+	for (int fd = 0; fd < 20; fd++) {
+		snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)shown->pid, fd);
+		show_file(fd, path);
+	}
+}
+
 /* Another thread has replaced it since. */
 static void replace_stdout(void)
 {
-	char dir[128], real[64], number[16], link[160];
-
 	script.on_pipe = NULL;
-	hide_descriptors(0);
-	snprintf(dir, sizeof dir, "%s/%d/fd", shown->root, (int)shown->pid);
-	snprintf(real, sizeof real, "/proc/%d/fd", (int)shown->pid);
-	for (int fd = 0; fd < 20; fd++) {
-		snprintf(number, sizeof number, "%d", fd);
-		if (fd != STDOUT_FILENO)
-			link_to(dir, number, real);
-	}
-	snprintf(link, sizeof link, "%s/%d", dir, STDOUT_FILENO);
-	assert_int_equal(symlink("/dev/zero", link), 0);
+	show_descriptors();
+	show_file(STDOUT_FILENO, "/dev/zero");
 }
 
 static void test_adopt_stream_replaced_meanwhile_stays(void **state)
@@ -2120,6 +2335,77 @@ static void test_adopt_stream_replaced_meanwhile_stays(void **state)
 	finish(test);
 	assert_string_equal(test->old[0].text, "out 1\n");
 	assert_string_equal(test->new[1].text, "err 1\n");
+}
+
+/* Both are pipes that have not been there before. */
+static void replace_both(void)
+{
+	static int count;
+	char path[64];
+
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+		snprintf(path, sizeof path, "%s/pipe%d", shown->root, count++);
+		assert_int_equal(mkfifo(path, 0600), 0);
+		show_file(fd, path);
+	}
+}
+
+static void replace_both_before(pid_t tid)
+{
+	(void)tid;
+	replace_both();
+}
+
+/* Passes the time until the timer is due. Returns how long that was. */
+static uint64_t pass_time(struct test *test)
+{
+	struct loop_timer *timer = test->loop.first;
+	uint64_t before = test->loop.now_ms;
+
+	assert_non_null(timer);
+	loop_timer_stop(&test->loop, timer);
+	test->loop.now_ms = timer->due_ms;
+	timer->on_due(timer->ctx);
+	return test->loop.now_ms - before;
+}
+
+static void step(struct test *test)
+{
+	int status;
+
+	assert_int_equal(waitpid(test->pid, &status, __WALL), test->pid);
+	assert_true(WIFSTOPPED(status));
+	adopt_on_stop(test->adopt, status);
+}
+
+/* At each look and whenever it was stopped: fourteen files are remembered, with which it was
+ * redirected three times. */
+static void test_adopt_streams_replaced_too_often_stay(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "told");
+	show_victim(test, LIST(NULL));
+	show_ourselves(test);
+	shown = test;
+	show_descriptors();
+	replace_both();
+	script.before_seize = replace_both_before;
+	script.on_pipe = replace_both;
+	/* No time passes while it is redirected. */
+	begin(test);
+	while (!test->ended) {
+		pass_time(test);
+		while (test->adopt && tracer_of(test, test->pid) != 0)
+			step(test);
+	}
+	assert_int_equal(script.seizes, 4);
+	assert_int_equal(test->pipes, 3 * 2);
+	assert_string_equal(test->trouble, "");
+	show_truth(test);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->old);
 }
 
 /* It was given up as one that had gone; its stop is none of ours, and it is tried again. */
@@ -2147,11 +2433,21 @@ static void test_adopt_stop_that_nobody_expects_is_let_go(void **state)
 	assert_last_words_in(test->new);
 }
 
+static void put_stat(const struct test *test, pid_t pid, char process_state)
+{
+	char stat[128];
+
+	snprintf(stat, sizeof stat,
+		 "1 (x) %c 1 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 77 23 24\n",
+		 process_state);
+	put_file(test, pid, "stat", stat);
+}
+
 /* Shows a child of the victim's that has the same descriptors, and is in that state; '\0': it has
  * gone since. */
 static void show_descendant(struct test *test, char process_state)
 {
-	char dir[64], target[64], stat[128];
+	char dir[64], target[64];
 
 	show_victim(test, LIST("task"));
 	show_ourselves(test);
@@ -2161,11 +2457,8 @@ static void show_descendant(struct test *test, char process_state)
 	snprintf(target, sizeof target, "/proc/%d", (int)test->pid);
 	link_to(dir, "fd", target);
 	link_to(dir, "fdinfo", target);
-	snprintf(stat, sizeof stat,
-		 "1 (x) %c 1 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 77 23 24\n",
-		 process_state);
 	if (process_state)
-		put_file(test, INT_MAX, "stat", stat);
+		put_stat(test, INT_MAX, process_state);
 }
 
 static void assert_moved_without_trouble(struct test *test)
@@ -2212,6 +2505,665 @@ static void test_adopt_descendant_that_somebody_watches_is_left_alone(void **sta
 	reaper_watch(&test->reaper, &watch, INT_MAX);
 	assert_moved_without_trouble(test);
 	reaper_unwatch(&test->reaper, &watch);
+}
+
+/* ---- one redirection, in a time of its own ---- */
+
+static struct {
+	struct redirect redirect;
+	struct redirect_group group;
+	int troubles, pipes, ends;
+	/* whoever gets the pipe wants no more */
+	bool cancels;
+	char trouble[OBSTACLE_TEXT_SIZE];
+} lone;
+
+/* Its stdout is to be moved. */
+static void on_lone_plan(void *ctx, struct redirect *redirect)
+{
+	struct redirect_move move = { .fd = STDOUT_FILENO, .stream = STDOUT_FILENO };
+
+	(void)ctx;
+	assert_int_equal(fdtable_identify_own(STDOUT_FILENO, &move.file), 0);
+	redirect_add_move(redirect, &move);
+}
+
+static int on_lone_pipe(void *ctx, struct redirect *redirect, int stream, int read_fd)
+{
+	(void)ctx;
+	assert_int_equal(stream, STDOUT_FILENO);
+	lone.pipes++;
+	close(read_fd);
+	if (lone.cancels)
+		redirect_cancel(redirect);
+	return 0;
+}
+
+static void on_lone_trouble(void *ctx, struct redirect *redirect, const char *text)
+{
+	(void)ctx;
+	(void)redirect;
+	lone.troubles++;
+	snprintf(lone.trouble, sizeof lone.trouble, "%s", text);
+}
+
+static void on_lone_end(void *ctx, struct redirect *redirect)
+{
+	(void)ctx;
+	assert_true(redirect_is_over(redirect));
+	lone.ends++;
+}
+
+/* A child that has this program's memory, and waits for ever. */
+static void start_copy(struct test *test)
+{
+	test->pid = fork();
+	if (test->pid == 0)
+		for (;;)
+			pause();
+	setpgid(test->pid, test->pid);
+	while (state_of(test) != 'S')
+		turn(test, is_never, 1);
+}
+
+static void end_copy(struct test *test)
+{
+	memset(&script, 0, sizeof script);
+	kill(test->pid, SIGKILL);
+	assert_int_equal(waitpid(test->pid, NULL, 0), test->pid);
+	test->pid = 0;
+}
+
+static void kill_and_wait(pid_t tid)
+{
+	kill(tid, SIGKILL);
+	while (thread_state(tid) != 'Z')
+		;
+}
+
+/* It is not the redirection of the process whose end the caller hears of itself. */
+static void begin_lone(struct test *test, pid_t pid)
+{
+	memset(&lone, 0, sizeof lone);
+	lone.group = (struct redirect_group){ .loop = &test->loop,
+					      .reaper = &test->reaper,
+					      .proc = &test->proc,
+					      .watched_pid = getpid(),
+					      .on_plan = on_lone_plan,
+					      .on_pipe = on_lone_pipe,
+					      .on_trouble = on_lone_trouble,
+					      .on_end = on_lone_end };
+	redirect_begin(&lone.redirect, &lone.group, pid);
+}
+
+/* Ever more rarely, until the time is over in which daemons redirect themselves. */
+static void test_adopt_process_with_nothing_to_move_is_looked_at_in_time(void **state)
+{
+	static const uint64_t pauses_ms[] = { 0, 20, 60, 120, 200, ADOPT_SETTLE_MS - 380, 0 };
+	struct test *test = *state;
+
+	make_root(test);
+	put_stat(test, INT_MAX, 'S');
+	test->pid = INT_MAX;
+	begin(test);
+	for (size_t i = 0; i < sizeof pauses_ms / sizeof *pauses_ms; i++) {
+		assert_false(test->ended);
+		assert_int_equal(pass_time(test), pauses_ms[i]);
+	}
+	assert_true(test->ended);
+	assert_null(test->loop.first);
+	begin(test);
+	adopt_cancel(test->adopt);
+	assert_int_equal(pass_time(test), 0);
+	assert_true(test->ended);
+	test->pid = 0;
+	show_truth(test);
+}
+
+/* It is looked at ever more rarely, and said once that it takes so long. */
+static void test_redirect_process_that_does_not_stop_is_waited_for(void **state)
+{
+	static const uint64_t pauses_ms[] = { 0, 10, 20, 40, 80, 160, 320, 640, 1280, 2000, 2000 };
+	struct test *test = *state;
+
+	make_root(test);
+	put_stat(test, INT_MAX, 'D');
+	begin_lone(test, INT_MAX);
+	for (size_t i = 0; i < sizeof pauses_ms / sizeof *pauses_ms; i++) {
+		assert_int_equal(pass_time(test), pauses_ms[i]);
+		assert_int_equal(lone.troubles, i >= 8);
+	}
+	assert_non_null(strstr(lone.trouble, "it does not stop yet"));
+	redirect_cancel(&lone.redirect);
+	assert_int_equal(lone.ends, 0);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(lone.ends, 1);
+	assert_int_equal(script.count, 0);
+	show_truth(test);
+}
+
+/* It is about to end, or to change: for so long and not for ever. */
+static void test_redirect_process_without_a_living_thread_is_given_up(void **state)
+{
+	struct test *test = *state;
+
+	make_root(test);
+	put_stat(test, INT_MAX, 'Z');
+	begin_lone(test, INT_MAX);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(pass_time(test), i == 0 ? 0 : 10);
+	assert_int_equal(lone.ends, 0);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(lone.ends, 1);
+	assert_int_equal(lone.troubles, 0);
+	show_truth(test);
+}
+
+static void test_redirect_process_that_is_not_there_is_over_at_once(void **state)
+{
+	struct test *test = *state;
+
+	make_root(test);
+	begin_lone(test, INT_MAX);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(lone.ends, 1);
+	assert_int_equal(lone.troubles, 0);
+	show_truth(test);
+}
+
+/* Another redirection sees to the process, or to its only living thread. */
+static void test_redirect_process_that_another_works_on_is_left_alone(void **state)
+{
+	static const pid_t pids[] = { INT_MAX, INT_MAX - 1 };
+	struct test *test = *state;
+
+	make_root(test);
+	put_stat(test, INT_MAX, 'Z');
+	put_stat(test, INT_MAX - 1, 'S');
+	put_file(test, INT_MAX, "task/2147483646/comm", "x");
+	for (int i = 0; i < 2; i++) {
+		struct reaper_watch watch = { .on_exit = on_other_end };
+
+		reaper_watch(&test->reaper, &watch, pids[i]);
+		begin_lone(test, INT_MAX);
+		assert_int_equal(pass_time(test), 0);
+		assert_int_equal(pass_time(test), 0);
+		assert_int_equal(lone.ends, 1);
+		assert_int_equal(script.count, 0);
+		reaper_unwatch(&test->reaper, &watch);
+	}
+	show_truth(test);
+}
+
+/* Nothing tells of its end, but what can be seen of it. */
+static void test_redirect_tracee_that_has_gone_is_tried_again_soon(void **state)
+{
+	struct test *test = *state;
+
+	start_copy(test);
+	script.after_seize = kill_and_wait;
+	begin_lone(test, test->pid);
+	assert_int_equal(pass_time(test), 0);
+	assert_true(reaper_knows(&test->reaper, test->pid));
+	assert_int_equal(pass_time(test), 10);
+	assert_false(reaper_knows(&test->reaper, test->pid));
+	assert_int_equal(pass_time(test), 10);
+	assert_int_equal(lone.ends + lone.troubles, 0);
+	redirect_cancel(&lone.redirect);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(lone.ends, 1);
+}
+
+/* An orphan by now, which the reaper will let go whenever it stops. */
+static void test_redirect_cancelled_orphan_that_does_not_stop_is_given_up(void **state)
+{
+	struct test *test = *state;
+
+	start_copy(test);
+	script.forgets = true;
+	begin_lone(test, test->pid);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(pass_time(test), 10);
+	redirect_cancel(&lone.redirect);
+	assert_int_equal(pass_time(test), 20);
+	assert_int_equal(lone.ends, 0);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(lone.ends, 1);
+}
+
+static void test_redirect_cancelled_process_that_does_not_stop_is_waited_for(void **state)
+{
+	struct test *test = *state;
+	int status;
+
+	start_copy(test);
+	script.forgets = true;
+	begin_lone(test, test->pid);
+	lone.group.watched_pid = test->pid;
+	assert_int_equal(pass_time(test), 0);
+	redirect_cancel(&lone.redirect);
+	assert_int_equal(pass_time(test), 10);
+	assert_int_equal(pass_time(test), 20);
+	assert_int_equal(__real_ptrace(PTRACE_INTERRUPT, test->pid, NULL, NULL), 0);
+	assert_int_equal(waitpid(test->pid, &status, __WALL), test->pid);
+	redirect_on_stop(&lone.redirect, test->pid, status);
+	assert_int_equal(tracer_of(test, test->pid), 0);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(lone.ends, 1);
+}
+
+/* The next stop of the process. */
+static void step_lone(struct test *test)
+{
+	int status;
+
+	assert_int_equal(waitpid(test->pid, &status, __WALL), test->pid);
+	assert_true(WIFSTOPPED(status));
+	redirect_on_stop(&lone.redirect, test->pid, status);
+}
+
+static void test_redirect_pipe_whose_numbers_cannot_be_read_is_not_used(void **state)
+{
+	struct test *test = *state;
+
+	start_copy(test);
+	begin_lone(test, test->pid);
+	assert_int_equal(pass_time(test), 0);
+	while (lone.redirect.step != REDIRECT_PIPE)
+		step_lone(test);
+	refuse(PTRACE_PEEKDATA, ESRCH, 1);
+	while (script.refusals > 0)
+		step_lone(test);
+	assert_int_equal(lone.redirect.state, REDIRECT_LOST);
+	/* Nothing is called any more. */
+	assert_int_equal(lone.redirect.tracee.state, TRACEE_STATE_STANDING);
+	assert_int_equal(lone.pipes + lone.troubles + lone.ends, 0);
+}
+
+static void test_redirect_exit_ends_it_once(void **state)
+{
+	struct test *test = *state;
+
+	start_copy(test);
+	begin_lone(test, test->pid);
+	assert_int_equal(pass_time(test), 0);
+	end_copy(test);
+	redirect_on_exit(&lone.redirect);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(lone.ends, 1);
+	redirect_on_exit(&lone.redirect);
+	assert_true(redirect_is_over(&lone.redirect));
+	assert_null(test->loop.first);
+}
+
+static void test_redirect_end_that_the_reaper_tells_of_ends_it(void **state)
+{
+	struct test *test = *state;
+
+	start_copy(test);
+	script.after_seize = kill_and_wait;
+	begin_lone(test, test->pid);
+	assert_int_equal(pass_time(test), 0);
+	assert_false(reaper_drain(&test->reaper));
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(lone.ends, 1);
+	assert_int_equal(test->orphans, 0);
+	test->pid = 0;
+}
+
+/* Not that of the process. */
+static void test_redirect_end_of_a_thread_lets_another_be_tried(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "headless");
+	thread_control_fd = test->control_fd;
+	script.after_seize = end_thread;
+	reaper_unwatch(&test->reaper, &test->watch);
+	begin_lone(test, test->pid);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(script.seizes, 1);
+	while (reaper_knows(&test->reaper, script.seized))
+		reaper_drain(&test->reaper);
+	assert_int_equal(pass_time(test), 10);
+	assert_int_equal(script.seizes, 2);
+	assert_int_equal(lone.ends, 0);
+}
+
+static void test_redirect_cancelled_when_it_gets_its_pipe_finishes_the_stream(void **state)
+{
+	struct fdtable_file before, after;
+	struct test *test = *state;
+
+	start_copy(test);
+	assert_int_equal(fdtable_identify_own(STDOUT_FILENO, &before), 0);
+	begin_lone(test, test->pid);
+	lone.cancels = true;
+	assert_int_equal(pass_time(test), 0);
+	while (tracer_of(test, test->pid) != 0)
+		step_lone(test);
+	assert_int_equal(fdtable_identify(&test->proc, test->pid, STDOUT_FILENO, &after), 0);
+	assert_false(fdtable_same_file(&before, &after));
+	assert_int_equal(lone.pipes, 1);
+	assert_int_equal(pass_time(test), 0);
+	assert_int_equal(lone.ends, 1);
+}
+
+/* The process of another thread as well, whose place that takes in an execve; but never the one of
+ * which the caller hears itself. */
+static void test_redirect_watches_thread_and_process_that_nobody_else_does(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "headless");
+	reaper_unwatch(&test->reaper, &test->watch);
+	for (int own = 0; own < 2; own++) {
+		script.forgets = true;
+		script.seized = 0;
+		begin_lone(test, test->pid);
+		lone.group.watched_pid = own ? test->pid : getpid();
+		assert_int_equal(pass_time(test), 0);
+		assert_int_not_equal(script.seized, 0);
+		assert_true(reaper_knows(&test->reaper, script.seized));
+		assert_int_equal(reaper_knows(&test->reaper, test->pid), !own);
+		redirect_cancel(&lone.redirect);
+		assert_int_equal(__real_ptrace(PTRACE_INTERRUPT, script.seized, NULL, NULL), 0);
+		while (lone.redirect.tracee.state != TRACEE_STATE_LOOSE)
+			reaper_drain(&test->reaper);
+		assert_int_equal(pass_time(test), 0);
+		assert_int_equal(lone.ends, 1);
+	}
+}
+
+/* ---- one thread, without all that drives it ---- */
+
+static const char insn[] = ARCH_CALL_INSN;
+/* How far behind a system call instruction a thread stands that is within the call. */
+#define WITHIN_CALL (ARCH_HIDES_RESTART ? 0 : ARCH_CALL_INSN_LEN)
+
+static enum tracee_news next_news(struct tracee *tracee)
+{
+	int status;
+
+	assert_int_equal(waitpid(tracee->tid, &status, __WALL), tracee->tid);
+	assert_true(WIFSTOPPED(status));
+	return tracee_on_stop(tracee, status);
+}
+
+static enum tracee_news hold(struct test *test, struct tracee *tracee)
+{
+	enum tracee_news news;
+
+	memset(tracee, 0, sizeof *tracee);
+	assert_int_equal(tracee_seize(tracee, &test->proc, test->pid), 0);
+	news = next_news(tracee);
+	/* (As it is on aarch64, where it is to skip a call of its own first.) */
+	for (int i = 0; i < 2 && news == TRACEE_NEWS_PENDING; i++)
+		news = next_news(tracee);
+	return news;
+}
+
+static void let_go(struct tracee *tracee)
+{
+	enum tracee_news news = tracee_release(tracee);
+
+	if (news == TRACEE_NEWS_PENDING)
+		news = next_news(tracee);
+	assert_int_equal(news, TRACEE_NEWS_RELEASED);
+	assert_int_equal(tracee->state, TRACEE_STATE_LOOSE);
+}
+
+static void test_tracee_peek_reads_every_word_there_is(void **state)
+{
+	static const uint64_t words[] = { 0, 1, UINT64_MAX, 0x123456789abcdef0 };
+	struct test *test = *state;
+	struct tracee tracee;
+	uint64_t word;
+
+	start_copy(test);
+	assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(tracee_peek(&tracee, (uint64_t)(uintptr_t)&words[i], &word), 0);
+		assert_int_equal(word, words[i]);
+	}
+	assert_int_equal(tracee_peek(&tracee, 8, &word), -1);
+	assert_int_equal(errno, EIO);
+	let_go(&tracee);
+	assert_int_equal(tracer_of(test, test->pid), 0);
+}
+
+/* A call comes back with what the kernel says to it, and the thread is where it was. */
+static void test_tracee_call_returns_result_and_release_restores(void **state)
+{
+	struct test *test = *state;
+	struct tracee tracee;
+
+	start_copy(test);
+	assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
+	assert_int_equal(tracee_call(&tracee, SYS_getpid, (uint64_t[6]){ 0 }), 0);
+	assert_int_equal(next_news(&tracee), TRACEE_NEWS_PENDING);
+	assert_int_equal(next_news(&tracee), TRACEE_NEWS_RETURNED);
+	assert_int_equal(tracee.result, test->pid);
+	let_go(&tracee);
+	assert_int_equal(tracer_of(test, test->pid), 0);
+	while (state_of(test) != 'S')
+		turn(test, is_never, 1);
+}
+
+static void test_tracee_call_with_registers_that_cannot_be_set_is_lost(void **state)
+{
+	struct test *test = *state;
+	struct tracee tracee;
+
+	start_copy(test);
+	assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
+	refuse(PTRACE_SETREGSET, EIO, 1);
+	assert_int_equal(tracee_call(&tracee, SYS_getpid, (uint64_t[6]){ 0 }), -1);
+	assert_int_equal(errno, ESRCH);
+	assert_int_equal(tracee.state, TRACEE_STATE_LOOSE);
+}
+
+/* It shows what is to be restarted there, where that is not hidden: nothing has to be entered. */
+static void test_tracee_held_before_a_call_is_held_at_once(void **state)
+{
+	struct test *test = *state;
+	struct tracee tracee;
+
+	if (ARCH_HIDES_RESTART)
+		return;
+	start_copy(test);
+	script.pc = (uint64_t)(uintptr_t)insn;
+	assert_int_equal(tracee_seize(&tracee, &test->proc, test->pid), 0);
+	assert_int_equal(next_news(&tracee), TRACEE_NEWS_HELD);
+	assert_int_equal(tracee.state, TRACEE_STATE_STANDING);
+	let_go(&tracee);
+}
+
+/* ---- where a system call instruction is found ---- */
+
+#define PAGE 4096
+/* of the made-up library, in the made-up memory */
+#define BASE 0x10000
+
+static void put_bytes(const struct test *test, const char *name, off_t at, const void *bytes,
+		      size_t len)
+{
+	char path[200];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%d/%s", test->root, (int)test->pid, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, bytes, len, at), len);
+	close(fd);
+}
+
+static void put_vector(const struct test *test, const Elf64_auxv_t *pairs, size_t count)
+{
+	put_bytes(test, "auxv", 0, pairs, count * sizeof *pairs);
+}
+
+static uint64_t place_in_call(const struct tracee *tracee)
+{
+	return arch_pc(&tracee->regs) - WITHIN_CALL;
+}
+
+/* The library has that many bytes, and the instruction at that place; or nothing is found in it,
+ * and the instruction is the one of the call that the thread is within. */
+static void assert_found_in(struct test *test, const char *magic, off_t len, off_t at, bool found)
+{
+	char path[200];
+	struct tracee tracee;
+
+	snprintf(path, sizeof path, "%s/%d/mem", test->root, (int)test->pid);
+	unlink(path);
+	put_bytes(test, "mem", BASE, magic, strlen(magic));
+	put_bytes(test, "mem", BASE + at, insn, ARCH_CALL_INSN_LEN);
+	assert_int_equal(truncate(path, BASE + len), 0);
+	assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
+	assert_int_equal(tracee.insn, found ? BASE + (uint64_t)at : place_in_call(&tracee));
+	let_go(&tracee);
+}
+
+static void test_tracee_finds_instruction_anywhere_in_the_kernels_library(void **state)
+{
+	static const Elf64_auxv_t vector = { .a_type = AT_SYSINFO_EHDR, .a_un.a_val = BASE };
+	struct test *test = *state;
+
+	start_copy(test);
+	show_victim(test, LIST("auxv", "mem"));
+	put_vector(test, &vector, 1);
+	assert_found_in(test, ELFMAG, 10 * PAGE, 64, true);
+	assert_found_in(test, ELFMAG, 10 * PAGE, PAGE - ARCH_CALL_INSN_LEN, true);
+	assert_found_in(test, ELFMAG, 10 * PAGE, PAGE, true);
+	assert_found_in(test, ELFMAG, 10 * PAGE, 8 * PAGE - ARCH_CALL_INSN_LEN, true);
+	assert_found_in(test, ELFMAG, 10 * PAGE, 8 * PAGE, false);
+	assert_found_in(test, ELFMAG, PAGE + PAGE / 2, PAGE, false);
+	assert_found_in(test, "none", 10 * PAGE, 64, false);
+	assert_found_in(test, "none", 10 * PAGE, PAGE, false);
+	show_truth(test);
+}
+
+/* Wherever in the list it is said where the library is, or not at all. */
+static void test_tracee_finds_the_kernels_library_in_every_list(void **state)
+{
+	static const Elf64_auxv_t library = { .a_type = AT_SYSINFO_EHDR, .a_un.a_val = BASE };
+	static const Elf64_auxv_t decoy = { .a_type = AT_PAGESZ, .a_un.a_val = AT_SYSINFO_EHDR };
+	static const struct {
+		Elf64_auxv_t pairs[2];
+		bool found;
+	} lists[] = { { { library, decoy }, true },
+		      { { decoy, library }, true },
+		      { { decoy, decoy }, false } };
+	struct test *test = *state;
+
+	start_copy(test);
+	show_victim(test, LIST("auxv", "mem"));
+	for (size_t i = 0; i < 3; i++) {
+		put_vector(test, lists[i].pairs, 2);
+		assert_found_in(test, ELFMAG, PAGE, 64, lists[i].found);
+	}
+	/* (Where there is none, none is closed.) */
+	assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
+	show_truth(test);
+}
+
+static void test_tracee_with_a_path_too_long_uses_the_call_it_is_in(void **state)
+{
+	char root[600];
+	struct test *test = *state;
+	struct tracee tracee;
+
+	start_copy(test);
+	memset(root, 'x', sizeof root - 1);
+	root[sizeof root - 1] = '\0';
+	test->proc.root = root;
+	assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
+	assert_int_equal(tracee.insn, place_in_call(&tracee));
+	let_go(&tracee);
+	assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
+	test->proc.root = "/proc";
+}
+
+/* A thread that seems to stand there, and has no library. */
+static void assert_behind(struct test *test, const char *place, bool found)
+{
+	struct tracee tracee;
+
+	start_copy(test);
+	show_victim(test, LIST("auxv"));
+	script.pc = (uint64_t)(uintptr_t)place + WITHIN_CALL;
+	if (found) {
+		assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
+		assert_int_equal(tracee.insn, (uintptr_t)place);
+		let_go(&tracee);
+	} else {
+		assert_int_equal(hold(test, &tracee), TRACEE_NEWS_REFUSED);
+		assert_int_equal(errno, ENOSYS);
+		assert_int_equal(tracee.state, TRACEE_STATE_LOOSE);
+	}
+	show_truth(test);
+	end_copy(test);
+}
+
+/* Wherever in a word it is, and at the end of what is mapped; nothing else is taken for one. */
+static void test_tracee_uses_the_instruction_behind_which_it_stands(void **state)
+{
+	static const size_t places[] = { 64, 64 + 4, 64 + 8 - ARCH_CALL_INSN_LEN,
+					 64 + 8 - ARCH_CALL_INSN_ALIGN, PAGE - ARCH_CALL_INSN_LEN };
+	char *pages =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(pages != MAP_FAILED);
+	assert_int_equal(munmap(pages + PAGE, PAGE), 0);
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		memset(pages, 0, PAGE);
+		memcpy(pages + places[i], insn, ARCH_CALL_INSN_LEN);
+		assert_behind(*state, pages + places[i], true);
+		assert_behind(*state, pages + places[i] - ARCH_CALL_INSN_ALIGN, false);
+	}
+	munmap(pages, PAGE);
+}
+
+/* ---- restartable sequences ---- */
+
+static struct {
+	uint32_t version, flags;
+	uint64_t start, len, abort;
+} sequence = { .start = 0x5000, .len = 0x20 };
+static uint64_t sequence_area[3];
+
+static void assert_sequence_at(struct test *test, uint64_t pc, uint64_t description, bool within)
+{
+	struct tracee tracee;
+
+	sequence_area[1] = description;
+	start_copy(test);
+	script.pc = pc;
+	script.sequences = (uint64_t)(uintptr_t)sequence_area;
+	if (within) {
+		assert_int_equal(hold(test, &tracee), TRACEE_NEWS_REFUSED);
+		assert_int_equal(errno, EAGAIN);
+	} else {
+		assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
+		let_go(&tracee);
+	}
+	end_copy(test);
+}
+
+/* From its first instruction to its last, and where there is one. */
+static void test_tracee_within_a_sequence_is_refused_for_now(void **state)
+{
+	uint64_t description = (uint64_t)(uintptr_t)&sequence;
+
+	assert_sequence_at(*state, sequence.start, description, true);
+	assert_sequence_at(*state, sequence.start + sequence.len - 1, description, true);
+	assert_sequence_at(*state, sequence.start + sequence.len, description, false);
+	assert_sequence_at(*state, sequence.start - 1, description, false);
+	assert_sequence_at(*state, sequence.start, 0, false);
+	/* What cannot be read is none. */
+	assert_sequence_at(*state, sequence.start, 16, false);
 }
 
 /* ---- frozen ---- */
@@ -2278,7 +3230,7 @@ static void adopt_frozen(struct test *test, const char *mode, const char *parent
 	freeze(test, group, how);
 	test->delays = true;
 	begin(test);
-	was_troubled = turn(test, is_troubled, DEADLINE_MS);
+	was_troubled = turn(test, is_troubled, pace.deadline_ms);
 	snprintf(path, sizeof path, "%s/%s", group, how->knob);
 	assert_true(write_file(path, how->thaw));
 	assert_true(was_troubled);
@@ -2340,6 +3292,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_file_and_terminal_are_moved_with_their_copies),
 	TEST(test_adopt_forking_process_moves_every_child),
 	TEST(test_adopt_stream_replaced_later_is_moved_again),
+	TEST(test_adopt_stream_replaced_before_it_is_seized_is_moved_at_once),
+	TEST(test_adopt_null_device_of_descendant_is_moved_as_a_stream_only),
 	TEST(test_adopt_one_stream_alone_is_moved),
 	TEST(test_adopt_closed_and_readonly_streams_stay),
 	TEST(test_adopt_data_and_socket_under_the_streams_numbers_stay),
@@ -2374,12 +3328,14 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_killed_at_every_step_ends_adoption),
 	TEST(test_adopt_signal_first_is_delivered),
 	TEST(test_adopt_thread_that_ends_is_replaced_by_another),
+	TEST(test_adopt_first_thread_that_ends_is_replaced_by_another),
 	TEST(test_adopt_pid_of_child_reused_is_left_alone),
 	TEST(test_adopt_cancelled_while_its_thread_ends_lets_go),
 	TEST(test_adopt_descendant_killed_while_traced_is_forgotten),
 	TEST(test_adopt_orphan_that_does_not_stop_is_not_waited_for),
 	TEST(test_adopt_cancelled_at_any_moment_lets_go),
 	TEST(test_adopt_process_with_seccomp_filter_is_left_alone),
+	TEST(test_adopt_process_in_strict_seccomp_mode_is_left_alone),
 	TEST(test_adopt_process_that_dispatches_its_calls_is_left_alone),
 	TEST(test_adopt_32_bit_process_is_left_alone),
 	TEST(test_adopt_process_with_registers_of_32_bits_is_left_alone),
@@ -2402,18 +3358,44 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_begin_without_memory_fails),
 	TEST(test_adopt_look_without_memory_is_said_and_made_up_for),
 	TEST(test_adopt_without_descriptors_for_a_while_goes_on),
+	TEST(test_adopt_process_that_stops_late_is_looked_at_as_long),
 	TEST(test_adopt_pipe_that_cannot_be_opened_is_closed_again),
 	TEST(test_adopt_look_without_descriptors_is_said),
 	TEST(test_adopt_more_descendants_than_are_looked_at_is_said),
 	TEST(test_adopt_kernel_that_counts_no_filters_is_believed_the_mode),
+	TEST(test_obstacle_find_ended_process_is_changing_until_it_is_reaped),
 	TEST(test_adopt_without_own_status_and_list_of_auxiliaries_goes_on),
 	TEST(test_adopt_number_given_to_another_is_let_go),
 	TEST(test_adopt_nothing_left_to_move_is_let_go),
 	TEST(test_adopt_stream_replaced_meanwhile_stays),
+	TEST(test_adopt_streams_replaced_too_often_stay),
 	TEST(test_adopt_stop_that_nobody_expects_is_let_go),
 	TEST(test_adopt_descendant_that_stays_a_zombie_is_given_up),
 	TEST(test_adopt_descendant_that_has_gone_is_given_up),
 	TEST(test_adopt_descendant_that_somebody_watches_is_left_alone),
+	TEST(test_adopt_process_with_nothing_to_move_is_looked_at_in_time),
+	TEST(test_redirect_process_that_does_not_stop_is_waited_for),
+	TEST(test_redirect_process_without_a_living_thread_is_given_up),
+	TEST(test_redirect_process_that_is_not_there_is_over_at_once),
+	TEST(test_redirect_process_that_another_works_on_is_left_alone),
+	TEST(test_redirect_tracee_that_has_gone_is_tried_again_soon),
+	TEST(test_redirect_cancelled_orphan_that_does_not_stop_is_given_up),
+	TEST(test_redirect_cancelled_process_that_does_not_stop_is_waited_for),
+	TEST(test_redirect_pipe_whose_numbers_cannot_be_read_is_not_used),
+	TEST(test_redirect_exit_ends_it_once),
+	TEST(test_redirect_end_that_the_reaper_tells_of_ends_it),
+	TEST(test_redirect_end_of_a_thread_lets_another_be_tried),
+	TEST(test_redirect_cancelled_when_it_gets_its_pipe_finishes_the_stream),
+	TEST(test_redirect_watches_thread_and_process_that_nobody_else_does),
+	TEST(test_tracee_peek_reads_every_word_there_is),
+	TEST(test_tracee_call_returns_result_and_release_restores),
+	TEST(test_tracee_call_with_registers_that_cannot_be_set_is_lost),
+	TEST(test_tracee_held_before_a_call_is_held_at_once),
+	TEST(test_tracee_finds_instruction_anywhere_in_the_kernels_library),
+	TEST(test_tracee_finds_the_kernels_library_in_every_list),
+	TEST(test_tracee_with_a_path_too_long_uses_the_call_it_is_in),
+	TEST(test_tracee_uses_the_instruction_behind_which_it_stands),
+	TEST(test_tracee_within_a_sequence_is_refused_for_now),
 	TEST(test_adopt_frozen_process_is_moved_when_it_thaws),
 	TEST(test_adopt_frozen_by_old_freezer_is_moved_when_it_thaws),
 	TEST(test_adopt_stopped_and_frozen_is_moved_when_it_thaws),
@@ -2426,6 +3408,8 @@ static const struct CMUnitTest tests_without_tracing[] = {
 int main(int argc, char **argv)
 {
 	find_victims();
+	if (getenv("TEST_QUICK"))
+		hurry();
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	if (!ARCH_TRACES)

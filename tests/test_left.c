@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* left.c over real children. Which of them are programs of dinit's, and what the logmux reads, is in
- * the test's hand. */
+/* left.c over real children. Which of them are programs of dinit's, and what the logmux reads, is
+ * in the test's hand. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

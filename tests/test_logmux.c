@@ -194,10 +194,10 @@ static int setup(void **state)
 
 static void open_mux(struct rig *rig, enum config_stdout mode)
 {
-	static const bool closed[3];
+	static const int fds[3] = { 0, 1, 2 };
 
 	rig->config.stdout_mode = mode;
-	assert_int_equal(outputs_open(&rig->outputs, &rig->loop, &rig->config, closed), 0);
+	assert_int_equal(outputs_open(&rig->outputs, &rig->loop, &rig->config, fds), 0);
 	assert_int_equal(logmux_open(&rig->mux, &rig->loop, &rig->outputs, &rig->config), 0);
 	log_set_writer(outputs_write_own, &rig->outputs);
 	rig->open = true;

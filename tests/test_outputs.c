@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -122,10 +123,10 @@ static int teardown(void **state)
 
 static void open_outputs(struct rig *rig, enum config_stdout mode, bool out_closed, bool err_closed)
 {
-	const bool closed[3] = { false, out_closed, err_closed };
+	const int fds[3] = { -1, out_closed ? -1 : STDOUT_FILENO, err_closed ? -1 : STDERR_FILENO };
 
 	rig->config.stdout_mode = mode;
-	assert_int_equal(outputs_open(&rig->outputs, &rig->loop, &rig->config, closed), 0);
+	assert_int_equal(outputs_open(&rig->outputs, &rig->loop, &rig->config, fds), 0);
 	log_set_writer(outputs_write_own, &rig->outputs);
 	rig->open = true;
 }
@@ -238,6 +239,31 @@ static void test_outputs_open_two_files_are_two_outputs(void **state)
 	assert_text(&rig->readers[STDERR], STAMP " dinit: warning: own\n");
 }
 
+/* A file is written to by that very descriptor, and not by one that is opened for it. */
+static void test_outputs_open_writes_to_those_that_are_given(void **state)
+{
+	struct rig *rig = *state;
+	int fds[3] = { -1, memfd_create("stdout", MFD_CLOEXEC),
+		       memfd_create("stderr", MFD_CLOEXEC) };
+	char text[3] = "";
+
+	assert_int_equal(outputs_open(&rig->outputs, &rig->loop, &rig->config, fds), 0);
+	rig->open = true;
+	log_set_writer(outputs_write_own, &rig->outputs);
+	log_warn("own");
+	put(rig, OUTPUTS_STDOUT, 2);
+	run(rig);
+	assert_int_equal(pread(fds[1], text, sizeof text, 0), 2);
+	assert_string_equal(text, "p\n");
+	assert_int_equal(lseek(fds[2], 0, SEEK_END), strlen(STAMP " dinit: warning: own\n"));
+	assert_text(&rig->readers[STDOUT], "");
+	assert_text(&rig->readers[STDERR], "");
+	outputs_close(&rig->outputs);
+	rig->open = false;
+	assert_int_equal(close(fds[1]), 0);
+	assert_int_equal(close(fds[2]), 0);
+}
+
 static void test_outputs_are_empty_when_both_are(void **state)
 {
 	struct rig *rig = *state;
@@ -263,14 +289,14 @@ static int count_fds(void)
 
 static void test_outputs_open_without_memory_fails_and_leaves_nothing_open(void **state)
 {
-	static const bool closed[3];
+	static const int fds[3] = { -1, STDOUT_FILENO, STDERR_FILENO };
 	struct rig *rig = *state;
 	int before = count_fds();
 
 	for (int calls = 0; calls < 2; calls++) {
 		memory_until_failure = calls;
 		errno = 0;
-		assert_int_equal(outputs_open(&rig->outputs, &rig->loop, &rig->config, closed), -1);
+		assert_int_equal(outputs_open(&rig->outputs, &rig->loop, &rig->config, fds), -1);
 		assert_int_equal(errno, ENOMEM);
 		assert_int_equal(count_fds(), before);
 	}
@@ -684,6 +710,7 @@ static void test_outputs_write_own_lost_is_said_at_the_latest_at_the_end(void **
 static const struct CMUnitTest tests[] = {
 	TEST(test_outputs_open_same_open_file_is_one_output),
 	TEST(test_outputs_open_two_files_are_two_outputs),
+	TEST(test_outputs_open_writes_to_those_that_are_given),
 	TEST(test_outputs_are_empty_when_both_are),
 	TEST(test_outputs_one_file_for_both_has_text_for_its_own),
 	TEST(test_outputs_close_leaves_nothing_open),

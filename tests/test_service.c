@@ -201,7 +201,7 @@ static int setup(void **state)
 {
 	struct rig *rig = calloc(1, sizeof *rig);
 	const struct config config = { .stdout_mode = CONFIG_STDOUT_TEXT, .max_line = 4096 };
-	static const bool closed[3];
+	static const int fds[3] = { 0, 1, 2 };
 
 	pipes_until_failure = mallocs_until_failure = callocs_until_failure = -1;
 	spawns_until_failure = -1;
@@ -220,7 +220,7 @@ static int setup(void **state)
 	rig->signaller = (struct signaller){ .reaper = &rig->reaper, .proc = &rig->proc };
 	rig->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	take_standard_fds(rig);
-	assert_int_equal(outputs_open(&rig->outputs, &rig->loop, &config, closed), 0);
+	assert_int_equal(outputs_open(&rig->outputs, &rig->loop, &config, fds), 0);
 	assert_int_equal(logmux_open(&rig->mux, &rig->loop, &rig->outputs, &config), 0);
 	log_set_writer(outputs_write_own, &rig->outputs);
 	*state = rig;

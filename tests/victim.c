@@ -49,6 +49,10 @@
 /* how much later than asked for a sleep may end, on a busy or emulated machine */
 #define LATE_MS 40000
 
+/* How long a call lasts: one that begins anew whenever it is interrupted would not end before the
+ * interruptions do. */
+static int sleep_ms;
+
 static _Noreturn void complain(const char *what, long value)
 {
 	char text[128];
@@ -321,7 +325,7 @@ static void mode_sequence(void)
 	say_ready();
 #if HAS_SEQUENCES
 	if (__rseq_size > 0)
-		for (int64_t end = now_us() + 300000; now_us() < end;)
+		for (int64_t end = now_us() + sleep_ms * 500; now_us() < end;)
 			run_sequence();
 #endif
 	wait_until_told();
@@ -330,23 +334,19 @@ static void mode_sequence(void)
 
 /* ---- interrupted calls ---- */
 
-/* One that begins anew whenever it is interrupted would not end before the interruptions do. */
-#define SLEEP_MS 600
 #define TIMED(call) \
 	do { \
 		int64_t begun = now_us(), took_ms; \
 \
 		call; \
 		took_ms = (now_us() - begun) / 1000; \
-		CHECK(took_ms >= SLEEP_MS - 1, took_ms); \
-		CHECK(took_ms <= SLEEP_MS + LATE_MS, took_ms); \
+		CHECK(took_ms >= sleep_ms - 1, took_ms); \
+		CHECK(took_ms <= sleep_ms + LATE_MS, took_ms); \
 	} while (0)
-
-static const struct timespec sleep_time = { .tv_nsec = SLEEP_MS * 1000000 };
 
 static void mode_nanosleep(void)
 {
-	struct timespec left = { .tv_sec = 77 };
+	struct timespec sleep_time = { .tv_nsec = sleep_ms * 1000000 }, left = { .tv_sec = 77 };
 
 	say_ready();
 	TIMED(CHECK(nanosleep(&sleep_time, &left) == 0, 0));
@@ -356,13 +356,13 @@ static void mode_nanosleep(void)
 static void mode_poll(void)
 {
 	say_ready();
-	TIMED(CHECK(poll(NULL, 0, SLEEP_MS) == 0, 0));
+	TIMED(CHECK(poll(NULL, 0, sleep_ms) == 0, 0));
 	say_last_words();
 }
 
 static void mode_select(void)
 {
-	struct timeval limit = { .tv_usec = SLEEP_MS * 1000 };
+	struct timeval limit = { .tv_usec = sleep_ms * 1000 };
 
 	say_ready();
 	TIMED(CHECK(select(0, NULL, NULL, NULL, &limit) == 0, 0));
@@ -378,12 +378,12 @@ static void mode_epoll(void)
 	do {
 		int64_t begun = now_us();
 
-		n = epoll_wait(fd, &event, 1, SLEEP_MS);
+		n = epoll_wait(fd, &event, 1, sleep_ms);
 		/* The one call for which the kernel promises nothing (signal(7)). */
 		if (n < 0)
 			CHECK(errno == EINTR, n);
 		else
-			CHECK(now_us() - begun >= (SLEEP_MS - 1) * 1000, n);
+			CHECK(now_us() - begun >= (sleep_ms - 1) * 1000, n);
 	} while (n < 0);
 	CHECK(n == 0, n);
 	say_last_words();
@@ -391,6 +391,7 @@ static void mode_epoll(void)
 
 static void mode_futex(void)
 {
+	struct timespec sleep_time = { .tv_nsec = sleep_ms * 1000000 };
 	int word = 5;
 
 	say_ready();
@@ -525,12 +526,12 @@ static void mode_signals(void)
 	CHECK(sigaction(SIGALRM, &action, NULL) == 0 && sigaction(SIGRTMIN, &queue, NULL) == 0, 0);
 	CHECK(setitimer(ITIMER_REAL, &storm, NULL) == 0, 0);
 	say_ready();
-	while (!is_told()) {
+	while (!is_told() || alarms <= 10) {
 		CHECK(can_spin() ? !spin(2000) : 1, 0);
 		sum += (unsigned long)getppid();
 	}
 	CHECK(setitimer(ITIMER_REAL, &calm, NULL) == 0, 0);
-	CHECK(alarms > 10 && sum > 0, alarms);
+	CHECK(sum > 0, 0);
 	CHECK(!queued_wrong, queued);
 	print(STDOUT_FILENO, "queued", (unsigned long)queued);
 	say_last_words();
@@ -637,6 +638,29 @@ static void mode_parent_of_headless(void)
 	be_parent(mode_headless);
 }
 
+/* Prints to /dev/null by 2, and has it open under another number. */
+static void mode_null_child(void)
+{
+	struct stat status;
+
+	CHECK(dup2(STDOUT_FILENO, STDERR_FILENO) == STDERR_FILENO, 0);
+	CHECK(dup2(STDOUT_FILENO, 7) == 7, 0);
+	close(STDOUT_FILENO);
+	say_ready();
+	wait_until_told();
+	print(STDERR_FILENO, "err", 1);
+	CHECK(fstat(7, &status) == 0 && S_ISCHR(status.st_mode), 7);
+}
+
+static void mode_null_parent(void)
+{
+	int null_fd = open("/dev/null", O_WRONLY);
+
+	CHECK(dup2(null_fd, STDOUT_FILENO) == STDOUT_FILENO, null_fd);
+	close(null_fd);
+	be_parent(mode_null_child);
+}
+
 /* Takes a new child every few milliseconds, each of which prints a word when it may: none may
  * print to the old file. */
 static void mode_forks(void)
@@ -674,13 +698,13 @@ static void mode_count(void)
 	print(STDERR_FILENO, "total", number);
 }
 
-/* What a daemon does with its streams, late. */
+/* What a daemon does with its streams, late: when it gets a byte. */
 static void mode_replace(void)
 {
 	int null_fd = open("/dev/null", O_RDWR);
 
 	say_ready();
-	poll(NULL, 0, 300);
+	wait_until_told();
 	CHECK(dup2(null_fd, STDOUT_FILENO) == STDOUT_FILENO &&
 		      dup2(null_fd, STDERR_FILENO) == STDERR_FILENO,
 	      0);
@@ -920,6 +944,18 @@ static void mode_headless(void)
 	pthread_exit(NULL);
 }
 
+/* A byte ends the first thread. */
+static void mode_beheaded(void)
+{
+	static char last, byte;
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, thread_heir, &last) == 0, 0);
+	say_ready();
+	CHECK(read(VICTIM_CONTROL_FD, &byte, 1) == 1, byte);
+	pthread_exit(NULL);
+}
+
 /* ---- without the kernel's library ---- */
 
 /* Where it is mapped: whole, for the kernel does not divide it. */
@@ -1090,6 +1126,16 @@ static void mode_seccomp(void)
 	say_last_words();
 }
 
+/* In strict mode it may only read, write and end (its only thread). */
+static void mode_strict(void)
+{
+	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) == 0, 0);
+	CHECK(write(VICTIM_READY_FD, "r", 1) == 1, 0);
+	wait_until_told();
+	say_last_words();
+	syscall(SYS_exit, 0);
+}
+
 /* Its system calls may become signals: only those made from within itself, outside libc and
  * vDSO, would not. */
 static void mode_dispatch(void)
@@ -1141,13 +1187,16 @@ static const struct {
 	{ "belongings", mode_belongings },
 	{ "threads", mode_threads },
 	{ "headless", mode_headless },
+	{ "beheaded", mode_beheaded },
 	{ "parent", mode_parent },
+	{ "nullparent", mode_null_parent },
 	{ "headlesschild", mode_parent_of_headless },
 	{ "mute", mode_mute },
 	{ "computing", mode_computing },
 	{ "unmapping", mode_unmapping },
 	{ "covered", mode_covered },
 	{ "seccomp", mode_seccomp },
+	{ "strict", mode_strict },
 	{ "dispatch", mode_dispatch },
 	{ "sequence", mode_sequence },
 	{ "told", mode_wait_told },
@@ -1160,6 +1209,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		return 2;
+	sleep_ms = number;
 	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
 		if (strcmp(argv[1], modes[i].name) == 0) {
 			modes[i].run();

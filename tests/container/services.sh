@@ -130,3 +130,27 @@ test_runit_directory_unchanged_works() {
 	tail -n 1 "$dir/current" | grep -q 'goodbye$' || fail "the last line is not in svlogd's file: $(cat "$dir/current")"
 	expect_no_line app err 'dinit: (warning|error)'
 }
+
+# The usual advice for cron jobs and `docker exec`. A user other than root may do that as well, as dinit's pipe is its own.
+test_exec_writing_to_streams_of_container_is_labelled() {
+	script web/run 'echo up; exec sleep 1000'
+	for user in 0 1000; do
+		start "web$user" "$dir/services" --user "$user:$user" --env DINIT_JSON_STDOUT=wrap
+		wait_line "web$user" out '"message":"up"'
+		in_container "web$user" sh -c 'echo backup done > /proc/1/fd/1; echo oops > /proc/1/fd/2'
+		wait_line "web$user" out '^{"message":"backup done","service":"container","stage":"1",'
+		wait_line "web$user" err 'Z container/2: oops$'
+		stop "web$user" 0 3000
+		expect_json "web$user"
+	done
+}
+
+# A terminal stays what it is.
+test_exec_writing_to_terminal_of_container_is_not_labelled() {
+	script web/run 'echo up; exec sleep 1000'
+	start web "$dir/services" --tty --env DINIT_JSON_STDOUT=wrap
+	wait_line web out '"message":"up"'
+	in_container web sh -c 'echo backup done > /proc/1/fd/1'
+	wait_line web out '^backup done.?$'
+	stop web 0 3000
+}

@@ -7,12 +7,11 @@
  *
  * Invariant: nothing waits for anything: writer, loop and readers take turns in one thread, so
  * that a turn in which nobody moves is the end. A difference ends in abort(), with one line on
- * the real stderr that says what.
+ * stderr that says what.
  *
  * The input: five bytes (see read_plan), then what both sources write. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sanitizer/common_interface_defs.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,14 +28,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define QUIET_TURNS 3
 #define TURNS_MAX 1000000
 
-static int real_fds[3];
-
 static void insist(bool holds, const char *what)
 {
 	if (holds)
 		return;
-	dprintf(real_fds[2], "fuzz_logmux: %s\n", what);
-	dup2(real_fds[2], STDERR_FILENO);
+	fprintf(stderr, "fuzz_logmux: %s\n", what);
 	abort();
 }
 
@@ -218,6 +214,8 @@ struct run {
 	struct logmux mux;
 	int writers[2];
 	size_t written[2];
+	/* What dinit is given as stdout and stderr, under their numbers. */
+	int given_fds[3];
 	struct collected outputs[2];
 	int quiet, turns;
 };
@@ -284,30 +282,29 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 	(void)info;
 }
 
-static void open_output(struct collected *output, int as_fd)
+/* Returns the end to write to. */
+static int open_output(struct collected *output)
 {
 	int pair[2];
 
-	insist(pipe2(pair, O_CLOEXEC | O_NONBLOCK) == 0 && dup2(pair[1], as_fd) == as_fd,
-	       "cannot make a pipe");
-	close(pair[1]);
+	insist(pipe2(pair, O_CLOEXEC | O_NONBLOCK) == 0, "cannot make a pipe");
 	output->fd = pair[0];
+	return pair[1];
 }
 
 static void open_run(struct run *run)
 {
 	struct config config = { .stdout_mode = run->plan->mode, .max_line = run->plan->max_line };
-	static const bool closed[3];
 	sigset_t none;
 	int pair[2];
 
-	open_output(&run->outputs[0], STDOUT_FILENO);
-	open_output(&run->outputs[1], STDERR_FILENO);
+	run->given_fds[1] = open_output(&run->outputs[0]);
+	run->given_fds[2] = open_output(&run->outputs[1]);
 	if (run->plan->same_file)
-		dup2(STDOUT_FILENO, STDERR_FILENO);
+		dup2(run->given_fds[1], run->given_fds[2]);
 	sigemptyset(&none);
 	insist(loop_open(&run->loop, &none, on_signal, NULL) == 0, "cannot open the loop");
-	insist(outputs_open(&run->sinks, &run->loop, &config, closed) == 0,
+	insist(outputs_open(&run->sinks, &run->loop, &config, run->given_fds) == 0,
 	       "cannot open the outputs");
 	insist(logmux_open(&run->mux, &run->loop, &run->sinks, &config) == 0,
 	       "cannot open the logmux");
@@ -329,7 +326,7 @@ static void close_run(struct run *run)
 {
 	for (int i = 0; i < 2; i++) {
 		close(run->outputs[i].fd);
-		dup2(real_fds[1 + i], STDOUT_FILENO + i);
+		close(run->given_fds[1 + i]);
 	}
 	logmux_close(&run->mux);
 	outputs_close(&run->sinks);
@@ -646,9 +643,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	signal(SIGPIPE, SIG_IGN);
-	for (int i = 0; i < 3; i++)
-		real_fds[i] = fcntl(i, F_DUPFD_CLOEXEC, 10);
-	__sanitizer_set_report_fd((void *)(intptr_t)real_fds[2]);
 	return 0;
 }
 

@@ -16,8 +16,15 @@ $(BUILD)/soak/player: tests/soak/player.c tests/soak/script.c tests/play.c tests
 	@mkdir -p $(@D)
 	$(STATIC_CC) $(STANDARD) -O2 -static -o $@ $(filter %.c,$^)
 
+# What a sanitizer reports goes to a file: dinit reads its own descriptor 2.
+SOAK_REPORT = $(BUILD)/soak/sanitizer
+
 soak: $(SOAK_BINARY) $(BUILD)/soak/driver $(BUILD)/soak/player
-	@SOAK_SECONDS=$(SOAK_SECONDS) $(BUILD)/soak/driver $(SOAK_BINARY) $(BUILD)/soak/player \
-		tests/soak/services
+	@rm -f $(SOAK_REPORT).*
+	@ASAN_OPTIONS=$$ASAN_OPTIONS:log_path=$(abspath $(SOAK_REPORT)) \
+		UBSAN_OPTIONS=$$UBSAN_OPTIONS:log_path=$(abspath $(SOAK_REPORT)) \
+		SOAK_SECONDS=$(SOAK_SECONDS) $(BUILD)/soak/driver $(SOAK_BINARY) $(BUILD)/soak/player \
+		tests/soak/services; status=$$?; \
+		! cat $(SOAK_REPORT).* 2> /dev/null && exit $$status
 
 .PHONY: soak
