@@ -202,10 +202,11 @@ static void test_restart_loop_in_bash_stops_between_two_starts(struct scene *sce
 /* Twelve loops that never pause: some of them are just starting something when TERM comes. */
 static void expect_stop_in_the_midst_of_starts(struct scene *scene, const char *shell)
 {
-	const char *body = scene_format(scene,
-					"sed 's/sleep 1 /true /' ../.worker/run >loop; echo ready; "
-					"exec %s ./loop 2>/dev/null",
-					shell);
+	const char *body =
+		scene_format(scene,
+			     "sed 's/run sleep 1/run true/' ../.worker/run >loop; echo ready; "
+			     "exec %s ./loop 2>/dev/null",
+			     shell);
 	struct run *run;
 
 	scene_example(scene, "restart");
@@ -458,6 +459,44 @@ static void test_job_that_exec_itself_started_goes_on(struct scene *scene)
 	run_expect_no_line(run, RUN_STDERR, " sleep/");
 }
 
+/* ---- helpers ---- */
+
+/* A run script that starts its server for a moment, as with pg_ctl -w start, and prepares it. While
+ * it prepares, dinit sees another orphan, and so this one. */
+static struct run *start_temporary_server(struct scene *scene, const char *variable)
+{
+	scene_service(scene, "db",
+		      "cp \"$(command -v sleep)\" server\n"
+		      "(./server 2000 & echo $! >pid)\n"
+		      "(sleep 2000 & echo $! >other)\n"
+		      "while kill -0 \"$(cat other)\"; do sleep 0.02; done 2>/dev/null\n"
+		      "kill \"$(cat pid)\" 2>/dev/null && echo prepared || echo refused\n"
+		      "exec ./server 3000\n");
+	return run_start(scene, &(struct run_spec){ .environment = LIST(TEXT, variable) });
+}
+
+static void test_temporary_server_kept_can_be_prepared(struct scene *scene)
+{
+	struct run *run = start_temporary_server(scene, "DINIT_KEEP=server");
+
+	run_wait_line(run, RUN_STDOUT, " db/run: (prepared|refused)$");
+	run_expect_line(run, RUN_STDOUT, " db/run: prepared$");
+	stop_at_once(run);
+	run_expect_no_line(run, RUN_STDERR, "warning: server/");
+}
+
+/* Which of the two orphans is terminated first, nobody knows. */
+static void test_temporary_server_is_terminated(struct scene *scene)
+{
+	struct run *run = start_temporary_server(scene, "DINIT_KEEP=");
+
+	run_wait_line(run, RUN_STDERR,
+		      "warning: server/[0-9]+: lost its parent, terminating it: ./server 2000 "
+		      "\\(DINIT_KEEP=server leaves it alone\\)$");
+	run_wait_line(run, RUN_STDOUT, " db/run: (prepared|refused)$");
+	stop_at_once(run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -481,6 +520,8 @@ int main(void)
 		SCENE(test_stop_order_keeps_database_until_web_has_ended),
 		SCENE(test_stop_order_without_web_stops_at_once),
 		SCENE(test_stop_order_after_web_has_crashed_stops_at_once),
+		SCENE(test_temporary_server_kept_can_be_prepared),
+		SCENE(test_temporary_server_is_terminated),
 		SCENE_AS_INIT(test_job_of_exec_is_terminated),
 		SCENE_AS_INIT(test_job_of_exec_kept_by_name_goes_on),
 		SCENE_AS_INIT(test_job_that_exec_itself_started_goes_on),
