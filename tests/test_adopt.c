@@ -1953,28 +1953,6 @@ static void test_adopt_without_descriptors_for_a_while_goes_on(void **state)
 	assert_last_words_in(test->new);
 }
 
-/* The time in which it is looked at begins when it was redirected, not when that was begun. */
-static void test_adopt_process_that_stops_late_is_looked_at_as_long(void **state)
-{
-	struct test *test = *state;
-
-	start(test, "replace");
-	script.forgets = true;
-	begin(test);
-	turn_until(test, has_seized);
-	turn(test, is_ended, ADOPT_SETTLE_MS + 200);
-	assert_false(test->ended);
-	script.forgets = false;
-	assert_int_equal(__real_ptrace(PTRACE_INTERRUPT, test->pid, NULL, NULL), 0);
-	turn_until(test, is_redirected);
-	assert_int_equal(write(test->control_fd, "r", 1), 1);
-	turn_until(test, is_ended);
-	assert_int_equal(test->pipes, 4);
-	tell(test);
-	finish(test);
-	assert_last_words_in(test->new);
-}
-
 static void take_descriptors_before(pid_t tid)
 {
 	(void)tid;
@@ -2596,15 +2574,21 @@ static void begin_lone(struct test *test, pid_t pid)
 	redirect_begin(&lone.redirect, &lone.group, pid);
 }
 
+/* A process that has nothing open. */
+static void show_nothing(struct test *test)
+{
+	make_root(test);
+	put_stat(test, test->pid, 'S');
+}
+
 /* Ever more rarely, until the time is over in which daemons redirect themselves. */
 static void test_adopt_process_with_nothing_to_move_is_looked_at_in_time(void **state)
 {
 	static const uint64_t pauses_ms[] = { 0, 20, 60, 120, 200, ADOPT_SETTLE_MS - 380, 0 };
 	struct test *test = *state;
 
-	make_root(test);
-	put_stat(test, INT_MAX, 'S');
 	test->pid = INT_MAX;
+	show_nothing(test);
 	begin(test);
 	for (size_t i = 0; i < sizeof pauses_ms / sizeof *pauses_ms; i++) {
 		assert_false(test->ended);
@@ -2617,6 +2601,27 @@ static void test_adopt_process_with_nothing_to_move_is_looked_at_in_time(void **
 	assert_int_equal(pass_time(test), 0);
 	assert_true(test->ended);
 	test->pid = 0;
+	show_truth(test);
+}
+
+/* The time in which it is looked at begins when it was redirected, not when that was begun. */
+static void test_adopt_process_that_does_not_stop_is_not_looked_at(void **state)
+{
+	static const uint64_t pauses_ms[] = { 0, 0, 10, 20, 40, 80, 160, 320, 640, 1280 };
+	static const uint64_t looks_ms[] = { 0, 20, 60, 120, 200, ADOPT_SETTLE_MS - 380, 0 };
+	struct test *test = *state;
+
+	start_copy(test);
+	script.forgets = true;
+	begin(test);
+	for (size_t i = 0; i < sizeof pauses_ms / sizeof *pauses_ms; i++)
+		assert_int_equal(pass_time(test), pauses_ms[i]);
+	show_nothing(test);
+	assert_int_equal(__real_ptrace(PTRACE_INTERRUPT, test->pid, NULL, NULL), 0);
+	step(test);
+	for (size_t i = 0; i < sizeof looks_ms / sizeof *looks_ms; i++)
+		assert_int_equal(pass_time(test), looks_ms[i]);
+	assert_true(test->ended);
 	show_truth(test);
 }
 
@@ -3358,7 +3363,6 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_begin_without_memory_fails),
 	TEST(test_adopt_look_without_memory_is_said_and_made_up_for),
 	TEST(test_adopt_without_descriptors_for_a_while_goes_on),
-	TEST(test_adopt_process_that_stops_late_is_looked_at_as_long),
 	TEST(test_adopt_pipe_that_cannot_be_opened_is_closed_again),
 	TEST(test_adopt_look_without_descriptors_is_said),
 	TEST(test_adopt_more_descendants_than_are_looked_at_is_said),
@@ -3374,6 +3378,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_descendant_that_has_gone_is_given_up),
 	TEST(test_adopt_descendant_that_somebody_watches_is_left_alone),
 	TEST(test_adopt_process_with_nothing_to_move_is_looked_at_in_time),
+	TEST(test_adopt_process_that_does_not_stop_is_not_looked_at),
 	TEST(test_redirect_process_that_does_not_stop_is_waited_for),
 	TEST(test_redirect_process_without_a_living_thread_is_given_up),
 	TEST(test_redirect_process_that_is_not_there_is_over_at_once),
