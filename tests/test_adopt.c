@@ -2909,7 +2909,7 @@ static enum tracee_news hold(struct test *test, struct tracee *tracee)
 	return news;
 }
 
-static void let_go(struct tracee *tracee)
+static void release(struct tracee *tracee)
 {
 	enum tracee_news news = tracee_release(tracee);
 
@@ -2934,7 +2934,7 @@ static void test_tracee_peek_reads_every_word_there_is(void **state)
 	}
 	assert_int_equal(tracee_peek(&tracee, 8, &word), -1);
 	assert_int_equal(errno, EIO);
-	let_go(&tracee);
+	release(&tracee);
 	assert_int_equal(tracer_of(test, test->pid), 0);
 }
 
@@ -2950,7 +2950,7 @@ static void test_tracee_call_returns_result_and_release_restores(void **state)
 	assert_int_equal(next_news(&tracee), TRACEE_NEWS_PENDING);
 	assert_int_equal(next_news(&tracee), TRACEE_NEWS_RETURNED);
 	assert_int_equal(tracee.result, test->pid);
-	let_go(&tracee);
+	release(&tracee);
 	assert_int_equal(tracer_of(test, test->pid), 0);
 	while (state_of(test) != 'S')
 		turn(test, is_never, 1);
@@ -2982,7 +2982,7 @@ static void test_tracee_held_before_a_call_is_held_at_once(void **state)
 	assert_int_equal(tracee_seize(&tracee, &test->proc, test->pid), 0);
 	assert_int_equal(next_news(&tracee), TRACEE_NEWS_HELD);
 	assert_int_equal(tracee.state, TRACEE_STATE_STANDING);
-	let_go(&tracee);
+	release(&tracee);
 }
 
 /* ---- where a system call instruction is found ---- */
@@ -3028,7 +3028,7 @@ static void assert_found_in(struct test *test, const char *magic, off_t len, off
 	assert_int_equal(truncate(path, BASE + len), 0);
 	assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
 	assert_int_equal(tracee.insn, found ? BASE + (uint64_t)at : place_in_call(&tracee));
-	let_go(&tracee);
+	release(&tracee);
 }
 
 static void test_tracee_finds_instruction_anywhere_in_the_kernels_library(void **state)
@@ -3053,14 +3053,16 @@ static void test_tracee_finds_instruction_anywhere_in_the_kernels_library(void *
 /* Wherever in the list it is said where the library is, or not at all. */
 static void test_tracee_finds_the_kernels_library_in_every_list(void **state)
 {
-	static const Elf64_auxv_t library = { .a_type = AT_SYSINFO_EHDR, .a_un.a_val = BASE };
-	static const Elf64_auxv_t decoy = { .a_type = AT_PAGESZ, .a_un.a_val = AT_SYSINFO_EHDR };
+	/* (The page size has a value that is the other one's number.) */
 	static const struct {
 		Elf64_auxv_t pairs[2];
 		bool found;
-	} lists[] = { { { library, decoy }, true },
-		      { { decoy, library }, true },
-		      { { decoy, decoy }, false } };
+	} lists[] = {
+		{ { { AT_SYSINFO_EHDR, { BASE } }, { AT_PAGESZ, { AT_SYSINFO_EHDR } } }, true },
+		{ { { AT_PAGESZ, { AT_SYSINFO_EHDR } }, { AT_SYSINFO_EHDR, { BASE } } }, true },
+		{ { { AT_PAGESZ, { AT_SYSINFO_EHDR } }, { AT_PAGESZ, { AT_SYSINFO_EHDR } } },
+		  false },
+	};
 	struct test *test = *state;
 
 	start_copy(test);
@@ -3086,7 +3088,7 @@ static void test_tracee_with_a_path_too_long_uses_the_call_it_is_in(void **state
 	test->proc.root = root;
 	assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
 	assert_int_equal(tracee.insn, place_in_call(&tracee));
-	let_go(&tracee);
+	release(&tracee);
 	assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
 	test->proc.root = "/proc";
 }
@@ -3102,7 +3104,7 @@ static void assert_behind(struct test *test, const char *place, bool found)
 	if (found) {
 		assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
 		assert_int_equal(tracee.insn, (uintptr_t)place);
-		let_go(&tracee);
+		release(&tracee);
 	} else {
 		assert_int_equal(hold(test, &tracee), TRACEE_NEWS_REFUSED);
 		assert_int_equal(errno, ENOSYS);
@@ -3152,7 +3154,7 @@ static void assert_sequence_at(struct test *test, uint64_t pc, uint64_t descript
 		assert_int_equal(errno, EAGAIN);
 	} else {
 		assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
-		let_go(&tracee);
+		release(&tracee);
 	}
 	end_copy(test);
 }
