@@ -3226,8 +3226,12 @@ static void adopt_frozen(struct test *test, const char *mode, const char *parent
 {
 	char group[128], path[256];
 	bool was_troubled;
+	struct stat program;
 
-	snprintf(group, sizeof group, "%s/dinit-test-adopt-%d", parent, (int)getpid());
+	/* (In two PID namespaces, as tests/mutants makes them, both can have the same number.) */
+	assert_int_equal(stat(victim_path, &program), 0);
+	snprintf(group, sizeof group, "%s/dinit-test-adopt-%lu-%d", parent,
+		 (unsigned long)program.st_ino, (int)getpid());
 	rig_need(mkdir(group, 0755) == 0 || errno == EEXIST,
 		 "no control group can be made here: run as root, for example in "
 		 "docker run --privileged");
