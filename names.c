@@ -37,17 +37,17 @@ static const char *skip_char(const char *text)
 	return text;
 }
 
-/* Matches from the left. Where that fails, the last * before takes one character more: what one
+/* Matches from the left; behind the pattern is a comma or the end of the list. Where that fails, the last * before takes one character more: what one
  * further to the left could take besides is no better. */
 static bool match_pattern(const char *pattern, const char *end, const char *name)
 {
 	const char *star = NULL, *resume = name;
 
 	while (*name) {
-		if (pattern < end && *pattern == '*') {
+		if (*pattern == '*') {
 			star = pattern++;
 			resume = name;
-		} else if (pattern < end && *pattern == '?') {
+		} else if (*pattern == '?') {
 			pattern++;
 			name = skip_char(name);
 		} else if (pattern < end && *pattern == *name) {
@@ -61,7 +61,7 @@ static bool match_pattern(const char *pattern, const char *end, const char *name
 			return false;
 		}
 	}
-	while (pattern < end && *pattern == '*')
+	while (*pattern == '*')
 		pattern++;
 	return pattern == end;
 }

@@ -129,6 +129,17 @@ static void test_su_kills_its_program_while_it_stops(struct scene *scene)
 	run_expect_line(run, RUN_STDERR, "Session terminated");
 }
 
+/* Where su's shell has not executed the program in its place, su leaves the program behind. */
+static void test_su_with_shell_in_between_makes_an_orphan(struct scene *scene)
+{
+	struct run *run;
+
+	need_file(scene, "/usr/bin/su");
+	run = start_as_other_user(scene, "exec su -s /bin/sh nobody -c './server; exit'");
+	stop(run);
+	run_expect_line(run, RUN_STDERR, "warning: sh/[0-9]+: lost its parent, terminating it: ");
+}
+
 /* ---- a restart loop ---- */
 
 /* The example as another shell runs it. */
@@ -199,7 +210,8 @@ static void test_restart_loop_in_bash_stops_between_two_starts(struct scene *sce
 	expect_stop_between_two_starts(scene, "/bin/bash");
 }
 
-/* Twelve loops that never pause: some of them are just starting something when TERM comes. */
+/* Twelve loops that never pause: some of them are just starting something when TERM comes. What
+ * they start right before that would go on, had it not heard the TERM. */
 static void expect_stop_in_the_midst_of_starts(struct scene *scene, const char *shell)
 {
 	const char *body =
@@ -215,10 +227,12 @@ static void expect_stop_in_the_midst_of_starts(struct scene *scene, const char *
 			 0);
 	for (int i = 0; i < 12; i++) {
 		scene_service(scene, scene_format(scene, "fast%d", i), body);
-		scene_script(scene, scene_format(scene, "services/fast%d/worker", i), "exit 0");
+		scene_script(scene, scene_format(scene, "services/fast%d/worker", i),
+			     "[ ! -e \"$SCENE/stopping\" ] || exec sleep 1000");
 	}
 	run = start_recipe(scene);
 	run_wait_lines(run, RUN_STDOUT, " fast[0-9]+/run: ready$", 12);
+	scene_file(scene, "stopping", 0666, "");
 	stop_at_once(run);
 }
 
@@ -244,6 +258,7 @@ static void test_setup_service_stopped_during_set_up_ends_at_once(struct scene *
 	stop_at_once(run);
 	run_expect_line(run, RUN_STDOUT, " migrate/run: rolled back$");
 	run_expect_no_line(run, RUN_STDOUT, " web/run: open for requests$");
+	expect_no_warning(run);
 }
 
 static void test_setup_service_done_lets_the_other_go(struct scene *scene)
@@ -505,6 +520,7 @@ int main(void)
 		SCENE(test_setpriv_leaves_its_program_time_to_stop),
 		SCENE(test_chpst_leaves_its_program_time_to_stop),
 		SCENE(test_su_kills_its_program_while_it_stops),
+		SCENE(test_su_with_shell_in_between_makes_an_orphan),
 		SCENE(test_restart_loop_in_dash_restarts_and_stops),
 		SCENE(test_restart_loop_in_bash_restarts_and_stops),
 		SCENE(test_restart_loop_in_dash_stops_between_two_starts),
