@@ -35,7 +35,7 @@ static bool is_orphan(const struct policy *policy, pid_t pid, enum orphan_state 
 static bool is_new(const struct policy *policy, pid_t pid)
 {
 	return !reaper_knows(policy->reaper, pid) || is_orphan(policy, pid, ORPHAN_YOUNG) ||
-	       is_orphan(policy, pid, ORPHAN_IGNORED);
+	       is_orphan(policy, pid, ORPHAN_UNSETTLED) || is_orphan(policy, pid, ORPHAN_IGNORED);
 }
 
 /* Takes a process for the one that was left behind, if it is not one that is there on purpose. */

@@ -20,6 +20,8 @@ enum orphan_state {
 	ORPHAN_INHERITED,
 	/* It was found a moment ago: what becomes of it is still to be decided. */
 	ORPHAN_YOUNG,
+	/* When that was due, it could not be seen what it is: it is looked at again. */
+	ORPHAN_UNSETTLED,
 	/* It is a filter (filter.h), and ends when its input does. */
 	ORPHAN_FILTER,
 	/* It is left alone while the container runs (DINIT_KEEP). */

@@ -22,10 +22,15 @@
 #define PID_SIZE (3 * sizeof(pid_t) + 1)
 /* Room for the advice that a program can be left alone. */
 #define HINT_SIZE (PROCFS_NAME_SIZE + 40)
-/* How often an orphan that is not at rest (is_at_rest) is given POLICY_MATURE_MS more: a tenth of a
- * second in all, in which a shell has set up its filter, and a disk has mostly answered. */
-#define DELAYS_MAX 10
-#define YOUNG_MAX_MS ((DELAYS_MAX + 1) * POLICY_MATURE_MS)
+/* An orphan that is not at rest (is_at_rest) is looked at again: after POLICY_MATURE_MS each of the
+ * first times, for most are soon, then after UNSETTLED_MS. A second is enough for a shell on a busy
+ * machine to set up its filter, and for a disk to answer, mostly. */
+#define UNSETTLED_MS 100
+#define DELAYS_SHORT 3
+#define DELAYS_MAX 12
+/* How long after an orphan was found it is decided about, at the latest. */
+#define DECIDED_MS \
+	((DELAYS_SHORT + 1) * POLICY_MATURE_MS + (DELAYS_MAX - DELAYS_SHORT) * UNSETTLED_MS)
 
 /* ---- what becomes of an orphan ---- */
 
@@ -204,7 +209,7 @@ static bool is_at_rest(const struct policy *policy, pid_t pid)
 static void put_off(struct orphan *orphan)
 {
 	orphan->delays++;
-	orphan_set_state(orphan, ORPHAN_YOUNG);
+	orphan_set_state(orphan, orphan->delays <= DELAYS_SHORT ? ORPHAN_YOUNG : ORPHAN_UNSETTLED);
 }
 
 /* Notes an orphan that does not go on as it was. */
@@ -247,52 +252,54 @@ static void deal_with(struct orphan *orphan)
 	}
 }
 
-/* Decides what becomes of an orphan that is young, or of a filter that has had its time. It may
+/* Decides what becomes of a new orphan, or of a filter that has had its time. It may
  * have ended since the last reaping: then it is a zombie like any other, and not to be adopted. */
 static void decide(struct orphan *orphan)
 {
 	struct policy *policy = policy_of(orphan);
-	bool young = orphan->state == ORPHAN_YOUNG;
+	bool new = orphan->state != ORPHAN_FILTER;
 
 	if (reaper_is_zombie(orphan->pid))
 		orphan_set_state(orphan, ORPHAN_DYING);
-	else if (young && policy->force < POLICY_FORCE_ALL &&
+	else if (new && policy->force < POLICY_FORCE_ALL &&
 		 filter_is(policy->proc, policy->mux, orphan->pid))
 		wait_for_filter(orphan);
 	else if (policy->force > POLICY_FORCE_NONE &&
 		 policy->reparenting != CONFIG_REPARENTING_IGNORE)
 		kill_orphan(orphan);
-	else if (young && orphan->delays < DELAYS_MAX && !is_at_rest(policy, orphan->pid))
+	else if (new && orphan->delays < DELAYS_MAX && !is_at_rest(policy, orphan->pid))
 		put_off(orphan);
 	else
 		deal_with(orphan);
 }
 
-static void on_young_due(void *ctx)
+static void act_on_due(struct policy *policy, enum orphan_state state,
+		       void (*act)(struct orphan *orphan))
 {
-	struct policy *policy = ctx;
 	struct orphan *orphan;
 
-	while ((orphan = orphans_next_due(&policy->orphans, ORPHAN_YOUNG)))
-		decide(orphan);
+	while ((orphan = orphans_next_due(&policy->orphans, state)))
+		act(orphan);
+}
+
+static void on_young_due(void *ctx)
+{
+	act_on_due(ctx, ORPHAN_YOUNG, decide);
+}
+
+static void on_unsettled_due(void *ctx)
+{
+	act_on_due(ctx, ORPHAN_UNSETTLED, decide);
 }
 
 static void on_filter_due(void *ctx)
 {
-	struct policy *policy = ctx;
-	struct orphan *orphan;
-
-	while ((orphan = orphans_next_due(&policy->orphans, ORPHAN_FILTER)))
-		decide(orphan);
+	act_on_due(ctx, ORPHAN_FILTER, decide);
 }
 
 static void on_terminated_due(void *ctx)
 {
-	struct policy *policy = ctx;
-	struct orphan *orphan;
-
-	while ((orphan = orphans_next_due(&policy->orphans, ORPHAN_TERMINATED)))
-		kill_orphan(orphan);
+	act_on_due(ctx, ORPHAN_TERMINATED, kill_orphan);
 }
 
 /* ---- the end of an orphan ---- */
@@ -334,6 +341,7 @@ static void note_end(const struct orphan *orphan, int status)
 		log_end(orphan, "filter", status);
 		break;
 	case ORPHAN_YOUNG:
+	case ORPHAN_UNSETTLED:
 	case ORPHAN_KEPT:
 	case ORPHAN_IGNORED:
 	case ORPHAN_TERMINATED:
@@ -411,7 +419,7 @@ static void look_for_orphans(struct policy *policy)
 {
 	policy->looked_ms = loop_now_ms(policy->loop);
 	if (policy->unlooked)
-		policy->settled_ms = policy->looked_ms + YOUNG_MAX_MS;
+		policy->settled_ms = policy->looked_ms + DECIDED_MS;
 	policy->unlooked = false;
 	policy->seen = 0;
 	policy->others_seen = procfs_each_child(policy->proc, getpid(), on_child, policy) < 0 ||
@@ -451,11 +459,13 @@ bool policy_may_have_orphans(const struct policy *policy)
  * waited for. */
 static bool may_have_filters(const struct policy *policy)
 {
-	const struct orphan *young = orphans_first(&policy->orphans, ORPHAN_YOUNG);
+	const struct orphan *young = orphans_first(&policy->orphans, ORPHAN_YOUNG),
+			    *unsettled = orphans_first(&policy->orphans, ORPHAN_UNSETTLED);
 
 	return policy->unlooked || orphans_first(&policy->orphans, ORPHAN_FILTER) ||
 	       orphans_first(&policy->orphans, ORPHAN_DYING) ||
-	       (young && young->due_ms <= policy->settled_ms);
+	       (young && young->due_ms <= policy->settled_ms) ||
+	       (unsettled && unsettled->due_ms <= policy->settled_ms);
 }
 
 bool policy_has_to_wait(const struct policy *policy)
@@ -473,6 +483,7 @@ static void set_delays(struct policy *policy, uint64_t kill_timeout_ms)
 	struct orphans *orphans = &policy->orphans;
 
 	orphans_set_delay(orphans, ORPHAN_YOUNG, POLICY_MATURE_MS, on_young_due, policy);
+	orphans_set_delay(orphans, ORPHAN_UNSETTLED, UNSETTLED_MS, on_unsettled_due, policy);
 	orphans_set_delay(orphans, ORPHAN_FILTER, kill_timeout_ms, on_filter_due, policy);
 	orphans_set_delay(orphans, ORPHAN_TERMINATED, kill_timeout_ms, on_terminated_due, policy);
 }
@@ -570,6 +581,7 @@ bool policy_kill(struct policy *policy, bool with_filters)
 	policy->force = with_filters ? POLICY_FORCE_ALL : POLICY_FORCE_ORPHANS;
 	orphans_set_delay(&policy->orphans, ORPHAN_YOUNG, 0, on_young_due, policy);
 	any = hasten(policy, ORPHAN_TERMINATED, kill_orphan);
+	any |= hasten(policy, ORPHAN_UNSETTLED, decide);
 	any |= hasten(policy, ORPHAN_YOUNG, decide);
 	if (with_filters)
 		any |= hasten(policy, ORPHAN_FILTER, kill_orphan);

@@ -196,9 +196,9 @@ static void test_left_find_orphan_is_found_until_something_is_decided(void **sta
 		enum orphan_state state;
 		bool found;
 	} cases[] = {
-		{ ORPHAN_YOUNG, true },       { ORPHAN_IGNORED, true }, { ORPHAN_INHERITED, false },
-		{ ORPHAN_KEPT, false },       { ORPHAN_FILTER, false }, { ORPHAN_ADOPTED, false },
-		{ ORPHAN_TERMINATED, false }, { ORPHAN_DYING, false },
+		{ ORPHAN_YOUNG, true },      { ORPHAN_UNSETTLED, true },   { ORPHAN_IGNORED, true },
+		{ ORPHAN_INHERITED, false }, { ORPHAN_KEPT, false },       { ORPHAN_FILTER, false },
+		{ ORPHAN_ADOPTED, false },   { ORPHAN_TERMINATED, false }, { ORPHAN_DYING, false },
 	};
 	pid_t pid = make_child("nginx", false, false);
 	struct orphan *orphan = orphan_add(&policy.orphans, pid, ORPHAN_YOUNG, nothing);

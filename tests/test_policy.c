@@ -587,7 +587,7 @@ static void test_policy_uninterruptible_orphan_is_given_a_moment(void **state)
 	pid_t tail, pid = make_uninterruptible_child(rig, &tail);
 
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 93; i++)
 		pass(rig, POLICY_MATURE_MS);
 	assert_int_equal(rig->sent_len, 0);
 	pass(rig, POLICY_MATURE_MS);
@@ -926,8 +926,8 @@ static void test_policy_ignore_does_not_wait_for_what_comes_later(void **state)
 	policy_begin_teardown(&rig->policy);
 	pass(rig, POLICY_LOOK_APART_MS);
 	policy_children_changed(&rig->policy, true);
-	for (int i = 0; i < 30; i++) {
-		pass(rig, POLICY_MATURE_MS);
+	for (int i = 0; i < 40; i++) {
+		pass(rig, 3 * POLICY_MATURE_MS);
 		make_child(rig);
 		policy_children_changed(&rig->policy, false);
 	}
@@ -985,7 +985,7 @@ static void test_policy_orphan_that_runs_on_is_terminated(void **state)
 	}
 	rig->children[rig->children_len++] = pid;
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 93; i++)
 		pass(rig, POLICY_MATURE_MS);
 	assert_int_equal(rig->sent_len, 0);
 	pass(rig, POLICY_MATURE_MS);
