@@ -122,11 +122,11 @@ ASAN_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-s
 
 # dinit reads its own descriptor 2, where a report would be lost with it: the harness names a file
 # for reports (log_path). gcc's libubsan heeds that only if both libraries are linked statically.
-$(BUILD)/dinit: override LDFLAGS += $(DINIT_LDFLAGS)
+$(BUILD)/dinit: override LDFLAGS += $(BINARY_LDFLAGS)
 
 check-asan: setup
 	@DINIT_BINARY= $(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS='$(ASAN_CFLAGS)' \
-		LDFLAGS='$(ASAN_CFLAGS)' DINIT_LDFLAGS='-static-libasan -static-libubsan' check-built
+		LDFLAGS='$(ASAN_CFLAGS)' BINARY_LDFLAGS='-static-libasan -static-libubsan' check-built
 
 # The whole program as it is shipped, and how large it is: at most 220 kB.
 check-static: setup check-size $(SCENARIO_PROGRAMS)

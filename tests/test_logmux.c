@@ -1377,6 +1377,7 @@ static void test_logmux_reads_the_pipes_of_its_sources_and_no_others(void **stat
 	assert_true(logmux_reads(&rig->mux, second.st_dev, second.st_ino));
 	assert_false(logmux_reads(&rig->mux, other.st_dev, other.st_ino));
 	assert_false(logmux_reads(&rig->mux, first.st_dev + 1, first.st_ino));
+	drain(rig);
 	assert_int_equal(close(pair[0]), 0);
 	assert_int_equal(close(pair[1]), 0);
 }

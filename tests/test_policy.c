@@ -653,11 +653,13 @@ static void test_policy_on_unwatched_end_tells_the_name_of_the_zombie(void **sta
 {
 	struct rig *rig = *state;
 	char name[PROCFS_NAME_SIZE], message[400];
-	pid_t pid = make_child(rig);
+	pid_t pid;
 
 	log_set_level(CONFIG_LOG_INFO);
-	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
 	reaper_init(&rig->reaper, policy_on_unwatched_end, &rig->policy);
+	/* It ends before a look has found it. */
+	pid = make_child(rig);
 	/* Its name is ours, which is valgrind's there. */
 	procfs_read_comm(&(struct procfs){ .root = "/proc" }, getpid(), name);
 	end_and_reap(rig, pid, SIGKILL);
