@@ -25,6 +25,7 @@
 /* How often an orphan that is not at rest (is_at_rest) is given POLICY_MATURE_MS more: a tenth of a
  * second in all, in which a shell has set up its filter, and a disk has mostly answered. */
 #define DELAYS_MAX 10
+/* How long an orphan is young at most. */
 #define YOUNG_MAX_MS ((DELAYS_MAX + 1) * POLICY_MATURE_MS)
 
 /* ---- what becomes of an orphan ---- */

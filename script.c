@@ -56,6 +56,7 @@ static bool is_quote(char byte)
 	return byte == '"' || byte == '\'';
 }
 
+/* Returns whether the code names the directory, in one of the ways of script_find_directory. */
 static bool names_directory(const char *code, size_t len, const char *name)
 {
 	size_t name_len = strlen(name);
