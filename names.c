@@ -38,16 +38,16 @@ static const char *skip_char(const char *text)
 }
 
 /* Matches from the left. Where that fails, the last * so far takes one character more; giving more
- * to an earlier * instead would find no other match. */
+ * to an earlier * instead would find no other match. At end is a comma or the end of the list. */
 static bool match_pattern(const char *pattern, const char *end, const char *name)
 {
 	const char *star = NULL, *resume = name;
 
 	while (*name) {
-		if (pattern < end && *pattern == '*') {
+		if (*pattern == '*') {
 			star = pattern++;
 			resume = name;
-		} else if (pattern < end && *pattern == '?') {
+		} else if (*pattern == '?') {
 			pattern++;
 			name = skip_char(name);
 		} else if (pattern < end && *pattern == *name) {
@@ -61,7 +61,7 @@ static bool match_pattern(const char *pattern, const char *end, const char *name
 			return false;
 		}
 	}
-	while (pattern < end && *pattern == '*')
+	while (*pattern == '*')
 		pattern++;
 	return pattern == end;
 }

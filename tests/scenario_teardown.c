@@ -42,11 +42,11 @@ static void test_service_ending_stops_the_others_with_its_status(struct scene *s
 		int status;
 	} cases[] = {
 		{ "exit 0", WARNING "trigger/run: PID [0-9]+ exited with status 0", 0 },
-		{ "exit 1", ERROR "trigger/run: PID [0-9]+ exited with status 1:", 3 },
-		{ "exit 3", ERROR "trigger/run: PID [0-9]+ exited with status 3:", 3 },
-		{ "exit 114", ERROR "trigger/run: PID [0-9]+ exited with status 114:", 3 },
-		{ "exit 116", ERROR "trigger/run: PID [0-9]+ exited with status 116:", 3 },
-		{ "exit 255", ERROR "trigger/run: PID [0-9]+ exited with status 255:", 3 },
+		{ "exit 1", ERROR "trigger/run: PID [0-9]+ exited with status 1,", 3 },
+		{ "exit 3", ERROR "trigger/run: PID [0-9]+ exited with status 3,", 3 },
+		{ "exit 114", ERROR "trigger/run: PID [0-9]+ exited with status 114,", 3 },
+		{ "exit 116", ERROR "trigger/run: PID [0-9]+ exited with status 116,", 3 },
+		{ "exit 255", ERROR "trigger/run: PID [0-9]+ exited with status 255,", 3 },
 		{ "kill -KILL $$", ERROR "trigger/run: PID [0-9]+ was killed by signal 9 ", 3 },
 		{ "kill -TERM $$", ERROR "trigger/run: PID [0-9]+ was killed by signal 15 ", 3 },
 		{ "ulimit -c 0; kill -SEGV $$",

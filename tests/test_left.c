@@ -248,6 +248,14 @@ static void test_left_find_last_of_the_session_is_found(void **state)
 	assert_false(find());
 }
 
+static void test_left_find_before_there_was_a_last_one_finds_none(void **state)
+{
+	(void)state;
+	note_last(0, 0);
+	policy.last.pid = 0;
+	assert_false(find());
+}
+
 static void test_left_find_last_of_another_session_is_not_found(void **state)
 {
 	(void)state;
@@ -285,6 +293,7 @@ int main(void)
 		TEST(test_left_find_with_ignore_only_the_session_counts),
 		TEST(test_left_find_without_proc_finds_none),
 		TEST(test_left_find_last_of_the_session_is_found),
+		TEST(test_left_find_before_there_was_a_last_one_finds_none),
 		TEST(test_left_find_last_of_another_session_is_not_found),
 		TEST(test_left_find_last_of_no_session_is_found_where_no_other_service_runs),
 	};

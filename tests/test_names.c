@@ -33,6 +33,7 @@ static void test_names_have_list_has_only_whole_names(void **state)
 	(void)state;
 	assert_true(names_have("web,db", "web"));
 	assert_true(names_have("web,db", "db"));
+	assert_true(names_have("a,b", "b"));
 	assert_false(names_have("web,db", "we"));
 	assert_false(names_have("web,db", "webb"));
 	assert_false(names_have("web,db", "wex"));
@@ -85,6 +86,7 @@ static void test_names_match_patterns_match_as_in_a_shell(void **state)
 		{ "a?b,c", "a,b", true },
 		{ "ab*", "ab", true },
 		{ "ab?", "ab", false },
+		{ "*,x", "q,", true },
 		{ "[a]", "a", false },
 		{ "[a]", "[a]", true },
 	};

@@ -179,12 +179,14 @@ static void test_ration_take_few_a_minute_are_all_written(void **state)
 static void test_ration_take_two_programs_each_have_a_minute_of_their_own(void **state)
 {
 	(void)state;
+	take("quiet", 3);
 	take("a", 12);
 	pass(RATION_MINUTE_MS / 2);
 	take("b", 13);
 	pass(RATION_MINUTE_MS / 2);
 	assert_int_equal(count("a: 2 more "), 1);
 	assert_int_equal(count("\n"), 1);
+	assert_int_equal(take("quiet", RATION_WARNINGS), RATION_WARNINGS);
 	pass(RATION_MINUTE_MS / 2);
 	assert_int_equal(count("b: 3 more "), 1);
 	assert_int_equal(count("\n"), 2);

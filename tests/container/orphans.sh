@@ -210,6 +210,31 @@ test_orphan_of_exec_terminated() {
 	stop web 0 3000
 }
 
+# With -d the job itself is what the engine started: its parent is outside, and it is no orphan.
+test_job_of_detached_exec_is_left_alone() {
+	script web/run 'exec sleep 1000'
+	start web "$dir/services"
+	docker exec -d "$(container web)" sleep 2000
+	eventually 5 top_has web 'sleep 2000$'
+	# When dinit has seen this orphan, it has looked at that job.
+	in_container web sh -c 'nohup tail -f /dev/null > /dev/null 2>&1 &'
+	wait_line web err 'dinit: warning: tail/[0-9]+: lost its parent, terminating it: '
+	top_has web 'sleep 2000$'
+	expect_no_line web err ' sleep/'
+	stop web 0 3000
+}
+
+test_job_of_exec_kept_by_name_is_left_alone() {
+	script web/run 'exec sleep 1000'
+	start web "$dir/services" --env DINIT_KEEP=sleep
+	in_container web sh -c 'nohup sleep 2000 > /dev/null 2>&1 &'
+	in_container web sh -c 'nohup tail -f /dev/null > /dev/null 2>&1 &'
+	wait_line web err 'dinit: warning: tail/[0-9]+: lost its parent, terminating it: '
+	top_has web 'sleep 2000$'
+	expect_no_line web err ' sleep/'
+	stop web 0 3000
+}
+
 # Zombies by the hundred, without a process that waits for them.
 test_zombies_are_reaped() {
 	script web/run 'i=0
