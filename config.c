@@ -94,7 +94,7 @@ static const struct variable {
 	{ "DINIT_STOP_TIMEOUT", KIND_SECONDS, offsetof(struct config, stop_timeout_ms), "60",
 	  "seconds for a stop that no signal began, 0 no limit", NULL },
 	{ "DINIT_KEEP", KIND_TEXT, offsetof(struct config, keep), "",
-	  "programs whose orphans are left alone, by name: epmd,screen*", NULL },
+	  "orphans that are left alone, by name: epmd,screen*", NULL },
 	{ "DINIT_SKIP", KIND_TEXT, offsetof(struct config, skip), "",
 	  "names of services not to start, separated by commas", NULL },
 	{ "DINIT_MAX_LINE", KIND_LINE_SIZE, offsetof(struct config, max_line), "1M",

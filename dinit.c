@@ -36,8 +36,9 @@ enum state {
 	STATE_DRAINING,
 };
 
-/* What began the teardown. Whoever stops the container from outside kills it in the end if it takes
- * too long; a teardown that began inside is limited by DINIT_STOP_TIMEOUT alone. */
+/* What began the teardown: a signal (CAUSE_OUTSIDE, even if a process inside has sent it), or what
+ * dinit found out itself. Whoever stops the container from outside kills it in the end if it takes
+ * too long; a teardown that no signal began is limited by DINIT_STOP_TIMEOUT alone. */
 enum cause {
 	CAUSE_NONE,
 	CAUSE_OUTSIDE,
@@ -76,8 +77,8 @@ struct dinit {
 	struct ending ending;
 	/* Which of the descriptors 0 to 2 were not open at the start. */
 	bool closed[3];
-	/* The descriptors that we write stdout and stderr to, at 1 and 2: -1 where that was not
-	 * open at the start, else what process_copy_standard_fd returned. */
+	/* At 1 and 2, the descriptors that we write stdout and stderr to: -1 where the one that we
+	 * were started with was closed, else what process_copy_standard_fd returned. */
 	int output_fds[3];
 	/* The limit of open files as it was at the start. */
 	struct rlimit nofile;
@@ -162,8 +163,8 @@ static bool stops_container(int signal)
 	}
 }
 
-/* Says what a signal that stops the container does now, and for one from inside who sent it:
- * nobody outside knows of that. */
+/* Says what a signal that stops the container does now, and who sent it where that is a process
+ * inside, of which nobody outside knows. */
 static void say_stop(const struct dinit *dinit, const struct signalfd_siginfo *info)
 {
 	int signal = (int)info->ssi_signo;
@@ -329,7 +330,7 @@ static enum loop_verdict on_turn_end(void *ctx)
 
 /* ---- getting ready: until everything is open, a failure ends dinit with status 1 ---- */
 
-/* There are only problems: nothing looks into the programs. */
+/* Gets problems only: warnings come of looking into the programs (SVDIR_CONTENTS). */
 static void on_scan_problem(void *ctx, enum svdir_finding finding, const char *text)
 {
 	(void)ctx;
@@ -496,7 +497,8 @@ static void read_own_fd(struct dinit *dinit, int fd)
 	}
 }
 
-/* From here on messages may go straight to descriptor 2 again (log.h). */
+/* Puts our own descriptors 1 and 2 back in their place: from here on messages may go straight to
+ * descriptor 2 again (log.h). */
 static void restore_own_fds(const struct dinit *dinit)
 {
 	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)

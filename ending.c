@@ -7,19 +7,21 @@
 
 #include <stdio.h>
 
-/* Room for what is added to the message: names in it have at most 255 bytes. */
+/* Room for each of the two parts that may be added to the message: a name in it has at most 255
+ * bytes. */
 #define ADDED_SIZE 400
 /* Room for the message. */
 #define TEXT_SIZE 1536
 
-/* Looks for what the service's program has left behind; one that failed has another reason. */
+/* Looks for what the service's program has left behind. One that failed has ended for another
+ * reason. */
 static bool find_left(const struct ending *ending, struct left *left)
 {
 	return ending->of_service && ending->end.status == 0 &&
 	       left_find(ending->policy, ending->end.pid, left);
 }
 
-/* Says it, with what was left behind (NULL: nothing). */
+/* Writes the message, with what was left behind (NULL: nothing). */
 static void say(const struct ending *ending, const struct left *left)
 {
 	const struct reaper_end *end = &ending->end;

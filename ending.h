@@ -12,15 +12,15 @@
 
 #include <stdbool.h>
 
-/* How long what a program seems to have left behind has to show itself: a process is called what
- * its parent was until it executes its program, and one that is about to end was not left. The
- * policy is not applied to it before that. */
+/* How long dinit waits before it names what a program seems to have left behind: a process has its
+ * parent's name until it executes its own program, and one that is about to end was not left
+ * behind. After this time a new orphan is still as it was: the policy is applied later. */
 #define ENDING_WAIT_MS (POLICY_MATURE_MS - 1)
 
 struct ending {
 	struct loop *loop;
 	struct policy *policy;
-	/* What is told. */
+	/* The end that is told. */
 	struct reaper_end end;
 	/* It is the end of a service's program; a logging program has read what that wrote. */
 	bool of_service, logged;
@@ -30,8 +30,8 @@ struct ending {
 /* Prepares the message. Loop and policy must outlive it. */
 void ending_init(struct ending *ending, struct loop *loop, struct policy *policy);
 
-/* Tells that the end begins the teardown: at once, or, where the service seems to have left a
- * process behind, after ENDING_WAIT_MS, and until then the strings of end must live (those of a
+/* Tells that the end begins the teardown: at once, or, where the program seems to have left a
+ * process behind, after ENDING_WAIT_MS. Until then the strings of end must live (those of a
  * service's programs do). service is NULL for the end of an adopted orphan, which is told at
  * once. To be called once. */
 void ending_tell(struct ending *ending, const struct service *service,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the guess which process a program left behind; not what becomes of that one. Invariant: it
- * only looks, and a process that another program may have left is named only where none runs. */
+/* Owns the guess which process a program left behind; not what becomes of that process. Invariant:
+ * it only looks, and never names a process in the session of another program. */
 #include "left.h"
 
 #include "filter.h"
@@ -15,9 +15,9 @@ struct left_search {
 	pid_t ended;
 	struct left *left;
 	bool found;
-	/* What was found is in the session of the program. */
+	/* The process that was found is in the session of the program. */
 	bool certain;
-	/* Other services run, and an orphan may be theirs. */
+	/* Other services run, and an earlier orphan may be theirs. */
 	bool others;
 };
 
@@ -30,15 +30,15 @@ static bool is_orphan(const struct policy *policy, pid_t pid, enum orphan_state 
 	return orphan != NULL;
 }
 
-/* Returns whether it may have been left just now: no look has found it yet, nothing was decided
- * about it, or what was decided changes nothing. */
+/* Returns whether the process may have been left behind just now: no look has found it yet, or what
+ * becomes of it is still to be decided. An ignored one counts for ever: it goes on as it was. */
 static bool is_new(const struct policy *policy, pid_t pid)
 {
 	return !reaper_knows(policy->reaper, pid) || is_orphan(policy, pid, ORPHAN_YOUNG) ||
 	       is_orphan(policy, pid, ORPHAN_UNSETTLED) || is_orphan(policy, pid, ORPHAN_IGNORED);
 }
 
-/* Takes a process for the one that was left behind, if it is not one that is there on purpose. */
+/* Takes a process for the one that was left behind, unless it is there on purpose. */
 static void take(struct left_search *search, pid_t pid, bool certain)
 {
 	const struct policy *policy = search->policy;

@@ -42,7 +42,7 @@ struct logmux_source {
 	struct logmux_source **handle;
 	struct loop_io io;
 	int fd;
-	/* What its pipe is, however often and by whom it is open: as of stat(2). */
+	/* They identify its pipe, whoever has that open: as of stat(2). */
 	dev_t device;
 	ino_t inode;
 	enum place place;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns where a name in a list begins and ends, and what a pattern matches; not what the names are
- * those of. Invariant: a list is only read, and never longer than its NUL. */
+/* Owns where a name in a list begins and ends, and what a pattern matches; not what is so called.
+ * Invariant: a list is only read, and never beyond its NUL. */
 #include "names.h"
 
 #include <string.h>
@@ -37,8 +37,8 @@ static const char *skip_char(const char *text)
 	return text;
 }
 
-/* Matches from the left; behind the pattern is a comma or the end of the list. Where that fails, the last * before takes one character more: what one
- * further to the left could take besides is no better. */
+/* Matches from the left. Where that fails, the last * so far takes one character more; giving more
+ * to an earlier * instead would find no other match. At end is a comma or the end of the list. */
 static bool match_pattern(const char *pattern, const char *end, const char *name)
 {
 	const char *star = NULL, *resume = name;

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Finds the next name of a list: *at is where to go on, and is moved behind it. Returns its length
- * and fills *name, or returns 0 where there is none. */
+/* Finds the next name of a list, from *at on, and moves *at behind it. Returns its length and sets
+ * *name to its beginning, or returns 0 where there is none. */
 size_t names_next(const char **at, const char **name);
 
 /* Returns whether the list has exactly that name. */

@@ -49,7 +49,7 @@ struct orphan {
 	uint64_t due_ms;
 	/* How often the decision was put off. */
 	unsigned delays;
-	/* The warning that it is terminated was not written, as there were many alike. */
+	/* The warning that it is terminated was withheld (ration.h). */
 	bool unsaid;
 	/* The redirection of its output; NULL where none is under way. */
 	struct adopt *adopt;
@@ -78,8 +78,9 @@ struct orphans {
 /* Prepares the records; there is none yet, and nothing falls due in any state. */
 void orphans_init(struct orphans *orphans, struct loop *loop, struct reaper *reaper, void *owner);
 
-/* From now on calls on_due when the first orphan of that state has been in it for delay_ms; on_due
- * then moves on, with orphans_next_due, all that are due. */
+/* From now on calls on_due when the first orphan of that state has been in it for delay_ms. on_due
+ * gets all that are due by orphans_next_due, one after the other, and gives each another state (or
+ * the same once more). */
 void orphans_set_delay(struct orphans *orphans, enum orphan_state state, uint64_t delay_ms,
 		       void (*on_due)(void *ctx), void *ctx);
 

@@ -20,7 +20,7 @@
 #define LABEL_SIZE (PROCFS_NAME_SIZE + 12)
 /* Room for a PID in digits. */
 #define PID_SIZE (3 * sizeof(pid_t) + 1)
-/* Room for the advice that a program can be left alone. */
+/* Room for the words of make_hint. */
 #define HINT_SIZE (PROCFS_NAME_SIZE + 40)
 /* An orphan that is not at rest (is_at_rest) is looked at again: after POLICY_MATURE_MS each of the
  * first times, for most are soon, then after UNSETTLED_MS. A second is enough for a shell on a busy
@@ -53,8 +53,8 @@ static void signal_orphan(struct orphan *orphan, int signal, const char *label)
 	signaller_send(policy_of(orphan)->signaller, orphan->pid, signal, label);
 }
 
-/* Kills an orphan. It may have ended while dinit was stopped or late. A warning says so, unless the
- * one that it is terminated was withheld. */
+/* Kills an orphan, if it has not ended meanwhile (dinit may have been stopped, or late). The
+ * message is a warning, unless the warning that the orphan is terminated was withheld. */
 static void kill_orphan(struct orphan *orphan)
 {
 	if (!reaper_is_zombie(orphan->pid)) {
@@ -71,8 +71,8 @@ static void kill_orphan(struct orphan *orphan)
 	orphan_set_state(orphan, ORPHAN_DYING);
 }
 
-/* Puts into words how the program can be left alone, where it can: its name as a pattern that holds
- * no comma. */
+/* Puts into words how the program can be left alone, with its name as a pattern, in which no comma
+ * may stand. Nothing is left alone in a teardown. */
 static void make_hint(const struct policy *policy, const char *program, char hint[HINT_SIZE])
 {
 	*hint = '\0';
@@ -195,9 +195,9 @@ static void wait_for_filter(struct orphan *orphan)
 	orphan_set_state(orphan, ORPHAN_FILTER);
 }
 
-/* Returns whether it can be seen what the orphan is. One that runs, or waits for a processor, may
- * be a filter whose descriptors are still to be put in place; the command line of one in an
- * uninterruptible wait cannot be read. */
+/* Returns whether /proc shows what the orphan is going to be. One that runs, or waits for a
+ * processor, may be a filter whose descriptors are still to be put in place; the command line of
+ * one in an uninterruptible wait cannot be read. */
 static bool is_at_rest(const struct policy *policy, pid_t pid)
 {
 	struct procfs_stat stat;
@@ -212,7 +212,7 @@ static void put_off(struct orphan *orphan)
 	orphan_set_state(orphan, orphan->delays <= DELAYS_SHORT ? ORPHAN_YOUNG : ORPHAN_UNSETTLED);
 }
 
-/* Notes an orphan that does not go on as it was. */
+/* Notes an orphan that is about to be terminated or adopted. */
 static void note_last(struct policy *policy, const struct orphan *orphan)
 {
 	struct procfs_stat stat;

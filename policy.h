@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Orphans: processes that lost their parent and became children of dinit. This module finds the
- * living ones, which no signal announces, and ignores, terminates or adopts them; the dead ones
- * are reaped by the reaper whatever the policy is, and only logged here. Children that dinit has
+ * living ones, which no signal announces, and ignores, keeps, terminates or adopts them, or waits
+ * for them (filters); the dead ones are reaped by the reaper whatever the policy is, and only
+ * logged here. Children that dinit has
  * had from the start (an entrypoint's `exec > >(tee log); exec dinit`) have not lost their
  * parent: they are left alone, and nothing waits for them. */
 #ifndef DINIT_POLICY_H
@@ -34,7 +35,7 @@ struct policy_last {
 	pid_t pid;
 	/* The PID of the program in whose session it was; 0: it was in that of none. */
 	pid_t session;
-	/* When that was. */
+	/* When it was terminated or adopted, as of loop_now_ms(). */
 	uint64_t ms;
 };
 
@@ -54,14 +55,14 @@ struct policy {
 	struct logmux *mux;
 	struct signaller *signaller;
 	enum config_reparenting reparenting;
-	/* DINIT_KEEP. */
+	/* The patterns of DINIT_KEEP. */
 	const char *keep;
 	bool teardown;
 	enum policy_force force;
 	/* There is no /proc, or a foreign one: living orphans cannot be found. */
 	bool blind;
 	struct orphans orphans;
-	/* Of the warnings that an orphan is terminated. */
+	/* Says which warnings that an orphan is terminated are written. */
 	struct ration ration;
 	struct policy_last last;
 	struct loop_timer look_timer;
@@ -76,7 +77,8 @@ struct policy {
 	/* A program of dinit's, or a filter, has ended since the last look, and may have left
 	 * filters behind. */
 	bool unlooked;
-	/* About an orphan that such a look has found is decided no later than this. */
+	/* By this time it is decided what becomes of each orphan that the look after such an end
+	 * has found. */
 	uint64_t settled_ms;
 	void (*on_adopted_end)(void *ctx, const struct reaper_end *end);
 	void *ctx;
@@ -114,7 +116,7 @@ void policy_children_changed(struct policy *policy, bool program_ended);
  * (it counts what dinit has started as well), or it cannot look. */
 bool policy_may_have_orphans(const struct policy *policy);
 
-/* Returns whether an orphan may be left that a teardown waits for: any one, but with ignore only
+/* Returns whether an orphan may be left that a teardown waits for: any; but with ignore only
  * filters, and without /proc none. */
 bool policy_has_to_wait(const struct policy *policy);
 
@@ -125,8 +127,8 @@ void policy_begin_teardown(struct policy *policy);
 /* Says, when no process is left that the teardown waits for, what is still to be said. */
 void policy_end_teardown(struct policy *policy);
 
-/* Kills the orphans that are left in a teardown, and from now on every other one at sight, each
- * with a warning; filters only if with_filters. With ignore, only filters are killed. Returns
+/* Kills the orphans that are left in a teardown, and from now on every other one at sight, and
+ * says so of each; filters only if with_filters. With ignore, only filters are killed. Returns
  * whether any was known to be left. */
 bool policy_kill(struct policy *policy, bool with_filters);
 

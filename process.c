@@ -16,8 +16,8 @@
 
 #define KERNEL_SIGNALS 64
 
-/* Scripts use the descriptors from 3 to 9 by number, and whoever lists ours sees at once which are
- * the standard ones. */
+/* The lowest number of a copy of a standard descriptor: whoever lists ours sees at once which these
+ * are. (Shells keep theirs there as well, and leave 3 to 9 to scripts.) */
 #define COPY_MIN 10
 
 /* How long a serial line may take to send what the kernel has queued for it (up to 4 kB, at 9600

@@ -12,7 +12,7 @@
 
 /* With what dinit exits (dinit(8), EXIT STATUS). */
 enum process_status {
-	/* It was stopped from outside, a service exited with 0, or there was nothing to run. */
+	/* It was stopped by a signal, a service exited with 0, or there was nothing to run. */
 	PROCESS_STATUS_STOPPED = 0,
 	/* It could not do its work. */
 	PROCESS_STATUS_UNABLE = 1,

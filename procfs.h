@@ -27,7 +27,7 @@ struct procfs_stat {
 	char state;
 	pid_t parent;
 	/* The pid of the process that leads, or led, its session (setsid(2)); 0 where that is in
-	 * another PID namespace, or cannot be. */
+	 * another PID namespace, or the number cannot be a pid. */
 	pid_t session;
 	/* In clock ticks after boot: with the pid it names one process for ever. */
 	uint64_t start_time;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the counts of warnings that were written and withheld, and the line that stands for those
- * withheld; not the warnings. Invariant: the timer runs while an entry has withheld some, and falls
- * due when the first such entry's minute is over. */
+ * withheld; not the warnings. Invariant: the timer runs while some of an entry are withheld, and
+ * falls due when the minute of the first such entry is over. */
 #include "ration.h"
 
 #include "log.h"

@@ -13,8 +13,8 @@
 
 #define RATION_WARNINGS 10
 #define RATION_MINUTE_MS 60000
-/* Of so many programs the warnings are counted; of a further one the count begins anew, in place of
- * that for which it began first. */
+/* The warnings of so many programs are counted. One program more takes the place of the one whose
+ * minute began first. */
 #define RATION_PROGRAMS 32
 
 struct ration_entry {
@@ -22,9 +22,9 @@ struct ration_entry {
 	char *program;
 	/* When its minute began. */
 	uint64_t began_ms;
-	/* In this minute. */
+	/* How many warnings in this minute. */
 	unsigned written, withheld;
-	/* Nothing is written in this minute, because some was withheld in the one before. */
+	/* Nothing is written in this minute, because some were withheld in the one before. */
 	bool exhausted;
 };
 
@@ -37,12 +37,13 @@ struct ration {
 /* Prepares the counts. */
 void ration_init(struct ration *ration, struct loop *loop);
 
-/* Returns whether one more warning about an orphan of that program, which is terminated, is to be
- * written; else it is counted. Sets *first to whether it is the first one (false where memory is
- * lacking: then it is not counted). */
+/* Returns whether one more warning that an orphan of that program is terminated is to be written;
+ * if not, it is counted as withheld. Sets *first to whether it is the first one that is counted for
+ * the program. Where memory is lacking, the warning is written but not counted, and *first is
+ * false. */
 bool ration_take(struct ration *ration, const char *program, bool *first);
 
-/* Says now how many were not written, if any, and stops the timer. */
+/* Says now how many warnings were withheld, if any, and stops the timer. */
 void ration_say_rest(struct ration *ration);
 
 /* Frees what ration_take allocated. */

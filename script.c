@@ -12,8 +12,8 @@
 
 #define TEXT_SIZE 65536
 
-/* Reads the beginning of a regular file. Returns how many bytes, or -1 where it cannot be read. (A
- * FIFO would block in open(2), a device in read(2).) */
+/* Reads the beginning of a regular file. Returns how many bytes, or -1 where it cannot be read or
+ * is another file: a FIFO would block in open(2), a device in read(2). */
 static ssize_t read_text(const char *path, char text[TEXT_SIZE])
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -56,6 +56,7 @@ static bool is_quote(char byte)
 	return byte == '"' || byte == '\'';
 }
 
+/* Returns whether the code names the directory, in one of the ways of script_find_directory. */
 static bool names_directory(const char *code, size_t len, const char *name)
 {
 	size_t name_len = strlen(name);
@@ -79,7 +80,8 @@ static bool has_word(const char *code, size_t len, const char *word)
 	return memmem(code, len, word, strlen(word)) != NULL;
 }
 
-/* Returns the number of the first line of which this holds, 0 where there is none. */
+/* Returns the number of the first line whose code holds the word in that way, 0 where there is
+ * none. */
 static unsigned find_line(const char *path,
 			  bool (*holds)(const char *code, size_t len, const char *word),
 			  const char *word)

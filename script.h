@@ -12,7 +12,7 @@
  * goes on (name/file, "$PWD/name/file"), or in quotes ("name"). Returns 0 where there is none. */
 unsigned script_find_directory(const char *path, const char *name);
 
-/* Returns whether the word is in it, even as a part of another. */
+/* Returns whether the script has the word, even as a part of another. */
 bool script_has_word(const char *path, const char *word);
 
 #endif

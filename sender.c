@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the words for the sender of a signal; not what is done about the signal.
- * Invariant: it only looks, a bounded number of times, and whatever it finds out of date costs
- * words and nothing else. */
+ * Invariant: it only looks, a bounded number of times, and where what it finds is out of date only
+ * the words are wrong. */
 #include "sender.h"
 
 #include "program.h"

@@ -17,8 +17,9 @@
  * session, or among the descendants, of one, "PID 12 (sh)" any other, and "PID 12, which has
  * ended" one of which no more can be told.
  *
- * As PID 1, whoever has a PID here is inside. Elsewhere dinit's programs and its descendants are,
- * and who has been reaped counts as outside, because nobody can tell. Without a usable /proc only
+ * Where dinit is PID 1, whoever has a PID here is inside. Elsewhere dinit's programs, what is in
+ * their sessions, and dinit's descendants are; a process that has been reaped counts as outside,
+ * because nobody can tell. Without a usable /proc only
  * the programs themselves have names. */
 bool sender_describe(const struct procfs *proc, const struct reaper *reaper,
 		     const struct signalfd_siginfo *info, char text[SENDER_SIZE]);

@@ -52,7 +52,8 @@ struct service {
 	/* The logging program's stdout. */
 	struct logmux_source *logged;
 	struct loop_timer log_grace;
-	/* How the logging program ended, while SERVICE_UNLOGGED. */
+	/* How the logging program ended, if that made the service SERVICE_UNLOGGED; else the pid is
+	 * 0. */
 	struct reaper_end log_end;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns what happens between fork and exec; not the descriptors it is given, nor the child once
- * it runs. Invariant: the child touches nothing but its own descriptors and its stack before it
- * executes the program. */
+ * it runs. Invariant: before the child executes the program it changes nothing but its own
+ * stack, descriptors, signals, session, limit and working directory. */
 #include "spawn.h"
 
 #include <errno.h>

@@ -169,7 +169,7 @@ static enum found find_program(struct scan *scan, const char *path)
 		execfail_explain(path, errno, reason, sizeof reason);
 	else if (scan->depth == SVDIR_FILES || !execfail_foresee(path, reason, sizeof reason))
 		return FOUND;
-	/* It names the path itself. */
+	/* The reason names the path itself. */
 	count_and_tell(scan, SVDIR_PROBLEM, reason);
 	return FOUND_PROBLEM;
 }
@@ -188,7 +188,7 @@ static char *find_optional_program(struct scan *scan, const char *directory, con
 
 /* Returns what to say of a service directory without run. There are such directories, with another
  * meaning, among those that are written for s6-rc: its oneshots have up, its bundles contents.d
- * (before that contents), and all have type. */
+ * (older ones contents), and all have type. */
 static const char *explain_missing_run(const char *directory)
 {
 	static const struct {
@@ -264,8 +264,8 @@ static void check_name(struct scan *scan, const char *path, const char *name)
 	}
 }
 
-/* Warns of a program that asks the files of runsv(8), which are not there under dinit. One that
- * knows DINIT_PID as well runs under both. */
+/* Warns of a program that names the directory of runsv(8), which is not there under dinit. One that
+ * has DINIT_PID as well works under both. */
 static void warn_of_supervise(struct scan *scan, const char *program)
 {
 	unsigned line = script_find_directory(program, "supervise");

@@ -32,16 +32,16 @@ struct svdir {
 enum svdir_depth {
 	/* Whether there is an executable file. */
 	SVDIR_FILES,
-	/* Also whether the kernel can be expected to execute it (execfail.h), and whether what it
-	 * says would fail here (script.h). */
+	/* Also whether the kernel can be expected to execute it (execfail.h), and whether it names
+	 * files that are not there under dinit (script.h). */
 	SVDIR_CONTENTS,
 };
 
 /* What is found in the directory. */
 enum svdir_finding {
-	/* Nothing is to be started before it is mended. */
+	/* Nothing is to be started before this is mended. */
 	SVDIR_PROBLEM,
-	/* It would start, but not do what was meant. Found by SVDIR_CONTENTS only. */
+	/* The program would start, but not do what is meant. Found with SVDIR_CONTENTS only. */
 	SVDIR_WARNING,
 };
 

@@ -212,8 +212,8 @@ static bool is_in_sequence(const struct tracee *tracee)
 	uint64_t sequence, start, len;
 
 	/* The fields are, of struct rseq: cpu_id_start, cpu_id, rseq_cs; of struct rseq_cs:
-	 * version, flags, start_ip, post_commit_offset. An address of 0 says that there is none:
-	 * nothing can be read there. */
+	 * version, flags, start_ip, post_commit_offset. An address of 0 says that there is no such
+	 * struct, and reading there fails. */
 	return ptrace(GET_RSEQ_CONFIGURATION, tracee->tid, (void *)sizeof rseq, &rseq) >= 0 &&
 	       tracee_peek(tracee, rseq.area + 8, &sequence) == 0 &&
 	       tracee_peek(tracee, sequence + 8, &start) == 0 &&
@@ -349,7 +349,7 @@ static enum tracee_news on_syscall_stop(struct tracee *tracee)
 	case TRACEE_STATE_SKIPPING: tracee->state = TRACEE_STATE_STANDING; return TRACEE_NEWS_HELD;
 	case TRACEE_STATE_CALLING: return proceed_to_syscall(tracee, 0, TRACEE_STATE_RETURNING);
 	case TRACEE_STATE_RETURNING: return on_call_return(tracee, 0);
-	/* Nothing leads there with PTRACE_SYSCALL. */
+	/* In these states no thread goes on with PTRACE_SYSCALL, which leads to such a stop. */
 	case TRACEE_STATE_STOPPING:
 	case TRACEE_STATE_LEAVING:
 	case TRACEE_STATE_LOOSE:

@@ -21,7 +21,8 @@ static void on_finding(void *ctx, enum svdir_finding finding, const char *text)
 	}
 }
 
-/* Reports every problem of dir (NULL: of DINIT_DIR). Returns the exit status. */
+/* Reports every problem of dir (NULL: of DINIT_DIR), and warns of what is doubtful. Returns the
+ * exit status, which follows from the problems alone. */
 static int check(const char *dir, char *const *environment)
 {
 	struct config config;
@@ -69,7 +70,7 @@ static void print_usage(FILE *to)
 	      to);
 	config_describe(print_variable, to);
 	fputs("\n"
-	      "exit status: 0 stopped from outside or by a service that exited 0; 3 a service "
+	      "exit status: 0 stopped by a signal or by a service that exited 0; 3 a service "
 	      "failed;\n"
 	      "1 dinit could not do its work. See dinit(8).\n",
 	      to);
