@@ -8,11 +8,37 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-static bool is_pipe(const struct procfs *proc, pid_t pid, int fd)
-{
+/* The stdin of a process. */
+struct input {
+	const struct procfs *proc;
+	pid_t pid;
 	struct fdtable_file file;
+	/* The process can write to it as well. */
+	bool held;
+};
 
-	return fdtable_identify(proc, pid, fd, &file) == 0 && S_ISFIFO(file.mode);
+static bool on_fd(void *ctx, int fd, const struct fdtable_file *file)
+{
+	struct input *input = ctx;
+	int flags;
+
+	input->held = fdtable_same_file(file, &input->file) &&
+		      fdtable_read_flags(input->proc, input->pid, fd, &flags) == 0 &&
+		      fdtable_is_writable(flags);
+	return !input->held;
+}
+
+/* Returns whether stdin is a pipe, and one that ends when others have closed it: a process that
+ * holds the other end itself ("read line <>fifo") waits for ever. */
+static bool has_input(const struct procfs *proc, pid_t pid)
+{
+	struct input input = { .proc = proc, .pid = pid };
+
+	if (fdtable_identify(proc, pid, STDIN_FILENO, &input.file) < 0 ||
+	    !S_ISFIFO(input.file.mode))
+		return false;
+	fdtable_each(proc, pid, on_fd, &input);
+	return !input.held;
 }
 
 static bool is_ours(const struct procfs *proc, const struct logmux *mux, pid_t pid, int fd)
@@ -25,6 +51,7 @@ static bool is_ours(const struct procfs *proc, const struct logmux *mux, pid_t p
 
 bool filter_is(const struct procfs *proc, const struct logmux *mux, pid_t pid)
 {
-	return is_pipe(proc, pid, STDIN_FILENO) &&
-	       (is_ours(proc, mux, pid, STDOUT_FILENO) || is_ours(proc, mux, pid, STDERR_FILENO));
+	return (is_ours(proc, mux, pid, STDOUT_FILENO) ||
+		is_ours(proc, mux, pid, STDERR_FILENO)) &&
+	       has_input(proc, pid);
 }

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Returns whether process pid is a filter: its stdin is a pipe, and its stdout or its stderr one
- * that the logmux reads. False where /proc does not show its descriptors, as for a process of
+/* Returns whether process pid is a filter: its stdin is a pipe, whose other end it does not hold
+ * itself, and its stdout or its stderr one that the logmux reads. False where /proc does not show its descriptors, as for a process of
  * another user without CAP_SYS_PTRACE. */
 bool filter_is(const struct procfs *proc, const struct logmux *mux, pid_t pid);
 

@@ -55,9 +55,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Returns what filter_is says of a child with these descriptors, of which -1 is closed, as the
- * given user. */
-static bool is_filter(int stdin_fd, int stdout_fd, int stderr_fd, uid_t uid)
+/* Returns what filter_is says of a child with these descriptors, of which -1 is closed, and
+ * kept_fd, as the given user. */
+static bool is_filter_with(int stdin_fd, int stdout_fd, int stderr_fd, int kept_fd, uid_t uid)
 {
 	const int fds[] = { stdin_fd, stdout_fd, stderr_fd };
 	int ready[2];
@@ -75,6 +75,8 @@ static bool is_filter(int stdin_fd, int stdout_fd, int stderr_fd, uid_t uid)
 			else
 				dup2(fds[fd], fd);
 		}
+		if (kept_fd != input[1])
+			close(input[1]);
 		if (setresuid(uid, uid, uid) < 0 || write(ready[1], "r", 1) != 1)
 			_exit(1);
 		for (;;)
@@ -89,6 +91,11 @@ static bool is_filter(int stdin_fd, int stdout_fd, int stderr_fd, uid_t uid)
 	return result;
 }
 
+static bool is_filter(int stdin_fd, int stdout_fd, int stderr_fd, uid_t uid)
+{
+	return is_filter_with(stdin_fd, stdout_fd, stderr_fd, -1, uid);
+}
+
 static void test_filter_is_pipe_into_ours_is_one(void **state)
 {
 	(void)state;
@@ -101,18 +108,29 @@ static void test_filter_is_pipe_into_ours_is_one(void **state)
 static void test_filter_is_named_pipe_into_ours_is_one(void **state)
 {
 	char path[] = "/tmp/test_filter.XXXXXX";
-	int fd;
+	int fd, held_fd;
 
 	(void)state;
 	assert_non_null(mkdtemp(path));
 	assert_int_equal(chdir(path), 0);
 	assert_int_equal(mkfifo("fifo", 0600), 0);
-	fd = open("fifo", O_RDWR);
+	fd = open("fifo", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	assert_true(is_filter(fd, output[1], void_fd, getuid()));
+	held_fd = open("fifo", O_RDWR | O_CLOEXEC);
+	assert_false(is_filter(held_fd, output[1], void_fd, getuid()));
+	close(held_fd);
 	close(fd);
 	assert_int_equal(unlink("fifo"), 0);
 	assert_int_equal(chdir("/"), 0);
 	assert_int_equal(rmdir(path), 0);
+}
+
+/* Nothing else can end its input. */
+static void test_filter_is_holder_of_its_own_input_is_none(void **state)
+{
+	(void)state;
+	assert_false(is_filter_with(input[0], output[1], output[1], input[1], getuid()));
+	assert_false(is_filter(input[0], output[1], input[1], getuid()));
 }
 
 static void test_filter_is_other_input_is_none(void **state)
@@ -161,6 +179,7 @@ static int look_as_other_user(void)
 
 	dup2(input[0], STDIN_FILENO);
 	dup2(output[1], STDOUT_FILENO);
+	close(input[1]);
 	if (!filter_is(&proc, mux, filter))
 		return 2;
 	looker = fork();
@@ -189,6 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_filter_is_pipe_into_ours_is_one),
 		cmocka_unit_test(test_filter_is_named_pipe_into_ours_is_one),
+		cmocka_unit_test(test_filter_is_holder_of_its_own_input_is_none),
 		cmocka_unit_test(test_filter_is_other_input_is_none),
 		cmocka_unit_test(test_filter_is_other_output_is_none),
 		cmocka_unit_test(test_filter_is_process_that_has_ended_is_none),

@@ -321,9 +321,9 @@ static pid_t make_filter(struct rig *rig)
 	assert_int_equal(pipe(input), 0);
 	assert_int_equal(pipe(output), 0);
 	assert_int_equal(fstat(output[0], &rig->ours), 0);
+	close(input[1]);
 	pid = make_child_with(rig, input[0], output[1]);
 	close(input[0]);
-	close(input[1]);
 	close(output[0]);
 	close(output[1]);
 	return pid;
@@ -947,6 +947,7 @@ static void test_policy_orphan_that_runs_may_become_a_filter(void **state)
 	assert_int_equal(pipe(input), 0);
 	assert_int_equal(pipe(output), 0);
 	assert_int_equal(fstat(output[0], &rig->ours), 0);
+	close(input[1]);
 	pid = fork();
 	if (pid == 0) {
 		volatile bool *go = rig->go;
