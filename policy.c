@@ -425,6 +425,14 @@ static void on_look_due(void *ctx)
 	look_for_orphans(ctx);
 }
 
+/* Filters that filters leave behind are waited for no longer, with ignore, than one that a program
+ * has left behind now: what is ignored may make more of them for ever. */
+static void limit_wait(struct policy *policy)
+{
+	policy->wait_until_ms = loop_now_ms(policy->loop) + POLICY_LOOK_APART_MS + YOUNG_MAX_MS +
+				policy->orphans.queues[ORPHAN_FILTER].delay_ms;
+}
+
 void policy_children_changed(struct policy *policy, bool program_ended)
 {
 	uint64_t since = loop_now_ms(policy->loop) - policy->looked_ms;
@@ -432,6 +440,8 @@ void policy_children_changed(struct policy *policy, bool program_ended)
 	if (policy->blind)
 		return;
 	policy->unlooked |= program_ended;
+	if (program_ended)
+		limit_wait(policy);
 	if (since >= POLICY_LOOK_APART_MS) {
 		look_for_orphans(policy);
 	} else {
@@ -453,9 +463,10 @@ static bool may_have_filters(const struct policy *policy)
 {
 	const struct orphan *young = orphans_first(&policy->orphans, ORPHAN_YOUNG);
 
-	return policy->unlooked || orphans_first(&policy->orphans, ORPHAN_FILTER) ||
-	       orphans_first(&policy->orphans, ORPHAN_DYING) ||
-	       (young && young->due_ms <= policy->settled_ms);
+	return loop_now_ms(policy->loop) < policy->wait_until_ms &&
+	       (policy->unlooked || orphans_first(&policy->orphans, ORPHAN_FILTER) ||
+		orphans_first(&policy->orphans, ORPHAN_DYING) ||
+		(young && young->due_ms <= policy->settled_ms));
 }
 
 bool policy_has_to_wait(const struct policy *policy)
@@ -538,6 +549,7 @@ void policy_begin_teardown(struct policy *policy)
 		return;
 	terminate_all(policy, ORPHAN_ADOPTED);
 	terminate_all(policy, ORPHAN_KEPT);
+	limit_wait(policy);
 	check_filters(policy);
 	look_for_orphans(policy);
 }

@@ -934,6 +934,33 @@ static void test_policy_ignore_does_not_wait_for_what_comes_later(void **state)
 	assert_false(policy_has_to_wait(&rig->policy));
 }
 
+/* What is ignored makes filters for ever. */
+static void test_policy_ignore_does_not_wait_for_filters_without_end(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t began_ms;
+	pid_t filter;
+
+	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	policy_begin_teardown(&rig->policy);
+	pass(rig, POLICY_LOOK_APART_MS);
+	filter = make_filter(rig);
+	policy_children_changed(&rig->policy, true);
+	began_ms = clock_ms;
+	for (int i = 0; i < 40 && policy_has_to_wait(&rig->policy); i++) {
+		pid_t next = make_filter(rig);
+
+		pass(rig, POLICY_LOOK_TEARDOWN_MS);
+		end_and_reap(rig, filter, SIGKILL);
+		policy_children_changed(&rig->policy, false);
+		filter = next;
+		pass(rig, 900);
+	}
+	assert_false(policy_has_to_wait(&rig->policy));
+	assert_in_range(clock_ms - began_ms, KILL_TIMEOUT_MS, KILL_TIMEOUT_MS + 2000);
+	assert_int_equal(rig->sent_len, 0);
+}
+
 /* A shell that has begun to set up its filter, on a busy machine: it runs, and its stdin is not in
  * place yet. */
 static void test_policy_orphan_that_runs_may_become_a_filter(void **state)
@@ -1503,6 +1530,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_ignore_waits_for_a_filter_only),
 	TEST(test_policy_ignore_waits_for_what_a_program_left_behind),
 	TEST(test_policy_ignore_does_not_wait_for_what_comes_later),
+	TEST(test_policy_ignore_does_not_wait_for_filters_without_end),
 	TEST(test_policy_ignore_filter_whose_time_is_over_is_not_waited_for),
 	TEST(test_policy_kill_spares_filters_until_it_is_told_otherwise),
 	TEST(test_policy_kill_with_ignore_kills_filters),
