@@ -26,6 +26,8 @@
  * second in all, in which a shell has set up its filter, and a disk has mostly answered. */
 #define DELAYS_MAX 10
 #define YOUNG_MAX_MS ((DELAYS_MAX + 1) * POLICY_MATURE_MS)
+/* How long after the end of a program the end of a young orphan may leave a filter behind. */
+#define CALM_MS 1000
 
 /* ---- what becomes of an orphan ---- */
 
@@ -320,6 +322,14 @@ static void log_end(const struct orphan *orphan, const char *what, int status)
 	log_info("%s/%d: %s %s", orphan_program(orphan), orphan->pid, what, how);
 }
 
+/* Notes the end of an orphan about which nothing was decided. Right after the end of a program it
+ * may have been a filter, and have left another one behind. */
+static void note_short_life(struct policy *policy)
+{
+	policy->unlooked |= policy->force == POLICY_FORCE_NONE &&
+			    loop_now_ms(policy->loop) < policy->calm_ms;
+}
+
 /* Says how an orphan has ended, and does what follows from that. */
 static void note_end(const struct orphan *orphan, int status)
 {
@@ -334,10 +344,13 @@ static void note_end(const struct orphan *orphan, int status)
 		log_end(orphan, "filter", status);
 		break;
 	case ORPHAN_YOUNG:
+	case ORPHAN_DYING:
+		note_short_life(policy_of(orphan));
+		log_end(orphan, "orphan", status);
+		break;
 	case ORPHAN_KEPT:
 	case ORPHAN_IGNORED:
-	case ORPHAN_TERMINATED:
-	case ORPHAN_DYING: log_end(orphan, "orphan", status); break;
+	case ORPHAN_TERMINATED: log_end(orphan, "orphan", status); break;
 	case ORPHAN_REAPED:
 	case ORPHAN_STATES: break;
 	}
@@ -429,7 +442,10 @@ static void on_look_due(void *ctx)
  * has left behind now: what is ignored may make more of them for ever. */
 static void limit_wait(struct policy *policy)
 {
-	policy->wait_until_ms = loop_now_ms(policy->loop) + POLICY_LOOK_APART_MS + YOUNG_MAX_MS +
+	uint64_t now = loop_now_ms(policy->loop);
+
+	policy->calm_ms = now + CALM_MS;
+	policy->wait_until_ms = now + POLICY_LOOK_APART_MS + YOUNG_MAX_MS +
 				policy->orphans.queues[ORPHAN_FILTER].delay_ms;
 }
 

@@ -78,6 +78,8 @@ struct policy {
 	bool unlooked;
 	/* About an orphan that such a look has found is decided no later than this. */
 	uint64_t settled_ms;
+	/* A young orphan that ends before this may have been a filter that left another one. */
+	uint64_t calm_ms;
 	/* With ignore, a teardown waits for filters no longer than this. */
 	uint64_t wait_until_ms;
 	void (*on_adopted_end)(void *ctx, const struct reaper_end *end);

@@ -934,6 +934,28 @@ static void test_policy_ignore_does_not_wait_for_what_comes_later(void **state)
 	assert_false(policy_has_to_wait(&rig->policy));
 }
 
+/* Of "exec > >(exec > >(last); exec first)", first ends before anything is decided about it. */
+static void test_policy_ignore_waits_for_what_a_young_one_left_behind(void **state)
+{
+	struct rig *rig = *state;
+	pid_t first;
+
+	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	policy_begin_teardown(&rig->policy);
+	first = make_filter(rig);
+	pass(rig, POLICY_LOOK_APART_MS);
+	policy_children_changed(&rig->policy, true);
+	make_filter(rig);
+	pass(rig, POLICY_MATURE_MS - 1);
+	end_and_reap(rig, first, SIGKILL);
+	assert_true(policy_has_to_wait(&rig->policy));
+	policy_children_changed(&rig->policy, false);
+	pass(rig, 1 + POLICY_MATURE_MS);
+	assert_true(policy_has_to_wait(&rig->policy));
+	pass(rig, 100 * POLICY_MATURE_MS);
+	assert_true(policy_has_to_wait(&rig->policy));
+}
+
 /* What is ignored makes filters for ever. */
 static void test_policy_ignore_does_not_wait_for_filters_without_end(void **state)
 {
@@ -1530,6 +1552,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_ignore_waits_for_a_filter_only),
 	TEST(test_policy_ignore_waits_for_what_a_program_left_behind),
 	TEST(test_policy_ignore_does_not_wait_for_what_comes_later),
+	TEST(test_policy_ignore_waits_for_what_a_young_one_left_behind),
 	TEST(test_policy_ignore_does_not_wait_for_filters_without_end),
 	TEST(test_policy_ignore_filter_whose_time_is_over_is_not_waited_for),
 	TEST(test_policy_kill_spares_filters_until_it_is_told_otherwise),
