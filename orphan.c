@@ -16,7 +16,7 @@ static void arm_queue(struct orphans *orphans, struct orphan_queue *queue)
 {
 	uint64_t now = loop_now_ms(orphans->loop);
 
-	if (!queue->first || !queue->timer.on_due)
+	if (!queue->first || !queue->on_due)
 		loop_timer_stop(orphans->loop, &queue->timer);
 	else
 		loop_timer_start(orphans->loop, &queue->timer,
@@ -102,31 +102,44 @@ void orphan_remove(struct orphan *orphan)
 	free_orphan(orphan);
 }
 
+static void on_queue_due(void *ctx)
+{
+	struct orphan_queue *queue = ctx;
+
+	while (queue->first && queue->first->due_ms <= loop_now_ms(queue->first->all->loop))
+		queue->on_due(queue->first);
+}
+
 void orphans_init(struct orphans *orphans, struct loop *loop, struct reaper *reaper, void *owner)
 {
 	*orphans = (struct orphans){ .loop = loop, .reaper = reaper, .owner = owner };
+	for (size_t state = 0; state < ORPHAN_STATES; state++)
+		orphans->queues[state].timer =
+			(struct loop_timer){ .on_due = on_queue_due,
+					     .ctx = &orphans->queues[state] };
 }
 
 void orphans_set_delay(struct orphans *orphans, enum orphan_state state, uint64_t delay_ms,
-		       void (*on_due)(void *ctx), void *ctx)
+		       void (*on_due)(struct orphan *orphan))
+{
+	orphans->queues[state].delay_ms = delay_ms;
+	orphans->queues[state].on_due = on_due;
+}
+
+bool orphans_move_all(struct orphans *orphans, enum orphan_state state,
+		      void (*act)(struct orphan *orphan))
 {
 	struct orphan_queue *queue = &orphans->queues[state];
+	bool any = queue->first != NULL;
 
-	queue->delay_ms = delay_ms;
-	queue->timer.on_due = on_due;
-	queue->timer.ctx = ctx;
+	while (queue->first)
+		act(queue->first);
+	return any;
 }
 
 struct orphan *orphans_first(const struct orphans *orphans, enum orphan_state state)
 {
 	return orphans->queues[state].first;
-}
-
-struct orphan *orphans_next_due(const struct orphans *orphans, enum orphan_state state)
-{
-	struct orphan *first = orphans->queues[state].first;
-
-	return first && first->due_ms <= loop_now_ms(orphans->loop) ? first : NULL;
 }
 
 static void forget_queue(struct orphans *orphans, struct orphan_queue *queue)

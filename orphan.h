@@ -61,9 +61,10 @@ struct orphan {
  * they fall due. */
 struct orphan_queue {
 	struct orphan *first, *last;
-	/* How long an orphan stays in the state before something falls due. */
+	/* How long an orphan stays in the state before something falls due, and what does: NULL
+	 * where nothing ever does. */
 	uint64_t delay_ms;
-	/* Its on_due is NULL where nothing ever does. */
+	void (*on_due)(struct orphan *orphan);
 	struct loop_timer timer;
 };
 
@@ -78,14 +79,15 @@ struct orphans {
 /* Prepares the records; there is none yet, and nothing falls due in any state. */
 void orphans_init(struct orphans *orphans, struct loop *loop, struct reaper *reaper, void *owner);
 
-/* From now on calls on_due when the first orphan of that state has been in it for delay_ms. on_due
- * gets all that are due by orphans_next_due, one after the other, and gives each another state (or
- * the same once more). */
+/* From now on calls on_due for each orphan that has been in that state for delay_ms; on_due then
+ * moves it to another one, or to the end of the queue of the same. */
 void orphans_set_delay(struct orphans *orphans, enum orphan_state state, uint64_t delay_ms,
-		       void (*on_due)(void *ctx), void *ctx);
+		       void (*on_due)(struct orphan *orphan));
 
-/* Returns the first orphan of that state if it is due, else NULL. */
-struct orphan *orphans_next_due(const struct orphans *orphans, enum orphan_state state);
+/* Calls act for each orphan of that state, which moves it to another one. Returns whether there was
+ * any. */
+bool orphans_move_all(struct orphans *orphans, enum orphan_state state,
+		      void (*act)(struct orphan *orphan));
 
 /* Returns the first orphan of that state, or NULL. */
 struct orphan *orphans_first(const struct orphans *orphans, enum orphan_state state);

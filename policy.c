@@ -73,11 +73,8 @@ static void kill_orphan(struct orphan *orphan)
 
 /* Puts into words how the program can be left alone, with its name as a pattern, in which no comma
  * may stand. Nothing is left alone in a teardown. */
-static void make_hint(const struct policy *policy, const char *program, char hint[HINT_SIZE])
+static void make_hint(const char *program, char hint[HINT_SIZE])
 {
-	*hint = '\0';
-	if (policy->teardown)
-		return;
 	snprintf(hint, HINT_SIZE, " (DINIT_KEEP=%s leaves it alone)", program);
 	for (char *comma = hint; (comma = strchr(comma, ',')); comma++)
 		*comma = '?';
@@ -93,8 +90,8 @@ static void warn_of_termination(struct orphan *orphan, const char *label,
 	orphan->unsaid = !ration_take(&policy->ration, command->program, &first);
 	if (orphan->unsaid)
 		return;
-	if (first)
-		make_hint(policy, command->program, hint);
+	if (first && !policy->teardown)
+		make_hint(command->program, hint);
 	log_warn("%s: lost its parent, terminating it: %s%s", label, command->line, hint);
 }
 
@@ -106,19 +103,15 @@ static void terminate_orphan(struct orphan *orphan, const char *label)
 	orphan_set_state(orphan, ORPHAN_TERMINATED);
 }
 
-/* Terminates, in a teardown, all orphans of a state that needs no warning: each was told of when it
- * came to that state. */
-static void terminate_all(struct policy *policy, enum orphan_state state)
+/* Terminates, in a teardown, an orphan that needs no warning: it was told of when it came to its
+ * state. */
+static void terminate_known(struct orphan *orphan)
 {
-	struct orphan *orphan;
+	struct procfs_command command;
+	char label[LABEL_SIZE];
 
-	while ((orphan = orphans_first(&policy->orphans, state))) {
-		struct procfs_command command;
-		char label[LABEL_SIZE];
-
-		read_orphan_name(orphan, &command, label);
-		terminate_orphan(orphan, label);
-	}
+	read_orphan_name(orphan, &command, label);
+	terminate_orphan(orphan, label);
 }
 
 /* ---- adoption ---- */
@@ -188,8 +181,12 @@ static void adopt_orphan(struct orphan *orphan)
 
 /* ---- what falls due ---- */
 
-static void wait_for_filter(struct orphan *orphan)
+static void deal_with_filter(struct orphan *orphan)
 {
+	if (policy_of(orphan)->force == POLICY_FORCE_ALL) {
+		kill_orphan(orphan);
+		return;
+	}
 	log_info("%s/%d: lost its parent and is a filter: waiting until its input ends",
 		 orphan_program(orphan), orphan->pid);
 	orphan_set_state(orphan, ORPHAN_FILTER);
@@ -242,7 +239,8 @@ static void deal_with(struct orphan *orphan)
 		orphan_set_state(orphan, ORPHAN_KEPT);
 		return;
 	}
-	note_last(policy, orphan);
+	if (!policy->teardown && orphan->state != ORPHAN_FILTER)
+		note_last(policy, orphan);
 	if (!policy->teardown && policy->reparenting == CONFIG_REPARENTING_ADOPT) {
 		log_warn("%s: lost its parent, adopting it: %s", label, command.line);
 		adopt_orphan(orphan);
@@ -261,9 +259,8 @@ static void decide(struct orphan *orphan)
 
 	if (reaper_is_zombie(orphan->pid))
 		orphan_set_state(orphan, ORPHAN_DYING);
-	else if (new && policy->force < POLICY_FORCE_ALL &&
-		 filter_is(policy->proc, policy->mux, orphan->pid))
-		wait_for_filter(orphan);
+	else if (new &&filter_is(policy->proc, policy->mux, orphan->pid))
+		deal_with_filter(orphan);
 	else if (policy->force > POLICY_FORCE_NONE &&
 		 policy->reparenting != CONFIG_REPARENTING_IGNORE)
 		kill_orphan(orphan);
@@ -271,35 +268,6 @@ static void decide(struct orphan *orphan)
 		put_off(orphan);
 	else
 		deal_with(orphan);
-}
-
-static void act_on_due(struct policy *policy, enum orphan_state state,
-		       void (*act)(struct orphan *orphan))
-{
-	struct orphan *orphan;
-
-	while ((orphan = orphans_next_due(&policy->orphans, state)))
-		act(orphan);
-}
-
-static void on_young_due(void *ctx)
-{
-	act_on_due(ctx, ORPHAN_YOUNG, decide);
-}
-
-static void on_unsettled_due(void *ctx)
-{
-	act_on_due(ctx, ORPHAN_UNSETTLED, decide);
-}
-
-static void on_filter_due(void *ctx)
-{
-	act_on_due(ctx, ORPHAN_FILTER, decide);
-}
-
-static void on_terminated_due(void *ctx)
-{
-	act_on_due(ctx, ORPHAN_TERMINATED, kill_orphan);
 }
 
 /* ---- the end of an orphan ---- */
@@ -327,8 +295,23 @@ static void log_end(const struct orphan *orphan, const char *what, int status)
 	log_info("%s/%d: %s %s", orphan_program(orphan), orphan->pid, what, how);
 }
 
+/* Notes that a program or a filter has ended, and may have left filters behind: with ignore, a
+ * teardown waits until something is decided about what is found soon. */
+static void expect_filters(struct policy *policy)
+{
+	policy->quiet_at_ms = loop_now_ms(policy->loop) + POLICY_LOOK_APART_MS + DECIDED_MS;
+}
+
+/* Limits, with ignore, how long a teardown waits for filters from now on: as long as for one that a
+ * program has left behind now. An orphan that is ignored may make more of them for ever. */
+static void limit_wait(struct policy *policy)
+{
+	policy->wait_until_ms = loop_now_ms(policy->loop) + POLICY_LOOK_APART_MS + DECIDED_MS +
+				policy->orphans.queues[ORPHAN_FILTER].delay_ms;
+}
+
 /* Says how an orphan has ended, and does what follows from that. */
-static void note_end(const struct orphan *orphan, int status)
+static void note_orphan_end(const struct orphan *orphan, int status)
 {
 	switch (orphan->state) {
 	case ORPHAN_INHERITED:
@@ -337,7 +320,7 @@ static void note_end(const struct orphan *orphan, int status)
 		break;
 	case ORPHAN_ADOPTED: tell_adopted_end(orphan, status); break;
 	case ORPHAN_FILTER:
-		policy_of(orphan)->unlooked = true;
+		expect_filters(policy_of(orphan));
 		log_end(orphan, "filter", status);
 		break;
 	case ORPHAN_YOUNG:
@@ -356,7 +339,7 @@ static void on_orphan_exit(void *ctx, pid_t pid, int status)
 	struct orphan *orphan = ctx;
 
 	(void)pid;
-	note_end(orphan, status);
+	note_orphan_end(orphan, status);
 	orphan_set_state(orphan, ORPHAN_REAPED);
 	if (orphan->adopt)
 		adopt_on_exit(orphan->adopt);
@@ -418,9 +401,7 @@ static void on_inherited_child(void *ctx, pid_t pid)
 static void look_for_orphans(struct policy *policy)
 {
 	policy->looked_ms = loop_now_ms(policy->loop);
-	if (policy->unlooked)
-		policy->settled_ms = policy->looked_ms + DECIDED_MS;
-	policy->unlooked = false;
+	policy->look_pending = false;
 	policy->seen = 0;
 	policy->others_seen = procfs_each_child(policy->proc, getpid(), on_child, policy) < 0 ||
 			      policy->seen > policy->inherited;
@@ -439,12 +420,15 @@ void policy_children_changed(struct policy *policy, bool program_ended)
 
 	if (policy->blind)
 		return;
-	policy->unlooked |= program_ended;
+	if (program_ended) {
+		expect_filters(policy);
+		limit_wait(policy);
+	}
 	if (since >= POLICY_LOOK_APART_MS) {
 		look_for_orphans(policy);
 	} else {
 		/* Since the last look others may have come. */
-		policy->others_seen = true;
+		policy->others_seen = policy->look_pending = true;
 		loop_timer_start(policy->loop, &policy->look_timer, POLICY_LOOK_APART_MS - since);
 	}
 }
@@ -459,13 +443,14 @@ bool policy_may_have_orphans(const struct policy *policy)
  * waited for. */
 static bool may_have_filters(const struct policy *policy)
 {
-	const struct orphan *young = orphans_first(&policy->orphans, ORPHAN_YOUNG),
-			    *unsettled = orphans_first(&policy->orphans, ORPHAN_UNSETTLED);
+	uint64_t now = loop_now_ms(policy->loop);
+	bool undecided = orphans_first(&policy->orphans, ORPHAN_YOUNG) ||
+			 orphans_first(&policy->orphans, ORPHAN_UNSETTLED);
 
-	return policy->unlooked || orphans_first(&policy->orphans, ORPHAN_FILTER) ||
-	       orphans_first(&policy->orphans, ORPHAN_DYING) ||
-	       (young && young->due_ms <= policy->settled_ms) ||
-	       (unsettled && unsettled->due_ms <= policy->settled_ms);
+	return now < policy->wait_until_ms &&
+	       (orphans_first(&policy->orphans, ORPHAN_FILTER) ||
+		orphans_first(&policy->orphans, ORPHAN_DYING) ||
+		(now < policy->quiet_at_ms && (policy->look_pending || undecided)));
 }
 
 bool policy_has_to_wait(const struct policy *policy)
@@ -478,14 +463,12 @@ bool policy_has_to_wait(const struct policy *policy)
 
 /* ---- the whole ---- */
 
-static void set_delays(struct policy *policy, uint64_t kill_timeout_ms)
+static void set_delays(struct orphans *orphans, uint64_t kill_timeout_ms)
 {
-	struct orphans *orphans = &policy->orphans;
-
-	orphans_set_delay(orphans, ORPHAN_YOUNG, POLICY_MATURE_MS, on_young_due, policy);
-	orphans_set_delay(orphans, ORPHAN_UNSETTLED, UNSETTLED_MS, on_unsettled_due, policy);
-	orphans_set_delay(orphans, ORPHAN_FILTER, kill_timeout_ms, on_filter_due, policy);
-	orphans_set_delay(orphans, ORPHAN_TERMINATED, kill_timeout_ms, on_terminated_due, policy);
+	orphans_set_delay(orphans, ORPHAN_YOUNG, POLICY_MATURE_MS, decide);
+	orphans_set_delay(orphans, ORPHAN_UNSETTLED, UNSETTLED_MS, decide);
+	orphans_set_delay(orphans, ORPHAN_FILTER, kill_timeout_ms, decide);
+	orphans_set_delay(orphans, ORPHAN_TERMINATED, kill_timeout_ms, kill_orphan);
 }
 
 void policy_open(struct policy *policy, const struct config *config,
@@ -504,7 +487,7 @@ void policy_open(struct policy *policy, const struct config *config,
 	policy->ctx = ctx;
 	policy->look_timer = (struct loop_timer){ .on_due = on_look_due, .ctx = policy };
 	orphans_init(&policy->orphans, means->loop, means->reaper, policy);
-	set_delays(policy, config->kill_timeout_ms);
+	set_delays(&policy->orphans, config->kill_timeout_ms);
 	ration_init(&policy->ration, means->loop);
 	policy->blind = !procfs_usable(policy->proc);
 	if (!policy->blind) {
@@ -547,8 +530,10 @@ void policy_begin_teardown(struct policy *policy)
 	policy->teardown = true;
 	if (policy->blind)
 		return;
-	terminate_all(policy, ORPHAN_ADOPTED);
-	terminate_all(policy, ORPHAN_KEPT);
+	orphans_move_all(&policy->orphans, ORPHAN_ADOPTED, terminate_known);
+	orphans_move_all(&policy->orphans, ORPHAN_KEPT, terminate_known);
+	expect_filters(policy);
+	limit_wait(policy);
 	check_filters(policy);
 	look_for_orphans(policy);
 }
@@ -558,33 +543,23 @@ void policy_end_teardown(struct policy *policy)
 	ration_say_rest(&policy->ration);
 }
 
-/* Does at once to all orphans of a state what else falls due later. */
-static bool hasten(struct policy *policy, enum orphan_state state,
-		   void (*act)(struct orphan *orphan))
-{
-	struct orphan *orphan;
-	bool any = false;
-
-	while ((orphan = orphans_first(&policy->orphans, state))) {
-		any = true;
-		act(orphan);
-	}
-	return any;
-}
-
+/* With ignore, an orphan that is found gets the time that shows whether it is a filter, as ever. */
 bool policy_kill(struct policy *policy, bool with_filters)
 {
-	bool any;
+	struct orphans *orphans = &policy->orphans;
+	bool any = false;
 
 	if (policy->blind)
 		return false;
 	policy->force = with_filters ? POLICY_FORCE_ALL : POLICY_FORCE_ORPHANS;
-	orphans_set_delay(&policy->orphans, ORPHAN_YOUNG, 0, on_young_due, policy);
-	any = hasten(policy, ORPHAN_TERMINATED, kill_orphan);
-	any |= hasten(policy, ORPHAN_UNSETTLED, decide);
-	any |= hasten(policy, ORPHAN_YOUNG, decide);
+	if (policy->reparenting != CONFIG_REPARENTING_IGNORE) {
+		orphans_set_delay(orphans, ORPHAN_YOUNG, 0, decide);
+		any |= orphans_move_all(orphans, ORPHAN_TERMINATED, kill_orphan);
+		any |= orphans_move_all(orphans, ORPHAN_UNSETTLED, decide);
+		any |= orphans_move_all(orphans, ORPHAN_YOUNG, decide);
+	}
 	if (with_filters)
-		any |= hasten(policy, ORPHAN_FILTER, kill_orphan);
+		any |= orphans_move_all(orphans, ORPHAN_FILTER, kill_orphan);
 	look_for_orphans(policy);
 	return any;
 }

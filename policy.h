@@ -74,12 +74,11 @@ struct policy {
 	size_t seen;
 	/* The last look found more children than the inherited ones. */
 	bool others_seen;
-	/* A program of dinit's, or a filter, has ended since the last look, and may have left
-	 * filters behind. */
-	bool unlooked;
-	/* By this time it is decided what becomes of each orphan that the look after such an end
-	 * has found. */
-	uint64_t settled_ms;
+	/* Something has ended since the last look, and the next one is due soon. */
+	bool look_pending;
+	/* With ignore, a teardown waits for orphans that may be filters no longer than until the
+	 * first time, and for filters no longer than until the second. */
+	uint64_t quiet_at_ms, wait_until_ms;
 	void (*on_adopted_end)(void *ctx, const struct reaper_end *end);
 	void *ctx;
 };

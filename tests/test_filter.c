@@ -101,14 +101,17 @@ static void test_filter_is_pipe_into_ours_is_one(void **state)
 static void test_filter_is_named_pipe_into_ours_is_one(void **state)
 {
 	char path[] = "/tmp/test_filter.XXXXXX";
-	int fd;
+	int fd, held_fd;
 
 	(void)state;
 	assert_non_null(mkdtemp(path));
 	assert_int_equal(chdir(path), 0);
 	assert_int_equal(mkfifo("fifo", 0600), 0);
-	fd = open("fifo", O_RDWR);
+	fd = open("fifo", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	assert_true(is_filter(fd, output[1], void_fd, getuid()));
+	held_fd = open("fifo", O_RDWR | O_CLOEXEC);
+	assert_false(is_filter(held_fd, output[1], void_fd, getuid()));
+	close(held_fd);
 	close(fd);
 	assert_int_equal(unlink("fifo"), 0);
 	assert_int_equal(chdir("/"), 0);

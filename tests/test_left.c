@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* left.c over real children. Which of them are programs of dinit's, and what the logmux reads, is
  * in the test's hand. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -90,7 +91,8 @@ static pid_t make_child(const char *name, bool own_session, bool piped)
 	char byte;
 	pid_t pid;
 
-	assert_int_equal(pipe(pair), 0);
+	/* A filter does not hold the other end. */
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);

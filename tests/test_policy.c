@@ -321,9 +321,9 @@ static pid_t make_filter(struct rig *rig)
 	assert_int_equal(pipe(input), 0);
 	assert_int_equal(pipe(output), 0);
 	assert_int_equal(fstat(output[0], &rig->ours), 0);
+	close(input[1]);
 	pid = make_child_with(rig, input[0], output[1]);
 	close(input[0]);
-	close(input[1]);
 	close(output[0]);
 	close(output[1]);
 	return pid;
@@ -891,10 +891,7 @@ static void test_policy_ignore_waits_for_a_filter_only(void **state)
 	pass(rig, POLICY_MATURE_MS);
 	assert_true(policy_has_to_wait(&rig->policy));
 	end_and_reap(rig, filter, SIGKILL);
-	/* It may have left another one. */
-	assert_true(policy_has_to_wait(&rig->policy));
 	policy_children_changed(&rig->policy, false);
-	pass(rig, POLICY_LOOK_APART_MS);
 	assert_false(policy_has_to_wait(&rig->policy));
 	assert_int_equal(rig->sent_len, 0);
 }
@@ -936,6 +933,55 @@ static void test_policy_ignore_does_not_wait_for_what_comes_later(void **state)
 	assert_false(policy_has_to_wait(&rig->policy));
 }
 
+/* Of "exec > >(exec > >(last); exec first)", first ends before anything is decided about it. */
+static void test_policy_ignore_waits_for_what_a_young_one_left_behind(void **state)
+{
+	struct rig *rig = *state;
+	pid_t first;
+
+	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	policy_begin_teardown(&rig->policy);
+	first = make_filter(rig);
+	pass(rig, POLICY_LOOK_APART_MS);
+	policy_children_changed(&rig->policy, true);
+	make_filter(rig);
+	pass(rig, POLICY_MATURE_MS - 1);
+	end_and_reap(rig, first, SIGKILL);
+	policy_children_changed(&rig->policy, false);
+	assert_true(policy_has_to_wait(&rig->policy));
+	pass(rig, 1 + POLICY_MATURE_MS);
+	assert_true(policy_has_to_wait(&rig->policy));
+	pass(rig, 100 * POLICY_MATURE_MS);
+	assert_true(policy_has_to_wait(&rig->policy));
+}
+
+/* What is ignored makes filters for ever. */
+static void test_policy_ignore_does_not_wait_for_filters_without_end(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t began_ms;
+	pid_t filter;
+
+	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	policy_begin_teardown(&rig->policy);
+	pass(rig, POLICY_LOOK_APART_MS);
+	filter = make_filter(rig);
+	policy_children_changed(&rig->policy, true);
+	began_ms = clock_ms;
+	for (int i = 0; i < 40 && policy_has_to_wait(&rig->policy); i++) {
+		pid_t next = make_filter(rig);
+
+		pass(rig, POLICY_LOOK_TEARDOWN_MS);
+		end_and_reap(rig, filter, SIGKILL);
+		policy_children_changed(&rig->policy, false);
+		filter = next;
+		pass(rig, 900);
+	}
+	assert_false(policy_has_to_wait(&rig->policy));
+	assert_in_range(clock_ms - began_ms, KILL_TIMEOUT_MS, KILL_TIMEOUT_MS + 2000);
+	assert_int_equal(rig->sent_len, 0);
+}
+
 /* A shell that has begun to set up its filter, on a busy machine: it runs, and its stdin is not in
  * place yet. */
 static void test_policy_orphan_that_runs_may_become_a_filter(void **state)
@@ -949,6 +995,7 @@ static void test_policy_orphan_that_runs_may_become_a_filter(void **state)
 	assert_int_equal(pipe(input), 0);
 	assert_int_equal(pipe(output), 0);
 	assert_int_equal(fstat(output[0], &rig->ours), 0);
+	close(input[1]);
 	pid = fork();
 	if (pid == 0) {
 		volatile bool *go = rig->go;
@@ -1504,6 +1551,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_ignore_waits_for_a_filter_only),
 	TEST(test_policy_ignore_waits_for_what_a_program_left_behind),
 	TEST(test_policy_ignore_does_not_wait_for_what_comes_later),
+	TEST(test_policy_ignore_waits_for_what_a_young_one_left_behind),
+	TEST(test_policy_ignore_does_not_wait_for_filters_without_end),
 	TEST(test_policy_ignore_filter_whose_time_is_over_is_not_waited_for),
 	TEST(test_policy_kill_spares_filters_until_it_is_told_otherwise),
 	TEST(test_policy_kill_with_ignore_kills_filters),
