@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 /* Room for a program's name, a slash and a PID. */
@@ -26,6 +27,8 @@
  * second in all, in which a shell has set up its filter, and a disk has mostly answered. */
 #define DELAYS_MAX 10
 #define YOUNG_MAX_MS ((DELAYS_MAX + 1) * POLICY_MATURE_MS)
+/* After how many seconds a process has long set up its descriptors. */
+#define OLD_S 2
 /* How long after the end of a program the end of a young orphan may leave a filter behind. */
 #define CALM_MS 1000
 
@@ -192,15 +195,25 @@ static void wait_for_filter(struct orphan *orphan)
 	orphan_set_state(orphan, ORPHAN_FILTER);
 }
 
-/* Returns whether it can be seen what the orphan is. One that runs, or waits for a processor, may
- * be a filter whose descriptors are still to be put in place; the command line of one in an
- * uninterruptible wait cannot be read. */
+/* Returns whether a process began so long ago that its descriptors are in place. */
+static bool is_old(const struct procfs_stat *stat)
+{
+	struct sysinfo info;
+
+	return sysinfo(&info) == 0 &&
+	       (uint64_t)info.uptime > stat->start_time / (uint64_t)sysconf(_SC_CLK_TCK) + OLD_S;
+}
+
+/* Returns whether it can be seen what the orphan is. One that has just begun and runs, or waits for
+ * a processor, may be a filter whose descriptors are still to be put in place; the command line of
+ * one in an uninterruptible wait cannot be read. */
 static bool is_at_rest(const struct policy *policy, pid_t pid)
 {
 	struct procfs_stat stat;
 
 	return !procfs_is_uninterruptible(policy->proc, pid) &&
-	       !(procfs_read_stat(policy->proc, pid, &stat) == 0 && stat.state == 'R');
+	       !(procfs_read_stat(policy->proc, pid, &stat) == 0 && stat.state == 'R' &&
+		 !is_old(&stat));
 }
 
 static void put_off(struct orphan *orphan)
