@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 /* Room for a program's name, a slash and a PID. */
@@ -31,6 +32,8 @@
 /* How long after an orphan was found it is decided about, at the latest. */
 #define DECIDED_MS \
 	((DELAYS_SHORT + 1) * POLICY_MATURE_MS + (DELAYS_MAX - DELAYS_SHORT) * UNSETTLED_MS)
+/* After how many seconds a process has long set up its descriptors. */
+#define OLD_S 2
 
 /* ---- what becomes of an orphan ---- */
 
@@ -192,15 +195,29 @@ static void deal_with_filter(struct orphan *orphan)
 	orphan_set_state(orphan, ORPHAN_FILTER);
 }
 
-/* Returns whether /proc shows what the orphan is going to be. One that runs, or waits for a
- * processor, may be a filter whose descriptors are still to be put in place; the command line of
- * one in an uninterruptible wait cannot be read. */
+/* Returns whether a process began so long ago that its descriptors are in place. */
+static bool is_old(const struct procfs_stat *stat)
+{
+	struct sysinfo info;
+
+	return sysinfo(&info) == 0 &&
+	       (uint64_t)info.uptime > stat->start_time / (uint64_t)sysconf(_SC_CLK_TCK) + OLD_S;
+}
+
+/* Returns whether /proc shows what the orphan is going to be. One that has just begun and runs, or
+ * waits for a processor, may be a filter whose descriptors are still to be put in place; one that
+ * is about to end may have been one; the command line of one in an uninterruptible wait cannot be
+ * read. */
 static bool is_at_rest(const struct policy *policy, pid_t pid)
 {
 	struct procfs_stat stat;
 
-	return !procfs_is_uninterruptible(policy->proc, pid) &&
-	       !(procfs_read_stat(policy->proc, pid, &stat) == 0 && stat.state == 'R');
+	if (procfs_is_uninterruptible(policy->proc, pid))
+		return false;
+	if (procfs_read_stat(policy->proc, pid, &stat) < 0)
+		return true;
+	/* Where only its first thread has ended, that is a zombie. */
+	return !(stat.ending && stat.state != 'Z') && !(stat.state == 'R' && !is_old(&stat));
 }
 
 static void put_off(struct orphan *orphan)

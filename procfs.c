@@ -303,14 +303,16 @@ int procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *s
 	if (parse_field(&at, &number) < 0 || number > INT_MAX)
 		goto malformed;
 	stat->parent = (pid_t)number;
-	/* From pgrp, the 5th field, to starttime, the 22nd. */
-	for (int field = 5; field <= 22; field++) {
+	/* From pgrp, the 5th field, to vsize, the 23rd. */
+	for (int field = 5; field <= 23; field++) {
 		if (parse_field(&at, &number) < 0)
 			goto malformed;
 		if (field == 6)
 			stat->session = number <= INT_MAX ? (pid_t)number : 0;
+		else if (field == 22)
+			stat->start_time = number;
 	}
-	stat->start_time = number;
+	stat->ending = number == 0;
 	return 0;
 
 malformed:

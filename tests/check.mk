@@ -35,7 +35,7 @@ wrap_reaper = waitpid waitid
 wrap_signaller = kill malloc fork setresuid syscall
 wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_release
 wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send logmux_add logmux_reads \
-	procfs_each_child
+	procfs_each_child sysinfo
 wrap_filter = logmux_reads
 wrap_left = logmux_reads program_find
 wrap_ration = clock_gettime epoll_wait strdup

@@ -270,14 +270,17 @@ static void test_filters_in_great_number_pass_on_each_line(struct scene *scene)
 
 	scene_need(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max > MANY + 50,
 		   "a process may not have 1050 open files: raise ulimit -Hn");
+	scene_fifo(scene, "up");
 	scene_file(scene, "services/web/run", 0755,
 		   "#!/bin/bash\n"
 		   "ulimit -Sn \"$(ulimit -Hn)\"\n"
+		   "exec 3<> \"$SCENE/up\"\n"
 		   "i=0\n"
 		   "while [ $((i += 1)) -le 1000 ]; do\n"
-		   "	exec {fd}> >(exec cat)\n"
+		   "	exec {fd}> >(echo up >&3; exec cat 3>&-)\n"
 		   "	echo \"line $i\" >&$fd\n"
 		   "done\n"
+		   "while [ $((i -= 1)) -gt 0 ]; do read -r up <&3; done\n"
 		   "exit 1\n");
 	run = start(scene, "terminate", NULL);
 	run_expect_exit(run, 3);

@@ -16,6 +16,7 @@
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,6 +35,8 @@
 
 static uint64_t clock_ms;
 static int looks;
+/* How much older the children look than they are. */
+static long later_s;
 static bool memory_fails, strdup_fails, adopt_fails;
 /* The children that a test makes before it opens the policy: were they there before dinit, too?
  * The first look says. */
@@ -41,6 +44,8 @@ static bool inherits, nobody_yet;
 static struct rig *current;
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+int __real_sysinfo(struct sysinfo *info);
+int __wrap_sysinfo(struct sysinfo *info);
 int __real_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout_ms);
 int __wrap_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout_ms);
 void *__real_calloc(size_t count, size_t size);
@@ -94,6 +99,14 @@ struct rig {
 	char program[PROCFS_NAME_SIZE];
 	char said[20000];
 };
+
+int __wrap_sysinfo(struct sysinfo *info)
+{
+	int result = __real_sysinfo(info);
+
+	info->uptime += later_s;
+	return result;
+}
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
@@ -1022,9 +1035,8 @@ static void test_policy_orphan_that_runs_may_become_a_filter(void **state)
 	assert_sent(rig, 0, pid, SIGTERM);
 }
 
-static void test_policy_orphan_that_runs_on_is_terminated(void **state)
+static pid_t make_running_child(struct rig *rig)
 {
-	struct rig *rig = *state;
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -1033,11 +1045,33 @@ static void test_policy_orphan_that_runs_on_is_terminated(void **state)
 			;
 	}
 	rig->children[rig->children_len++] = pid;
+	return pid;
+}
+
+static void test_policy_orphan_that_runs_on_is_terminated(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_running_child(rig);
+
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
 	for (int i = 0; i < 93; i++)
 		pass(rig, POLICY_MATURE_MS);
 	assert_int_equal(rig->sent_len, 0);
 	pass(rig, POLICY_MATURE_MS);
+	assert_sent(rig, 0, pid, SIGTERM);
+}
+
+/* A worker that computes sets up no filter any more. */
+static void test_policy_orphan_that_has_run_for_long_is_terminated_at_once(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_running_child(rig);
+
+	later_s = 4;
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	later_s = 0;
+	assert_int_equal(rig->sent_len, 1);
 	assert_sent(rig, 0, pid, SIGTERM);
 }
 
@@ -1566,6 +1600,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_end_teardown_says_how_many_warnings_were_not_written),
 	TEST(test_policy_orphan_that_runs_may_become_a_filter),
 	TEST(test_policy_orphan_that_runs_on_is_terminated),
+	TEST(test_policy_orphan_that_has_run_for_long_is_terminated_at_once),
 	TEST(test_policy_filter_that_is_none_any_more_is_terminated_in_the_teardown),
 	TEST(test_policy_adopt_orphan_is_redirected_and_labelled),
 	TEST(test_policy_adopted_end_is_told),

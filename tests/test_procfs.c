@@ -683,6 +683,19 @@ static void test_read_stat_session_too_large_for_a_pid_is_none(void **state)
 	assert_int_equal(stat.session, 0);
 }
 
+static void test_read_stat_without_memory_is_ending(void **state)
+{
+	const struct fake *fake = *state;
+	struct procfs_stat stat;
+
+	put(fake, "20/stat", "20 (x) R 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 0 24\n");
+	assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), 0);
+	assert_true(stat.ending);
+	put(fake, "20/stat", "20 (x) R 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 0 1 0\n");
+	assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), 0);
+	assert_false(stat.ending);
+}
+
 static void test_read_stat_number_below_the_largest_is_exact(void **state)
 {
 	const struct fake *fake = *state;
@@ -704,7 +717,7 @@ static void test_read_stat_in_pieces_is_whole(void **state)
 
 	memset(text, '1', sizeof text);
 	len = sprintf(text, "20 (a name) S 345");
-	for (int field = 5; field <= 22; field++)
+	for (int field = 5; field <= 23; field++)
 		len += sprintf(text + len, " %d", 1000 + field);
 	text[len] = ' ';
 	put_bytes(fake, "20/stat", text, sizeof text);
@@ -735,6 +748,7 @@ static void test_read_stat_malformed_is_eproto(void **state)
 		"20 (x) S 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 \n",
 		"20 (x) S 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 -\n",
 		"20 (x) S 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22",
+		"20 (x) S 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23",
 		"20 (x)S 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25\n",
 		"20 (x) S 99999999999 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23\n",
 	};
@@ -1255,6 +1269,7 @@ int main(void)
 		TEST(test_each_child_list_read_byte_by_byte_is_complete),
 		TEST(test_each_child_list_with_a_path_too_long_scans_every_process),
 		TEST(test_each_child_error_of_the_system_ends_it),
+		TEST(test_read_stat_without_memory_is_ending),
 		TEST(test_read_stat_number_below_the_largest_is_exact),
 		TEST(test_read_stat_in_pieces_is_whole),
 		TEST(test_read_comm_unprintable_bytes_are_replaced),
