@@ -267,21 +267,25 @@ static void deal_with(struct orphan *orphan)
 	}
 }
 
-/* Decides what becomes of a new orphan, or of a filter that has had its time. It may
- * have ended since the last reaping: then it is a zombie like any other, and not to be adopted. */
+/* Decides what becomes of a new orphan, or of a filter that has had its time. It may have ended
+ * since the last reaping: then it is a zombie like any other, and not to be adopted. As that can
+ * happen at any moment, and a process that ends closes its descriptors first, it is asked last. */
 static void decide(struct orphan *orphan)
 {
 	struct policy *policy = policy_of(orphan);
-	bool new = orphan->state != ORPHAN_FILTER;
+	bool undecided = orphan->state != ORPHAN_FILTER, early;
 
+	if (undecided && filter_is(policy->proc, policy->mux, orphan->pid)) {
+		deal_with_filter(orphan);
+		return;
+	}
+	early = undecided && orphan->delays < DELAYS_MAX && !is_at_rest(policy, orphan->pid);
 	if (reaper_is_zombie(orphan->pid))
 		orphan_set_state(orphan, ORPHAN_DYING);
-	else if (new &&filter_is(policy->proc, policy->mux, orphan->pid))
-		deal_with_filter(orphan);
 	else if (policy->force > POLICY_FORCE_NONE &&
 		 policy->reparenting != CONFIG_REPARENTING_IGNORE)
 		kill_orphan(orphan);
-	else if (new && orphan->delays < DELAYS_MAX && !is_at_rest(policy, orphan->pid))
+	else if (early)
 		put_off(orphan);
 	else
 		deal_with(orphan);
