@@ -5,8 +5,12 @@
 #include "fdtable.h"
 
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+/* After how many seconds a process has long put its descriptors in place. */
+#define OLD_S 2
 
 /* The stdin of a process. */
 struct input {
@@ -51,7 +55,16 @@ static bool is_ours(const struct procfs *proc, const struct logmux *mux, pid_t p
 
 bool filter_is(const struct procfs *proc, const struct logmux *mux, pid_t pid)
 {
-	return (is_ours(proc, mux, pid, STDOUT_FILENO) ||
-		is_ours(proc, mux, pid, STDERR_FILENO)) &&
+	return (is_ours(proc, mux, pid, STDOUT_FILENO) || is_ours(proc, mux, pid, STDERR_FILENO)) &&
 	       has_input(proc, pid);
+}
+
+bool filter_may_become(const struct procfs *proc, pid_t pid)
+{
+	struct procfs_stat stat;
+	struct sysinfo info;
+
+	if (procfs_read_stat(proc, pid, &stat) < 0 || stat.state != 'R' || sysinfo(&info) < 0)
+		return false;
+	return (uint64_t)info.uptime <= stat.start_time / (uint64_t)sysconf(_SC_CLK_TCK) + OLD_S;
 }

@@ -12,8 +12,12 @@
 #include <sys/types.h>
 
 /* Returns whether process pid is a filter: its stdin is a pipe, whose other end it does not hold
- * itself, and its stdout or its stderr one that the logmux reads. False where /proc does not show its descriptors, as for a process of
- * another user without CAP_SYS_PTRACE. */
+ * itself, and its stdout or its stderr one that the logmux reads. False where /proc does not show
+ * its descriptors, as for a process of another user without CAP_SYS_PTRACE. */
 bool filter_is(const struct procfs *proc, const struct logmux *mux, pid_t pid);
+
+/* Returns whether process pid may become a filter: it has just begun, and runs, or waits for a
+ * processor, so that its descriptors may still have to be put in place. */
+bool filter_may_become(const struct procfs *proc, pid_t pid);
 
 #endif

@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 /* Room for a program's name, a slash and a PID. */
@@ -27,8 +26,6 @@
  * second in all, in which a shell has set up its filter, and a disk has mostly answered. */
 #define DELAYS_MAX 10
 #define YOUNG_MAX_MS ((DELAYS_MAX + 1) * POLICY_MATURE_MS)
-/* After how many seconds a process has long set up its descriptors. */
-#define OLD_S 2
 /* How long after the end of a program the end of a young orphan may leave a filter behind. */
 #define CALM_MS 1000
 
@@ -195,25 +192,11 @@ static void wait_for_filter(struct orphan *orphan)
 	orphan_set_state(orphan, ORPHAN_FILTER);
 }
 
-/* Returns whether a process began so long ago that its descriptors are in place. */
-static bool is_old(const struct procfs_stat *stat)
-{
-	struct sysinfo info;
-
-	return sysinfo(&info) == 0 &&
-	       (uint64_t)info.uptime > stat->start_time / (uint64_t)sysconf(_SC_CLK_TCK) + OLD_S;
-}
-
-/* Returns whether it can be seen what the orphan is. One that has just begun and runs, or waits for
- * a processor, may be a filter whose descriptors are still to be put in place; the command line of
- * one in an uninterruptible wait cannot be read. */
+/* Returns whether it can be seen what the orphan is. */
 static bool is_at_rest(const struct policy *policy, pid_t pid)
 {
-	struct procfs_stat stat;
-
 	return !procfs_is_uninterruptible(policy->proc, pid) &&
-	       !(procfs_read_stat(policy->proc, pid, &stat) == 0 && stat.state == 'R' &&
-		 !is_old(&stat));
+	       !filter_may_become(policy->proc, pid);
 }
 
 static void put_off(struct orphan *orphan)
@@ -335,12 +318,10 @@ static void log_end(const struct orphan *orphan, const char *what, int status)
 	log_info("%s/%d: %s %s", orphan_program(orphan), orphan->pid, what, how);
 }
 
-/* Notes the end of an orphan about which nothing was decided. Right after the end of a program it
- * may have been a filter, and have left another one behind. */
-static void note_short_life(struct policy *policy)
+/* Returns whether a program has ended just now, and what it left may still be taking shape. */
+static bool is_unsettled(const struct policy *policy)
 {
-	policy->unlooked |= policy->force == POLICY_FORCE_NONE &&
-			    loop_now_ms(policy->loop) < policy->calm_ms;
+	return policy->force == POLICY_FORCE_NONE && loop_now_ms(policy->loop) < policy->calm_ms;
 }
 
 /* Says how an orphan has ended, and does what follows from that. */
@@ -358,7 +339,8 @@ static void note_end(const struct orphan *orphan, int status)
 		break;
 	case ORPHAN_YOUNG:
 	case ORPHAN_DYING:
-		note_short_life(policy_of(orphan));
+		/* It may have been a filter, and have left another one. */
+		policy_of(orphan)->unlooked |= is_unsettled(policy_of(orphan));
 		log_end(orphan, "orphan", status);
 		break;
 	case ORPHAN_KEPT:
@@ -455,10 +437,8 @@ static void on_look_due(void *ctx)
  * has left behind now: what is ignored may make more of them for ever. */
 static void limit_wait(struct policy *policy)
 {
-	uint64_t now = loop_now_ms(policy->loop);
-
-	policy->calm_ms = now + CALM_MS;
-	policy->wait_until_ms = now + POLICY_LOOK_APART_MS + YOUNG_MAX_MS +
+	policy->calm_ms = loop_now_ms(policy->loop) + CALM_MS;
+	policy->wait_until_ms = loop_now_ms(policy->loop) + POLICY_LOOK_APART_MS + YOUNG_MAX_MS +
 				policy->orphans.queues[ORPHAN_FILTER].delay_ms;
 }
 
