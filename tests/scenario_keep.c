@@ -138,6 +138,28 @@ static void test_not_kept_is_terminated_with_a_hint_the_first_time(struct scene 
 	run_expect_exit(run, 0);
 }
 
+/* A comma in a name would end it in DINIT_KEEP. */
+static void test_not_kept_with_a_comma_in_its_name_gets_a_hint_that_works(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "web",
+		      "ln -sf \"$(command -v sleep)\" \"$SCENE/a,b\"\n"
+		      "(exec > /dev/null 2>&1; \"$SCENE/a,b\" 1000 &)\n"
+		      "exec sleep 1000");
+	run = start(scene, "a,b", NULL);
+	run_wait_line(run, RUN_STDERR,
+		      WARNING
+		      "a,b/[0-9]+: lost its parent, .* \\(DINIT_KEEP=a\\?b leaves it alone\\)$");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run = start(scene, "a?b", NULL);
+	run_wait_line(run, RUN_STDERR,
+		      " dinit: info: a,b/[0-9]+: lost its parent, leaving it alone: ");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+}
+
 /* In a teardown nothing is kept, and nobody is told that it could be. */
 static void test_orphan_of_the_teardown_gets_no_hint(struct scene *scene)
 {
@@ -203,6 +225,7 @@ int main(void)
 		SCENE(test_kept_that_is_deaf_is_killed_in_the_teardown),
 		SCENE(test_kept_keeps_a_container_without_services_alive),
 		SCENE(test_not_kept_is_terminated_with_a_hint_the_first_time),
+		SCENE(test_not_kept_with_a_comma_in_its_name_gets_a_hint_that_works),
 		SCENE(test_orphan_of_the_teardown_gets_no_hint),
 		SCENE(test_noisy_program_gets_ten_warnings_and_a_sum),
 		SCENE(test_noisy_program_that_is_deaf_gets_no_more_warnings),

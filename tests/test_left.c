@@ -214,6 +214,16 @@ static void test_left_find_orphan_is_found_until_something_is_decided(void **sta
 	}
 }
 
+static void test_left_find_second_young_orphan_is_found(void **state)
+{
+	pid_t first = make_child("first", true, false), pid = make_child("nginx", false, false);
+
+	(void)state;
+	assert_non_null(orphan_add(&policy.orphans, first, ORPHAN_YOUNG, nothing));
+	assert_non_null(orphan_add(&policy.orphans, pid, ORPHAN_YOUNG, nothing));
+	expect("nginx", pid);
+}
+
 static void test_left_find_with_ignore_only_the_session_counts(void **state)
 {
 	(void)state;
@@ -292,6 +302,7 @@ int main(void)
 		TEST(test_left_find_kept_program_is_not_found),
 		TEST(test_left_find_filter_is_not_found),
 		TEST(test_left_find_orphan_is_found_until_something_is_decided),
+		TEST(test_left_find_second_young_orphan_is_found),
 		TEST(test_left_find_with_ignore_only_the_session_counts),
 		TEST(test_left_find_without_proc_finds_none),
 		TEST(test_left_find_last_of_the_session_is_found),
