@@ -32,6 +32,9 @@
 /* How long after an orphan was found it is decided about, at the latest. */
 #define DECIDED_MS \
 	((DELAYS_SHORT + 1) * POLICY_MATURE_MS + (DELAYS_MAX - DELAYS_SHORT) * UNSETTLED_MS)
+/* How long filters have, with ignore, to pass on what a program wrote before it ended: well within
+ * the time that container engines give a container to stop. */
+#define FILTERS_MS 5000
 /* After how many seconds a process has long set up its descriptors. */
 #define OLD_S 2
 
@@ -323,12 +326,14 @@ static void expect_filters(struct policy *policy)
 	policy->quiet_at_ms = loop_now_ms(policy->loop) + POLICY_LOOK_APART_MS + DECIDED_MS;
 }
 
-/* Limits, with ignore, how long a teardown waits for filters from now on: as long as for one that a
- * program has left behind now. An orphan that is ignored may make more of them for ever. */
+/* Limits, with ignore, how long a teardown waits for filters from now on: what feeds them may be an
+ * orphan that is ignored, and goes on for ever. */
 static void limit_wait(struct policy *policy)
 {
+	uint64_t kill_timeout_ms = policy->orphans.queues[ORPHAN_FILTER].delay_ms;
+
 	policy->wait_until_ms = loop_now_ms(policy->loop) + POLICY_LOOK_APART_MS + DECIDED_MS +
-				policy->orphans.queues[ORPHAN_FILTER].delay_ms;
+				(kill_timeout_ms < FILTERS_MS ? kill_timeout_ms : FILTERS_MS);
 }
 
 /* Says how an orphan has ended, and does what follows from that. */

@@ -991,7 +991,7 @@ static void test_policy_ignore_does_not_wait_for_filters_without_end(void **stat
 		pass(rig, 900);
 	}
 	assert_false(policy_has_to_wait(&rig->policy));
-	assert_in_range(clock_ms - began_ms, KILL_TIMEOUT_MS, KILL_TIMEOUT_MS + 2000);
+	assert_in_range(clock_ms - began_ms, 5000, 7000);
 	assert_int_equal(rig->sent_len, 0);
 }
 
