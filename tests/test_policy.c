@@ -3,6 +3,7 @@
  * with the clock in the test's hand. What it would do to them is recorded instead: signals,
  * redirections, looks (--wrap, and adopt's functions below). */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -440,6 +441,13 @@ static size_t count(const struct rig *rig, const char *part)
 	return n;
 }
 
+static void *pause_thread(void *argument)
+{
+	for (;;)
+		pause();
+	return argument;
+}
+
 /* ---- terminate ---- */
 
 static void test_policy_terminate_orphan_is_told_when_mature_and_killed_when_late(void **state)
@@ -534,6 +542,7 @@ static void test_policy_children_from_before_are_left_alone(void **state)
 	log_set_level(CONFIG_LOG_INFO);
 	end_and_reap(rig, elder, SIGKILL);
 	assert_int_equal(count(rig, ": inherited child was killed by signal 9 (Killed)\n"), 1);
+	assert_int_equal(rig->ends, 0);
 	end_and_reap(rig, orphan, SIGKILL);
 	pass(rig, POLICY_LOOK_TEARDOWN_MS);
 	assert_false(policy_may_have_orphans(&rig->policy));
@@ -634,6 +643,7 @@ static void test_policy_without_memory_for_an_orphan_finds_it_later(void **state
 	pid_t pid = make_child(rig);
 
 	memory_fails = true;
+	log_set_level(CONFIG_LOG_INFO);
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
 	pass(rig, POLICY_MATURE_MS);
 	assert_int_equal(rig->sent_len, 0);
@@ -796,7 +806,7 @@ static void test_policy_without_proc_says_so_once_and_does_nothing(void **state)
 	assert_false(policy_has_to_wait(&rig->policy));
 	pass(rig, 10 * POLICY_LOOK_MS);
 	policy_begin_teardown(&rig->policy);
-	policy_kill(&rig->policy, false);
+	assert_false(policy_kill(&rig->policy, false));
 	assert_int_equal(looks, 0);
 	assert_int_equal(rig->sent_len, 0);
 	assert_int_equal(count(rig, "\n"), 1);
@@ -846,6 +856,7 @@ static void test_policy_filter_that_ends_ends_nothing(void **state)
 	assert_int_equal(count(rig, ": lost its parent and is a filter: waiting "), 1);
 	end_and_reap(rig, pid, SIGKILL);
 	assert_int_equal(count(rig, ": filter was killed by signal 9 (Killed)\n"), 1);
+	assert_int_equal(count(rig, ": orphan was killed"), 0);
 	assert_int_equal(rig->ends, 0);
 	assert_int_equal(rig->adoptions, 0);
 	pass(rig, POLICY_LOOK_MS);
@@ -1135,6 +1146,8 @@ static void test_policy_kill_spares_filters_until_it_is_told_otherwise(void **st
 	pass(rig, POLICY_LOOK_TEARDOWN_MS);
 	pass(rig, 0);
 	assert_sent(rig, 2, later, SIGKILL);
+	pass(rig, KILL_TIMEOUT_MS);
+	assert_int_equal(rig->sent_len, 3);
 }
 
 static void test_policy_kill_with_ignore_kills_filters(void **state)
@@ -1155,6 +1168,123 @@ static void test_policy_kill_with_ignore_kills_filters(void **state)
 	assert_true(policy_has_to_wait(&rig->policy));
 	end_and_reap(rig, filter, SIGKILL);
 	assert_false(policy_has_to_wait(&rig->policy));
+}
+
+/* Until something is decided about the last orphan that can come of the end of a program. */
+static void test_policy_ignore_waits_as_long_as_nothing_is_decided(void **state)
+{
+	struct rig *rig = *state;
+
+	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	policy_begin_teardown(&rig->policy);
+	make_running_child(rig);
+	policy_children_changed(&rig->policy, true);
+	pass(rig, POLICY_LOOK_APART_MS);
+	pass(rig, 939);
+	/* One that comes later is not waited for. */
+	make_running_child(rig);
+	assert_true(policy_has_to_wait(&rig->policy));
+	pass(rig, 1);
+	assert_false(policy_has_to_wait(&rig->policy));
+}
+
+static void test_policy_ignore_waits_for_a_filter_for_five_seconds_at_most(void **state)
+{
+	struct rig *rig = *state;
+
+	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	policy_begin_teardown(&rig->policy);
+	make_filter(rig);
+	policy_children_changed(&rig->policy, true);
+	pass(rig, POLICY_LOOK_APART_MS);
+	pass(rig, 940 + 4999);
+	assert_true(policy_has_to_wait(&rig->policy));
+	pass(rig, 1);
+	assert_false(policy_has_to_wait(&rig->policy));
+}
+
+/* ---- what was terminated or adopted last (left.h) ---- */
+
+static void test_policy_last_one_that_was_terminated_is_noted(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_child(rig);
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	assert_int_equal(rig->policy.last.pid, 0);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->policy.last.pid, pid);
+	assert_int_equal(rig->policy.last.session, 0);
+	assert_int_equal(rig->policy.last.ms, clock_ms);
+	assert_string_equal(rig->policy.last.name, rig->program);
+}
+
+static void test_policy_last_one_is_no_filter(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_filter(rig);
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	pass(rig, KILL_TIMEOUT_MS);
+	assert_sent(rig, 0, pid, SIGTERM);
+	assert_int_equal(rig->policy.last.pid, 0);
+}
+
+static void test_policy_last_one_is_none_of_the_teardown(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid;
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	policy_begin_teardown(&rig->policy);
+	pid = make_child(rig);
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	pass(rig, POLICY_MATURE_MS);
+	assert_sent(rig, 0, pid, SIGTERM);
+	assert_int_equal(rig->policy.last.pid, 0);
+}
+
+/* Its first thread has ended, and is a zombie in /proc: the process lives. */
+static void test_policy_orphan_without_first_thread_is_terminated_at_once(void **state)
+{
+	struct rig *rig = *state;
+	const struct procfs proc = { .root = "/proc" };
+	struct procfs_stat stat = { .state = 'R' };
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		pthread_t thread;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pthread_create(&thread, NULL, pause_thread, NULL);
+		syscall(SYS_exit, 0);
+	}
+	rig->children[rig->children_len++] = pid;
+	while (stat.state != 'Z')
+		assert_int_equal(procfs_read_stat(&proc, pid, &stat), 0);
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	assert_sent(rig, 0, pid, SIGTERM);
+}
+
+/* Its name is the pattern in the advice, which ends at a comma. */
+static void test_policy_first_warning_for_a_name_with_commas_has_none_in_its_pattern(void **state)
+{
+	struct rig *rig = *state;
+	siginfo_t info;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execl("/bin/sh", "a,b,c", "-c", "kill -STOP $$; :", (char *)NULL);
+		_exit(1);
+	}
+	rig->children[rig->children_len++] = pid;
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED), 0);
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(count(rig, " (DINIT_KEEP=a?b?c leaves it alone)\n"), 1);
 }
 
 /* ---- DINIT_KEEP ---- */
@@ -1336,6 +1466,7 @@ static void test_policy_adopted_end_is_told(void **state)
 	pid_t pid = adopt_one(rig);
 	char stage[16];
 
+	log_set_level(CONFIG_LOG_INFO);
 	rig->adopt.hooks->on_end(rig->adopt.ctx);
 	end_and_reap(rig, pid, SIGUSR1);
 	assert_int_equal(rig->ends, 1);
@@ -1345,6 +1476,7 @@ static void test_policy_adopted_end_is_told(void **state)
 	snprintf(stage, sizeof stage, "%d", pid);
 	assert_string_equal(rig->end_stage, stage);
 	assert_false(rig->adopt.exited);
+	assert_int_equal(count(rig, "filter"), 0);
 }
 
 /* The record outlives the process until the redirection is over; the sanitizer sees who is
@@ -1602,6 +1734,13 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_orphan_that_runs_on_is_terminated),
 	TEST(test_policy_orphan_that_has_run_for_long_is_terminated_at_once),
 	TEST(test_policy_filter_that_is_none_any_more_is_terminated_in_the_teardown),
+	TEST(test_policy_ignore_waits_as_long_as_nothing_is_decided),
+	TEST(test_policy_ignore_waits_for_a_filter_for_five_seconds_at_most),
+	TEST(test_policy_last_one_that_was_terminated_is_noted),
+	TEST(test_policy_last_one_is_no_filter),
+	TEST(test_policy_last_one_is_none_of_the_teardown),
+	TEST(test_policy_orphan_without_first_thread_is_terminated_at_once),
+	TEST(test_policy_first_warning_for_a_name_with_commas_has_none_in_its_pattern),
 	TEST(test_policy_adopt_orphan_is_redirected_and_labelled),
 	TEST(test_policy_adopted_end_is_told),
 	TEST(test_policy_adopted_end_in_the_middle_of_its_redirection_is_told_to_both),
