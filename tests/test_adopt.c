@@ -2347,6 +2347,16 @@ static uint64_t pass_time(struct test *test)
 	return test->loop.now_ms - before;
 }
 
+/* Whatever /proc is made up. */
+static bool is_traced(const struct test *test)
+{
+	static const struct procfs proc = { .root = "/proc" };
+	struct procfs_guard guard;
+
+	assert_int_equal(procfs_read_guard(&proc, test->pid, &guard), 0);
+	return guard.tracer != 0;
+}
+
 static void step(struct test *test)
 {
 	int status;
@@ -2374,7 +2384,7 @@ static void test_adopt_streams_replaced_too_often_stay(void **state)
 	begin(test);
 	while (!test->ended) {
 		pass_time(test);
-		while (test->adopt && tracer_of(test, test->pid) != 0)
+		while (test->adopt && is_traced(test))
 			step(test);
 	}
 	assert_int_equal(script.seizes, 4);
@@ -2617,8 +2627,11 @@ static void test_adopt_process_that_does_not_stop_is_not_looked_at(void **state)
 	for (size_t i = 0; i < sizeof pauses_ms / sizeof *pauses_ms; i++)
 		assert_int_equal(pass_time(test), pauses_ms[i]);
 	show_nothing(test);
+	script.forgets = false;
 	assert_int_equal(__real_ptrace(PTRACE_INTERRUPT, test->pid, NULL, NULL), 0);
-	step(test);
+	/* (Several times on aarch64, where it is to skip a call of its own first.) */
+	while (is_traced(test))
+		step(test);
 	for (size_t i = 0; i < sizeof looks_ms / sizeof *looks_ms; i++)
 		assert_int_equal(pass_time(test), looks_ms[i]);
 	assert_true(test->ended);
