@@ -183,6 +183,8 @@ static bool calloc_fails;
 
 long __real_ptrace(int request, ...);
 long __wrap_ptrace(int request, ...);
+int __real_tracee_call(struct tracee *tracee, long number, const uint64_t args[6]);
+int __wrap_tracee_call(struct tracee *tracee, long number, const uint64_t args[6]);
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -225,12 +227,6 @@ long __wrap_ptrace(int request, ...)
 	}
 	if (request == PTRACE_INTERRUPT && script.forgets && tid != script.spared)
 		return 0;
-	/* (Of another kind is the one that skips a call of its own.) */
-	if (request == PTRACE_SETREGSET && address == (void *)NT_PRSTATUS &&
-	    script.before_first_call) {
-		script.before_first_call(tid);
-		script.before_first_call = NULL;
-	}
 	result = __real_ptrace(request, tid, address, data);
 	if (request == PTRACE_GETREGSET && address == (void *)NT_PRSTATUS && script.narrow)
 		((struct iovec *)data)->iov_len = REGISTERS_32_SIZE;
@@ -244,6 +240,14 @@ long __wrap_ptrace(int request, ...)
 	if (script.after_seize)
 		script.after_seize(tid);
 	return result;
+}
+
+int __wrap_tracee_call(struct tracee *tracee, long number, const uint64_t args[6])
+{
+	if (script.before_first_call)
+		script.before_first_call(tracee->tid);
+	script.before_first_call = NULL;
+	return __real_tracee_call(tracee, number, args);
 }
 
 static char thread_state(pid_t tid)
@@ -2254,6 +2258,7 @@ static void test_adopt_nothing_left_to_move_is_let_go(void **state)
 	script.after_seize = hide_descriptors;
 	script.before_first_call = hide_descriptors;
 	adopt(test);
+	/* (None is made.) */
 	assert_non_null(script.before_first_call);
 	assert_int_equal(test->pipes, 0);
 	assert_string_equal(test->trouble, "");
