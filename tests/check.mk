@@ -23,7 +23,7 @@ UNITS = adopt fdtable json names printable config process svdir script execfail 
 	loop spawn reaper signaller sink outputs logmux filter sender service ration policy left ending
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
-wrap_adopt = ptrace malloc calloc clock_gettime epoll_wait
+wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
 wrap_fdtable = syscall
 wrap_svdir = malloc calloc scandir access
 wrap_procfs = read

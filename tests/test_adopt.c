@@ -183,6 +183,8 @@ static bool calloc_fails;
 
 long __real_ptrace(int request, ...);
 long __wrap_ptrace(int request, ...);
+int __real_tracee_call(struct tracee *tracee, long number, const uint64_t args[6]);
+int __wrap_tracee_call(struct tracee *tracee, long number, const uint64_t args[6]);
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -225,12 +227,6 @@ long __wrap_ptrace(int request, ...)
 	}
 	if (request == PTRACE_INTERRUPT && script.forgets && tid != script.spared)
 		return 0;
-	/* (Of another kind is the one that skips a call of its own.) */
-	if (request == PTRACE_SETREGSET && address == (void *)NT_PRSTATUS &&
-	    script.before_first_call) {
-		script.before_first_call(tid);
-		script.before_first_call = NULL;
-	}
 	result = __real_ptrace(request, tid, address, data);
 	if (request == PTRACE_GETREGSET && address == (void *)NT_PRSTATUS && script.narrow)
 		((struct iovec *)data)->iov_len = REGISTERS_32_SIZE;
@@ -244,6 +240,14 @@ long __wrap_ptrace(int request, ...)
 	if (script.after_seize)
 		script.after_seize(tid);
 	return result;
+}
+
+int __wrap_tracee_call(struct tracee *tracee, long number, const uint64_t args[6])
+{
+	if (script.before_first_call)
+		script.before_first_call(tracee->tid);
+	script.before_first_call = NULL;
+	return __real_tracee_call(tracee, number, args);
 }
 
 static char thread_state(pid_t tid)
@@ -2254,6 +2258,7 @@ static void test_adopt_nothing_left_to_move_is_let_go(void **state)
 	script.after_seize = hide_descriptors;
 	script.before_first_call = hide_descriptors;
 	adopt(test);
+	/* (None is made.) */
 	assert_non_null(script.before_first_call);
 	assert_int_equal(test->pipes, 0);
 	assert_string_equal(test->trouble, "");
@@ -2347,6 +2352,16 @@ static uint64_t pass_time(struct test *test)
 	return test->loop.now_ms - before;
 }
 
+/* Whatever /proc is made up. */
+static bool is_traced(const struct test *test)
+{
+	static const struct procfs proc = { .root = "/proc" };
+	struct procfs_guard guard;
+
+	assert_int_equal(procfs_read_guard(&proc, test->pid, &guard), 0);
+	return guard.tracer != 0;
+}
+
 static void step(struct test *test)
 {
 	int status;
@@ -2374,7 +2389,7 @@ static void test_adopt_streams_replaced_too_often_stay(void **state)
 	begin(test);
 	while (!test->ended) {
 		pass_time(test);
-		while (test->adopt && tracer_of(test, test->pid) != 0)
+		while (test->adopt && is_traced(test))
 			step(test);
 	}
 	assert_int_equal(script.seizes, 4);
@@ -2617,8 +2632,11 @@ static void test_adopt_process_that_does_not_stop_is_not_looked_at(void **state)
 	for (size_t i = 0; i < sizeof pauses_ms / sizeof *pauses_ms; i++)
 		assert_int_equal(pass_time(test), pauses_ms[i]);
 	show_nothing(test);
+	script.forgets = false;
 	assert_int_equal(__real_ptrace(PTRACE_INTERRUPT, test->pid, NULL, NULL), 0);
-	step(test);
+	/* (Several times on aarch64, where it is to skip a call of its own first.) */
+	while (is_traced(test))
+		step(test);
 	for (size_t i = 0; i < sizeof looks_ms / sizeof *looks_ms; i++)
 		assert_int_equal(pass_time(test), looks_ms[i]);
 	assert_true(test->ended);
@@ -3104,7 +3122,8 @@ static void assert_behind(struct test *test, const char *place, bool found)
 	if (found) {
 		assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
 		assert_int_equal(tracee.insn, (uintptr_t)place);
-		release(&tracee);
+		/* It is not let go: it would run on there, where it has been put on aarch64. */
+		tracee_forget(&tracee);
 	} else {
 		assert_int_equal(hold(test, &tracee), TRACEE_NEWS_REFUSED);
 		assert_int_equal(errno, ENOSYS);
