@@ -1797,6 +1797,9 @@ static void test_adopt_process_that_covers_the_kernels_library_is_moved(void **s
 	struct test *test = *state;
 
 	start(test, "covered");
+	/* (It has said that it is ready, and is on its way to the call that it waits in.) */
+	while (state_of(test) != 'S')
+		turn(test, is_never, 1);
 	adopt(test);
 	assert_int_equal(test->pipes, 2);
 	tell(test);
