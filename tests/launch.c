@@ -181,9 +181,6 @@ static void make_environment(struct scene *scene, const struct run_spec *spec, c
 			copy(scene, scene_format(scene, "DINIT_DIR=%s", scene->services));
 	if (!has_variable(environment, count, "SCENE"))
 		environment[count++] = copy(scene, scene_format(scene, "SCENE=%s", scene->dir));
-	/* Leaks cannot be looked for without /proc. */
-	if (spec->no_proc && !has_variable(environment, count, "LSAN_OPTIONS"))
-		environment[count++] = copy(scene, "LSAN_OPTIONS=detect_leaks=0");
 	for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
 		if (getenv(passed[i]) && !has_variable(environment, count, passed[i]))
 			environment[count++] = copy(scene, scene_format(scene, "%s=%s", passed[i],

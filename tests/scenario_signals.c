@@ -481,6 +481,9 @@ static void expect_bare_sender(struct scene *scene, const struct run_spec *spec)
 
 static void test_stop_from_inside_without_proc_names_the_pid(struct scene *scene)
 {
+#ifdef __SANITIZE_ADDRESS__
+	scene_need(false, "the sanitizers need /proc");
+#endif
 	expect_bare_sender(scene, &(struct run_spec){ .environment = TEXT, .no_proc = true });
 }
 

@@ -78,6 +78,7 @@ struct rig {
 	struct logmux *mux;
 	struct config config;
 	struct policy policy;
+	bool open;
 	pid_t children[CHILDREN_MAX];
 	size_t children_len;
 	struct sent {
@@ -283,6 +284,7 @@ static void open_policy(struct rig *rig, enum config_reparenting reparenting)
 	rig->config.reparenting = reparenting;
 	nobody_yet = procfs_usable(&rig->proc) && !inherits;
 	policy_open(&rig->policy, &rig->config, &means, on_adopted_end, rig);
+	rig->open = true;
 }
 
 /* Makes a child with that stdin and stdout, which are -1 where it has ours. */
@@ -418,6 +420,8 @@ static int teardown(void **state)
 			break;
 		reaper_drain(&rig->reaper);
 	}
+	if (rig->open)
+		ration_close(&rig->policy.ration);
 	loop_close(&rig->loop);
 	log_set_writer(NULL, NULL);
 	munmap(rig->go, sizeof *rig->go);
@@ -873,6 +877,7 @@ static void test_policy_filter_whose_time_is_over_is_adopted_with_adopt(void **s
 	assert_int_equal(rig->adoptions, 0);
 	pass(rig, KILL_TIMEOUT_MS);
 	assert_int_equal(rig->adoptions, 1);
+	rig->adopt.hooks->on_end(rig->adopt.ctx);
 }
 
 static void test_policy_filter_without_a_pipe_for_stdin_is_none(void **state)
@@ -1314,6 +1319,7 @@ static void test_policy_kept_orphan_is_left_alone_until_the_teardown(void **stat
 		assert_sent(rig, 1, pid, SIGKILL);
 		end_and_reap(rig, pid, SIGKILL);
 		policy_close(&rig->policy);
+		rig->open = false;
 		rig->said[0] = '\0';
 	}
 }
@@ -1679,6 +1685,7 @@ static void test_policy_close_forgets_orphans_in_every_state(void **state)
 	pids[3] = make_child(rig);
 	pass(rig, POLICY_LOOK_MS);
 	policy_close(&rig->policy);
+	rig->open = false;
 	for (size_t i = 0; i < 4; i++)
 		assert_false(reaper_knows(&rig->reaper, pids[i]));
 	pass(rig, 2 * KILL_TIMEOUT_MS);
