@@ -1457,6 +1457,8 @@ static void test_adopt_descendant_killed_while_traced_is_forgotten(void **state)
 	adopt(test);
 	assert_string_equal(test->trouble, "");
 	assert_int_equal(test->pipes, 2);
+	/* On a slow machine it is seen to be a zombie first, and then reaped as nobody's. */
+	test->orphans = 0;
 	tell(test);
 	finish(test);
 	assert_last_words_in(test->new);
