@@ -279,14 +279,14 @@ static void test_own_descriptor_of_another_user_is_a_pipe(struct scene *scene)
 
 /* ---- who has which descriptor ---- */
 
-/* A service has its own pipes, and neither those in place of 1 and 2 nor what was there before. */
+/* A service has its own pipes, and neither those in place of 1 and 2 nor what was there before. (It
+ * stops itself: a program that is being loaded has its libraries open.) */
 static void test_own_descriptor_is_not_inherited(struct scene *scene)
 {
 	struct run *run;
 	const char *found;
 
-	scene_service(scene, "up",
-		      "exec \"$ACTOR\" sh 'echo \"{\\\"pid\\\":$$}\"; exec sleep 1000'");
+	scene_service(scene, "up", "exec sh -c 'echo \"{\\\"pid\\\":$$}\"; kill -STOP $$'");
 	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene)) });
 	found = run_match(run, RUN_STDOUT,
 			  (run_wait_line(run, RUN_STDOUT, "\"pid\""), "\"pid\":([0-9]+)"), 1);
