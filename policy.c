@@ -78,7 +78,7 @@ static void kill_orphan(struct orphan *orphan)
 }
 
 /* Puts into words how the program can be left alone, with its name as a pattern, in which no comma
- * may stand. Nothing is left alone in a teardown. */
+ * may stand. */
 static void make_hint(const char *program, char hint[HINT_SIZE])
 {
 	snprintf(hint, HINT_SIZE, " (DINIT_KEEP=%s leaves it alone)", program);
@@ -86,6 +86,7 @@ static void make_hint(const char *program, char hint[HINT_SIZE])
 		*comma = '?';
 }
 
+/* Writes the warning, unless there were many alike. In a teardown nothing could be left alone. */
 static void warn_of_termination(struct orphan *orphan, const char *label,
 				const struct procfs_command *command)
 {
@@ -569,7 +570,6 @@ void policy_end_teardown(struct policy *policy)
 	ration_say_rest(&policy->ration);
 }
 
-/* With ignore, an orphan that is found gets the time that shows whether it is a filter, as ever. */
 bool policy_kill(struct policy *policy, bool with_filters)
 {
 	struct orphans *orphans = &policy->orphans;
@@ -578,6 +578,7 @@ bool policy_kill(struct policy *policy, bool with_filters)
 	if (policy->blind)
 		return false;
 	policy->force = with_filters ? POLICY_FORCE_ALL : POLICY_FORCE_ORPHANS;
+	/* With ignore, a new orphan still gets the time that shows whether it is a filter. */
 	if (policy->reparenting != CONFIG_REPARENTING_IGNORE) {
 		orphans_set_delay(orphans, ORPHAN_YOUNG, 0, decide);
 		any |= orphans_move_all(orphans, ORPHAN_TERMINATED, kill_orphan);

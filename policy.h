@@ -103,7 +103,7 @@ void policy_open(struct policy *policy, const struct config *config,
 void policy_close(struct policy *policy);
 
 /* Logs the end of an orphan that nobody watched: it was dead before a look could find it, or
- * orphans are not looked for. This is the reaper's on_orphan callback, and ctx the struct
+ * there is no /proc to look in. This is the reaper's on_orphan callback, and ctx the struct
  * policy. */
 void policy_on_unwatched_end(void *ctx, pid_t pid, int status);
 

@@ -287,7 +287,7 @@ static void test_own_descriptor_is_not_inherited(struct scene *scene)
 	const char *found;
 
 	scene_service(scene, "up", "exec sh -c 'echo \"{\\\"pid\\\":$$}\"; kill -STOP $$'");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene)) });
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=1") });
 	found = run_match(run, RUN_STDOUT,
 			  (run_wait_line(run, RUN_STDOUT, "\"pid\""), "\"pid\":([0-9]+)"), 1);
 	for (int fd = 0; fd < 100; fd++) {
