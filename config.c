@@ -56,6 +56,18 @@ static const char *const stdout_words[] = {
 	NULL,
 };
 
+static const char *const stderr_words[] = {
+	[CONFIG_STDERR_TEXT] = "0",
+	[CONFIG_STDERR_WRAP] = "wrap",
+	NULL,
+};
+
+static const char *const exit_status_words[] = {
+	[CONFIG_EXIT_STATUS_DINIT] = "dinit",
+	[CONFIG_EXIT_STATUS_SERVICE] = "service",
+	NULL,
+};
+
 static const char *const level_words[] = {
 	[CONFIG_LOG_NONE] = "none", [CONFIG_LOG_ERROR] = "error", [CONFIG_LOG_WARN] = "warn",
 	[CONFIG_LOG_INFO] = "info", [CONFIG_LOG_DEBUG] = "debug", NULL,
@@ -85,6 +97,8 @@ static const struct variable {
 	  "where the service directories are", NULL },
 	{ "DINIT_JSON_STDOUT", KIND_WORD, offsetof(struct config, stdout_mode), "1",
 	  "1 JSON lines, 0 text, wrap: text becomes JSON", stdout_words },
+	{ "DINIT_JSON_STDERR", KIND_WORD, offsetof(struct config, stderr_mode), "0",
+	  "0 text, wrap: every line becomes JSON", stderr_words },
 	{ "DINIT_LOG_LEVEL", KIND_WORD, offsetof(struct config, log_level), "warn",
 	  "none, error, warn, info, debug", level_words },
 	{ "DINIT_REPARENTING_POLICY", KIND_WORD, offsetof(struct config, reparenting), "terminate",
@@ -93,6 +107,14 @@ static const struct variable {
 	  "seconds from TERM to KILL for orphans", NULL },
 	{ "DINIT_STOP_TIMEOUT", KIND_SECONDS, offsetof(struct config, stop_timeout_ms), "60",
 	  "seconds for a stop that no signal began, 0 no limit", NULL },
+	{ "DINIT_STOP_DELAY", KIND_SECONDS, offsetof(struct config, stop_delay_ms), "0",
+	  "seconds that services go on after a stop signal", NULL },
+	{ "DINIT_GRACE_PERIOD", KIND_SECONDS, offsetof(struct config, grace_period_ms), "0",
+	  "seconds for a stop that a signal began, 0 no limit", NULL },
+	{ "DINIT_EXIT_STATUS", KIND_WORD, offsetof(struct config, exit_status), "dinit",
+	  "dinit: 0, 1 or 3; service: that of the program that ended", exit_status_words },
+	{ "DINIT_TERMINATION_LOG", KIND_TEXT, offsetof(struct config, termination_log),
+	  "/dev/termination-log", "existing file that gets the cause of the end", NULL },
 	{ "DINIT_KEEP", KIND_TEXT, offsetof(struct config, keep), "",
 	  "orphans that are left alone, by name: epmd,screen*", NULL },
 	{ "DINIT_SKIP", KIND_TEXT, offsetof(struct config, skip), "",
@@ -103,7 +125,9 @@ static const struct variable {
 
 _Static_assert(sizeof(enum config_stdout) == sizeof(int) &&
 		       sizeof(enum config_log_level) == sizeof(int) &&
-		       sizeof(enum config_reparenting) == sizeof(int),
+		       sizeof(enum config_reparenting) == sizeof(int) &&
+		       sizeof(enum config_stderr) == sizeof(int) &&
+		       sizeof(enum config_exit_status) == sizeof(int),
 	       "KIND_WORD is stored as an int");
 
 /* ---- values ---- */

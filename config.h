@@ -28,6 +28,19 @@ enum config_reparenting {
 	CONFIG_REPARENTING_IGNORE,
 };
 
+/* What dinit exits with where the end of a program began the teardown. */
+enum config_exit_status {
+	/* Its own statuses (enum process_status). */
+	CONFIG_EXIT_STATUS_DINIT,
+	/* The status of that program, as a shell counts it. */
+	CONFIG_EXIT_STATUS_SERVICE,
+};
+
+enum config_stderr {
+	CONFIG_STDERR_TEXT,
+	CONFIG_STDERR_WRAP,
+};
+
 enum config_problem {
 	/* A value is invalid: dinit must not start. */
 	CONFIG_PROBLEM_ERROR,
@@ -43,11 +56,18 @@ struct config {
 	/* Patterns of program names separated by commas; "" if there are none. */
 	const char *keep;
 	enum config_stdout stdout_mode;
+	enum config_stderr stderr_mode;
 	enum config_log_level log_level;
 	enum config_reparenting reparenting;
 	uint64_t kill_timeout_ms;
 	/* 0: no limit. */
 	uint64_t stop_timeout_ms;
+	/* 0: no limit. */
+	uint64_t grace_period_ms;
+	/* 0: services are told to stop at once. */
+	uint64_t stop_delay_ms;
+	enum config_exit_status exit_status;
+	const char *termination_log;
 	/* In bytes, without label and newline. */
 	size_t max_line;
 };

@@ -7,6 +7,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The programs in control/ that are run for a signal to dinit. */
+enum svdir_control {
+	SVDIR_CONTROL_HUP,
+	SVDIR_CONTROL_USR1,
+	SVDIR_CONTROL_USR2,
+	SVDIR_CONTROLS,
+};
+
 /* One service directory. All strings are owned by the struct svdir. */
 struct svdir_entry {
 	char *name;
@@ -18,6 +26,15 @@ struct svdir_entry {
 	/* Its log directory and log/run. Both are NULL where there is no logging program. */
 	char *log_dir;
 	char *log_run;
+	/* Its finish and prestop, or NULL. */
+	char *finish;
+	char *prestop;
+	/* Its programs in control/ for HUP, USR1 and USR2, or NULL. */
+	char *control[SVDIR_CONTROLS];
+	/* The signal of its down-signal; TERM where it has none. */
+	int down_signal;
+	/* It has a file named optional: the container goes on without it. */
+	bool optional;
 	/* It has a file named down: it is examined, but not to be started. */
 	bool down;
 };
