@@ -26,7 +26,7 @@ UNITS = adopt fdtable json names signame printable config process svdir script e
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
 wrap_fdtable = syscall
-wrap_svdir = malloc calloc scandir access
+wrap_svdir = malloc calloc scandir access open
 wrap_procfs = read
 wrap_process = dup2
 wrap_log = write
