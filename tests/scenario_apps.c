@@ -158,11 +158,11 @@ static void test_nginx_dying_stops_redis_in_order(struct scene *scene)
 	run_expect_line(run, RUN_STDOUT, "now ready to exit, bye bye.*\"service\":\"cache\"");
 }
 
-static void test_example_optional_disables_what_is_not_wanted(struct scene *scene)
+static void test_example_disabled_is_what_is_not_wanted(struct scene *scene)
 {
 	struct run *run;
 
-	scene_example(scene, "optional");
+	scene_example(scene, "disabled");
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_LOG_LEVEL=info") });
 	run_wait_line(run, RUN_STDERR, "metrics/run: .*disabled itself");
 	run_wait_line(run, RUN_STDOUT, "app is up.*\"service\":\"app\"");
@@ -220,7 +220,7 @@ int main(void)
 		SCENE(test_nginx_and_redis_serve_log_and_stop),
 		SCENE(test_nginx_and_redis_of_ordinary_user_serve_log_and_stop),
 		SCENE(test_nginx_dying_stops_redis_in_order),
-		SCENE(test_example_optional_disables_what_is_not_wanted),
+		SCENE(test_example_disabled_is_what_is_not_wanted),
 		SCENE(test_example_drop_root_opens_its_streams),
 		SCENE(test_example_logging_makes_json_of_text),
 	};
