@@ -22,7 +22,7 @@ ALL_CFLAGS = $(STANDARD) -DDINIT_VERSION='"$(VERSION)"' $(CFLAGS)
 MODULES = dinit client/cli overtime waited ending service left policy ration orphan adopt/adopt \
 	adopt/redirect adopt/obstacle adopt/tracee request sender program ownfds filter logmux \
 	splitter outputs signaller svdir reaper spawn script execfail sink process loop fdtable \
-	procfs log line config printable names stamp json
+	procfs log line config printable signame names stamp json
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 
 all: dinit

@@ -237,6 +237,16 @@ void program_signal(const struct program *program, int signal)
 	signaller_send(program->all->means.signaller, program->watch.pid, signal, name);
 }
 
+void program_stop(const struct program *program, int signal)
+{
+	char name[NAME_SIZE];
+
+	if (!program_is_running(program))
+		return;
+	make_name(program, name);
+	signaller_stop(program->all->means.signaller, program->watch.pid, signal, name);
+}
+
 bool program_kill(const struct program *program)
 {
 	if (!program_is_running(program) || reaper_is_zombie(program->watch.pid))

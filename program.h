@@ -111,6 +111,9 @@ const struct program *program_find(const struct reaper *reaper, pid_t pid);
 /* Sends the signal to the program, if it is running. */
 void program_signal(const struct program *program, int signal);
 
+/* The same with a signal that is to end it gently: CONT follows, for one that is stopped. */
+void program_stop(const struct program *program, int signal);
+
 /* Says that the program is still running, and kills it. Returns false, and does neither, where
  * it is not running or has ended and is only not reaped yet. */
 bool program_kill(const struct program *program);

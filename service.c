@@ -259,7 +259,7 @@ static int start_terminate(struct service *service, char reason[PROGRAM_REASON_S
 
 static void send_term(struct service *service)
 {
-	program_signal(&service->run, SIGTERM);
+	program_stop(&service->run, SIGTERM);
 	set_state(service, SERVICE_STOPPING);
 }
 
