@@ -42,7 +42,7 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t len)
 /* What a writer was given. */
 struct written {
 	size_t calls, len;
-	char line[2 * LOG_LINE_SIZE];
+	char line[2 * LOG_TEXT_MAX];
 };
 
 static void keep(void *ctx, const char *line, size_t len)
@@ -133,7 +133,7 @@ static void test_log_empty_message_is_a_line(void **state)
 static void test_log_long_message_is_cut_with_its_newline_kept(void **state)
 {
 	struct written *written = *state;
-	size_t fits = LOG_LINE_SIZE - HEADER_LEN - 1;
+	size_t fits = LOG_TEXT_MAX;
 
 	for (size_t len = fits - 2; len < fits + 200; len++) {
 		char *text = malloc(len + 1);
