@@ -21,8 +21,8 @@ ALL_CFLAGS = $(STANDARD) -DDINIT_VERSION='"$(VERSION)"' $(CFLAGS)
 # From the top down; tests/lint knows the same order, and who may include whom.
 MODULES = dinit client/cli ending service left policy ration orphan adopt/adopt adopt/redirect \
 	adopt/obstacle adopt/tracee sender program filter logmux splitter outputs signaller svdir \
-	reaper spawn script execfail sink process loop fdtable procfs log line config lastline \
-	printable names stamp json
+	termlog reaper spawn script execfail sink process loop fdtable oom procfs log line config \
+	lastline printable names stamp json
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 
 all: dinit

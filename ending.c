@@ -55,12 +55,12 @@ static void describe_oom(const struct ending *ending, int status, char text[ADDE
 		snprintf(text, ADDED_SIZE, ", out of memory");
 	else
 		snprintf(text, ADDED_SIZE, ", out of memory (the container's limit is %llu %s)",
-			 (unsigned long long)(limit % GIB == 0 ? limit / GIB :
-					      limit >= MIB     ? limit / MIB :
-								 limit / KIB),
-			 limit % GIB == 0 ? "GiB" :
-			 limit >= MIB     ? "MiB" :
-					    "KiB");
+			 (unsigned long long)(limit % GIB == 0 ? limit / GIB
+					      : limit >= MIB   ? limit / MIB
+							       : limit / KIB),
+			 limit % GIB == 0 ? "GiB"
+			 : limit >= MIB   ? "MiB"
+					  : "KiB");
 }
 
 /* Puts the last line into words, if all of its stream has been read. Returns false while a line may

@@ -414,9 +414,11 @@ static struct orphan *add_orphan(struct policy *policy, pid_t pid, enum orphan_s
 static void on_child(void *ctx, pid_t pid)
 {
 	struct policy *policy = ctx;
+	const struct reaper_watch *watch = reaper_find(policy->reaper, pid);
 
-	policy->seen++;
-	if (!reaper_knows(policy->reaper, pid))
+	if (!watch || !watch->unwaited)
+		policy->seen++;
+	if (!watch)
 		add_orphan(policy, pid, ORPHAN_YOUNG);
 }
 
