@@ -61,6 +61,7 @@ static int hold_stdout(struct service *service, int fd)
 		.stream = LOGMUX_STDOUT,
 		.held = true,
 		.handle = &service->unlogged,
+		.last = &service->run.last[LOGMUX_STDOUT],
 	};
 	int error;
 
@@ -82,6 +83,7 @@ static int start_logging(struct service *service, int stdin_fd, char reason[PROG
 		.stdin_fd = stdin_fd,
 		.out_stage = "run",
 		.out = &service->logged,
+		.keeps_last = true,
 	};
 
 	return program_start(service->log, &spec, reason);
@@ -95,6 +97,7 @@ static int start_run(struct service *service, int stdout_fd, char reason[PROGRAM
 		.dir = service->entry->dir,
 		.stdout_fd = stdout_fd,
 		.out_stage = "run",
+		.keeps_last = true,
 	};
 
 	return program_start(&service->run, &spec, reason);
@@ -469,6 +472,11 @@ int services_open(struct services *services, const struct svdir *svdir, const ch
 
 void services_close(struct services *services)
 {
+	for (size_t i = 0; i < services->len; i++) {
+		program_close(&services->list[i].run);
+		if (services->list[i].log)
+			program_close(services->list[i].log);
+	}
 	free(services->list);
 	free(services->others);
 	services->list = NULL;
