@@ -142,10 +142,11 @@ static void on_adopted_end(void *ctx, const struct reaper_end *end)
 	note_end(ctx, NULL, end);
 }
 
-static void on_start_failure(void *ctx)
+static void on_start_failure(void *ctx, const char *cause)
 {
 	struct dinit *dinit = ctx;
 
+	(void)cause;
 	dinit->start_abandoned = true;
 	begin_teardown(dinit, CAUSE_INSIDE, PROCESS_STATUS_UNABLE);
 }
@@ -307,11 +308,11 @@ static bool advance(struct dinit *dinit)
 
 static void reap(struct dinit *dinit)
 {
-	size_t living = dinit->programs.living;
+	size_t reaped = dinit->programs.reaped;
 
 	dinit->children_changed = false;
 	dinit->children_left = reaper_drain(&dinit->reaper);
-	policy_children_changed(&dinit->policy, dinit->programs.living < living);
+	policy_children_changed(&dinit->policy, dinit->programs.reaped > reaped);
 }
 
 static enum loop_verdict on_turn_end(void *ctx)
