@@ -304,11 +304,11 @@ static bool advance(struct dinit *dinit)
 
 static void reap(struct dinit *dinit)
 {
-	size_t living = dinit->programs.living;
+	size_t reaped = dinit->programs.reaped;
 
 	dinit->children_changed = false;
 	dinit->children_left = reaper_drain(&dinit->reaper);
-	policy_children_changed(&dinit->policy, dinit->programs.living < living);
+	policy_children_changed(&dinit->policy, dinit->programs.reaped > reaped);
 }
 
 /* Says the last line, when everything else is said and written out. Returns whether there is nothing

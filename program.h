@@ -38,6 +38,8 @@ struct programs {
 	/* Processes that were started and have not been reaped, those included that could not
 	 * become their program. */
 	size_t living;
+	/* How many processes of theirs have been reaped since the beginning. */
+	size_t reaped;
 };
 
 /* Prepares what all programs have in common; starts nothing. Returns 0, or -1 with errno (memory)
@@ -87,9 +89,11 @@ void program_close(struct program *program);
 
 /* How to start a program. */
 struct program_spec {
-	/* The absolute path, which is argv[0] as well, and the working directory. Both strings must
-	 * outlive the program's end. */
+	/* The absolute path, and the working directory. Both strings must outlive the program's
+	 * end. */
 	const char *path, *dir;
+	/* As for execve(2); it is needed during the start only. NULL: the path is the only one. */
+	char *const *argv;
 	/* Both stay the caller's. stdin_fd 0: /dev/null. stdout_fd 0: a pipe that the logmux
 	 * reads. */
 	int stdin_fd, stdout_fd;
