@@ -62,6 +62,8 @@ struct dinit {
 	struct programs programs;
 	struct services services;
 	struct policy policy;
+	struct oom oom;
+	struct termlog termlog;
 	struct ending ending;
 	/* Which of the descriptors 0 to 2 were not open at the start. */
 	bool closed[3];
@@ -302,11 +304,11 @@ static bool advance(struct dinit *dinit)
 
 static void reap(struct dinit *dinit)
 {
-	size_t living = dinit->programs.living;
+	size_t reaped = dinit->programs.reaped;
 
 	dinit->children_changed = false;
 	dinit->children_left = reaper_drain(&dinit->reaper);
-	policy_children_changed(&dinit->policy, dinit->programs.living < living);
+	policy_children_changed(&dinit->policy, dinit->programs.reaped > reaped);
 }
 
 /* Says the last line, when everything else is said and written out. Returns whether there is nothing
@@ -329,8 +331,12 @@ static enum loop_verdict on_turn_end(void *ctx)
 		reap(dinit);
 	more = advance(dinit);
 	more |= logmux_turn(&dinit->mux);
-	if (dinit->state == STATE_DRAINING && logmux_is_drained(&dinit->mux))
-		return conclude(dinit) ? LOOP_STOP : LOOP_AGAIN;
+	if (dinit->state == STATE_DRAINING && logmux_is_drained(&dinit->mux) &&
+	    !termlog_is_busy(&dinit->termlog)) {
+		if (conclude(dinit))
+			return LOOP_STOP;
+		more = true;
+	}
 	return more ? LOOP_AGAIN : LOOP_SLEEP;
 }
 
@@ -448,9 +454,18 @@ static void prepare_policy(struct dinit *dinit)
 		.mux = &dinit->mux,
 		.signaller = &dinit->signaller,
 	};
+	struct ending_means ending_means = {
+		.loop = &dinit->loop,
+		.policy = &dinit->policy,
+		.mux = &dinit->mux,
+		.oom = &dinit->oom,
+		.termlog = &dinit->termlog,
+	};
 
 	policy_open(&dinit->policy, &dinit->config, &means, on_adopted_end, dinit);
-	ending_init(&dinit->ending, &dinit->loop, &dinit->policy);
+	oom_open(&dinit->oom, &dinit->proc, "/sys/fs/cgroup");
+	termlog_open(&dinit->termlog, &dinit->loop, &dinit->reaper, dinit->config.termination_log);
+	ending_init(&dinit->ending, &ending_means);
 	overtime_init(&dinit->overtime, &dinit->loop, &dinit->services, &dinit->policy);
 }
 

@@ -12,7 +12,7 @@
 /* How many programs and orphans are named. */
 #define WAITED_NAMED_MAX 20
 /* Room for the words, '\0' included: they fit into a message with a few more. */
-#define WAITED_TEXT_SIZE (LOG_LINE_SIZE - 128)
+#define WAITED_TEXT_SIZE (LOG_TEXT_MAX - 128)
 
 /* Names each program of a service and each orphan that the teardown waits for: "web/run (PID 7), the
  * orphan sleep (PID 12) and 3 more". Returns whether there is any. */
