@@ -79,16 +79,23 @@ static void test_down_signal_is_sent_when_another_service_ends(struct scene *sce
 /* The status of a service that dies of it says nothing. */
 static void test_down_signal_kills_what_does_not_handle_it(struct scene *scene)
 {
-	static const char *const signals[] = { "QUIT\n", "RTMIN+3\n", "KILL\n", "USR2\n" };
-	struct run *run;
+	static const struct {
+		const char *text;
+		int signal;
+	} cases[] = { { "QUIT\n", 3 }, { "RTMIN+3\n", 37 }, { "KILL\n", 9 }, { "USR2\n", 12 } };
 
-	for (size_t i = 0; i < COUNT(signals); i++) {
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct run *run;
+
 		scene_service(scene, "a", "ulimit -c 0; echo up; exec sleep 1000");
-		scene_file(scene, "services/a/down-signal", 0644, signals[i]);
+		scene_file(scene, "services/a/down-signal", 0644, cases[i].text);
 		run = start(scene, 1);
 		run_signal(run, SIGTERM);
 		run_expect_exit(run, 0);
-		run_expect_line(run, RUN_STDERR, "info: a/run: PID [0-9]+ was killed by signal ");
+		run_expect_line(run, RUN_STDERR,
+				scene_format(scene,
+					     "info: a/run: PID [0-9]+ was killed by signal %d ",
+					     cases[i].signal));
 		run_expect_no_line(run, RUN_STDERR, "dinit: (warning|error)");
 	}
 }
