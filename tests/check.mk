@@ -21,7 +21,7 @@ setup-all:
 
 UNITS = adopt fdtable json names signame printable config process svdir script execfail procfs \
 	stamp log line loop spawn reaper signaller sink outputs logmux filter sender request \
-	service ration policy left ending
+	service ration policy left ending waited
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
@@ -42,6 +42,7 @@ wrap_left = logmux_reads program_find
 wrap_ration = clock_gettime epoll_wait strdup
 wrap_ending = clock_gettime epoll_wait left_find service_was_logged
 wrap_sender = getpid kill
+wrap_waited = services_list_running procfs_read_command
 wrap_request = getpid sender_describe
 wrap_sink = open epoll_ctl malloc realloc write
 wrap_outputs = malloc clock_gettime
