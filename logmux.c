@@ -384,16 +384,11 @@ static void on_source_ready(void *ctx, uint32_t events)
 
 static struct splitter make_splitter(struct logmux *mux, enum logmux_stream stream)
 {
-	struct splitter splitter = { .means = &mux->means };
-
-	if (stream == LOGMUX_STDOUT) {
-		splitter.rule = mux->stdout_rule;
-		splitter.output = OUTPUTS_STDOUT;
-	} else {
-		splitter.rule = LINE_RULE_TEXT;
-		splitter.output = outputs_stderr(mux->outputs);
-	}
-	return splitter;
+	return (struct splitter){
+		.means = &mux->means,
+		.rule = mux->rules[stream],
+		.output = stream == LOGMUX_STDOUT ? OUTPUTS_STDOUT : outputs_stderr(mux->outputs),
+	};
 }
 
 int logmux_add(struct logmux *mux, const struct logmux_source_spec *spec)
@@ -459,20 +454,42 @@ bool logmux_reads(const struct logmux *mux, dev_t device, ino_t inode)
 
 /* ---- the whole ---- */
 
+/* Returns what text lines are on that output. */
+static enum line_rule choose_text(const struct outputs *outputs, size_t output)
+{
+	return outputs->list[output].coloured ? LINE_RULE_COLOURED : LINE_RULE_TEXT;
+}
+
+static enum line_rule choose_stdout_rule(const struct outputs *outputs, const struct config *config)
+{
+	switch (config->stdout_mode) {
+	case CONFIG_STDOUT_TEXT: break;
+	case CONFIG_STDOUT_JSON: return LINE_RULE_OBJECTS;
+	case CONFIG_STDOUT_WRAP: return LINE_RULE_WRAP;
+	}
+	return choose_text(outputs, OUTPUTS_STDOUT);
+}
+
+static enum line_rule choose_stderr_rule(const struct outputs *outputs, const struct config *config)
+{
+	switch (config->stderr_mode) {
+	case CONFIG_STDERR_TEXT: break;
+	case CONFIG_STDERR_WRAP: return LINE_RULE_WRAP;
+	}
+	return choose_text(outputs, outputs_stderr(outputs));
+}
+
 int logmux_open(struct logmux *mux, struct loop *loop, struct outputs *outputs,
 		const struct config *config)
 {
-	static const enum line_rule rules[] = {
-		[CONFIG_STDOUT_TEXT] = LINE_RULE_TEXT,
-		[CONFIG_STDOUT_JSON] = LINE_RULE_OBJECTS,
-		[CONFIG_STDOUT_WRAP] = LINE_RULE_WRAP,
-	};
-
 	*mux = (struct logmux){
 		.loop = loop,
 		.outputs = outputs,
 		.means = { .outputs = outputs, .max_line = config->max_line },
-		.stdout_rule = rules[config->stdout_mode],
+		.rules = {
+			[LOGMUX_STDOUT] = choose_stdout_rule(outputs, config),
+			[LOGMUX_STDERR] = choose_stderr_rule(outputs, config),
+		},
 		.retry_timer = { .on_due = on_retry_due, .ctx = mux },
 		.read_buffer = malloc(LOGMUX_READ_SIZE),
 	};

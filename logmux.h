@@ -38,8 +38,8 @@ struct logmux {
 	struct loop *loop;
 	struct outputs *outputs;
 	struct splitter_means means;
-	/* What the lines of a program's stdout should be. */
-	enum line_rule stdout_rule;
+	/* What the lines of a program's stdout and stderr should be, by enum logmux_stream. */
+	enum line_rule rules[2];
 	/* One for each output. */
 	struct logmux_parking parkings[OUTPUTS_MAX];
 	/* All of them, newest first. */

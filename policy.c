@@ -54,11 +54,6 @@ static void read_orphan_name(struct orphan *orphan, struct procfs_command *comma
 	snprintf(label, LABEL_SIZE, "%s/%d", command->program, orphan->pid);
 }
 
-static void signal_orphan(struct orphan *orphan, int signal, const char *label)
-{
-	signaller_send(policy_of(orphan)->signaller, orphan->pid, signal, label);
-}
-
 /* Kills an orphan, if it has not ended meanwhile (dinit may have been stopped, or late). The
  * message is a warning, unless the warning that the orphan is terminated was withheld. */
 static void kill_orphan(struct orphan *orphan)
@@ -72,7 +67,7 @@ static void kill_orphan(struct orphan *orphan)
 			log_info("%s: orphan is still running: killing it", label);
 		else
 			log_warn("%s: orphan is still running: killing it", label);
-		signal_orphan(orphan, SIGKILL, label);
+		signaller_send(policy_of(orphan)->signaller, orphan->pid, SIGKILL, label);
 	}
 	orphan_set_state(orphan, ORPHAN_DYING);
 }
@@ -106,7 +101,7 @@ static void terminate_orphan(struct orphan *orphan, const char *label)
 {
 	if (orphan->adopt)
 		adopt_cancel(orphan->adopt);
-	signal_orphan(orphan, SIGTERM, label);
+	signaller_stop(policy_of(orphan)->signaller, orphan->pid, SIGTERM, label);
 	orphan_set_state(orphan, ORPHAN_TERMINATED);
 }
 

@@ -143,6 +143,7 @@ int program_start(struct program *program, const struct program_spec *spec,
 	const struct program_means *means = &program->all->means;
 	struct spawn_spec how = {
 		.path = spec->path,
+		.argv = spec->argv,
 		.dir = spec->dir,
 		.environment = choose_environment(program->all, spec->about_pid),
 		.fds = { spec->stdin_fd ? spec->stdin_fd : means->null_fd, spec->stdout_fd, -1 },
@@ -190,6 +191,7 @@ static void on_process_exit(void *ctx, pid_t pid, int status)
 	bool failed;
 
 	program->all->living--;
+	program->all->reaped++;
 	program->state = PROGRAM_IDLE;
 	/* The failure was told when the start failed. */
 	if (state == PROGRAM_FAILING)
@@ -244,6 +246,16 @@ void program_signal(const struct program *program, int signal)
 		return;
 	make_name(program, name);
 	signaller_send(program->all->means.signaller, program->watch.pid, signal, name);
+}
+
+void program_stop(const struct program *program, int signal)
+{
+	char name[NAME_SIZE];
+
+	if (!program_is_running(program))
+		return;
+	make_name(program, name);
+	signaller_stop(program->all->means.signaller, program->watch.pid, signal, name);
 }
 
 bool program_kill(const struct program *program)
