@@ -20,7 +20,7 @@ setup-all:
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
 UNITS = adopt fdtable json names printable config process svdir script execfail procfs stamp log line \
-	loop spawn reaper signaller sink outputs logmux filter sender service ration policy left ending
+	loop spawn reaper signaller sink outputs logmux filter sender service ration policy left ending oom termlog
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
@@ -41,6 +41,8 @@ wrap_left = logmux_reads program_find
 wrap_ration = clock_gettime epoll_wait strdup
 wrap_ending = clock_gettime epoll_wait left_find service_was_logged
 wrap_sender = getpid kill
+wrap_oom = statfs read
+wrap_termlog = fork open write
 wrap_sink = open epoll_ctl malloc realloc write
 wrap_outputs = malloc clock_gettime
 wrap_logmux = malloc realloc free clock_gettime epoll_ctl read
