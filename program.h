@@ -38,6 +38,8 @@ struct programs {
 	/* Processes that were started and have not been reaped, those included that could not
 	 * become their program. */
 	size_t living;
+	/* How many processes of theirs have been reaped since the beginning. */
+	size_t reaped;
 };
 
 /* Prepares what all programs have in common; starts nothing. Returns 0, or -1 with errno (memory)
@@ -66,6 +68,10 @@ struct program {
 	 * comes why it could not be executed; else -1. */
 	int report_fd;
 	const char *path, *dir;
+	/* The last line of its stdout and of its stderr, where they are kept (struct
+	 * program_spec). */
+	bool keeps_last;
+	struct lastline last[LOGMUX_STREAMS];
 	void (*on_end)(void *ctx, const struct reaper_end *end, const char *failure);
 	void *ctx;
 };
@@ -78,11 +84,16 @@ void program_init(struct program *program, struct programs *programs, const char
 		  void (*on_end)(void *ctx, const struct reaper_end *end, const char *failure),
 		  void *ctx);
 
+/* Frees the last lines of an idle program. */
+void program_close(struct program *program);
+
 /* How to start a program. */
 struct program_spec {
-	/* The absolute path, which is argv[0] as well, and the working directory. Both strings must
-	 * outlive the program's end. */
+	/* The absolute path, and the working directory. Both strings must outlive the program's
+	 * end. */
 	const char *path, *dir;
+	/* As for execve(2); it is needed during the start only. NULL: the path is the only one. */
+	char *const *argv;
 	/* Both stay the caller's. stdin_fd 0: /dev/null. stdout_fd 0: a pipe that the logmux
 	 * reads. */
 	int stdin_fd, stdout_fd;
@@ -95,6 +106,8 @@ struct program_spec {
 	/* Do not wait until the program has replaced the new process: its file may be on a
 	 * server that is dead. What keeps it from that is told to on_end. */
 	bool unwaited;
+	/* Keep what the last line of each stream is, for its end to be told with them. */
+	bool keeps_last;
 };
 
 /* Starts an idle program. Returns 0, or -1 with the reason, which holds no colon that is not in a
@@ -110,6 +123,9 @@ const struct program *program_find(const struct reaper *reaper, pid_t pid);
 
 /* Sends the signal to the program, if it is running. */
 void program_signal(const struct program *program, int signal);
+
+/* The same with a signal that is to end it gently: CONT follows, for one that is stopped. */
+void program_stop(const struct program *program, int signal);
 
 /* Says that the program is still running, and kills it. Returns false, and does neither, where
  * it is not running or has ended and is only not reaped yet. */

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct lastline;
+
 /* The size of the table of pids: 8 kB, and chains of one or two at 1000 services. */
 #define REAPER_BUCKETS 1024
 
@@ -40,6 +42,9 @@ struct reaper_end {
 	pid_t pid;
 	/* As of wait(2). */
 	int status;
+	/* The last line of its stdout and of its stderr (by enum logmux_stream), as far as they were
+	 * read; NULL: they were not kept. */
+	struct lastline *last;
 };
 
 struct reaper {

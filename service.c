@@ -1,20 +1,28 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the state of each service, and which of its programs runs when; not the processes
  * (program.h), nor the teardown that an end brings about.
- * Invariant: state says what run does, and changes in one place; while a process can write to the
- * service's stdout, somebody holds the read end. */
+ * Invariant: state says what run and finish do, and changes in one place; while a process can write
+ * to the service's stdout, somebody holds the read end. */
 #include "service.h"
 
+#include "hook.h"
 #include "log.h"
+#include "start.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
+
+/* Room for a name, a stage, and why that program cannot be started. */
+#define CAUSE_SIZE (PROGRAM_REASON_SIZE + 300)
+
+/* What messages say of an optional service. */
+#define OPTIONAL_GOES_ON "the service is optional, the container goes on"
+/* What they say of one whose logging program has ended. */
+#define READS_DIRECTLY "; dinit reads the service's output directly"
 
 /* What happens to a service. */
 enum service_event {
@@ -25,6 +33,7 @@ enum service_event {
 	EVENT_LOG_GRACE_OVER,
 	EVENT_TERMINATE_SUCCEEDED,
 	EVENT_TERMINATE_FAILED,
+	EVENT_FINISH_ENDED,
 	EVENT_STOP,
 };
 
@@ -37,110 +46,36 @@ static void set_state(struct service *service, enum service_state state)
 
 /* ---- starting ---- */
 
-/* Opens the read end of a pipe once more: O_NONBLOCK belongs to the open file description
- * (open(2)), and the first one is the stdin of a logging program, which must block. Without /proc
- * both share that one. Returns the descriptor, or -1 with errno. */
-static int open_read_end(int fd)
+static int start(struct service *service, const struct program **failed,
+		 char reason[PROGRAM_REASON_SIZE])
 {
-	char path[sizeof "/proc/self/fd/" + 3 * sizeof fd];
-	int own_fd;
-
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	own_fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	return own_fd >= 0 ? own_fd : fcntl(fd, F_DUPFD_CLOEXEC, 3);
-}
-
-/* Gives the logmux a read end of our own, held as long as the logging program reads. Returns 0, or
- * -1 with errno. */
-static int hold_stdout(struct service *service, int fd)
-{
-	struct logmux_source_spec spec = {
-		.fd = open_read_end(fd),
-		.service = service->entry->name,
-		.stage = "run",
-		.stream = LOGMUX_STDOUT,
-		.held = true,
-		.handle = &service->unlogged,
-	};
-	int error;
-
-	if (spec.fd < 0)
-		return -1;
-	if (logmux_add(service->all->programs->means.mux, &spec) == 0)
-		return 0;
-	error = errno;
-	close(spec.fd);
-	errno = error;
-	return -1;
-}
-
-static int start_logging(struct service *service, int stdin_fd, char reason[PROGRAM_REASON_SIZE])
-{
-	struct program_spec spec = {
-		.path = service->entry->log_run,
-		.dir = service->entry->log_dir,
-		.stdin_fd = stdin_fd,
-		.out_stage = "run",
-		.out = &service->logged,
+	const struct start start = {
+		.entry = service->entry,
+		.run = &service->run,
+		.log = service->log,
+		.logged = &service->logged,
+		.unlogged = &service->unlogged,
 	};
 
-	return program_start(service->log, &spec, reason);
+	return start_service(&start, failed, reason);
 }
 
-/* Starts run. stdout_fd is 0 where its lines come to the logmux directly. */
-static int start_run(struct service *service, int stdout_fd, char reason[PROGRAM_REASON_SIZE])
+static void tell_start_failure(const struct service *service, const struct program *failed,
+			       const char *reason)
 {
-	struct program_spec spec = {
-		.path = service->entry->run,
-		.dir = service->entry->dir,
-		.stdout_fd = stdout_fd,
-		.out_stage = "run",
-	};
+	const struct service_owner *owner = &service->all->owner;
+	char cause[CAUSE_SIZE];
 
-	return program_start(&service->run, &spec, reason);
-}
-
-/* Starts the logging program, and then run: if the logging program cannot start, there is no
- * service to be stopped again. Returns 0, or -1 with the reason, and with that one of the two in
- * *failed that did not start. */
-static int start_logged(struct service *service, const struct program **failed,
-			char reason[PROGRAM_REASON_SIZE])
-{
-	int pair[2], result = -1;
-
-	*failed = &service->run;
-	if (pipe2(pair, O_CLOEXEC) < 0) {
-		program_explain_pipe(errno, reason);
-		return -1;
+	if (service->entry->optional) {
+		log_warn("%s/%s: cannot be started; " OPTIONAL_GOES_ON ": %s", failed->service,
+			 failed->stage, reason);
+		return;
 	}
-	if (hold_stdout(service, pair[0]) < 0) {
-		program_explain_pipe(errno, reason);
-		goto close_pair;
-	}
-	*failed = service->log;
-	if (start_logging(service, pair[0], reason) < 0)
-		goto close_pair;
-	*failed = &service->run;
-	result = start_run(service, pair[1], reason);
-
-close_pair:
-	close(pair[0]);
-	close(pair[1]);
-	return result;
-}
-
-static enum service_event start_service(struct service *service)
-{
-	const struct program *failed = &service->run;
-	char reason[PROGRAM_REASON_SIZE];
-	int result = service->entry->log_run ? start_logged(service, &failed, reason)
-					     : start_run(service, 0, reason);
-
-	if (result == 0)
-		return EVENT_STARTED;
 	log_error("%s/%s: cannot be started, stopping the container: %s", failed->service,
 		  failed->stage, reason);
-	return EVENT_START_FAILED;
+	snprintf(cause, sizeof cause, "%s/%s: cannot be started: %s", failed->service,
+		 failed->stage, reason);
+	owner->on_start_failure(owner->ctx, cause);
 }
 
 /* ---- ends ---- */
@@ -166,18 +101,63 @@ static void settle_log_end(struct service *service)
 	say_end(&service->log_end);
 }
 
-static void end_run(struct service *service, const struct reaper_end *end)
+/* Says that a program of an optional service has ended; then tells what happens now. In a teardown
+ * its end is nothing special. */
+static void say_optional_end(const struct service *service, const struct reaper_end *end,
+			     const char *then)
 {
-	struct services *services = service->all;
+	char how[REAPER_STATUS_SIZE];
 
-	if (disabled_itself(end)) {
-		log_info("%s/run: PID %d exited with status %d: it has disabled itself", end->name,
-			 end->pid, SERVICE_EXIT_DISABLED);
-		set_state(service, SERVICE_DISABLED);
+	if (service->all->phase != SERVICES_UP) {
+		say_end(end);
 		return;
 	}
-	set_state(service, SERVICE_ENDED);
-	services->owner.on_end(services->owner.ctx, service, end);
+	reaper_describe_status(end->status, how);
+	log_warn("%s/%s: PID %d %s; " OPTIONAL_GOES_ON "%s", end->name, end->stage, end->pid, how,
+		 then);
+}
+
+/* Tells the end of run to whom it concerns. */
+static void tell_run_end(const struct service *service, const struct reaper_end *end)
+{
+	const struct service_owner *owner = &service->all->owner;
+
+	if (disabled_itself(end))
+		log_info("%s/run: PID %d exited with status %d: it has disabled itself", end->name,
+			 end->pid, SERVICE_EXIT_DISABLED);
+	else if (service->entry->optional)
+		say_optional_end(service, end, "");
+	else
+		owner->on_end(owner->ctx, service, end);
+}
+
+/* Starts finish, with the exit code of run (-1: a signal has ended it) and the low byte of its
+ * status, as runit does. Returns whether it was started. */
+static bool start_finish(const struct service *service, int status)
+{
+	char code[sizeof "-2147483648"], low[sizeof "255"];
+	char *argv[] = { service->entry->finish, code, low, NULL };
+	const struct program_spec spec = {
+		.path = service->entry->finish,
+		.dir = service->entry->dir,
+		.argv = argv,
+	};
+
+	snprintf(code, sizeof code, "%d", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+	snprintf(low, sizeof low, "%d", status & 0xff);
+	return hook_start(service->finish, &spec);
+}
+
+static void end_run(struct service *service, const struct reaper_end *end)
+{
+	bool finish = service->finish && service->all->phase != SERVICES_KILLED;
+
+	service->outcome =
+		disabled_itself(end) || service->entry->optional ? SERVICE_DISABLED : SERVICE_ENDED;
+	set_state(service, finish ? SERVICE_FINISHING : service->outcome);
+	tell_run_end(service, end);
+	if (finish && !start_finish(service, end->status))
+		set_state(service, service->outcome);
 }
 
 bool service_was_logged(const struct service *service, const struct reaper_end *end)
@@ -195,6 +175,7 @@ static void on_run_ended(struct service *service, const struct reaper_end *end)
 	case SERVICE_TERMINATING:
 	case SERVICE_STOPPING: break;
 	case SERVICE_WAITING:
+	case SERVICE_FINISHING:
 	case SERVICE_DISABLED:
 	case SERVICE_ENDED:
 	case SERVICE_FAILED: return;
@@ -208,8 +189,8 @@ static void on_log_ended(struct service *service, const struct reaper_end *end)
 	if (service->unlogged)
 		logmux_release(service->unlogged, service->logged);
 	if (disabled_itself(end)) {
-		log_info("%s/log: PID %d exited with status %d: it has disabled itself; "
-			 "dinit reads the service's output directly",
+		log_info("%s/log: PID %d exited with status %d: it has disabled "
+			 "itself" READS_DIRECTLY,
 			 end->name, end->pid, SERVICE_EXIT_DISABLED);
 		return;
 	}
@@ -221,6 +202,7 @@ static void on_log_ended(struct service *service, const struct reaper_end *end)
 		return;
 	case SERVICE_TERMINATING:
 	case SERVICE_STOPPING:
+	case SERVICE_FINISHING:
 	case SERVICE_DISABLED:
 	case SERVICE_ENDED:
 	case SERVICE_FAILED: say_end(end); return;
@@ -238,6 +220,8 @@ static void on_log_grace_over(struct service *service)
 	 * is the cause. */
 	if (reaper_is_zombie(service->run.watch.pid))
 		say_end(&service->log_end);
+	else if (service->entry->optional)
+		say_optional_end(service, &service->log_end, READS_DIRECTLY);
 	else
 		owner->on_end(owner->ctx, service, &service->log_end);
 }
@@ -257,24 +241,37 @@ static int start_terminate(struct service *service, char reason[PROGRAM_REASON_S
 	return program_start(service->terminate, &spec, reason);
 }
 
-static void send_term(struct service *service)
+static void send_down_signal(struct service *service)
 {
-	program_signal(&service->run, SIGTERM);
+	program_stop(&service->run, service->entry->down_signal);
 	set_state(service, SERVICE_STOPPING);
+}
+
+/* Warns that terminate cannot be started, and says what is done about it, if anything. */
+static void warn_of_terminate(const struct service *service, const char *reason)
+{
+	char signal[SIGNALLER_NAME_SIZE];
+
+	signaller_name(service->entry->down_signal, signal);
+	if (service->state == SERVICE_TERMINATING)
+		log_warn("%s/term: cannot be started, sending %s to the service instead: %s",
+			 service->entry->name, signal, reason);
+	else
+		log_warn("%s/term: cannot be started: %s", service->entry->name, reason);
 }
 
 static void stop_service(struct service *service)
 {
 	char reason[PROGRAM_REASON_SIZE];
 
-	if (!service->entry->terminate) {
-		send_term(service);
-	} else if (start_terminate(service, reason) == 0) {
-		set_state(service, SERVICE_TERMINATING);
-	} else {
-		log_warn("%s/term: cannot be started, sending TERM to the service instead: %s",
-			 service->entry->name, reason);
-		send_term(service);
+	if (!service->terminate) {
+		send_down_signal(service);
+		return;
+	}
+	set_state(service, SERVICE_TERMINATING);
+	if (start_terminate(service, reason) < 0) {
+		warn_of_terminate(service, reason);
+		send_down_signal(service);
 	}
 }
 
@@ -286,6 +283,7 @@ static void on_stop(struct service *service)
 	case SERVICE_WAITING:
 	case SERVICE_TERMINATING:
 	case SERVICE_STOPPING:
+	case SERVICE_FINISHING:
 	case SERVICE_DISABLED:
 	case SERVICE_ENDED:
 	case SERVICE_FAILED: return;
@@ -293,7 +291,8 @@ static void on_stop(struct service *service)
 	stop_service(service);
 }
 
-/* Notes the end of terminate: where it succeeded it has told run to stop, otherwise TERM does. */
+/* Notes the end of terminate: where it succeeded it has told run to stop, otherwise the signal
+ * does. */
 static void on_terminate_ended(struct service *service, bool succeeded)
 {
 	if (service->state != SERVICE_TERMINATING)
@@ -301,7 +300,13 @@ static void on_terminate_ended(struct service *service, bool succeeded)
 	if (succeeded)
 		set_state(service, SERVICE_STOPPING);
 	else
-		send_term(service);
+		send_down_signal(service);
+}
+
+static void on_finish_ended(struct service *service)
+{
+	if (service->state == SERVICE_FINISHING)
+		set_state(service, service->outcome);
 }
 
 /* ---- events ---- */
@@ -310,19 +315,17 @@ static void on_terminate_ended(struct service *service, bool succeeded)
  * that of the process that has ended, else NULL. */
 static void handle(struct service *service, enum service_event event, const struct reaper_end *end)
 {
-	struct service_owner *owner = &service->all->owner;
-
 	switch (event) {
 	case EVENT_STARTED: set_state(service, SERVICE_RUNNING); return;
 	case EVENT_START_FAILED:
-		set_state(service, SERVICE_FAILED);
-		owner->on_start_failure(owner->ctx);
+		set_state(service, service->entry->optional ? SERVICE_DISABLED : SERVICE_FAILED);
 		return;
 	case EVENT_RUN_ENDED: on_run_ended(service, end); return;
 	case EVENT_LOG_ENDED: on_log_ended(service, end); return;
 	case EVENT_LOG_GRACE_OVER: on_log_grace_over(service); return;
 	case EVENT_TERMINATE_SUCCEEDED: on_terminate_ended(service, true); return;
 	case EVENT_TERMINATE_FAILED: on_terminate_ended(service, false); return;
+	case EVENT_FINISH_ENDED: on_finish_ended(service); return;
 	case EVENT_STOP: on_stop(service); return;
 	}
 }
@@ -347,73 +350,174 @@ static void on_log_grace_due(void *ctx)
 static void on_terminate_exit(void *ctx, const struct reaper_end *end, const char *failure)
 {
 	struct service *service = ctx;
-	bool needed = service->state == SERVICE_TERMINATING;
-	char how[REAPER_STATUS_SIZE];
+	bool failed = failure || end->status != 0;
+	char how[REAPER_STATUS_SIZE], signal[SIGNALLER_NAME_SIZE];
 
 	reaper_describe_status(end->status, how);
+	signaller_name(service->entry->down_signal, signal);
 	if (failure)
-		log_warn("%s/term: cannot be started%s: %s", end->name,
-			 needed ? ", sending TERM to the service instead" : "", failure);
-	else if (needed && end->status != 0)
-		log_warn("%s/term: PID %d %s: sending TERM to the service instead", end->name,
-			 end->pid, how);
+		warn_of_terminate(service, failure);
+	else if (failed && service->state == SERVICE_TERMINATING)
+		log_warn("%s/term: PID %d %s: sending %s to the service instead", end->name,
+			 end->pid, how, signal);
 	else
 		say_end(end);
-	handle(service,
-	       failure || end->status != 0 ? EVENT_TERMINATE_FAILED : EVENT_TERMINATE_SUCCEEDED,
-	       end);
+	handle(service, failed ? EVENT_TERMINATE_FAILED : EVENT_TERMINATE_SUCCEEDED, end);
 }
+
+static void on_finish_exit(void *ctx, const struct reaper_end *end, const char *failure)
+{
+	hook_say_end(end, failure);
+	handle(ctx, EVENT_FINISH_ENDED, end);
+}
+
+static void on_prestop_exit(void *ctx, const struct reaper_end *end, const char *failure)
+{
+	const struct service *service = ctx;
+
+	hook_say_end(end, failure);
+	service->all->prestopping--;
+}
+
+/* ---- all of them ---- */
 
 bool services_start_next(struct services *services)
 {
+	const struct program *failed;
+	char reason[PROGRAM_REASON_SIZE];
 	struct service *service;
 
-	if (services->stopping || services->started == services->len)
+	if (services->phase != SERVICES_UP || services->started == services->len)
 		return false;
 	service = &services->list[services->started++];
-	handle(service, start_service(service), NULL);
+	if (start(service, &failed, reason) == 0) {
+		handle(service, EVENT_STARTED, NULL);
+	} else {
+		handle(service, EVENT_START_FAILED, NULL);
+		tell_start_failure(service, failed, reason);
+	}
 	return true;
+}
+
+/* Returns whether the service runs, and was not told to stop. */
+static bool is_up(const struct service *service)
+{
+	return service->state == SERVICE_RUNNING || service->state == SERVICE_UNLOGGED;
+}
+
+bool services_has_control(const struct services *services, enum svdir_control which)
+{
+	for (size_t i = 0; i < services->len; i++)
+		if (services->list[i].entry->control[which])
+			return true;
+	return false;
+}
+
+void services_control(struct services *services, enum svdir_control which)
+{
+	if (services->phase != SERVICES_UP)
+		return;
+	for (size_t i = 0; i < services->started; i++)
+		if (is_up(&services->list[i]))
+			control_ask(services->list[i].controls, which);
+}
+
+/* Sees to it that no service is started any more, nor a program in a control directory. */
+static void leave_phase_up(struct services *services)
+{
+	if (services->phase == SERVICES_UP)
+		services->phase = SERVICES_GOING;
+	for (size_t i = 0; i < services->started; i++)
+		control_forget(services->list[i].controls);
+}
+
+void services_prestop(struct services *services)
+{
+	leave_phase_up(services);
+	for (size_t i = 0; i < services->started; i++) {
+		const struct service *service = &services->list[i];
+		const struct program_spec spec = {
+			.path = service->entry->prestop,
+			.dir = service->entry->dir,
+			.about_pid = service->run.watch.pid,
+		};
+
+		if (service->prestop && is_up(service) && hook_start(service->prestop, &spec))
+			services->prestopping++;
+	}
 }
 
 void services_stop(struct services *services)
 {
-	services->stopping = true;
+	leave_phase_up(services);
 	for (size_t i = 0; i < services->started; i++)
 		handle(&services->list[i], EVENT_STOP, NULL);
 }
 
-bool services_kill(struct services *services, bool with_logs)
+void services_list_running(const struct services *services,
+			   void (*on_program)(void *ctx, const struct program *program), void *ctx)
 {
-	bool any = false;
-
 	for (size_t i = 0; i < services->started; i++) {
 		const struct service *service = &services->list[i];
+		const struct program *list[] = { &service->run, service->terminate, service->finish,
+						 service->prestop, service->log };
 
-		any |= program_kill(&service->run);
-		if (service->terminate)
-			any |= program_kill(service->terminate);
-		if (service->log && with_logs)
-			any |= program_kill(service->log);
+		for (size_t j = 0; j < sizeof list / sizeof *list; j++)
+			if (list[j] && program_is_running(list[j]))
+				on_program(ctx, list[j]);
+		control_list_running(service->controls, on_program, ctx);
 	}
-	return any;
+}
+
+struct killing {
+	bool with_logs;
+	/* There was something to be killed. */
+	bool any;
+};
+
+static void kill_one(void *ctx, const struct program *program)
+{
+	struct killing *killing = ctx;
+
+	if (killing->with_logs || program->on_end != on_log_exit)
+		killing->any |= program_kill(program);
+}
+
+bool services_kill(struct services *services, bool with_logs)
+{
+	struct killing killing = { .with_logs = with_logs };
+
+	if (with_logs)
+		services->phase = SERVICES_KILLED;
+	services_list_running(services, kill_one, &killing);
+	return killing.any;
 }
 
 /* ---- the list ---- */
 
-static size_t count_others(const struct svdir *svdir)
-{
-	size_t count = 0;
+/* Programs that are not yet anybody's. */
+struct spares {
+	struct program *program;
+	struct control *control;
+};
 
-	for (size_t i = 0; i < svdir->len; i++) {
-		count += svdir->entries[i].log_run ? 1 : 0;
-		count += svdir->entries[i].terminate ? 1 : 0;
-	}
-	return count;
+/* Returns one of them, prepared, where the directory has a program of that path; else NULL. */
+static struct program *add_program(struct service *service, struct spares *spares, const char *path,
+				   const char *stage,
+				   void (*on_end)(void *ctx, const struct reaper_end *end,
+						  const char *failure))
+{
+	struct program *program;
+
+	if (!path)
+		return NULL;
+	program = spares->program++;
+	program_init(program, service->all->programs, service->entry->name, stage, on_end, service);
+	return program;
 }
 
-/* Adds a service; *other is the next of the programs that are not yet anybody's. */
 static void add_service(struct services *services, const struct svdir_entry *entry,
-			struct program **other)
+			struct spares *spares)
 {
 	struct service *service = &services->list[services->len++];
 	struct programs *programs = services->programs;
@@ -421,39 +525,49 @@ static void add_service(struct services *services, const struct svdir_entry *ent
 	service->all = services;
 	service->entry = entry;
 	program_init(&service->run, programs, entry->name, "run", on_run_exit, service);
-	if (entry->log_run) {
-		service->log = (*other)++;
-		program_init(service->log, programs, entry->name, "log", on_log_exit, service);
-	}
-	if (entry->terminate) {
-		service->terminate = (*other)++;
-		program_init(service->terminate, programs, entry->name, "term", on_terminate_exit,
-			     service);
-	}
+	service->log = add_program(service, spares, entry->log_run, "log", on_log_exit);
+	service->terminate =
+		add_program(service, spares, entry->terminate, "term", on_terminate_exit);
+	service->finish = add_program(service, spares, entry->finish, "finish", on_finish_exit);
+	service->prestop = add_program(service, spares, entry->prestop, "prestop", on_prestop_exit);
+	service->controls = control_init(spares->control, entry, programs, &service->run);
+	spares->control += control_count(entry);
 	service->log_grace = (struct loop_timer){ .on_due = on_log_grace_due, .ctx = service };
 }
 
-/* Returns zeroed memory for so many and one, because calloc(0) may be NULL without having
- * failed. */
-static void *allocate_zeroed(size_t count, size_t size)
+static size_t count_programs(const struct svdir_entry *entry)
 {
-	return calloc(count + 1, size);
+	return (size_t) !!entry->log_run + !!entry->terminate + !!entry->finish + !!entry->prestop;
+}
+
+/* Allocates the list and the programs, all zeroed. One more of each, because calloc(0) may be NULL
+ * without having failed. Returns 0, or -1 without memory. */
+static int allocate(struct services *services, const struct svdir *svdir)
+{
+	size_t others = 1, controls = 1;
+
+	for (size_t i = 0; i < svdir->len; i++) {
+		others += count_programs(&svdir->entries[i]);
+		controls += control_count(&svdir->entries[i]);
+	}
+	services->list = calloc(svdir->len + 1, sizeof *services->list);
+	services->others = calloc(others, sizeof *services->others);
+	services->controls = calloc(controls, sizeof *services->controls);
+	return services->list && services->others && services->controls ? 0 : -1;
 }
 
 int services_open(struct services *services, const struct svdir *svdir, const char *skip,
 		  struct loop *loop, struct programs *programs, const struct service_owner *owner)
 {
-	struct program *other;
+	struct spares spares;
 
 	*services = (struct services){ .loop = loop, .programs = programs, .owner = *owner };
-	services->list = allocate_zeroed(svdir->len, sizeof *services->list);
-	services->others = allocate_zeroed(count_others(svdir), sizeof *services->others);
-	if (!services->list || !services->others) {
+	if (allocate(services, svdir) < 0) {
 		services_close(services);
 		errno = ENOMEM;
 		return -1;
 	}
-	other = services->others;
+	spares = (struct spares){ services->others, services->controls };
 	svdir_warn_of_skip(svdir, skip);
 	for (size_t i = 0; i < svdir->len; i++) {
 		const struct svdir_entry *entry = &svdir->entries[i];
@@ -462,15 +576,22 @@ int services_open(struct services *services, const struct svdir *svdir, const ch
 			log_info("%s: not to be started (%s)", entry->name,
 				 entry->down ? "down" : "DINIT_SKIP");
 		else
-			add_service(services, entry, &other);
+			add_service(services, entry, &spares);
 	}
 	return 0;
 }
 
 void services_close(struct services *services)
 {
+	for (size_t i = 0; i < services->len; i++) {
+		program_close(&services->list[i].run);
+		if (services->list[i].log)
+			program_close(services->list[i].log);
+	}
 	free(services->list);
 	free(services->others);
+	free(services->controls);
 	services->list = NULL;
 	services->others = NULL;
+	services->controls = NULL;
 }

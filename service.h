@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* The life of the services: when run, log/run and terminate are started, how their streams hang
- * together, and which end is worth telling the owner, who decides about the container as a
- * whole. */
+/* The life of the services: when each of their programs is started, how their streams hang together,
+ * and which end is worth telling the owner, who decides about the container as a whole. */
 #ifndef DINIT_SERVICE_H
 #define DINIT_SERVICE_H
 
+#include "control.h"
 #include "loop.h"
 #include "program.h"
 #include "reaper.h"
@@ -32,7 +32,10 @@ enum service_state {
 	SERVICE_TERMINATING,
 	/* It was told to stop and still runs. */
 	SERVICE_STOPPING,
-	/* It exited with SERVICE_EXIT_DISABLED. */
+	/* Its run has ended, and its finish runs. */
+	SERVICE_FINISHING,
+	/* It exited with SERVICE_EXIT_DISABLED; or it is optional, and ended or could not be
+	 * started. */
 	SERVICE_DISABLED,
 	/* It ended in another way. */
 	SERVICE_ENDED,
@@ -45,8 +48,12 @@ struct service {
 	const struct svdir_entry *entry;
 	enum service_state state;
 	struct program run;
+	/* What it becomes when its finish has ended. */
+	enum service_state outcome;
 	/* Only where the directory has them; else NULL. */
-	struct program *log, *terminate;
+	struct program *log, *terminate, *finish, *prestop;
+	/* The programs in its control directory. */
+	struct control *controls;
 	/* The service's stdout, which is held while a logging program reads it. */
 	struct logmux_source *unlogged;
 	/* The logging program's stdout. */
@@ -59,11 +66,23 @@ struct service {
 
 /* What services tell their owner. */
 struct service_owner {
-	/* The run of the service has ended, or its logging program while run still runs. */
+	/* The run of the service has ended (its finish may be running), or its logging program
+	 * while run still runs. Never called for an optional service. */
 	void (*on_end)(void *ctx, const struct service *service, const struct reaper_end *end);
-	/* A service could not be started; an error message has said so. */
-	void (*on_start_failure)(void *ctx);
+	/* A service that is not optional could not be started. The cause is "web/run: cannot be
+	 * started: why" (valid during the call); an error message has said so. */
+	void (*on_start_failure)(void *ctx, const char *cause);
 	void *ctx;
+};
+
+/* How far the teardown has come. */
+enum services_phase {
+	/* It has not begun. */
+	SERVICES_UP,
+	/* It has begun: no service is started any more, and no program in a control directory. */
+	SERVICES_GOING,
+	/* All was killed: nothing is started any more. */
+	SERVICES_KILLED,
 };
 
 struct services {
@@ -73,14 +92,16 @@ struct services {
 	/* Those to be started: neither down nor skipped. */
 	struct service *list;
 	size_t len;
-	/* The logging programs and terminates of them all. */
+	/* Their programs beside run, and those in their control directories. */
 	struct program *others;
+	struct control *controls;
 	/* The first so many of the list have been started, or could not be. */
 	size_t started;
 	/* So many are SERVICE_DISABLED. */
 	size_t disabled;
-	/* They were told to stop. */
-	bool stopping;
+	/* So many prestop programs are running. */
+	size_t prestopping;
+	enum services_phase phase;
 };
 
 /* Prepares the services of svdir (which must outlive this) that are not down and not in skip (as
@@ -100,11 +121,28 @@ bool services_start_next(struct services *services);
  * To be called by on_end. */
 bool service_was_logged(const struct service *service, const struct reaper_end *end);
 
+/* Returns whether any service that is to be started has that program. */
+bool services_has_control(const struct services *services, enum svdir_control which);
+
+/* Runs that program of every running service that has it; if it is running, once more when it has
+ * ended. Does nothing once a teardown has begun (services_prestop, services_stop). */
+void services_control(struct services *services, enum svdir_control which);
+
+/* Begins the teardown: no further service is started. Starts the prestop of every running service
+ * that has one. The services run on as usual; `prestopping` becomes 0 when all these programs have
+ * ended. */
+void services_prestop(struct services *services);
+
 /* Tells every running service to stop. No further one is started after that. */
 void services_stop(struct services *services);
 
-/* Says what is still running, and kills it: run and terminate, and with them log/run if with_logs.
- * Returns whether there was any. */
+/* Says which programs of the services are still running, and kills them; those of the logging
+ * programs only if with_logs, and then nothing is started any more. Returns whether there was
+ * any. */
 bool services_kill(struct services *services, bool with_logs);
+
+/* Calls on_program for each program of a service that is running. */
+void services_list_running(const struct services *services,
+			   void (*on_program)(void *ctx, const struct program *program), void *ctx);
 
 #endif

@@ -68,7 +68,7 @@ static void unblock_signals(void)
 static enum spawn_stage become_program(const struct spawn_spec *spec)
 {
 	/* execve never writes to argv (POSIX, execve, "Rationale"). */
-	char *const argv[] = { (char *)(ptrdiff_t)spec->path, NULL };
+	char *const alone[] = { (char *)(ptrdiff_t)spec->path, NULL };
 
 	if (enter_session() < 0)
 		return SPAWN_SESSION;
@@ -77,7 +77,7 @@ static enum spawn_stage become_program(const struct spawn_spec *spec)
 	if (chdir(spec->dir) < 0)
 		return SPAWN_CHDIR;
 	unblock_signals();
-	execve(spec->path, argv, spec->environment);
+	execve(spec->path, spec->argv ? spec->argv : alone, spec->environment);
 	return SPAWN_EXEC;
 }
 

@@ -9,8 +9,10 @@
 #include <sys/types.h>
 
 struct spawn_spec {
-	/* Absolute. It is argv[0] as well, the only argument. */
+	/* Absolute. */
 	const char *path;
+	/* As for execve(2); NULL: the path is the only one. */
+	char *const *argv;
 	/* The working directory. */
 	const char *dir;
 	char *const *environment;

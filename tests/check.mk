@@ -19,13 +19,14 @@ setup-all:
 
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
-UNITS = adopt fdtable json names printable config process svdir script execfail procfs stamp log line \
-	loop spawn reaper signaller sink outputs logmux filter sender service ration policy left ending oom termlog
+UNITS = adopt fdtable json names signame printable config process svdir script execfail procfs \
+	stamp log line loop spawn reaper signaller sink outputs logmux filter sender request \
+	service ration policy left ending oom termlog
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
 wrap_fdtable = syscall
-wrap_svdir = malloc calloc scandir access
+wrap_svdir = malloc calloc scandir access open
 wrap_procfs = read
 wrap_process = dup2
 wrap_log = write
@@ -34,8 +35,8 @@ wrap_loop = clock_gettime epoll_wait epoll_create1 signalfd epoll_ctl
 wrap_reaper = waitpid waitid
 wrap_signaller = kill malloc fork setresuid syscall
 wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_release
-wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send logmux_add logmux_reads \
-	procfs_each_child sysinfo
+wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send signaller_stop logmux_add \
+	logmux_reads procfs_each_child sysinfo
 wrap_filter = logmux_reads
 wrap_left = logmux_reads program_find
 wrap_ration = clock_gettime epoll_wait strdup
@@ -43,6 +44,7 @@ wrap_ending = clock_gettime epoll_wait left_find service_was_logged
 wrap_sender = getpid kill
 wrap_oom = statfs read
 wrap_termlog = fork open write
+wrap_request = getpid sender_describe
 wrap_sink = open epoll_ctl malloc realloc write
 wrap_outputs = malloc clock_gettime
 wrap_logmux = malloc realloc free clock_gettime epoll_ctl read

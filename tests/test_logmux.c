@@ -36,6 +36,9 @@
 #define STAMP_5 "2026-11-22T06:03:45.642Z"
 #define FIELDS "\"service\":\"web\",\"stage\":\"run\",\"logged\":\"" STAMP "\"}\n"
 #define STRAY STAMP " dinit: warning: web/run: not a JSON object: "
+#define STRAY_LEVELLED(text) \
+	"{\"level\":\"warning\",\"message\":\"web/run: not a JSON object: " text \
+	"\",\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"" STAMP "\"}\n"
 #define WRAPPED(text) "{\"message\":\"" text "\"," FIELDS
 
 /* ---- what the kernel and libc are made to say ---- */
@@ -180,6 +183,7 @@ static int setup(void **state)
 	memory_until_failure = -1;
 	memory_failures = epoll_failures = read_failures = 0;
 	log_set_level(CONFIG_LOG_WARN);
+	log_set_form(LINE_MESSAGE_TEXT);
 	fflush(NULL);
 	rig->saved[0] = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	rig->saved[1] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -552,6 +556,168 @@ static void test_logmux_same_open_file_shares_one_queue(void **state)
 	drain(rig);
 	assert_text(&rig->out, "{" FIELDS STRAY "plain\n" STAMP " web/run: error\n" STAMP
 			       " dinit: warning: own\n");
+}
+
+/* ---- stderr as JSON ---- */
+
+static void open_mux_with_json_stderr(struct rig *rig, enum config_stdout mode)
+{
+	rig->config.stderr_mode = CONFIG_STDERR_WRAP;
+	open_mux(rig, mode);
+}
+
+static void test_logmux_json_stderr_turns_its_lines_into_objects(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_mux_with_json_stderr(rig, CONFIG_STDOUT_TEXT);
+	feeder = add(rig, LOGMUX_STDERR);
+	feed(feeder, "{\"a\":1}\nplain\n\n {} \r\n\xff\nend");
+	feed(add(rig, LOGMUX_STDOUT), "out\n{}\n");
+	drain(rig);
+	assert_text(&rig->err, "{\"a\":1," FIELDS WRAPPED("plain") "{" FIELDS WRAPPED(
+				       "\xef\xbf\xbd") WRAPPED("end"));
+	assert_text(&rig->out, STAMP " web/run: out\n" STAMP " web/run: {}\n");
+}
+
+static void test_logmux_json_stderr_has_strays_as_messages(void **state)
+{
+	struct rig *rig = *state;
+
+	log_set_level(CONFIG_LOG_NONE);
+	open_mux_with_json_stderr(rig, CONFIG_STDOUT_JSON);
+	feed(add(rig, LOGMUX_STDOUT), "{\"a\":1}\nplain \"\xff\"\n{}\n");
+	drain(rig);
+	assert_text(&rig->out, "{\"a\":1," FIELDS "{" FIELDS);
+	assert_text(&rig->err, STRAY_LEVELLED("plain \\\"\xef\xbf\xbd\\\""));
+}
+
+/* Of a line on either stream, whose pieces become strings of JSON on stderr. */
+static void check_pieces_with_json_stderr(struct rig *rig, enum logmux_stream stream,
+					  const char *last)
+{
+	char *line = long_line(4095, 'x', "\xe2\x82\xacz\n");
+
+	open_mux_with_json_stderr(rig, CONFIG_STDOUT_JSON);
+	feed(add(rig, stream), line);
+	drain(rig);
+	assert_int_equal(reader_count(&rig->err, "\n"), 2);
+	assert_has(&rig->err, last);
+	assert_text(&rig->out, "");
+	__real_free(line);
+}
+
+static void test_logmux_json_stderr_pieces_keep_characters_together(void **state)
+{
+	check_pieces_with_json_stderr(*state, LOGMUX_STDERR, WRAPPED("\xe2\x82\xacz"));
+}
+
+static void test_logmux_json_stderr_pieces_of_strays_keep_characters_together(void **state)
+{
+	check_pieces_with_json_stderr(*state, LOGMUX_STDOUT, STRAY_LEVELLED("\xe2\x82\xacz"));
+}
+
+/* The same bytes in text are cut wherever the piece ends. */
+static void test_logmux_pieces_of_strays_in_text_have_all_the_same_length(void **state)
+{
+	struct rig *rig = *state;
+	char *line = long_line(4095, 'x', "\xe2\x82\xacz\n");
+
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	feed(add(rig, LOGMUX_STDOUT), line);
+	drain(rig);
+	assert_has(&rig->err, "x\xe2\n");
+	assert_has(&rig->err, STRAY "\x82\xacz\n");
+	__real_free(line);
+}
+
+static void test_logmux_json_stderr_in_the_same_file_as_text_has_objects_of_its_own(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *out, *err;
+
+	assert_int_equal(dup2(STDOUT_FILENO, STDERR_FILENO), STDERR_FILENO);
+	open_mux_with_json_stderr(rig, CONFIG_STDOUT_TEXT);
+	out = add(rig, LOGMUX_STDOUT);
+	err = add(rig, LOGMUX_STDERR);
+	feed(out, "plain\n");
+	run(rig);
+	feed(err, "error\n");
+	drain(rig);
+	assert_text(&rig->out, STAMP " web/run: plain\n" WRAPPED("error"));
+}
+
+/* ---- colours ---- */
+
+static void open_tty(struct rig *rig, int fd)
+{
+	struct reader *reader = fd == STDOUT_FILENO ? &rig->out : &rig->err;
+
+	reader_close(reader);
+	*reader = (struct reader){ .fd = -1 };
+	reader_open_tty(reader, fd);
+}
+
+#define GREEN(text) "\033[32m" STAMP " web/run: \033[0m" text
+
+static void test_logmux_terminal_colours_its_text_and_the_other_stays_plain(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->config.colour = true;
+	open_tty(rig, STDERR_FILENO);
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feed(add(rig, LOGMUX_STDOUT), "one\ntwo\n");
+	feed(add(rig, LOGMUX_STDERR), "one\ntwo");
+	drain(rig);
+	assert_text(&rig->out, STAMP " web/run: one\n" STAMP " web/run: two\n");
+	assert_text(&rig->err, GREEN("one\n") GREEN("two\n"));
+}
+
+static void test_logmux_terminal_on_stdout_colours_text_but_no_json(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->config.colour = true;
+	open_tty(rig, STDOUT_FILENO);
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feed(add(rig, LOGMUX_STDOUT), "one\n");
+	feed(add(rig, LOGMUX_STDERR), "two\n");
+	drain(rig);
+	assert_text(&rig->out, GREEN("one\n"));
+	assert_text(&rig->err, STAMP " web/run: two\n");
+	logmux_close(&rig->mux);
+	outputs_close(&rig->outputs);
+	rig->feeders_len = 0;
+	reader_forget(&rig->out);
+	open_mux(rig, CONFIG_STDOUT_WRAP);
+	feed(add(rig, LOGMUX_STDOUT), "one\n");
+	drain(rig);
+	assert_text(&rig->out, WRAPPED("one"));
+}
+
+static void test_logmux_terminal_has_strays_in_yellow(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->config.colour = true;
+	open_tty(rig, STDERR_FILENO);
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	feed(add(rig, LOGMUX_STDOUT), "plain\n");
+	drain(rig);
+	assert_text(&rig->err, "\033[33m" STRAY "plain\033[0m\n");
+}
+
+static void test_logmux_terminal_without_colour_has_plain_text(void **state)
+{
+	struct rig *rig = *state;
+
+	open_tty(rig, STDERR_FILENO);
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	feed(add(rig, LOGMUX_STDOUT), "plain\n");
+	drain(rig);
+	assert_text(&rig->err, STRAY "plain\n");
 }
 
 /* ---- back-pressure ---- */
@@ -1630,6 +1796,16 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_pieces_in_wrap_mode_keep_characters_together),
 	TEST(test_logmux_line_larger_than_the_queue_goes_out_whole),
 	TEST(test_logmux_same_open_file_shares_one_queue),
+	TEST(test_logmux_json_stderr_turns_its_lines_into_objects),
+	TEST(test_logmux_json_stderr_has_strays_as_messages),
+	TEST(test_logmux_json_stderr_pieces_keep_characters_together),
+	TEST(test_logmux_json_stderr_pieces_of_strays_keep_characters_together),
+	TEST(test_logmux_pieces_of_strays_in_text_have_all_the_same_length),
+	TEST(test_logmux_json_stderr_in_the_same_file_as_text_has_objects_of_its_own),
+	TEST(test_logmux_terminal_colours_its_text_and_the_other_stays_plain),
+	TEST(test_logmux_terminal_on_stdout_colours_text_but_no_json),
+	TEST(test_logmux_terminal_has_strays_in_yellow),
+	TEST(test_logmux_terminal_without_colour_has_plain_text),
 	TEST(test_logmux_stalled_stdout_stops_it_and_nothing_else),
 	TEST(test_logmux_stalled_stdout_reads_nothing_for_it),
 	TEST(test_logmux_stalled_stderr_stops_strays_and_stderr_only),

@@ -54,6 +54,7 @@ void *__wrap_calloc(size_t count, size_t size);
 char *__real_strdup(const char *text);
 char *__wrap_strdup(const char *text);
 void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name);
+void __wrap_signaller_stop(struct signaller *signaller, pid_t pid, int signal, const char *name);
 int __wrap_logmux_add(struct logmux *mux, const struct logmux_source_spec *spec);
 bool __wrap_logmux_reads(const struct logmux *mux, dev_t device, ino_t inode);
 int __real_procfs_each_child(const struct procfs *proc, pid_t parent,
@@ -135,7 +136,7 @@ char *__wrap_strdup(const char *text)
 	return strdup_fails ? NULL : __real_strdup(text);
 }
 
-void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name)
+static void note_signal(struct signaller *signaller, pid_t pid, int signal, const char *name)
 {
 	struct sent *sent = &current->sent[current->sent_len++];
 
@@ -144,6 +145,18 @@ void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, c
 	sent->pid = pid;
 	sent->signal = signal;
 	snprintf(sent->name, sizeof sent->name, "%s", name);
+}
+
+void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name)
+{
+	assert_int_equal(signal, SIGKILL);
+	note_signal(signaller, pid, signal, name);
+}
+
+void __wrap_signaller_stop(struct signaller *signaller, pid_t pid, int signal, const char *name)
+{
+	assert_int_equal(signal, SIGTERM);
+	note_signal(signaller, pid, signal, name);
 }
 
 int __wrap_logmux_add(struct logmux *mux, const struct logmux_source_spec *spec)

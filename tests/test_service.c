@@ -121,7 +121,7 @@ struct rig {
 	int saved[2], readers[2], null_fd, fds;
 	char out[2][40000];
 	size_t ends, failures, orphans;
-	char end_name[32], end_stage[32];
+	char end_name[32], end_stage[32], cause[300];
 	pid_t end_pid;
 	int end_status;
 	bool end_was_logged;
@@ -167,10 +167,11 @@ static void on_end(void *ctx, const struct service *service, const struct reaper
 	rig->end_status = end->status;
 }
 
-static void on_start_failure(void *ctx)
+static void on_start_failure(void *ctx, const char *cause)
 {
 	struct rig *rig = ctx;
 
+	snprintf(rig->cause, sizeof rig->cause, "%s", cause);
 	rig->failures++;
 }
 
@@ -304,7 +305,9 @@ static struct svdir_entry *put_service(struct rig *rig, const char *name, const 
 	snprintf(path, sizeof path, "%s/%s", rig->dir, name);
 	strcpy(dir, path);
 	assert_int_equal(mkdir(dir, 0755), 0);
-	*entry = (struct svdir_entry){ .name = dir + strlen(rig->dir) + 1, .dir = dir };
+	*entry = (struct svdir_entry){ .name = dir + strlen(rig->dir) + 1,
+				       .dir = dir,
+				       .down_signal = SIGTERM };
 	entry->run = put_script(rig, index, 1, "run", run);
 	return entry;
 }
@@ -492,7 +495,7 @@ static void test_services_open_without_memory_fails(void **state)
 	const struct program_means means = { .environment = environment };
 
 	put_service(rig, "a", NULL);
-	for (int calls = 0; calls < 2; calls++) {
+	for (int calls = 0; calls < 3; calls++) {
 		callocs_until_failure = calls;
 		assert_int_equal(services_open(&rig->services, &rig->svdir, "", &rig->loop,
 					       &rig->programs, &owner),
