@@ -52,12 +52,11 @@ static size_t fill(int fd, char *buffer, size_t size)
 static void read_file(const char *dir, const char *name, char *text, size_t size)
 {
 	int fd = open_file(dir, name);
+	size_t len = fd >= 0 ? fill(fd, text, size - 1) : 0;
 
-	text[0] = '\0';
-	if (fd < 0)
-		return;
-	text[fill(fd, text, size - 1)] = '\0';
-	close(fd);
+	text[len] = '\0';
+	if (fd >= 0)
+		close(fd);
 }
 
 /* Reads the decimal number that the text begins with, up to a newline. Returns false where there is
@@ -202,20 +201,18 @@ static bool find_group(struct oom *oom, char *text, const char *cgroup_root)
 		oom->unified = *controllers == '\0';
 		path = strcmp(line, "/") == 0 ? "" : line;
 	}
-	if (!path)
-		return false;
 	snprintf(mount, sizeof mount, "%s/%s", cgroup_root, oom->unified ? "unified" : "memory");
-	return (oom->unified && find_dir(oom, cgroup_root, path)) || find_dir(oom, mount, path);
+	return path &&
+	       ((oom->unified && find_dir(oom, cgroup_root, path)) || find_dir(oom, mount, path));
 }
 
 void oom_open(struct oom *oom, const struct procfs *proc, const char *cgroup_root)
 {
-	char path[PROCFS_PATH_SIZE], text[CGROUPS_SIZE];
+	char text[CGROUPS_SIZE];
 	bool found;
 
-	text[0] = '\0';
-	if (procfs_format_path(proc, getpid(), path, ".") == 0)
-		read_file(path, "cgroup", text, sizeof text);
+	snprintf(oom->dir, sizeof oom->dir, "%s/%d", proc->root, (int)getpid());
+	read_file(oom->dir, "cgroup", text, sizeof text);
 	found = find_group(oom, text, cgroup_root);
 	/* One whose memory is not accounted for belongs to that of the one around it. */
 	while (found && !read_counts(oom->unified, oom->dir, &oom->counts))
@@ -228,6 +225,7 @@ bool oom_has_killed(struct oom *oom, uint64_t *limit_bytes)
 {
 	struct oom_counts before = oom->counts, now;
 	char dir[OOM_PATH_SIZE];
+	bool own;
 
 	*limit_bytes = 0;
 	if (oom->dir[0] == '\0' || !read_counts(oom->unified, oom->dir, &now))
@@ -235,12 +233,12 @@ bool oom_has_killed(struct oom *oom, uint64_t *limit_bytes)
 	oom->counts = now;
 	if (now.kills <= before.kills)
 		return false;
+	/* Version 2 tells whose limit it was: its own, or else that of one around it. */
+	own = now.exceeded > before.exceeded;
 	strcpy(dir, oom->dir);
-	/* Version 2 tells whose limit it was: where not its own, then that of one around it. */
-	if (!oom->unified || now.exceeded > before.exceeded)
+	if (own || !oom->unified)
 		lower_limit(oom->unified, dir, limit_bytes);
-	if (!oom->unified || now.exceeded <= before.exceeded)
-		while (ascend(dir, oom->root_len))
-			lower_limit(oom->unified, dir, limit_bytes);
+	while (!own && ascend(dir, oom->root_len))
+		lower_limit(oom->unified, dir, limit_bytes);
 	return true;
 }
