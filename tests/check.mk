@@ -45,7 +45,6 @@ wrap_ending = clock_gettime epoll_wait left_find service_was_logged logmux_end_l
 	oom_has_killed termlog_write
 wrap_sender = getpid kill
 wrap_waited = services_list_running procfs_read_command
-wrap_oom = statfs read
 wrap_oom = statfs read getpid
 wrap_termlog = fork open write
 wrap_request = getpid sender_describe
