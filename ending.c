@@ -6,6 +6,7 @@
 
 #include "log.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,10 +15,8 @@
 /* Room for each of the parts that may be added to the message: a name in it has at most 255
  * bytes. */
 #define ADDED_SIZE 400
-
-#define KIB UINT64_C(1024)
-#define MIB (KIB * 1024)
-#define GIB (MIB * 1024)
+/* Where MiB stands among the units of describe_oom. */
+#define UNIT_MIB 2
 
 /* ---- parts of the message ---- */
 
@@ -45,22 +44,26 @@ static void describe_left(const struct ending *ending, char text[ADDED_SIZE])
  * dinit itself kills nothing whose end is told here. */
 static void describe_oom(const struct ending *ending, int status, char text[ADDED_SIZE])
 {
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB" };
+	size_t unit = 0;
 	uint64_t limit;
 
 	text[0] = '\0';
 	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL ||
 	    !oom_has_killed(ending->means.oom, &limit))
 		return;
-	if (limit == 0)
+	if (limit == 0) {
 		snprintf(text, ADDED_SIZE, ", out of memory");
-	else
-		snprintf(text, ADDED_SIZE, ", out of memory (the container's limit is %llu %s)",
-			 (unsigned long long)(limit % GIB == 0 ? limit / GIB
-					      : limit >= MIB   ? limit / MIB
-							       : limit / KIB),
-			 limit % GIB == 0 ? "GiB"
-			 : limit >= MIB   ? "MiB"
-					  : "KiB");
+		return;
+	}
+	/* People write such limits in whole MiB or GiB. */
+	while (unit + 1 < sizeof units / sizeof *units && limit >= 1024 &&
+	       (unit < UNIT_MIB || limit % 1024 == 0)) {
+		limit /= 1024;
+		unit++;
+	}
+	snprintf(text, ADDED_SIZE, ", out of memory (the container's limit is %" PRIu64 " %s)",
+		 limit, units[unit]);
 }
 
 /* Puts the last line into words, if all of its stream has been read. Returns false while a line may
@@ -95,14 +98,12 @@ static void add(struct ending *ending, const char *text)
 	snprintf(ending->cause + len, sizeof ending->cause - len, "%s", text);
 }
 
-/* Writes the message, which is complete now. last: what the process said last, in words. */
-static void say(struct ending *ending, const char *last)
+/* Writes the message, which is complete now: what the process left behind, and what it said last,
+ * each in words or "". */
+static void say(struct ending *ending, const char *left, const char *last)
 {
-	char left[ADDED_SIZE];
-
 	loop_timer_stop(ending->means.loop, &ending->timer);
 	logmux_move_last(ending->means.mux, ending->own_last, NULL);
-	describe_left(ending, left);
 	add(ending, left);
 	add(ending, ending->logged);
 	if (ending->failed)
@@ -116,10 +117,11 @@ static void say(struct ending *ending, const char *last)
 static void on_waited(void *ctx)
 {
 	struct ending *ending = ctx;
-	char last[ADDED_SIZE];
+	char left[ADDED_SIZE], last[ADDED_SIZE];
 
+	describe_left(ending, left);
 	describe_last(ending, last);
-	say(ending, last);
+	say(ending, left, last);
 }
 
 void ending_init(struct ending *ending, const struct ending_means *means)
@@ -163,7 +165,7 @@ void ending_tell(struct ending *ending, const struct service *service, const str
 	else if (find_left(ending, &left))
 		loop_timer_start(ending->means.loop, &ending->timer, ENDING_WAIT_MS);
 	else
-		say(ending, "");
+		say(ending, "", "");
 }
 
 void ending_note(struct ending *ending, const char *cause)
@@ -177,7 +179,7 @@ bool ending_is_told(struct ending *ending)
 	char last[ADDED_SIZE];
 
 	if (ending->timer.running && ending->failed && describe_last(ending, last))
-		say(ending, last);
+		say(ending, "", last);
 	return !ending->timer.running;
 }
 

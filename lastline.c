@@ -11,6 +11,9 @@
 
 /* So much is kept: with one byte too many the line is shown as cut. */
 #define KEPT_MAX (LASTLINE_MAX + 1)
+/* What is kept of an unfinished line that is so long does not change any more, whatever comes: not
+ * even if that is a newline, and '\r' stands before it. */
+#define LONG_LEN (2 * LASTLINE_MAX)
 /* Memory is taken in steps of so many bytes: most streams have lines of much the same length. */
 #define SIZE_STEP 16
 
@@ -94,13 +97,12 @@ void lastline_note(struct lastline *last, const char *begun, size_t begun_len, c
 {
 	size_t begin = last_begin(bytes, len);
 
-	/* Of a line that is long already, what is kept does not change any more. */
-	if (begin > 0 && len - begin >= KEPT_MAX) {
+	if (begin > 0 && len - begin >= LONG_LEN) {
 		keep(last, NULL, 0, bytes + begin, len - begin);
 		last->unfinished = last->text != NULL;
 	} else if (begin > 0) {
 		keep_whole(last, begun, begun_len, bytes, begin);
-	} else if (!last->unfinished && begun_len + len >= KEPT_MAX) {
+	} else if (!last->unfinished && begun_len + len >= LONG_LEN) {
 		keep(last, begun, begun_len, bytes, len);
 		last->unfinished = last->text != NULL;
 	}

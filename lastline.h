@@ -23,8 +23,8 @@ struct lastline {
 };
 
 /* Notes len new bytes of the stream. begun is the line that earlier bytes have begun, as far as it
- * is still at hand: without a newline, and all of it where it is no longer than LASTLINE_MAX. Where
- * memory is lacking there is no last line. */
+ * is still at hand: without a newline, and all of it where it is shorter than two times LASTLINE_MAX.
+ * Where memory is lacking there is no last line. */
 void lastline_note(struct lastline *last, const char *begun, size_t begun_len, const char *bytes,
 		   size_t len);
 

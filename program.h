@@ -84,7 +84,7 @@ void program_init(struct program *program, struct programs *programs, const char
 		  void (*on_end)(void *ctx, const struct reaper_end *end, const char *failure),
 		  void *ctx);
 
-/* Frees the last lines of an idle program. */
+/* Frees the last lines of a program whose end will not be told any more. */
 void program_close(struct program *program);
 
 /* How to start a program. */

@@ -351,7 +351,8 @@ static void test_exit_status_service_counts_adopted_orphan(struct scene *scene)
 
 	scene_fifo(scene, "go");
 	scene_service(scene, "web",
-		      "(sh -c 'read go <\"$SCENE/go\"; exit 115' &) ; echo up; exec sleep 1000");
+		      "(sh -c 'read go <\"$SCENE/go\"; exit 115' >/dev/null 2>&1 &)\n"
+		      "echo up; exec sleep 1000");
 	run = start(scene, "DINIT_EXIT_STATUS=service", "DINIT_REPARENTING_POLICY=adopt");
 	run_wait_line(run, RUN_STDERR, WARNING "sh/[0-9]+: lost its parent, adopting it");
 	scene_let_go(scene, "go");

@@ -508,9 +508,9 @@ static void test_stop_from_inside_in_a_teardown_is_no_warning(struct scene *scen
 	run = start_polite(scene);
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
-	run_expect_line(
-		run, RUN_STDERR,
-		" dinit: info: signal 15 .*received: the container is being stopped already$");
+	run_expect_line(run, RUN_STDERR,
+			" dinit: info: signal 15 .*\\(web/term\\): the container is being stopped "
+			"already$");
 	run_expect_no_line(run, RUN_STDERR, "warning|error");
 }
 
