@@ -602,8 +602,8 @@ static void test_policy_watched_child_that_is_not_waited_for_counts_for_nothing(
 	struct reaper_watch watch = { .on_exit = nothing, .unwaited = true };
 	pid_t pid = make_child(rig);
 
-	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
 	reaper_watch(&rig->reaper, &watch, pid);
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
 	policy_begin_teardown(&rig->policy);
 	pass(rig, POLICY_LOOK_TEARDOWN_MS);
 	assert_false(policy_has_to_wait(&rig->policy));
