@@ -171,20 +171,17 @@ static bool ascend(char *dir, size_t root_len)
 static bool find_dir(struct oom *oom, const char *root, const char *path)
 {
 	const char *below = path;
-	int len;
 
 	oom->root_len = strlen(root);
-	do {
-		len = snprintf(oom->dir, sizeof oom->dir, "%s%s", root, below);
-		if (len < OOM_PATH_SIZE && is_control_group(oom->dir) &&
-		    has_process(oom->dir, getpid()))
+	for (;;) {
+		/* (What is cut here is not found.) */
+		snprintf(oom->dir, sizeof oom->dir, "%s%s", root, below);
+		if (is_control_group(oom->dir) && has_process(oom->dir, getpid()))
 			return true;
-		if (*below != '\0')
-			below += 1 + strcspn(below + 1, "/");
-		else
-			below = NULL;
-	} while (below);
-	return false;
+		if (*below == '\0')
+			return false;
+		below += 1 + strcspn(below + 1, "/");
+	}
 }
 
 /* Looks for it in the hierarchy that accounts for memory. The text is that of /proc/PID/cgroup, a
