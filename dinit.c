@@ -32,8 +32,8 @@
 enum state {
 	STATE_STARTING,
 	STATE_RUNNING,
-	/* The teardown has begun, but the services run on: their prestop programs run, or
-	 * DINIT_STOP_DELAY is not over. */
+	/* The teardown has begun, but the services run on: their prestop programs run, or the delay
+	 * is not over that the user has set. */
 	STATE_DELAYING,
 	/* The services were told to stop, and processes are left. */
 	STATE_STOPPING,

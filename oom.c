@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
@@ -21,6 +20,11 @@
 #define FILE_SIZE 1024
 /* What is at least so large is no limit: version 1 writes the largest number of whole pages. */
 #define UNLIMITED (UINT64_C(1) << 62)
+
+/* The types of file systems that control groups have, as in statfs(2): the kernel's headers are not
+ * there for every libc. */
+#define CGROUP1_MAGIC 0x27e0eb
+#define CGROUP2_MAGIC 0x63677270
 
 /* ---- files ---- */
 
@@ -52,12 +56,11 @@ static size_t fill(int fd, char *buffer, size_t size)
 static void read_file(const char *dir, const char *name, char *text, size_t size)
 {
 	int fd = open_file(dir, name);
+	size_t len = fd >= 0 ? fill(fd, text, size - 1) : 0;
 
-	text[0] = '\0';
-	if (fd < 0)
-		return;
-	text[fill(fd, text, size - 1)] = '\0';
-	close(fd);
+	text[len] = '\0';
+	if (fd >= 0)
+		close(fd);
 }
 
 /* Reads the decimal number that the text begins with, up to a newline. Returns false where there is
@@ -146,8 +149,7 @@ static bool is_control_group(const char *dir)
 {
 	struct statfs fs;
 
-	return statfs(dir, &fs) == 0 &&
-	       (fs.f_type == CGROUP2_SUPER_MAGIC || fs.f_type == CGROUP_SUPER_MAGIC);
+	return statfs(dir, &fs) == 0 && (fs.f_type == CGROUP1_MAGIC || fs.f_type == CGROUP2_MAGIC);
 }
 
 /* ---- which one it is ---- */
@@ -169,20 +171,17 @@ static bool ascend(char *dir, size_t root_len)
 static bool find_dir(struct oom *oom, const char *root, const char *path)
 {
 	const char *below = path;
-	int len;
 
 	oom->root_len = strlen(root);
-	do {
-		len = snprintf(oom->dir, sizeof oom->dir, "%s%s", root, below);
-		if (len < OOM_PATH_SIZE && is_control_group(oom->dir) &&
-		    has_process(oom->dir, getpid()))
+	for (;;) {
+		/* (What is cut here is not found.) */
+		snprintf(oom->dir, sizeof oom->dir, "%s%s", root, below);
+		if (is_control_group(oom->dir) && has_process(oom->dir, getpid()))
 			return true;
-		if (*below != '\0')
-			below += 1 + strcspn(below + 1, "/");
-		else
-			below = NULL;
-	} while (below);
-	return false;
+		if (*below == '\0')
+			return false;
+		below += 1 + strcspn(below + 1, "/");
+	}
 }
 
 /* Looks for it in the hierarchy that accounts for memory. The text is that of /proc/PID/cgroup, a
@@ -202,20 +201,18 @@ static bool find_group(struct oom *oom, char *text, const char *cgroup_root)
 		oom->unified = *controllers == '\0';
 		path = strcmp(line, "/") == 0 ? "" : line;
 	}
-	if (!path)
-		return false;
 	snprintf(mount, sizeof mount, "%s/%s", cgroup_root, oom->unified ? "unified" : "memory");
-	return (oom->unified && find_dir(oom, cgroup_root, path)) || find_dir(oom, mount, path);
+	return path &&
+	       ((oom->unified && find_dir(oom, cgroup_root, path)) || find_dir(oom, mount, path));
 }
 
 void oom_open(struct oom *oom, const struct procfs *proc, const char *cgroup_root)
 {
-	char path[PROCFS_PATH_SIZE], text[CGROUPS_SIZE];
+	char text[CGROUPS_SIZE];
 	bool found;
 
-	text[0] = '\0';
-	if (procfs_format_path(proc, getpid(), path, ".") == 0)
-		read_file(path, "cgroup", text, sizeof text);
+	snprintf(oom->dir, sizeof oom->dir, "%s/%d", proc->root, (int)getpid());
+	read_file(oom->dir, "cgroup", text, sizeof text);
 	found = find_group(oom, text, cgroup_root);
 	/* One whose memory is not accounted for belongs to that of the one around it. */
 	while (found && !read_counts(oom->unified, oom->dir, &oom->counts))
@@ -228,6 +225,7 @@ bool oom_has_killed(struct oom *oom, uint64_t *limit_bytes)
 {
 	struct oom_counts before = oom->counts, now;
 	char dir[OOM_PATH_SIZE];
+	bool own;
 
 	*limit_bytes = 0;
 	if (oom->dir[0] == '\0' || !read_counts(oom->unified, oom->dir, &now))
@@ -235,12 +233,12 @@ bool oom_has_killed(struct oom *oom, uint64_t *limit_bytes)
 	oom->counts = now;
 	if (now.kills <= before.kills)
 		return false;
+	/* Version 2 tells whose limit it was: its own, or else that of one around it. */
+	own = now.exceeded > before.exceeded;
 	strcpy(dir, oom->dir);
-	/* Version 2 tells whose limit it was: where not its own, then that of one around it. */
-	if (!oom->unified || now.exceeded > before.exceeded)
+	if (own || !oom->unified)
 		lower_limit(oom->unified, dir, limit_bytes);
-	if (!oom->unified || now.exceeded <= before.exceeded)
-		while (ascend(dir, oom->root_len))
-			lower_limit(oom->unified, dir, limit_bytes);
+	while (!own && ascend(dir, oom->root_len))
+		lower_limit(oom->unified, dir, limit_bytes);
 	return true;
 }

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -43,11 +42,11 @@ static int write_all(int fd, const char *text)
 	while (len > 0) {
 		ssize_t written = write(fd, text, len);
 
-		if (written < 0 && errno != EINTR)
-			return errno;
-		if (written > 0) {
+		if (written >= 0) {
 			text += written;
 			len -= (size_t)written;
+		} else if (errno != EINTR) {
+			return errno;
 		}
 	}
 	return 0;
@@ -76,9 +75,11 @@ static void write_file(const char *path, const char *cause)
 
 /* ---- in dinit ---- */
 
+#define NOT_WRITTEN "%s: the cause of the end is not written there: "
+
 static void say(const char *path, const char *why)
 {
-	log_info("%s: the cause of the end is not written there: %s", path, why);
+	log_info(NOT_WRITTEN "%s", path, why);
 }
 
 static void say_outcome(const char *path, int outcome)
@@ -94,7 +95,7 @@ static void say_outcome(const char *path, int outcome)
 static void on_child_ended(void *ctx, pid_t pid, int status)
 {
 	struct termlog *termlog = ctx;
-	char how[REAPER_STATUS_SIZE], why[REAPER_STATUS_SIZE + 40];
+	char how[REAPER_STATUS_SIZE];
 
 	(void)pid;
 	loop_timer_stop(termlog->loop, &termlog->timer);
@@ -105,8 +106,7 @@ static void on_child_ended(void *ctx, pid_t pid, int status)
 		return;
 	}
 	reaper_describe_status(status, how);
-	snprintf(why, sizeof why, "the process that writes it %s", how);
-	say(termlog->path, why);
+	log_info(NOT_WRITTEN "the process that writes it %s", termlog->path, how);
 }
 
 static void on_wait_over(void *ctx)

@@ -299,18 +299,11 @@ static void move_clock(struct rig *rig, int64_t ms)
 	run(rig);
 }
 
-/* A source whose writer is a new feeder. */
-static struct feeder *add_held(struct rig *rig, const char *name, enum logmux_stream stream,
-			       bool held, struct logmux_source **handle)
+/* A source whose writer is a new feeder; the spec's fd is still to be made. */
+static struct feeder *add_source(struct rig *rig, const struct logmux_source_spec *what)
 {
 	struct feeder *feeder = &rig->feeders[rig->feeders_len++];
-	struct logmux_source_spec spec = {
-		.service = name,
-		.stage = "run",
-		.stream = stream,
-		.held = held,
-		.handle = handle,
-	};
+	struct logmux_source_spec spec = *what;
 	int pair[2];
 
 	assert_true(rig->feeders_len <= FEEDERS_MAX);
@@ -320,6 +313,16 @@ static struct feeder *add_held(struct rig *rig, const char *name, enum logmux_st
 	assert_int_equal(logmux_add(&rig->mux, &spec), 0);
 	*feeder = (struct feeder){ .fd = pair[1], .stays = true };
 	return feeder;
+}
+
+static struct feeder *add_held(struct rig *rig, const char *name, enum logmux_stream stream,
+			       bool held, struct logmux_source **handle)
+{
+	return add_source(rig, &(struct logmux_source_spec){ .service = name,
+							     .stage = "run",
+							     .stream = stream,
+							     .held = held,
+							     .handle = handle });
 }
 
 /* Adds descriptor fd as the stdout of a service. */
@@ -1782,6 +1785,295 @@ static void test_logmux_output_in_json_modes_parses_with_jq(void **state)
 	unlink(path);
 }
 
+/* ---- last lines ---- */
+
+static struct lastline last;
+
+/* A source of stderr whose last line is noted. */
+static struct feeder *add_noted(struct rig *rig)
+{
+	last = (struct lastline){ 0 };
+	return add_source(rig, &(struct logmux_source_spec){ .service = "web",
+							     .stage = "run",
+							     .stream = LOGMUX_STDERR,
+							     .last = &last });
+}
+
+/* expected NULL: there is none. */
+static void assert_last(const char *expected)
+{
+	char text[LASTLINE_MAX + 1];
+	bool any = lastline_show(&last, text);
+
+	if (any != (expected != NULL) || (any && strcmp(text, expected) != 0))
+		wrong("the last line is \"%s\"", any ? text : "");
+}
+
+static void test_logmux_last_line_is_noted_as_it_is_read(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = add_noted(rig);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last(NULL);
+	feed(feeder, "one\ntwo\n\r\n\nthr");
+	run(rig);
+	assert_last("two");
+	feed(feeder, "ee\n");
+	run(rig);
+	assert_last("three");
+	feed(feeder, "four");
+	run(rig);
+	assert_last("three");
+	drain(rig);
+	assert_last("four");
+	assert_text(&rig->err, STAMP " web/run: one\n" STAMP " web/run: two\n" STAMP
+				     " web/run: three\n" STAMP " web/run: four\n");
+	lastline_clear(&last);
+}
+
+/* The pipe stays open where the one that has ended left a child. */
+static void test_logmux_end_last_takes_the_unfinished_line_of_an_open_pipe(void **state)
+{
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feed(add_noted(rig), "one\ntwo");
+	run(rig);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last("two");
+	drain(rig);
+	assert_last("two");
+	lastline_clear(&last);
+}
+
+static void test_logmux_end_last_is_false_until_all_is_read(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = add_noted(rig);
+	feed(feeder, "one\ntw");
+	run(rig);
+	assert_int_equal(write(feeder->fd, "o\nthree\n", 8), 8);
+	assert_false(logmux_end_last(&rig->mux, &last));
+	assert_last("one");
+	run(rig);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last("three");
+	drain(rig);
+	lastline_clear(&last);
+}
+
+/* What was read is known, although it cannot be written; what was not read is not. */
+static void test_logmux_end_last_behind_a_stalled_reader_knows_what_was_read(void **state)
+{
+	struct rig *rig = *state;
+	char *flood = numbered(100000, "flood ");
+	struct feeder *feeder, *other;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	rig->err.stalls = true;
+	feeder = add_noted(rig);
+	feed(feeder, "one\ntwo\nthr");
+	run(rig);
+	other = add(rig, LOGMUX_STDERR);
+	feed(other, flood);
+	run(rig);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last("thr");
+	feed(feeder, "ee\nfour\n");
+	run(rig);
+	assert_false(logmux_end_last(&rig->mux, &last));
+	drain(rig);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last("four");
+	free(flood);
+	lastline_clear(&last);
+}
+
+/* The lines of the tail wait for room, and one that is not finished stands behind them. */
+static void test_logmux_end_last_looks_behind_the_lines_that_wait(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(3500, "no object ");
+
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	rig->err.stalls = true;
+	last = (struct lastline){ 0 };
+	feed_bytes(add_source(rig, &(struct logmux_source_spec){ .service = "web",
+								 .stage = "run",
+								 .stream = LOGMUX_STDOUT,
+								 .last = &last }),
+		   lines, strlen(lines) - 1);
+	run(rig);
+	assert_non_null(rig->mux.parkings[OUTPUTS_MAX - 1].first);
+	assert_last("no object 3498");
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last("no object 3499");
+	drain(rig);
+	assert_last("no object 3499");
+	free(lines);
+	lastline_clear(&last);
+}
+
+static void test_logmux_end_last_does_not_wait_for_what_a_logging_program_reads(void **state)
+{
+	struct rig *rig = *state;
+	struct logmux_source *held;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	last = (struct lastline){ 0 };
+	feed(add_source(rig, &(struct logmux_source_spec){ .service = "web",
+							   .stage = "run",
+							   .stream = LOGMUX_STDOUT,
+							   .held = true,
+							   .handle = &held,
+							   .last = &last }),
+	     "for the logging program\n");
+	run(rig);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last(NULL);
+	logmux_release(held, NULL);
+	assert_false(logmux_end_last(&rig->mux, &last));
+	run(rig);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last("for the logging program");
+	drain(rig);
+	lastline_clear(&last);
+}
+
+/* Two sources of one process are one stream. */
+static void test_logmux_end_last_asks_all_sources_of_that_line(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *first, *second;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	first = add_noted(rig);
+	second = add_noted(rig);
+	feed(first, "one\n");
+	run(rig);
+	feed(second, "two\n");
+	run(rig);
+	assert_last("two");
+	assert_int_equal(write(first->fd, "three\n", 6), 6);
+	assert_false(logmux_end_last(&rig->mux, &last));
+	run(rig);
+	assert_int_equal(write(second->fd, "four\n", 5), 5);
+	assert_false(logmux_end_last(&rig->mux, &last));
+	run(rig);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last("four");
+	drain(rig);
+	lastline_clear(&last);
+}
+
+static void test_logmux_end_last_of_what_cannot_be_asked_is_false(void **state)
+{
+	struct rig *rig = *state;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct logmux_source_spec spec = {
+		.fd = fd, .service = "web", .stage = "run", .held = false, .last = &last
+	};
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	last = (struct lastline){ 0 };
+	assert_int_equal(logmux_add(&rig->mux, &spec), 0);
+	assert_false(logmux_end_last(&rig->mux, &last));
+	drain(rig);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last(NULL);
+}
+
+static void test_logmux_move_last_goes_on_elsewhere_or_nowhere(void **state)
+{
+	struct rig *rig = *state;
+	struct lastline from[LOGMUX_STREAMS] = { 0 }, to[LOGMUX_STREAMS] = { 0 };
+	struct feeder *feeder, *other;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	other = add_noted(rig);
+	feeder = add_source(rig, &(struct logmux_source_spec){ .service = "web",
+							       .stage = "run",
+							       .stream = LOGMUX_STDERR,
+							       .last = &from[LOGMUX_STDERR] });
+	feed(feeder, "one\n");
+	feed(other, "other\n");
+	run(rig);
+	assert_int_equal(from[LOGMUX_STDERR].len, 3);
+	logmux_move_last(&rig->mux, from, to);
+	assert_null(from[LOGMUX_STDERR].text);
+	assert_memory_equal(to[LOGMUX_STDERR].text, "one", 3);
+	feed(feeder, "three\n");
+	run(rig);
+	assert_null(from[LOGMUX_STDERR].text);
+	assert_memory_equal(to[LOGMUX_STDERR].text, "three", 5);
+	logmux_move_last(&rig->mux, to, NULL);
+	assert_null(to[LOGMUX_STDERR].text);
+	feed(feeder, "four\n");
+	run(rig);
+	assert_null(to[LOGMUX_STDERR].text);
+	assert_last("other");
+	drain(rig);
+	assert_int_equal(reader_count(&rig->err, " web/run: "), 4);
+	lastline_clear(&last);
+}
+
+/* Its beginning is gone when it ends. */
+static void test_logmux_last_line_in_pieces_is_its_beginning(void **state)
+{
+	struct rig *rig = *state;
+	char *longer = long_line(20000, 'x', "");
+	char text[LASTLINE_MAX + 1];
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = add_noted(rig);
+	feeder->at_most = 1000;
+	feed(feeder, "one\nbegin:");
+	run(rig);
+	feed(feeder, longer);
+	run(rig);
+	feed(feeder, "\n");
+	run(rig);
+	assert_true(reader_count(&rig->err, " web/run: ") > 4);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_true(lastline_show(&last, text));
+	assert_memory_equal(text, "begin:xxx", 9);
+	drain(rig);
+	free(longer);
+	lastline_clear(&last);
+}
+
+/* The line before the last one is not taken for it where the last one went out in parts. */
+static void test_logmux_last_line_without_memory_is_none(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = add_noted(rig);
+	feed(feeder, "one\n");
+	run(rig);
+	assert_last("one");
+	memory_until_failure = 0;
+	memory_failures = 1000;
+	feed(feeder, "two");
+	run(rig);
+	assert_last(NULL);
+	memory_failures = 0;
+	memory_until_failure = -1;
+	feed(feeder, "\nthree\n");
+	run(rig);
+	assert_last("three");
+	drain(rig);
+	lastline_clear(&last);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -1854,6 +2146,17 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_unfinished_object_without_memory_is_a_stray_in_pieces),
 	TEST(test_logmux_line_without_memory_to_wait_in_keeps_its_time),
 	TEST(test_logmux_output_in_json_modes_parses_with_jq),
+	TEST(test_logmux_last_line_is_noted_as_it_is_read),
+	TEST(test_logmux_end_last_takes_the_unfinished_line_of_an_open_pipe),
+	TEST(test_logmux_end_last_is_false_until_all_is_read),
+	TEST(test_logmux_end_last_behind_a_stalled_reader_knows_what_was_read),
+	TEST(test_logmux_end_last_looks_behind_the_lines_that_wait),
+	TEST(test_logmux_end_last_does_not_wait_for_what_a_logging_program_reads),
+	TEST(test_logmux_end_last_asks_all_sources_of_that_line),
+	TEST(test_logmux_end_last_of_what_cannot_be_asked_is_false),
+	TEST(test_logmux_move_last_goes_on_elsewhere_or_nowhere),
+	TEST(test_logmux_last_line_in_pieces_is_its_beginning),
+	TEST(test_logmux_last_line_without_memory_is_none),
 };
 
 int main(void)

@@ -32,10 +32,17 @@ static long magic;
 static unsigned interruptions;
 static size_t read_max;
 
+pid_t __wrap_getpid(void);
 int __real_statfs(const char *path, struct statfs *fs);
 int __wrap_statfs(const char *path, struct statfs *fs);
 ssize_t __real_read(int fd, void *buffer, size_t size);
 ssize_t __wrap_read(int fd, void *buffer, size_t size);
+
+/* A number of several digits, wherever the test runs. */
+pid_t __wrap_getpid(void)
+{
+	return 4713;
+}
 
 int __wrap_statfs(const char *path, struct statfs *fs)
 {
@@ -307,17 +314,27 @@ static void test_oom_has_killed_malformed_count_claims_nothing(void **state)
 	expect_killed(128 * MIB);
 }
 
+/* There is room for 1023 bytes; of a longer one the end of the last line is not seen. */
 static void test_oom_has_killed_longer_file_than_there_is_room_for_claims_nothing(void **state)
 {
-	char text[2000];
+	static const char end[] = "\noom 3\noom_kill 6\n";
+	char text[4096];
 
 	(void)state;
 	make_container();
 	begin();
-	memset(text, 'x', sizeof text);
-	strcpy(text + sizeof text - 30, "\noom 3\noom_kill 6\n");
+	for (size_t len = 1024; len <= 2048; len = len < 1028 ? len + 1 : len * 2) {
+		memset(text, 'x', sizeof text);
+		strcpy(text + len - strlen(end), end);
+		put("cg/memory.events", text);
+		expect_nothing();
+		read_max = 700;
+		expect_nothing();
+		read_max = SIZE_MAX;
+	}
+	strcpy(text + 1023 - strlen(end), end);
 	put("cg/memory.events", text);
-	expect_nothing();
+	expect_killed(128 * MIB);
 }
 
 static void test_oom_has_killed_interrupted_and_short_reads_find_all(void **state)
@@ -476,6 +493,16 @@ static void test_oom_open_group_of_others_claims_nothing(void **state)
 	expect_nothing();
 }
 
+static void test_oom_open_alone_finds_itself(void **state)
+{
+	(void)state;
+	make_container();
+	put("cg/cgroup.procs", "4713\n");
+	begin();
+	put_events("cg", 3, 6);
+	expect_killed(128 * MIB);
+}
+
 /* Our number is in each place of the blocks in which the list is read, also across two. */
 static void test_oom_open_among_many_processes_finds_its_own(void **state)
 {
@@ -488,7 +515,7 @@ static void test_oom_open_among_many_processes_finds_its_own(void **state)
 		for (size_t i = 0; i < before; i += 7)
 			list[i] = '\n';
 		list[before - 1] = '\n';
-		snprintf(list + before, sizeof list - before, "%d\n1\n", (int)getpid());
+		snprintf(list + before, sizeof list - before, "%d\n", (int)getpid());
 		put("cg/cgroup.procs", list);
 		put_events("cg", 2, 5);
 		begin();
@@ -695,6 +722,7 @@ int main(void)
 		TEST(test_oom_open_path_of_the_host_finds_what_is_mounted),
 		TEST(test_oom_open_path_of_the_host_finds_what_is_below_the_mount),
 		TEST(test_oom_open_group_of_others_claims_nothing),
+		TEST(test_oom_open_alone_finds_itself),
 		TEST(test_oom_open_among_many_processes_finds_its_own),
 		TEST(test_oom_open_other_file_system_claims_nothing),
 		TEST(test_oom_open_nothing_known_of_its_groups_claims_nothing),
