@@ -45,7 +45,6 @@ wrap_ending = clock_gettime epoll_wait left_find service_was_logged logmux_end_l
 	oom_has_killed termlog_write
 wrap_sender = getpid kill
 wrap_waited = services_list_running procfs_read_command
-wrap_oom = statfs read
 wrap_oom = statfs read getpid
 wrap_termlog = fork open write
 wrap_request = getpid sender_describe
@@ -93,7 +92,7 @@ SCENARIO_PROGRAMS = $(SCENARIOS:%=$(BUILD)/scenario_%)
 SCENARIO_OBJECTS = $(addprefix $(BUILD)/tests/,harness.o launch.o scene.o rig.o tree.o)
 
 # Those of dinit's streams look at them with streams.c, and have their services played by actor.
-STREAM_SCENARIOS = lines complete stall logging orphans deadfs ownfd
+STREAM_SCENARIOS = lines complete stall logging orphans deadfs ownfd jsonstderr
 
 $(SCENARIO_PROGRAMS): $(BUILD)/scenario_%: $(BUILD)/tests/scenario_%.o $(SCENARIO_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(LDFLAGS) -lcmocka
