@@ -20,7 +20,8 @@ setup-all:
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
 UNITS = adopt fdtable json names printable config process svdir script execfail procfs stamp log line \
-	loop spawn reaper signaller sink outputs logmux filter sender service ration policy left ending
+	loop spawn reaper signaller sink outputs logmux filter sender service lives ration policy left \
+	ending
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
@@ -34,6 +35,8 @@ wrap_loop = clock_gettime epoll_wait epoll_create1 signalfd epoll_ctl
 wrap_reaper = waitpid waitid
 wrap_signaller = kill malloc fork setresuid syscall
 wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_release
+wrap_lives = spawn_program spawn_program_unwaited spawn_read_failure pipe2 open close logmux_add \
+	logmux_release waitid waitpid kill calloc
 wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send logmux_add logmux_reads \
 	procfs_each_child sysinfo
 wrap_filter = logmux_reads
