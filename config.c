@@ -268,6 +268,16 @@ static const char *find_value(char *const *environment, const char *name)
 	return NULL;
 }
 
+/* Tells whether text on a terminal may have colours, by the variables that say so to many
+ * programs (https://no-color.org). */
+static bool allows_colour(char *const *environment)
+{
+	const char *no_color = find_value(environment, "NO_COLOR");
+	const char *term = find_value(environment, "TERM");
+
+	return (!no_color || !*no_color) && term && *term && strcmp(term, "dumb") != 0;
+}
+
 /* ---- names ---- */
 
 /* Reduces a name to what is remembered of it roughly: upper case, no prefix, no underscores.
@@ -432,6 +442,7 @@ unsigned config_read(struct config *config, char *const *environment,
 		if (value && *value && !read_value(config, &variables[i], value, on_problem, ctx))
 			errors++;
 	}
+	config->colour = allows_colour(environment);
 	warn_of_unknown(environment, on_problem, ctx);
 	return errors;
 }

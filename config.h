@@ -57,6 +57,9 @@ struct config {
 	const char *keep;
 	enum config_stdout stdout_mode;
 	enum config_stderr stderr_mode;
+	/* Text that goes to a terminal may have colours: NO_COLOR is unset or empty, and TERM names
+	 * a terminal that is not "dumb". */
+	bool colour;
 	enum config_log_level log_level;
 	enum config_reparenting reparenting;
 	uint64_t kill_timeout_ms;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the state machine of start and teardown, and the exit status. Whoever reads this file from
  * the bottom (main) upwards meets things in the order in which they happen. Invariant: handlers
- * record what happened, and only advance() changes the state. (on_overtime kills, but leaves the
- * state alone.) */
+ * record what happened, and only advance() changes the state. */
 #include "client/cli.h"
 #include "config.h"
 #include "ending.h"
@@ -10,12 +9,14 @@
 #include "logmux.h"
 #include "loop.h"
 #include "outputs.h"
+#include "overtime.h"
+#include "ownfds.h"
 #include "policy.h"
 #include "process.h"
 #include "procfs.h"
 #include "program.h"
 #include "reaper.h"
-#include "sender.h"
+#include "request.h"
 #include "service.h"
 #include "signaller.h"
 #include "svdir.h"
@@ -25,11 +26,15 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum state {
 	STATE_STARTING,
 	STATE_RUNNING,
+	/* The teardown has begun, but the services run on: their prestop programs run, or the delay
+	 * is not over that the user has set. */
+	STATE_DELAYING,
 	/* The services were told to stop, and processes are left. */
 	STATE_STOPPING,
 	/* No process is left, but lines may be. */
@@ -45,23 +50,6 @@ enum cause {
 	CAUSE_INSIDE,
 };
 
-/* What was done so far about a teardown that takes too long (on_overtime). */
-enum overtime {
-	OVERTIME_NONE,
-	OVERTIME_SERVICES_KILLED,
-	OVERTIME_ALL_KILLED,
-	/* What is left cannot be killed, and is left behind. */
-	OVERTIME_LEAVE,
-};
-
-/* How long each step of the overtime takes: time for a logging program to write what it has
- * read, and for the kernel to end what was killed. */
-#define OVERTIME_STEP_MS 2000
-
-/* The stop signal of systemd, SIGRTMIN+3 as the kernel and glibc count (container engines use that
- * number, too); musl's SIGRTMIN is one higher. */
-#define SIGNAL_SYSTEMD_STOP (34 + 3)
-
 struct dinit {
 	struct config config;
 	struct svdir svdir;
@@ -74,25 +62,35 @@ struct dinit {
 	struct programs programs;
 	struct services services;
 	struct policy policy;
+	struct oom oom;
+	struct termlog termlog;
 	struct ending ending;
 	/* Which of the descriptors 0 to 2 were not open at the start. */
 	bool closed[3];
-	/* At 1 and 2, the descriptors that we write stdout and stderr to: -1 where the one that we
-	 * were started with was closed, else what process_copy_standard_fd returned. */
-	int output_fds[3];
+	struct ownfds ownfds;
 	/* The limit of open files as it was at the start. */
 	struct rlimit nofile;
 	int null_fd;
 	enum state state;
 	enum cause cause;
 	/* The exit status, which the first cause has decided. */
-	enum process_status status;
+	int status;
+	/* Something has happened after which DINIT_STOP_DELAY, or the prestop programs as well, are
+	 * not waited for. */
+	bool undelayed, hurried;
+	/* A signal has asked to stop the container, whatever was the cause. */
+	bool asked;
 	/* A service that has not been started yet is not started any more. */
 	bool start_abandoned;
 	/* Whether children are to be reaped in this turn, and whether the last reaping left any. */
 	bool children_changed, children_left;
-	enum overtime overtime;
-	struct loop_timer overtime_timer;
+	/* Any process was started. */
+	bool started;
+	/* The last line is said. */
+	bool concluded;
+	struct requests requests;
+	struct overtime overtime;
+	struct loop_timer delay_timer;
 };
 
 /* ---- what begins a teardown: the first cause decides ---- */
@@ -102,17 +100,23 @@ static bool has_cause(const struct dinit *dinit)
 	return dinit->cause != CAUSE_NONE;
 }
 
-static bool has_deadline(const struct dinit *dinit)
-{
-	return dinit->cause == CAUSE_INSIDE && dinit->config.stop_timeout_ms > 0;
-}
-
-static void begin_teardown(struct dinit *dinit, enum cause cause, enum process_status status)
+static void begin_teardown(struct dinit *dinit, enum cause cause, int status)
 {
 	if (has_cause(dinit))
 		return;
 	dinit->cause = cause;
 	dinit->status = status;
+}
+
+/* Returns what dinit exits with where an end with that status, as of wait(2), begins the teardown. */
+static int choose_exit_status(const struct dinit *dinit, int status)
+{
+	switch (dinit->config.exit_status) {
+	case CONFIG_EXIT_STATUS_SERVICE:
+		return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	case CONFIG_EXIT_STATUS_DINIT: break;
+	}
+	return status != 0 ? PROCESS_STATUS_FAILED : PROCESS_STATUS_STOPPED;
 }
 
 /* Notes an end that begins the teardown, if nothing has begun it yet. service is NULL where an
@@ -125,11 +129,11 @@ static void note_end(struct dinit *dinit, const struct service *service,
 
 		reaper_describe_status(end->status, how);
 		log_info("%s/%s: PID %d %s", end->name, end->stage, end->pid, how);
+		dinit->undelayed = true;
 		return;
 	}
 	ending_tell(&dinit->ending, service, end);
-	begin_teardown(dinit, CAUSE_INSIDE,
-		       end->status != 0 ? PROCESS_STATUS_FAILED : PROCESS_STATUS_STOPPED);
+	begin_teardown(dinit, CAUSE_INSIDE, choose_exit_status(dinit, end->status));
 }
 
 static void on_service_end(void *ctx, const struct service *service, const struct reaper_end *end)
@@ -146,107 +150,81 @@ static void on_start_failure(void *ctx, const char *cause)
 {
 	struct dinit *dinit = ctx;
 
-	(void)cause;
 	dinit->start_abandoned = true;
+	if (!has_cause(dinit))
+		ending_note(&dinit->ending, cause);
 	begin_teardown(dinit, CAUSE_INSIDE, PROCESS_STATUS_UNABLE);
 }
 
-static bool stops_container(int signal)
+/* Notes a signal that stops the container. */
+static void note_stop(struct dinit *dinit, const struct signalfd_siginfo *info)
 {
-	switch (signal) {
-	case SIGTERM:
-	case SIGINT:
-	case SIGQUIT:
-	case SIGPWR:
-	case SIGNAL_SYSTEMD_STOP: return true;
-	case SIGHUP: return getpid() != 1;
-	default: return false;
+	char text[REQUEST_TEXT_SIZE];
+	bool inside = request_describe(&dinit->requests, info, text);
+
+	if (has_cause(dinit)) {
+		log_info("%s: the container is being stopped already", text);
+	} else {
+		if (inside)
+			log_warn("%s: stopping the container", text);
+		else
+			log_info("%s: stopping the container", text);
+		ending_note(&dinit->ending, text);
 	}
-}
-
-/* Says what a signal that stops the container does now, and who sent it where that is a process
- * inside, of which nobody outside knows. */
-static void say_stop(const struct dinit *dinit, const struct signalfd_siginfo *info)
-{
-	int signal = (int)info->ssi_signo;
-	char sender[SENDER_SIZE];
-
-	if (has_cause(dinit))
-		log_info("signal %d (%s) received: the container is being stopped already", signal,
-			 strsignal(signal));
-	else if (sender_describe(&dinit->proc, &dinit->reaper, info, sender))
-		log_warn("signal %d (%s) from %s: stopping the container", signal,
-			 strsignal(signal), sender);
-	else
-		log_info("signal %d (%s) received: stopping the container", signal,
-			 strsignal(signal));
+	dinit->hurried = dinit->asked;
+	dinit->undelayed |= dinit->asked;
+	dinit->asked = true;
+	dinit->start_abandoned = true;
+	overtime_limit(&dinit->overtime, "DINIT_GRACE_PERIOD", dinit->config.grace_period_ms);
+	begin_teardown(dinit, CAUSE_OUTSIDE, PROCESS_STATUS_STOPPED);
 }
 
 static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 {
 	struct dinit *dinit = ctx;
-	int signal = (int)info->ssi_signo;
+	enum svdir_control control;
 
-	if (signal == SIGCHLD) {
-		dinit->children_changed = true;
-	} else if (!stops_container(signal)) {
-		log_info("signal %d (%s) ignored", signal, strsignal(signal));
-	} else {
-		say_stop(dinit, info);
-		dinit->start_abandoned = true;
-		begin_teardown(dinit, CAUSE_OUTSIDE, PROCESS_STATUS_STOPPED);
+	switch (request_read(&dinit->requests, info, &control)) {
+	case REQUEST_NOTHING: return;
+	case REQUEST_CHILDREN: dinit->children_changed = true; return;
+	case REQUEST_CONTROL: services_control(&dinit->services, control); return;
+	case REQUEST_STOP: note_stop(dinit, info); return;
 	}
-}
-
-/* Kills services and orphans; logging programs and filters, which end when their input does, only
- * if with_logs. Returns whether there was any. */
-static bool kill_what_is_left(struct dinit *dinit, bool with_logs)
-{
-	bool services = services_kill(&dinit->services, with_logs),
-	     orphans = policy_kill(&dinit->policy, with_logs);
-
-	return services || orphans;
-}
-
-static void on_overtime(void *ctx)
-{
-	struct dinit *dinit = ctx;
-
-	loop_timer_start(&dinit->loop, &dinit->overtime_timer, OVERTIME_STEP_MS);
-	switch (dinit->overtime) {
-	case OVERTIME_NONE:
-		log_warn("the teardown takes longer than DINIT_STOP_TIMEOUT allows (%g s): "
-			 "killing what is left",
-			 (double)dinit->config.stop_timeout_ms / 1000);
-		dinit->overtime = OVERTIME_SERVICES_KILLED;
-		if (kill_what_is_left(dinit, false))
-			return;
-		dinit->overtime = OVERTIME_ALL_KILLED;
-		kill_what_is_left(dinit, true);
-		return;
-	case OVERTIME_SERVICES_KILLED:
-		dinit->overtime = OVERTIME_ALL_KILLED;
-		kill_what_is_left(dinit, true);
-		return;
-	case OVERTIME_ALL_KILLED:
-		dinit->overtime = OVERTIME_LEAVE;
-		log_error("what is left cannot be killed: leaving it behind");
-		break;
-	case OVERTIME_LEAVE: break;
-	}
-	loop_timer_stop(&dinit->loop, &dinit->overtime_timer);
 }
 
 /* ---- the state machine ---- */
+
+/* Begins the teardown: from here on time runs, but the services do not know of it yet. */
+static void begin_delay(struct dinit *dinit)
+{
+	uint64_t delay_ms = dinit->cause == CAUSE_OUTSIDE && !dinit->undelayed
+				    ? dinit->config.stop_delay_ms
+				    : 0;
+
+	dinit->state = STATE_DELAYING;
+	if (dinit->cause == CAUSE_INSIDE)
+		overtime_limit(&dinit->overtime, "DINIT_STOP_TIMEOUT",
+			       dinit->config.stop_timeout_ms);
+	overtime_expect(&dinit->overtime, delay_ms);
+	outputs_begin_teardown(&dinit->outputs);
+	services_prestop(&dinit->services);
+	if (delay_ms == 0)
+		return;
+	log_info("the services go on for %g s (DINIT_STOP_DELAY)", (double)delay_ms / 1000);
+	loop_timer_start(&dinit->loop, &dinit->delay_timer, delay_ms);
+}
+
+/* Only there to wake the loop: that the timer does not run any more is what counts. */
+static void on_delay_over(void *ctx)
+{
+	(void)ctx;
+}
 
 static void stop_everything(struct dinit *dinit)
 {
 	dinit->state = STATE_STOPPING;
 	dinit->children_changed = true;
-	if (has_deadline(dinit))
-		loop_timer_start(&dinit->loop, &dinit->overtime_timer,
-				 dinit->config.stop_timeout_ms);
-	outputs_begin_teardown(&dinit->outputs);
+	loop_timer_stop(&dinit->loop, &dinit->delay_timer);
 	services_stop(&dinit->services);
 	policy_begin_teardown(&dinit->policy);
 }
@@ -261,18 +239,30 @@ static bool is_anybody_left(const struct dinit *dinit)
 /* Returns whether the teardown still has to wait for a process. */
 static bool is_waiting(const struct dinit *dinit)
 {
-	if (dinit->overtime == OVERTIME_LEAVE)
+	if (overtime_is_hopeless(&dinit->overtime))
 		return false;
 	return dinit->programs.living > 0 ||
 	       (dinit->children_left && policy_has_to_wait(&dinit->policy));
 }
 
+/* Returns whether the services are still to go on, although the teardown has begun. */
+static bool is_delayed(const struct dinit *dinit)
+{
+	if (overtime_is_over(&dinit->overtime) || !is_anybody_left(dinit))
+		return false;
+	return (dinit->delay_timer.running && !dinit->undelayed) ||
+	       (dinit->services.prestopping > 0 && !dinit->hurried);
+}
+
 static void check_idleness(struct dinit *dinit)
 {
+	static const char cause[] =
+		"all services have disabled themselves and nothing else is running";
+
 	if (is_anybody_left(dinit) || dinit->services.disabled < dinit->services.len)
 		return;
-	log_warn("all services have disabled themselves and nothing else is running: stopping the "
-		 "container");
+	log_warn("%s: stopping the container", cause);
+	ending_note(&dinit->ending, cause);
 	begin_teardown(dinit, CAUSE_INSIDE, PROCESS_STATUS_STOPPED);
 }
 
@@ -285,11 +275,17 @@ static bool advance(struct dinit *dinit)
 			dinit->state = STATE_RUNNING;
 			dinit->children_changed = true;
 		}
+		dinit->started |= dinit->programs.living > 0;
 		return true;
 	case STATE_RUNNING:
 		if (!has_cause(dinit))
 			check_idleness(dinit);
 		if (!has_cause(dinit) || !ending_is_told(&dinit->ending))
+			return false;
+		begin_delay(dinit);
+		return true;
+	case STATE_DELAYING:
+		if (is_delayed(dinit))
 			return false;
 		stop_everything(dinit);
 		return true;
@@ -297,7 +293,7 @@ static bool advance(struct dinit *dinit)
 		if (is_waiting(dinit))
 			return false;
 		dinit->state = STATE_DRAINING;
-		loop_timer_stop(&dinit->loop, &dinit->overtime_timer);
+		overtime_end(&dinit->overtime);
 		policy_end_teardown(&dinit->policy);
 		logmux_begin_drain(&dinit->mux);
 		return true;
@@ -315,6 +311,17 @@ static void reap(struct dinit *dinit)
 	policy_children_changed(&dinit->policy, dinit->programs.reaped > reaped);
 }
 
+/* Says the last line, when everything else is said and written out. Returns whether there is nothing
+ * more to do. */
+static bool conclude(struct dinit *dinit)
+{
+	if (dinit->concluded || !dinit->started)
+		return true;
+	dinit->concluded = true;
+	ending_say_last(&dinit->ending, dinit->status);
+	return outputs_are_empty(&dinit->outputs);
+}
+
 static enum loop_verdict on_turn_end(void *ctx)
 {
 	struct dinit *dinit = ctx;
@@ -324,8 +331,12 @@ static enum loop_verdict on_turn_end(void *ctx)
 		reap(dinit);
 	more = advance(dinit);
 	more |= logmux_turn(&dinit->mux);
-	if (dinit->state == STATE_DRAINING && logmux_is_drained(&dinit->mux))
-		return LOOP_STOP;
+	if (dinit->state == STATE_DRAINING && logmux_is_drained(&dinit->mux) &&
+	    !termlog_is_busy(&dinit->termlog)) {
+		if (conclude(dinit))
+			return LOOP_STOP;
+		more = true;
+	}
 	return more ? LOOP_AGAIN : LOOP_SLEEP;
 }
 
@@ -345,25 +356,6 @@ static int fail(const char *what)
 	return -1;
 }
 
-static void copy_output_fds(struct dinit *dinit)
-{
-	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
-		dinit->output_fds[fd] = dinit->closed[fd] ? -1 : process_copy_standard_fd(fd);
-}
-
-/* Returns whether there is a copy of our own descriptor fd. */
-static bool is_copied(const struct dinit *dinit, int fd)
-{
-	return dinit->output_fds[fd] > STDERR_FILENO;
-}
-
-static void close_output_fds(const struct dinit *dinit)
-{
-	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
-		if (is_copied(dinit, fd))
-			close(dinit->output_fds[fd]);
-}
-
 static int open_all(struct dinit *dinit, const sigset_t *signals)
 {
 	process_raise_nofile(&dinit->nofile);
@@ -374,20 +366,21 @@ static int open_all(struct dinit *dinit, const sigset_t *signals)
 		return fail("/dev/null, the services' stdin, cannot be opened");
 	if (loop_open(&dinit->loop, signals, on_signal, dinit) < 0)
 		return fail("cannot set up the event loop");
-	copy_output_fds(dinit);
-	if (outputs_open(&dinit->outputs, &dinit->loop, &dinit->config, dinit->output_fds) < 0)
+	ownfds_copy(&dinit->ownfds, dinit->closed);
+	if (outputs_open(&dinit->outputs, &dinit->loop, &dinit->config, dinit->ownfds.output_fds) <
+	    0)
 		goto close_fds;
 	if (logmux_open(&dinit->mux, &dinit->loop, &dinit->outputs, &dinit->config) < 0)
 		goto close_outputs;
 	reaper_init(&dinit->reaper, policy_on_unwatched_end, &dinit->policy);
 	dinit->signaller = (struct signaller){ .reaper = &dinit->reaper, .proc = &dinit->proc };
-	dinit->overtime_timer = (struct loop_timer){ .on_due = on_overtime, .ctx = dinit };
+	dinit->delay_timer = (struct loop_timer){ .on_due = on_delay_over, .ctx = dinit };
 	return 0;
 
 close_outputs:
 	outputs_close(&dinit->outputs);
 close_fds:
-	close_output_fds(dinit);
+	ownfds_close(&dinit->ownfds);
 	loop_close(&dinit->loop);
 	return fail("cannot set up the output");
 }
@@ -397,7 +390,7 @@ static void close_all(struct dinit *dinit)
 	log_set_writer(NULL, NULL);
 	logmux_close(&dinit->mux);
 	outputs_close(&dinit->outputs);
-	close_output_fds(dinit);
+	ownfds_close(&dinit->ownfds);
 	loop_close(&dinit->loop);
 	close(dinit->null_fd);
 }
@@ -444,6 +437,14 @@ static int prepare_services(struct dinit *dinit, char *const *environment)
 	return 0;
 }
 
+static void prepare_requests(struct dinit *dinit)
+{
+	dinit->requests = (struct requests){ .proc = &dinit->proc, .reaper = &dinit->reaper };
+	for (enum svdir_control control = 0; control < SVDIR_CONTROLS; control++)
+		dinit->requests.has_control[control] =
+			services_has_control(&dinit->services, control);
+}
+
 static void prepare_policy(struct dinit *dinit)
 {
 	struct policy_means means = {
@@ -453,9 +454,19 @@ static void prepare_policy(struct dinit *dinit)
 		.mux = &dinit->mux,
 		.signaller = &dinit->signaller,
 	};
+	struct ending_means ending_means = {
+		.loop = &dinit->loop,
+		.policy = &dinit->policy,
+		.mux = &dinit->mux,
+		.oom = &dinit->oom,
+		.termlog = &dinit->termlog,
+	};
 
 	policy_open(&dinit->policy, &dinit->config, &means, on_adopted_end, dinit);
-	ending_init(&dinit->ending, &dinit->loop, &dinit->policy);
+	oom_open(&dinit->oom, &dinit->proc, "/sys/fs/cgroup");
+	termlog_open(&dinit->termlog, &dinit->loop, &dinit->reaper, dinit->config.termination_log);
+	ending_init(&dinit->ending, &ending_means);
+	overtime_init(&dinit->overtime, &dinit->loop, &dinit->services, &dinit->policy);
 }
 
 /* ---- from the beginning to the end ---- */
@@ -474,57 +485,24 @@ static void say_start(const struct dinit *dinit)
 		  (unsigned long long)config->stop_timeout_ms, config->max_line);
 }
 
-/* Puts a pipe that is read like those of the services in place of our own descriptor fd, stdout or
- * stderr, for what other processes write to it through /proc. */
-static void read_own_fd(struct dinit *dinit, int fd)
-{
-	struct logmux_source_spec spec = {
-		.service = "container",
-		.stage = fd == STDOUT_FILENO ? "1" : "2",
-		.stream = fd == STDOUT_FILENO ? LOGMUX_STDOUT : LOGMUX_STDERR,
-	};
-
-	if (!is_copied(dinit, fd))
-		return;
-	spec.fd = process_replace_standard_fd(fd);
-	if (spec.fd >= 0 && logmux_add(&dinit->mux, &spec) == 0)
-		return;
-	log_info("descriptor %d stays as it is, what other processes write to it is not labelled: "
-		 "%s",
-		 fd, strerror(errno));
-	if (spec.fd >= 0) {
-		process_restore_standard_fd(fd, dinit->output_fds[fd]);
-		close(spec.fd);
-	}
-}
-
-/* Puts our own descriptors 1 and 2 back in their place: from here on messages may go straight to
- * descriptor 2 again (log.h). */
-static void restore_own_fds(const struct dinit *dinit)
-{
-	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
-		if (is_copied(dinit, fd))
-			process_restore_standard_fd(fd, dinit->output_fds[fd]);
-}
-
 /* Runs the services to their end. From here on nothing ends dinit but the state machine. */
 static int supervise(struct dinit *dinit)
 {
 	int result;
 
 	log_set_writer(outputs_write_own, &dinit->outputs);
-	read_own_fd(dinit, STDOUT_FILENO);
-	read_own_fd(dinit, STDERR_FILENO);
+	ownfds_read(&dinit->ownfds, &dinit->mux);
 	say_start(dinit);
 	prepare_policy(dinit);
+	prepare_requests(dinit);
 	result = loop_run(&dinit->loop, on_turn_end, dinit);
-	restore_own_fds(dinit);
+	ownfds_restore(&dinit->ownfds);
 	if (result < 0) {
 		log_set_writer(NULL, NULL);
 		log_error("cannot wait for events: %s", strerror(errno));
 	}
 	policy_close(&dinit->policy);
-	return result == 0 ? (int)dinit->status : PROCESS_STATUS_UNABLE;
+	return result == 0 ? dinit->status : PROCESS_STATUS_UNABLE;
 }
 
 static int run_services(char *const *environment)

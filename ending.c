@@ -1,79 +1,206 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the words for the end that begins the teardown; not the teardown, nor the search for what
- * was left behind (left.h). Invariant: it is told once, and soon. */
+/* Owns the words for what begins the teardown; not the teardown, nor the search for what was left
+ * behind (left.h), nor the reading of what was said last (logmux.h). Invariant: the cause is told
+ * once, and soon; until then ending_cause is "". */
 #include "ending.h"
 
 #include "log.h"
 
+#include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
 
-/* Room for each of the two parts that may be added to the message: a name in it has at most 255
+/* Room for each of the parts that may be added to the message: a name in it has at most 255
  * bytes. */
 #define ADDED_SIZE 400
-/* Room for the message. */
-#define TEXT_SIZE 1536
+/* Where MiB stands among the units of describe_oom. */
+#define UNIT_MIB 2
+
+/* ---- parts of the message ---- */
 
 /* Looks for what the service's program has left behind. One that failed has ended for another
  * reason. */
 static bool find_left(const struct ending *ending, struct left *left)
 {
-	return ending->of_service && ending->end.status == 0 &&
-	       left_find(ending->policy, ending->end.pid, left);
+	return ending->pid > 0 && !ending->failed &&
+	       left_find(ending->means.policy, ending->pid, left);
 }
 
-/* Writes the message, with what was left behind (NULL: nothing). */
-static void say(const struct ending *ending, const struct left *left)
+/* Puts into words what find_left found. */
+static void describe_left(const struct ending *ending, char text[ADDED_SIZE])
 {
-	const struct reaper_end *end = &ending->end;
-	char how[REAPER_STATUS_SIZE], left_text[ADDED_SIZE] = "", log_text[ADDED_SIZE] = "";
-	char text[TEXT_SIZE];
+	struct left left;
 
-	reaper_describe_status(end->status, how);
-	if (left)
-		snprintf(left_text, sizeof left_text,
+	text[0] = '\0';
+	if (find_left(ending, &left))
+		snprintf(text, ADDED_SIZE,
 			 "; it left %s (PID %d) in the background: keep it in the foreground",
-			 left->name, left->pid);
-	if (ending->logged)
-		snprintf(log_text, sizeof log_text, " (its output went to %s/log)", end->name);
-	snprintf(text, sizeof text, "%s/%s: PID %d %s%s%s%s stopping the container", end->name,
-		 end->stage, end->pid, how, left_text, log_text, left ? ";" : ",");
-	if (end->status != 0)
-		log_error("%s", text);
+			 left.name, left.pid);
+}
+
+/* Puts into words that memory was short, if the process was killed for that. Before a teardown
+ * dinit itself kills nothing whose end is told here. */
+static void describe_oom(const struct ending *ending, int status, char text[ADDED_SIZE])
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB" };
+	size_t unit = 0;
+	uint64_t limit;
+
+	text[0] = '\0';
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL ||
+	    !oom_has_killed(ending->means.oom, &limit))
+		return;
+	if (limit == 0) {
+		snprintf(text, ADDED_SIZE, ", out of memory");
+		return;
+	}
+	/* People write such limits in whole MiB or GiB. */
+	while (unit + 1 < sizeof units / sizeof *units && limit >= 1024 &&
+	       (unit < UNIT_MIB || limit % 1024 == 0)) {
+		limit /= 1024;
+		unit++;
+	}
+	snprintf(text, ADDED_SIZE, ", out of memory (the container's limit is %" PRIu64 " %s)",
+		 limit, units[unit]);
+}
+
+/* Puts the last line into words, if all of its stream has been read. Returns false while a line may
+ * come that is later, or that is the only one. */
+static bool describe_last(const struct ending *ending, char text[ADDED_SIZE])
+{
+	static const enum logmux_stream order[] = { LOGMUX_STDERR, LOGMUX_STDOUT };
+	char line[LASTLINE_MAX + 1];
+
+	text[0] = '\0';
+	if (!ending->failed || !ending->last)
+		return true;
+	for (size_t i = 0; i < LOGMUX_STREAMS; i++) {
+		struct lastline *last = &ending->last[order[i]];
+
+		if (!logmux_end_last(ending->means.mux, last))
+			return false;
+		if (lastline_show(last, line)) {
+			snprintf(text, ADDED_SIZE, "; its last line was: %s", line);
+			return true;
+		}
+	}
+	return true;
+}
+
+/* ---- the message ---- */
+
+static void add(struct ending *ending, const char *text)
+{
+	size_t len = strlen(ending->cause);
+
+	snprintf(ending->cause + len, sizeof ending->cause - len, "%s", text);
+}
+
+/* Writes the message, which is complete now: what the process left behind, and what it said last,
+ * each in words or "". */
+static void say(struct ending *ending, const char *left, const char *last)
+{
+	loop_timer_stop(ending->means.loop, &ending->timer);
+	logmux_move_last(ending->means.mux, ending->own_last, NULL);
+	add(ending, left);
+	add(ending, ending->logged);
+	if (ending->failed)
+		log_error("%s, stopping the container%s", ending->cause, last);
 	else
-		log_warn("%s", text);
+		log_warn("%s%s stopping the container", ending->cause, left[0] ? ";" : ",");
+	add(ending, last);
+	termlog_write(ending->means.termlog, ending->cause);
 }
 
 static void on_waited(void *ctx)
 {
-	const struct ending *ending = ctx;
-	struct left left;
+	struct ending *ending = ctx;
+	char left[ADDED_SIZE], last[ADDED_SIZE];
 
-	say(ending, find_left(ending, &left) ? &left : NULL);
+	describe_left(ending, left);
+	describe_last(ending, last);
+	say(ending, left, last);
 }
 
-void ending_init(struct ending *ending, struct loop *loop, struct policy *policy)
+void ending_init(struct ending *ending, const struct ending_means *means)
 {
 	*ending = (struct ending){
-		.loop = loop,
-		.policy = policy,
+		.means = *means,
+		.started_ms = loop_now_ms(means->loop),
 		.timer = { .on_due = on_waited, .ctx = ending },
 	};
+}
+
+/* Notes how the process ended, and all of the message that is known at once. */
+static void note_end(struct ending *ending, const struct reaper_end *end)
+{
+	char how[REAPER_STATUS_SIZE], oom[ADDED_SIZE];
+
+	reaper_describe_status(end->status, how);
+	describe_oom(ending, end->status, oom);
+	snprintf(ending->cause, sizeof ending->cause, "%s/%s: PID %d %s%s", end->name, end->stage,
+		 end->pid, how, oom);
+	ending->failed = end->status != 0;
+	ending->last = end->last;
 }
 
 void ending_tell(struct ending *ending, const struct service *service, const struct reaper_end *end)
 {
 	struct left left;
 
-	ending->of_service = service != NULL;
-	ending->logged = service && service_was_logged(service, end);
-	ending->end = *end;
-	if (find_left(ending, &left))
-		loop_timer_start(ending->loop, &ending->timer, ENDING_WAIT_MS);
+	note_end(ending, end);
+	if (service) {
+		ending->pid = end->pid;
+		if (service_was_logged(service, end))
+			snprintf(ending->logged, sizeof ending->logged,
+				 " (its output went to %s/log)", end->name);
+	} else if (end->last) {
+		logmux_move_last(ending->means.mux, end->last, ending->own_last);
+		ending->last = ending->own_last;
+	}
+	if (ending->failed)
+		loop_timer_start(ending->means.loop, &ending->timer, ENDING_LAST_LINE_MS);
+	else if (find_left(ending, &left))
+		loop_timer_start(ending->means.loop, &ending->timer, ENDING_WAIT_MS);
 	else
-		say(ending, NULL);
+		say(ending, "", "");
 }
 
-bool ending_is_told(const struct ending *ending)
+void ending_note(struct ending *ending, const char *cause)
 {
+	add(ending, cause);
+	termlog_write(ending->means.termlog, ending->cause);
+}
+
+bool ending_is_told(struct ending *ending)
+{
+	char last[ADDED_SIZE];
+
+	if (ending->timer.running && ending->failed && describe_last(ending, last))
+		say(ending, "", last);
 	return !ending->timer.running;
+}
+
+const char *ending_cause(const struct ending *ending)
+{
+	return ending->timer.running ? "" : ending->cause;
+}
+
+/* ---- the last message ---- */
+
+void ending_say_last(const struct ending *ending, int status)
+{
+	const struct loop *loop = ending->means.loop;
+	const char *cause = ending_cause(ending);
+	char took[STAMP_DURATION_SIZE], text[sizeof ending->cause + 100];
+
+	stamp_duration(loop_now_ms(loop) - ending->started_ms, took);
+	snprintf(text, sizeof text, "stopped after %s with status %d%s%s", took, status,
+		 cause[0] ? ": " : "", cause);
+	if (status != 0)
+		log_error("%s", text);
+	else
+		log_info("%s", text);
 }

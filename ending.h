@@ -1,43 +1,85 @@
 /* SPDX-License-Identifier: ISC */
-/* The message about the end of a process that begins the teardown: how it ended, what it left
- * behind, and where its output went. */
+/* Why the container ends, in words: the message about the process whose end begins the teardown
+ * (how it ended, what it said last, what it left behind, where its output went), and the last
+ * message of all, which repeats that. */
 #ifndef DINIT_ENDING_H
 #define DINIT_ENDING_H
 
+#include "lastline.h"
 #include "left.h"
 #include "loop.h"
+#include "oom.h"
 #include "policy.h"
 #include "reaper.h"
 #include "service.h"
+#include "termlog.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* How long dinit waits before it names what a program seems to have left behind: a process has its
  * parent's name until it executes its own program, and one that is about to end was not left
  * behind. After this time a new orphan is still as it was: the policy is applied later. */
 #define ENDING_WAIT_MS (POLICY_MATURE_MS - 1)
+/* How long dinit tries to read all that a program that failed has written, whose last line it then
+ * cites: the reader of dinit's own output may be slow. */
+#define ENDING_LAST_LINE_MS 100
 
-struct ending {
+/* Room for the cause: names in it have at most 255 bytes. */
+#define ENDING_CAUSE_SIZE 2048
+
+/* What the message needs from below. */
+struct ending_means {
 	struct loop *loop;
 	struct policy *policy;
-	/* The end that is told. */
-	struct reaper_end end;
-	/* It is the end of a service's program; a logging program has read what that wrote. */
-	bool of_service, logged;
+	struct logmux *mux;
+	struct oom *oom;
+	struct termlog *termlog;
+};
+
+struct ending {
+	struct ending_means means;
+	/* When the container was started, as of loop_now_ms(). */
+	uint64_t started_ms;
+	/* The cause, as far as it is known; "": there is none yet. */
+	char cause[ENDING_CAUSE_SIZE];
+	/* The process that has ended failed. */
+	bool failed;
+	/* Where its output went, in words, or "". */
+	char logged[300];
+	/* The PID that the program of a service had; 0: it was none. */
+	pid_t pid;
+	/* What it said last, or NULL. */
+	struct lastline *last;
+	/* The last lines of an orphan, whose record is gone. */
+	struct lastline own_last[LOGMUX_STREAMS];
+	/* Runs while something is still to be found out. */
 	struct loop_timer timer;
 };
 
-/* Prepares the message. Loop and policy must outlive it. */
-void ending_init(struct ending *ending, struct loop *loop, struct policy *policy);
+/* Prepares the message; the container has been started. What means points to must outlive it. */
+void ending_init(struct ending *ending, const struct ending_means *means);
 
-/* Tells that the end begins the teardown: at once, or, where the program seems to have left a
- * process behind, after ENDING_WAIT_MS. Until then the strings of end must live (those of a
- * service's programs do). service is NULL for the end of an adopted orphan, which is told at
- * once. To be called once. */
+/* Tells that the end of a process begins the teardown: at once, or, where the program seems to have
+ * left a process behind, after ENDING_WAIT_MS, or, where it failed, when all that it wrote has been
+ * read, but after ENDING_LAST_LINE_MS at the latest. service is NULL for the end of an adopted
+ * orphan. To be called once. */
 void ending_tell(struct ending *ending, const struct service *service,
 		 const struct reaper_end *end);
 
-/* Returns whether there is nothing left to be told. The teardown begins after that. */
-bool ending_is_told(const struct ending *ending);
+/* Notes the cause of a teardown that no process has begun; a message has said so already. To be
+ * called once, in place of ending_tell. */
+void ending_note(struct ending *ending, const char *cause);
+
+/* Tells what can be told by now, and returns whether there is nothing left to be told. To be called
+ * at the end of each turn after ending_tell; the teardown begins after that. */
+bool ending_is_told(struct ending *ending);
+
+/* Returns the cause, which is "" before it is told. */
+const char *ending_cause(const struct ending *ending);
+
+/* Writes the last message of all: how long the container ran, with which status dinit exits, and
+ * the cause. */
+void ending_say_last(const struct ending *ending, int status);
 
 #endif

@@ -9,11 +9,18 @@
 #include <emmintrin.h>
 #endif
 
-#define STRAY_BEFORE " dinit: warning:"
 #define STRAY_AFTER "not a JSON object: "
+#define LEVEL_BEFORE "{\"level\":\""
 #define WRAP_BEFORE "{\"message\":\""
 #define LITERAL_LEN(s) (sizeof(s) - 1)
 #define BLOCK 16
+
+/* Escape sequences of a terminal (ECMA-48, SGR). Each one that begins a colour has the same length. */
+#define COLOUR(code) "\033[" #code "m"
+#define COLOUR_LEN 5
+#define COLOUR_RED COLOUR(31)
+#define COLOUR_YELLOW COLOUR(33)
+#define COLOUR_END "\033[0m"
 
 /* The two loops through which every byte of every line goes. libc's would do, but the static
  * binary has musl's, which are made to be small: they cost it twice the time. */
@@ -136,6 +143,19 @@ size_t line_whole_characters(const char *bytes, size_t len)
 
 #define PUT_LITERAL(at, s) put(at, s, LITERAL_LEN(s))
 
+/* Returns the colour of a service, which depends on its name alone (FNV-1a). None of them is one of
+ * those that dinit's own messages have. */
+static const char *choose_colour(const char *service)
+{
+	static const char colours[][COLOUR_LEN + 1] = { COLOUR(36), COLOUR(32), COLOUR(35),
+							COLOUR(94), COLOUR(96), COLOUR(95) };
+	uint32_t hash = 2166136261;
+
+	for (; *service; service++)
+		hash = (hash ^ (unsigned char)*service) * 16777619;
+	return colours[hash % (sizeof colours / sizeof *colours)];
+}
+
 size_t line_label_size(const char *service, const char *stage)
 {
 	return strlen(service) + strlen(stage) + LITERAL_LEN(" /: ") +
@@ -147,6 +167,7 @@ void line_label_make(struct line_label *label, char *memory, const char *service
 {
 	char *at = memory;
 
+	label->colour = choose_colour(service);
 	label->prefix = at;
 	at = PUT_LITERAL(at, " ");
 	at = put(at, service, strlen(service));
@@ -163,10 +184,10 @@ void line_label_make(struct line_label *label, char *memory, const char *service
 	label->fields_len = (size_t)(at - label->fields);
 }
 
-/* Returns the most bytes that stand around a line in any form but LINE_FORM_WRAPPED. */
+/* Returns the most bytes that stand around a line in any form but wrapped and stray. */
 static size_t around_max(const struct line_label *label)
 {
-	size_t text = LITERAL_LEN(STRAY_BEFORE STRAY_AFTER) + label->prefix_len;
+	size_t text = COLOUR_LEN + label->prefix_len + LITERAL_LEN(COLOUR_END);
 	size_t json = label->fields_len + LITERAL_LEN("\"}");
 
 	return STAMP_LEN + (text > json ? text : json) + LITERAL_LEN("\n");
@@ -177,16 +198,46 @@ static size_t around_wrapped(const struct line_label *label)
 	return LITERAL_LEN(WRAP_BEFORE "\"") + label->fields_len + STAMP_LEN + LITERAL_LEN("\"}\n");
 }
 
+static struct line_message make_stray(const struct line *line, const struct line_label *label)
+{
+	return (struct line_message){
+		.level = CONFIG_LOG_WARN,
+		.stray_of = label,
+		.text = line->text,
+		.len = line->len,
+	};
+}
+
 size_t line_put_max(const struct line *line, const struct line_label *label)
 {
-	return line->form == LINE_FORM_WRAPPED ? around_wrapped(label) + JSON_QUOTE_MAX(line->len)
-					       : around_max(label) + line->len;
+	struct line_message stray;
+
+	switch (line->form) {
+	case LINE_FORM_TEXT:
+	case LINE_FORM_COLOURED:
+	case LINE_FORM_OBJECT: break;
+	case LINE_FORM_WRAPPED: return around_wrapped(label) + JSON_QUOTE_MAX(line->len);
+	case LINE_FORM_STRAY:
+		stray = make_stray(line, label);
+		return line_message_max(line->stray_form, &stray);
+	}
+	return around_max(label) + line->len;
 }
 
 static inline char *put_text(char *at, const struct stamp *stamp, const struct line_label *label,
 			     const char *text, size_t len)
 {
 	at = put(put(put(at, stamp->text, STAMP_LEN), label->prefix, label->prefix_len), text, len);
+	*at++ = '\n';
+	return at;
+}
+
+static inline char *put_coloured(char *at, const struct stamp *stamp,
+				 const struct line_label *label, const char *text, size_t len)
+{
+	at = put(at, label->colour, COLOUR_LEN);
+	at = put(put(at, stamp->text, STAMP_LEN), label->prefix, label->prefix_len);
+	at = put(PUT_LITERAL(at, COLOUR_END), text, len);
 	*at++ = '\n';
 	return at;
 }
@@ -219,24 +270,14 @@ static char *put_wrapped(char *at, const struct stamp *stamp, const struct line_
 	return put_fields(at, stamp, label, true);
 }
 
-static char *put_stray(char *at, const struct stamp *stamp, const struct line_label *label,
-		       const char *text, size_t len)
-{
-	at = put(at, stamp->text, STAMP_LEN);
-	at = PUT_LITERAL(at, STRAY_BEFORE);
-	at = put(at, label->prefix, label->prefix_len);
-	at = PUT_LITERAL(at, STRAY_AFTER);
-	at = put(at, text, len);
-	*at++ = '\n';
-	return at;
-}
-
 /* Chooses the form of a line; nothing else does. */
 static inline enum line_form choose_form(enum line_rule rule, const char *text, size_t len,
 					 bool whole, struct json_object *object)
 {
 	if (rule == LINE_RULE_TEXT)
 		return LINE_FORM_TEXT;
+	if (rule == LINE_RULE_COLOURED)
+		return LINE_FORM_COLOURED;
 	if (whole && json_find_object(text, len, object))
 		return LINE_FORM_OBJECT;
 	return rule == LINE_RULE_WRAP ? LINE_FORM_WRAPPED : LINE_FORM_STRAY;
@@ -253,26 +294,142 @@ struct line line_make(enum line_rule rule, const char *text, size_t len, bool wh
 size_t line_put(char *out, const struct line *line, const struct stamp *stamp,
 		const struct line_label *label)
 {
+	struct line_message stray;
 	char *end = out;
 
 	switch (line->form) {
 	case LINE_FORM_TEXT: end = put_text(out, stamp, label, line->text, line->len); break;
+	case LINE_FORM_COLOURED:
+		end = put_coloured(out, stamp, label, line->text, line->len);
+		break;
 	case LINE_FORM_OBJECT:
 		end = put_object(out, stamp, label, line->text, &line->object);
 		break;
 	case LINE_FORM_WRAPPED: end = put_wrapped(out, stamp, label, line->text, line->len); break;
-	case LINE_FORM_STRAY: end = put_stray(out, stamp, label, line->text, line->len); break;
+	case LINE_FORM_STRAY:
+		stray = make_stray(line, label);
+		return line_put_message(out, line->stray_form, &stray, stamp);
 	}
 	return (size_t)(end - out);
 }
 
+/* ---- messages of dinit's own ---- */
+
+const char *line_level_word(enum config_log_level level)
+{
+	switch (level) {
+	case CONFIG_LOG_ERROR: return "error";
+	case CONFIG_LOG_WARN: return "warning";
+	case CONFIG_LOG_INFO: return "info";
+	case CONFIG_LOG_DEBUG: return "debug";
+	case CONFIG_LOG_NONE: break;
+	}
+	return "none";
+}
+
+#define MESSAGE_SERVICE "\",\"service\":\"dinit\",\"stage\":\""
+#define MESSAGE_LOGGED "\",\"logged\":\""
+
+size_t line_message_max(enum line_message_form form, const struct line_message *message)
+{
+	size_t word = strlen(line_level_word(message->level)), text = message->len;
+
+	if (message->stray_of)
+		text += message->stray_of->prefix_len + LITERAL_LEN(STRAY_AFTER);
+	switch (form) {
+	case LINE_MESSAGE_TEXT:
+	case LINE_MESSAGE_COLOURED: break;
+	case LINE_MESSAGE_OBJECT:
+	case LINE_MESSAGE_LEVELLED:
+		return LITERAL_LEN(LEVEL_BEFORE "\",\"message\":\"" MESSAGE_SERVICE MESSAGE_LOGGED
+						"\"}\n") +
+		       2 * word + JSON_QUOTE_MAX(text) + STAMP_LEN;
+	}
+	return COLOUR_LEN + STAMP_LEN + LITERAL_LEN(" dinit: : ") + word + text +
+	       LITERAL_LEN(COLOUR_END "\n");
+}
+
+static char *put_word(char *at, enum config_log_level level)
+{
+	const char *word = line_level_word(level);
+
+	return put(at, word, strlen(word));
+}
+
+static char *put_message_text(char *at, const struct line_message *message,
+			      const struct stamp *stamp)
+{
+	const struct line_label *label = message->stray_of;
+
+	at = PUT_LITERAL(put(at, stamp->text, STAMP_LEN), " dinit: ");
+	at = PUT_LITERAL(put_word(at, message->level), ":");
+	if (label)
+		at = PUT_LITERAL(put(at, label->prefix, label->prefix_len), STRAY_AFTER);
+	else
+		at = PUT_LITERAL(at, " ");
+	return put(at, message->text, message->len);
+}
+
+static char *put_message_coloured(char *at, const struct line_message *message,
+				  const struct stamp *stamp)
+{
+	switch (message->level) {
+	case CONFIG_LOG_ERROR: at = PUT_LITERAL(at, COLOUR_RED); break;
+	case CONFIG_LOG_WARN: at = PUT_LITERAL(at, COLOUR_YELLOW); break;
+	case CONFIG_LOG_NONE:
+	case CONFIG_LOG_INFO:
+	case CONFIG_LOG_DEBUG: return put_message_text(at, message, stamp);
+	}
+	return PUT_LITERAL(put_message_text(at, message, stamp), COLOUR_END);
+}
+
+static char *put_message_object(char *at, const struct line_message *message,
+				const struct stamp *stamp, bool levelled)
+{
+	const struct line_label *label = message->stray_of;
+
+	if (levelled)
+		at = PUT_LITERAL(put_word(PUT_LITERAL(at, LEVEL_BEFORE), message->level),
+				 "\",\"message\":\"");
+	else
+		at = PUT_LITERAL(at, WRAP_BEFORE);
+	if (label) {
+		/* Without the space that it begins with. */
+		at += json_quote(at, label->prefix + 1, label->prefix_len - 1);
+		at = PUT_LITERAL(at, STRAY_AFTER);
+	}
+	at += json_quote(at, message->text, message->len);
+	at = put_word(PUT_LITERAL(at, MESSAGE_SERVICE), message->level);
+	at = put(PUT_LITERAL(at, MESSAGE_LOGGED), stamp->text, STAMP_LEN);
+	return PUT_LITERAL(at, "\"}");
+}
+
+size_t line_put_message(char *out, enum line_message_form form, const struct line_message *message,
+			const struct stamp *stamp)
+{
+	char *end = out;
+
+	switch (form) {
+	case LINE_MESSAGE_TEXT: end = put_message_text(out, message, stamp); break;
+	case LINE_MESSAGE_COLOURED: end = put_message_coloured(out, message, stamp); break;
+	case LINE_MESSAGE_OBJECT: end = put_message_object(out, message, stamp, false); break;
+	case LINE_MESSAGE_LEVELLED: end = put_message_object(out, message, stamp, true); break;
+	}
+	*end++ = '\n';
+	return (size_t)(end - out);
+}
+
+/* ---- many lines at once ---- */
+
 /* Writes one line of a job. Returns the place behind it, or NULL where it is a stray. */
-static inline char *put_one(char *at, const struct line_job *job, const char *text, size_t len)
+static inline char *put_one(char *at, const struct line_job *job, enum line_rule rule,
+			    const char *text, size_t len)
 {
 	struct json_object object;
 
-	switch (choose_form(job->rule, text, len, true, &object)) {
+	switch (choose_form(rule, text, len, true, &object)) {
 	case LINE_FORM_TEXT: return put_text(at, job->stamp, job->label, text, len);
+	case LINE_FORM_COLOURED: return put_coloured(at, job->stamp, job->label, text, len);
 	case LINE_FORM_OBJECT: return put_object(at, job->stamp, job->label, text, &object);
 	case LINE_FORM_WRAPPED: return put_wrapped(at, job->stamp, job->label, text, len);
 	case LINE_FORM_STRAY: break;
@@ -280,12 +437,17 @@ static inline char *put_one(char *at, const struct line_job *job, const char *te
 	return NULL;
 }
 
-size_t line_put_lines(char *out, size_t room, const struct line_job *job, const char *bytes,
-		      size_t len, size_t *used)
+/* Does what line_put_lines promises. It is made anew for each rule, so that none of its loops asks
+ * which rule it is. */
+static inline __attribute__((always_inline)) size_t put_lines(char *out, size_t room,
+							      const struct line_job *job,
+							      enum line_rule rule,
+							      const char *bytes, size_t len,
+							      size_t *used)
 {
 	/* A copy, which cannot change with what is written to out. */
 	const struct line_job own = *job;
-	bool wraps = own.rule == LINE_RULE_WRAP;
+	bool wraps = rule == LINE_RULE_WRAP;
 	size_t around = wraps ? around_wrapped(own.label) : around_max(own.label);
 	size_t times = wraps ? JSON_QUOTE_MAX(1) : 1;
 	const char *at = bytes, *end = bytes + len, *newline;
@@ -298,7 +460,7 @@ size_t line_put_lines(char *out, size_t room, const struct line_job *job, const 
 		if (line_len > own.max || (size_t)(to_end - to) < around + times * line_len)
 			break;
 		if (line_len > 0)
-			behind = put_one(to, &own, at, line_len);
+			behind = put_one(to, &own, rule, at, line_len);
 		if (!behind)
 			break;
 		to = behind;
@@ -306,4 +468,19 @@ size_t line_put_lines(char *out, size_t room, const struct line_job *job, const 
 	}
 	*used = (size_t)(at - bytes);
 	return (size_t)(to - out);
+}
+
+size_t line_put_lines(char *out, size_t room, const struct line_job *job, const char *bytes,
+		      size_t len, size_t *used)
+{
+	switch (job->rule) {
+	case LINE_RULE_TEXT: return put_lines(out, room, job, LINE_RULE_TEXT, bytes, len, used);
+	case LINE_RULE_COLOURED:
+		return put_lines(out, room, job, LINE_RULE_COLOURED, bytes, len, used);
+	case LINE_RULE_OBJECTS:
+		return put_lines(out, room, job, LINE_RULE_OBJECTS, bytes, len, used);
+	case LINE_RULE_WRAP: return put_lines(out, room, job, LINE_RULE_WRAP, bytes, len, used);
+	}
+	*used = 0;
+	return 0;
 }

@@ -4,6 +4,7 @@
 #ifndef DINIT_LINE_H
 #define DINIT_LINE_H
 
+#include "config.h"
 #include "json.h"
 #include "stamp.h"
 
@@ -40,6 +41,8 @@ size_t line_whole_characters(const char *bytes, size_t len);
 /* What says whose line it is, worked out once for each stream. The strings are not terminated;
  * they may hold any byte but control characters. */
 struct line_label {
+	/* The escape sequence of its colour on a terminal: the same for all streams of a service. */
+	const char *colour;
 	/* " web/run: " */
 	const char *prefix;
 	size_t prefix_len;
@@ -59,6 +62,8 @@ void line_label_make(struct line_label *label, char *memory, const char *service
 /* What the lines of a stream should be. */
 enum line_rule {
 	LINE_RULE_TEXT,
+	/* Text for a terminal, which tells services apart by colours. */
+	LINE_RULE_COLOURED,
 	/* JSON objects; what is none goes out as a warning about it. */
 	LINE_RULE_OBJECTS,
 	/* JSON objects; what is none becomes the message of one. */
@@ -69,13 +74,47 @@ enum line_rule {
 enum line_form {
 	/* <stamp> web/run: <line> */
 	LINE_FORM_TEXT,
+	/* The same, <stamp> web/run: in the colour of the service. */
+	LINE_FORM_COLOURED,
 	/* The object that it is, with the fields service, stage, logged added at its end. */
 	LINE_FORM_OBJECT,
 	/* An object with the line as its member "message", and the same fields. */
 	LINE_FORM_WRAPPED,
-	/* A warning of dinit's about a line that is no JSON object, with the line in it. */
+	/* A message of dinit's about a line that is no JSON object. */
 	LINE_FORM_STRAY,
 };
+
+/* What a message of dinit's own becomes. */
+enum line_message_form {
+	/* <stamp> dinit: warning: <text> */
+	LINE_MESSAGE_TEXT,
+	/* The same: an error in red, a warning in yellow. */
+	LINE_MESSAGE_COLOURED,
+	/* An object: message, and the fields of a service "dinit", its level as the stage. */
+	LINE_MESSAGE_OBJECT,
+	/* The same with the member "level" in front. */
+	LINE_MESSAGE_LEVELLED,
+};
+
+struct line_message {
+	enum config_log_level level;
+	/* Set where the text is a line of that stream, which is no JSON object: the message then is
+	 * web/run: not a JSON object: <text>. */
+	const struct line_label *stray_of;
+	/* Any bytes but newline. */
+	const char *text;
+	size_t len;
+};
+
+/* Returns the word for a level in a message: error, warning, info, debug. */
+const char *line_level_word(enum config_log_level level);
+
+/* Returns the most bytes that line_put_message writes for that message in that form. */
+size_t line_message_max(enum line_message_form form, const struct line_message *message);
+
+/* Writes the message in that form, newline included, to out; returns how many bytes that took. */
+size_t line_put_message(char *out, enum line_message_form form, const struct line_message *message,
+			const struct stamp *stamp);
 
 /* One line or piece of one, without a newline. */
 struct line {
@@ -84,6 +123,8 @@ struct line {
 	enum line_form form;
 	/* Where the object is in the text: set for LINE_FORM_OBJECT only. */
 	struct json_object object;
+	/* Of LINE_FORM_STRAY only. line_make sets it to LINE_MESSAGE_TEXT. */
+	enum line_message_form stray_form;
 };
 
 /* Chooses the form of the len bytes at text by the rule of their stream. whole: they are a line,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the level, the writer and the shape of dinit's own messages; not where they go, nor what
+/* Owns the level, the form and the writer of dinit's own messages; not where they go, nor what
  * they say. Invariant: the writer is given whole lines only. */
 #include "log.h"
 
@@ -13,14 +13,32 @@
 #include <string.h>
 #include <unistd.h>
 
+/* More than stands around a message in any form. */
+#define AROUND_MAX 256
+
 static enum config_log_level threshold = CONFIG_LOG_WARN;
+static enum line_message_form own_form = LINE_MESSAGE_TEXT;
 static log_writer *write_line;
 static void *write_ctx;
 static struct stamp now;
+/* The message that is being made, as a line of whatever form. */
+static char line[LOG_TEXT_MAX * JSON_QUOTE_MAX(1) + AROUND_MAX];
 
 void log_set_level(enum config_log_level level)
 {
 	threshold = level;
+}
+
+enum line_message_form log_choose_form(const struct config *config, int fd)
+{
+	if (config->stderr_mode == CONFIG_STDERR_WRAP)
+		return LINE_MESSAGE_LEVELLED;
+	return config->colour && isatty(fd) ? LINE_MESSAGE_COLOURED : LINE_MESSAGE_TEXT;
+}
+
+void log_set_form(enum line_message_form form)
+{
+	own_form = form;
 }
 
 void log_set_writer(log_writer *writer, void *ctx)
@@ -34,27 +52,15 @@ bool log_enabled(enum config_log_level level)
 	return level <= threshold;
 }
 
-static const char *level_word(enum config_log_level level)
-{
-	switch (level) {
-	case CONFIG_LOG_ERROR: return "error";
-	case CONFIG_LOG_WARN: return "warning";
-	case CONFIG_LOG_INFO: return "info";
-	case CONFIG_LOG_DEBUG: return "debug";
-	case CONFIG_LOG_NONE: break;
-	}
-	return "none";
-}
-
 /* Writes to descriptor 2 and waits for its reader, which is allowed only before anything was
  * started and after everything has ended. */
-static void write_directly(const char *line, size_t len)
+static void write_directly(const char *bytes, size_t len)
 {
 	while (len > 0) {
-		ssize_t n = write(STDERR_FILENO, line, len);
+		ssize_t n = write(STDERR_FILENO, bytes, len);
 
 		if (n >= 0) {
-			line += n;
+			bytes += n;
 			len -= (size_t)n;
 		} else if (errno == EAGAIN) {
 			struct pollfd writable = { .fd = STDERR_FILENO, .events = POLLOUT };
@@ -69,23 +75,20 @@ static void write_directly(const char *line, size_t len)
 static __attribute__((format(printf, 2, 0))) void write_message(enum config_log_level level,
 								const char *format, va_list args)
 {
-	char line[LOG_LINE_SIZE];
-	int saved = errno;
+	struct line_message message = { .level = level };
+	char text[LOG_TEXT_MAX + 1];
+	int saved = errno, n;
 	size_t len;
-	int n;
 
-	stamp_now(&now);
-	memcpy(line, now.text, STAMP_LEN);
-	len = STAMP_LEN;
-	len += (size_t)snprintf(line + len, sizeof line - len, " dinit: %s: ", level_word(level));
-	n = vsnprintf(line + len, sizeof line - len, format, args);
-	if (n > 0)
-		len += (size_t)n;
-	if (len > sizeof line - 1)
-		len = sizeof line - 1;
+	n = vsnprintf(text, sizeof text, format, args);
+	len = n > 0 ? (size_t)n : 0;
+	if (len > LOG_TEXT_MAX)
+		len = LOG_TEXT_MAX;
 	/* Names and values that others chose may stand in it, and it stays one line. */
-	len = printable_copy(line, sizeof line, PRINTABLE_MARKED, line, len);
-	line[len++] = '\n';
+	message.len = printable_copy(text, sizeof text, PRINTABLE_MARKED, text, len);
+	message.text = text;
+	stamp_now(&now);
+	len = line_put_message(line, own_form, &message, &now);
 	if (write_line)
 		write_line(write_ctx, line, len);
 	else

@@ -6,18 +6,26 @@
 #define DINIT_LOG_H
 
 #include "config.h"
+#include "line.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The longest message, time stamp and newline included; a longer one is cut. */
-#define LOG_LINE_SIZE 4096
+/* The longest message, without its time stamp and level; a longer one is cut. */
+#define LOG_TEXT_MAX 4000
 
 /* Takes one line, newline included, which is valid only during the call. */
 typedef void log_writer(void *ctx, const char *line, size_t len);
 
 /* Sets the level; until then it is CONFIG_LOG_WARN. */
 void log_set_level(enum config_log_level level);
+
+/* Returns the form of messages that go to the descriptor fd, dinit's stderr, by DINIT_JSON_STDERR
+ * and by whether it is a terminal that may have colours. */
+enum line_message_form log_choose_form(const struct config *config, int fd);
+
+/* Sets the form of messages; until then it is LINE_MESSAGE_TEXT. */
+void log_set_form(enum line_message_form form);
 
 /* Sets the writer. NULL: messages go to descriptor 2 again. */
 void log_set_writer(log_writer *writer, void *ctx);

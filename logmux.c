@@ -40,6 +40,8 @@ struct logmux_source {
 	/* The one that is PLACE_FOLLOWING until this one has given what it holds. */
 	struct logmux_source *follower;
 	struct logmux_source **handle;
+	/* Where its last line is noted, or NULL. */
+	struct lastline *last;
 	struct loop_io io;
 	int fd;
 	/* They identify its pipe, whoever has that open: as of stat(2). */
@@ -157,6 +159,9 @@ static void strand_rest(struct logmux_source *source, size_t at, size_t len)
 	mux->stranded = source;
 	mux->stranded_at = at;
 	mux->stranded_len = len;
+	/* Where its lines begin and end is not known any more. */
+	if (source->last)
+		lastline_clear(source->last);
 }
 
 /* Lets what the source has stranded, if anything, go out. Returns whether all of it did. */
@@ -189,6 +194,74 @@ static bool put_kept(struct logmux_source *source)
 	return false;
 }
 
+/* ---- last lines ---- */
+
+/* Takes the unfinished line that the source holds, if any, for its last one. Lines may stand before
+ * that in the tail, where they wait for room. */
+static void end_last_line(struct logmux_source *source)
+{
+	const struct splitter *splitter = &source->splitter;
+	const char *begin = splitter->tail_len > 0 ? splitter->tail : "", *newline;
+	size_t len = splitter->tail_len;
+
+	if (!source->last)
+		return;
+	newline = memrchr(begin, '\n', len);
+	if (newline) {
+		len -= (size_t)(newline + 1 - begin);
+		begin = newline + 1;
+	}
+	lastline_end(source->last, begin, len);
+}
+
+/* Returns whether nothing is left to be read that whoever has ended wrote. */
+static bool is_read_out(const struct logmux_source *source)
+{
+	int unread = 0;
+
+	return source->place == PLACE_HELD ||
+	       (source->mux->stranded != source && ioctl(source->fd, FIONREAD, &unread) == 0 &&
+		unread == 0);
+}
+
+bool logmux_end_last(const struct logmux *mux, struct lastline *last)
+{
+	bool read_out = true;
+
+	for (struct logmux_source *source = mux->sources; source; source = source->next) {
+		if (source->last != last)
+			continue;
+		if (is_read_out(source))
+			end_last_line(source);
+		else
+			read_out = false;
+	}
+	return read_out;
+}
+
+/* Returns what has become of the place where a last line is noted. */
+static struct lastline *moved(struct lastline *last, struct lastline *from, struct lastline *to)
+{
+	for (size_t i = 0; i < LOGMUX_STREAMS; i++)
+		if (last == &from[i])
+			return to ? &to[i] : NULL;
+	return last;
+}
+
+void logmux_move_last(struct logmux *mux, struct lastline from[LOGMUX_STREAMS],
+		      struct lastline to[LOGMUX_STREAMS])
+{
+	for (struct logmux_source *source = mux->sources; source; source = source->next)
+		source->last = moved(source->last, from, to);
+	for (size_t i = 0; i < LOGMUX_STREAMS; i++) {
+		if (to)
+			to[i] = from[i];
+		else
+			lastline_clear(&from[i]);
+		from[i] = (struct lastline){ 0 };
+	}
+}
+
 /* ---- reading ---- */
 
 static void close_source(struct logmux_source *source)
@@ -212,6 +285,7 @@ static void close_source(struct logmux_source *source)
 
 static void end_source(struct logmux_source *source)
 {
+	end_last_line(source);
 	source->splitter.ended = true;
 	if (put_kept(source))
 		close_source(source);
@@ -250,6 +324,9 @@ static void pass_on_read(struct logmux_source *source, size_t len)
 	bool done;
 
 	splitter_note_time(&source->splitter);
+	if (source->last)
+		lastline_note(source->last, source->splitter.tail, source->splitter.tail_len,
+			      mux->read_buffer, len);
 	done = splitter_take(&source->splitter, mux->read_buffer, len, &taken);
 	if (taken < len)
 		strand_rest(source, taken, len - taken);
@@ -307,16 +384,11 @@ static void on_source_ready(void *ctx, uint32_t events)
 
 static struct splitter make_splitter(struct logmux *mux, enum logmux_stream stream)
 {
-	struct splitter splitter = { .means = &mux->means };
-
-	if (stream == LOGMUX_STDOUT) {
-		splitter.rule = mux->stdout_rule;
-		splitter.output = OUTPUTS_STDOUT;
-	} else {
-		splitter.rule = LINE_RULE_TEXT;
-		splitter.output = outputs_stderr(mux->outputs);
-	}
-	return splitter;
+	return (struct splitter){
+		.means = &mux->means,
+		.rule = mux->rules[stream],
+		.output = stream == LOGMUX_STDOUT ? OUTPUTS_STDOUT : outputs_stderr(mux->outputs),
+	};
 }
 
 int logmux_add(struct logmux *mux, const struct logmux_source_spec *spec)
@@ -340,6 +412,7 @@ int logmux_add(struct logmux *mux, const struct logmux_source_spec *spec)
 		.device = status.st_dev,
 		.inode = status.st_ino,
 		.handle = spec->handle,
+		.last = spec->last,
 		.next = mux->sources,
 		.io = { .on_ready = on_source_ready, .ctx = source },
 		.splitter = make_splitter(mux, spec->stream),
@@ -381,20 +454,42 @@ bool logmux_reads(const struct logmux *mux, dev_t device, ino_t inode)
 
 /* ---- the whole ---- */
 
+/* Returns what text lines are on that output. */
+static enum line_rule choose_text(const struct outputs *outputs, size_t output)
+{
+	return outputs->list[output].coloured ? LINE_RULE_COLOURED : LINE_RULE_TEXT;
+}
+
+static enum line_rule choose_stdout_rule(const struct outputs *outputs, const struct config *config)
+{
+	switch (config->stdout_mode) {
+	case CONFIG_STDOUT_TEXT: break;
+	case CONFIG_STDOUT_JSON: return LINE_RULE_OBJECTS;
+	case CONFIG_STDOUT_WRAP: return LINE_RULE_WRAP;
+	}
+	return choose_text(outputs, OUTPUTS_STDOUT);
+}
+
+static enum line_rule choose_stderr_rule(const struct outputs *outputs, const struct config *config)
+{
+	switch (config->stderr_mode) {
+	case CONFIG_STDERR_TEXT: break;
+	case CONFIG_STDERR_WRAP: return LINE_RULE_WRAP;
+	}
+	return choose_text(outputs, outputs_stderr(outputs));
+}
+
 int logmux_open(struct logmux *mux, struct loop *loop, struct outputs *outputs,
 		const struct config *config)
 {
-	static const enum line_rule rules[] = {
-		[CONFIG_STDOUT_TEXT] = LINE_RULE_TEXT,
-		[CONFIG_STDOUT_JSON] = LINE_RULE_OBJECTS,
-		[CONFIG_STDOUT_WRAP] = LINE_RULE_WRAP,
-	};
-
 	*mux = (struct logmux){
 		.loop = loop,
 		.outputs = outputs,
 		.means = { .outputs = outputs, .max_line = config->max_line },
-		.stdout_rule = rules[config->stdout_mode],
+		.rules = {
+			[LOGMUX_STDOUT] = choose_stdout_rule(outputs, config),
+			[LOGMUX_STDERR] = choose_stderr_rule(outputs, config),
+		},
 		.retry_timer = { .on_due = on_retry_due, .ctx = mux },
 		.read_buffer = malloc(LOGMUX_READ_SIZE),
 	};

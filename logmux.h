@@ -9,6 +9,7 @@
 #define DINIT_LOGMUX_H
 
 #include "config.h"
+#include "lastline.h"
 #include "loop.h"
 #include "outputs.h"
 #include "splitter.h"
@@ -23,6 +24,7 @@
 enum logmux_stream {
 	LOGMUX_STDOUT,
 	LOGMUX_STDERR,
+	LOGMUX_STREAMS,
 };
 
 struct logmux_source;
@@ -36,8 +38,8 @@ struct logmux {
 	struct loop *loop;
 	struct outputs *outputs;
 	struct splitter_means means;
-	/* What the lines of a program's stdout should be. */
-	enum line_rule stdout_rule;
+	/* What the lines of a program's stdout and stderr should be, by enum logmux_stream. */
+	enum line_rule rules[2];
 	/* One for each output. */
 	struct logmux_parking parkings[OUTPUTS_MAX];
 	/* All of them, newest first. */
@@ -66,6 +68,9 @@ struct logmux_source_spec {
 	/* Must stay where it is (or be NULL): points to the source until that closes itself, at the
 	 * end of the pipe; then it becomes NULL. */
 	struct logmux_source **handle;
+	/* Where its last line is noted, perhaps with those of other sources; NULL: nowhere. It must
+	 * outlive the source, unless logmux_move_last takes it away. */
+	struct lastline *last;
 };
 
 /* Prepares the logmux, which has no source yet. Returns 0, or -1 with errno (memory) and nothing
@@ -85,6 +90,16 @@ void logmux_release(struct logmux_source *source, struct logmux_source *after);
 
 /* Returns whether the file of that device and inode (as of stat(2)) is the pipe of a source. */
 bool logmux_reads(const struct logmux *mux, dev_t device, ino_t inode);
+
+/* Takes what the sources of that last line hold of an unfinished line for their last one: whoever
+ * wrote it has ended. Returns whether all was read that is in their pipes; what a logging program is
+ * to read (logmux_source_spec.held) does not count. */
+bool logmux_end_last(const struct logmux *mux, struct lastline *last);
+
+/* Moves the last lines of a process's streams, so that its sources note them there. to NULL: they
+ * are forgotten, and noted no more. */
+void logmux_move_last(struct logmux *mux, struct lastline from[LOGMUX_STREAMS],
+		      struct lastline to[LOGMUX_STREAMS]);
 
 /* Begins the drain: no process is left that dinit waits for, and from now on a source that has
  * nothing to give is closed. */

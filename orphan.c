@@ -93,6 +93,8 @@ static void free_orphan(struct orphan *orphan)
 {
 	reaper_unwatch(orphan->all->reaper, &orphan->watch);
 	free(orphan->program);
+	for (size_t i = 0; i < LOGMUX_STREAMS; i++)
+		lastline_clear(&orphan->last[i]);
 	free(orphan);
 }
 

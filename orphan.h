@@ -4,6 +4,7 @@
 #ifndef DINIT_ORPHAN_H
 #define DINIT_ORPHAN_H
 
+#include "logmux.h"
 #include "loop.h"
 #include "reaper.h"
 
@@ -55,6 +56,8 @@ struct orphan {
 	struct adopt *adopt;
 	/* The name that its lines and messages are labelled with; NULL where it is not known. */
 	char *program;
+	/* What it wrote last, if it is adopted and was redirected. */
+	struct lastline last[LOGMUX_STREAMS];
 };
 
 /* The orphans of one state, in the order in which they came to it, which is the order in which

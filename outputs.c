@@ -19,6 +19,11 @@ size_t outputs_stderr(const struct outputs *outputs)
 	return outputs->len - 1;
 }
 
+enum line_message_form outputs_own_form(const struct outputs *outputs)
+{
+	return outputs->list[outputs_stderr(outputs)].own_form;
+}
+
 struct sink *outputs_sink(struct outputs *outputs, size_t which)
 {
 	return &outputs->list[which].sink;
@@ -56,21 +61,19 @@ static char *find_room_own(struct outputs *outputs, size_t which, size_t max)
 /* Queues a warning of dinit's own. Returns whether there was room for it. */
 static bool put_warning(struct outputs *outputs, size_t which, const char *text)
 {
-	static const char prefix[] = " dinit: warning: ";
 	struct output *output = &outputs->list[which];
-	struct line line = { .text = text, .len = strlen(text), .form = output->own_form };
-	struct line_label label;
-	char memory[128];
-	char *room;
+	struct line_message message = {
+		.level = CONFIG_LOG_WARN,
+		.text = text,
+		.len = strlen(text),
+	};
+	char *room = find_room_own(outputs, which, line_message_max(output->own_form, &message));
 
-	line_label_make(&label, memory, "dinit", "warning");
-	label.prefix = prefix;
-	label.prefix_len = sizeof prefix - 1;
-	room = find_room_own(outputs, which, line_put_max(&line, &label));
 	if (!room)
 		return false;
 	stamp_now(&outputs->stamp);
-	sink_commit(&output->sink, line_put(room, &line, &outputs->stamp, &label));
+	sink_commit(&output->sink,
+		    line_put_message(room, output->own_form, &message, &outputs->stamp));
 	return true;
 }
 
@@ -223,6 +226,25 @@ static int open_output(struct outputs *outputs, size_t which, int fd)
 	return 0;
 }
 
+/* Chooses the form of what dinit says on stdout about stderr. */
+static enum line_message_form choose_form_on_stdout(const struct config *config, bool coloured)
+{
+	if (config->stdout_mode != CONFIG_STDOUT_TEXT)
+		return LINE_MESSAGE_OBJECT;
+	return coloured ? LINE_MESSAGE_COLOURED : LINE_MESSAGE_TEXT;
+}
+
+static void choose_forms(struct outputs *outputs, const struct config *config, const int fds[3])
+{
+	struct output *list = outputs->list;
+
+	for (size_t i = 0; i < outputs->len; i++)
+		list[i].coloured = config->colour && isatty(fds[STDOUT_FILENO + i]);
+	list[OUTPUTS_STDOUT].own_form =
+		choose_form_on_stdout(config, list[OUTPUTS_STDOUT].coloured);
+	list[outputs_stderr(outputs)].own_form = log_choose_form(config, fds[STDERR_FILENO]);
+}
+
 int outputs_open(struct outputs *outputs, struct loop *loop, const struct config *config,
 		 const int fds[3])
 {
@@ -244,8 +266,7 @@ int outputs_open(struct outputs *outputs, struct loop *loop, const struct config
 			return -1;
 		}
 	}
-	if (!same && config->stdout_mode != CONFIG_STDOUT_TEXT)
-		outputs->list[OUTPUTS_STDOUT].own_form = LINE_FORM_WRAPPED;
+	choose_forms(outputs, config, fds);
 	return 0;
 }
 

@@ -23,8 +23,10 @@ struct output {
 	/* "stdout" or "stderr" */
 	const char *name;
 	struct sink sink;
+	/* It is a terminal whose text may have colours. */
+	bool coloured;
 	/* The form of dinit's own messages in it. */
-	enum line_form own_form;
+	enum line_message_form own_form;
 	/* How many bytes were dropped because it takes nothing any more. */
 	uint64_t dropped;
 	/* What is still to be said about it on the other one: that a write failed with this errno
@@ -69,6 +71,9 @@ void outputs_drop(struct outputs *outputs, size_t which, size_t len);
 
 /* Writes once to the sink of that output, and takes note where that fails. */
 void outputs_flush(struct outputs *outputs, size_t which);
+
+/* Returns the form of dinit's own messages on stderr. */
+enum line_message_form outputs_own_form(const struct outputs *outputs);
 
 /* Queues one whole line of dinit's own (newline included) for stderr. Never fails, never blocks:
  * where there is no room the line is lost, and it is said later how many were. A log_writer; ctx

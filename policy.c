@@ -54,11 +54,6 @@ static void read_orphan_name(struct orphan *orphan, struct procfs_command *comma
 	snprintf(label, LABEL_SIZE, "%s/%d", command->program, orphan->pid);
 }
 
-static void signal_orphan(struct orphan *orphan, int signal, const char *label)
-{
-	signaller_send(policy_of(orphan)->signaller, orphan->pid, signal, label);
-}
-
 /* Kills an orphan, if it has not ended meanwhile (dinit may have been stopped, or late). The
  * message is a warning, unless the warning that the orphan is terminated was withheld. */
 static void kill_orphan(struct orphan *orphan)
@@ -72,7 +67,7 @@ static void kill_orphan(struct orphan *orphan)
 			log_info("%s: orphan is still running: killing it", label);
 		else
 			log_warn("%s: orphan is still running: killing it", label);
-		signal_orphan(orphan, SIGKILL, label);
+		signaller_send(policy_of(orphan)->signaller, orphan->pid, SIGKILL, label);
 	}
 	orphan_set_state(orphan, ORPHAN_DYING);
 }
@@ -106,7 +101,7 @@ static void terminate_orphan(struct orphan *orphan, const char *label)
 {
 	if (orphan->adopt)
 		adopt_cancel(orphan->adopt);
-	signal_orphan(orphan, SIGTERM, label);
+	signaller_stop(policy_of(orphan)->signaller, orphan->pid, SIGTERM, label);
 	orphan_set_state(orphan, ORPHAN_TERMINATED);
 }
 
@@ -135,6 +130,9 @@ static int on_adopt_pipe(void *ctx, int stream, int read_fd)
 	};
 
 	snprintf(stage, sizeof stage, "%d", orphan->pid);
+	/* Its descendants may be redirected after its end. */
+	if (orphan->state == ORPHAN_ADOPTED)
+		spec.last = &orphan->last[spec.stream];
 	return logmux_add(policy_of(orphan)->mux, &spec);
 }
 
@@ -297,7 +295,7 @@ static void decide(struct orphan *orphan)
 
 /* ---- the end of an orphan ---- */
 
-static void tell_adopted_end(const struct orphan *orphan, int status)
+static void tell_adopted_end(struct orphan *orphan, int status)
 {
 	const struct policy *policy = policy_of(orphan);
 	char stage[PID_SIZE];
@@ -306,6 +304,7 @@ static void tell_adopted_end(const struct orphan *orphan, int status)
 		.stage = stage,
 		.pid = orphan->pid,
 		.status = status,
+		.last = orphan->last,
 	};
 
 	snprintf(stage, sizeof stage, "%d", orphan->pid);
@@ -338,7 +337,7 @@ static void limit_wait(struct policy *policy)
 }
 
 /* Says how an orphan has ended, and does what follows from that. */
-static void note_orphan_end(const struct orphan *orphan, int status)
+static void note_orphan_end(struct orphan *orphan, int status)
 {
 	switch (orphan->state) {
 	case ORPHAN_INHERITED:
@@ -367,6 +366,8 @@ static void on_orphan_exit(void *ctx, pid_t pid, int status)
 
 	(void)pid;
 	note_orphan_end(orphan, status);
+	if (policy_of(orphan)->reparenting == CONFIG_REPARENTING_ADOPT)
+		logmux_move_last(policy_of(orphan)->mux, orphan->last, NULL);
 	orphan_set_state(orphan, ORPHAN_REAPED);
 	if (orphan->adopt)
 		adopt_on_exit(orphan->adopt);
@@ -408,9 +409,11 @@ static struct orphan *add_orphan(struct policy *policy, pid_t pid, enum orphan_s
 static void on_child(void *ctx, pid_t pid)
 {
 	struct policy *policy = ctx;
+	const struct reaper_watch *watch = reaper_find(policy->reaper, pid);
 
-	policy->seen++;
-	if (!reaper_knows(policy->reaper, pid))
+	if (!watch || !watch->unwaited)
+		policy->seen++;
+	if (!watch)
 		add_orphan(policy, pid, ORPHAN_YOUNG);
 }
 

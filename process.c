@@ -124,6 +124,7 @@ int process_read_environment(struct config *config, char *const *environment)
 	unsigned errors = config_read(config, environment, on_config_problem, config);
 
 	log_set_level(config->log_level);
+	log_set_form(log_choose_form(config, STDERR_FILENO));
 	return errors > 0 ? -1 : 0;
 }
 

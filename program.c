@@ -66,7 +66,7 @@ static void explain(const char *path, const char *dir, const struct spawn_failur
 /* ---- pipes ---- */
 
 /* Makes a pipe whose read end goes to the logmux. Returns the write end, or -1 with errno. */
-static int open_stream(const struct program *program, const char *stage, enum logmux_stream stream,
+static int open_stream(struct program *program, const char *stage, enum logmux_stream stream,
 		       struct logmux_source **handle)
 {
 	struct logmux_source_spec spec = {
@@ -74,6 +74,7 @@ static int open_stream(const struct program *program, const char *stage, enum lo
 		.stage = stage,
 		.stream = stream,
 		.handle = handle,
+		.last = program->keeps_last ? &program->last[stream] : NULL,
 	};
 	int pair[2];
 
@@ -152,6 +153,7 @@ int program_start(struct program *program, const struct program_spec *spec,
 
 	program->path = spec->path;
 	program->dir = spec->dir;
+	program->keeps_last = spec->keeps_last;
 	if (spec->stdout_fd == 0) {
 		out_fd = open_stream(program, spec->out_stage, LOGMUX_STDOUT, spec->out);
 		if (out_fd < 0) {
@@ -181,6 +183,7 @@ static void on_process_exit(void *ctx, pid_t pid, int status)
 		.stage = program->stage,
 		.pid = pid,
 		.status = status,
+		.last = program->keeps_last ? program->last : NULL,
 	};
 	enum program_state state = program->state;
 	struct spawn_failure failure;
@@ -222,6 +225,12 @@ void program_init(struct program *program, struct programs *programs, const char
 	};
 }
 
+void program_close(struct program *program)
+{
+	for (size_t i = 0; i < LOGMUX_STREAMS; i++)
+		lastline_clear(&program->last[i]);
+}
+
 /* ---- signals ---- */
 
 bool program_is_running(const struct program *program)
@@ -246,7 +255,7 @@ void program_stop(const struct program *program, int signal)
 	if (!program_is_running(program))
 		return;
 	make_name(program, name);
-	signaller_send(program->all->means.signaller, program->watch.pid, signal, name);
+	signaller_stop(program->all->means.signaller, program->watch.pid, signal, name);
 }
 
 bool program_kill(const struct program *program)

@@ -68,6 +68,10 @@ struct program {
 	 * comes why it could not be executed; else -1. */
 	int report_fd;
 	const char *path, *dir;
+	/* The last line of its stdout and of its stderr, where they are kept (struct
+	 * program_spec). */
+	bool keeps_last;
+	struct lastline last[LOGMUX_STREAMS];
 	void (*on_end)(void *ctx, const struct reaper_end *end, const char *failure);
 	void *ctx;
 };
@@ -79,6 +83,9 @@ void program_init(struct program *program, struct programs *programs, const char
 		  const char *stage,
 		  void (*on_end)(void *ctx, const struct reaper_end *end, const char *failure),
 		  void *ctx);
+
+/* Frees the last lines of a program whose end will not be told any more. */
+void program_close(struct program *program);
 
 /* How to start a program. */
 struct program_spec {
@@ -99,6 +106,8 @@ struct program_spec {
 	/* Do not wait until the program has replaced the new process: its file may be on a
 	 * server that is dead. What keeps it from that is told to on_end. */
 	bool unwaited;
+	/* Keep what the last line of each stream is, for its end to be told with them. */
+	bool keeps_last;
 };
 
 /* Starts an idle program. Returns 0, or -1 with the reason, which holds no colon that is not in a

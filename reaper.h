@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct lastline;
+
 /* The size of the table of pids: 8 kB, and chains of one or two at 1000 services. */
 #define REAPER_BUCKETS 1024
 
@@ -27,6 +29,8 @@ struct reaper_watch {
 	 * expects a stop: the reaper then lets the tracee go by itself. */
 	void (*on_stop)(void *ctx, pid_t pid, int status);
 	void *ctx;
+	/* It is a child of dinit's own whose end a teardown does not wait for. */
+	bool unwaited;
 };
 
 /* How a process ended, and what it is labelled with. The strings belong to the caller. */
@@ -38,6 +42,9 @@ struct reaper_end {
 	pid_t pid;
 	/* As of wait(2). */
 	int status;
+	/* The last line of its stdout and of its stderr (by enum logmux_stream), as far as they were
+	 * read; NULL: they were not kept. */
+	struct lastline *last;
 };
 
 struct reaper {

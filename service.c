@@ -585,6 +585,11 @@ int services_open(struct services *services, const struct svdir *svdir, const ch
 
 void services_close(struct services *services)
 {
+	for (size_t i = 0; i < services->len; i++) {
+		program_close(&services->list[i].run);
+		if (services->list[i].log)
+			program_close(services->list[i].log);
+	}
 	free(services->list);
 	free(services->others);
 	free(services->controls);

@@ -5,9 +5,11 @@
 #include "signaller.h"
 
 #include "log.h"
+#include "signame.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,21 +27,10 @@ struct errand {
 
 void signaller_name(int signal, char text[SIGNALLER_NAME_SIZE])
 {
-	static const char *const names[] = {
-		[SIGHUP] = "HUP",       [SIGINT] = "INT",   [SIGQUIT] = "QUIT",
-		[SIGILL] = "ILL",       [SIGTRAP] = "TRAP", [SIGABRT] = "ABRT",
-		[SIGBUS] = "BUS",       [SIGFPE] = "FPE",   [SIGKILL] = "KILL",
-		[SIGUSR1] = "USR1",     [SIGSEGV] = "SEGV", [SIGUSR2] = "USR2",
-		[SIGPIPE] = "PIPE",     [SIGALRM] = "ALRM", [SIGTERM] = "TERM",
-		[SIGCHLD] = "CHLD",     [SIGCONT] = "CONT", [SIGSTOP] = "STOP",
-		[SIGTSTP] = "TSTP",     [SIGTTIN] = "TTIN", [SIGTTOU] = "TTOU",
-		[SIGURG] = "URG",       [SIGXCPU] = "XCPU", [SIGXFSZ] = "XFSZ",
-		[SIGVTALRM] = "VTALRM", [SIGPROF] = "PROF", [SIGWINCH] = "WINCH",
-		[SIGIO] = "IO",         [SIGPWR] = "PWR",   [SIGSYS] = "SYS",
-	};
+	const char *known = signame_find(signal);
 
-	if (signal > 0 && (size_t)signal < sizeof names / sizeof *names && names[signal])
-		snprintf(text, SIGNALLER_NAME_SIZE, "%s", names[signal]);
+	if (known)
+		snprintf(text, SIGNALLER_NAME_SIZE, "%s", known);
 	else
 		snprintf(text, SIGNALLER_NAME_SIZE, "signal %d", signal);
 }
@@ -77,14 +68,14 @@ static void on_errand_done(void *ctx, pid_t pid, int status)
 	free(errand);
 }
 
-/* Takes on the user, in the helper, and sends the signals (second 0: only the first). Does not
- * return: the helper exits with 0, or with the errno of what failed. */
-static void send_as(uid_t uid, int pidfd, int first, int second)
+/* Takes on the user, in the helper, and sends the signals. Does not return: the helper exits with
+ * 0, or with the errno of what failed. */
+static void send_as(uid_t uid, int pidfd, int signal, bool then_continue)
 {
 	if (setresuid(uid, uid, uid) < 0 ||
-	    syscall(SYS_pidfd_send_signal, pidfd, first, NULL, 0) < 0)
+	    syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0)
 		_exit(errno);
-	if (second && syscall(SYS_pidfd_send_signal, pidfd, second, NULL, 0) < 0)
+	if (then_continue && syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0) < 0)
 		_exit(errno);
 	_exit(0);
 }
@@ -92,19 +83,20 @@ static void send_as(uid_t uid, int pidfd, int first, int second)
 /* Starts the helper for a signal to the process behind pidfd. It is an ordinary fork: a change
  * of user in memory shared with dinit would take away dinit's access to its own files in /proc.
  * Returns its pid, or -1 with errno. */
-static pid_t fork_helper(uid_t uid, int pidfd, int signal)
+static pid_t fork_helper(uid_t uid, int pidfd, int signal, bool then_continue)
 {
 	pid_t pid = fork();
 
 	if (pid == 0)
-		send_as(uid, pidfd, signal, signal == SIGTERM ? SIGCONT : 0);
+		send_as(uid, pidfd, signal, then_continue);
 	return pid;
 }
 
 /* Starts a helper that takes on the target's user and sends the signal. The target cannot be
  * reaped, nor its pid reused, before the pidfd is opened, because this is the thread that would
  * reap it. Returns 0, or -1 where no helper could be started. */
-static int send_by_errand(struct signaller *signaller, pid_t target, int signal, const char *name)
+static int send_by_errand(struct signaller *signaller, pid_t target, int signal, bool then_continue,
+			  const char *name)
 {
 	struct errand *errand;
 	int pidfd;
@@ -119,7 +111,7 @@ static int send_by_errand(struct signaller *signaller, pid_t target, int signal,
 	pidfd = (int)syscall(SYS_pidfd_open, target, 0);
 	if (pidfd < 0)
 		goto free_errand;
-	pid = fork_helper(uid, pidfd, signal);
+	pid = fork_helper(uid, pidfd, signal, then_continue);
 	close(pidfd);
 	if (pid < 0)
 		goto free_errand;
@@ -135,7 +127,8 @@ free_errand:
 	return -1;
 }
 
-void signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name)
+static void send_signal(struct signaller *signaller, pid_t pid, int signal, bool then_continue,
+			const char *name)
 {
 	char signal_name[SIGNALLER_NAME_SIZE];
 
@@ -148,10 +141,20 @@ void signaller_send(struct signaller *signaller, pid_t pid, int signal, const ch
 	}
 	log_info("%s: sending %s to PID %d", name, signal_name, pid);
 	if (kill(pid, signal) == 0) {
-		if (signal == SIGTERM)
+		if (then_continue)
 			kill(pid, SIGCONT);
 		return;
 	}
-	if (errno == EPERM && send_by_errand(signaller, pid, signal, name) < 0)
+	if (errno == EPERM && send_by_errand(signaller, pid, signal, then_continue, name) < 0)
 		warn_refused(name, pid, signal, EPERM);
+}
+
+void signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name)
+{
+	send_signal(signaller, pid, signal, false, name);
+}
+
+void signaller_stop(struct signaller *signaller, pid_t pid, int signal, const char *name)
+{
+	send_signal(signaller, pid, signal, true, name);
 }

@@ -20,10 +20,14 @@ struct signaller {
  * that is the same everywhere. */
 void signaller_name(int signal, char text[SIGNALLER_NAME_SIZE]);
 
-/* Sends the signal to pid, an unreaped child, and CONT after a TERM, so that a stopped process
- * can act on it. name ("web/run") stands for the process in messages. Where the kernel says
- * EPERM (the process runs as another user and dinit lacks CAP_KILL, see capabilities(7)), a
- * child takes on that user and sends it; where that is not allowed either, a warning says so. */
+/* Sends the signal to pid, an unreaped child. name ("web/run") stands for the process in messages.
+ * Where the kernel says EPERM (the process runs as another user and dinit lacks CAP_KILL, see
+ * capabilities(7)), a child takes on that user and sends it; where that is not allowed either, a
+ * warning says so. */
 void signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name);
+
+/* Sends a signal that is to end the process gently (TERM, a down-signal) in the same way, and CONT
+ * after it, so that a process that is stopped can act on it. */
+void signaller_stop(struct signaller *signaller, pid_t pid, int signal, const char *name);
 
 #endif

@@ -30,11 +30,15 @@ static enum progress emit(struct splitter *splitter, const char *text, size_t le
 {
 	struct splitter_means *means = splitter->means;
 	struct line line = line_make(splitter->rule, text, len, whole);
-	size_t output =
-		line.form == LINE_FORM_STRAY ? outputs_stderr(means->outputs) : splitter->output;
-	struct sink *sink = outputs_sink(means->outputs, output);
+	size_t output = splitter->output;
+	struct sink *sink;
 	char *room;
 
+	if (line.form == LINE_FORM_STRAY) {
+		output = outputs_stderr(means->outputs);
+		line.stray_form = outputs_own_form(means->outputs);
+	}
+	sink = outputs_sink(means->outputs, output);
 	if (!sink_is_open(sink)) {
 		outputs_drop(means->outputs, output, len);
 		return PROGRESS_DONE;
@@ -73,6 +77,20 @@ static size_t emit_in_a_row(struct splitter *splitter, const char *bytes, size_t
 	return used;
 }
 
+/* Tells whether a piece of a line becomes a string of JSON, which half of a character cannot be
+ * in. */
+static bool quotes_pieces(const struct splitter *splitter)
+{
+	switch (splitter->rule) {
+	case LINE_RULE_TEXT:
+	case LINE_RULE_COLOURED: return false;
+	case LINE_RULE_OBJECTS:
+		return outputs_own_form(splitter->means->outputs) == LINE_MESSAGE_LEVELLED;
+	case LINE_RULE_WRAP: return true;
+	}
+	return false;
+}
+
 /* Lets the lines at the beginning of the bytes go out; *used says how many bytes did. */
 static enum progress emit_lines(struct splitter *splitter, const char *bytes, size_t len,
 				size_t max, size_t *used)
@@ -86,7 +104,7 @@ static enum progress emit_lines(struct splitter *splitter, const char *bytes, si
 				  &cut)) != LINE_NONE) {
 		bool whole = found == LINE_WHOLE && !splitter->in_pieces;
 
-		if (found == LINE_PIECE && splitter->rule == LINE_RULE_WRAP)
+		if (found == LINE_PIECE && quotes_pieces(splitter))
 			cut.used = cut.len = line_whole_characters(bytes + *used, cut.len);
 		if (cut.len > 0) {
 			enum progress progress = emit(splitter, bytes + *used, cut.len, whole);

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the arithmetic from seconds to a calendar date; asks no libc for it (gmtime reads time
- * zone files in some). Invariant: while valid, text is the form of second and millisecond. */
+/* Owns the arithmetic from seconds to a calendar date, and to days, hours and minutes; asks no libc
+ * for a date (gmtime reads time zone files in some). Invariant: while valid, text is the form of second and millisecond. */
 #include "stamp.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#define MINUTE 60
+#define HOUR 3600
 #define DAY 86400
+/* So many seconds are shown with tenths. */
+#define FEW_SECONDS 10
 /* 9999-12-31T23:59:59 */
 #define SECOND_MAX INT64_C(253402300799)
 /* 0000-01-01T00:00:00 */
@@ -70,4 +76,32 @@ void stamp_now(struct stamp *stamp)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	stamp_set(stamp, now.tv_sec, (int32_t)(now.tv_nsec / 1000000));
+}
+
+/* Writes so much of a unit, and of a smaller one where that is not 0. */
+static void put_units(char text[STAMP_DURATION_SIZE], uint64_t much, const char *unit,
+		      uint64_t little, const char *small_unit)
+{
+	if (little > 0)
+		snprintf(text, STAMP_DURATION_SIZE, "%" PRIu64 " %s %" PRIu64 " %s", much, unit,
+			 little, small_unit);
+	else
+		snprintf(text, STAMP_DURATION_SIZE, "%" PRIu64 " %s", much, unit);
+}
+
+void stamp_duration(uint64_t ms, char text[STAMP_DURATION_SIZE])
+{
+	uint64_t seconds = ms / 1000;
+
+	if (seconds < FEW_SECONDS)
+		snprintf(text, STAMP_DURATION_SIZE, "%" PRIu64 ".%" PRIu64 " s", seconds,
+			 ms / 100 % 10);
+	else if (seconds < MINUTE)
+		put_units(text, seconds, "s", 0, "");
+	else if (seconds < HOUR)
+		put_units(text, seconds / MINUTE, "min", seconds % MINUTE, "s");
+	else if (seconds < DAY)
+		put_units(text, seconds / HOUR, "h", seconds % HOUR / MINUTE, "min");
+	else
+		put_units(text, seconds / DAY, "d", seconds % DAY / HOUR, "h");
 }

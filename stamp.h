@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Wall clock time as text: RFC 3339, UTC, milliseconds. */
+/* Times as text: the wall clock's (RFC 3339, UTC, milliseconds), and how long something took. */
 #ifndef DINIT_STAMP_H
 #define DINIT_STAMP_H
 
@@ -25,5 +25,12 @@ void stamp_now(struct stamp *stamp);
 /* Sets the stamp to a given time: seconds since 1970 (from year 0 to 9999; others are held at that
  * bound) and milliseconds (0 to 999). */
 void stamp_set(struct stamp *stamp, int64_t second, int32_t millisecond);
+
+/* Room for a duration, with the terminating NUL. */
+#define STAMP_DURATION_SIZE 32
+
+/* Writes a duration for people, in at most two units: "0.4 s", "12 s", "3 min 12 s", "5 h 3 min",
+ * "3 d 5 h". What is less is left out. */
+void stamp_duration(uint64_t ms, char text[STAMP_DURATION_SIZE]);
 
 #endif

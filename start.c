@@ -33,6 +33,7 @@ static int hold_stdout(const struct start *start, int fd)
 		.stream = LOGMUX_STDOUT,
 		.held = true,
 		.handle = start->unlogged,
+		.last = &start->run->last[LOGMUX_STDOUT],
 	};
 	int error;
 
@@ -54,6 +55,7 @@ static int start_logging(const struct start *start, int stdin_fd, char reason[PR
 		.stdin_fd = stdin_fd,
 		.out_stage = "run",
 		.out = start->logged,
+		.keeps_last = true,
 	};
 
 	return program_start(start->log, &spec, reason);
@@ -67,6 +69,7 @@ static int start_run(const struct start *start, int stdout_fd, char reason[PROGR
 		.dir = start->entry->dir,
 		.stdout_fd = stdout_fd,
 		.out_stage = "run",
+		.keeps_last = true,
 	};
 
 	return program_start(start->run, &spec, reason);

@@ -7,7 +7,9 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,12 +22,23 @@
 #include "names.h"
 #include "printable.h"
 #include "script.h"
+#include "signame.h"
 
 /* Room for as much of a path as a message shows; two of them fit into a message of log.h. */
 #define SHOWN_SIZE 1536
 
 /* Room for why a program cannot be executed. */
 #define REASON_SIZE 512
+
+/* More than the text of any signal, and room for as much of another text as a message shows. */
+#define SIGNAL_TEXT_SIZE 128
+#define SIGNAL_SHOWN_SIZE 64
+
+static const char *const control_files[SVDIR_CONTROLS] = {
+	[SVDIR_CONTROL_HUP] = "control/h",
+	[SVDIR_CONTROL_USR1] = "control/1",
+	[SVDIR_CONTROL_USR2] = "control/2",
+};
 
 struct scan {
 	enum svdir_depth depth;
@@ -264,20 +277,107 @@ static void check_name(struct scan *scan, const char *path, const char *name)
 	}
 }
 
-/* Warns of a program that names the directory of runsv(8), which is not there under dinit. One that
- * has DINIT_PID as well works under both. */
-static void warn_of_supervise(struct scan *scan, const char *program)
+/* Warns of a program that names the directory of runsv(8), which is not there under dinit, with
+ * what to do about it. */
+static void warn_of_supervise(struct scan *scan, const char *program, const char *mend)
 {
 	unsigned line = script_find_directory(program, "supervise");
-	char number[16];
+	char detail[80];
 
-	if (line == 0 || script_has_word(program, "DINIT_PID"))
+	if (line == 0)
 		return;
-	snprintf(number, sizeof number, "%u", line);
+	snprintf(detail, sizeof detail, "%s in line %u", mend, line);
 	tell(scan, SVDIR_WARNING, program,
-	     "names supervise/, and dinit makes no such directory: use DINIT_PID, the PID of run, "
-	     "in line ",
-	     number);
+	     "names supervise/, and dinit makes no such directory: ", detail);
+}
+
+/* The same of a program that dinit tells the PID of run: with that as well it works under both. */
+static void warn_of_supervise_pid(struct scan *scan, const char *program)
+{
+	if (!script_has_word(program, "DINIT_PID"))
+		warn_of_supervise(scan, program, "use DINIT_PID, the PID of run,");
+}
+
+/* Returns how much of the text is left without white space at its end. */
+static size_t trim_end(const char *text, size_t len)
+{
+	while (len > 0 && memchr(" \t\r\n", text[len - 1], 4))
+		len--;
+	return len;
+}
+
+static void report_signal(struct scan *scan, const char *path, const char *text, size_t len)
+{
+	char shown_path[SHOWN_SIZE], shown[SIGNAL_SHOWN_SIZE];
+	char problem[SHOWN_SIZE + SIGNAL_SHOWN_SIZE + 128];
+
+	printable_copy(shown_path, sizeof shown_path, PRINTABLE_ESCAPED, path, strlen(path));
+	printable_copy(shown, sizeof shown, PRINTABLE_ESCAPED, text, len);
+	snprintf(problem, sizeof problem, "%s holds \"%s\": it takes " SIGNAME_TAKES, shown_path,
+		 shown);
+	count_and_tell(scan, SVDIR_PROBLEM, problem);
+}
+
+/* Reads the beginning of a file. Returns how many bytes, or -1 with errno. Without O_NONBLOCK a FIFO
+ * that has taken the file's place would keep dinit waiting. */
+static ssize_t read_beginning(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	ssize_t len;
+	int error;
+
+	if (fd < 0)
+		return -1;
+	len = pread(fd, text, size, 0);
+	error = errno;
+	close(fd);
+	errno = error;
+	return len;
+}
+
+/* Reads the signal that stands in a file, alone; white space around it does not count. Returns 0
+ * where there is none (reported). */
+static int read_signal(struct scan *scan, const char *path)
+{
+	char text[SIGNAL_TEXT_SIZE];
+	ssize_t len = read_beginning(path, text, sizeof text);
+	size_t start = 0, end;
+	int signal = 0;
+
+	if (len < 0) {
+		report(scan, path, "cannot be read: ", strerror(errno));
+		return 0;
+	}
+	end = (size_t)len;
+	/* What fills the buffer may go on. */
+	if (end < sizeof text) {
+		end = trim_end(text, end);
+		while (start < end && (text[start] == ' ' || text[start] == '\t'))
+			start++;
+		signal = signame_parse(text + start, end - start);
+	}
+	if (signal == 0)
+		report_signal(scan, path, text + start, end - start);
+	return signal;
+}
+
+/* Returns the signal of the service's down-signal; TERM where there is none, or 0 where it has a
+ * problem (reported). */
+static int find_down_signal(struct scan *scan, const char *directory)
+{
+	char *path = join_path(scan, directory, "down-signal");
+	struct stat status;
+	enum found found = path ? find_file(scan, path, &status) : FOUND_PROBLEM;
+	int signal = 0;
+
+	if (found == FOUND_NOTHING)
+		signal = SIGTERM;
+	else if (found == FOUND && S_ISREG(status.st_mode))
+		signal = read_signal(scan, path);
+	else if (found == FOUND)
+		report(scan, path, "is no regular file: it takes " SIGNAME_TAKES, "");
+	free(path);
+	return signal;
 }
 
 static void free_entry(struct svdir_entry *entry)
@@ -288,32 +388,63 @@ static void free_entry(struct svdir_entry *entry)
 	free(entry->terminate);
 	free(entry->log_dir);
 	free(entry->log_run);
+	free(entry->finish);
+	free(entry->prestop);
+	for (int i = 0; i < SVDIR_CONTROLS; i++)
+		free(entry->control[i]);
+}
+
+/* Looks for terminate and for what is in control/. The control/t of a service that has a terminate
+ * is examined, too, but not kept. */
+static void examine_control(struct scan *scan, struct svdir_entry *entry)
+{
+	char *control = NULL;
+
+	entry->terminate = find_optional_program(scan, entry->dir, "terminate");
+	if (has_part(scan, entry->dir, "control")) {
+		control = find_optional_program(scan, entry->dir, "control/t");
+		for (int i = 0; i < SVDIR_CONTROLS; i++)
+			entry->control[i] =
+				find_optional_program(scan, entry->dir, control_files[i]);
+	}
+	if (entry->terminate)
+		free(control);
+	else
+		entry->terminate = control;
+}
+
+/* Looks at what the programs say that are to work under runit as well. */
+static void examine_scripts(struct scan *scan, const struct svdir_entry *entry)
+{
+	if (entry->terminate)
+		warn_of_supervise_pid(scan, entry->terminate);
+	for (int i = 0; i < SVDIR_CONTROLS; i++)
+		if (entry->control[i])
+			warn_of_supervise_pid(scan, entry->control[i]);
+	if (entry->finish)
+		warn_of_supervise(scan, entry->finish, "do without it");
 }
 
 /* Looks at everything, even after a problem, so that all are known at once. Where log or control is
  * no directory, no file is found below it. */
 static void examine_service(struct scan *scan, struct svdir_entry *entry, const char *name)
 {
-	char *control = NULL;
-
 	check_name(scan, entry->dir, name);
 	if (!may_enter(scan, entry->dir))
 		return;
 	entry->name = strrchr(entry->dir, '/') + 1;
 	entry->run = find_run(scan, entry->dir);
-	entry->terminate = find_optional_program(scan, entry->dir, "terminate");
-	if (has_part(scan, entry->dir, "control"))
-		control = find_optional_program(scan, entry->dir, "control/t");
-	if (entry->terminate)
-		free(control);
-	else
-		entry->terminate = control;
-	if (entry->terminate && scan->depth == SVDIR_CONTENTS)
-		warn_of_supervise(scan, entry->terminate);
+	examine_control(scan, entry);
+	entry->finish = find_optional_program(scan, entry->dir, "finish");
+	entry->prestop = find_optional_program(scan, entry->dir, "prestop");
+	entry->down_signal = find_down_signal(scan, entry->dir);
+	if (scan->depth == SVDIR_CONTENTS)
+		examine_scripts(scan, entry);
 	if (has_part(scan, entry->dir, "log"))
 		entry->log_run = find_optional_program(scan, entry->dir, "log/run");
 	if (entry->log_run)
 		entry->log_dir = join_path(scan, entry->dir, "log");
+	entry->optional = has_part(scan, entry->dir, "optional");
 	entry->down = has_part(scan, entry->dir, "down");
 }
 

@@ -19,14 +19,15 @@ setup-all:
 
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
-UNITS = adopt fdtable json names printable config process svdir script execfail procfs stamp log line \
-	loop spawn reaper signaller sink outputs logmux filter sender service lives ration policy left \
-	ending
+UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
+	procfs oom stamp log line loop spawn reaper termlog signaller sink outputs logmux filter \
+	sender request service lives ration policy left ending waited
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
 wrap_fdtable = syscall
-wrap_svdir = malloc calloc scandir access
+wrap_lastline = realloc
+wrap_svdir = malloc calloc scandir access open
 wrap_procfs = read
 wrap_process = dup2
 wrap_log = write
@@ -37,13 +38,18 @@ wrap_signaller = kill malloc fork setresuid syscall
 wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_release
 wrap_lives = spawn_program spawn_program_unwaited spawn_read_failure pipe2 open close logmux_add \
 	logmux_release waitid waitpid kill calloc
-wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send logmux_add logmux_reads \
-	procfs_each_child sysinfo
+wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send signaller_stop logmux_add \
+	logmux_reads procfs_each_child sysinfo
 wrap_filter = logmux_reads
 wrap_left = logmux_reads program_find
 wrap_ration = clock_gettime epoll_wait strdup
-wrap_ending = clock_gettime epoll_wait left_find service_was_logged
+wrap_ending = clock_gettime epoll_wait left_find service_was_logged logmux_end_last \
+	oom_has_killed termlog_write
 wrap_sender = getpid kill
+wrap_waited = services_list_running procfs_read_command
+wrap_oom = statfs read getpid
+wrap_termlog = fork open write
+wrap_request = getpid sender_describe
 wrap_sink = open epoll_ctl malloc realloc write
 wrap_outputs = malloc clock_gettime
 wrap_logmux = malloc realloc free clock_gettime epoll_ctl read
@@ -88,7 +94,7 @@ SCENARIO_PROGRAMS = $(SCENARIOS:%=$(BUILD)/scenario_%)
 SCENARIO_OBJECTS = $(addprefix $(BUILD)/tests/,harness.o launch.o scene.o rig.o tree.o)
 
 # Those of dinit's streams look at them with streams.c, and have their services played by actor.
-STREAM_SCENARIOS = lines complete stall logging orphans deadfs ownfd
+STREAM_SCENARIOS = lines complete stall logging orphans deadfs ownfd jsonstderr
 
 $(SCENARIO_PROGRAMS): $(BUILD)/scenario_%: $(BUILD)/tests/scenario_%.o $(SCENARIO_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(LDFLAGS) -lcmocka

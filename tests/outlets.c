@@ -4,6 +4,7 @@
 #include "outlets.h"
 
 #include <fcntl.h>
+#include <pty.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -38,6 +40,19 @@ void reader_open(struct reader *reader, int fd)
 	assert_int_equal(dup2(pair[1], fd), fd);
 	close(pair[1]);
 	reader->fd = pair[0];
+}
+
+void reader_open_tty(struct reader *reader, int fd)
+{
+	struct termios modes = { .c_cflag = CS8 };
+	int master_fd, slave_fd;
+
+	cfmakeraw(&modes);
+	assert_int_equal(openpty(&master_fd, &slave_fd, NULL, &modes, NULL), 0);
+	assert_int_equal(fcntl(master_fd, F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(dup2(slave_fd, fd), fd);
+	close(slave_fd);
+	reader->fd = master_fd;
 }
 
 void reader_leave(struct reader *reader)

@@ -27,6 +27,9 @@ void wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Makes a pipe with the reader at its end; its write end becomes descriptor fd. */
 void reader_open(struct reader *reader, int fd);
 
+/* Makes a terminal in raw mode instead of a pipe. */
+void reader_open_tty(struct reader *reader, int fd);
+
 /* Closes the read end: whoever writes gets EPIPE. */
 void reader_leave(struct reader *reader);
 

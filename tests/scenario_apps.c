@@ -158,11 +158,106 @@ static void test_nginx_dying_stops_redis_in_order(struct scene *scene)
 	run_expect_line(run, RUN_STDOUT, "now ready to exit, bye bye.*\"service\":\"cache\"");
 }
 
-static void test_example_optional_disables_what_is_not_wanted(struct scene *scene)
+/* ---- nginx and the file down-signal ---- */
+
+/* More than the sockets between two processes hold. */
+#define PAGE_SIZE (64 << 20)
+
+/* Asks the port for the page, and returns the connection when the answer has begun. */
+static int begin_download(int port)
+{
+	static const char request[] = "GET /page HTTP/1.0\r\n\r\n";
+	struct sockaddr_in address = local_port(port);
+	struct pollfd polled = { .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+				 .events = POLLIN };
+
+	assert_true(polled.fd >= 0);
+	assert_int_equal(connect(polled.fd, (struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(write(polled.fd, request, sizeof request - 1), sizeof request - 1);
+	assert_int_equal(poll(&polled, 1, (int)scene_deadline_ms(ANSWER_DEADLINE_MS)), 1);
+	return polled.fd;
+}
+
+/* Reads until the other side has closed it, and returns how many bytes there were. */
+static size_t finish_download(int fd)
+{
+	static char bytes[1 << 16];
+	struct pollfd polled = { .fd = fd, .events = POLLIN };
+	size_t len = 0;
+	ssize_t n;
+
+	do {
+		assert_int_equal(poll(&polled, 1, (int)scene_deadline_ms(ANSWER_DEADLINE_MS)), 1);
+		n = read(fd, bytes, sizeof bytes);
+		if (n > 0)
+			len += (size_t)n;
+	} while (n > 0);
+	close(fd);
+	return len;
+}
+
+/* Stops dinit while nginx sends a page, and returns how much of it has come. */
+static size_t stop_in_the_midst_of_a_download(struct run *run, int port)
+{
+	int fd = begin_download(port);
+	size_t len;
+
+	run_signal(run, SIGTERM);
+	run_wait_line(run, RUN_STDERR, " web/run: .*(gracefully shutting down|exiting)$");
+	len = finish_download(fd);
+	run_expect_exit(run, 0);
+	return len;
+}
+
+static struct run *start_download_server(struct scene *scene, int port)
 {
 	struct run *run;
 
-	scene_example(scene, "optional");
+	scene_mkdir(scene, "html");
+	scene_file(scene, "html/page", 0644, "");
+	assert_int_equal(truncate(scene_path(scene, "html/page"), PAGE_SIZE), 0);
+	run = run_start(scene,
+			&(struct run_spec){
+				.environment = LIST(scene_format(scene, "SCRATCH=%s", scene->dir),
+						    scene_format(scene, "WEB_PORT=%d", port),
+						    "DINIT_LOG_LEVEL=info") });
+	run_wait_line(run, RUN_STDERR, " web/run: .*start worker process ");
+	return run;
+}
+
+static void test_example_down_signal_lets_nginx_finish_a_download(struct scene *scene)
+{
+	int port = find_port();
+	struct run *run;
+
+	need_users(scene);
+	need_program("nginx");
+	scene_example(scene, "down-signal");
+	run = start_download_server(scene, port);
+	assert_true(stop_in_the_midst_of_a_download(run, port) > PAGE_SIZE);
+	run_expect_line(run, RUN_STDERR, "info: web/run: sending QUIT to PID [0-9]+$");
+	run_expect_no_line(run, RUN_STDERR, "dinit: (warning|error)");
+}
+
+/* What the file is good for. */
+static void test_nginx_without_down_signal_cuts_a_download_off(struct scene *scene)
+{
+	int port = find_port();
+	struct run *run;
+
+	need_users(scene);
+	need_program("nginx");
+	scene_example(scene, "down-signal");
+	assert_int_equal(unlink(scene_path(scene, "services/web/down-signal")), 0);
+	run = start_download_server(scene, port);
+	assert_true(stop_in_the_midst_of_a_download(run, port) < PAGE_SIZE);
+}
+
+static void test_example_disabled_is_what_is_not_wanted(struct scene *scene)
+{
+	struct run *run;
+
+	scene_example(scene, "disabled");
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_LOG_LEVEL=info") });
 	run_wait_line(run, RUN_STDERR, "metrics/run: .*disabled itself");
 	run_wait_line(run, RUN_STDOUT, "app is up.*\"service\":\"app\"");
@@ -220,7 +315,9 @@ int main(void)
 		SCENE(test_nginx_and_redis_serve_log_and_stop),
 		SCENE(test_nginx_and_redis_of_ordinary_user_serve_log_and_stop),
 		SCENE(test_nginx_dying_stops_redis_in_order),
-		SCENE(test_example_optional_disables_what_is_not_wanted),
+		SCENE(test_example_down_signal_lets_nginx_finish_a_download),
+		SCENE(test_nginx_without_down_signal_cuts_a_download_off),
+		SCENE(test_example_disabled_is_what_is_not_wanted),
 		SCENE(test_example_drop_root_opens_its_streams),
 		SCENE(test_example_logging_makes_json_of_text),
 	};

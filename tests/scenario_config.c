@@ -389,6 +389,10 @@ static void test_argument_check_looks_into_programs(struct scene *scene)
 	assert_int_equal(fwrite(other, sizeof other - 1, 1, program), 1);
 	assert_int_equal(ftruncate(fileno(program), 4096), 0);
 	fclose(program);
+	scene_service(scene, "e", "echo never");
+	scene_file(scene, "services/e/finish", 0755, "#!/command/execlineb -P\n");
+	scene_file(scene, "services/e/prestop", 0755, "echo never\n");
+	scene_file(scene, "services/e/control/h", 0755, "#!/bin/sh\r\n");
 	run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check") });
 	run_expect_exit(run, 1);
 	run_expect_line(run, RUN_STDERR,
@@ -398,7 +402,10 @@ static void test_argument_check_looks_into_programs(struct scene *scene)
 	run_expect_line(run, RUN_STDERR, ERROR ".*/b/log/run starts with no #! line");
 	run_expect_line(run, RUN_STDERR, ERROR ".*/c/control/t is empty");
 	run_expect_line(run, RUN_STDERR, ERROR ".*/d/run is a 64-bit program for s390");
-	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 5);
+	run_expect_line(run, RUN_STDERR, ERROR ".*/e/finish needs the interpreter /command/execl");
+	run_expect_line(run, RUN_STDERR, ERROR ".*/e/prestop starts with no #! line");
+	run_expect_line(run, RUN_STDERR, ERROR ".*/e/control/h ends in a carriage return");
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 8);
 	expect_nothing_started(scene, run);
 }
 
@@ -444,14 +451,20 @@ static void test_argument_check_warns_of_what_only_runit_has(struct scene *scene
 	scene_script(scene, "services/c/terminate", "echo -n d >\"$PWD/supervise/control\"");
 	scene_service(scene, "d", "echo never");
 	scene_script(scene, "services/d/terminate", "# not supervise/pid\nkill $DINIT_PID");
+	scene_service(scene, "e", "echo never");
+	scene_script(scene, "services/e/control/h", "kill -HUP $(cat supervise/pid)");
+	scene_script(scene, "services/e/finish", "\n[ $1 = 0 ] || echo d >supervise/control");
 	run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check") });
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDERR,
 			WARNING ".*/a/control/t names supervise/, .*use DINIT_PID.* line 2$");
 	run_expect_line(run, RUN_STDERR, WARNING ".*/b/terminate names supervise/, .* line 3$");
 	run_expect_line(run, RUN_STDERR, WARNING ".*/c/terminate names supervise/, .* line 2$");
-	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 3);
-	run_expect_line(run, RUN_STDOUT, ": 4 services, no problem found$");
+	run_expect_line(run, RUN_STDERR, WARNING ".*/e/control/h names supervise/, .* line 2$");
+	run_expect_line(run, RUN_STDERR,
+			WARNING ".*/e/finish names supervise/, .*: do without it in line 3$");
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 5);
+	run_expect_line(run, RUN_STDOUT, ": 5 services, no problem found$");
 	expect_nothing_started(scene, run);
 }
 
@@ -534,6 +547,21 @@ static void make_bad_services(struct scene *scene)
 	scene_file(scene, "services/plaincontrol/control/t", 0644, script);
 	scene_service(scene, "linkdown", ":");
 	make_link(scene, "nowhere", "services/linkdown/down");
+	scene_service(scene, "plainfinish", ":");
+	scene_file(scene, "services/plainfinish/finish", 0644, script);
+	scene_service(scene, "dirprestop", ":");
+	scene_mkdir(scene, "services/dirprestop/prestop");
+	scene_service(scene, "plainhup", ":");
+	scene_file(scene, "services/plainhup/control/h", 0644, script);
+	scene_service(scene, "linkusr1", ":");
+	scene_mkdir(scene, "services/linkusr1/control");
+	make_link(scene, "nowhere", "services/linkusr1/control/1");
+	scene_service(scene, "plainusr2", ":");
+	scene_file(scene, "services/plainusr2/control/2", 0644, script);
+	scene_service(scene, "linkoptional", ":");
+	make_link(scene, "nowhere", "services/linkoptional/optional");
+	scene_service(scene, "nosignal", ":");
+	scene_file(scene, "services/nosignal/down-signal", 0644, "SIGSTOPP\n");
 	scene_service(scene, "bad\x01name", ":");
 	scene_service(scene, "bad\xc3", ":");
 	scene_service(scene, "deldel\x7f", ":");
@@ -542,10 +570,27 @@ static void make_bad_services(struct scene *scene)
 /* One message each, that names the entry; nothing is started; exit 1. */
 static void test_directory_with_problems_reports_all_and_starts_nothing(struct scene *scene)
 {
-	static const char *const named[] = { "norun",      "plainrun",     "dirrun",   "linkrun",
-					     "linkentry",  "plainlog",     "linklog",  "plainterm",
-					     "linkterm",   "plaincontrol", "linkdown", "bad.*name",
-					     "bad\\\\xc3", "deldel" };
+	static const char *const named[] = { "norun",
+					     "plainrun",
+					     "dirrun",
+					     "linkrun",
+					     "linkentry",
+					     "plainlog",
+					     "linklog",
+					     "plainterm",
+					     "linkterm",
+					     "plaincontrol",
+					     "linkdown",
+					     "bad.*name",
+					     "bad\\\\xc3",
+					     "deldel",
+					     "plainfinish/finish",
+					     "dirprestop/prestop",
+					     "plainhup/control/h",
+					     "linkusr1/control/1",
+					     "plainusr2/control/2",
+					     "linkoptional/optional",
+					     "nosignal/down-signal" };
 	struct run *run;
 
 	add_service(scene);
@@ -674,6 +719,41 @@ static void test_directory_down_is_examined_and_not_started(struct scene *scene)
 	run_expect_exit(run, 1);
 	run_expect_line(run, RUN_STDERR, ERROR ".*resting/run");
 	expect_nothing_started(scene, run);
+}
+
+/* What a down-signal may be, and what it must not be: dinit says so, and never waits for a writer of
+ * a FIFO. */
+static void test_directory_down_signal_is_examined(struct scene *scene)
+{
+	const char *const *const arguments[] = { LIST("--check"), LIST(NULL) };
+	struct run *run;
+
+	add_service(scene);
+	scene_file(scene, "services/web/down-signal", 0644, "SIGQUIT\r\n");
+	scene_service(scene, "worker", "exec sleep 1000");
+	/* Nobody ever opens it. */
+	assert_int_equal(mkfifo(scene_path(scene, "services/worker/down-signal"), 0644), 0);
+	for (size_t i = 0; i < COUNT(arguments); i++) {
+		run = run_start(scene, &(struct run_spec){ .arguments = arguments[i] });
+		run_expect_exit(run, 1);
+		run_expect_line(run, RUN_STDERR,
+				ERROR ".*/worker/down-signal is no regular file: it takes the "
+				      "name of a signal .*QUIT.* or its number");
+		assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 1);
+		expect_nothing_started(scene, run);
+	}
+	assert_int_equal(unlink(scene_path(scene, "services/worker/down-signal")), 0);
+	scene_file(scene, "services/worker/down-signal", 0644, "QUIT\nTERM\n");
+	run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check") });
+	run_expect_exit(run, 1);
+	run_expect_line(run, RUN_STDERR,
+			ERROR ".*/worker/down-signal holds \"QUIT.x0aTERM\": it takes the name ");
+	scene_file(scene, "services/worker/down-signal", 0644, "3\n");
+	for (size_t i = 0; i < COUNT(arguments); i++) {
+		run = run_start(scene, &(struct run_spec){ .arguments = arguments[i] });
+		run_expect_exit(run, 0);
+		run_expect_no_line(run, RUN_STDERR, "error|warning.*down-signal");
+	}
 }
 
 static void test_directory_log_that_is_a_file_means_no_logging_program(struct scene *scene)
@@ -852,6 +932,7 @@ int main(void)
 		SCENE(test_directory_of_s6_rc_says_which_are_no_services),
 		SCENE(test_directory_link_to_directory_is_a_service),
 		SCENE(test_directory_down_is_examined_and_not_started),
+		SCENE(test_directory_down_signal_is_examined),
 		SCENE(test_directory_log_that_is_a_file_means_no_logging_program),
 		SCENE(test_directory_control_t_stops_service_without_terminate),
 		SCENE(test_skip_keeps_named_services_down),

@@ -407,6 +407,174 @@ static void test_stop_order_after_web_has_crashed_stops_at_once(struct scene *sc
 	run_expect_line(run, RUN_STDOUT, " db/run: stopped after web$");
 }
 
+/* ---- what may stand beside run ---- */
+
+/* The job is there again, although run was killed while it had it. */
+static void test_finish_cleans_up_after_a_killed_run(struct scene *scene)
+{
+	struct run *run;
+
+	scene_example(scene, "finish");
+	scene_service(scene, "killer",
+		      "until [ -e \"$SCENE/job.taken\" ]; do sleep 0.02; done\n"
+		      "kill -KILL \"$(cat \"$SCENE/pid\")\"; exec sleep 1000");
+	assert_int_equal(rename(scene_path(scene, "services/worker/run"),
+				scene_path(scene, "services/worker/worker")),
+			 0);
+	scene_service(scene, "worker", "echo $$ >\"$SCENE/pid\"; exec ./worker");
+	run = start_recipe(scene);
+	run_wait_line(run, RUN_STDOUT, " worker/run: .*waiting for a job");
+	scene_file(scene, "job", 0666, "the job");
+	run_expect_exit(run, 3);
+	run_expect_line(run, RUN_STDOUT, " worker/run: .*working");
+	run_expect_line(run, RUN_STDOUT,
+			" worker/finish: \\{\"message\":\"the job is there again\",\"status\":-1,"
+			"\"signal\":9\\}$");
+	assert_string_equal(scene_read(scene, "job"), "the job");
+}
+
+static struct run *take_job(struct scene *scene)
+{
+	struct run *run;
+
+	scene_example(scene, "finish");
+	scene_file(scene, "job", 0666, "the job");
+	run = start_recipe(scene);
+	run_wait_line(run, RUN_STDOUT, " worker/run: .*working");
+	return run;
+}
+
+static void test_finish_cleans_up_after_a_stop(struct scene *scene)
+{
+	struct run *run = take_job(scene);
+
+	stop_at_once(run);
+	run_expect_line(run, RUN_STDOUT, " worker/finish: .*\"status\":0,\"signal\":0\\}$");
+	assert_string_equal(scene_read(scene, "job"), "the job");
+	expect_no_warning(run);
+}
+
+static void test_finish_has_nothing_to_do_after_a_good_run(struct scene *scene)
+{
+	struct run *run = take_job(scene);
+
+	scene_file(scene, "result", 0666, "");
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, "info: worker/finish: PID [0-9]+ exited with status");
+	run_expect_no_line(run, RUN_STDOUT, " worker/finish: ");
+	assert_int_equal(access(scene_path(scene, "job"), F_OK), -1);
+}
+
+/* The request is in progress while it drains, and the database is there for it. */
+static void test_prestop_drains_while_all_services_work(struct scene *scene)
+{
+	struct run *run;
+
+	scene_example(scene, "prestop");
+	scene_file(scene, "request", 0666, "");
+	run = start_recipe(scene);
+	run_wait_line(run, RUN_STDOUT, " db/run: .*ready");
+	run_wait_line(run, RUN_STDOUT, " web/run: .*open for requests");
+	assert_int_equal(access(scene_path(scene, "healthy"), F_OK), 0);
+	run_signal(run, SIGTERM);
+	run_wait_line(run, RUN_STDOUT, " web/prestop: .*draining");
+	assert_int_equal(access(scene_path(scene, "healthy"), F_OK), -1);
+	assert_int_equal(unlink(scene_path(scene, "request")), 0);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, " db/run: .*stopped after the last request");
+	expect_no_warning(run);
+}
+
+/* What the recipe is good for. */
+static void test_without_prestop_database_stops_at_once(struct scene *scene)
+{
+	struct run *run;
+
+	scene_example(scene, "prestop");
+	assert_int_equal(unlink(scene_path(scene, "services/web/prestop")), 0);
+	scene_file(scene, "request", 0666, "");
+	run = start_recipe(scene);
+	run_wait_line(run, RUN_STDOUT, " db/run: .*ready");
+	run_wait_line(run, RUN_STDOUT, " web/run: .*open for requests");
+	stop_at_once(run);
+	run_expect_no_line(run, RUN_STDOUT, "stopped after the last request");
+}
+
+static void test_prestop_without_requests_is_no_delay(struct scene *scene)
+{
+	struct run *run;
+
+	scene_example(scene, "prestop");
+	run = start_recipe(scene);
+	run_wait_line(run, RUN_STDOUT, " db/run: .*ready");
+	run_wait_line(run, RUN_STDOUT, " web/run: .*open for requests");
+	stop_at_once(run);
+	run_expect_line(run, RUN_STDOUT, " web/prestop: .*draining");
+	run_expect_line(run, RUN_STDOUT, " db/run: .*stopped after the last request");
+	expect_no_warning(run);
+}
+
+static void test_optional_service_fails_and_container_goes_on(struct scene *scene)
+{
+	struct run *run;
+
+	scene_example(scene, "optional");
+	run = start_recipe(scene);
+	run_wait_line(run, RUN_STDERR, "warning: metrics/run: PID [0-9]+ exited with status 1");
+	run_wait_line(run, RUN_STDOUT, " app/run: .*app is up");
+	stop_at_once(run);
+	run_expect_line(run, RUN_STDOUT, " metrics/run: .*the collector cannot be reached");
+}
+
+/* What the recipe is good for. */
+static void test_service_that_is_not_optional_ends_the_container(struct scene *scene)
+{
+	struct run *run;
+
+	scene_example(scene, "optional");
+	assert_int_equal(unlink(scene_path(scene, "services/metrics/optional")), 0);
+	run = start_recipe(scene);
+	run_expect_exit(run, 3);
+	run_expect_line(run, RUN_STDERR, "error: metrics/run: PID [0-9]+ exited with status 1");
+}
+
+static struct run *start_reloadable(struct scene *scene)
+{
+	struct run *run;
+
+	scene_example(scene, "reload");
+	scene_file(scene, "greeting", 0666, "hello");
+	run = start_recipe(scene);
+	run_wait_line(run, RUN_STDOUT, " app/run: \\{\"greeting\":\"hello\"\\}$");
+	return run;
+}
+
+static void test_control_h_reloads_on_hup(struct scene *scene)
+{
+	struct run *run = start_reloadable(scene);
+
+	scene_file(scene, "greeting", 0666, "good morning");
+	run_signal(run, SIGHUP);
+	run_wait_line(run, RUN_STDOUT, " app/run: \\{\"greeting\":\"good morning\"\\}$");
+	stop_at_once(run);
+	expect_no_warning(run);
+}
+
+static void test_control_h_keeps_bad_configuration_from_the_server(struct scene *scene)
+{
+	struct run *run = start_reloadable(scene);
+
+	scene_file(scene, "greeting", 0666, "");
+	run_signal(run, SIGHUP);
+	run_wait_line(run, RUN_STDERR, " app/control: the configuration is empty: not reloading$");
+	run_wait_line(run, RUN_STDERR, "warning: app/control: PID [0-9]+ exited with status 1");
+	scene_file(scene, "greeting", 0666, "good evening");
+	run_signal(run, SIGHUP);
+	run_wait_line(run, RUN_STDOUT, " app/run: \\{\"greeting\":\"good evening\"\\}$");
+	stop_at_once(run);
+	assert_int_equal(run_count_lines(run, RUN_STDOUT, "greeting"), 2);
+}
+
 /* ---- jobs of docker exec ---- */
 
 /* Runs the command in the container, as docker exec does; its parent is outside. */
@@ -536,6 +704,16 @@ int main(void)
 		SCENE(test_stop_order_keeps_database_until_web_has_ended),
 		SCENE(test_stop_order_without_web_stops_at_once),
 		SCENE(test_stop_order_after_web_has_crashed_stops_at_once),
+		SCENE(test_finish_cleans_up_after_a_killed_run),
+		SCENE(test_finish_cleans_up_after_a_stop),
+		SCENE(test_finish_has_nothing_to_do_after_a_good_run),
+		SCENE(test_prestop_drains_while_all_services_work),
+		SCENE(test_without_prestop_database_stops_at_once),
+		SCENE(test_prestop_without_requests_is_no_delay),
+		SCENE(test_optional_service_fails_and_container_goes_on),
+		SCENE(test_service_that_is_not_optional_ends_the_container),
+		SCENE(test_control_h_reloads_on_hup),
+		SCENE(test_control_h_keeps_bad_configuration_from_the_server),
 		SCENE(test_temporary_server_kept_can_be_prepared),
 		SCENE(test_temporary_server_is_terminated),
 		SCENE_AS_INIT(test_job_of_exec_is_terminated),

@@ -67,19 +67,23 @@ static void test_signal_rtmin_plus_3_stops_container(struct scene *scene)
 	expect_stop(scene, SYSTEMD_STOP);
 }
 
-/* Each is said, one after the other; then TERM shows that dinit is as it was. */
+/* Each is said, one after the other; then TERM shows that dinit is as it was. As PID 1, dinit knows
+ * that they come from outside, and warns. */
 static void expect_ignored(struct scene *scene, struct run *run, const int *signals, size_t count)
 {
+	const char *level = scene->mode == RUN_AS_INIT ? "(info|warning)" : "info";
+
 	for (size_t i = 0; i < count; i++) {
 		run_signal(run, signals[i]);
 		run_wait_line(run, RUN_STDERR,
-			      scene_format(scene, "dinit: info: signal %d .*ignored", signals[i]));
+			      scene_format(scene, "dinit: %s: signal %d .*ignored", level,
+					   signals[i]));
 	}
 	run_expect_no_line(run, RUN_STDOUT, "told");
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDOUT, "told$");
-	run_expect_no_line(run, RUN_STDERR, "warning|error");
+	run_expect_no_line(run, RUN_STDERR, "error");
 }
 
 static void test_signal_hup_stops_subreaper_only(struct scene *scene)
@@ -94,11 +98,72 @@ static void test_signal_hup_stops_subreaper_only(struct scene *scene)
 
 static void test_signals_without_meaning_are_ignored_and_said(struct scene *scene)
 {
-	static const int signals[] = { SIGUSR1,   SIGUSR2, SIGWINCH, SIGALRM, SIGVTALRM,
-				       SIGPROF,   SIGIO,   SIGXCPU,  SIGXFSZ, SIGURG,
-				       SIGSTKFLT, 36,      38,       64 };
+	static const int signals[] = { SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGXCPU,
+				       SIGXFSZ, SIGURG,  SIGSTKFLT, 36,      38,    64 };
 
 	expect_ignored(scene, start_polite(scene), signals, COUNT(signals));
+}
+
+/* The stop signals of images from httpd, php:apache and haproxy. */
+static void expect_inherited_stop(struct scene *scene, int signal)
+{
+	if (scene->mode == RUN_AS_INIT)
+		expect_stop(scene, signal);
+	else
+		expect_ignored(scene, start_polite(scene), &signal, 1);
+}
+
+static void test_signal_winch_from_outside_stops_container(struct scene *scene)
+{
+	expect_inherited_stop(scene, SIGWINCH);
+}
+
+static void test_signal_usr1_from_outside_stops_container(struct scene *scene)
+{
+	expect_inherited_stop(scene, SIGUSR1);
+}
+
+/* A service sends it, and dinit waits for what follows. */
+static void test_signals_without_meaning_from_inside_are_no_warning(struct scene *scene)
+{
+	struct run *run;
+
+	scene_fifo(scene, "go");
+	scene_service(scene, "web",
+		      "for signal in USR1 USR2 WINCH ALRM CONT URG; do kill -$signal $PPID; done\n"
+		      "echo up; trap 'echo told; exit 0' TERM; " SCENE_TRAPPING);
+	run = run_start(scene, &(struct run_spec){ .environment = INFO });
+	run_wait_line(run, RUN_STDOUT, "up$");
+	run_wait_lines(run, RUN_STDERR, "dinit: info: signal [0-9]+ \\(.*\\) ignored$", 6);
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, "told$");
+	run_expect_no_line(run, RUN_STDERR, "warning|error");
+}
+
+/* What is of no use is said once, with what to do about it. */
+static void test_signal_without_use_from_outside_is_warned_of_once(struct scene *scene)
+{
+	static const int signals[] = { SIGHUP, SIGUSR2, SIGALRM };
+	struct run *run = start_polite(scene);
+
+	for (size_t i = 0; i < COUNT(signals); i++) {
+		for (int sent = 0; sent < 3; sent++) {
+			run_signal(run, signals[i]);
+			run_wait_lines(run, RUN_STDERR,
+				       scene_format(scene, "signal %d \\(.*ignored", signals[i]),
+				       (size_t)sent + 1);
+		}
+		assert_int_equal(run_count_lines(run, RUN_STDERR,
+						 scene_format(scene,
+							      "warning: signal %d \\(.* set "
+							      "STOPSIGNAL SIGTERM in the "
+							      "Dockerfile$",
+							      signals[i])),
+				 1);
+	}
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
 }
 
 /* Those that libcs keep for themselves: 32 and 33 glibc, 34 as well musl. The kernel hands out
@@ -113,7 +178,7 @@ static void test_signals_of_libc_are_ignored_and_said(struct scene *scene)
 	expect_ignored(scene, run, last, COUNT(last));
 	for (int signal = 32; signal <= 34; signal++)
 		run_expect_line(run, RUN_STDERR,
-				scene_format(scene, "dinit: info: signal %d .*ignored", signal));
+				scene_format(scene, "signal %d .*ignored", signal));
 }
 
 static void test_signals_of_terminals_do_not_stop_dinit(struct scene *scene)
@@ -125,7 +190,7 @@ static void test_signals_of_terminals_do_not_stop_dinit(struct scene *scene)
 
 static void test_signal_pipe_does_nothing(struct scene *scene)
 {
-	static const int after[] = { SIGUSR1 };
+	static const int after[] = { SIGALRM };
 	struct run *run = start_polite(scene);
 
 	run_signal(run, SIGPIPE);
@@ -133,17 +198,15 @@ static void test_signal_pipe_does_nothing(struct scene *scene)
 	run_expect_no_line(run, RUN_STDERR, "signal 13 ");
 }
 
-/* Ignored signals are said at info, and not at the level that is usual. */
+/* Ignored signals from inside are said at info, and not at the level that is usual. */
 static void test_signal_ignored_is_silent_at_default_level(struct scene *scene)
 {
 	struct run *run;
 
-	scene_fifo(scene, "go");
-	scene_service(scene, "web", "echo up; read go <\"$SCENE/go\"; exit 115");
+	scene_service(scene, "web", "kill -USR1 $PPID; echo up; exit 115");
 	scene_service(scene, "web2", "echo up; exec sleep 1000");
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0") });
 	run_wait_lines(run, RUN_STDOUT, "up$", 2);
-	run_signal(run, SIGUSR1);
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
 	run_expect_no_line(run, RUN_STDERR, ".");
@@ -207,14 +270,14 @@ static void test_stop_and_cont_lose_nothing(struct scene *scene)
 	run_wait_line(run, RUN_STDOUT, "up$");
 	run_wait_line(run, RUN_STDOUT, "locked$");
 	run_signal(run, SIGSTOP);
-	run_signal(run, SIGUSR1);
+	run_signal(run, SIGALRM);
 	scene_let_go(scene, "go");
 	wait_until_unlocked(scene, "lock");
 	run_signal(run, SIGCONT);
 	run_expect_exit(run, 3);
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, " web/run: word [0-9]+$"), 4000);
 	run_expect_line(run, RUN_STDERR, "error: web/run: PID [0-9]+ exited with status 7");
-	run_expect_line(run, RUN_STDERR, "signal 10 .*ignored");
+	run_expect_line(run, RUN_STDERR, "signal 14 .*ignored");
 	run_expect_line(run, RUN_STDOUT, "told$");
 }
 
@@ -232,7 +295,7 @@ static void test_stop_and_term_and_cont_ends_container(struct scene *scene)
 /* Many at once, in the middle of everything. */
 static void test_signals_in_a_burst_end_container_once(struct scene *scene)
 {
-	static const int signals[] = { SIGUSR1,      SIGTERM, SIGINT,  SIGQUIT, SIGPWR,
+	static const int signals[] = { SIGALRM,      SIGTERM, SIGINT,  SIGQUIT, SIGPWR,
 				       SYSTEMD_STOP, SIGTERM, SIGUSR2, SIGCONT };
 	struct run *run = start_polite(scene);
 
@@ -445,9 +508,9 @@ static void test_stop_from_inside_in_a_teardown_is_no_warning(struct scene *scen
 	run = start_polite(scene);
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
-	run_expect_line(
-		run, RUN_STDERR,
-		" dinit: info: signal 15 .*received: the container is being stopped already$");
+	run_expect_line(run, RUN_STDERR,
+			" dinit: info: signal 15 .*\\(web/term\\): the container is being stopped "
+			"already$");
 	run_expect_no_line(run, RUN_STDERR, "warning|error");
 }
 
@@ -502,6 +565,10 @@ int main(void)
 		SCENE(test_signal_rtmin_plus_3_stops_container),
 		SCENE(test_signal_hup_stops_subreaper_only),
 		SCENE(test_signals_without_meaning_are_ignored_and_said),
+		SCENE(test_signal_winch_from_outside_stops_container),
+		SCENE(test_signal_usr1_from_outside_stops_container),
+		SCENE(test_signals_without_meaning_from_inside_are_no_warning),
+		SCENE_AS_INIT(test_signal_without_use_from_outside_is_warned_of_once),
 		SCENE(test_signals_of_libc_are_ignored_and_said),
 		SCENE(test_signals_of_terminals_do_not_stop_dinit),
 		SCENE(test_signal_pipe_does_nothing),

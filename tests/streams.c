@@ -232,11 +232,11 @@ void streams_expect_at(struct run *run, enum run_stream stream, const struct byt
 
 /* ---- an independent parser ---- */
 
-const struct bytes *streams_jq_at(struct run *run, const char *options, const char *filter,
-				  const char *where)
+const struct bytes *streams_jq_at(struct run *run, enum run_stream stream, const char *options,
+				  const char *filter, const char *where)
 {
 	static struct bytes parsed;
-	const struct run_output *output = &run->outputs[RUN_STDOUT];
+	const struct run_output *output = &run->outputs[stream];
 	const char *from = scene_path(run->scene, "jq.input"),
 		   *to = scene_path(run->scene, "jq.output");
 	int status;
@@ -262,16 +262,18 @@ static size_t count_newlines(const char *bytes, size_t len)
 	return count;
 }
 
-void streams_expect_objects_at(struct run *run, const char *where)
+void streams_expect_objects_at(struct run *run, enum run_stream stream, const char *where)
 {
-	const struct run_output *output = &run->outputs[RUN_STDOUT];
+	const struct run_output *output = &run->outputs[stream];
 	const struct bytes *parsed =
-		streams_jq_at(run, "-c", "if type == \"object\" then . else error end", where);
+		streams_jq_at(run, stream, "-c", "if type == \"object\" then . else error end",
+			      where);
 	size_t got = count_newlines(parsed->at, parsed->len),
 	       lines = count_newlines(output->bytes, output->len);
 
 	if (got != lines || lines == 0 || output->bytes[output->len - 1] != '\n')
-		scene_fail_at(where, "jq makes %zu objects of the %zu lines on stdout", got, lines);
+		scene_fail_at(where, "jq makes %zu objects of the %zu lines on %s", got, lines,
+			      stream == RUN_STDOUT ? "stdout" : "stderr");
 }
 
 /* ---- numbers ---- */

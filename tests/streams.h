@@ -39,15 +39,19 @@ void bytes_free(struct bytes *bytes);
 void streams_expect_at(struct run *run, enum run_stream stream, const struct bytes *expected,
 		       const char *where);
 
-/* What `jq <options> <filter>` makes of what the run wrote to stdout so far; fails where jq
- * does. */
-#define streams_jq(run, options, filter) streams_jq_at(run, options, filter, SCENE_HERE)
-const struct bytes *streams_jq_at(struct run *run, const char *options, const char *filter,
-				  const char *where);
+/* What `jq <options> <filter>` makes of what the run wrote to that stream (streams_jq: stdout) so
+ * far; fails where jq does. */
+#define streams_jq(run, options, filter) streams_jq_on(run, RUN_STDOUT, options, filter)
+#define streams_jq_on(run, stream, options, filter) \
+	streams_jq_at(run, stream, options, filter, SCENE_HERE)
+const struct bytes *streams_jq_at(struct run *run, enum run_stream stream, const char *options,
+				  const char *filter, const char *where);
 
-/* Fails unless jq parses each line of stdout, and makes one object of each. */
-#define streams_expect_objects(run) streams_expect_objects_at(run, SCENE_HERE)
-void streams_expect_objects_at(struct run *run, const char *where);
+/* Fails unless jq parses each line of that stream (streams_expect_objects: stdout), and makes one
+ * object of each. */
+#define streams_expect_objects(run) streams_expect_objects_on(run, RUN_STDOUT)
+#define streams_expect_objects_on(run, stream) streams_expect_objects_at(run, stream, SCENE_HERE)
+void streams_expect_objects_at(struct run *run, enum run_stream stream, const char *where);
 
 /* Fails unless each of these services has written the numbers 1 to n of the actor to that
  * stream, each once and in order, whatever stands between them. Understands every form of a

@@ -56,6 +56,10 @@ static void assert_defaults(const struct config *config)
 	assert_int_equal(config->reparenting, CONFIG_REPARENTING_TERMINATE);
 	assert_int_equal(config->kill_timeout_ms, 30000);
 	assert_int_equal(config->stop_timeout_ms, 60000);
+	assert_int_equal(config->stop_delay_ms, 0);
+	assert_int_equal(config->grace_period_ms, 0);
+	assert_int_equal(config->stderr_mode, CONFIG_STDERR_TEXT);
+	assert_int_equal(config->exit_status, CONFIG_EXIT_STATUS_DINIT);
 	assert_int_equal(config->max_line, 1024 * 1024);
 }
 
@@ -80,6 +84,7 @@ static void test_config_read_nothing_set_gives_defaults(void **state)
 	assert_string_equal(config.dir, "/etc/service");
 	assert_string_equal(config.skip, "");
 	assert_string_equal(config.keep, "");
+	assert_string_equal(config.termination_log, "/dev/termination-log");
 	memset(&config, 0xff, sizeof config);
 	assert_int_equal(config_read(&config, others, on_problem, &problems), 0);
 	assert_defaults(&config);
@@ -95,6 +100,12 @@ static void test_config_read_empty_value_is_default(void **state)
 				(char[]){ "DINIT_REPARENTING_POLICY=" },
 				(char[]){ "DINIT_KILL_TIMEOUT=" },
 				(char[]){ "DINIT_STOP_TIMEOUT=" },
+				(char[]){ "DINIT_STOP_DELAY=" },
+				(char[]){ "DINIT_GRACE_PERIOD=" },
+				(char[]){ "DINIT_JSON_STDERR=" },
+				(char[]){ "DINIT_EXIT_STATUS=" },
+				(char[]){ "DINIT_TERMINATION_LOG=" },
+				(char[]){ "DINIT_KEEP=" },
 				(char[]){ "DINIT_SKIP=" },
 				(char[]){ "DINIT_MAX_LINE=" },
 				NULL };
@@ -107,6 +118,7 @@ static void test_config_read_empty_value_is_default(void **state)
 	assert_string_equal(config.dir, "/etc/service");
 	assert_string_equal(config.skip, "");
 	assert_string_equal(config.keep, "");
+	assert_string_equal(config.termination_log, "/dev/termination-log");
 	assert_int_equal(problems.len, 0);
 }
 
@@ -143,6 +155,17 @@ static void test_config_read_words_are_exact(void **state)
 		{ "DINIT_JSON_STDOUT=Wrap", 0, -1 },
 		{ "DINIT_JSON_STDOUT=true", 0, -1 },
 		{ "DINIT_JSON_STDOUT=1 ", 0, -1 },
+		{ "DINIT_JSON_STDERR=0", offsetof(struct config, stderr_mode), CONFIG_STDERR_TEXT },
+		{ "DINIT_JSON_STDERR=wrap", offsetof(struct config, stderr_mode),
+		  CONFIG_STDERR_WRAP },
+		{ "DINIT_JSON_STDERR=1", 0, -1 },
+		{ "DINIT_JSON_STDERR=WRAP", 0, -1 },
+		{ "DINIT_EXIT_STATUS=dinit", offsetof(struct config, exit_status),
+		  CONFIG_EXIT_STATUS_DINIT },
+		{ "DINIT_EXIT_STATUS=service", offsetof(struct config, exit_status),
+		  CONFIG_EXIT_STATUS_SERVICE },
+		{ "DINIT_EXIT_STATUS=services", 0, -1 },
+		{ "DINIT_EXIT_STATUS=1", 0, -1 },
 		{ "DINIT_LOG_LEVEL=none", offsetof(struct config, log_level), CONFIG_LOG_NONE },
 		{ "DINIT_LOG_LEVEL=error", offsetof(struct config, log_level), CONFIG_LOG_ERROR },
 		{ "DINIT_LOG_LEVEL=warn", offsetof(struct config, log_level), CONFIG_LOG_WARN },
@@ -241,43 +264,64 @@ static const char *const bad_timeouts[] = {
 	"\xd9\xa1",
 };
 
+/* The variables that take seconds, with their members and what these are by default. */
+static const struct {
+	const char *name;
+	size_t offset;
+	uint64_t by_default;
+} timeouts[] = {
+	{ "DINIT_KILL_TIMEOUT", offsetof(struct config, kill_timeout_ms), 30000 },
+	{ "DINIT_STOP_TIMEOUT", offsetof(struct config, stop_timeout_ms), 60000 },
+	{ "DINIT_STOP_DELAY", offsetof(struct config, stop_delay_ms), 0 },
+	{ "DINIT_GRACE_PERIOD", offsetof(struct config, grace_period_ms), 0 },
+};
+
+static void assert_timeout(const struct config *config, size_t which, uint64_t ms)
+{
+	uint64_t value;
+
+	memcpy(&value, (const char *)config + timeouts[which].offset, sizeof value);
+	if (value != ms)
+		fail_msg("%s is %llu", timeouts[which].name, (unsigned long long)value);
+}
+
 static void test_config_read_timeouts_are_milliseconds_rounded_up(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(good_timeouts); i++) {
+	for (size_t i = 0; i < COUNT(good_timeouts) * COUNT(timeouts); i++) {
+		size_t which = i % COUNT(timeouts), good = i / COUNT(timeouts);
 		struct problems problems;
 		struct config config;
-		char kill[64], stop[64];
+		char string[64];
 
-		snprintf(kill, sizeof kill, "DINIT_KILL_TIMEOUT=%s", good_timeouts[i].value);
-		snprintf(stop, sizeof stop, "DINIT_STOP_TIMEOUT=%s", good_timeouts[i].value);
-		read_strings(&config, &problems, kill, NULL, NULL);
+		snprintf(string, sizeof string, "%s=%s", timeouts[which].name,
+			 good_timeouts[good].value);
+		read_strings(&config, &problems, string, NULL, NULL);
 		assert_int_equal(problems.len, 0);
-		assert_true(config.kill_timeout_ms == good_timeouts[i].ms);
-		assert_int_equal(config.stop_timeout_ms, 60000);
-		read_strings(&config, &problems, stop, NULL, NULL);
-		assert_int_equal(problems.len, 0);
-		assert_true(config.stop_timeout_ms == good_timeouts[i].ms);
-		assert_int_equal(config.kill_timeout_ms, 30000);
+		for (size_t k = 0; k < COUNT(timeouts); k++)
+			assert_timeout(&config, k,
+				       k == which ? good_timeouts[good].ms
+						  : timeouts[k].by_default);
 	}
 }
 
 static void test_config_read_bad_timeouts_are_errors(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad_timeouts); i++) {
+	for (size_t i = 0; i < COUNT(bad_timeouts) * COUNT(timeouts); i++) {
+		size_t which = i % COUNT(timeouts);
 		struct problems problems;
 		struct config config;
-		char kill[64], stop[64];
+		char string[80], start[40];
 
-		snprintf(kill, sizeof kill, "DINIT_KILL_TIMEOUT=%s", bad_timeouts[i]);
-		snprintf(stop, sizeof stop, "DINIT_STOP_TIMEOUT=%s", bad_timeouts[i]);
-		read_strings(&config, &problems, kill, stop, NULL);
-		assert_int_equal(problems.len, 2);
-		assert_int_equal(problems.errors, 2);
-		assert_non_null(strstr(problems.texts[0], "DINIT_KILL_TIMEOUT is "));
+		snprintf(string, sizeof string, "%s=%s", timeouts[which].name,
+			 bad_timeouts[i / COUNT(timeouts)]);
+		read_strings(&config, &problems, string, NULL, NULL);
+		assert_int_equal(problems.len, 1);
+		assert_int_equal(problems.errors, 1);
+		snprintf(start, sizeof start, "%s is ", timeouts[which].name);
+		assert_memory_equal(problems.texts[0], start, strlen(start));
 		assert_non_null(strstr(problems.texts[0], "1000000000"));
-		assert_non_null(strstr(problems.texts[1], "DINIT_STOP_TIMEOUT is "));
 		assert_defaults(&config);
 	}
 }
@@ -438,7 +482,12 @@ static const struct {
 	{ "DINIT_SOTP_TIMEOUT", "DINIT_STOP_TIMEOUT" },
 	{ "DINIT_MAXLINES", "DINIT_MAX_LINE" },
 	{ "DINIT_JSON_STDUOT", "DINIT_JSON_STDOUT" },
-	{ "DINIT_JSON_STDERR", "DINIT_JSON_STDOUT" },
+	{ "DINIT_JSON_STDER", "DINIT_JSON_STDERR" },
+	{ "DINIT_JSON_STERR", "DINIT_JSON_STDERR" },
+	{ "DINIT_GRACE", "DINIT_GRACE_PERIOD" },
+	{ "DINIT_DELAY", "DINIT_STOP_DELAY" },
+	{ "DINIT_EXIT_STATE", "DINIT_EXIT_STATUS" },
+	{ "DINIT_TERMINATIONLOG", "DINIT_TERMINATION_LOG" },
 	{ "DINIT_REPARENTING_POLICIE", "DINIT_REPARENTING_POLICY" },
 	{ "DINIT_REPARENTING_POLICY_X", "DINIT_REPARENTING_POLICY" },
 	{ "DINIT_MY_LOG_LEVEL", "DINIT_LOG_LEVEL" },
@@ -550,7 +599,7 @@ static void test_config_describe_defaults_are_those_that_count(void **state)
 
 	(void)state;
 	config_describe(on_variable, &described);
-	assert_int_equal(described.count, 9);
+	assert_int_equal(described.count, 14);
 	assert_int_equal(config_read(&config, described.environment, on_problem, &problems), 0);
 	assert_int_equal(problems.len, 0);
 	assert_defaults(&config);

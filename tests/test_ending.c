@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* ending.c with the clock in the test's hand. What the policy finds, and whether a logging program
- * has read the output, is what the test says (--wrap). */
+/* ending.c with the clock in the test's hand. What the policy finds, whether a logging program has
+ * read the output, what is read of it, and whether memory was short, is what the test says
+ * (--wrap). */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -22,17 +23,31 @@ static uint64_t clock_ms;
 static bool has_left, was_logged;
 static const char *left_name;
 static int searches;
+/* Streams that are not read to the end. */
+static bool unread[LOGMUX_STREAMS];
+static bool memory_was_short;
+static uint64_t memory_limit;
+static int memory_questions;
+static char logged_cause[ENDING_CAUSE_SIZE];
+static int causes_logged;
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 int __real_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout_ms);
 int __wrap_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout_ms);
 bool __wrap_left_find(struct policy *policy, pid_t ended, struct left *left);
 bool __wrap_service_was_logged(const struct service *service, const struct reaper_end *end);
+bool __wrap_logmux_end_last(struct logmux *mux, struct lastline *last);
+bool __wrap_oom_has_killed(struct oom *oom, uint64_t *limit_bytes);
+void __wrap_termlog_write(struct termlog *termlog, const char *cause);
 
 struct rig {
 	struct loop loop;
 	struct policy policy;
+	struct logmux mux;
+	struct oom oom;
+	struct termlog termlog;
 	struct service service;
+	struct lastline last[LOGMUX_STREAMS];
 	struct ending ending;
 	char said[4096];
 };
@@ -69,6 +84,31 @@ bool __wrap_service_was_logged(const struct service *service, const struct reape
 	return was_logged;
 }
 
+bool __wrap_logmux_end_last(struct logmux *mux, struct lastline *last)
+{
+	const struct ending *ending = &current->ending;
+	size_t stream = (size_t)(last - ending->last);
+
+	assert_ptr_equal(mux, &current->mux);
+	assert_in_range(stream, 0, LOGMUX_STREAMS - 1);
+	return !unread[stream];
+}
+
+bool __wrap_oom_has_killed(struct oom *oom, uint64_t *limit_bytes)
+{
+	assert_ptr_equal(oom, &current->oom);
+	memory_questions++;
+	*limit_bytes = memory_limit;
+	return memory_was_short;
+}
+
+void __wrap_termlog_write(struct termlog *termlog, const char *cause)
+{
+	assert_ptr_equal(termlog, &current->termlog);
+	snprintf(logged_cause, sizeof logged_cause, "%s", cause);
+	causes_logged++;
+}
+
 /* ---- the rig ---- */
 
 static void on_signal(void *ctx, const struct signalfd_siginfo *info)
@@ -95,12 +135,19 @@ static int setup(void **state)
 	clock_ms = 1000000;
 	has_left = was_logged = false;
 	left_name = "nginx";
-	searches = 0;
+	searches = memory_questions = causes_logged = 0;
+	memset(unread, 0, sizeof unread);
+	memory_was_short = false;
+	memory_limit = 0;
 	sigemptyset(&none);
 	assert_int_equal(loop_open(&rig->loop, &none, on_signal, NULL), 0);
 	log_set_writer(keep, rig);
 	log_set_level(CONFIG_LOG_WARN);
-	ending_init(&rig->ending, &rig->loop, &rig->policy);
+	ending_init(&rig->ending, &(struct ending_means){ .loop = &rig->loop,
+							  .policy = &rig->policy,
+							  .mux = &rig->mux,
+							  .oom = &rig->oom,
+							  .termlog = &rig->termlog });
 	*state = rig;
 	return 0;
 }
@@ -111,6 +158,8 @@ static int teardown(void **state)
 
 	log_set_writer(NULL, NULL);
 	loop_close(&rig->loop);
+	for (size_t i = 0; i < LOGMUX_STREAMS; i++)
+		lastline_clear(&rig->last[i]);
 	free(rig);
 	return 0;
 }
@@ -130,16 +179,24 @@ static void pass(struct rig *rig, uint64_t ms)
 
 static void tell(struct rig *rig, bool of_service, int status)
 {
-	const struct reaper_end end = { .name = "web", .stage = "run", .pid = 7, .status = status };
+	const struct reaper_end end = {
+		.name = "web", .stage = "run", .pid = 7, .status = status, .last = rig->last
+	};
 
 	ending_tell(&rig->ending, of_service ? &rig->service : NULL, &end);
 }
 
-static void assert_said(const struct rig *rig, const char *text)
+static void write_line(struct rig *rig, enum logmux_stream stream, const char *line)
 {
-	const char *from = strstr(rig->said, " dinit: ");
+	lastline_note(&rig->last[stream], NULL, 0, line, strlen(line));
+}
+
+static void assert_said(struct rig *rig, const char *text)
+{
+	const char *from;
 
 	assert_true(ending_is_told(&rig->ending));
+	from = strstr(rig->said, " dinit: ");
 	assert_non_null(from);
 	assert_string_equal(from, text);
 }
@@ -242,6 +299,295 @@ static void test_ending_tell_long_names_fit(void **state)
 	assert_non_null(strstr(rig->said, "nnn/log); stopping the container\n"));
 }
 
+/* ---- what was said last ---- */
+
+#define FAILED " dinit: error: web/run: PID 7 exited with status 2, stopping the container"
+#define LAST "; its last line was: "
+
+static void test_ending_tell_failure_cites_the_last_line_of_stderr(void **state)
+{
+	struct rig *rig = *state;
+
+	write_line(rig, LOGMUX_STDERR, "usage\nbind: Address already in use\n");
+	write_line(rig, LOGMUX_STDOUT, "starting\n");
+	tell(rig, true, 2 << 8);
+	assert_said(rig, FAILED LAST "bind: Address already in use\n");
+	assert_string_equal(ending_cause(&rig->ending), "web/run: PID 7 exited with status 2" LAST
+							"bind: Address already in use");
+}
+
+static void test_ending_tell_failure_without_stderr_cites_stdout(void **state)
+{
+	struct rig *rig = *state;
+
+	write_line(rig, LOGMUX_STDOUT, "starting\n");
+	tell(rig, true, 2 << 8);
+	assert_said(rig, FAILED LAST "starting\n");
+}
+
+static void test_ending_tell_failure_of_a_logged_service_says_both(void **state)
+{
+	struct rig *rig = *state;
+
+	was_logged = true;
+	write_line(rig, LOGMUX_STDERR, "no\n");
+	tell(rig, true, 2 << 8);
+	assert_said(rig, " dinit: error: web/run: PID 7 exited with status 2 (its output went to "
+			 "web/log), stopping the container" LAST "no\n");
+}
+
+static void test_ending_tell_success_cites_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	write_line(rig, LOGMUX_STDERR, "done\n");
+	unread[LOGMUX_STDERR] = true;
+	tell(rig, true, 0);
+	assert_said(rig, " dinit: warning: web/run: PID 7 exited with status 0, stopping the "
+			 "container\n");
+}
+
+static void test_ending_tell_process_whose_lines_are_not_kept_is_told_at_once(void **state)
+{
+	struct rig *rig = *state;
+
+	ending_tell(&rig->ending, NULL,
+		    &(struct reaper_end){ .name = "web", .stage = "run", .pid = 7, .status = 512 });
+	assert_said(rig, FAILED "\n");
+}
+
+/* The line before the last is never cited. */
+static void test_ending_tell_failure_waits_until_stderr_is_read(void **state)
+{
+	struct rig *rig = *state;
+
+	write_line(rig, LOGMUX_STDERR, "before\n");
+	unread[LOGMUX_STDERR] = true;
+	tell(rig, true, 2 << 8);
+	assert_false(ending_is_told(&rig->ending));
+	pass(rig, 1);
+	assert_false(ending_is_told(&rig->ending));
+	assert_string_equal(rig->said, "");
+	assert_string_equal(ending_cause(&rig->ending), "");
+	assert_int_equal(causes_logged, 0);
+	write_line(rig, LOGMUX_STDERR, "the last\n");
+	unread[LOGMUX_STDERR] = false;
+	assert_said(rig, FAILED LAST "the last\n");
+	pass(rig, 1000);
+	assert_said(rig, FAILED LAST "the last\n");
+	assert_int_equal(causes_logged, 1);
+}
+
+static void test_ending_tell_failure_with_a_line_on_stderr_waits_for_no_stdout(void **state)
+{
+	struct rig *rig = *state;
+
+	write_line(rig, LOGMUX_STDERR, "why\n");
+	unread[LOGMUX_STDOUT] = true;
+	tell(rig, true, 2 << 8);
+	assert_said(rig, FAILED LAST "why\n");
+}
+
+static void test_ending_tell_failure_without_stderr_waits_for_stdout(void **state)
+{
+	struct rig *rig = *state;
+
+	unread[LOGMUX_STDOUT] = true;
+	tell(rig, true, 2 << 8);
+	assert_false(ending_is_told(&rig->ending));
+	unread[LOGMUX_STDOUT] = false;
+	assert_said(rig, FAILED "\n");
+}
+
+static void tell_stream_not_read_in_time(struct rig *rig, enum logmux_stream stream)
+{
+	write_line(rig, stream, "before\n");
+	unread[stream] = true;
+	tell(rig, true, 2 << 8);
+	pass(rig, ENDING_LAST_LINE_MS - 1);
+	assert_false(ending_is_told(&rig->ending));
+	pass(rig, 1);
+	assert_said(rig, FAILED "\n");
+}
+
+static void test_ending_tell_stderr_that_is_not_read_in_time_is_not_cited(void **state)
+{
+	tell_stream_not_read_in_time(*state, LOGMUX_STDERR);
+}
+
+static void test_ending_tell_stdout_that_is_not_read_in_time_is_not_cited(void **state)
+{
+	tell_stream_not_read_in_time(*state, LOGMUX_STDOUT);
+}
+
+/* Its record, which the lines are in, is gone when they have been read. */
+static void test_ending_tell_adopted_orphan_has_its_lines_taken_over(void **state)
+{
+	struct rig *rig = *state;
+	char name[] = "daemon", stage[] = "9";
+	struct reaper_end end = { name, stage, 9, SIGSEGV, rig->last };
+
+	write_line(rig, LOGMUX_STDERR, "assertion failed\n");
+	unread[LOGMUX_STDERR] = true;
+	ending_tell(&rig->ending, NULL, &end);
+	assert_null(rig->last[LOGMUX_STDERR].text);
+	name[0] = stage[0] = '?';
+	pass(rig, 1);
+	unread[LOGMUX_STDERR] = false;
+	assert_true(ending_is_told(&rig->ending));
+	assert_non_null(
+		strstr(rig->said, " dinit: error: daemon/9: PID 9 was killed by signal 11 "));
+	assert_non_null(strstr(rig->said, ", stopping the container" LAST "assertion failed\n"));
+	assert_null(rig->ending.own_last[LOGMUX_STDERR].text);
+}
+
+static void test_ending_tell_longest_parts_fit(void **state)
+{
+	struct rig *rig = *state;
+	char name[256], line[300];
+	struct reaper_end end = { name, "run", 7, SIGKILL, rig->last };
+
+	memset(name, 'n', 255);
+	name[255] = '\0';
+	memset(line, 'l', sizeof line);
+	line[298] = '\n';
+	line[299] = '\0';
+	was_logged = memory_was_short = true;
+	memory_limit = UINT64_MAX;
+	write_line(rig, LOGMUX_STDERR, line);
+	ending_tell(&rig->ending, &rig->service, &end);
+	assert_true(ending_is_told(&rig->ending));
+	assert_non_null(strstr(rig->said, "(its output went to nnn"));
+	assert_non_null(strstr(rig->said, "nnn/log), stopping the container" LAST "lll"));
+	assert_string_equal(rig->said + strlen(rig->said) - 5, "l...\n");
+	ending_say_last(&rig->ending, 3);
+	assert_string_equal(rig->said + strlen(rig->said) - 5, "l...\n");
+}
+
+/* ---- out of memory ---- */
+
+static void test_ending_tell_killed_without_memory_says_so(void **state)
+{
+	static const struct {
+		uint64_t limit;
+		const char *words;
+	} cases[] = {
+		{ 0, "" },
+		{ 128 << 20, " (the container's limit is 128 MiB)" },
+		{ UINT64_C(2) << 30, " (the container's limit is 2 GiB)" },
+		{ UINT64_C(1536) << 20, " (the container's limit is 1536 MiB)" },
+		{ (10 << 20) + 4096, " (the container's limit is 10 MiB)" },
+		{ 512 << 10, " (the container's limit is 512 KiB)" },
+	};
+	struct rig *rig = *state;
+
+	memory_was_short = true;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char expected[256];
+
+		memset(rig->said, 0, sizeof rig->said);
+		memory_limit = cases[i].limit;
+		tell(rig, true, SIGKILL);
+		snprintf(expected, sizeof expected,
+			 " dinit: error: web/run: PID 7 was killed by signal 9 (Killed), out of "
+			 "memory%s, stopping the container\n",
+			 cases[i].words);
+		assert_said(rig, expected);
+	}
+}
+
+static void test_ending_tell_other_ends_are_not_for_want_of_memory(void **state)
+{
+	static const int statuses[] = { 0, 9 << 8, SIGTERM, SIGSEGV };
+	struct rig *rig = *state;
+
+	memory_was_short = true;
+	for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+		tell(rig, true, statuses[i]);
+		assert_true(ending_is_told(&rig->ending));
+	}
+	assert_null(strstr(rig->said, "out of memory"));
+	assert_int_equal(memory_questions, 0);
+}
+
+static void test_ending_tell_killed_with_memory_left_claims_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	memory_limit = 128 << 20;
+	tell(rig, true, SIGKILL);
+	assert_said(rig, " dinit: error: web/run: PID 7 was killed by signal 9 (Killed), stopping "
+			 "the container\n");
+	assert_int_equal(memory_questions, 1);
+}
+
+/* ---- the cause, and the last message ---- */
+
+static void test_ending_cause_is_the_message_without_what_follows_from_it(void **state)
+{
+	struct rig *rig = *state;
+
+	has_left = was_logged = true;
+	tell(rig, true, 0);
+	assert_string_equal(ending_cause(&rig->ending), "");
+	pass(rig, ENDING_WAIT_MS);
+	assert_string_equal(ending_cause(&rig->ending),
+			    "web/run: PID 7 exited with status 0; it left nginx (PID 9) in the "
+			    "background: keep it in the foreground (its output went to web/log)");
+	assert_string_equal(logged_cause, ending_cause(&rig->ending));
+	assert_int_equal(causes_logged, 1);
+}
+
+static void test_ending_note_keeps_the_cause_and_says_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_string_equal(ending_cause(&rig->ending), "");
+	ending_note(&rig->ending, "signal 15 (Terminated)");
+	assert_true(ending_is_told(&rig->ending));
+	assert_string_equal(ending_cause(&rig->ending), "signal 15 (Terminated)");
+	assert_string_equal(logged_cause, "signal 15 (Terminated)");
+	assert_int_equal(causes_logged, 1);
+	assert_string_equal(rig->said, "");
+}
+
+static void test_ending_say_last_failure_is_an_error(void **state)
+{
+	struct rig *rig = *state;
+
+	log_set_level(CONFIG_LOG_ERROR);
+	pass(rig, 192000);
+	write_line(rig, LOGMUX_STDERR, "no\n");
+	tell(rig, true, 2 << 8);
+	assert_true(ending_is_told(&rig->ending));
+	memset(rig->said, 0, sizeof rig->said);
+	ending_say_last(&rig->ending, 3);
+	assert_said(rig, " dinit: error: stopped after 3 min 12 s with status 3: web/run: PID 7 "
+			 "exited with status 2" LAST "no\n");
+}
+
+static void test_ending_say_last_success_is_only_said_at_info(void **state)
+{
+	struct rig *rig = *state;
+
+	ending_note(&rig->ending, "signal 15 (Terminated)");
+	ending_say_last(&rig->ending, 0);
+	assert_string_equal(rig->said, "");
+	log_set_level(CONFIG_LOG_INFO);
+	pass(rig, 400);
+	ending_say_last(&rig->ending, 0);
+	assert_said(rig, " dinit: info: stopped after 0.4 s with status 0: signal 15 "
+			 "(Terminated)\n");
+}
+
+static void test_ending_say_last_without_a_cause_is_short(void **state)
+{
+	struct rig *rig = *state;
+
+	ending_say_last(&rig->ending, 1);
+	assert_said(rig, " dinit: error: stopped after 0.0 s with status 1\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -252,6 +598,26 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_ending_tell_left_process_is_named_after_a_moment),
 	TEST(test_ending_tell_process_that_ends_in_that_moment_was_not_left),
 	TEST(test_ending_tell_long_names_fit),
+	TEST(test_ending_tell_failure_cites_the_last_line_of_stderr),
+	TEST(test_ending_tell_failure_without_stderr_cites_stdout),
+	TEST(test_ending_tell_failure_of_a_logged_service_says_both),
+	TEST(test_ending_tell_success_cites_nothing),
+	TEST(test_ending_tell_process_whose_lines_are_not_kept_is_told_at_once),
+	TEST(test_ending_tell_failure_waits_until_stderr_is_read),
+	TEST(test_ending_tell_failure_with_a_line_on_stderr_waits_for_no_stdout),
+	TEST(test_ending_tell_failure_without_stderr_waits_for_stdout),
+	TEST(test_ending_tell_stderr_that_is_not_read_in_time_is_not_cited),
+	TEST(test_ending_tell_stdout_that_is_not_read_in_time_is_not_cited),
+	TEST(test_ending_tell_adopted_orphan_has_its_lines_taken_over),
+	TEST(test_ending_tell_longest_parts_fit),
+	TEST(test_ending_tell_killed_without_memory_says_so),
+	TEST(test_ending_tell_other_ends_are_not_for_want_of_memory),
+	TEST(test_ending_tell_killed_with_memory_left_claims_nothing),
+	TEST(test_ending_cause_is_the_message_without_what_follows_from_it),
+	TEST(test_ending_note_keeps_the_cause_and_says_nothing),
+	TEST(test_ending_say_last_failure_is_an_error),
+	TEST(test_ending_say_last_success_is_only_said_at_info),
+	TEST(test_ending_say_last_without_a_cause_is_short),
 };
 
 int main(void)

@@ -442,6 +442,9 @@ static void test_line_make_chooses_the_form_by_the_rule(void **state)
 		{ LINE_RULE_TEXT, "plain", true, LINE_FORM_TEXT },
 		{ LINE_RULE_TEXT, "{}", true, LINE_FORM_TEXT },
 		{ LINE_RULE_TEXT, "{}", false, LINE_FORM_TEXT },
+		{ LINE_RULE_COLOURED, "plain", true, LINE_FORM_COLOURED },
+		{ LINE_RULE_COLOURED, "{}", true, LINE_FORM_COLOURED },
+		{ LINE_RULE_COLOURED, "{}", false, LINE_FORM_COLOURED },
 		{ LINE_RULE_OBJECTS, "plain", true, LINE_FORM_STRAY },
 		{ LINE_RULE_OBJECTS, " {}", true, LINE_FORM_OBJECT },
 		{ LINE_RULE_OBJECTS, " {}", false, LINE_FORM_STRAY },
@@ -478,21 +481,190 @@ static void test_line_put_text_line_is_prefixed(void **state)
 	free(memory);
 }
 
-static void test_line_put_stray_line_is_a_warning_that_holds_it(void **state)
+/* ---- colours ---- */
+
+static void test_line_label_make_colour_is_that_of_the_service_on_every_stream(void **state)
+{
+	static const char *const stages[] = { "run", "log", "term", "finish", "7" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(stages); i++) {
+		struct line_label label, other;
+		char *memory = make_label(&label, "web", stages[i]);
+		char *other_memory = make_label(&other, "api", stages[i]);
+
+		/* These are for ever: whoever reads a log has learned them. */
+		assert_string_equal(label.colour, "\033[32m");
+		assert_string_equal(other.colour, "\033[95m");
+		free(memory);
+		free(other_memory);
+	}
+}
+
+static void test_line_label_make_colours_are_six_and_none_is_a_warning_s(void **state)
+{
+	static const char *const colours[] = { "\033[32m", "\033[35m", "\033[36m",
+					       "\033[94m", "\033[95m", "\033[96m" };
+	size_t used[COUNT(colours)] = { 0 };
+
+	(void)state;
+	for (int number = 0; number < 600; number++) {
+		struct line_label label;
+		char name[16], *memory;
+		size_t found = 0;
+
+		snprintf(name, sizeof name, "service%d", number);
+		memory = make_label(&label, name, "run");
+		for (size_t i = 0; i < COUNT(colours); i++) {
+			used[i] += strcmp(label.colour, colours[i]) == 0;
+			found += strcmp(label.colour, colours[i]) == 0;
+		}
+		assert_int_equal(found, 1);
+		free(memory);
+	}
+	for (size_t i = 0; i < COUNT(colours); i++)
+		assert_in_range(used[i], 50, 200);
+}
+
+static void test_line_put_coloured_line_has_its_prefix_in_colour_and_no_more(void **state)
 {
 	struct stamp stamp = a_stamp();
 	struct line_label label;
 	char *memory = make_label(&label, "web", "run");
-	size_t max = put_max(LINE_FORM_STRAY, &label, 5), len;
+	size_t max = put_max(LINE_FORM_COLOURED, &label, 5), len;
 	char *out = malloc(max);
 
 	(void)state;
-	len = put_as(out, LINE_FORM_STRAY, &stamp, &label, "hello", 5);
-	assert_bytes(out, len, STAMP " dinit: warning: web/run: not a JSON object: hello\n");
+	len = put_as(out, LINE_FORM_COLOURED, &stamp, &label, "hello", 5);
+	assert_bytes(out, len, "\033[32m" STAMP " web/run: \033[0mhello\n");
 	assert_true(len <= max);
 	free(out);
 	free(memory);
 }
+
+/* ---- messages ---- */
+
+static const char *const levels[] = {
+	[CONFIG_LOG_ERROR] = "error",
+	[CONFIG_LOG_WARN] = "warning",
+	[CONFIG_LOG_INFO] = "info",
+	[CONFIG_LOG_DEBUG] = "debug",
+};
+
+/* Puts the message in memory of exactly the size asked for, and compares. */
+static void assert_message(enum line_message_form form, const struct line_message *message,
+			   const char *expected)
+{
+	struct stamp stamp = a_stamp();
+	size_t max = line_message_max(form, message), len;
+	char *out = malloc(max);
+
+	assert_non_null(out);
+	len = line_put_message(out, form, message, &stamp);
+	assert_true(len <= max);
+	assert_bytes(out, len, expected);
+	free(out);
+}
+
+static void test_line_put_message_of_each_level_in_each_form(void **state)
+{
+	static const char text[] = "web/run: it \"is\" \xc3\xa9";
+	static const char quoted[] = "web/run: it \\\"is\\\" \xc3\xa9";
+	static const char *const colours[] = { "", "\033[31m", "\033[33m", "", "" };
+
+	(void)state;
+	for (int level = CONFIG_LOG_ERROR; level <= CONFIG_LOG_DEBUG; level++) {
+		struct line_message message = {
+			.level = (enum config_log_level)level,
+			.text = text,
+			.len = sizeof text - 1,
+		};
+		const char *word = levels[level], *colour = colours[level];
+		char expected[400];
+
+		assert_string_equal(line_level_word(message.level), word);
+		snprintf(expected, sizeof expected, STAMP " dinit: %s: %s\n", word, text);
+		assert_message(LINE_MESSAGE_TEXT, &message, expected);
+		snprintf(expected, sizeof expected, "%s" STAMP " dinit: %s: %s%s\n", colour, word,
+			 text, *colour ? "\033[0m" : "");
+		assert_message(LINE_MESSAGE_COLOURED, &message, expected);
+		snprintf(expected, sizeof expected,
+			 "{\"message\":\"%s\",\"service\":\"dinit\",\"stage\":\"%s\","
+			 "\"logged\":\"" STAMP "\"}\n",
+			 quoted, word);
+		assert_message(LINE_MESSAGE_OBJECT, &message, expected);
+		snprintf(expected, sizeof expected,
+			 "{\"level\":\"%s\",\"message\":\"%s\",\"service\":\"dinit\","
+			 "\"stage\":\"%s\",\"logged\":\"" STAMP "\"}\n",
+			 word, quoted, word);
+		assert_message(LINE_MESSAGE_LEVELLED, &message, expected);
+	}
+}
+
+static void test_line_put_message_that_fills_its_room_exactly_as_json(void **state)
+{
+	struct stamp stamp = a_stamp();
+
+	(void)state;
+	for (size_t len = 0; len <= 100; len++) {
+		char *text = calloc(len ? len : 1, 1), *out;
+		struct line_message message = {
+			.level = CONFIG_LOG_WARN,
+			.text = text,
+			.len = len,
+		};
+		size_t max = line_message_max(LINE_MESSAGE_LEVELLED, &message);
+
+		out = malloc(max);
+		assert_int_equal(line_put_message(out, LINE_MESSAGE_LEVELLED, &message, &stamp),
+				 max);
+		free(text);
+		free(out);
+	}
+}
+
+static void test_line_put_stray_line_is_a_warning_that_holds_it(void **state)
+{
+	static const char text[] = "say \"hi\"\t\xff";
+	static const struct {
+		enum line_message_form form;
+		const char *expected;
+	} forms[] = {
+		{ LINE_MESSAGE_TEXT, STAMP " dinit: warning: w\"eb\xff/run: not a JSON object: say "
+					   "\"hi\"\t\xff\n" },
+		{ LINE_MESSAGE_COLOURED,
+		  "\033[33m" STAMP " dinit: warning: w\"eb\xff/run: not a JSON "
+		  "object: say \"hi\"\t\xff\033[0m\n" },
+		{ LINE_MESSAGE_LEVELLED,
+		  "{\"level\":\"warning\",\"message\":\"w\\\"eb\xef\xbf\xbd/run: not a JSON "
+		  "object: "
+		  "say \\\"hi\\\"\\t\xef\xbf\xbd\",\"service\":\"dinit\",\"stage\":\"warning\","
+		  "\"logged\":\"" STAMP "\"}\n" },
+	};
+	struct stamp stamp = a_stamp();
+	struct line_label label;
+	char *memory = make_label(&label, "w\"eb\xff", "run");
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(forms); i++) {
+		struct line line = line_make(LINE_RULE_OBJECTS, text, sizeof text - 1, true);
+		size_t max, len;
+		char *out;
+
+		assert_int_equal(line.form, LINE_FORM_STRAY);
+		assert_int_equal(line.stray_form, LINE_MESSAGE_TEXT);
+		line.stray_form = forms[i].form;
+		max = line_put_max(&line, &label);
+		out = malloc(max);
+		len = line_put(out, &line, &stamp, &label);
+		assert_bytes(out, len, forms[i].expected);
+		assert_true(len <= max);
+		free(out);
+	}
+	free(memory);
+}
+
+/* ---- JSON ---- */
 
 static void test_line_put_json_objects_get_the_fields_at_their_end(void **state)
 {
@@ -639,12 +811,12 @@ static void test_line_put_lines_makes_of_many_what_is_made_of_each(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(mixtures); i++) {
-		for (size_t number = 0; number < 3 * sizeof expected; number++) {
-			size_t len = mixtures[i].len, room = number / 3, used, expected_used, put,
+		for (size_t number = 0; number < 4 * sizeof expected; number++) {
+			size_t len = mixtures[i].len, room = number / 4, used, expected_used, put,
 			       expected_put;
 			char *out = malloc(room ? room : 1), *bytes = malloc(len ? len : 1);
 
-			job.rule = (enum line_rule)(number % 3);
+			job.rule = (enum line_rule)(number % 4);
 			memcpy(bytes, mixtures[i].text, len);
 			put = line_put_lines(out, room, &job, bytes, len, &used);
 			expected_put = put_singly(expected, room, &job, bytes, len, &expected_used);
@@ -692,6 +864,12 @@ int main(void)
 		cmocka_unit_test(test_line_label_make_long_names_stay_within_the_size),
 		cmocka_unit_test(test_line_make_chooses_the_form_by_the_rule),
 		cmocka_unit_test(test_line_put_text_line_is_prefixed),
+		cmocka_unit_test(
+			test_line_label_make_colour_is_that_of_the_service_on_every_stream),
+		cmocka_unit_test(test_line_label_make_colours_are_six_and_none_is_a_warning_s),
+		cmocka_unit_test(test_line_put_coloured_line_has_its_prefix_in_colour_and_no_more),
+		cmocka_unit_test(test_line_put_message_of_each_level_in_each_form),
+		cmocka_unit_test(test_line_put_message_that_fills_its_room_exactly_as_json),
 		cmocka_unit_test(test_line_put_stray_line_is_a_warning_that_holds_it),
 		cmocka_unit_test(test_line_put_json_objects_get_the_fields_at_their_end),
 		cmocka_unit_test(test_line_put_wrapped_line_becomes_a_message),

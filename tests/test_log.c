@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pty.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -42,7 +43,7 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t len)
 /* What a writer was given. */
 struct written {
 	size_t calls, len;
-	char line[2 * LOG_LINE_SIZE];
+	char line[3 * LOG_TEXT_MAX];
 };
 
 static void keep(void *ctx, const char *line, size_t len)
@@ -62,12 +63,14 @@ static int setup(void **state)
 	*state = calloc(1, sizeof(struct written));
 	log_set_writer(keep, *state);
 	log_set_level(CONFIG_LOG_WARN);
+	log_set_form(LINE_MESSAGE_TEXT);
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	log_set_writer(NULL, NULL);
+	log_set_form(LINE_MESSAGE_TEXT);
 	free(*state);
 	return 0;
 }
@@ -133,7 +136,7 @@ static void test_log_empty_message_is_a_line(void **state)
 static void test_log_long_message_is_cut_with_its_newline_kept(void **state)
 {
 	struct written *written = *state;
-	size_t fits = LOG_LINE_SIZE - HEADER_LEN - 1;
+	size_t fits = LOG_TEXT_MAX;
 
 	for (size_t len = fits - 2; len < fits + 200; len++) {
 		char *text = malloc(len + 1);
@@ -154,6 +157,99 @@ static void test_log_control_characters_are_shown_harmless(void **state)
 {
 	log_warn("%s\xc3\xa4", "a\nb\r\t\x1b[1m\x7f~ \x01");
 	assert_message(*state, " dinit: warning: a?b???[1m?~ ?\xc3\xa4\n");
+}
+
+/* ---- forms ---- */
+
+static void test_log_choose_form_by_the_variables_and_the_terminal(void **state)
+{
+	static const struct {
+		enum config_stderr mode;
+		bool colour, terminal;
+		enum line_message_form form;
+	} choices[] = {
+		{ CONFIG_STDERR_TEXT, false, false, LINE_MESSAGE_TEXT },
+		{ CONFIG_STDERR_TEXT, false, true, LINE_MESSAGE_TEXT },
+		{ CONFIG_STDERR_TEXT, true, false, LINE_MESSAGE_TEXT },
+		{ CONFIG_STDERR_TEXT, true, true, LINE_MESSAGE_COLOURED },
+		{ CONFIG_STDERR_WRAP, false, false, LINE_MESSAGE_LEVELLED },
+		{ CONFIG_STDERR_WRAP, true, true, LINE_MESSAGE_LEVELLED },
+	};
+	int master_fd, slave_fd, null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_true(null_fd >= 0);
+	assert_int_equal(openpty(&master_fd, &slave_fd, NULL, NULL, NULL), 0);
+	for (size_t i = 0; i < COUNT(choices); i++) {
+		struct config config = {
+			.stderr_mode = choices[i].mode,
+			.colour = choices[i].colour,
+		};
+
+		assert_int_equal(log_choose_form(&config, choices[i].terminal ? slave_fd : null_fd),
+				 choices[i].form);
+		assert_int_equal(log_choose_form(&config, -1), choices[i].mode == CONFIG_STDERR_WRAP
+								       ? LINE_MESSAGE_LEVELLED
+								       : LINE_MESSAGE_TEXT);
+	}
+	close(master_fd);
+	close(slave_fd);
+	close(null_fd);
+}
+
+static void test_log_set_form_coloured_error_is_red(void **state)
+{
+	struct written *written = *state;
+
+	log_set_form(LINE_MESSAGE_COLOURED);
+	log_error("e");
+	assert_memory_equal(written->line, "\033[31m", 5);
+	assert_string_equal(written->line + 5 + STAMP_LEN, " dinit: error: e\033[0m\n");
+	/* An escape sequence in a name is none in the message. */
+	log_warn("%s", "\033[5m");
+	assert_memory_equal(written->line, "\033[33m", 5);
+	assert_string_equal(written->line + 5 + STAMP_LEN, " dinit: warning: ?[5m\033[0m\n");
+}
+
+/* The longest of all: each character of it needs an escape. */
+static void test_log_set_form_json_long_message_is_cut_and_whole(void **state)
+{
+	static const char before[] = "{\"level\":\"warning\",\"message\":\"";
+	static const char behind[] = "\",\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"";
+	struct written *written = *state;
+	char *text = malloc(2 * LOG_TEXT_MAX + 1);
+
+	memset(text, '"', 2 * LOG_TEXT_MAX);
+	text[2 * LOG_TEXT_MAX] = '\0';
+	log_set_form(LINE_MESSAGE_LEVELLED);
+	for (size_t len = LOG_TEXT_MAX - 2; len < LOG_TEXT_MAX + 200; len++) {
+		size_t kept = len < LOG_TEXT_MAX ? len : LOG_TEXT_MAX, at = sizeof before - 1;
+
+		log_warn("%.*s", (int)len, text);
+		assert_memory_equal(written->line, before, at);
+		for (size_t i = 0; i < kept; i++, at += 2)
+			assert_memory_equal(written->line + at, "\\\"", 2);
+		assert_memory_equal(written->line + at, behind, sizeof behind - 1);
+		at += sizeof behind - 1 + STAMP_LEN;
+		assert_string_equal(written->line + at, "\"}\n");
+		assert_int_equal(written->len, at + 3);
+	}
+	free(text);
+}
+
+/* Cut in the middle of a character, it is valid UTF-8 all the same. */
+static void test_log_set_form_json_cut_character_is_marked(void **state)
+{
+	struct written *written = *state;
+	char *text = malloc(LOG_TEXT_MAX + 2);
+
+	memset(text, 'x', LOG_TEXT_MAX);
+	memcpy(text + LOG_TEXT_MAX - 1, "\xc3\xa9", 3);
+	log_set_form(LINE_MESSAGE_LEVELLED);
+	log_warn("%s", text);
+	assert_non_null(strstr(written->line, "xx?\","));
+	assert_int_equal(strlen(written->line), written->len);
+	free(text);
 }
 
 static void test_log_errno_is_kept(void **state)
@@ -207,6 +303,23 @@ static void restore_stderr(int saved)
 {
 	dup2(saved, STDERR_FILENO);
 	close(saved);
+}
+
+static void test_log_set_form_without_a_writer_holds_for_stderr(void **state)
+{
+	static const char before[] = "{\"level\":\"error\",\"message\":\"direct\",";
+	char text[200];
+	int saved, fd;
+
+	(void)state;
+	log_set_writer(NULL, NULL);
+	log_set_form(LINE_MESSAGE_LEVELLED);
+	fd = divert_stderr(&saved, 0);
+	log_error("direct");
+	restore_stderr(saved);
+	assert_true(read(fd, text, sizeof text) > (ssize_t)sizeof before);
+	assert_memory_equal(text, before, sizeof before - 1);
+	close(fd);
 }
 
 static void say_directly(size_t at_most, int interrupts)
@@ -296,8 +409,13 @@ int main(void)
 		TEST(test_log_empty_message_is_a_line),
 		TEST(test_log_long_message_is_cut_with_its_newline_kept),
 		TEST(test_log_control_characters_are_shown_harmless),
+		TEST(test_log_choose_form_by_the_variables_and_the_terminal),
+		TEST(test_log_set_form_coloured_error_is_red),
+		TEST(test_log_set_form_json_long_message_is_cut_and_whole),
+		TEST(test_log_set_form_json_cut_character_is_marked),
 		TEST(test_log_errno_is_kept),
 		TEST(test_log_enabled_spares_what_nobody_reads),
+		TEST(test_log_set_form_without_a_writer_holds_for_stderr),
 		TEST(test_log_without_a_writer_goes_to_stderr),
 		TEST(test_log_without_a_writer_written_in_parts_goes_out_whole),
 		TEST(test_log_without_a_writer_and_without_stderr_is_dropped),

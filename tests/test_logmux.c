@@ -36,6 +36,9 @@
 #define STAMP_5 "2026-11-22T06:03:45.642Z"
 #define FIELDS "\"service\":\"web\",\"stage\":\"run\",\"logged\":\"" STAMP "\"}\n"
 #define STRAY STAMP " dinit: warning: web/run: not a JSON object: "
+#define STRAY_LEVELLED(text) \
+	"{\"level\":\"warning\",\"message\":\"web/run: not a JSON object: " text \
+	"\",\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"" STAMP "\"}\n"
 #define WRAPPED(text) "{\"message\":\"" text "\"," FIELDS
 
 /* ---- what the kernel and libc are made to say ---- */
@@ -180,6 +183,7 @@ static int setup(void **state)
 	memory_until_failure = -1;
 	memory_failures = epoll_failures = read_failures = 0;
 	log_set_level(CONFIG_LOG_WARN);
+	log_set_form(LINE_MESSAGE_TEXT);
 	fflush(NULL);
 	rig->saved[0] = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	rig->saved[1] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -295,18 +299,11 @@ static void move_clock(struct rig *rig, int64_t ms)
 	run(rig);
 }
 
-/* A source whose writer is a new feeder. */
-static struct feeder *add_held(struct rig *rig, const char *name, enum logmux_stream stream,
-			       bool held, struct logmux_source **handle)
+/* A source whose writer is a new feeder; the spec's fd is still to be made. */
+static struct feeder *add_source(struct rig *rig, const struct logmux_source_spec *what)
 {
 	struct feeder *feeder = &rig->feeders[rig->feeders_len++];
-	struct logmux_source_spec spec = {
-		.service = name,
-		.stage = "run",
-		.stream = stream,
-		.held = held,
-		.handle = handle,
-	};
+	struct logmux_source_spec spec = *what;
 	int pair[2];
 
 	assert_true(rig->feeders_len <= FEEDERS_MAX);
@@ -316,6 +313,16 @@ static struct feeder *add_held(struct rig *rig, const char *name, enum logmux_st
 	assert_int_equal(logmux_add(&rig->mux, &spec), 0);
 	*feeder = (struct feeder){ .fd = pair[1], .stays = true };
 	return feeder;
+}
+
+static struct feeder *add_held(struct rig *rig, const char *name, enum logmux_stream stream,
+			       bool held, struct logmux_source **handle)
+{
+	return add_source(rig, &(struct logmux_source_spec){ .service = name,
+							     .stage = "run",
+							     .stream = stream,
+							     .held = held,
+							     .handle = handle });
 }
 
 /* Adds descriptor fd as the stdout of a service. */
@@ -552,6 +559,168 @@ static void test_logmux_same_open_file_shares_one_queue(void **state)
 	drain(rig);
 	assert_text(&rig->out, "{" FIELDS STRAY "plain\n" STAMP " web/run: error\n" STAMP
 			       " dinit: warning: own\n");
+}
+
+/* ---- stderr as JSON ---- */
+
+static void open_mux_with_json_stderr(struct rig *rig, enum config_stdout mode)
+{
+	rig->config.stderr_mode = CONFIG_STDERR_WRAP;
+	open_mux(rig, mode);
+}
+
+static void test_logmux_json_stderr_turns_its_lines_into_objects(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_mux_with_json_stderr(rig, CONFIG_STDOUT_TEXT);
+	feeder = add(rig, LOGMUX_STDERR);
+	feed(feeder, "{\"a\":1}\nplain\n\n {} \r\n\xff\nend");
+	feed(add(rig, LOGMUX_STDOUT), "out\n{}\n");
+	drain(rig);
+	assert_text(&rig->err, "{\"a\":1," FIELDS WRAPPED("plain") "{" FIELDS WRAPPED(
+				       "\xef\xbf\xbd") WRAPPED("end"));
+	assert_text(&rig->out, STAMP " web/run: out\n" STAMP " web/run: {}\n");
+}
+
+static void test_logmux_json_stderr_has_strays_as_messages(void **state)
+{
+	struct rig *rig = *state;
+
+	log_set_level(CONFIG_LOG_NONE);
+	open_mux_with_json_stderr(rig, CONFIG_STDOUT_JSON);
+	feed(add(rig, LOGMUX_STDOUT), "{\"a\":1}\nplain \"\xff\"\n{}\n");
+	drain(rig);
+	assert_text(&rig->out, "{\"a\":1," FIELDS "{" FIELDS);
+	assert_text(&rig->err, STRAY_LEVELLED("plain \\\"\xef\xbf\xbd\\\""));
+}
+
+/* Of a line on either stream, whose pieces become strings of JSON on stderr. */
+static void check_pieces_with_json_stderr(struct rig *rig, enum logmux_stream stream,
+					  const char *last)
+{
+	char *line = long_line(4095, 'x', "\xe2\x82\xacz\n");
+
+	open_mux_with_json_stderr(rig, CONFIG_STDOUT_JSON);
+	feed(add(rig, stream), line);
+	drain(rig);
+	assert_int_equal(reader_count(&rig->err, "\n"), 2);
+	assert_has(&rig->err, last);
+	assert_text(&rig->out, "");
+	__real_free(line);
+}
+
+static void test_logmux_json_stderr_pieces_keep_characters_together(void **state)
+{
+	check_pieces_with_json_stderr(*state, LOGMUX_STDERR, WRAPPED("\xe2\x82\xacz"));
+}
+
+static void test_logmux_json_stderr_pieces_of_strays_keep_characters_together(void **state)
+{
+	check_pieces_with_json_stderr(*state, LOGMUX_STDOUT, STRAY_LEVELLED("\xe2\x82\xacz"));
+}
+
+/* The same bytes in text are cut wherever the piece ends. */
+static void test_logmux_pieces_of_strays_in_text_have_all_the_same_length(void **state)
+{
+	struct rig *rig = *state;
+	char *line = long_line(4095, 'x', "\xe2\x82\xacz\n");
+
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	feed(add(rig, LOGMUX_STDOUT), line);
+	drain(rig);
+	assert_has(&rig->err, "x\xe2\n");
+	assert_has(&rig->err, STRAY "\x82\xacz\n");
+	__real_free(line);
+}
+
+static void test_logmux_json_stderr_in_the_same_file_as_text_has_objects_of_its_own(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *out, *err;
+
+	assert_int_equal(dup2(STDOUT_FILENO, STDERR_FILENO), STDERR_FILENO);
+	open_mux_with_json_stderr(rig, CONFIG_STDOUT_TEXT);
+	out = add(rig, LOGMUX_STDOUT);
+	err = add(rig, LOGMUX_STDERR);
+	feed(out, "plain\n");
+	run(rig);
+	feed(err, "error\n");
+	drain(rig);
+	assert_text(&rig->out, STAMP " web/run: plain\n" WRAPPED("error"));
+}
+
+/* ---- colours ---- */
+
+static void open_tty(struct rig *rig, int fd)
+{
+	struct reader *reader = fd == STDOUT_FILENO ? &rig->out : &rig->err;
+
+	reader_close(reader);
+	*reader = (struct reader){ .fd = -1 };
+	reader_open_tty(reader, fd);
+}
+
+#define GREEN(text) "\033[32m" STAMP " web/run: \033[0m" text
+
+static void test_logmux_terminal_colours_its_text_and_the_other_stays_plain(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->config.colour = true;
+	open_tty(rig, STDERR_FILENO);
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feed(add(rig, LOGMUX_STDOUT), "one\ntwo\n");
+	feed(add(rig, LOGMUX_STDERR), "one\ntwo");
+	drain(rig);
+	assert_text(&rig->out, STAMP " web/run: one\n" STAMP " web/run: two\n");
+	assert_text(&rig->err, GREEN("one\n") GREEN("two\n"));
+}
+
+static void test_logmux_terminal_on_stdout_colours_text_but_no_json(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->config.colour = true;
+	open_tty(rig, STDOUT_FILENO);
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feed(add(rig, LOGMUX_STDOUT), "one\n");
+	feed(add(rig, LOGMUX_STDERR), "two\n");
+	drain(rig);
+	assert_text(&rig->out, GREEN("one\n"));
+	assert_text(&rig->err, STAMP " web/run: two\n");
+	logmux_close(&rig->mux);
+	outputs_close(&rig->outputs);
+	rig->feeders_len = 0;
+	reader_forget(&rig->out);
+	open_mux(rig, CONFIG_STDOUT_WRAP);
+	feed(add(rig, LOGMUX_STDOUT), "one\n");
+	drain(rig);
+	assert_text(&rig->out, WRAPPED("one"));
+}
+
+static void test_logmux_terminal_has_strays_in_yellow(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->config.colour = true;
+	open_tty(rig, STDERR_FILENO);
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	feed(add(rig, LOGMUX_STDOUT), "plain\n");
+	drain(rig);
+	assert_text(&rig->err, "\033[33m" STRAY "plain\033[0m\n");
+}
+
+static void test_logmux_terminal_without_colour_has_plain_text(void **state)
+{
+	struct rig *rig = *state;
+
+	open_tty(rig, STDERR_FILENO);
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	feed(add(rig, LOGMUX_STDOUT), "plain\n");
+	drain(rig);
+	assert_text(&rig->err, STRAY "plain\n");
 }
 
 /* ---- back-pressure ---- */
@@ -1616,6 +1785,295 @@ static void test_logmux_output_in_json_modes_parses_with_jq(void **state)
 	unlink(path);
 }
 
+/* ---- last lines ---- */
+
+static struct lastline last;
+
+/* A source of stderr whose last line is noted. */
+static struct feeder *add_noted(struct rig *rig)
+{
+	last = (struct lastline){ 0 };
+	return add_source(rig, &(struct logmux_source_spec){ .service = "web",
+							     .stage = "run",
+							     .stream = LOGMUX_STDERR,
+							     .last = &last });
+}
+
+/* expected NULL: there is none. */
+static void assert_last(const char *expected)
+{
+	char text[LASTLINE_MAX + 1];
+	bool any = lastline_show(&last, text);
+
+	if (any != (expected != NULL) || (any && strcmp(text, expected) != 0))
+		wrong("the last line is \"%s\"", any ? text : "");
+}
+
+static void test_logmux_last_line_is_noted_as_it_is_read(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = add_noted(rig);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last(NULL);
+	feed(feeder, "one\ntwo\n\r\n\nthr");
+	run(rig);
+	assert_last("two");
+	feed(feeder, "ee\n");
+	run(rig);
+	assert_last("three");
+	feed(feeder, "four");
+	run(rig);
+	assert_last("three");
+	drain(rig);
+	assert_last("four");
+	assert_text(&rig->err, STAMP " web/run: one\n" STAMP " web/run: two\n" STAMP
+				     " web/run: three\n" STAMP " web/run: four\n");
+	lastline_clear(&last);
+}
+
+/* The pipe stays open where the one that has ended left a child. */
+static void test_logmux_end_last_takes_the_unfinished_line_of_an_open_pipe(void **state)
+{
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feed(add_noted(rig), "one\ntwo");
+	run(rig);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last("two");
+	drain(rig);
+	assert_last("two");
+	lastline_clear(&last);
+}
+
+static void test_logmux_end_last_is_false_until_all_is_read(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = add_noted(rig);
+	feed(feeder, "one\ntw");
+	run(rig);
+	assert_int_equal(write(feeder->fd, "o\nthree\n", 8), 8);
+	assert_false(logmux_end_last(&rig->mux, &last));
+	assert_last("one");
+	run(rig);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last("three");
+	drain(rig);
+	lastline_clear(&last);
+}
+
+/* What was read is known, although it cannot be written; what was not read is not. */
+static void test_logmux_end_last_behind_a_stalled_reader_knows_what_was_read(void **state)
+{
+	struct rig *rig = *state;
+	char *flood = numbered(100000, "flood ");
+	struct feeder *feeder, *other;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	rig->err.stalls = true;
+	feeder = add_noted(rig);
+	feed(feeder, "one\ntwo\nthr");
+	run(rig);
+	other = add(rig, LOGMUX_STDERR);
+	feed(other, flood);
+	run(rig);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last("thr");
+	feed(feeder, "ee\nfour\n");
+	run(rig);
+	assert_false(logmux_end_last(&rig->mux, &last));
+	drain(rig);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last("four");
+	free(flood);
+	lastline_clear(&last);
+}
+
+/* The lines of the tail wait for room, and one that is not finished stands behind them. */
+static void test_logmux_end_last_looks_behind_the_lines_that_wait(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(3500, "no object ");
+
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	rig->err.stalls = true;
+	last = (struct lastline){ 0 };
+	feed_bytes(add_source(rig, &(struct logmux_source_spec){ .service = "web",
+								 .stage = "run",
+								 .stream = LOGMUX_STDOUT,
+								 .last = &last }),
+		   lines, strlen(lines) - 1);
+	run(rig);
+	assert_non_null(rig->mux.parkings[OUTPUTS_MAX - 1].first);
+	assert_last("no object 3498");
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last("no object 3499");
+	drain(rig);
+	assert_last("no object 3499");
+	free(lines);
+	lastline_clear(&last);
+}
+
+static void test_logmux_end_last_does_not_wait_for_what_a_logging_program_reads(void **state)
+{
+	struct rig *rig = *state;
+	struct logmux_source *held;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	last = (struct lastline){ 0 };
+	feed(add_source(rig, &(struct logmux_source_spec){ .service = "web",
+							   .stage = "run",
+							   .stream = LOGMUX_STDOUT,
+							   .held = true,
+							   .handle = &held,
+							   .last = &last }),
+	     "for the logging program\n");
+	run(rig);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last(NULL);
+	logmux_release(held, NULL);
+	assert_false(logmux_end_last(&rig->mux, &last));
+	run(rig);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last("for the logging program");
+	drain(rig);
+	lastline_clear(&last);
+}
+
+/* Two sources of one process are one stream. */
+static void test_logmux_end_last_asks_all_sources_of_that_line(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *first, *second;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	first = add_noted(rig);
+	second = add_noted(rig);
+	feed(first, "one\n");
+	run(rig);
+	feed(second, "two\n");
+	run(rig);
+	assert_last("two");
+	assert_int_equal(write(first->fd, "three\n", 6), 6);
+	assert_false(logmux_end_last(&rig->mux, &last));
+	run(rig);
+	assert_int_equal(write(second->fd, "four\n", 5), 5);
+	assert_false(logmux_end_last(&rig->mux, &last));
+	run(rig);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last("four");
+	drain(rig);
+	lastline_clear(&last);
+}
+
+static void test_logmux_end_last_of_what_cannot_be_asked_is_false(void **state)
+{
+	struct rig *rig = *state;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct logmux_source_spec spec = {
+		.fd = fd, .service = "web", .stage = "run", .held = false, .last = &last
+	};
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	last = (struct lastline){ 0 };
+	assert_int_equal(logmux_add(&rig->mux, &spec), 0);
+	assert_false(logmux_end_last(&rig->mux, &last));
+	drain(rig);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_last(NULL);
+}
+
+static void test_logmux_move_last_goes_on_elsewhere_or_nowhere(void **state)
+{
+	struct rig *rig = *state;
+	struct lastline from[LOGMUX_STREAMS] = { 0 }, to[LOGMUX_STREAMS] = { 0 };
+	struct feeder *feeder, *other;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	other = add_noted(rig);
+	feeder = add_source(rig, &(struct logmux_source_spec){ .service = "web",
+							       .stage = "run",
+							       .stream = LOGMUX_STDERR,
+							       .last = &from[LOGMUX_STDERR] });
+	feed(feeder, "one\n");
+	feed(other, "other\n");
+	run(rig);
+	assert_int_equal(from[LOGMUX_STDERR].len, 3);
+	logmux_move_last(&rig->mux, from, to);
+	assert_null(from[LOGMUX_STDERR].text);
+	assert_memory_equal(to[LOGMUX_STDERR].text, "one", 3);
+	feed(feeder, "three\n");
+	run(rig);
+	assert_null(from[LOGMUX_STDERR].text);
+	assert_memory_equal(to[LOGMUX_STDERR].text, "three", 5);
+	logmux_move_last(&rig->mux, to, NULL);
+	assert_null(to[LOGMUX_STDERR].text);
+	feed(feeder, "four\n");
+	run(rig);
+	assert_null(to[LOGMUX_STDERR].text);
+	assert_last("other");
+	drain(rig);
+	assert_int_equal(reader_count(&rig->err, " web/run: "), 4);
+	lastline_clear(&last);
+}
+
+/* Its beginning is gone when it ends. */
+static void test_logmux_last_line_in_pieces_is_its_beginning(void **state)
+{
+	struct rig *rig = *state;
+	char *longer = long_line(20000, 'x', "");
+	char text[LASTLINE_MAX + 1];
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = add_noted(rig);
+	feeder->at_most = 1000;
+	feed(feeder, "one\nbegin:");
+	run(rig);
+	feed(feeder, longer);
+	run(rig);
+	feed(feeder, "\n");
+	run(rig);
+	assert_true(reader_count(&rig->err, " web/run: ") > 4);
+	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_true(lastline_show(&last, text));
+	assert_memory_equal(text, "begin:xxx", 9);
+	drain(rig);
+	free(longer);
+	lastline_clear(&last);
+}
+
+/* The line before the last one is not taken for it where the last one went out in parts. */
+static void test_logmux_last_line_without_memory_is_none(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = add_noted(rig);
+	feed(feeder, "one\n");
+	run(rig);
+	assert_last("one");
+	memory_until_failure = 0;
+	memory_failures = 1000;
+	feed(feeder, "two");
+	run(rig);
+	assert_last(NULL);
+	memory_failures = 0;
+	memory_until_failure = -1;
+	feed(feeder, "\nthree\n");
+	run(rig);
+	assert_last("three");
+	drain(rig);
+	lastline_clear(&last);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -1630,6 +2088,16 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_pieces_in_wrap_mode_keep_characters_together),
 	TEST(test_logmux_line_larger_than_the_queue_goes_out_whole),
 	TEST(test_logmux_same_open_file_shares_one_queue),
+	TEST(test_logmux_json_stderr_turns_its_lines_into_objects),
+	TEST(test_logmux_json_stderr_has_strays_as_messages),
+	TEST(test_logmux_json_stderr_pieces_keep_characters_together),
+	TEST(test_logmux_json_stderr_pieces_of_strays_keep_characters_together),
+	TEST(test_logmux_pieces_of_strays_in_text_have_all_the_same_length),
+	TEST(test_logmux_json_stderr_in_the_same_file_as_text_has_objects_of_its_own),
+	TEST(test_logmux_terminal_colours_its_text_and_the_other_stays_plain),
+	TEST(test_logmux_terminal_on_stdout_colours_text_but_no_json),
+	TEST(test_logmux_terminal_has_strays_in_yellow),
+	TEST(test_logmux_terminal_without_colour_has_plain_text),
 	TEST(test_logmux_stalled_stdout_stops_it_and_nothing_else),
 	TEST(test_logmux_stalled_stdout_reads_nothing_for_it),
 	TEST(test_logmux_stalled_stderr_stops_strays_and_stderr_only),
@@ -1678,6 +2146,17 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_unfinished_object_without_memory_is_a_stray_in_pieces),
 	TEST(test_logmux_line_without_memory_to_wait_in_keeps_its_time),
 	TEST(test_logmux_output_in_json_modes_parses_with_jq),
+	TEST(test_logmux_last_line_is_noted_as_it_is_read),
+	TEST(test_logmux_end_last_takes_the_unfinished_line_of_an_open_pipe),
+	TEST(test_logmux_end_last_is_false_until_all_is_read),
+	TEST(test_logmux_end_last_behind_a_stalled_reader_knows_what_was_read),
+	TEST(test_logmux_end_last_looks_behind_the_lines_that_wait),
+	TEST(test_logmux_end_last_does_not_wait_for_what_a_logging_program_reads),
+	TEST(test_logmux_end_last_asks_all_sources_of_that_line),
+	TEST(test_logmux_end_last_of_what_cannot_be_asked_is_false),
+	TEST(test_logmux_move_last_goes_on_elsewhere_or_nowhere),
+	TEST(test_logmux_last_line_in_pieces_is_its_beginning),
+	TEST(test_logmux_last_line_without_memory_is_none),
 };
 
 int main(void)

@@ -29,6 +29,9 @@
 #define SECOND 1795327420
 #define STAMP "2026-11-22T06:03:40.642Z"
 #define STAMP_5 "2026-11-22T06:03:45.642Z"
+#define LEVELLED(text, stamp) \
+	"{\"level\":\"warning\",\"message\":\"" text \
+	"\",\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"" stamp "\"}\n"
 #define STDOUT 0
 #define STDERR 1
 
@@ -92,6 +95,7 @@ static int setup(void **state)
 	clock_offset_ms = 0;
 	memory_until_failure = -1;
 	log_set_level(CONFIG_LOG_WARN);
+	log_set_form(LINE_MESSAGE_TEXT);
 	fflush(NULL);
 	for (int i = 0; i < 2; i++) {
 		rig->saved[i] = fcntl(STDOUT_FILENO + i, F_DUPFD_CLOEXEC, 3);
@@ -358,6 +362,71 @@ static void test_outputs_one_file_for_both_has_text_for_its_own(void **state)
 		    STAMP " dinit: warning: 3 dinit messages were lost: stderr was blocked\n");
 }
 
+static void test_outputs_one_file_for_both_with_json_stderr_has_json_for_its_own(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_int_equal(dup2(STDOUT_FILENO, STDERR_FILENO), STDERR_FILENO);
+	rig->config.stderr_mode = CONFIG_STDERR_WRAP;
+	open_outputs(rig, CONFIG_STDOUT_TEXT, false, false);
+	assert_int_equal(outputs_own_form(&rig->outputs), LINE_MESSAGE_LEVELLED);
+	rig->outputs.own_lost = 1;
+	end(rig);
+	assert_text(&rig->readers[STDOUT],
+		    LEVELLED("1 dinit message was lost: stderr was blocked", STAMP));
+}
+
+static void test_outputs_open_chooses_forms_by_modes_and_terminals(void **state)
+{
+	static const struct {
+		enum config_stdout stdout_mode;
+		enum config_stderr stderr_mode;
+		bool out_tty, err_tty;
+		enum line_message_form on_stdout, on_stderr;
+	} choices[] = {
+		{ CONFIG_STDOUT_TEXT, CONFIG_STDERR_TEXT, false, false, LINE_MESSAGE_TEXT,
+		  LINE_MESSAGE_TEXT },
+		{ CONFIG_STDOUT_TEXT, CONFIG_STDERR_TEXT, true, false, LINE_MESSAGE_COLOURED,
+		  LINE_MESSAGE_TEXT },
+		{ CONFIG_STDOUT_TEXT, CONFIG_STDERR_TEXT, false, true, LINE_MESSAGE_TEXT,
+		  LINE_MESSAGE_COLOURED },
+		{ CONFIG_STDOUT_JSON, CONFIG_STDERR_TEXT, true, true, LINE_MESSAGE_OBJECT,
+		  LINE_MESSAGE_COLOURED },
+		{ CONFIG_STDOUT_WRAP, CONFIG_STDERR_WRAP, true, true, LINE_MESSAGE_OBJECT,
+		  LINE_MESSAGE_LEVELLED },
+		{ CONFIG_STDOUT_TEXT, CONFIG_STDERR_WRAP, true, true, LINE_MESSAGE_COLOURED,
+		  LINE_MESSAGE_LEVELLED },
+	};
+	struct rig *rig = *state;
+	int pipes[2] = { fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3),
+			 fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) };
+	struct reader terminals[2] = { { .fd = -1 }, { .fd = -1 } };
+	int ttys[2];
+
+	for (int i = 0; i < 2; i++) {
+		reader_open_tty(&terminals[i], STDOUT_FILENO + i);
+		ttys[i] = fcntl(STDOUT_FILENO + i, F_DUPFD_CLOEXEC, 3);
+	}
+	rig->config.colour = true;
+	for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+		dup2(choices[i].out_tty ? ttys[0] : pipes[0], STDOUT_FILENO);
+		dup2(choices[i].err_tty ? ttys[1] : pipes[1], STDERR_FILENO);
+		rig->config.stderr_mode = choices[i].stderr_mode;
+		open_outputs(rig, choices[i].stdout_mode, false, false);
+		assert_int_equal(rig->outputs.list[STDOUT].own_form, choices[i].on_stdout);
+		assert_int_equal(rig->outputs.list[STDERR].own_form, choices[i].on_stderr);
+		assert_int_equal(rig->outputs.list[STDOUT].coloured, choices[i].out_tty);
+		assert_int_equal(rig->outputs.list[STDERR].coloured, choices[i].err_tty);
+		outputs_close(&rig->outputs);
+		rig->open = false;
+	}
+	for (int i = 0; i < 2; i++) {
+		close(pipes[i]);
+		close(ttys[i]);
+		reader_close(&terminals[i]);
+	}
+}
+
 static void test_outputs_close_leaves_nothing_open(void **state)
 {
 	struct rig *rig = *state;
@@ -413,6 +482,32 @@ static void test_outputs_say_news_on_stdout_is_json_where_that_is(void **state)
 		    "{\"message\":\"stderr cannot be written to, its lines are dropped from now "
 		    "on: Broken pipe\","
 		    "\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"" STAMP "\"}\n");
+}
+
+/* Each stream's news stand on the other one, in that one's form. */
+static void test_outputs_say_news_with_json_stderr_are_messages_there(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->config.stderr_mode = CONFIG_STDERR_WRAP;
+	open_outputs(rig, CONFIG_STDOUT_TEXT, true, false);
+	end(rig);
+	assert_text(&rig->readers[STDERR],
+		    LEVELLED("stdout cannot be written to, its lines are dropped from now on: Bad "
+			     "file descriptor",
+			     STAMP));
+}
+
+static void test_outputs_say_news_with_json_stderr_are_text_on_a_stdout_of_text(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->config.stderr_mode = CONFIG_STDERR_WRAP;
+	open_outputs(rig, CONFIG_STDOUT_TEXT, false, true);
+	end(rig);
+	assert_text(&rig->readers[STDOUT],
+		    STAMP " dinit: warning: stderr cannot be written to, its lines are dropped "
+			  "from now on: Bad file descriptor\n");
 }
 
 static void test_outputs_say_news_without_room_says_it_later(void **state)
@@ -713,6 +808,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_outputs_open_writes_to_those_that_are_given),
 	TEST(test_outputs_are_empty_when_both_are),
 	TEST(test_outputs_one_file_for_both_has_text_for_its_own),
+	TEST(test_outputs_one_file_for_both_with_json_stderr_has_json_for_its_own),
+	TEST(test_outputs_open_chooses_forms_by_modes_and_terminals),
 	TEST(test_outputs_close_leaves_nothing_open),
 	TEST(test_outputs_open_without_memory_fails_and_leaves_nothing_open),
 	TEST(test_outputs_open_with_stdout_closed_says_so_on_stderr),
@@ -720,6 +817,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_outputs_open_with_one_closed_does_not_take_both_for_the_same),
 	TEST(test_outputs_flush_reader_gone_is_said_once_on_the_other),
 	TEST(test_outputs_say_news_on_stdout_is_json_where_that_is),
+	TEST(test_outputs_say_news_with_json_stderr_are_messages_there),
+	TEST(test_outputs_say_news_with_json_stderr_are_text_on_a_stdout_of_text),
 	TEST(test_outputs_say_news_without_room_says_it_later),
 	TEST(test_outputs_say_news_below_the_log_level_says_nothing),
 	TEST(test_outputs_say_news_with_both_gone_ends),

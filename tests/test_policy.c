@@ -54,6 +54,7 @@ void *__wrap_calloc(size_t count, size_t size);
 char *__real_strdup(const char *text);
 char *__wrap_strdup(const char *text);
 void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name);
+void __wrap_signaller_stop(struct signaller *signaller, pid_t pid, int signal, const char *name);
 int __wrap_logmux_add(struct logmux *mux, const struct logmux_source_spec *spec);
 bool __wrap_logmux_reads(const struct logmux *mux, dev_t device, ino_t inode);
 int __real_procfs_each_child(const struct procfs *proc, pid_t parent,
@@ -135,7 +136,7 @@ char *__wrap_strdup(const char *text)
 	return strdup_fails ? NULL : __real_strdup(text);
 }
 
-void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name)
+static void note_signal(struct signaller *signaller, pid_t pid, int signal, const char *name)
 {
 	struct sent *sent = &current->sent[current->sent_len++];
 
@@ -144,6 +145,18 @@ void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, c
 	sent->pid = pid;
 	sent->signal = signal;
 	snprintf(sent->name, sizeof sent->name, "%s", name);
+}
+
+void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name)
+{
+	assert_int_equal(signal, SIGKILL);
+	note_signal(signaller, pid, signal, name);
+}
+
+void __wrap_signaller_stop(struct signaller *signaller, pid_t pid, int signal, const char *name)
+{
+	assert_int_equal(signal, SIGTERM);
+	note_signal(signaller, pid, signal, name);
 }
 
 int __wrap_logmux_add(struct logmux *mux, const struct logmux_source_spec *spec)
@@ -578,6 +591,25 @@ static void test_policy_watched_children_are_no_orphans(void **state)
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
 	pass(rig, POLICY_LOOK_MS);
 	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 0);
+	end_and_reap(rig, pid, SIGKILL);
+}
+
+/* One that writes a file may never end. */
+static void test_policy_watched_child_that_is_not_waited_for_counts_for_nothing(void **state)
+{
+	struct rig *rig = *state;
+	struct reaper_watch watch = { .on_exit = nothing, .unwaited = true };
+	pid_t pid = make_child(rig);
+
+	reaper_watch(&rig->reaper, &watch, pid);
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	policy_begin_teardown(&rig->policy);
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	assert_false(policy_has_to_wait(&rig->policy));
+	watch.unwaited = false;
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	assert_true(policy_has_to_wait(&rig->policy));
 	assert_int_equal(rig->sent_len, 0);
 	end_and_reap(rig, pid, SIGKILL);
 }
@@ -1701,6 +1733,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_child_from_before_that_ended_counts_no_more),
 	TEST(test_policy_children_from_before_are_left_alone),
 	TEST(test_policy_watched_children_are_no_orphans),
+	TEST(test_policy_watched_child_that_is_not_waited_for_counts_for_nothing),
 	TEST(test_policy_many_orphans_each_have_their_own_time),
 	TEST(test_policy_uninterruptible_orphan_is_given_a_moment),
 	TEST(test_policy_uninterruptible_orphan_that_goes_on_is_told_with_its_arguments),

@@ -169,6 +169,44 @@ static void test_stamp_now_is_between_before_and_after(void **state)
 	assert_true(memcmp(stamp.text, after.text, STAMP_LEN) <= 0);
 }
 
+static void test_stamp_duration_has_two_units_at_most(void **state)
+{
+	static const struct {
+		uint64_t ms;
+		const char *text;
+	} cases[] = {
+		{ 0, "0.0 s" },
+		{ 99, "0.0 s" },
+		{ 100, "0.1 s" },
+		{ 449, "0.4 s" },
+		{ 1300, "1.3 s" },
+		{ 9999, "9.9 s" },
+		{ 10000, "10 s" },
+		{ 12999, "12 s" },
+		{ 59999, "59 s" },
+		{ 60000, "1 min" },
+		{ 61000, "1 min 1 s" },
+		{ 192000, "3 min 12 s" },
+		{ 3599999, "59 min 59 s" },
+		{ 3600000, "1 h" },
+		{ 3659999, "1 h" },
+		{ 18180000, "5 h 3 min" },
+		{ 86399999, "23 h 59 min" },
+		{ 86400000, "1 d" },
+		{ 277200000, "3 d 5 h" },
+		{ 86400000000, "1000 d" },
+		{ UINT64_MAX, "213503982334 d 14 h" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char text[STAMP_DURATION_SIZE];
+
+		stamp_duration(cases[i].ms, text);
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +218,7 @@ int main(void)
 		cmocka_unit_test(test_stamp_set_zeroed_stamp_is_not_taken_for_1970),
 		cmocka_unit_test(test_stamp_set_random_times_agree_with_gmtime),
 		cmocka_unit_test(test_stamp_now_is_between_before_and_after),
+		cmocka_unit_test(test_stamp_duration_has_two_units_at_most),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,11 @@ static int failing_scandir;
 /* of the path that ends so, with EIO */
 static const char *failing_access;
 
+/* opened in place of any other file, where it is not NULL */
+static const char *opened_instead;
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -68,6 +74,20 @@ void *__wrap_malloc(size_t size)
 void *__wrap_calloc(size_t count, size_t size)
 {
 	return fails_now() ? NULL : __real_calloc(count, size);
+}
+
+/* (The mode of a new file is the third argument wherever there is one.) */
+int __wrap_open(const char *path, int flags, ...)
+{
+	va_list list;
+	mode_t mode = 0;
+
+	if (flags & O_CREAT) {
+		va_start(list, flags);
+		mode = va_arg(list, mode_t);
+		va_end(list);
+	}
+	return __real_open(opened_instead ? opened_instead : path, flags, mode);
 }
 
 int __wrap_access(const char *path, int mode)
@@ -143,6 +163,7 @@ static int teardown(void **state)
 	failing_allocation = 0;
 	failing_scandir = 0;
 	failing_access = NULL;
+	opened_instead = NULL;
 	forget();
 	assert_int_equal(chdir("/"), 0);
 	assert_int_equal(tree_remove(base), 0);
@@ -280,6 +301,12 @@ static void test_svdir_scan_minimal_service_has_only_run(void **state)
 	assert_null(svdir.entries[0].terminate);
 	assert_null(svdir.entries[0].log_dir);
 	assert_null(svdir.entries[0].log_run);
+	assert_null(svdir.entries[0].finish);
+	assert_null(svdir.entries[0].prestop);
+	for (int i = 0; i < SVDIR_CONTROLS; i++)
+		assert_null(svdir.entries[0].control[i]);
+	assert_int_equal(svdir.entries[0].down_signal, SIGTERM);
+	assert_false(svdir.entries[0].optional);
 	assert_false(svdir.entries[0].down);
 }
 
@@ -292,7 +319,13 @@ static void test_svdir_scan_full_service_has_every_part(void **state)
 	put("web/log/run", 0755);
 	put("web/down", 0);
 	put("web/data/run", 0);
-	put("web/finish", 0);
+	put("web/finish", 0755);
+	put("web/prestop", 0755);
+	put("web/control/h", 0755);
+	put("web/control/1", 0755);
+	put("web/control/2", 0755);
+	put("web/optional", 0);
+	put_text("web/down-signal", "QUIT\n");
 	scan();
 	assert_int_equal(problems.len, 0);
 	assert_int_equal(svdir.len, 1);
@@ -300,7 +333,230 @@ static void test_svdir_scan_full_service_has_every_part(void **state)
 	assert_path(svdir.entries[0].terminate, "web/terminate");
 	assert_path(svdir.entries[0].log_dir, "web/log");
 	assert_path(svdir.entries[0].log_run, "web/log/run");
+	assert_path(svdir.entries[0].finish, "web/finish");
+	assert_path(svdir.entries[0].prestop, "web/prestop");
+	assert_path(svdir.entries[0].control[SVDIR_CONTROL_HUP], "web/control/h");
+	assert_path(svdir.entries[0].control[SVDIR_CONTROL_USR1], "web/control/1");
+	assert_path(svdir.entries[0].control[SVDIR_CONTROL_USR2], "web/control/2");
+	assert_int_equal(svdir.entries[0].down_signal, SIGQUIT);
+	assert_true(svdir.entries[0].optional);
 	assert_true(svdir.entries[0].down);
+}
+
+/* What runit and s6 have beside these is the service's own. */
+static void test_svdir_scan_other_files_are_ignored(void **state)
+{
+	static const char *const others[] = {
+		"web/control/d",     "web/control/x",  "web/control/k",  "web/control/H",
+		"web/control/3",     "web/h",          "web/1",          "web/data/check",
+		"web/nosetsid",      "web/env",        "web/log/finish", "web/log/prestop",
+		"web/log/control/h", "web/downsignal", "web/Optional",
+	};
+
+	(void)state;
+	put("web/run", 0755);
+	for (size_t i = 0; i < COUNT(others); i++)
+		put(others[i], 0);
+	put_link("nowhere", "web/control/o");
+	scan();
+	assert_int_equal(problems.len, 0);
+	assert_int_equal(svdir.len, 1);
+	assert_null(svdir.entries[0].finish);
+	assert_null(svdir.entries[0].prestop);
+	for (int i = 0; i < SVDIR_CONTROLS; i++)
+		assert_null(svdir.entries[0].control[i]);
+	assert_int_equal(svdir.entries[0].down_signal, SIGTERM);
+	assert_false(svdir.entries[0].optional);
+}
+
+/* Whether it is there is all that counts. */
+static void test_svdir_scan_optional_may_be_any_file(void **state)
+{
+	(void)state;
+	put("a/run", 0755);
+	put("a/optional", 0);
+	put("b/run", 0755);
+	assert_int_equal(mkdir("b/optional", 0755), 0);
+	put("c/run", 0755);
+	assert_int_equal(mkfifo("c/optional", 0), 0);
+	put("d/run", 0755);
+	put_link("/dev/null", "d/optional");
+	put("e/run", 0755);
+	scan_contents();
+	scan();
+	assert_int_equal(problems.len, 0);
+	for (size_t i = 0; i < svdir.len; i++)
+		assert_int_equal(svdir.entries[i].optional, *svdir.entries[i].name != 'e');
+}
+
+/* ---- down-signal ---- */
+
+static void put_bytes(const char *name, const char *bytes, size_t len)
+{
+	FILE *file;
+
+	put(name, 0644);
+	file = fopen(name, "we");
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, len, file), len);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void test_svdir_scan_down_signal_is_read(void **state)
+{
+	static const struct {
+		const char *text;
+		int signal;
+	} cases[] = {
+		{ "QUIT\n", SIGQUIT },
+		{ "QUIT", SIGQUIT },
+		{ "SIGQUIT\r\n", SIGQUIT },
+		{ "3\n", SIGQUIT },
+		{ "  quit \t\n", SIGQUIT },
+		{ "\tQUIT\r", SIGQUIT },
+		{ "QUIT\n\n", SIGQUIT },
+		{ "INT\n", SIGINT },
+		{ "SIGTERM", SIGTERM },
+		{ "SIGRTMIN+3\n", 37 },
+		{ "37", 37 },
+		{ "9\n", SIGKILL },
+		{ "WINCH\n", SIGWINCH },
+	};
+
+	(void)state;
+	put("web/run", 0755);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		put_bytes("web/down-signal", cases[i].text, strlen(cases[i].text));
+		scan();
+		assert_int_equal(problems.len, 0);
+		assert_int_equal(svdir.entries[0].down_signal, cases[i].signal);
+	}
+	/* As a volume of Kubernetes has it. */
+	assert_int_equal(rename("web/down-signal", "web/..data"), 0);
+	put_link("..data", "web/down-signal");
+	scan();
+	assert_int_equal(svdir.entries[0].down_signal, SIGWINCH);
+}
+
+static void test_svdir_scan_down_signal_that_is_none_is_a_problem(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+		const char *shown;
+	} cases[] = {
+#define CASE(text, shown) { text, sizeof text - 1, shown }
+		CASE("", "\"\""),
+		CASE("\n", "\"\""),
+		CASE(" \r\n", "\"\""),
+		CASE("QUITT\n", "\"QUITT\""),
+		CASE("0\n", "\"0\""),
+		CASE("65", "\"65\""),
+		CASE("-3", "\"-3\""),
+		CASE("QUIT TERM\n", "\"QUIT TERM\""),
+		CASE("QUIT\nTERM\n", "\"QUIT\\x0aTERM\""),
+		CASE("\nQUIT\n", "\"\\x0aQUIT\""),
+		CASE("# stops\nQUIT\n", "\"# stops\\x0aQUIT\""),
+		CASE("QUIT\0", "\"QUIT\\x00\""),
+		CASE("\0QUIT", "\"\\x00QUIT\""),
+		CASE("\xff\xfeQ\0", "\"\\xff\\xfeQ\\x00\""),
+#undef CASE
+	};
+
+	(void)state;
+	put("web/run", 0755);
+	put("ok/run", 0755);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char words[200];
+
+		snprintf(words, sizeof words,
+			 "/down-signal holds %s: it takes the name of a signal (QUIT, SIGQUIT, "
+			 "RTMIN+3) or its number (1 to 64)",
+			 cases[i].shown);
+		put_bytes("web/down-signal", cases[i].text, cases[i].len);
+		scan();
+		assert_problem("web/down-signal", words);
+		assert_int_equal(svdir.len, 1);
+		assert_non_null(find_entry("ok"));
+	}
+}
+
+/* The name at its beginning does not count: nobody knows what the rest is. */
+static void test_svdir_scan_down_signal_that_is_too_long_is_a_problem(void **state)
+{
+	static char text[100000];
+	static const size_t lens[] = { 128, 129, sizeof text };
+
+	(void)state;
+	put("web/run", 0755);
+	memset(text, ' ', sizeof text);
+	memcpy(text, "QUIT\n", 5);
+	put_bytes("web/down-signal", text, 127);
+	scan();
+	assert_int_equal(problems.len, 0);
+	for (size_t i = 0; i < COUNT(lens); i++) {
+		put_bytes("web/down-signal", text, lens[i]);
+		scan();
+		assert_problem("web/down-signal", "holds \"QUIT\\x0a   ");
+		assert_non_null(strstr(problems.texts[0], "...\": it takes the name of a signal"));
+		assert_true(strlen(problems.texts[0]) < 300);
+	}
+}
+
+static void test_svdir_scan_down_signal_that_is_no_regular_file_is_a_problem(void **state)
+{
+	static const char words[] = "is no regular file: it takes the name of a signal (QUIT, ";
+
+	(void)state;
+	put("web/run", 0755);
+	assert_int_equal(mkdir("web/down-signal", 0755), 0);
+	scan();
+	assert_problem("web/down-signal", words);
+	assert_int_equal(rmdir("web/down-signal"), 0);
+	/* Nobody writes to it, so that opening it the usual way would last for ever. */
+	assert_int_equal(mkfifo("web/down-signal", 0644), 0);
+	scan();
+	assert_problem("web/down-signal", words);
+	unlink("web/down-signal");
+	put_link("/dev/zero", "web/down-signal");
+	scan();
+	assert_problem("web/down-signal", words);
+}
+
+/* Each of these takes the file's place after it was looked at. */
+static void test_svdir_scan_down_signal_that_is_replaced_does_not_block(void **state)
+{
+	(void)state;
+	put("web/run", 0755);
+	assert_int_equal(mkfifo("web/fifo", 0644), 0);
+	put_bytes("web/down-signal", "QUIT\n", 5);
+	opened_instead = "web/fifo";
+	scan();
+	assert_problem("web/down-signal", "cannot be read: Illegal seek");
+	opened_instead = "web/gone";
+	scan();
+	assert_problem("web/down-signal", strerror(ENOENT));
+	opened_instead = "web";
+	scan();
+	assert_problem("web/down-signal", strerror(EISDIR));
+	opened_instead = NULL;
+	scan();
+	assert_int_equal(svdir.entries[0].down_signal, SIGQUIT);
+}
+
+static void check_unreadable_down_signal(void)
+{
+	expect_problems(1, "web/down-signal", "cannot be read: Permission denied");
+	_exit(0);
+}
+
+static void test_svdir_scan_down_signal_without_permission_is_a_problem(void **state)
+{
+	(void)state;
+	put("web/run", 0755);
+	put_bytes("web/down-signal", "QUIT\n", 5);
+	assert_int_equal(chmod("web/down-signal", 0), 0);
+	run_as_ordinary_user(check_unreadable_down_signal);
 }
 
 static void test_svdir_scan_control_t_stands_in_for_terminate(void **state)
@@ -475,8 +731,10 @@ static void test_svdir_scan_links_count_as_what_they_lead_to(void **state)
 
 static void test_svdir_scan_dangling_link_is_a_problem(void **state)
 {
-	static const char *const parts[] = { "run",     "terminate", "log", "log/run",
-					     "control", "control/t", "down" };
+	static const char *const parts[] = { "run",      "terminate",  "log",       "log/run",
+					     "control",  "control/t",  "down",      "finish",
+					     "prestop",  "control/h",  "control/1", "control/2",
+					     "optional", "down-signal" };
 	static const char *const targets[] = { "no\nwhere", "x/../../../gone", "x/beyond a file" };
 
 	(void)state;
@@ -539,7 +797,7 @@ static void test_svdir_scan_s6_rc_directory_without_run_is_named(void **state)
 		{ { "type" }, "is missing: this is an s6-rc source directory, " },
 		{ { "type", "dependencies", "notification-fd" }, "an s6-rc source directory" },
 		{ { "contents" }, "is missing: every service needs this executable file" },
-		{ { "finish", "log/config" },
+		{ { "finish.old", "log/config" },
 		  "is missing: every service needs this executable file" },
 		{ { "type.txt", "upload" }, "is missing: every service needs" },
 	};
@@ -588,7 +846,8 @@ static void test_svdir_scan_s6_rc_longrun_is_a_service(void **state)
 	put("web/dependencies.d/base", 0644);
 	put("web/producer-for", 0644);
 	put("web/notification-fd", 0644);
-	put("web/finish", 0755);
+	put_text("web/finish", "#!/bin/sh\n");
+	put_text("web/down-signal", "SIGINT\n");
 	scan();
 	assert_int_equal(problems.len, 0);
 	scan_contents();
@@ -599,7 +858,9 @@ static void test_svdir_scan_s6_rc_longrun_is_a_service(void **state)
 
 static void test_svdir_scan_part_that_cannot_be_executed_is_a_problem(void **state)
 {
-	static const char *const parts[] = { "run", "terminate", "log/run", "control/t" };
+	static const char *const parts[] = { "run",       "terminate", "log/run",
+					     "control/t", "finish",    "prestop",
+					     "control/h", "control/1", "control/2" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(parts); i++) {
@@ -656,15 +917,20 @@ static void test_svdir_scan_service_that_is_down_is_examined(void **state)
 static void test_svdir_scan_every_problem_is_reported(void **state)
 {
 	static const char *const objects[] = {
-		"a/run", "a/terminate", "a/control/t", "a/log/run", "a/down",
-		"b",     "c/run",       "c/log",       "e\\x01",    "e\\x01/run",
+		"a/run",         "a/terminate", "a/control/t", "a/control/1", "a/finish",
+		"a/down-signal", "a/log/run",   "a/optional",  "a/down",      "b",
+		"c/run",         "c/log",       "e\\x01",      "e\\x01/run",
 	};
 
 	(void)state;
 	put("a/run", 0644);
 	put("a/terminate", 0644);
 	put("a/control/t", 0644);
+	put("a/control/1", 0644);
+	put("a/finish", 0644);
+	put("a/down-signal", 0644);
 	put("a/log/run", 0644);
+	put_link("nowhere", "a/optional");
 	put_link("nowhere", "a/down");
 	put_link("nowhere", "b");
 	put("c/x", 0755);
@@ -1005,6 +1271,11 @@ static void test_svdir_scan_lack_of_memory_is_one_problem(void **state)
 	put("b/run", 0755);
 	put("b/log/run", 0755);
 	put("b/control/t", 0755);
+	put("b/control/h", 0755);
+	put("b/control/1", 0755);
+	put("b/finish", 0755);
+	put("b/prestop", 0755);
+	put_text("b/down-signal", "QUIT");
 	for (int i = 0; i < 2; i++) {
 		unsigned n = 1;
 
@@ -1022,7 +1293,9 @@ static void test_svdir_scan_lack_of_memory_is_one_problem(void **state)
 /* What a program needs to be executed is looked at only where that is asked for. */
 static void test_svdir_scan_contents_looks_into_every_program(void **state)
 {
-	static const char *const parts[] = { "run", "terminate", "log/run", "control/t" };
+	static const char *const parts[] = { "run",       "terminate", "log/run",
+					     "control/t", "finish",    "prestop",
+					     "control/h", "control/1", "control/2" };
 
 	(void)state;
 	put("web/run", 0755);
@@ -1071,6 +1344,9 @@ static void test_svdir_scan_contents_warns_of_supervise(void **state)
 		  " in line 4" },
 		{ "web/control/t", "#!/bin/bash\necho d >/etc/service/web/supervise/control\n",
 		  " in line 2" },
+		{ "web/control/h", "#!/bin/sh\nkill -USR1 $(cat supervise/pid)\n", " in line 2" },
+		{ "web/control/1", "#!/bin/sh\nkill -USR1 $(cat supervise/pid)\n", " in line 2" },
+		{ "web/control/2", "#!/bin/sh\n\nkill -USR1 $(cat supervise/pid)\n", " in line 3" },
 	};
 
 	(void)state;
@@ -1085,6 +1361,25 @@ static void test_svdir_scan_contents_warns_of_supervise(void **state)
 		scan();
 		assert_string_equal(warning, "");
 		unlink(cases[i].name);
+	}
+}
+
+/* What finish does with it has no counterpart; DINIT_PID is not there. */
+static void test_svdir_scan_contents_warns_of_supervise_in_finish(void **state)
+{
+	static const char *const texts[] = {
+		"#!/bin/sh\n[ $1 != 100 ] || echo d >supervise/control\n",
+		"#!/bin/sh\nkill \"${DINIT_PID:-$(cat supervise/pid)}\"\n",
+	};
+
+	(void)state;
+	put_text("web/run", "#!/bin/sh\n");
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		put_text("web/finish", texts[i]);
+		scan_contents();
+		assert_warning("web/finish", "makes no such directory: do without it in line 2");
+		scan();
+		assert_string_equal(warning, "");
 	}
 }
 
@@ -1112,7 +1407,10 @@ static void test_svdir_scan_contents_does_not_warn_of_what_works(void **state)
 		/* What others wait for is theirs to know. */
 		{ "web/run", "#!/bin/sh\nuntil [ -e ../db/supervise/ok ]; do sleep 1; done\n" },
 		{ "web/log/run", "#!/bin/sh\ncat supervise/pid\n" },
-		{ "web/finish", "not looked at: supervise/pid\n" },
+		{ "web/finish", "#!/bin/sh\n# no supervise/pid here\n" },
+		{ "web/prestop", "#!/bin/sh\n[ ! -e supervise/ok ]\n" },
+		{ "web/control/h",
+		  "#!/bin/sh\nkill -HUP \"${DINIT_PID:-$(cat supervise/pid)}\"\n" },
 		{ "web/control/u", "#!/bin/sh\ncat supervise/pid\n" },
 		{ "web/terminate", "#!/bin/sh\n# no supervise/pid here\nkill \"$DINIT_PID\"\n" },
 		{ "web/terminate", "#!/bin/sh\nkill \"${DINIT_PID:-$(cat supervise/pid)}\"\n" },
@@ -1204,6 +1502,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_svdir_scan_minimal_service_has_only_run),
 		TEST(test_svdir_scan_full_service_has_every_part),
+		TEST(test_svdir_scan_other_files_are_ignored),
+		TEST(test_svdir_scan_optional_may_be_any_file),
+		TEST(test_svdir_scan_down_signal_is_read),
+		TEST(test_svdir_scan_down_signal_that_is_none_is_a_problem),
+		TEST(test_svdir_scan_down_signal_that_is_too_long_is_a_problem),
+		TEST(test_svdir_scan_down_signal_that_is_no_regular_file_is_a_problem),
+		TEST(test_svdir_scan_down_signal_that_is_replaced_does_not_block),
+		TEST(test_svdir_scan_down_signal_without_permission_is_a_problem),
 		TEST(test_svdir_scan_control_t_stands_in_for_terminate),
 		TEST(test_svdir_scan_parts_that_are_no_directories_are_ignored),
 		TEST(test_svdir_scan_entries_are_sorted_by_bytes),
@@ -1238,6 +1544,7 @@ int main(void)
 		TEST(test_svdir_scan_lack_of_memory_is_one_problem),
 		TEST(test_svdir_scan_contents_looks_into_every_program),
 		TEST(test_svdir_scan_contents_warns_of_supervise),
+		TEST(test_svdir_scan_contents_warns_of_supervise_in_finish),
 		TEST(test_svdir_scan_contents_warns_of_every_service),
 		TEST(test_svdir_scan_contents_does_not_warn_of_what_works),
 		TEST(test_svdir_scan_contents_warns_of_the_program_that_is_run),

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns the meaning of every signal that is read; not what is done about it. Invariant: a signal
+ * that is ignored is said, and no signal is both ignored and acted upon. */
+#include "request.h"
+
+#include "log.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The stop signal of systemd, SIGRTMIN+3 as the kernel and glibc count (container engines use that
+ * number, too); musl's SIGRTMIN is one higher. */
+#define SIGNAL_SYSTEMD_STOP (34 + 3)
+
+/* Returns whether kill(2) was called outside our PID namespace, as `docker stop` and `docker kill`
+ * do: such a sender has no PID here (pid_namespaces(7)). What a terminal sends has another code. */
+static bool is_from_outside(const struct signalfd_siginfo *info)
+{
+	return getpid() == 1 && info->ssi_code == SI_USER && info->ssi_pid == 0;
+}
+
+/* Finds the program in control/ that is run for a signal. */
+static bool find_control(int signal, enum svdir_control *control)
+{
+	switch (signal) {
+	case SIGHUP: *control = SVDIR_CONTROL_HUP; return true;
+	case SIGUSR1: *control = SVDIR_CONTROL_USR1; return true;
+	case SIGUSR2: *control = SVDIR_CONTROL_USR2; return true;
+	default: return false;
+	}
+}
+
+/* Returns whether a signal for which no program in control/ is run stops the container. An image
+ * has the STOPSIGNAL of the one that it was made from: httpd and php:apache have WINCH, haproxy
+ * USR1. */
+static bool stops_container(const struct signalfd_siginfo *info)
+{
+	switch ((int)info->ssi_signo) {
+	case SIGTERM:
+	case SIGINT:
+	case SIGQUIT:
+	case SIGPWR:
+	case SIGNAL_SYSTEMD_STOP: return true;
+	case SIGHUP: return getpid() != 1;
+	case SIGWINCH:
+	case SIGUSR1: return is_from_outside(info);
+	default: return false;
+	}
+}
+
+/* Says that the signal is ignored. Whoever sends one from outside may have meant to stop the
+ * container; one that goes on after a STOP has not. */
+static void say_ignored(struct requests *requests, const struct signalfd_siginfo *info)
+{
+	int signal = (int)info->ssi_signo;
+	uint64_t bit = UINT64_C(1) << (signal - 1);
+
+	if (!is_from_outside(info) || signal == SIGCONT || (requests->warned & bit)) {
+		log_info("signal %d (%s) ignored", signal, strsignal(signal));
+		return;
+	}
+	requests->warned |= bit;
+	log_warn(
+		"signal %d (%s) from outside the container is ignored: if it was meant to stop the "
+		"container, set STOPSIGNAL SIGTERM in the Dockerfile",
+		signal, strsignal(signal));
+}
+
+enum request request_read(struct requests *requests, const struct signalfd_siginfo *info,
+			  enum svdir_control *control)
+{
+	if (info->ssi_signo == SIGCHLD)
+		return REQUEST_CHILDREN;
+	if (find_control((int)info->ssi_signo, control) && requests->has_control[*control])
+		return REQUEST_CONTROL;
+	if (stops_container(info))
+		return REQUEST_STOP;
+	say_ignored(requests, info);
+	return REQUEST_NOTHING;
+}
+
+bool request_describe(const struct requests *requests, const struct signalfd_siginfo *info,
+		      char text[REQUEST_TEXT_SIZE])
+{
+	int signal = (int)info->ssi_signo;
+	char sender[SENDER_SIZE];
+	bool inside = sender_describe(requests->proc, requests->reaper, info, sender);
+
+	if (inside)
+		snprintf(text, REQUEST_TEXT_SIZE, "signal %d (%s) from %s", signal,
+			 strsignal(signal), sender);
+	else
+		snprintf(text, REQUEST_TEXT_SIZE, "signal %d (%s) received", signal,
+			 strsignal(signal));
+	return inside;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC */
+/* What a signal to dinit asks for, and the words for it. Does nothing about it but to say that it is
+ * ignored, where it is. */
+#ifndef DINIT_REQUEST_H
+#define DINIT_REQUEST_H
+
+#include "procfs.h"
+#include "reaper.h"
+#include "sender.h"
+#include "svdir.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/signalfd.h>
+
+/* Room for the words, '\0' included: the signal's name, and its sender. */
+#define REQUEST_TEXT_SIZE (SENDER_SIZE + 80)
+
+enum request {
+	/* Nothing: it is said that it is ignored. */
+	REQUEST_NOTHING,
+	/* Something has happened to a child. */
+	REQUEST_CHILDREN,
+	/* To run a program in control/ of the services. */
+	REQUEST_CONTROL,
+	/* To stop the container. */
+	REQUEST_STOP,
+};
+
+struct requests {
+	const struct procfs *proc;
+	const struct reaper *reaper;
+	/* Which programs in control/ any service has. */
+	bool has_control[SVDIR_CONTROLS];
+	/* One bit for each signal that a warning was written about. */
+	uint64_t warned;
+};
+
+/* Returns what the signal asks for, and for REQUEST_CONTROL which program. */
+enum request request_read(struct requests *requests, const struct signalfd_siginfo *info,
+			  enum svdir_control *control);
+
+/* Describes a signal that asks to stop the container: "signal 15 (Terminated) received", or, where
+ * a process inside has sent it, of which nobody outside knows, "signal 15 (Terminated) from PID 9
+ * (watchdog/run)". Returns whether it came from inside. */
+bool request_describe(const struct requests *requests, const struct signalfd_siginfo *info,
+		      char text[REQUEST_TEXT_SIZE]);
+
+#endif

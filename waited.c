@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns the words for what a teardown waits for; not the waiting. Invariant: the text is as long as
+ * the first WAITED_NAMED_MAX names, however many there are. */
+#include "waited.h"
+
+#include <stdio.h>
+
+/* Room for " and ... more". */
+#define MORE_SIZE 32
+
+/* The names, as they are collected. */
+struct names {
+	char *text;
+	size_t len;
+	/* How many there are, those included that are not named. */
+	unsigned count;
+};
+
+/* Adds a name as "what name/stage (PID 7)"; what and stage end and begin with what stands between,
+ * or are empty. */
+static void add_name(struct names *names, const char *what, const char *name, const char *stage,
+		     pid_t pid)
+{
+	size_t room = WAITED_TEXT_SIZE - MORE_SIZE - names->len;
+	int len;
+
+	if (names->count++ >= WAITED_NAMED_MAX)
+		return;
+	len = snprintf(names->text + names->len, room, "%s%s%s%s (PID %d)",
+		       names->count > 1 ? ", " : "", what, name, stage, pid);
+	if (len > 0)
+		names->len += (size_t)len < room ? (size_t)len : room - 1;
+}
+
+static void on_program(void *ctx, const struct program *program)
+{
+	char stage[32];
+
+	snprintf(stage, sizeof stage, "/%s", program->stage);
+	add_name(ctx, "", program->service, stage, program->watch.pid);
+}
+
+static void add_orphan(struct names *names, const struct policy *policy,
+		       const struct orphan *orphan)
+{
+	struct procfs_command command = { .program = "" };
+
+	if (names->count < WAITED_NAMED_MAX)
+		procfs_read_command(policy->proc, orphan->pid, &command);
+	add_name(names, "the orphan ", command.program, "", orphan->pid);
+}
+
+/* With ignore only filters are waited for; one that was killed is DYING. */
+static void add_orphans(struct names *names, const struct policy *policy)
+{
+	static const enum orphan_state states[] = { ORPHAN_FILTER, ORPHAN_DYING, ORPHAN_TERMINATED,
+						    ORPHAN_YOUNG, ORPHAN_UNSETTLED };
+	size_t len = policy->reparenting == CONFIG_REPARENTING_IGNORE
+			     ? 2
+			     : sizeof states / sizeof *states;
+
+	for (size_t i = 0; i < len; i++)
+		for (const struct orphan *orphan = orphans_first(&policy->orphans, states[i]);
+		     orphan; orphan = orphan->next)
+			add_orphan(names, policy, orphan);
+}
+
+bool waited_describe(const struct services *services, const struct policy *policy,
+		     char text[WAITED_TEXT_SIZE])
+{
+	struct names names = { .text = text };
+
+	text[0] = '\0';
+	services_list_running(services, on_program, &names);
+	add_orphans(&names, policy);
+	if (names.count > WAITED_NAMED_MAX)
+		snprintf(text + names.len, WAITED_TEXT_SIZE - names.len, " and %u more",
+			 names.count - WAITED_NAMED_MAX);
+	return names.count > 0;
+}
