@@ -265,7 +265,7 @@ static void stop_service(struct service *service)
 {
 	char reason[PROGRAM_REASON_SIZE];
 
-	if (!service->terminate) {
+	if (!service->terminate || service->all->phase == SERVICES_KILLED) {
 		send_down_signal(service);
 		return;
 	}
@@ -423,18 +423,20 @@ void services_control(struct services *services, enum svdir_control which)
 			control_ask(services->list[i].controls, which);
 }
 
-/* Sees to it that no service is started any more, nor a program in a control directory. */
-static void leave_phase_up(struct services *services)
+/* Enters a phase in which no service is started any more, nor a program in a control directory. */
+static void enter_phase(struct services *services, enum services_phase phase)
 {
-	if (services->phase == SERVICES_UP)
-		services->phase = SERVICES_GOING;
+	if (services->phase < phase)
+		services->phase = phase;
 	for (size_t i = 0; i < services->started; i++)
 		control_forget(services->list[i].controls);
 }
 
 void services_prestop(struct services *services)
 {
-	leave_phase_up(services);
+	if (services->phase != SERVICES_UP)
+		return;
+	enter_phase(services, SERVICES_GOING);
 	for (size_t i = 0; i < services->started; i++) {
 		const struct service *service = &services->list[i];
 		const struct program_spec spec = {
@@ -450,7 +452,7 @@ void services_prestop(struct services *services)
 
 void services_stop(struct services *services)
 {
-	leave_phase_up(services);
+	enter_phase(services, SERVICES_GOING);
 	for (size_t i = 0; i < services->started; i++)
 		handle(&services->list[i], EVENT_STOP, NULL);
 }
@@ -489,7 +491,7 @@ bool services_kill(struct services *services, bool with_logs)
 	struct killing killing = { .with_logs = with_logs };
 
 	if (with_logs)
-		services->phase = SERVICES_KILLED;
+		enter_phase(services, SERVICES_KILLED);
 	services_list_running(services, kill_one, &killing);
 	return killing.any;
 }
