@@ -19,12 +19,9 @@ setup-all:
 
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
-UNITS = adopt fdtable json names signame printable lastline config process svdir script \
-	execfail procfs oom stamp log line loop spawn reaper death termlog signaller sink \
-	outputs logmux filter sender request service ration policy left ending waited
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
-	procfs oom stamp log line loop spawn reaper termlog signaller sink outputs logmux filter \
-	sender request service lives ration policy left ending waited
+	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
+	filter sender request service lives ration policy left ending waited
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait

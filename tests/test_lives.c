@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "log.h"
-#include "service.h"
+#include "services.h"
 #include "spawn.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
