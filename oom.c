@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
@@ -21,6 +20,11 @@
 #define FILE_SIZE 1024
 /* What is at least so large is no limit: version 1 writes the largest number of whole pages. */
 #define UNLIMITED (UINT64_C(1) << 62)
+
+/* The types of file systems that control groups have, as in statfs(2): the kernel's headers are not
+ * there for every libc. */
+#define CGROUP1_MAGIC 0x27e0eb
+#define CGROUP2_MAGIC 0x63677270
 
 /* ---- files ---- */
 
@@ -145,8 +149,7 @@ static bool is_control_group(const char *dir)
 {
 	struct statfs fs;
 
-	return statfs(dir, &fs) == 0 &&
-	       (fs.f_type == CGROUP2_SUPER_MAGIC || fs.f_type == CGROUP_SUPER_MAGIC);
+	return statfs(dir, &fs) == 0 && (fs.f_type == CGROUP1_MAGIC || fs.f_type == CGROUP2_MAGIC);
 }
 
 /* ---- which one it is ---- */
@@ -168,20 +171,17 @@ static bool ascend(char *dir, size_t root_len)
 static bool find_dir(struct oom *oom, const char *root, const char *path)
 {
 	const char *below = path;
-	int len;
 
 	oom->root_len = strlen(root);
-	do {
-		len = snprintf(oom->dir, sizeof oom->dir, "%s%s", root, below);
-		if (len < OOM_PATH_SIZE && is_control_group(oom->dir) &&
-		    has_process(oom->dir, getpid()))
+	for (;;) {
+		/* (What is cut here is not found.) */
+		snprintf(oom->dir, sizeof oom->dir, "%s%s", root, below);
+		if (is_control_group(oom->dir) && has_process(oom->dir, getpid()))
 			return true;
-		if (*below != '\0')
-			below += 1 + strcspn(below + 1, "/");
-		else
-			below = NULL;
-	} while (below);
-	return false;
+		if (*below == '\0')
+			return false;
+		below += 1 + strcspn(below + 1, "/");
+	}
 }
 
 /* Looks for it in the hierarchy that accounts for memory. The text is that of /proc/PID/cgroup, a

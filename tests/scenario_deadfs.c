@@ -6,6 +6,9 @@
  * case: meanwhile every look at the arguments of such a process hangs as it does. */
 #include "streams.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -203,6 +206,59 @@ static void test_terminate_that_hangs_and_fails_is_replaced_by_a_signal(struct s
 	run_expect_line(run, RUN_STDOUT, " early/run: ended$");
 }
 
+/* ---- the file that gets the cause of the end ---- */
+
+/* Starts the server before dinit, which takes it for a child that was there before. Nobody is on
+ * the other end of its stdin but itself: it never answers. */
+static void start_server(void *ctx)
+{
+	struct scene *scene = ctx;
+	const char *life = scene_format(scene, "%u", (unsigned)(scene_deadline_ms(LIFE_MS) / 1000));
+	char server[4096];
+	int fd;
+
+	if (fork() != 0)
+		return;
+	fd = open(scene_path(scene, "answer"), O_RDWR | O_CLOEXEC);
+	snprintf(server, sizeof server, "%s", strchr(streams_actor(scene), '=') + 1);
+	strcpy(strrchr(server, '/'), "/deadfs");
+	if (fd < 0 || dup2(fd, STDIN_FILENO) < 0 ||
+	    putenv((char *)(uintptr_t)streams_report(scene)))
+		_exit(99);
+	execl(server, server, scene_path(scene, "mnt"), "write", life, "", (char *)NULL);
+	_exit(99);
+}
+
+static void test_termination_log_that_hangs_is_waited_for_a_second(struct scene *scene)
+{
+	struct run *run;
+	const char *how;
+
+	/* What dinit sees at its start may be what is below the mount. */
+	scene_mkdir(scene, "mnt");
+	scene_file(scene, "mnt/log", 0666, "");
+	scene_fifo(scene, "answer");
+	scene_fifo(scene, "go");
+	scene_service(scene, "web", "read go <\"$SCENE/go\"; exit 7");
+	run = run_start(scene,
+			&(struct run_spec){
+				.environment = LIST(STREAMS(scene), "DINIT_LOG_LEVEL=info",
+						    "DINIT_JSON_STDOUT=0",
+						    scene_format(scene, "DINIT_TERMINATION_LOG=%s",
+								 scene_path(scene, "mnt/log"))),
+				.prepare = start_server,
+				.prepare_ctx = scene });
+	how = streams_wait_report(scene, "fs");
+	scene_need(strcmp(how, "mounted") == 0, how);
+	scene_let_go(scene, "go");
+	streams_wait_report(scene, "held");
+	run_expect_exit(run, 3);
+	run_expect_line(run, RUN_STDERR,
+			" dinit: info: .*/mnt/log: the cause of the end is not written there: "
+			"it takes too long, and dinit does not wait for it$");
+	run_expect_line(run, RUN_STDERR, " stopped after .* with status 3: web/run: PID ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +268,7 @@ int main(void)
 		SCENE_AS_INIT(test_orphan_executing_under_adopt_is_redirected_once_it_runs),
 		SCENE_AS_INIT(test_terminate_that_hangs_delays_no_other_service),
 		SCENE_AS_INIT(test_terminate_that_hangs_and_fails_is_replaced_by_a_signal),
+		SCENE_AS_INIT(test_termination_log_that_hangs_is_waited_for_a_second),
 	};
 
 	return scene_run_all("deadfs", tests, sizeof tests / sizeof *tests);

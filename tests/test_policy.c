@@ -595,6 +595,25 @@ static void test_policy_watched_children_are_no_orphans(void **state)
 	end_and_reap(rig, pid, SIGKILL);
 }
 
+/* One that writes a file may never end. */
+static void test_policy_watched_child_that_is_not_waited_for_counts_for_nothing(void **state)
+{
+	struct rig *rig = *state;
+	struct reaper_watch watch = { .on_exit = nothing, .unwaited = true };
+	pid_t pid = make_child(rig);
+
+	reaper_watch(&rig->reaper, &watch, pid);
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	policy_begin_teardown(&rig->policy);
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	assert_false(policy_has_to_wait(&rig->policy));
+	watch.unwaited = false;
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	assert_true(policy_has_to_wait(&rig->policy));
+	assert_int_equal(rig->sent_len, 0);
+	end_and_reap(rig, pid, SIGKILL);
+}
+
 static void test_policy_many_orphans_each_have_their_own_time(void **state)
 {
 	struct rig *rig = *state;
@@ -1714,6 +1733,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_child_from_before_that_ended_counts_no_more),
 	TEST(test_policy_children_from_before_are_left_alone),
 	TEST(test_policy_watched_children_are_no_orphans),
+	TEST(test_policy_watched_child_that_is_not_waited_for_counts_for_nothing),
 	TEST(test_policy_many_orphans_each_have_their_own_time),
 	TEST(test_policy_uninterruptible_orphan_is_given_a_moment),
 	TEST(test_policy_uninterruptible_orphan_that_goes_on_is_told_with_its_arguments),
