@@ -206,7 +206,7 @@ docs:
 	@tests/setup $(DOCS_PACKAGES)
 	for name in teardown line; do dot -Tsvg -o docs/$$name.svg docs/$$name.dot || exit 1; done
 
-check-docs:
+check-docs: dinit
 	@tests/setup $(DOCS_PACKAGES)
 	@tests/docs
 
