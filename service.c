@@ -5,6 +5,7 @@
  * to the service's stdout, somebody holds the read end. */
 #include "service.h"
 
+#include "death.h"
 #include "hook.h"
 #include "log.h"
 #include "start.h"
@@ -106,13 +107,13 @@ static void settle_log_end(struct service *service)
 static void say_optional_end(const struct service *service, const struct reaper_end *end,
 			     const char *then)
 {
-	char how[REAPER_STATUS_SIZE];
+	char how[DEATH_SIZE];
 
 	if (service->all->phase != SERVICES_UP) {
 		say_end(end);
 		return;
 	}
-	reaper_describe_status(end->status, how);
+	death_describe(service->all->programs->means.oom, end->status, how);
 	log_warn("%s/%s: PID %d %s; " OPTIONAL_GOES_ON "%s", end->name, end->stage, end->pid, how,
 		 then);
 }
@@ -264,7 +265,7 @@ static void stop_service(struct service *service)
 {
 	char reason[PROGRAM_REASON_SIZE];
 
-	if (!service->terminate) {
+	if (!service->terminate || service->all->phase == SERVICES_KILLED) {
 		send_down_signal(service);
 		return;
 	}
@@ -422,18 +423,20 @@ void services_control(struct services *services, enum svdir_control which)
 			control_ask(services->list[i].controls, which);
 }
 
-/* Sees to it that no service is started any more, nor a program in a control directory. */
-static void leave_phase_up(struct services *services)
+/* Enters a phase in which no service is started any more, nor a program in a control directory. */
+static void enter_phase(struct services *services, enum services_phase phase)
 {
-	if (services->phase == SERVICES_UP)
-		services->phase = SERVICES_GOING;
+	if (services->phase < phase)
+		services->phase = phase;
 	for (size_t i = 0; i < services->started; i++)
 		control_forget(services->list[i].controls);
 }
 
 void services_prestop(struct services *services)
 {
-	leave_phase_up(services);
+	if (services->phase != SERVICES_UP)
+		return;
+	enter_phase(services, SERVICES_GOING);
 	for (size_t i = 0; i < services->started; i++) {
 		const struct service *service = &services->list[i];
 		const struct program_spec spec = {
@@ -449,7 +452,7 @@ void services_prestop(struct services *services)
 
 void services_stop(struct services *services)
 {
-	leave_phase_up(services);
+	enter_phase(services, SERVICES_GOING);
 	for (size_t i = 0; i < services->started; i++)
 		handle(&services->list[i], EVENT_STOP, NULL);
 }
@@ -488,7 +491,7 @@ bool services_kill(struct services *services, bool with_logs)
 	struct killing killing = { .with_logs = with_logs };
 
 	if (with_logs)
-		services->phase = SERVICES_KILLED;
+		enter_phase(services, SERVICES_KILLED);
 	services_list_running(services, kill_one, &killing);
 	return killing.any;
 }

@@ -130,7 +130,7 @@ void services_control(struct services *services, enum svdir_control which);
 
 /* Begins the teardown: no further service is started. Starts the prestop of every running service
  * that has one. The services run on as usual; `prestopping` becomes 0 when all these programs have
- * ended. */
+ * ended. Does nothing where the teardown has begun already. */
 void services_prestop(struct services *services);
 
 /* Tells every running service to stop. No further one is started after that. */

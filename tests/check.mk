@@ -19,9 +19,12 @@ setup-all:
 
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
+UNITS = adopt fdtable json names signame printable lastline config process svdir script \
+	execfail procfs oom stamp log line loop spawn reaper death termlog signaller sink \
+	outputs logmux filter sender request service ration policy left ending waited
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper termlog signaller sink outputs logmux filter \
-	sender request service ration policy left ending waited
+	sender request service lives ration policy left ending waited
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
@@ -36,6 +39,8 @@ wrap_loop = clock_gettime epoll_wait epoll_create1 signalfd epoll_ctl
 wrap_reaper = waitpid waitid
 wrap_signaller = kill malloc fork setresuid syscall
 wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_release
+wrap_lives = spawn_program spawn_program_unwaited spawn_read_failure pipe2 open close logmux_add \
+	logmux_release waitid waitpid kill calloc
 wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send signaller_stop logmux_add \
 	logmux_reads procfs_each_child sysinfo
 wrap_filter = logmux_reads
@@ -45,6 +50,7 @@ wrap_ending = clock_gettime epoll_wait left_find service_was_logged logmux_end_l
 	oom_has_killed termlog_write
 wrap_sender = getpid kill
 wrap_waited = services_list_running procfs_read_command
+wrap_death = oom_has_killed
 wrap_oom = statfs read getpid
 wrap_termlog = fork open write
 wrap_request = getpid sender_describe
