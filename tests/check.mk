@@ -95,7 +95,7 @@ SCENARIO_PROGRAMS = $(SCENARIOS:%=$(BUILD)/scenario_%)
 SCENARIO_OBJECTS = $(addprefix $(BUILD)/tests/,harness.o launch.o scene.o rig.o tree.o)
 
 # Those of dinit's streams look at them with streams.c, and have their services played by actor.
-STREAM_SCENARIOS = lines complete stall logging orphans deadfs ownfd jsonstderr
+STREAM_SCENARIOS = lines complete stall logging orphans deadfs ownfd jsonstderr lastwords
 
 $(SCENARIO_PROGRAMS): $(BUILD)/scenario_%: $(BUILD)/tests/scenario_%.o $(SCENARIO_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(LDFLAGS) -lcmocka
