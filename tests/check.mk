@@ -151,7 +151,7 @@ VALGRIND_PROGRAMS = $(filter-out %/test_adopt %/test_spawn %/test_process,$(UNIT
 
 check-valgrind: setup $(VALGRIND_PROGRAMS)
 	@tests/setup valgrind
-	@TEST_WRAPPER='$(VALGRIND)' tests/suites $(VALGRIND_PROGRAMS)
+	@TEST_QUICK=1 TEST_WRAPPER='$(VALGRIND)' tests/suites $(VALGRIND_PROGRAMS)
 
 # The code for processors without SSE2, and for those that nothing is traced on, run here.
 PORTABLE = $(BUILD)/portable/test_json $(BUILD)/portable/test_line $(BUILD)/portable/test_adopt
