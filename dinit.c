@@ -421,6 +421,7 @@ static int prepare_services(struct dinit *dinit, char *const *environment)
 		.reaper = &dinit->reaper,
 		.mux = &dinit->mux,
 		.signaller = &dinit->signaller,
+		.oom = &dinit->oom,
 		.null_fd = dinit->null_fd,
 		.nofile = dinit->nofile,
 		.environment = environment,

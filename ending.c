@@ -4,19 +4,15 @@
  * once, and soon; until then ending_cause is "". */
 #include "ending.h"
 
+#include "death.h"
 #include "log.h"
 
-#include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 /* Room for each of the parts that may be added to the message: a name in it has at most 255
  * bytes. */
 #define ADDED_SIZE 400
-/* Where MiB stands among the units of describe_oom. */
-#define UNIT_MIB 2
 
 /* ---- parts of the message ---- */
 
@@ -38,32 +34,6 @@ static void describe_left(const struct ending *ending, char text[ADDED_SIZE])
 		snprintf(text, ADDED_SIZE,
 			 "; it left %s (PID %d) in the background: keep it in the foreground",
 			 left.name, left.pid);
-}
-
-/* Puts into words that memory was short, if the process was killed for that. Before a teardown
- * dinit itself kills nothing whose end is told here. */
-static void describe_oom(const struct ending *ending, int status, char text[ADDED_SIZE])
-{
-	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB" };
-	size_t unit = 0;
-	uint64_t limit;
-
-	text[0] = '\0';
-	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL ||
-	    !oom_has_killed(ending->means.oom, &limit))
-		return;
-	if (limit == 0) {
-		snprintf(text, ADDED_SIZE, ", out of memory");
-		return;
-	}
-	/* People write such limits in whole MiB or GiB. */
-	while (unit + 1 < sizeof units / sizeof *units && limit >= 1024 &&
-	       (unit < UNIT_MIB || limit % 1024 == 0)) {
-		limit /= 1024;
-		unit++;
-	}
-	snprintf(text, ADDED_SIZE, ", out of memory (the container's limit is %" PRIu64 " %s)",
-		 limit, units[unit]);
 }
 
 /* Puts the last line into words, if all of its stream has been read. Returns false while a line may
@@ -136,12 +106,12 @@ void ending_init(struct ending *ending, const struct ending_means *means)
 /* Notes how the process ended, and all of the message that is known at once. */
 static void note_end(struct ending *ending, const struct reaper_end *end)
 {
-	char how[REAPER_STATUS_SIZE], oom[ADDED_SIZE];
+	char how[DEATH_SIZE];
 
-	reaper_describe_status(end->status, how);
-	describe_oom(ending, end->status, oom);
-	snprintf(ending->cause, sizeof ending->cause, "%s/%s: PID %d %s%s", end->name, end->stage,
-		 end->pid, how, oom);
+	/* Before a teardown dinit itself kills nothing whose end is told here. */
+	death_describe(ending->means.oom, end->status, how);
+	snprintf(ending->cause, sizeof ending->cause, "%s/%s: PID %d %s", end->name, end->stage,
+		 end->pid, how);
 	ending->failed = end->status != 0;
 	ending->last = end->last;
 }

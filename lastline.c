@@ -14,6 +14,7 @@
 /* What is kept of an unfinished line that is so long does not change any more, whatever comes: not
  * even if that is a newline, and '\r' stands before it. */
 #define LONG_LEN (2 * LASTLINE_MAX)
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 /* Memory is taken in steps of so many bytes: most streams have lines of much the same length. */
 #define SIZE_STEP 16
 
@@ -66,12 +67,25 @@ static size_t without_newlines(const char *bytes, size_t len)
 	return len;
 }
 
-/* Returns where the last line of the bytes begins, which may be at their end. */
+/* Returns where the last line of the bytes begins, which may be at their end. (memrchr of some libcs
+ * looks at one byte after the other: with long lines that would cost more than all else.) */
 static size_t last_begin(const char *bytes, size_t len)
 {
-	const char *newline = memrchr(bytes, '\n', len);
+	uint64_t words[2], found;
 
-	return newline ? (size_t)(newline - bytes) + 1 : 0;
+	while (len >= sizeof words) {
+		memcpy(words, bytes + len - sizeof words, sizeof words);
+		words[0] ^= EACH('\n');
+		words[1] ^= EACH('\n');
+		/* The highest bit of a byte remains where that was 0, or one below it was. */
+		found = ((words[0] - EACH(1)) & ~words[0]) | ((words[1] - EACH(1)) & ~words[1]);
+		if (found & EACH(0x80))
+			break;
+		len -= sizeof words;
+	}
+	while (len > 0 && bytes[len - 1] != '\n')
+		len--;
+	return len;
 }
 
 /* Keeps the last whole line of the bytes, which end in a newline; empty lines are skipped. */

@@ -5,6 +5,7 @@
 #define DINIT_PROGRAM_H
 
 #include "logmux.h"
+#include "oom.h"
 #include "reaper.h"
 #include "signaller.h"
 
@@ -21,6 +22,7 @@ struct program_means {
 	struct reaper *reaper;
 	struct logmux *mux;
 	struct signaller *signaller;
+	struct oom *oom;
 	/* /dev/null, for stdin. */
 	int null_fd;
 	/* The limit that dinit was started with. */

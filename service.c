@@ -5,6 +5,7 @@
  * to the service's stdout, somebody holds the read end. */
 #include "service.h"
 
+#include "death.h"
 #include "hook.h"
 #include "log.h"
 #include "start.h"
@@ -106,13 +107,13 @@ static void settle_log_end(struct service *service)
 static void say_optional_end(const struct service *service, const struct reaper_end *end,
 			     const char *then)
 {
-	char how[REAPER_STATUS_SIZE];
+	char how[DEATH_SIZE];
 
 	if (service->all->phase != SERVICES_UP) {
 		say_end(end);
 		return;
 	}
-	reaper_describe_status(end->status, how);
+	death_describe(service->all->programs->means.oom, end->status, how);
 	log_warn("%s/%s: PID %d %s; " OPTIONAL_GOES_ON "%s", end->name, end->stage, end->pid, how,
 		 then);
 }

@@ -318,8 +318,8 @@ static void report_signal(struct scan *scan, const char *path, const char *text,
 	count_and_tell(scan, SVDIR_PROBLEM, problem);
 }
 
-/* Reads the beginning of a file. Returns how many bytes, or -1 with errno. Without O_NONBLOCK a FIFO
- * that has taken the file's place would keep dinit waiting. */
+/* Reads the beginning of a file. Returns how many bytes, or -1 with errno. Without O_NONBLOCK a
+ * FIFO that has taken the file's place would keep dinit waiting. */
 static ssize_t read_beginning(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

@@ -19,6 +19,9 @@ setup-all:
 
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
+UNITS = adopt fdtable json names signame printable lastline config process svdir script \
+	execfail procfs oom stamp log line loop spawn reaper death termlog signaller sink \
+	outputs logmux filter sender request service ration policy left ending waited
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper termlog signaller sink outputs logmux filter \
 	sender request service lives ration policy left ending waited
@@ -47,6 +50,7 @@ wrap_ending = clock_gettime epoll_wait left_find service_was_logged logmux_end_l
 	oom_has_killed termlog_write
 wrap_sender = getpid kill
 wrap_waited = services_list_running procfs_read_command
+wrap_death = oom_has_killed
 wrap_oom = statfs read getpid
 wrap_termlog = fork open write
 wrap_request = getpid sender_describe

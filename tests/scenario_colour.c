@@ -60,10 +60,10 @@ static void test_terminal_on_stderr_has_coloured_prefixes(struct scene *scene)
 		run_wait_line(run, RUN_STDERR, LINE("32", "web/run", "err"));
 		run_wait_line(run, RUN_STDERR, LINE("95", "api/run", "err"));
 		run_wait_line(run, RUN_STDERR, LINE("95", "api/log", "log"));
+		run_wait_line(run, RUN_STDERR,
+			      OWN("33", "warning: web/run: not a JSON object: out"));
 		finish(scene, run);
 		run_expect_line(run, RUN_STDERR, LINE("95", "api/run", "bye"));
-		run_expect_line(run, RUN_STDERR,
-				OWN("33", "warning: web/run: not a JSON object: out"));
 		run_expect_line(run, RUN_STDERR, OWN("31", "error: api/run: .* status 7.*"));
 		run_expect_line(run, RUN_STDERR, PLAIN("dinit: info: [^\033]*"));
 		run_expect_no_line(run, RUN_STDERR, "info: .*\033|\033.*info: ");

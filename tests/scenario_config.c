@@ -721,8 +721,8 @@ static void test_directory_down_is_examined_and_not_started(struct scene *scene)
 	expect_nothing_started(scene, run);
 }
 
-/* What a down-signal may be, and what it must not be: dinit says so, and never waits for a writer of
- * a FIFO. */
+/* What a down-signal may be, and what it must not be: dinit says so, and never waits for a writer
+ * of a FIFO. */
 static void test_directory_down_signal_is_examined(struct scene *scene)
 {
 	const char *const *const arguments[] = { LIST("--check"), LIST(NULL) };

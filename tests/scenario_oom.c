@@ -240,6 +240,29 @@ static void test_service_whose_child_is_out_of_memory_says_nothing_of_it(struct 
 	run_expect_no_line(run, RUN_STDERR, "out of memory");
 }
 
+/* Each death has its own cause: the second one is not for want of memory. */
+static void test_kill_after_an_optional_service_was_out_of_memory_says_nothing_of_it(
+	struct scene *scene)
+{
+	struct run *run;
+
+	make_groups();
+	limit(group, LIMIT_MIB);
+	scene_fifo(scene, "go");
+	scene_service(scene, "hog", HOG);
+	scene_file(scene, "services/hog/optional", 0644, "");
+	scene_service(scene, "web", "read go <\"$SCENE/go\"; kill -KILL $$");
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT, .prepare = enter_group });
+	run_wait_line(
+		run, RUN_STDERR,
+		" dinit: warning: hog/run: PID [0-9]+ was killed by signal 9 \\(Killed\\), "
+		"out of memory \\(the container's limit is 96 MiB\\); the service is optional");
+	scene_let_go(scene, "go");
+	run_expect_exit(run, 3);
+	remove_groups(scene);
+	run_expect_line(run, RUN_STDERR, KILLED ", stopping the container");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +273,7 @@ int main(void)
 		SCENE_AS_INIT(test_service_out_of_memory_unseen_is_only_killed),
 		SCENE_AS_INIT(test_service_out_of_memory_among_groups_of_others_is_only_killed),
 		SCENE(test_service_killed_otherwise_says_nothing_of_memory),
+		SCENE(test_kill_after_an_optional_service_was_out_of_memory_says_nothing_of_it),
 		SCENE(test_service_whose_child_is_out_of_memory_says_nothing_of_it),
 	};
 

@@ -20,38 +20,52 @@
 #define TEXT LIST("DINIT_JSON_STDOUT=0")
 #define STAMP "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z"
 
-/* A service, its logging program and its terminate that all run the same lines of shell, which
- * say something on stderr. The service ends when it is told to. */
-static void add_three_programs(struct scene *scene, const char *lines)
+/* All programs that a service can have beside its run and log/run, and the stage of each. */
+static const struct {
+	const char *path, *stage;
+} others[] = {
+	{ "control/h", "control" },
+	{ "prestop", "prestop" },
+	{ "terminate", "term" },
+	{ "finish", "finish" },
+};
+
+/* A service with all of them, which all run the same lines of shell, which say something on stderr.
+ * The service ends when it is told to. */
+static void add_programs(struct scene *scene, const char *lines)
 {
 	scene_fifo(scene, "go");
 	scene_service(scene, "web", scene_format(scene, "%s\nread go <\"$SCENE/go\"", lines));
 	scene_script(scene, "services/web/log/run", scene_format(scene, "%s\nexec cat", lines));
+	for (size_t i = 0; i < COUNT(others); i++)
+		scene_script(scene, scene_format(scene, "services/web/%s", others[i].path), lines);
 	scene_script(scene, "services/web/terminate",
 		     scene_format(scene, "%s\necho now >\"$SCENE/go\"", lines));
 }
 
-/* Runs them, and stops them when run and log have said it. */
-static struct run *play_three_programs(struct scene *scene, const struct run_spec *spec,
-				       const char *regex)
+/* Runs them, and stops them when all have said it that run before a stop. */
+static struct run *play_programs(struct scene *scene, const struct run_spec *spec,
+				 const char *regex)
 {
 	struct run *run = run_start(scene, spec);
 
 	run_wait_line(run, RUN_STDERR, scene_format(scene, " web/run: %s", regex));
 	run_wait_line(run, RUN_STDERR, scene_format(scene, " web/log: %s", regex));
+	run_signal(run, SIGHUP);
+	run_wait_line(run, RUN_STDERR, scene_format(scene, " web/control: %s", regex));
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
 	return run;
 }
 
-/* The same text of all three. */
-static void expect_of_three(struct scene *scene, struct run *run, const char *regex)
+/* The same text of all. */
+static void expect_of_all(struct scene *scene, struct run *run, const char *regex)
 {
-	static const char *const stages[] = { "run", "log", "term" };
-
-	for (size_t i = 0; i < COUNT(stages); i++)
+	run_expect_line(run, RUN_STDERR, scene_format(scene, " web/run: %s$", regex));
+	run_expect_line(run, RUN_STDERR, scene_format(scene, " web/log: %s$", regex));
+	for (size_t i = 0; i < COUNT(others); i++)
 		run_expect_line(run, RUN_STDERR,
-				scene_format(scene, " web/%s: %s$", stages[i], regex));
+				scene_format(scene, " web/%s: %s$", others[i].stage, regex));
 }
 
 /* ---- what a program finds ---- */
@@ -60,17 +74,38 @@ static void test_program_started_has_absolute_path_and_own_directory(struct scen
 {
 	struct run *run;
 
-	add_three_programs(scene, "echo \"argv0 $0 args $# cwd $(pwd -P)\" >&2");
-	run = play_three_programs(scene, &(struct run_spec){ .environment = TEXT }, "argv0");
+	add_programs(scene, "echo \"argv0 $0 args $# cwd $(pwd -P)\" >&2");
+	run = play_programs(scene, &(struct run_spec){ .environment = TEXT }, "argv0");
 	run_expect_line(run, RUN_STDERR,
 			scene_format(scene, " web/run: argv0 %s/web/run args 0 cwd %s/web$",
 				     scene->services, scene->services));
 	run_expect_line(run, RUN_STDERR,
 			scene_format(scene, " web/log: argv0 %s/web/log/run args 0 cwd %s/web/log$",
 				     scene->services, scene->services));
-	run_expect_line(run, RUN_STDERR,
-			scene_format(scene, " web/term: argv0 %s/web/terminate args 0 cwd %s/web$",
-				     scene->services, scene->services));
+	for (size_t i = 0; i < COUNT(others); i++)
+		run_expect_line(run, RUN_STDERR,
+				scene_format(scene, " web/%s: argv0 %s/web/%s args %d cwd %s/web$",
+					     others[i].stage, scene->services, others[i].path,
+					     strcmp(others[i].path, "finish") == 0 ? 2 : 0,
+					     scene->services));
+}
+
+/* finish is told how run ended, and the programs that run beside it are told its PID. */
+static void test_program_started_is_told_about_run(struct scene *scene)
+{
+	static const char *const told[] = { "control", "prestop", "term" };
+	const char *pid;
+	struct run *run;
+
+	add_programs(scene, "echo \"I am $$, about ${DINIT_PID-nobody}, arguments: $*\" >&2");
+	run = play_programs(scene, &(struct run_spec){ .environment = TEXT }, "I am");
+	pid = run_match(run, RUN_STDERR, " web/run: I am ([0-9]+), about nobody, arguments: $", 1);
+	run_expect_line(run, RUN_STDERR, " web/log: I am [0-9]+, about nobody, arguments: $");
+	for (size_t i = 0; i < COUNT(told); i++)
+		run_expect_line(run, RUN_STDERR,
+				scene_format(scene, " web/%s: I am [0-9]+, about %s, arguments: $",
+					     told[i], pid));
+	run_expect_line(run, RUN_STDERR, " web/finish: I am [0-9]+, about nobody, arguments: 0 0$");
 }
 
 /* An engine may give dinit a terminal, or what its user types. */
@@ -87,15 +122,17 @@ static void test_program_started_has_its_streams(struct scene *scene)
 {
 	struct run *run;
 
-	add_three_programs(scene, "echo \"$(readlink /proc/$$/fd/0) $(readlink /proc/$$/fd/1) "
-				  "$(readlink /proc/$$/fd/2)\" >&2");
-	run = play_three_programs(scene,
-				  &(struct run_spec){ .environment = TEXT,
-						      .prepare = take_other_stdin },
-				  ".*pipe");
+	add_programs(scene, "echo \"$(readlink /proc/$$/fd/0) $(readlink /proc/$$/fd/1) "
+			    "$(readlink /proc/$$/fd/2)\" >&2");
+	run = play_programs(scene,
+			    &(struct run_spec){ .environment = TEXT, .prepare = take_other_stdin },
+			    ".*pipe");
 	run_expect_line(run, RUN_STDERR, " web/run: /dev/null pipe:.* pipe:");
 	run_expect_line(run, RUN_STDERR, " web/log: pipe:.* pipe:.* pipe:");
-	run_expect_line(run, RUN_STDERR, " web/term: /dev/null pipe:.* pipe:");
+	for (size_t i = 0; i < COUNT(others); i++)
+		run_expect_line(run, RUN_STDERR,
+				scene_format(scene,
+					     " web/%s: /dev/null pipe:.* pipe:", others[i].stage));
 	assert_string_equal(run_match(run, RUN_STDERR, " web/run: /dev/null (pipe:[^ ]+)", 1),
 			    run_match(run, RUN_STDERR, " web/log: (pipe:[^ ]+)", 1));
 }
@@ -123,13 +160,12 @@ static void test_program_started_has_no_signal_blocked_or_ignored(struct scene *
 {
 	struct run *run;
 
-	add_three_programs(scene, "grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status >&2");
-	run = play_three_programs(scene,
-				  &(struct run_spec){ .environment = TEXT,
-						      .prepare = block_and_ignore },
-				  "SigIgn");
-	expect_of_three(scene, run, "SigBlk:\t0+");
-	expect_of_three(scene, run, "SigIgn:\t0+");
+	add_programs(scene, "grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status >&2");
+	run = play_programs(scene,
+			    &(struct run_spec){ .environment = TEXT, .prepare = block_and_ignore },
+			    "SigIgn");
+	expect_of_all(scene, run, "SigBlk:\t0+");
+	expect_of_all(scene, run, "SigIgn:\t0+");
 }
 
 static void lower_nofile(void *unused)
@@ -144,15 +180,13 @@ static void test_program_started_has_original_limit_of_files(struct scene *scene
 {
 	struct run *run;
 
-	add_three_programs(scene,
-			   "echo \"files $(ulimit -Sn) $(ulimit -Hn)\" >&2\n"
-			   "echo \"dinit's $(grep 'Max open files' /proc/$PPID/limits)\" >&2");
-	run = play_three_programs(scene,
-				  &(struct run_spec){ .environment = TEXT,
-						      .prepare = lower_nofile },
-				  "dinit's");
-	expect_of_three(scene, run, "files 111 222");
-	expect_of_three(scene, run, "dinit's Max open files +222 +222 +files *");
+	add_programs(scene, "echo \"files $(ulimit -Sn) $(ulimit -Hn)\" >&2\n"
+			    "echo \"dinit's $(grep 'Max open files' /proc/$PPID/limits)\" >&2");
+	run = play_programs(scene,
+			    &(struct run_spec){ .environment = TEXT, .prepare = lower_nofile },
+			    "dinit's");
+	expect_of_all(scene, run, "files 111 222");
+	expect_of_all(scene, run, "dinit's Max open files +222 +222 +files *");
 }
 
 static void open_more(void *unused)
@@ -171,24 +205,22 @@ static void test_program_started_has_no_descriptor_of_dinit(struct scene *scene)
 {
 	struct run *run;
 
-	add_three_programs(scene, SHOW_FDS);
+	add_programs(scene, SHOW_FDS);
 	scene_service(scene, "a", "exec sleep 1000");
-	run = play_three_programs(scene, &(struct run_spec){ .environment = TEXT }, "fds");
-	expect_of_three(scene, run, "fds 0 1 2 3 ");
+	run = play_programs(scene, &(struct run_spec){ .environment = TEXT }, "fds");
+	expect_of_all(scene, run, "fds 0 1 2 3 ");
 }
 
 static void test_program_started_has_descriptors_given_to_dinit(struct scene *scene)
 {
 	struct run *run;
 
-	add_three_programs(
-		scene, SHOW_FDS
-		"; echo \"given $(readlink /proc/$$/fd/7) $(readlink /proc/$$/fd/33)\" >&2");
-	run = play_three_programs(scene,
-				  &(struct run_spec){ .environment = TEXT, .prepare = open_more },
-				  "given");
-	expect_of_three(scene, run, "fds 0 1 2 3 7 33 ");
-	expect_of_three(scene, run, "given /dev/zero /dev/zero");
+	add_programs(scene, SHOW_FDS
+		     "; echo \"given $(readlink /proc/$$/fd/7) $(readlink /proc/$$/fd/33)\" >&2");
+	run = play_programs(scene, &(struct run_spec){ .environment = TEXT, .prepare = open_more },
+			    "given");
+	expect_of_all(scene, run, "fds 0 1 2 3 7 33 ");
+	expect_of_all(scene, run, "given /dev/zero /dev/zero");
 }
 
 /* Also where the service's stdout is a logging program's stdin, which that can open as well. */
@@ -424,6 +456,24 @@ static void test_line_as_json_gets_fields_at_its_end(struct scene *scene)
 	run_expect_line(run, RUN_STDERR, "^" STAMP " web/run: \\{\"e\":1\\}$");
 }
 
+/* Both streams of these are of their stage. */
+static void test_line_of_other_program_has_stage(struct scene *scene)
+{
+	struct run *run;
+
+	add_programs(scene, "echo one; echo two >&2");
+	run = play_programs(scene, &(struct run_spec){ .environment = TEXT }, "two");
+	for (size_t i = 0; i < COUNT(others); i++) {
+		const char *stage = others[i].stage;
+
+		run_expect_line(run, RUN_STDOUT,
+				scene_format(scene, "^" STAMP " web/%s: one$", stage));
+		run_expect_line(run, RUN_STDERR,
+				scene_format(scene, "^" STAMP " web/%s: two$", stage));
+	}
+	run_expect_no_line(run, RUN_STDERR, "dinit: (warning|error)");
+}
+
 /* A logging program's stdout is the service's, its stderr its own; both streams of terminate are
  * stage term. */
 static void test_line_of_logging_program_and_terminate_has_stage(struct scene *scene)
@@ -496,6 +546,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCENE(test_program_started_has_absolute_path_and_own_directory),
+		SCENE(test_program_started_is_told_about_run),
 		SCENE(test_program_started_has_its_streams),
 		SCENE(test_program_started_has_no_signal_blocked_or_ignored),
 		SCENE(test_program_started_has_original_limit_of_files),
@@ -512,6 +563,7 @@ int main(void)
 		SCENE(test_exec_refused_beside_service_that_stays_has_a_limit),
 		SCENE(test_line_as_text_has_time_service_and_stage),
 		SCENE(test_line_as_json_gets_fields_at_its_end),
+		SCENE(test_line_of_other_program_has_stage),
 		SCENE(test_line_of_logging_program_and_terminate_has_stage),
 		SCENE(test_time_of_line_is_utc_and_when_it_was_read),
 	};

@@ -607,6 +607,34 @@ static void test_config_describe_defaults_are_those_that_count(void **state)
 		free(described.environment[i]);
 }
 
+static void test_config_read_colour_by_no_color_and_term(void **state)
+{
+	static const struct {
+		const char *first, *second;
+		bool colour;
+	} cases[] = {
+		{ NULL, NULL, false },
+		{ "TERM=xterm", NULL, true },
+		{ "TERM=", NULL, false },
+		{ "TERM=dumb", NULL, false },
+		{ "TERM=dumber", NULL, true },
+		{ "TERM=xterm", "NO_COLOR=", true },
+		{ "TERM=xterm", "NO_COLOR=1", false },
+		{ "TERM=xterm", "NO_COLOR=0", false },
+		{ "TERM=xterm", "NO_COLORS=1", true },
+		{ "NO_COLOR=", NULL, false },
+	};
+	struct problems problems;
+	struct config config;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		read_strings(&config, &problems, cases[i].first, cases[i].second, NULL);
+		assert_int_equal(config.colour, cases[i].colour);
+		assert_int_equal(problems.len, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -623,6 +651,7 @@ int main(void)
 		cmocka_unit_test(test_config_read_unknown_variable_is_warned_of),
 		cmocka_unit_test(test_config_read_pid_variable_is_no_unknown),
 		cmocka_unit_test(test_config_describe_defaults_are_those_that_count),
+		cmocka_unit_test(test_config_read_colour_by_no_color_and_term),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -351,10 +351,31 @@ static int read_strings(struct config *config, const char *first, const char *se
 	snprintf(strings[1], sizeof strings[1], "%s", second ? second : "");
 	said[0] = '\0';
 	log_set_level(CONFIG_LOG_NONE);
+	log_set_form(LINE_MESSAGE_TEXT);
 	log_set_writer(on_line, NULL);
 	result = process_read_environment(config, environment);
 	log_set_writer(NULL, NULL);
 	return result;
+}
+
+/* What is found while they are read is text, whatever comes after. */
+static void test_process_read_environment_sets_the_form_of_what_follows(void **state)
+{
+	struct config config;
+
+	(void)state;
+	assert_int_equal(read_strings(&config, "DINIT_JSON_STDERR=wrap", "DINIT_ODD=1"), 0);
+	assert_memory_equal(said + STAMP_LEN, " dinit: warning: unknown", 24);
+	said[0] = '\0';
+	log_set_writer(on_line, NULL);
+	log_warn("x");
+	log_set_writer(NULL, NULL);
+	assert_memory_equal(said, "{\"level\":\"warning\",\"message\":\"x\",", 33);
+	assert_int_equal(read_strings(&config, "DINIT_JSON_STDERR=", NULL), 0);
+	log_set_writer(on_line, NULL);
+	log_warn("x");
+	log_set_writer(NULL, NULL);
+	assert_string_equal(said + STAMP_LEN, " dinit: warning: x\n");
 }
 
 static void test_process_read_environment_sets_the_level(void **state)
@@ -407,6 +428,7 @@ int main(void)
 		cmocka_unit_test(test_process_block_signals_blocks_all_but_faults),
 		cmocka_unit_test(test_process_reset_dispositions_ignores_and_catches_none),
 		cmocka_unit_test(test_process_raise_nofile_raises_and_remembers),
+		cmocka_unit_test(test_process_read_environment_sets_the_form_of_what_follows),
 		cmocka_unit_test(test_process_read_environment_sets_the_level),
 		cmocka_unit_test(
 			test_process_read_environment_invalid_value_is_said_at_every_level),

@@ -111,6 +111,7 @@ struct rig {
 	struct outputs outputs;
 	struct logmux mux;
 	struct signaller signaller;
+	struct oom oom;
 	struct programs programs;
 	struct services services;
 	bool open, drains, child, children_left, late;
@@ -340,6 +341,7 @@ static void open_programs(struct rig *rig)
 		.reaper = &rig->reaper,
 		.mux = &rig->mux,
 		.signaller = &rig->signaller,
+		.oom = &rig->oom,
 		.null_fd = rig->null_fd,
 		.environment = environment,
 	};

@@ -322,6 +322,10 @@ static void test_signaller_send_to_no_single_child_is_refused_loudly(void **stat
 		assert_said(rig, expected);
 	}
 	assert_int_equal(kills, 0);
+	/* The first that can be one. */
+	kill_error = ESRCH;
+	signaller_send(&rig->signaller, 2, SIGTERM, "web/run");
+	assert_int_equal(kills, 1);
 }
 
 static void test_signaller_send_to_one_that_is_gone_says_nothing(void **state)
@@ -379,6 +383,7 @@ static void test_signaller_stop_refused_wakes_a_stopped_process_too(void **state
 		signaller_stop(&rig->signaller, rig->target, signals[i], "web/run");
 		reap(rig);
 		assert_killed_by(rig, signals[i]);
+		assert_string_equal(rig->said, "");
 		teardown(state);
 		setup(state);
 	}

@@ -132,6 +132,8 @@ static void test_signame_parse_anything_else_is_none(void **state)
 		"RTMIN+",
 		"RTMIN-3",
 		"RTMIN+31",
+		"RTMIN+65",
+		"RTMIN+100",
 		"RTMIN+x",
 		"RTMIN++3",
 		"RTMAX+1",

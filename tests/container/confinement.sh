@@ -179,12 +179,3 @@ test_small_memory_limit_bears_a_flood() {
 	expect_equal "bytes of the long line" "$(output web out | tr -cd x | wc -c)" 30000000
 	expect_count web out '^\{"n":1,' 200000
 }
-
-test_service_killed_for_memory_ends_container() {
-	script web/run 'exec tail /dev/zero'
-	script other/run 'trap "echo told >&2; exit 0" TERM; while :; do sleep 0.1; done'
-	start web "$dir/services" --memory 64m
-	wait_status web 3 30
-	expect_line web err 'dinit: error: web/run: PID [0-9]+ was killed by signal 9'
-	expect_line web err ' other/run: told$'
-}

@@ -106,6 +106,21 @@ static void check_object(const struct fixture *fixture, const char *out, size_t 
 	insist(judge_is_too_deep(out, len) || judge_is_object(out, len - 1));
 }
 
+/* A message about a line that is no object, as an object. */
+static void check_stray(const struct fixture *fixture, struct line line,
+			enum line_message_form form)
+{
+	size_t put;
+	char *out;
+
+	line.form = LINE_FORM_STRAY;
+	line.stray_form = form;
+	out = put_line(fixture, &line, &put);
+	insist(memchr(out, '\n', put) == out + put - 1);
+	insist(judge_is_object(out, put - 1));
+	free(out);
+}
+
 /* What JSON says about a line: before the fields stands the line. */
 static void check_json(const struct fixture *fixture, const char *text, size_t len)
 {
@@ -125,6 +140,8 @@ static void check_json(const struct fixture *fixture, const char *text, size_t l
 	insist(memchr(out, '\n', put - 1) == NULL);
 	check_object(fixture, out, put);
 	free(out);
+	check_stray(fixture, line, LINE_MESSAGE_OBJECT);
+	check_stray(fixture, line, LINE_MESSAGE_LEVELLED);
 }
 
 static void check_line(const struct fixture *fixture, const char *bytes, size_t len)

@@ -154,6 +154,7 @@ static bool is_object(const uint8_t *line, size_t len, struct object *object)
 
 struct plan {
 	enum config_stdout mode;
+	enum config_stderr stderr_mode;
 	bool same_file;
 	size_t max_line;
 	uint32_t random;
@@ -177,6 +178,7 @@ static bool read_plan(struct plan *plan, const uint8_t *data, size_t size)
 		return false;
 	plan->mode = modes[data[0] & 3];
 	plan->same_file = data[0] & 4;
+	plan->stderr_mode = data[0] & 8 ? CONFIG_STDERR_WRAP : CONFIG_STDERR_TEXT;
 	plan->max_line = lens[data[1] & 7];
 	fail_each = data[2] & 1 ? 1u + (data[2] >> 1) : 0;
 	plan->random = data[3];
@@ -294,7 +296,11 @@ static int open_output(struct collected *output)
 
 static void open_run(struct run *run)
 {
-	struct config config = { .stdout_mode = run->plan->mode, .max_line = run->plan->max_line };
+	struct config config = {
+		.stdout_mode = run->plan->mode,
+		.stderr_mode = run->plan->stderr_mode,
+		.max_line = run->plan->max_line,
+	};
 	sigset_t none;
 	int pair[2];
 
@@ -341,6 +347,8 @@ enum kind {
 	KIND_STRAY,
 	/* With fields at its end; payload is what stood before them. */
 	KIND_OBJECT,
+	/* A stray as such an object: a message of dinit's. */
+	KIND_STRAY_OBJECT,
 };
 
 struct shown {
@@ -348,11 +356,23 @@ struct shown {
 	int source;
 	const uint8_t *payload;
 	size_t len;
+	/* How many bytes the fields are. */
+	size_t fields_len;
 };
 
-static const char fields[] = "\"service\":\"o\\\"ut\",\"stage\":\"run\",\"logged\":\"";
-#define FIELDS_LEN (sizeof fields - 1)
-#define AFTER_LEN (FIELDS_LEN + STAMP_LEN + 2)
+/* What stands at the end of an object, by whose it is: the two sources, dinit itself. */
+static const char *const fields[] = {
+	"\"service\":\"o\\\"ut\",\"stage\":\"run\",\"logged\":\"",
+	"\"service\":\"err\",\"stage\":\"run\",\"logged\":\"",
+	"\"service\":\"dinit\",\"stage\":\"warning\",\"logged\":\"",
+};
+static const char *const services[] = { "o\"ut", "err", "dinit" };
+static const char *const stages[] = { "run", "run", "warning" };
+
+#define OWNERS (sizeof fields / sizeof *fields)
+#define OWNER_DINIT 2
+#define STRAY "o\"ut/run: not a JSON object: "
+#define STRAY_TEXT " dinit: warning: " STRAY
 
 static bool starts(const uint8_t *line, size_t len, const char *text)
 {
@@ -381,22 +401,44 @@ static void insist_value(const json_t *root, const char *name, const char *expec
 	       "a field is not what it should be");
 }
 
+/* Whose fields stand at the end of an object. */
+static size_t find_owner(const uint8_t *line, size_t len)
+{
+	for (size_t i = 0; i < OWNERS; i++) {
+		size_t fields_len = strlen(fields[i]) + STAMP_LEN + 2;
+
+		if (len > fields_len &&
+		    memcmp(line + len - fields_len, fields[i], strlen(fields[i])) == 0)
+			return i;
+	}
+	insist(false, "the fields are not there");
+	return 0;
+}
+
 /* A line that begins with '{': cut off what logmux added, which is what counts for a reader,
  * too. */
 static struct shown take_json(const uint8_t *line, size_t len)
 {
 	struct shown shown = { .kind = KIND_OBJECT, .payload = line };
 	json_t *root = judge_object((const char *)line, len);
+	size_t owner;
 
 	insist(root != NULL, "it does not parse");
-	insist(len > AFTER_LEN && memcmp(line + len - AFTER_LEN, fields, FIELDS_LEN) == 0,
-	       "the fields are not there");
+	owner = find_owner(line, len);
 	insist_stamp(line + len - 2 - STAMP_LEN);
-	insist_value(root, "service", "o\"ut", 4);
-	insist_value(root, "stage", "run", 3);
+	insist_value(root, "service", services[owner], strlen(services[owner]));
+	insist_value(root, "stage", stages[owner], strlen(stages[owner]));
 	insist_value(root, "logged", (const char *)line + len - 2 - STAMP_LEN, STAMP_LEN);
+	if (owner == OWNER_DINIT) {
+		shown.kind = KIND_STRAY_OBJECT;
+		insist_value(root, "level", "warning", 7);
+		insist(json_object_size(root) == 5, "a message has other members");
+	} else {
+		shown.source = (int)owner;
+	}
 	json_decref(root);
-	shown.len = len - AFTER_LEN;
+	shown.fields_len = strlen(fields[owner]) + STAMP_LEN + 2;
+	shown.len = len - shown.fields_len;
 	return shown;
 }
 
@@ -405,7 +447,7 @@ static struct shown take_shown(const uint8_t *line, size_t len)
 	static const char *const prefixes[] = {
 		" o\"ut/run: ",
 		" err/run: ",
-		" dinit: warning: o\"ut/run: not a JSON object: ",
+		STRAY_TEXT,
 	};
 	struct shown shown = { .kind = KIND_TEXT };
 
@@ -424,6 +466,26 @@ static struct shown take_shown(const uint8_t *line, size_t len)
 	}
 	insist(false, "a line has no label");
 	return shown;
+}
+
+/* Not one line of stderr is anything but an object, unless stdout is the same file and text. */
+static void insist_json(const struct run *run)
+{
+	const struct plan *plan = run->plan;
+	const struct collected *output = &run->outputs[plan->same_file ? 0 : 1];
+
+	if (plan->stderr_mode == CONFIG_STDERR_TEXT ||
+	    (plan->same_file && plan->mode == CONFIG_STDOUT_TEXT))
+		return;
+	for (size_t at = 0; at < output->len;) {
+		const uint8_t *line = output->text + at,
+			      *end = memchr(line, '\n', output->len - at);
+
+		insist(end != NULL, "the last line has no end");
+		insist(judge_is_object((const char *)line, (size_t)(end - line)),
+		       "a line of stderr is no object");
+		at += (size_t)(end - line) + 1;
+	}
 }
 
 /* The next line that a source shows on one of the outputs; the outputs' lines of the other
@@ -463,18 +525,19 @@ struct rest {
 	size_t len, at;
 };
 
-/* The message of a wrapped line: an object of exactly that form, in which nothing is said twice.
- * NULL: it is an object of a source's own. */
+/* The message of a wrapped line or a stray: an object of exactly that form, in which nothing is said
+ * twice. NULL: it is an object of a source's own. */
 static json_t *take_message(const struct shown *shown)
 {
-	static const char before[] = "{\"message\":\"";
+	bool stray = shown->kind == KIND_STRAY_OBJECT;
 	json_t *root, *message = NULL;
 
-	if (!starts(shown->payload, shown->len, before) ||
+	if (!starts(shown->payload, shown->len,
+		    stray ? "{\"level\":\"warning\",\"message\":\"" : "{\"message\":\"") ||
 	    memcmp(shown->payload + shown->len - 2, "\",", 2) != 0)
 		return NULL;
-	root = judge_plain_object((const char *)shown->payload, shown->len + AFTER_LEN);
-	if (json_object_size(root) == 4)
+	root = judge_plain_object((const char *)shown->payload, shown->len + shown->fields_len);
+	if (json_object_size(root) == (stray ? 5 : 4))
 		message = json_incref(json_object_get(root, "message"));
 	json_decref(root);
 	return message;
@@ -484,21 +547,28 @@ static json_t *take_message(const struct shown *shown)
  * object of a source's own. */
 static bool said(const struct shown *shown, uint8_t *out, size_t *len)
 {
-	json_t *message;
+	bool quoted = shown->kind == KIND_OBJECT || shown->kind == KIND_STRAY_OBJECT;
 
-	if (shown->kind == KIND_OBJECT) {
-		message = take_message(shown);
+	if (quoted) {
+		json_t *message = take_message(shown);
+		const char *text = json_string_value(message);
+
 		if (!message)
 			return false;
 		*len = json_string_length(message);
-		memcpy(out, json_string_value(message), *len);
+		if (shown->kind == KIND_STRAY_OBJECT) {
+			insist(starts((const uint8_t *)text, *len, STRAY), "a stray has no label");
+			text += strlen(STRAY);
+			*len -= strlen(STRAY);
+		}
+		memcpy(out, text, *len);
 		json_decref(message);
 	} else {
 		*len = shown->len;
 		memcpy(out, shown->payload, *len);
 	}
 	if (fail_each)
-		*len = reduce(out, out, *len, shown->kind == KIND_OBJECT);
+		*len = reduce(out, out, *len, quoted);
 	return true;
 }
 
@@ -547,13 +617,22 @@ static void skip_nothings(struct proof *proof)
 	skip_nothings_of(proof, proof->err, &proof->err_at);
 }
 
+/* What the lines of the source should be. */
+static bool should_be_json(const struct proof *proof)
+{
+	const struct plan *plan = proof->run->plan;
+
+	return proof->source == 0 ? plan->mode != CONFIG_STDOUT_TEXT
+				  : plan->stderr_mode == CONFIG_STDERR_WRAP;
+}
+
 /* A line that should come as it is, or in pieces. */
 static void prove_plain(struct proof *proof, const uint8_t *line, size_t len)
 {
 	const struct plan *plan = proof->run->plan;
-	bool json = proof->source == 0 && plan->mode != CONFIG_STDOUT_TEXT;
-	bool wrapped = json && plan->mode == CONFIG_STDOUT_WRAP;
-	bool from_out = plan->same_file || (proof->source == 0 && (!json || wrapped));
+	bool stray = proof->source == 0 && plan->mode == CONFIG_STDOUT_JSON;
+	bool wrapped = stray ? plan->stderr_mode == CONFIG_STDERR_WRAP : should_be_json(proof);
+	bool from_out = plan->same_file || (proof->source == 0 && !stray);
 	size_t least = (len + plan->max_line - 1) / plan->max_line, pieces = 0;
 	struct rest *rest = &proof->rest;
 
@@ -574,12 +653,14 @@ static void prove_plain(struct proof *proof, const uint8_t *line, size_t len)
 /* Whether the next line that the source shows is that object, which is then behind it. */
 static bool prove_object(struct proof *proof, const struct object *object)
 {
-	size_t at = proof->out_at;
+	bool from_out = proof->run->plan->same_file || proof->source == 0;
+	size_t *behind = from_out ? &proof->out_at : &proof->err_at, at = *behind;
 	struct shown shown;
 
-	if (!next_shown(proof->out, &at, proof->source, &shown) || !shows_object(&shown, object))
+	if (!next_shown(from_out ? proof->out : proof->err, &at, proof->source, &shown) ||
+	    !shows_object(&shown, object))
 		return false;
-	proof->out_at = at;
+	*behind = at;
 	return true;
 }
 
@@ -592,8 +673,7 @@ static void prove_line(struct proof *proof, const uint8_t *line, size_t with_ret
 
 	if (len == 0)
 		return;
-	if (proof->source == 0 && plan->mode != CONFIG_STDOUT_TEXT && len <= plan->max_line &&
-	    is_object(line, len, &object)) {
+	if (should_be_json(proof) && len <= plan->max_line && is_object(line, len, &object)) {
 		/* First of all: it may look like a message of which nothing is compared. */
 		if (prove_object(proof, &object))
 			return;
@@ -665,6 +745,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		failing = false;
 		insist(logmux_is_drained(&run->mux), "it does not come to its end");
 		close_run(run);
+		insist_json(run);
 		prove_source(run, 0);
 		prove_source(run, 1);
 	}
