@@ -21,10 +21,7 @@ setup-all:
 
 UNITS = adopt fdtable json names signame printable lastline config process svdir script \
 	execfail procfs oom stamp log line loop spawn reaper death termlog signaller sink \
-	outputs logmux filter sender request service ration policy left ending waited
-UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
-	procfs oom stamp log line loop spawn reaper termlog signaller sink outputs logmux filter \
-	sender request service lives ration policy left ending waited
+	outputs logmux filter sender request service lives ration policy left ending waited
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
@@ -40,7 +37,7 @@ wrap_reaper = waitpid waitid
 wrap_signaller = kill malloc fork setresuid syscall
 wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_release
 wrap_lives = spawn_program spawn_program_unwaited spawn_read_failure pipe2 open close logmux_add \
-	logmux_release waitid waitpid kill calloc
+	logmux_release waitid waitpid kill calloc oom_has_killed
 wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send signaller_stop logmux_add \
 	logmux_reads procfs_each_child sysinfo
 wrap_filter = logmux_reads

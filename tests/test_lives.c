@@ -167,6 +167,7 @@ void __wrap_logmux_release(struct logmux_source *source, struct logmux_source *a
 int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
 pid_t __wrap_waitpid(pid_t pid, int *status, int options);
 int __wrap_kill(pid_t pid, int signal);
+bool __wrap_oom_has_killed(struct oom *oom, uint64_t *limit_bytes);
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 
@@ -361,6 +362,13 @@ int __wrap_kill(pid_t pid, int signal)
 		world.records[slot / KINDS].stopped = true;
 	}
 	return 0;
+}
+
+bool __wrap_oom_has_killed(struct oom *oom, uint64_t *limit_bytes)
+{
+	(void)oom;
+	(void)limit_bytes;
+	return false;
 }
 
 /* ---- the owner ---- */
