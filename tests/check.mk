@@ -19,9 +19,9 @@ setup-all:
 
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
-UNITS = adopt fdtable json names signame printable lastline config process svdir script \
-	execfail procfs oom stamp log line loop spawn reaper death termlog signaller sink \
-	outputs logmux filter sender request service lives ration policy left ending waited
+UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
+	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
+	filter sender request service lives ration policy left ending waited
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
@@ -95,7 +95,7 @@ SCENARIO_PROGRAMS = $(SCENARIOS:%=$(BUILD)/scenario_%)
 SCENARIO_OBJECTS = $(addprefix $(BUILD)/tests/,harness.o launch.o scene.o rig.o tree.o)
 
 # Those of dinit's streams look at them with streams.c, and have their services played by actor.
-STREAM_SCENARIOS = lines complete stall logging orphans deadfs ownfd jsonstderr
+STREAM_SCENARIOS = lines complete stall logging orphans deadfs ownfd jsonstderr lastwords
 
 $(SCENARIO_PROGRAMS): $(BUILD)/scenario_%: $(BUILD)/tests/scenario_%.o $(SCENARIO_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(LDFLAGS) -lcmocka
@@ -206,7 +206,7 @@ docs:
 	@tests/setup $(DOCS_PACKAGES)
 	for name in teardown line; do dot -Tsvg -o docs/$$name.svg docs/$$name.dot || exit 1; done
 
-check-docs:
+check-docs: dinit
 	@tests/setup $(DOCS_PACKAGES)
 	@tests/docs
 

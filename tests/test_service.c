@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "log.h"
-#include "service.h"
+#include "services.h"
 #include "spawn.h"
 #include "tree.h"
 
@@ -126,6 +126,8 @@ struct rig {
 	pid_t end_pid;
 	int end_status;
 	bool end_was_logged;
+	/* What the end came with: the last lines of its program. */
+	struct lastline *end_last;
 };
 
 static int count_fds(void)
@@ -166,6 +168,7 @@ static void on_end(void *ctx, const struct service *service, const struct reaper
 	snprintf(rig->end_stage, sizeof rig->end_stage, "%s", end->stage);
 	rig->end_pid = end->pid;
 	rig->end_status = end->status;
+	rig->end_last = end->last;
 }
 
 static void on_start_failure(void *ctx, const char *cause)
@@ -1066,6 +1069,91 @@ static void test_service_logged_start_failing_anywhere_is_said_and_leaves_nothin
 		teardown(state);
 		setup(state);
 	}
+}
+
+/* ---- last lines ---- */
+
+static void assert_last(struct rig *rig, enum logmux_stream stream, const char *expected)
+{
+	char text[LASTLINE_MAX + 1];
+
+	assert_non_null(rig->end_last);
+	assert_int_equal(lastline_show(&rig->end_last[stream], text), expected != NULL);
+	assert_string_equal(text, expected ? expected : "");
+}
+
+static void test_service_run_end_comes_with_its_last_lines(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "echo one; echo two; echo err >&2; printf why >&2; exit 2");
+	run_all(rig);
+	wait_for_all(rig);
+	assert_ptr_equal(rig->end_last, rig->services.list[0].run.last);
+	assert_last(rig, LOGMUX_STDOUT, "two");
+	assert_last(rig, LOGMUX_STDERR, "why");
+}
+
+static void test_service_logged_run_end_comes_with_the_last_line_of_stderr(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "echo one; echo why >&2; exit 2");
+	put_log(rig, "exec cat");
+	run_all(rig);
+	wait_for_all(rig);
+	assert_string_equal(rig->end_stage, "run");
+	assert_last(rig, LOGMUX_STDOUT, NULL);
+	assert_last(rig, LOGMUX_STDERR, "why");
+}
+
+static void test_service_run_after_log_115_end_comes_with_what_dinit_read(void **state)
+{
+	struct rig *rig = *state;
+	int go;
+
+	put_service(rig, "web", "read -r go < go; echo one; echo why; exit 2");
+	put_log(rig, "exit 115");
+	snprintf(rig->paths[0][4], sizeof rig->paths[0][4], "%s/go", rig->entries[0].dir);
+	assert_int_equal(mkfifo(rig->paths[0][4], 0600), 0);
+	run_all(rig);
+	wait_until(rig, log_gone, "the end of the log");
+	go = open(rig->paths[0][4], O_RDWR | O_CLOEXEC);
+	assert_int_equal(write(go, "go\n", 3), 3);
+	wait_for_all(rig);
+	close(go);
+	assert_string_equal(rig->end_stage, "run");
+	assert_last(rig, LOGMUX_STDOUT, "why");
+}
+
+static void test_service_log_end_comes_with_its_last_lines(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "echo one; exec sleep 1000");
+	put_log(rig, "read -r line; echo \"<$line>\"; echo 'disk full' >&2; exit 1");
+	run_all(rig);
+	wait_until(rig, has_end, "the end of the log");
+	wait_for(rig, "disk full");
+	assert_ptr_equal(rig->end_last, rig->services.list[0].log->last);
+	assert_last(rig, LOGMUX_STDOUT, "<one>");
+	assert_last(rig, LOGMUX_STDERR, "disk full");
+	services_stop(&rig->services);
+	wait_for_all(rig);
+}
+
+static void test_service_terminate_has_no_last_lines(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_terminate(rig, "echo one; echo err >&2; kill -INT $DINIT_PID");
+	run_all(rig);
+	services_stop(&rig->services);
+	wait_for_all(rig);
+	assert_has(rig->out[1], " web/term: err\n");
+	assert_null(rig->services.list[0].terminate->last[LOGMUX_STDOUT].text);
+	assert_null(rig->services.list[0].terminate->last[LOGMUX_STDERR].text);
 }
 
 /* ---- stopping ---- */
@@ -1984,6 +2072,11 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_service_log_that_never_reads_loses_nothing),
 	TEST(test_service_log_that_cannot_be_executed_is_said),
 	TEST(test_service_logged_start_failing_anywhere_is_said_and_leaves_nothing),
+	TEST(test_service_run_end_comes_with_its_last_lines),
+	TEST(test_service_logged_run_end_comes_with_the_last_line_of_stderr),
+	TEST(test_service_run_after_log_115_end_comes_with_what_dinit_read),
+	TEST(test_service_log_end_comes_with_its_last_lines),
+	TEST(test_service_terminate_has_no_last_lines),
 	TEST(test_services_stop_sends_term),
 	TEST(test_services_stop_end_of_a_log_is_only_noted),
 	TEST(test_services_stop_of_one_that_did_not_start_does_nothing),
