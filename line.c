@@ -15,7 +15,7 @@
 #define LITERAL_LEN(s) (sizeof(s) - 1)
 #define BLOCK 16
 
-/* Escape sequences of a terminal (ECMA-48, SGR). Each one that begins a colour has the same length. */
+/* Escape sequences of a terminal (ECMA-48, SGR). Those that begin a colour have the same length. */
 #define COLOUR(code) "\033[" #code "m"
 #define COLOUR_LEN 5
 #define COLOUR_RED COLOUR(31)
