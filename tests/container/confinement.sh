@@ -132,7 +132,7 @@ test_shared_pid_namespace_touches_only_its_own() {
 test_terminal_gets_both_streams_and_interrupts() {
 	script web/run 'trap "echo told; exit 0" TERM; trap "echo interrupted" INT
 while :; do echo on stdout; echo on stderr >&2; sleep 0.1; done'
-	start web "$dir/services" --tty --interactive --env DINIT_JSON_STDOUT=0
+	start web "$dir/services" --tty --interactive --env DINIT_JSON_STDOUT=0 --env NO_COLOR=1
 	# The engine has one stream for a terminal. Lines are whole.
 	wait_line web out ' web/run: on stdout.$'
 	wait_line web out ' web/run: on stderr.$'
@@ -168,6 +168,16 @@ test_pids_limit_at_stop_sends_term_instead() {
 	wait_line web err 'web/run: running with PID'
 	stop web 0 3000
 	expect_line web err 'dinit: warning: web/term: .*Resource temporarily unavailable'
+}
+
+# The engine gives a container with a terminal a TERM that is no dumb one.
+test_terminal_is_coloured() {
+	script web/run 'echo here; exit 7'
+	start web "$dir/services" --tty --env DINIT_JSON_STDOUT=0
+	wait_status web 3
+	_escape=$(printf '\033')
+	expect_line web out "^$_escape\\[3[0-9]m[0-9-]{10}T[0-9:.]{12}Z web/run: $_escape\\[0mhere.\$"
+	expect_line web out "$_escape\\[.*dinit: error: web/run: PID [0-9]+ exited with status 7"
 }
 
 # More than the memory that there is, in long lines and in short ones.

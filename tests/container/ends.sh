@@ -50,7 +50,7 @@ test_exit_status_of_the_service_decides_about_restarts() {
 	eventually 20 given_up bad
 	wait_status bad 7
 	expect_equal "lives of bad" "$(count_lines bad out ' web/run: life$')" 3
-	expect_count bad err ' dinit: error: stopped after .* with status 7: web/run: PID [0-9]+ exited with status 7$' 3
+	expect_count bad err ' dinit: error: stopped after .* with status 7: web/run: PID [0-9]+ exited with status 7' 3
 	wait_status good 0
 	expect_equal "restarts of good" "$(inspect good '{{.RestartCount}}')" 0
 }
