@@ -414,15 +414,22 @@ void service_stop(struct service *service)
 	handle(service, EVENT_STOP, NULL);
 }
 
+/* Calls on_program if there is such a program, and it is running. */
+static void list_if_running(const struct program *program,
+			    void (*on_program)(void *ctx, const struct program *program), void *ctx)
+{
+	if (program && program_is_running(program))
+		on_program(ctx, program);
+}
+
 void service_list_running(const struct service *service,
 			  void (*on_program)(void *ctx, const struct program *program), void *ctx)
 {
-	const struct program *list[] = { &service->run, service->terminate, service->finish,
-					 service->prestop, service->log };
-
-	for (size_t i = 0; i < sizeof list / sizeof *list; i++)
-		if (list[i] && program_is_running(list[i]))
-			on_program(ctx, list[i]);
+	list_if_running(&service->run, on_program, ctx);
+	list_if_running(service->terminate, on_program, ctx);
+	list_if_running(service->finish, on_program, ctx);
+	list_if_running(service->prestop, on_program, ctx);
+	list_if_running(service->log, on_program, ctx);
 	control_list_running(service->controls, on_program, ctx);
 }
 

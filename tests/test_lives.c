@@ -574,10 +574,24 @@ static void kill_all(bool with_logs)
 			      "%s is not killed", paths[0][i]);
 }
 
+static void kill_prestops(void)
+{
+	struct process before[SLOTS];
+
+	memcpy(before, world.processes, sizeof before);
+	check(services_kill_prestops(&world.services) == (!world.stopped && !world.killed),
+	      "prestops are killed");
+	for (int i = 0; i < SLOTS; i++)
+		if (before[i].life == ALIVE && i % KINDS != PRESTOP)
+			check(before[i].killed == world.processes[i].killed, "%s is killed",
+			      paths[0][i]);
+}
+
 enum event {
 	EVENT_START,
 	EVENT_PRESTOP,
 	EVENT_STOP,
+	EVENT_KILL_PRESTOPS,
 	EVENT_KILL,
 	EVENT_KILL_ALL,
 	EVENT_CONTROL,
@@ -642,6 +656,7 @@ static bool is_possible(int event)
 	case EVENT_START: return world.services.started < world.services.len;
 	case EVENT_PRESTOP: return !world.stopped;
 	case EVENT_STOP: return !world.stopped;
+	case EVENT_KILL_PRESTOPS: return world.teardown;
 	case EVENT_KILL:
 	case EVENT_KILL_ALL: return !world.killed;
 	case EVENT_CONTROL: return true;
@@ -653,7 +668,7 @@ static bool is_possible(int event)
 
 static void name_event(int event, int fail)
 {
-	static const char *const names[] = { "start",    "prestop", "stop", "kill",
+	static const char *const names[] = { "start",    "prestop", "stop", "kill prestops", "kill",
 					     "kill all", "control", "reap", "reap backwards" };
 	char *name = trail[trail_len - 1];
 	size_t ending;
@@ -692,6 +707,7 @@ static void take_event(int event)
 		world.teardown = true;
 		return;
 	case EVENT_STOP: stop_all(); return;
+	case EVENT_KILL_PRESTOPS: kill_prestops(); return;
 	case EVENT_KILL: kill_all(false); return;
 	case EVENT_KILL_ALL: kill_all(true); return;
 	case EVENT_CONTROL: ask_control(); return;
