@@ -42,7 +42,7 @@ struct control *control_init(struct control *controls, const struct svdir_entry 
 {
 	struct control *list = NULL;
 
-	for (size_t i = 0; i < SVDIR_CONTROLS; i++) {
+	for (size_t i = SVDIR_CONTROLS; i-- > 0;) {
 		if (!entry->control[i])
 			continue;
 		*controls = (struct control){

@@ -17,7 +17,7 @@
 #include "program.h"
 #include "reaper.h"
 #include "request.h"
-#include "service.h"
+#include "services.h"
 #include "signaller.h"
 #include "svdir.h"
 

@@ -421,38 +421,36 @@ size_t line_put_message(char *out, enum line_message_form form, const struct lin
 
 /* ---- many lines at once ---- */
 
-/* Writes one line of a job. Returns the place behind it, or NULL where it is a stray. */
-static inline char *put_one(char *at, const struct line_job *job, enum line_rule rule,
-			    const char *text, size_t len)
+/* Writes one line of a job. Returns the place behind it, or NULL where it is for line_put. */
+static inline char *put_one(char *at, const struct line_job *job, const char *text, size_t len)
 {
 	struct json_object object;
 
-	switch (choose_form(rule, text, len, true, &object)) {
+	switch (choose_form(job->rule, text, len, true, &object)) {
 	case LINE_FORM_TEXT: return put_text(at, job->stamp, job->label, text, len);
-	case LINE_FORM_COLOURED: return put_coloured(at, job->stamp, job->label, text, len);
 	case LINE_FORM_OBJECT: return put_object(at, job->stamp, job->label, text, &object);
 	case LINE_FORM_WRAPPED: return put_wrapped(at, job->stamp, job->label, text, len);
+	case LINE_FORM_COLOURED:
 	case LINE_FORM_STRAY: break;
 	}
 	return NULL;
 }
 
-/* Does what line_put_lines promises. It is made anew for each rule, so that none of its loops asks
- * which rule it is. */
-static inline __attribute__((always_inline)) size_t put_lines(char *out, size_t room,
-							      const struct line_job *job,
-							      enum line_rule rule,
-							      const char *bytes, size_t len,
-							      size_t *used)
+size_t line_put_lines(char *out, size_t room, const struct line_job *job, const char *bytes,
+		      size_t len, size_t *used)
 {
 	/* A copy, which cannot change with what is written to out. */
 	const struct line_job own = *job;
-	bool wraps = rule == LINE_RULE_WRAP;
+	bool wraps = own.rule == LINE_RULE_WRAP;
 	size_t around = wraps ? around_wrapped(own.label) : around_max(own.label);
 	size_t times = wraps ? JSON_QUOTE_MAX(1) : 1;
 	const char *at = bytes, *end = bytes + len, *newline;
 	char *to = out, *to_end = out + room;
 
+	*used = 0;
+	/* So that the loop below need not ask for it. */
+	if (own.rule == LINE_RULE_COLOURED)
+		return 0;
 	while ((newline = find_newline(at, (size_t)(end - at)))) {
 		size_t line_len = without_return(at, (size_t)(newline - at));
 		char *behind = to;
@@ -460,7 +458,7 @@ static inline __attribute__((always_inline)) size_t put_lines(char *out, size_t 
 		if (line_len > own.max || (size_t)(to_end - to) < around + times * line_len)
 			break;
 		if (line_len > 0)
-			behind = put_one(to, &own, rule, at, line_len);
+			behind = put_one(to, &own, at, line_len);
 		if (!behind)
 			break;
 		to = behind;
@@ -468,19 +466,4 @@ static inline __attribute__((always_inline)) size_t put_lines(char *out, size_t 
 	}
 	*used = (size_t)(at - bytes);
 	return (size_t)(to - out);
-}
-
-size_t line_put_lines(char *out, size_t room, const struct line_job *job, const char *bytes,
-		      size_t len, size_t *used)
-{
-	switch (job->rule) {
-	case LINE_RULE_TEXT: return put_lines(out, room, job, LINE_RULE_TEXT, bytes, len, used);
-	case LINE_RULE_COLOURED:
-		return put_lines(out, room, job, LINE_RULE_COLOURED, bytes, len, used);
-	case LINE_RULE_OBJECTS:
-		return put_lines(out, room, job, LINE_RULE_OBJECTS, bytes, len, used);
-	case LINE_RULE_WRAP: return put_lines(out, room, job, LINE_RULE_WRAP, bytes, len, used);
-	}
-	*used = 0;
-	return 0;
 }

@@ -32,6 +32,13 @@ static bool kill_what_is_left(struct overtime *overtime, bool with_logs)
 	return services || orphans;
 }
 
+/* Says that the limit is over, and what is done about it. */
+static void say_over(const struct overtime *overtime, const char *now)
+{
+	log_warn("the teardown takes longer than %s allows (%g s): %s", overtime->variable,
+		 (double)overtime->limit_ms / 1000, now);
+}
+
 static void on_limit_due(void *ctx)
 {
 	struct overtime *overtime = ctx;
@@ -39,13 +46,21 @@ static void on_limit_due(void *ctx)
 	loop_timer_start(overtime->loop, &overtime->limit_timer, OVERTIME_STEP_MS);
 	switch (overtime->step) {
 	case OVERTIME_NONE:
-		log_warn("the teardown takes longer than %s allows (%g s): killing what is left",
-			 overtime->variable, (double)overtime->limit_ms / 1000);
+		if (services_kill_prestops(overtime->services)) {
+			overtime->step = OVERTIME_DELAY_ENDED;
+			say_over(overtime, "telling the services to stop now");
+			return;
+		}
+		say_over(overtime, "killing what is left");
 		overtime->step = OVERTIME_SERVICES_KILLED;
 		if (kill_what_is_left(overtime, false))
 			return;
 		overtime->step = OVERTIME_ALL_KILLED;
 		kill_what_is_left(overtime, true);
+		return;
+	case OVERTIME_DELAY_ENDED:
+		overtime->step = OVERTIME_SERVICES_KILLED;
+		kill_what_is_left(overtime, false);
 		return;
 	case OVERTIME_SERVICES_KILLED:
 		overtime->step = OVERTIME_ALL_KILLED;
@@ -64,7 +79,7 @@ void overtime_limit(struct overtime *overtime, const char *variable, uint64_t li
 {
 	struct loop_timer *timer = &overtime->limit_timer;
 
-	if (limit_ms == 0 || overtime->step != OVERTIME_NONE ||
+	if (limit_ms == 0 || overtime->ended || overtime->step != OVERTIME_NONE ||
 	    (timer->running && timer->due_ms <= loop_now_ms(overtime->loop) + limit_ms))
 		return;
 	overtime->limit_ms = limit_ms;
@@ -98,6 +113,7 @@ void overtime_init(struct overtime *overtime, struct loop *loop, struct services
 
 void overtime_end(struct overtime *overtime)
 {
+	overtime->ended = true;
 	loop_timer_stop(overtime->loop, &overtime->limit_timer);
 	loop_timer_stop(overtime->loop, &overtime->word_timer);
 }

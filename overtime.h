@@ -6,7 +6,7 @@
 
 #include "loop.h"
 #include "policy.h"
-#include "service.h"
+#include "services.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,6 +21,9 @@
 /* What was done so far because the teardown takes longer than its limit. */
 enum overtime_step {
 	OVERTIME_NONE,
+	/* The services were not told to stop yet: whatever delayed that was ended, and they have
+	 * one step's time. */
+	OVERTIME_DELAY_ENDED,
 	OVERTIME_SERVICES_KILLED,
 	OVERTIME_ALL_KILLED,
 	/* What is left cannot be killed, and is left behind. */
@@ -32,6 +35,8 @@ struct overtime {
 	struct services *services;
 	struct policy *policy;
 	enum overtime_step step;
+	/* There is no limit any more. */
+	bool ended;
 	/* The limit that is over when the timer is due, and the variable that it comes from. */
 	uint64_t limit_ms;
 	const char *variable;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the state of each service, and which of its programs runs when; not the processes
- * (program.h), nor the teardown that an end brings about.
+/* Owns the state of a service, and which of its programs runs when; not the processes (program.h),
+ * the other services (services.h), nor the teardown that an end brings about.
  * Invariant: state says what run and finish do, and changes in one place; while a process can write
  * to the service's stdout, somebody holds the read end. */
 #include "service.h"
@@ -10,10 +10,8 @@
 #include "log.h"
 #include "start.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -380,133 +378,66 @@ static void on_prestop_exit(void *ctx, const struct reaper_end *end, const char 
 	service->all->prestopping--;
 }
 
-/* ---- all of them ---- */
+/* ---- what is asked of a service ---- */
 
-bool services_start_next(struct services *services)
+void service_start(struct service *service)
 {
 	const struct program *failed;
 	char reason[PROGRAM_REASON_SIZE];
-	struct service *service;
 
-	if (services->phase != SERVICES_UP || services->started == services->len)
-		return false;
-	service = &services->list[services->started++];
 	if (start(service, &failed, reason) == 0) {
 		handle(service, EVENT_STARTED, NULL);
 	} else {
 		handle(service, EVENT_START_FAILED, NULL);
 		tell_start_failure(service, failed, reason);
 	}
-	return true;
 }
 
-/* Returns whether the service runs, and was not told to stop. */
-static bool is_up(const struct service *service)
+bool service_is_up(const struct service *service)
 {
 	return service->state == SERVICE_RUNNING || service->state == SERVICE_UNLOGGED;
 }
 
-bool services_has_control(const struct services *services, enum svdir_control which)
+bool service_prestop(struct service *service)
 {
-	for (size_t i = 0; i < services->len; i++)
-		if (services->list[i].entry->control[which])
-			return true;
-	return false;
+	const struct program_spec spec = {
+		.path = service->entry->prestop,
+		.dir = service->entry->dir,
+		.about_pid = service->run.watch.pid,
+	};
+
+	return service->prestop && service_is_up(service) && hook_start(service->prestop, &spec);
 }
 
-void services_control(struct services *services, enum svdir_control which)
+void service_stop(struct service *service)
 {
-	if (services->phase != SERVICES_UP)
-		return;
-	for (size_t i = 0; i < services->started; i++)
-		if (is_up(&services->list[i]))
-			control_ask(services->list[i].controls, which);
+	handle(service, EVENT_STOP, NULL);
 }
 
-/* Enters a phase in which no service is started any more, nor a program in a control directory. */
-static void enter_phase(struct services *services, enum services_phase phase)
+/* Calls on_program if there is such a program, and it is running. */
+static void list_if_running(const struct program *program,
+			    void (*on_program)(void *ctx, const struct program *program), void *ctx)
 {
-	if (services->phase < phase)
-		services->phase = phase;
-	for (size_t i = 0; i < services->started; i++)
-		control_forget(services->list[i].controls);
+	if (program && program_is_running(program))
+		on_program(ctx, program);
 }
 
-void services_prestop(struct services *services)
+void service_list_running(const struct service *service,
+			  void (*on_program)(void *ctx, const struct program *program), void *ctx)
 {
-	if (services->phase != SERVICES_UP)
-		return;
-	enter_phase(services, SERVICES_GOING);
-	for (size_t i = 0; i < services->started; i++) {
-		const struct service *service = &services->list[i];
-		const struct program_spec spec = {
-			.path = service->entry->prestop,
-			.dir = service->entry->dir,
-			.about_pid = service->run.watch.pid,
-		};
-
-		if (service->prestop && is_up(service) && hook_start(service->prestop, &spec))
-			services->prestopping++;
-	}
+	list_if_running(&service->run, on_program, ctx);
+	list_if_running(service->terminate, on_program, ctx);
+	list_if_running(service->finish, on_program, ctx);
+	list_if_running(service->prestop, on_program, ctx);
+	list_if_running(service->log, on_program, ctx);
+	control_list_running(service->controls, on_program, ctx);
 }
 
-void services_stop(struct services *services)
-{
-	enter_phase(services, SERVICES_GOING);
-	for (size_t i = 0; i < services->started; i++)
-		handle(&services->list[i], EVENT_STOP, NULL);
-}
-
-void services_list_running(const struct services *services,
-			   void (*on_program)(void *ctx, const struct program *program), void *ctx)
-{
-	for (size_t i = 0; i < services->started; i++) {
-		const struct service *service = &services->list[i];
-		const struct program *list[] = { &service->run, service->terminate, service->finish,
-						 service->prestop, service->log };
-
-		for (size_t j = 0; j < sizeof list / sizeof *list; j++)
-			if (list[j] && program_is_running(list[j]))
-				on_program(ctx, list[j]);
-		control_list_running(service->controls, on_program, ctx);
-	}
-}
-
-struct killing {
-	bool with_logs;
-	/* There was something to be killed. */
-	bool any;
-};
-
-static void kill_one(void *ctx, const struct program *program)
-{
-	struct killing *killing = ctx;
-
-	if (killing->with_logs || program->on_end != on_log_exit)
-		killing->any |= program_kill(program);
-}
-
-bool services_kill(struct services *services, bool with_logs)
-{
-	struct killing killing = { .with_logs = with_logs };
-
-	if (with_logs)
-		enter_phase(services, SERVICES_KILLED);
-	services_list_running(services, kill_one, &killing);
-	return killing.any;
-}
-
-/* ---- the list ---- */
-
-/* Programs that are not yet anybody's. */
-struct spares {
-	struct program *program;
-	struct control *control;
-};
+/* ---- its programs ---- */
 
 /* Returns one of them, prepared, where the directory has a program of that path; else NULL. */
-static struct program *add_program(struct service *service, struct spares *spares, const char *path,
-				   const char *stage,
+static struct program *add_program(struct service *service, struct service_spares *spares,
+				   const char *path, const char *stage,
 				   void (*on_end)(void *ctx, const struct reaper_end *end,
 						  const char *failure))
 {
@@ -519,14 +450,12 @@ static struct program *add_program(struct service *service, struct spares *spare
 	return program;
 }
 
-static void add_service(struct services *services, const struct svdir_entry *entry,
-			struct spares *spares)
+void service_init(struct service *service, struct services *all, const struct svdir_entry *entry,
+		  struct service_spares *spares)
 {
-	struct service *service = &services->list[services->len++];
-	struct programs *programs = services->programs;
+	struct programs *programs = all->programs;
 
-	service->all = services;
-	service->entry = entry;
+	*service = (struct service){ .all = all, .entry = entry };
 	program_init(&service->run, programs, entry->name, "run", on_run_exit, service);
 	service->log = add_program(service, spares, entry->log_run, "log", on_log_exit);
 	service->terminate =
@@ -538,63 +467,14 @@ static void add_service(struct services *services, const struct svdir_entry *ent
 	service->log_grace = (struct loop_timer){ .on_due = on_log_grace_due, .ctx = service };
 }
 
-static size_t count_programs(const struct svdir_entry *entry)
+size_t service_count_programs(const struct svdir_entry *entry)
 {
 	return (size_t) !!entry->log_run + !!entry->terminate + !!entry->finish + !!entry->prestop;
 }
 
-/* Allocates the list and the programs, all zeroed. One more of each, because calloc(0) may be NULL
- * without having failed. Returns 0, or -1 without memory. */
-static int allocate(struct services *services, const struct svdir *svdir)
+void service_close(struct service *service)
 {
-	size_t others = 1, controls = 1;
-
-	for (size_t i = 0; i < svdir->len; i++) {
-		others += count_programs(&svdir->entries[i]);
-		controls += control_count(&svdir->entries[i]);
-	}
-	services->list = calloc(svdir->len + 1, sizeof *services->list);
-	services->others = calloc(others, sizeof *services->others);
-	services->controls = calloc(controls, sizeof *services->controls);
-	return services->list && services->others && services->controls ? 0 : -1;
-}
-
-int services_open(struct services *services, const struct svdir *svdir, const char *skip,
-		  struct loop *loop, struct programs *programs, const struct service_owner *owner)
-{
-	struct spares spares;
-
-	*services = (struct services){ .loop = loop, .programs = programs, .owner = *owner };
-	if (allocate(services, svdir) < 0) {
-		services_close(services);
-		errno = ENOMEM;
-		return -1;
-	}
-	spares = (struct spares){ services->others, services->controls };
-	svdir_warn_of_skip(svdir, skip);
-	for (size_t i = 0; i < svdir->len; i++) {
-		const struct svdir_entry *entry = &svdir->entries[i];
-
-		if (entry->down || svdir_is_skipped(entry, skip))
-			log_info("%s: not to be started (%s)", entry->name,
-				 entry->down ? "down" : "DINIT_SKIP");
-		else
-			add_service(services, entry, &spares);
-	}
-	return 0;
-}
-
-void services_close(struct services *services)
-{
-	for (size_t i = 0; i < services->len; i++) {
-		program_close(&services->list[i].run);
-		if (services->list[i].log)
-			program_close(services->list[i].log);
-	}
-	free(services->list);
-	free(services->others);
-	free(services->controls);
-	services->list = NULL;
-	services->others = NULL;
-	services->controls = NULL;
+	program_close(&service->run);
+	if (service->log)
+		program_close(service->log);
 }

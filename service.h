@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The life of the services: when each of their programs is started, how their streams hang together,
- * and which end is worth telling the owner, who decides about the container as a whole. */
+/* The life of a service: when each of its programs is started, how their streams hang together, and
+ * which end is worth telling the owner, who decides about the container as a whole. */
 #ifndef DINIT_SERVICE_H
 #define DINIT_SERVICE_H
 
@@ -80,7 +80,9 @@ enum services_phase {
 	/* It has not begun. */
 	SERVICES_UP,
 	/* It has begun: no service is started any more, and no program in a control directory. */
-	SERVICES_GOING,
+	SERVICES_DELAYED,
+	/* The services were told to stop. */
+	SERVICES_STOPPED,
 	/* All was killed: nothing is started any more. */
 	SERVICES_KILLED,
 };
@@ -104,45 +106,42 @@ struct services {
 	enum services_phase phase;
 };
 
-/* Prepares the services of svdir (which must outlive this) that are not down and not in skip (as
- * DINIT_SKIP), and warns of names in skip that no service has. Starts nothing. Returns 0, or -1
- * with errno and nothing allocated. */
-int services_open(struct services *services, const struct svdir *svdir, const char *skip,
-		  struct loop *loop, struct programs *programs, const struct service_owner *owner);
+/* The programs that are not yet those of a service. */
+struct service_spares {
+	struct program *program;
+	struct control *control;
+};
 
-/* Frees what services_open allocated. Nothing of it may be running. */
-void services_close(struct services *services);
+/* Prepares a service of all, and takes its programs from the spares: service_count_programs, and
+ * control_count. */
+void service_init(struct service *service, struct services *all, const struct svdir_entry *entry,
+		  struct service_spares *spares);
 
-/* Starts the next service, and tells the owner if that fails. Returns false if there was none left
- * to be started. */
-bool services_start_next(struct services *services);
+/* Returns how many programs beside run, and beside those in its control directory, the service
+ * has. */
+size_t service_count_programs(const struct svdir_entry *entry);
+
+/* Frees what the service has allocated. Nothing of it may be running. */
+void service_close(struct service *service);
+
+/* Starts the service, and tells the owner if that fails. */
+void service_start(struct service *service);
+
+/* Returns whether the service runs, and was not told to stop. */
+bool service_is_up(const struct service *service);
+
+/* Starts the prestop of a running service that has one. Returns whether it was started. */
+bool service_prestop(struct service *service);
+
+/* Tells the service to stop, if it runs. */
+void service_stop(struct service *service);
 
 /* Returns whether end is that of the service's run, and a logging program has read what run wrote.
  * To be called by on_end. */
 bool service_was_logged(const struct service *service, const struct reaper_end *end);
 
-/* Returns whether any service that is to be started has that program. */
-bool services_has_control(const struct services *services, enum svdir_control which);
-
-/* Runs that program of every running service that has it; if it is running, once more when it has
- * ended. Does nothing once a teardown has begun (services_prestop, services_stop). */
-void services_control(struct services *services, enum svdir_control which);
-
-/* Begins the teardown: no further service is started. Starts the prestop of every running service
- * that has one. The services run on as usual; `prestopping` becomes 0 when all these programs have
- * ended. Does nothing where the teardown has begun already. */
-void services_prestop(struct services *services);
-
-/* Tells every running service to stop. No further one is started after that. */
-void services_stop(struct services *services);
-
-/* Says which programs of the services are still running, and kills them; those of the logging
- * programs only if with_logs, and then nothing is started any more. Returns whether there was
- * any. */
-bool services_kill(struct services *services, bool with_logs);
-
-/* Calls on_program for each program of a service that is running. */
-void services_list_running(const struct services *services,
-			   void (*on_program)(void *ctx, const struct program *program), void *ctx);
+/* Calls on_program for each program of the service that is running. */
+void service_list_running(const struct service *service,
+			  void (*on_program)(void *ctx, const struct program *program), void *ctx);
 
 #endif

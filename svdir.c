@@ -308,14 +308,11 @@ static size_t trim_end(const char *text, size_t len)
 
 static void report_signal(struct scan *scan, const char *path, const char *text, size_t len)
 {
-	char shown_path[SHOWN_SIZE], shown[SIGNAL_SHOWN_SIZE];
-	char problem[SHOWN_SIZE + SIGNAL_SHOWN_SIZE + 128];
+	char shown[SIGNAL_SHOWN_SIZE], problem[SIGNAL_SHOWN_SIZE + 128];
 
-	printable_copy(shown_path, sizeof shown_path, PRINTABLE_ESCAPED, path, strlen(path));
 	printable_copy(shown, sizeof shown, PRINTABLE_ESCAPED, text, len);
-	snprintf(problem, sizeof problem, "%s holds \"%s\": it takes " SIGNAME_TAKES, shown_path,
-		 shown);
-	count_and_tell(scan, SVDIR_PROBLEM, problem);
+	snprintf(problem, sizeof problem, "holds \"%s\": it takes " SIGNAME_TAKES, shown);
+	report(scan, path, problem, "");
 }
 
 /* Reads the beginning of a file. Returns how many bytes, or -1 with errno. Without O_NONBLOCK a

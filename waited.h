@@ -5,7 +5,7 @@
 
 #include "log.h"
 #include "policy.h"
-#include "service.h"
+#include "services.h"
 
 #include <stdbool.h>
 

@@ -19,12 +19,9 @@ setup-all:
 
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
-UNITS = adopt fdtable json names signame printable lastline config process svdir script \
-	execfail procfs oom stamp log line loop spawn reaper death termlog signaller sink \
-	outputs logmux filter sender request service ration policy left ending waited
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
-	procfs oom stamp log line loop spawn reaper termlog signaller sink outputs logmux filter \
-	sender request service lives ration policy left ending waited
+	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
+	filter sender request service lives ration policy left ending waited
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
@@ -40,9 +37,9 @@ wrap_reaper = waitpid waitid
 wrap_signaller = kill malloc fork setresuid syscall
 wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_release
 wrap_lives = spawn_program spawn_program_unwaited spawn_read_failure pipe2 open close logmux_add \
-	logmux_release waitid waitpid kill calloc
+	logmux_release waitid waitpid kill calloc oom_has_killed
 wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send signaller_stop logmux_add \
-	logmux_reads procfs_each_child sysinfo
+	logmux_move_last logmux_reads procfs_each_child sysinfo
 wrap_filter = logmux_reads
 wrap_left = logmux_reads program_find
 wrap_ration = clock_gettime epoll_wait strdup
@@ -98,7 +95,7 @@ SCENARIO_PROGRAMS = $(SCENARIOS:%=$(BUILD)/scenario_%)
 SCENARIO_OBJECTS = $(addprefix $(BUILD)/tests/,harness.o launch.o scene.o rig.o tree.o)
 
 # Those of dinit's streams look at them with streams.c, and have their services played by actor.
-STREAM_SCENARIOS = lines complete stall logging orphans deadfs ownfd jsonstderr
+STREAM_SCENARIOS = lines complete stall logging orphans deadfs ownfd jsonstderr lastwords
 
 $(SCENARIO_PROGRAMS): $(BUILD)/scenario_%: $(BUILD)/tests/scenario_%.o $(SCENARIO_OBJECTS)
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(LDFLAGS) -lcmocka
@@ -155,7 +152,7 @@ VALGRIND_PROGRAMS = $(filter-out %/test_adopt %/test_spawn %/test_process,$(UNIT
 
 check-valgrind: setup $(VALGRIND_PROGRAMS)
 	@tests/setup valgrind
-	@TEST_WRAPPER='$(VALGRIND)' tests/suites $(VALGRIND_PROGRAMS)
+	@TEST_QUICK=1 TEST_WRAPPER='$(VALGRIND)' tests/suites $(VALGRIND_PROGRAMS)
 
 # The code for processors without SSE2, and for those that nothing is traced on, run here.
 PORTABLE = $(BUILD)/portable/test_json $(BUILD)/portable/test_line $(BUILD)/portable/test_adopt
@@ -209,7 +206,7 @@ docs:
 	@tests/setup $(DOCS_PACKAGES)
 	for name in teardown line; do dot -Tsvg -o docs/$$name.svg docs/$$name.dot || exit 1; done
 
-check-docs:
+check-docs: dinit
 	@tests/setup $(DOCS_PACKAGES)
 	@tests/docs
 

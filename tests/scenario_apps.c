@@ -161,7 +161,7 @@ static void test_nginx_dying_stops_redis_in_order(struct scene *scene)
 /* ---- nginx and the file down-signal ---- */
 
 /* More than the sockets between two processes hold. */
-#define PAGE_SIZE (64 << 20)
+#define PAGE_BYTES (64 << 20)
 
 /* Asks the port for the page, and returns the connection when the answer has begun. */
 static int begin_download(int port)
@@ -215,7 +215,7 @@ static struct run *start_download_server(struct scene *scene, int port)
 
 	scene_mkdir(scene, "html");
 	scene_file(scene, "html/page", 0644, "");
-	assert_int_equal(truncate(scene_path(scene, "html/page"), PAGE_SIZE), 0);
+	assert_int_equal(truncate(scene_path(scene, "html/page"), PAGE_BYTES), 0);
 	run = run_start(scene,
 			&(struct run_spec){
 				.environment = LIST(scene_format(scene, "SCRATCH=%s", scene->dir),
@@ -234,7 +234,7 @@ static void test_example_down_signal_lets_nginx_finish_a_download(struct scene *
 	need_program("nginx");
 	scene_example(scene, "down-signal");
 	run = start_download_server(scene, port);
-	assert_true(stop_in_the_midst_of_a_download(run, port) > PAGE_SIZE);
+	assert_true(stop_in_the_midst_of_a_download(run, port) > PAGE_BYTES);
 	run_expect_line(run, RUN_STDERR, "info: web/run: sending QUIT to PID [0-9]+$");
 	run_expect_no_line(run, RUN_STDERR, "dinit: (warning|error)");
 }
@@ -250,7 +250,7 @@ static void test_nginx_without_down_signal_cuts_a_download_off(struct scene *sce
 	scene_example(scene, "down-signal");
 	assert_int_equal(unlink(scene_path(scene, "services/web/down-signal")), 0);
 	run = start_download_server(scene, port);
-	assert_true(stop_in_the_midst_of_a_download(run, port) < PAGE_SIZE);
+	assert_true(stop_in_the_midst_of_a_download(run, port) < PAGE_BYTES);
 }
 
 static void test_example_disabled_is_what_is_not_wanted(struct scene *scene)

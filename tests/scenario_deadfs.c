@@ -156,7 +156,8 @@ static void test_orphan_executing_under_adopt_is_redirected_once_it_runs(struct 
 	run_wait_line(run, RUN_STDOUT, " sh/[0-9]+: here$");
 	scene_file(scene, "heard", 0644, "");
 	run_wait_line(run, RUN_STDERR,
-		      " dinit: error: sh/.* exited with status 7, stopping the container$");
+		      " dinit: error: sh/.* exited with status 7, stopping the container; "
+		      "its last line was: here$");
 	kill_server(scene, run);
 	run_expect_exit(run, 3);
 }

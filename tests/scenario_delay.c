@@ -236,6 +236,65 @@ static void test_grace_period_does_not_prolong_stop_timeout(struct scene *scene)
 	run_expect_line(run, RUN_STDERR, "DINIT_STOP_TIMEOUT allows");
 }
 
+/* Whatever delayed the stop is killed, and the services stop in order: they have done nothing
+ * wrong. */
+static void test_grace_period_ends_prestop_that_hangs(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "web", "trap 'echo told; exit 0' TERM; echo up; " SCENE_TRAPPING);
+	scene_service(scene, "app", "echo up; exec sleep 1000");
+	scene_script(scene, "services/app/prestop", "trap '' TERM; while :; do sleep 1000; done");
+	scene_script(scene, "services/app/terminate", "echo terminating; kill \"$DINIT_PID\"");
+	run = start(scene, "DINIT_GRACE_PERIOD=0.2", NULL);
+	run_wait_lines(run, RUN_STDOUT, "up$", 2);
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR,
+			WARNING "the teardown takes longer than DINIT_GRACE_PERIOD allows "
+				"\\(0.2 s\\): telling the services to stop now$");
+	run_expect_line(run, RUN_STDERR, WARNING "app/prestop: PID [0-9]+ is still running");
+	run_expect_line(run, RUN_STDOUT, " web/run: told$");
+	run_expect_line(run, RUN_STDOUT, " app/term: terminating$");
+	run_expect_no_line(run, RUN_STDERR, "(web|app)/run: PID [0-9]+ is still running");
+}
+
+/* A deaf service beside it is killed all the same. */
+static void test_grace_period_kills_after_prestop_that_hangs(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "deaf", DEAF);
+	scene_script(scene, "services/deaf/prestop", "exec sleep 1000");
+	run = start(scene, "DINIT_GRACE_PERIOD=0.2", NULL);
+	run_wait_line(run, RUN_STDOUT, "up$");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, WARNING "deaf/prestop: PID [0-9]+ is still running");
+	run_expect_line(run, RUN_STDERR, WARNING "deaf/run: PID [0-9]+ is still running");
+}
+
+/* No process is left, and only lines are written out: there is nothing to be limited. */
+static void test_grace_period_does_not_begin_when_lines_are_left(struct scene *scene)
+{
+	struct run *run;
+
+	scene_fifo(scene, "trigger");
+	scene_service(scene, "web",
+		      "read go <\"$SCENE/trigger\"; seq -f 'a line that is long enough %g' 1 2000");
+	run = start(scene, "DINIT_GRACE_PERIOD=0.001", NULL);
+	run_wait_line(run, RUN_STDERR, "web/run: running with PID");
+	run_pause(run, RUN_STDOUT);
+	scene_let_go(scene, "trigger");
+	run_wait_line(run, RUN_STDERR, "web/run: PID [0-9]+ exited with status 0");
+	run_signal(run, SIGTERM);
+	run_wait_line(run, RUN_STDERR, "signal 15 .*already");
+	run_resume(run, RUN_STDOUT);
+	run_expect_exit(run, 0);
+	assert_int_equal(run_count_lines(run, RUN_STDOUT, "long enough [0-9]+$"), 2000);
+	run_expect_no_line(run, RUN_STDERR, "DINIT_GRACE_PERIOD|left");
+}
+
 /* Where it is over before the delay is, nothing goes on. */
 static void test_grace_period_ends_stop_delay(struct scene *scene)
 {
@@ -391,6 +450,9 @@ int main(void)
 		SCENE(test_grace_period_is_enough_where_all_stop),
 		SCENE(test_grace_period_counts_from_signal_in_own_teardown),
 		SCENE(test_grace_period_does_not_prolong_stop_timeout),
+		SCENE(test_grace_period_ends_prestop_that_hangs),
+		SCENE(test_grace_period_kills_after_prestop_that_hangs),
+		SCENE(test_grace_period_does_not_begin_when_lines_are_left),
 		SCENE(test_grace_period_ends_stop_delay),
 		SCENE(test_long_teardown_names_what_is_waited_for),
 		SCENE(test_long_teardown_names_twenty_and_counts_the_rest),

@@ -777,6 +777,9 @@ static size_t put_singly(char *out, size_t room, const struct line_job *job, con
 	size_t put = 0;
 
 	*used = 0;
+	/* Which is left to line_put. */
+	if (job->rule == LINE_RULE_COLOURED)
+		return 0;
 	while (line_find(bytes + *used, len - *used, 0, job->max, false, &cut) == LINE_WHOLE) {
 		struct line line = line_make(job->rule, bytes + *used, cut.len, true);
 

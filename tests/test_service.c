@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "log.h"
-#include "service.h"
+#include "services.h"
 #include "spawn.h"
 #include "tree.h"
 
@@ -103,7 +103,7 @@ pid_t __wrap_spawn_program_unwaited(const struct spawn_spec *spec, int *report_f
 struct rig {
 	char dir[64];
 	struct svdir_entry entries[SERVICES_MAX];
-	char paths[SERVICES_MAX][5][160];
+	char paths[SERVICES_MAX][10][160];
 	struct svdir svdir;
 	struct loop loop;
 	struct reaper reaper;
@@ -126,6 +126,8 @@ struct rig {
 	pid_t end_pid;
 	int end_status;
 	bool end_was_logged;
+	/* What the end came with: the last lines of its program. */
+	struct lastline *end_last;
 };
 
 static int count_fds(void)
@@ -166,6 +168,7 @@ static void on_end(void *ctx, const struct service *service, const struct reaper
 	snprintf(rig->end_stage, sizeof rig->end_stage, "%s", end->stage);
 	rig->end_pid = end->pid;
 	rig->end_status = end->status;
+	rig->end_last = end->last;
 }
 
 static void on_start_failure(void *ctx, const char *cause)
@@ -236,8 +239,11 @@ static int teardown(void **state)
 
 	for (size_t i = 0; rig->open && i < rig->services.len; i++) {
 		struct service *service = &rig->services.list[i];
-		const struct program *programs[] = { &service->run, service->log,
-						     service->terminate };
+		const struct program *programs[] = {
+			&service->run,      service->log,
+			service->terminate, service->finish,
+			service->prestop,   service->controls ? &service->controls->program : NULL,
+		};
 
 		for (size_t j = 0; j < COUNT(programs); j++)
 			if (programs[j] && programs[j]->watch.pid)
@@ -330,6 +336,50 @@ static void put_terminate(struct rig *rig, const char *body)
 	size_t index = rig->svdir.len - 1;
 
 	rig->entries[index].terminate = put_script(rig, index, 4, "terminate", body);
+}
+
+static void put_finish(struct rig *rig, const char *body)
+{
+	size_t index = rig->svdir.len - 1;
+
+	rig->entries[index].finish = put_script(rig, index, 5, "finish", body);
+}
+
+static void put_prestop(struct rig *rig, const char *body)
+{
+	size_t index = rig->svdir.len - 1;
+
+	rig->entries[index].prestop = put_script(rig, index, 6, "prestop", body);
+}
+
+static void put_control(struct rig *rig, enum svdir_control which, const char *body)
+{
+	static const char *const names[] = { "control/h", "control/1", "control/2" };
+	size_t index = rig->svdir.len - 1;
+	char dir[200];
+
+	snprintf(dir, sizeof dir, "%s/control", rig->entries[index].dir);
+	mkdir(dir, 0755);
+	rig->entries[index].control[which] = put_script(rig, index, 7 + which, names[which], body);
+}
+
+/* A FIFO in the directory of the service, both ends of which the test holds: what waits for a line
+ * in it waits until let_go. */
+static int put_fifo(struct rig *rig, const char *name)
+{
+	char path[200];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", rig->entries[rig->svdir.len - 1].dir, name);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void let_go(int fd)
+{
+	assert_int_equal(write(fd, "go\n", 3), 3);
 }
 
 static void open_programs(struct rig *rig)
@@ -633,6 +683,10 @@ static void assert_cannot_start(struct rig *rig, const char *who, const char *wh
 	assert_int_equal(rig->failures, 1);
 	assert_int_equal(rig->services.list[0].state, SERVICE_FAILED);
 	assert_int_equal(count(rig->out[1], "cannot be started"), 1);
+	snprintf(line, sizeof line, "%s: cannot be started: %s", who, why);
+	if (strchr(line, '\n'))
+		*strchr(line, '\n') = '\0';
+	assert_has(rig->cause, line);
 	snprintf(line, sizeof line,
 		 " dinit: error: %s: cannot be started, stopping the container: %s", who, why);
 	assert_has(rig->out[1], line);
@@ -1017,6 +1071,91 @@ static void test_service_logged_start_failing_anywhere_is_said_and_leaves_nothin
 	}
 }
 
+/* ---- last lines ---- */
+
+static void assert_last(struct rig *rig, enum logmux_stream stream, const char *expected)
+{
+	char text[LASTLINE_MAX + 1];
+
+	assert_non_null(rig->end_last);
+	assert_int_equal(lastline_show(&rig->end_last[stream], text), expected != NULL);
+	assert_string_equal(text, expected ? expected : "");
+}
+
+static void test_service_run_end_comes_with_its_last_lines(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "echo one; echo two; echo err >&2; printf why >&2; exit 2");
+	run_all(rig);
+	wait_for_all(rig);
+	assert_ptr_equal(rig->end_last, rig->services.list[0].run.last);
+	assert_last(rig, LOGMUX_STDOUT, "two");
+	assert_last(rig, LOGMUX_STDERR, "why");
+}
+
+static void test_service_logged_run_end_comes_with_the_last_line_of_stderr(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "echo one; echo why >&2; exit 2");
+	put_log(rig, "exec cat");
+	run_all(rig);
+	wait_for_all(rig);
+	assert_string_equal(rig->end_stage, "run");
+	assert_last(rig, LOGMUX_STDOUT, NULL);
+	assert_last(rig, LOGMUX_STDERR, "why");
+}
+
+static void test_service_run_after_log_115_end_comes_with_what_dinit_read(void **state)
+{
+	struct rig *rig = *state;
+	int go;
+
+	put_service(rig, "web", "read -r go < go; echo one; echo why; exit 2");
+	put_log(rig, "exit 115");
+	snprintf(rig->paths[0][4], sizeof rig->paths[0][4], "%s/go", rig->entries[0].dir);
+	assert_int_equal(mkfifo(rig->paths[0][4], 0600), 0);
+	run_all(rig);
+	wait_until(rig, log_gone, "the end of the log");
+	go = open(rig->paths[0][4], O_RDWR | O_CLOEXEC);
+	assert_int_equal(write(go, "go\n", 3), 3);
+	wait_for_all(rig);
+	close(go);
+	assert_string_equal(rig->end_stage, "run");
+	assert_last(rig, LOGMUX_STDOUT, "why");
+}
+
+static void test_service_log_end_comes_with_its_last_lines(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "echo one; exec sleep 1000");
+	put_log(rig, "read -r line; echo \"<$line>\"; echo 'disk full' >&2; exit 1");
+	run_all(rig);
+	wait_until(rig, has_end, "the end of the log");
+	wait_for(rig, "disk full");
+	assert_ptr_equal(rig->end_last, rig->services.list[0].log->last);
+	assert_last(rig, LOGMUX_STDOUT, "<one>");
+	assert_last(rig, LOGMUX_STDERR, "disk full");
+	services_stop(&rig->services);
+	wait_for_all(rig);
+}
+
+static void test_service_terminate_has_no_last_lines(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_terminate(rig, "echo one; echo err >&2; kill -INT $DINIT_PID");
+	run_all(rig);
+	services_stop(&rig->services);
+	wait_for_all(rig);
+	assert_has(rig->out[1], " web/term: err\n");
+	assert_null(rig->services.list[0].terminate->last[LOGMUX_STDOUT].text);
+	assert_null(rig->services.list[0].terminate->last[LOGMUX_STDERR].text);
+}
+
 /* ---- stopping ---- */
 
 static void test_services_stop_sends_term(void **state)
@@ -1203,7 +1342,649 @@ static void test_services_stop_service_that_has_ended_is_left_alone(void **state
 	assert_int_equal(count(rig->out[1], "sending"), 0);
 }
 
+static void test_services_stop_sends_the_down_signal(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web",
+		    "trap 'echo quit; exit 0' QUIT; trap '' TERM; echo up\n"
+		    "while :; do sleep 0.01; done")
+		->down_signal = SIGQUIT;
+	run_all(rig);
+	wait_for(rig, " web/run: up\n");
+	services_stop(&rig->services);
+	wait_for_all(rig);
+	assert_has(rig->out[0], " web/run: quit\n");
+	assert_string_equal(rig->out[1], "");
+}
+
+/* terminate goes before it; where that fails, the message names the signal. */
+static void test_services_stop_failing_terminate_sends_the_down_signal(void **state)
+{
+	static const struct {
+		const char *body, *message;
+	} cases[] = {
+		{ "exit 1", " exited with status 1: sending QUIT to the service instead\n" },
+		{ NULL, "/term: cannot be started, sending QUIT to the service instead: " },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct rig *rig = *state;
+
+		put_service(rig, "web", "exec sleep 1000")->down_signal = SIGQUIT;
+		put_terminate(rig, cases[i].body);
+		run_all(rig);
+		services_stop(&rig->services);
+		wait_for_all(rig);
+		assert_end(rig, "web", "run", SIGQUIT);
+		assert_int_equal(count(rig->out[1], cases[i].message), 1);
+		teardown(state);
+		setup(state);
+	}
+}
+
+/* ---- finish ---- */
+
+static void test_service_finish_gets_how_run_has_ended(void **state)
+{
+	static const struct {
+		const char *run, *arguments;
+		enum service_state state;
+		size_t ends;
+	} cases[] = {
+		{ "exit 0", "0 0", SERVICE_ENDED, 1 },
+		{ "exit 7", "7 0", SERVICE_ENDED, 1 },
+		{ "exit 255", "255 0", SERVICE_ENDED, 1 },
+		{ "exit 115", "115 0", SERVICE_DISABLED, 0 },
+		{ "kill -KILL $$", "-1 9", SERVICE_ENDED, 1 },
+		{ "kill -TERM $$", "-1 15", SERVICE_ENDED, 1 },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct rig *rig = *state;
+		char line[300];
+
+		put_service(rig, "web", cases[i].run);
+		put_finish(rig, "echo \"$# $* $DINIT_PID\"; echo \"$0\"; pwd -P; "
+				"readlink /proc/self/fd/0; echo err >&2");
+		run_all(rig);
+		wait_for_all(rig);
+		snprintf(line, sizeof line, " web/finish: 2 %s old\n", cases[i].arguments);
+		assert_has(rig->out[0], line);
+		snprintf(line, sizeof line, " web/finish: %s/web/finish\n", rig->dir);
+		assert_has(rig->out[0], line);
+		snprintf(line, sizeof line, " web/finish: %s/web\n", rig->dir);
+		assert_has(rig->out[0], line);
+		assert_has(rig->out[0], " web/finish: /dev/null\n");
+		assert_has(rig->out[1], " web/finish: err\n");
+		assert_int_equal(count(rig->out[1], "\n"), 1);
+		assert_int_equal(rig->ends, cases[i].ends);
+		assert_int_equal(rig->services.list[0].state, cases[i].state);
+		teardown(state);
+		setup(state);
+	}
+}
+
+/* The owner is told at once, but the service is not disabled, nor over, before finish is. */
+static void test_service_is_finishing_until_finish_has_ended(void **state)
+{
+	static const struct {
+		const char *run;
+		enum service_state state;
+		size_t ends, disabled;
+	} cases[] = {
+		{ "exit 3", SERVICE_ENDED, 1, 0 },
+		{ "exit 115", SERVICE_DISABLED, 0, 1 },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct rig *rig = *state;
+		const struct service *service;
+		int go;
+
+		put_service(rig, "web", cases[i].run);
+		put_finish(rig, "echo begun; read -r x < go");
+		go = put_fifo(rig, "go");
+		run_all(rig);
+		service = &rig->services.list[0];
+		wait_for(rig, " web/finish: begun\n");
+		assert_int_equal(service->state, SERVICE_FINISHING);
+		assert_int_equal(rig->ends, cases[i].ends);
+		assert_int_equal(rig->services.disabled, 0);
+		assert_int_equal(rig->programs.living, 1);
+		services_stop(&rig->services);
+		assert_int_equal(service->state, SERVICE_FINISHING);
+		let_go(go);
+		wait_for_all(rig);
+		close(go);
+		assert_int_equal(service->state, cases[i].state);
+		assert_int_equal(rig->ends, cases[i].ends);
+		assert_int_equal(rig->services.disabled, cases[i].disabled);
+		teardown(state);
+		setup(state);
+	}
+}
+
+static void test_service_finish_that_fails_is_a_warning_and_nothing_else(void **state)
+{
+	static const struct {
+		const char *body, *message;
+	} cases[] = {
+		{ "exit 1", " exited with status 1\n" },
+		{ "exit 115", " exited with status 115\n" },
+		{ "kill -KILL $$", " was killed by signal 9 (Killed)\n" },
+		{ NULL, "/web/finish does not exist" },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct rig *rig = *state;
+
+		put_service(rig, "web", "exit 3");
+		put_finish(rig, cases[i].body);
+		run_all(rig);
+		wait_for_all(rig);
+		assert_end(rig, "web", "run", 3 << 8);
+		assert_int_equal(rig->failures, 0);
+		assert_int_equal(rig->services.list[0].state, SERVICE_ENDED);
+		assert_has(rig->out[1], cases[i].body ? " dinit: warning: web/finish: PID "
+						      : " dinit: warning: web/finish: cannot be "
+							"started: ");
+		assert_has(rig->out[1], cases[i].message);
+		assert_int_equal(count(rig->out[1], "\n"), 1);
+		teardown(state);
+		setup(state);
+	}
+}
+
+/* At whatever call it fails, the service is over. */
+static void test_service_finish_that_cannot_begin_is_a_warning(void **state)
+{
+	for (int way = 0; way < 3; way++) {
+		struct rig *rig = *state;
+
+		put_service(rig, "web", "exit 115");
+		put_finish(rig, "exit 0");
+		run_all(rig);
+		if (way < 2)
+			pipes_until_failure = way;
+		else
+			spawns_until_failure = 0;
+		wait_for_all(rig);
+		assert_int_equal(rig->services.list[0].state, SERVICE_DISABLED);
+		assert_int_equal(rig->services.disabled, 1);
+		assert_int_equal(count(rig->out[1], " dinit: warning: web/finish: cannot be "
+						    "started: no "),
+				 1);
+		teardown(state);
+		setup(state);
+	}
+}
+
+static void test_services_stop_runs_finish_of_what_ends_then(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_log(rig, "exec cat");
+	put_terminate(rig, "kill -INT $DINIT_PID");
+	put_finish(rig, "echo \"finished $*\"");
+	run_all(rig);
+	services_stop(&rig->services);
+	wait_for_all(rig);
+	assert_has(rig->out[0], " web/finish: finished -1 2\n");
+	assert_end(rig, "web", "run", SIGINT);
+}
+
+/* ---- optional services ---- */
+
+static void assert_optional(const struct rig *rig)
+{
+	assert_int_equal(rig->ends, 0);
+	assert_int_equal(rig->failures, 0);
+	assert_int_equal(rig->services.list[0].state, SERVICE_DISABLED);
+	assert_int_equal(rig->services.disabled, 1);
+}
+
+static void test_service_optional_end_is_a_warning(void **state)
+{
+	static const struct {
+		const char *run, *message;
+	} cases[] = {
+		{ "exit 0", " exited with status 0; the service is optional, the container goes "
+			    "on\n" },
+		{ "exit 2", " exited with status 2; the service is optional, the container goes "
+			    "on\n" },
+		{ "kill -KILL $$", " was killed by signal 9 (Killed); the service is optional, the "
+				   "container goes on\n" },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct rig *rig = *state;
+
+		put_service(rig, "web", cases[i].run)->optional = true;
+		if (i > 0)
+			put_finish(rig, "echo finished");
+		run_all(rig);
+		wait_for_all(rig);
+		assert_optional(rig);
+		assert_has(rig->out[1], " dinit: warning: web/run: PID ");
+		assert_int_equal(count(rig->out[1], cases[i].message), 1);
+		assert_int_equal(count(rig->out[1], "\n"), 1);
+		assert_int_equal(count(rig->out[0], " web/finish: finished\n"), i > 0);
+		teardown(state);
+		setup(state);
+	}
+}
+
+static void test_service_optional_115_is_no_warning(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exit 115")->optional = true;
+	run_all(rig);
+	wait_for_all(rig);
+	assert_optional(rig);
+	assert_string_equal(rig->out[1], "");
+}
+
+static void test_service_optional_that_cannot_be_started_is_a_warning(void **state)
+{
+	for (int way = 0; way < 3; way++) {
+		struct rig *rig = *state;
+
+		put_service(rig, "web", way == 0 ? NULL : "exit 0")->optional = true;
+		if (way > 0)
+			put_log(rig, way == 1 ? NULL : "cat");
+		put_finish(rig, "echo never");
+		open_services(rig, "");
+		if (way == 2)
+			spawns_until_failure = 1;
+		start_all(rig);
+		logmux_begin_drain(&rig->mux);
+		wait_for_all(rig);
+		assert_optional(rig);
+		assert_has(rig->out[1], way == 1 ? " dinit: warning: web/log: cannot be started; "
+						   "the service is optional, the container goes "
+						   "on: "
+						 : " dinit: warning: web/run: cannot be started; "
+						   "the service is optional, the container goes "
+						   "on: ");
+		assert_int_equal(count(rig->out[1], "\n"), 1);
+		assert_string_equal(rig->out[0], "");
+		teardown(state);
+		setup(state);
+	}
+}
+
+static void test_service_optional_goes_on_without_its_log(void **state)
+{
+	struct rig *rig = *state;
+	const struct service *service;
+	int go;
+
+	put_service(rig, "web", "echo one; read -r x < go; echo two; exit 4")->optional = true;
+	put_log(rig, "read -r line; exit 5");
+	go = put_fifo(rig, "go");
+	run_all(rig);
+	service = &rig->services.list[0];
+	wait_for(rig, "the container goes on; dinit reads the service's output directly\n");
+	assert_has(rig->out[1], " dinit: warning: web/log: PID ");
+	assert_int_equal(service->state, SERVICE_RUNNING);
+	assert_int_equal(rig->services.disabled, 0);
+	let_go(go);
+	wait_for_all(rig);
+	close(go);
+	assert_has(rig->out[0], " web/run: two\n");
+	assert_optional(rig);
+	assert_int_equal(count(rig->out[1], "\n"), 2);
+}
+
+/* In a teardown its end is what was asked for. */
+static void test_service_optional_that_is_stopped_gets_no_warning(void **state)
+{
+	struct rig *rig = *state;
+
+	log_set_level(CONFIG_LOG_INFO);
+	put_service(rig, "web", "exec sleep 1000")->optional = true;
+	put_log(rig, "cat; exit 1");
+	run_all(rig);
+	services_stop(&rig->services);
+	wait_for_all(rig);
+	assert_optional(rig);
+	assert_int_equal(count(rig->out[1], " dinit: warning: "), 0);
+	assert_int_equal(count(rig->out[1], " dinit: info: web/run: PID "), 1);
+}
+
+/* ---- prestop ---- */
+
+static bool prestops_over(struct rig *rig)
+{
+	return rig->services.prestopping == 0;
+}
+
+static void test_services_prestop_runs_it_beside_the_services(void **state)
+{
+	struct rig *rig = *state;
+	char line[300];
+	int go;
+
+	put_service(rig, "db", "exec sleep 1000");
+	put_service(rig, "web", "exec sleep 1000");
+	put_prestop(rig, "echo \"pid $DINIT_PID $#\"; pwd -P; echo err >&2; read -r x < go");
+	go = put_fifo(rig, "go");
+	put_service(rig, "over", "exit 115");
+	put_prestop(rig, "echo never");
+	run_all(rig);
+	while (rig->services.disabled == 0) {
+		siginfo_t info;
+
+		waitid(P_PID, (id_t)rig->services.list[2].run.watch.pid, &info, WEXITED | WNOWAIT);
+		reaper_drain(&rig->reaper);
+	}
+	services_prestop(&rig->services);
+	assert_int_equal(rig->services.prestopping, 1);
+	assert_false(services_start_next(&rig->services));
+	wait_for(rig, " web/prestop: err\n");
+	snprintf(line, sizeof line, " web/prestop: pid %d 0\n",
+		 rig->services.list[1].run.watch.pid);
+	assert_has(rig->out[0], line);
+	snprintf(line, sizeof line, " web/prestop: %s/web\n", rig->dir);
+	assert_has(rig->out[0], line);
+	assert_int_equal(rig->services.list[1].state, SERVICE_RUNNING);
+	/* It is not run twice. */
+	services_prestop(&rig->services);
+	assert_int_equal(rig->services.prestopping, 1);
+	let_go(go);
+	wait_until(rig, prestops_over, "the end of prestop");
+	close(go);
+	assert_int_equal(rig->programs.living, 2);
+	assert_int_equal(rig->ends, 0);
+	services_stop(&rig->services);
+	wait_for_all(rig);
+	assert_int_equal(rig->ends, 2);
+	assert_int_equal(count(rig->out[0], "never"), 0);
+}
+
+static void test_services_prestop_that_fails_is_a_warning(void **state)
+{
+	static const char *const bodies[] = { "exit 3", NULL, "" };
+
+	for (size_t i = 0; i < COUNT(bodies); i++) {
+		struct rig *rig = *state;
+
+		put_service(rig, "web", "exec sleep 1000");
+		put_prestop(rig, bodies[i]);
+		run_all(rig);
+		if (i == 2)
+			spawns_until_failure = 0;
+		services_prestop(&rig->services);
+		assert_int_equal(rig->services.prestopping, i < 2);
+		wait_until(rig, prestops_over, "the end of prestop");
+		services_stop(&rig->services);
+		wait_for_all(rig);
+		assert_end(rig, "web", "run", SIGTERM);
+		assert_has(rig->out[1],
+			   i == 0 ? " dinit: warning: web/prestop: PID "
+				  : " dinit: warning: web/prestop: cannot be started: ");
+		assert_int_equal(count(rig->out[1], "\n"), 1);
+		teardown(state);
+		setup(state);
+	}
+}
+
+/* The delay of the teardown: what ends now ends as ever. */
+static void test_services_prestop_leaves_ends_what_they_are(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_finish(rig, "echo finished");
+	run_all(rig);
+	services_prestop(&rig->services);
+	kill(rig->services.list[0].run.watch.pid, SIGKILL);
+	wait_for_all(rig);
+	assert_end(rig, "web", "run", SIGKILL);
+	assert_has(rig->out[0], " web/finish: finished\n");
+}
+
+/* ---- control ---- */
+
+static void test_services_control_runs_the_program_of_each_running_service(void **state)
+{
+	struct rig *rig = *state;
+	char line[300];
+
+	put_service(rig, "a", "exec sleep 1000");
+	put_control(rig, SVDIR_CONTROL_HUP, "echo \"hup $DINIT_PID $#\"; pwd -P; echo err >&2");
+	put_service(rig, "b", "exec sleep 1000");
+	put_control(rig, SVDIR_CONTROL_USR1, "echo one");
+	put_control(rig, SVDIR_CONTROL_HUP, "echo hup");
+	put_service(rig, "c", "exec sleep 1000");
+	open_services(rig, "");
+	assert_true(services_has_control(&rig->services, SVDIR_CONTROL_HUP));
+	assert_true(services_has_control(&rig->services, SVDIR_CONTROL_USR1));
+	assert_false(services_has_control(&rig->services, SVDIR_CONTROL_USR2));
+	services_control(&rig->services, SVDIR_CONTROL_HUP);
+	assert_int_equal(rig->programs.living, 0);
+	start_all(rig);
+	services_control(&rig->services, SVDIR_CONTROL_USR2);
+	assert_int_equal(rig->programs.living, 3);
+	services_control(&rig->services, SVDIR_CONTROL_HUP);
+	wait_for(rig, " b/control: hup\n");
+	wait_for(rig, " a/control: err\n");
+	snprintf(line, sizeof line, " a/control: hup %d 0\n", rig->services.list[0].run.watch.pid);
+	wait_for(rig, line);
+	snprintf(line, sizeof line, " a/control: %s/a\n", rig->dir);
+	wait_for(rig, line);
+	services_stop(&rig->services);
+	wait_for_all(rig);
+	assert_int_equal(count(rig->out[0], " b/control: one\n"), 0);
+	assert_int_equal(count(rig->out[0], " b/control: hup\n"), 1);
+	assert_int_equal(rig->ends, 3);
+}
+
+static bool control_ran_twice(struct rig *rig)
+{
+	return count(rig->out[0], " web/control: begun\n") == 2;
+}
+
+static bool controls_over(struct rig *rig)
+{
+	return !program_is_running(&rig->services.list[0].controls->program);
+}
+
+/* However often it is asked for while it runs. */
+static void test_services_control_while_it_runs_runs_it_once_more(void **state)
+{
+	struct rig *rig = *state;
+	int go;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_control(rig, SVDIR_CONTROL_USR2, "echo begun; read -r x < go");
+	go = put_fifo(rig, "go");
+	run_all(rig);
+	services_control(&rig->services, SVDIR_CONTROL_USR2);
+	wait_for(rig, " web/control: begun\n");
+	for (int i = 0; i < 3; i++)
+		services_control(&rig->services, SVDIR_CONTROL_USR2);
+	assert_int_equal(rig->programs.living, 2);
+	let_go(go);
+	wait_until(rig, control_ran_twice, "the second run");
+	let_go(go);
+	wait_until(rig, controls_over, "the end of the second run");
+	assert_int_equal(rig->programs.living, 1);
+	close(go);
+	services_stop(&rig->services);
+	wait_for_all(rig);
+	assert_true(control_ran_twice(rig));
+}
+
+static void test_services_control_begins_nothing_in_a_teardown(void **state)
+{
+	static void (*const begin[])(struct services * services) = { services_prestop,
+								     services_stop };
+
+	for (size_t i = 0; i < COUNT(begin); i++) {
+		struct rig *rig = *state;
+		int go;
+
+		put_service(rig, "web", "trap '' TERM; echo up; read -r x < end");
+		put_control(rig, SVDIR_CONTROL_HUP, "echo begun; read -r x < go");
+		put_control(rig, SVDIR_CONTROL_USR1, "echo never");
+		go = put_fifo(rig, "go");
+		close(put_fifo(rig, "end"));
+		run_all(rig);
+		wait_for(rig, " web/run: up\n");
+		services_control(&rig->services, SVDIR_CONTROL_HUP);
+		wait_for(rig, " web/control: begun\n");
+		services_control(&rig->services, SVDIR_CONTROL_HUP);
+		begin[i](&rig->services);
+		services_control(&rig->services, SVDIR_CONTROL_HUP);
+		services_control(&rig->services, SVDIR_CONTROL_USR1);
+		let_go(go);
+		wait_until(rig, controls_over, "the end of the program");
+		assert_int_equal(rig->programs.living, 1);
+		kill(rig->services.list[0].run.watch.pid, SIGKILL);
+		wait_for_all(rig);
+		close(go);
+		assert_int_equal(count(rig->out[0], " web/control: "), 1);
+		teardown(state);
+		setup(state);
+	}
+}
+
+/* There is no process any more that it could be about. */
+static void test_services_control_is_not_run_again_after_the_end_of_run(void **state)
+{
+	struct rig *rig = *state;
+	int go;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_control(rig, SVDIR_CONTROL_HUP, "echo begun; read -r x < go");
+	go = put_fifo(rig, "go");
+	run_all(rig);
+	services_control(&rig->services, SVDIR_CONTROL_HUP);
+	wait_for(rig, " web/control: begun\n");
+	services_control(&rig->services, SVDIR_CONTROL_HUP);
+	kill(rig->services.list[0].run.watch.pid, SIGKILL);
+	wait_until(rig, has_end, "the end of the service");
+	services_control(&rig->services, SVDIR_CONTROL_HUP);
+	let_go(go);
+	wait_for_all(rig);
+	close(go);
+	assert_int_equal(count(rig->out[0], " web/control: "), 1);
+}
+
+static void test_services_control_that_fails_is_a_warning(void **state)
+{
+	static const char *const bodies[] = { "exit 3", NULL, "" };
+
+	for (size_t i = 0; i < COUNT(bodies); i++) {
+		struct rig *rig = *state;
+
+		put_service(rig, "web", "exec sleep 1000");
+		put_control(rig, SVDIR_CONTROL_HUP, bodies[i]);
+		run_all(rig);
+		if (i == 2)
+			spawns_until_failure = 0;
+		services_control(&rig->services, SVDIR_CONTROL_HUP);
+		wait_until(rig, controls_over, "the end of the program");
+		assert_int_equal(rig->services.list[0].state, SERVICE_RUNNING);
+		services_stop(&rig->services);
+		wait_for_all(rig);
+		assert_has(rig->out[1],
+			   i == 0 ? " dinit: warning: web/control: PID "
+				  : " dinit: warning: web/control: cannot be started: ");
+		assert_int_equal(count(rig->out[1], "\n"), 1);
+		teardown(state);
+		setup(state);
+	}
+}
+
+/* ---- what runs ---- */
+
+static void on_running(void *ctx, const struct program *program)
+{
+	char *text = ctx;
+
+	snprintf(text + strlen(text), 200 - strlen(text), "%s/%s ", program->service,
+		 program->stage);
+}
+
+static void test_services_list_running_names_each_program_that_is_not_reaped(void **state)
+{
+	struct rig *rig = *state;
+	char text[200] = "";
+
+	put_service(rig, "db", "exec sleep 1000");
+	put_service(rig, "gone", "exit 115");
+	put_finish(rig, "exec sleep 1000");
+	put_service(rig, "web", "trap '' TERM; echo up; exec sleep 1000");
+	put_log(rig, "exec cat");
+	put_control(rig, SVDIR_CONTROL_HUP, "exec sleep 1000");
+	put_prestop(rig, "exec sleep 1000");
+	put_terminate(rig, "exec sleep 1000");
+	open_services(rig, "");
+	services_list_running(&rig->services, on_running, text);
+	assert_string_equal(text, "");
+	start_all(rig);
+	wait_for(rig, "up\n");
+	while (rig->services.list[1].state != SERVICE_FINISHING)
+		reaper_drain(&rig->reaper);
+	services_control(&rig->services, SVDIR_CONTROL_HUP);
+	services_prestop(&rig->services);
+	services_stop(&rig->services);
+	services_list_running(&rig->services, on_running, text);
+	assert_string_equal(text, "db/run gone/finish web/run web/term web/prestop web/log "
+				  "web/control ");
+	end(rig->services.list[0].run.watch.pid, SIGTERM);
+	assert_true(services_kill(&rig->services, true));
+	assert_int_equal(count(rig->out[1], "db/run: PID "), 0);
+	wait_for_all(rig);
+	assert_int_equal(count(rig->out[1], "is still running: killing it\n"), 6);
+	text[0] = '\0';
+	services_list_running(&rig->services, on_running, text);
+	assert_string_equal(text, "");
+}
+
 /* ---- killing ---- */
+
+/* Where all was killed it would come too late, and nothing would kill it. */
+static void test_services_kill_with_logs_starts_no_finish(void **state)
+{
+	for (int with_logs = 0; with_logs < 2; with_logs++) {
+		struct rig *rig = *state;
+
+		put_service(rig, "web", "exec sleep 1000");
+		put_finish(rig, "echo finished");
+		run_all(rig);
+		services_stop(&rig->services);
+		services_kill(&rig->services, with_logs == 1);
+		wait_for_all(rig);
+		assert_int_equal(rig->services.list[0].state, SERVICE_ENDED);
+		assert_int_equal(count(rig->out[0], "finished"), 1 - with_logs);
+		teardown(state);
+		setup(state);
+	}
+}
+
+/* The limit of time may be over before the services were told to stop. */
+static void test_services_stop_after_the_kill_starts_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_terminate(rig, "echo never");
+	put_prestop(rig, "echo never");
+	run_all(rig);
+	services_kill(&rig->services, true);
+	services_prestop(&rig->services);
+	services_stop(&rig->services);
+	assert_int_equal(rig->programs.living, 1);
+	wait_for_all(rig);
+	assert_end(rig, "web", "run", SIGKILL);
+	assert_string_equal(rig->out[0], "");
+}
 
 static void test_services_kill_takes_runs_and_terminates_and_says_so(void **state)
 {
@@ -1291,6 +2072,11 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_service_log_that_never_reads_loses_nothing),
 	TEST(test_service_log_that_cannot_be_executed_is_said),
 	TEST(test_service_logged_start_failing_anywhere_is_said_and_leaves_nothing),
+	TEST(test_service_run_end_comes_with_its_last_lines),
+	TEST(test_service_logged_run_end_comes_with_the_last_line_of_stderr),
+	TEST(test_service_run_after_log_115_end_comes_with_what_dinit_read),
+	TEST(test_service_log_end_comes_with_its_last_lines),
+	TEST(test_service_terminate_has_no_last_lines),
 	TEST(test_services_stop_sends_term),
 	TEST(test_services_stop_end_of_a_log_is_only_noted),
 	TEST(test_services_stop_of_one_that_did_not_start_does_nothing),
@@ -1300,6 +2086,29 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_services_stop_terminate_that_cannot_start_of_an_ended_service_is_said),
 	TEST(test_services_stop_succeeding_terminate_is_left_to_itself),
 	TEST(test_services_stop_service_that_has_ended_is_left_alone),
+	TEST(test_services_stop_sends_the_down_signal),
+	TEST(test_services_stop_failing_terminate_sends_the_down_signal),
+	TEST(test_service_finish_gets_how_run_has_ended),
+	TEST(test_service_is_finishing_until_finish_has_ended),
+	TEST(test_service_finish_that_fails_is_a_warning_and_nothing_else),
+	TEST(test_service_finish_that_cannot_begin_is_a_warning),
+	TEST(test_services_stop_runs_finish_of_what_ends_then),
+	TEST(test_service_optional_end_is_a_warning),
+	TEST(test_service_optional_115_is_no_warning),
+	TEST(test_service_optional_that_cannot_be_started_is_a_warning),
+	TEST(test_service_optional_goes_on_without_its_log),
+	TEST(test_service_optional_that_is_stopped_gets_no_warning),
+	TEST(test_services_prestop_runs_it_beside_the_services),
+	TEST(test_services_prestop_that_fails_is_a_warning),
+	TEST(test_services_prestop_leaves_ends_what_they_are),
+	TEST(test_services_control_runs_the_program_of_each_running_service),
+	TEST(test_services_control_while_it_runs_runs_it_once_more),
+	TEST(test_services_control_begins_nothing_in_a_teardown),
+	TEST(test_services_control_is_not_run_again_after_the_end_of_run),
+	TEST(test_services_control_that_fails_is_a_warning),
+	TEST(test_services_list_running_names_each_program_that_is_not_reaped),
+	TEST(test_services_kill_with_logs_starts_no_finish),
+	TEST(test_services_stop_after_the_kill_starts_nothing),
 	TEST(test_services_kill_takes_runs_and_terminates_and_says_so),
 	TEST(test_services_kill_takes_every_service),
 	TEST(test_services_kill_says_nothing_of_who_has_ended),

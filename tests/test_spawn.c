@@ -110,6 +110,8 @@ static int be_the_program(int argc, char **argv, const char *path)
 	getrlimit(RLIMIT_NOFILE, &limit);
 	fprintf(report, "argc %d\nargv %s\ncwd %s\nblocked %d\n", argc, argv[0],
 		getcwd(cwd, sizeof cwd), blocked);
+	for (int i = 1; i < argc; i++)
+		fprintf(report, "argument %s\n", argv[i]);
 	fprintf(report, "nofile %llu %llu\n", (unsigned long long)limit.rlim_cur,
 		(unsigned long long)limit.rlim_max);
 	fprintf(report, "session %d group %d\n", getsid(0) == getpid(), getpgrp() == getpid());
@@ -268,6 +270,20 @@ static void test_spawn_program_gets_path_directory_and_environment(void **state)
 	snprintf(line, sizeof line, "cwd %s", rig->dir);
 	assert_reported(rig, line);
 	assert_reported(rig, "environment 1 ");
+}
+
+static void test_spawn_program_with_arguments_gets_them(void **state)
+{
+	struct rig *rig = *state;
+	char name[] = "name", first[] = "-1", second[] = "two words";
+	char *const argv[] = { name, first, second, NULL };
+
+	rig->spec.argv = argv;
+	run(rig);
+	assert_reported(rig, "argc 3");
+	assert_reported(rig, "argv name");
+	assert_reported(rig, "argument -1");
+	assert_reported(rig, "argument two words");
 }
 
 static void test_spawn_program_has_no_signal_blocked(void **state)
@@ -627,6 +643,7 @@ static void test_spawn_program_copies_memory_only_where_it_does_not_wait(void **
 
 static const struct CMUnitTest tests[] = {
 	TEST_BOTH(test_spawn_program_gets_path_directory_and_environment),
+	TEST_BOTH(test_spawn_program_with_arguments_gets_them),
 	TEST_BOTH(test_spawn_program_has_no_signal_blocked),
 	TEST_BOTH(test_spawn_program_leads_a_session_and_a_group_of_its_own),
 	TEST_BOTH(test_spawn_program_signals_of_the_old_group_are_thrown_away),

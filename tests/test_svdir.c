@@ -450,6 +450,7 @@ static void test_svdir_scan_down_signal_that_is_none_is_a_problem(void **state)
 		CASE("\n", "\"\""),
 		CASE(" \r\n", "\"\""),
 		CASE("QUITT\n", "\"QUITT\""),
+		CASE(" \t QUITT \n", "\"QUITT\""),
 		CASE("0\n", "\"0\""),
 		CASE("65", "\"65\""),
 		CASE("-3", "\"-3\""),

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/* All services together: which there are, and what is asked of them in the course of the container's
+ * life. What they have in common is in service.h. */
+#ifndef DINIT_SERVICES_H
+#define DINIT_SERVICES_H
+
+#include "service.h"
+
+#include <stdbool.h>
+
+/* Prepares the services of svdir (which must outlive this) that are not down and not in skip (as
+ * DINIT_SKIP), and warns of names in skip that no service has. Starts nothing. Returns 0, or -1
+ * with errno and nothing allocated. */
+int services_open(struct services *services, const struct svdir *svdir, const char *skip,
+		  struct loop *loop, struct programs *programs, const struct service_owner *owner);
+
+/* Frees what services_open allocated. Nothing of it may be running. */
+void services_close(struct services *services);
+
+/* Starts the next service, and tells the owner if that fails. Returns false if there was none left
+ * to be started. */
+bool services_start_next(struct services *services);
+
+/* Returns whether any service that is to be started has that program. */
+bool services_has_control(const struct services *services, enum svdir_control which);
+
+/* Runs that program of every running service that has it; if it is running, once more when it has
+ * ended. Does nothing once a teardown has begun (services_prestop, services_stop). */
+void services_control(struct services *services, enum svdir_control which);
+
+/* Begins the teardown: no further service is started. Starts the prestop of every running service
+ * that has one. The services run on as usual; `prestopping` becomes 0 when all these programs have
+ * ended. Does nothing where the teardown has begun already. */
+void services_prestop(struct services *services);
+
+/* Tells every running service to stop. No further one is started after that. */
+void services_stop(struct services *services);
+
+/* Says which prestop programs are still running, and kills them. Returns false, and does nothing,
+ * where the services were told to stop already. */
+bool services_kill_prestops(struct services *services);
+
+/* Says which programs of the services are still running, and kills them; those of the logging
+ * programs only if with_logs, and then nothing is started any more. Returns whether there was
+ * any. */
+bool services_kill(struct services *services, bool with_logs);
+
+/* Calls on_program for each program of a service that is running. */
+void services_list_running(const struct services *services,
+			   void (*on_program)(void *ctx, const struct program *program), void *ctx);
+
+#endif
