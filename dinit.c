@@ -80,8 +80,6 @@ struct dinit {
 	bool undelayed, hurried;
 	/* The services went on because of DINIT_STOP_DELAY. */
 	bool delayed;
-	/* A signal has asked to stop the container, whatever was the cause. */
-	bool asked;
 	/* A service that has not been started yet is not started any more. */
 	bool start_abandoned;
 	/* Whether children are to be reaped in this turn, and whether the last reaping left any. */
@@ -165,7 +163,7 @@ static void note_stop(struct dinit *dinit, const struct signalfd_siginfo *info)
 	char text[REQUEST_TEXT_SIZE];
 	bool inside = request_describe(&dinit->requests, info, text);
 
-	if (dinit->asked && dinit->state == STATE_DELAYING) {
+	if (dinit->state == STATE_DELAYING) {
 		log_info("%s: telling the services to stop now", text);
 	} else if (has_cause(dinit)) {
 		log_info("%s: the container is being stopped already", text);
@@ -176,9 +174,8 @@ static void note_stop(struct dinit *dinit, const struct signalfd_siginfo *info)
 			log_info("%s: stopping the container", text);
 		ending_note(&dinit->ending, text);
 	}
-	dinit->hurried = dinit->asked;
-	dinit->undelayed |= dinit->asked;
-	dinit->asked = true;
+	dinit->hurried = has_cause(dinit);
+	dinit->undelayed |= dinit->hurried;
 	dinit->start_abandoned = true;
 	overtime_limit(&dinit->overtime, "DINIT_GRACE_PERIOD", dinit->config.grace_period_ms);
 	begin_teardown(dinit, CAUSE_OUTSIDE, PROCESS_STATUS_STOPPED);
@@ -230,7 +227,6 @@ static void begin_delay(struct dinit *dinit)
 		overtime_limit(&dinit->overtime, "DINIT_STOP_TIMEOUT",
 			       dinit->config.stop_timeout_ms);
 	overtime_expect(&dinit->overtime);
-	outputs_begin_teardown(&dinit->outputs);
 	services_prestop(&dinit->services);
 	if (delay_ms == 0)
 		return;
@@ -254,6 +250,7 @@ static void stop_everything(struct dinit *dinit)
 		overtime_expect_anew(&dinit->overtime);
 	else
 		overtime_expect(&dinit->overtime);
+	outputs_begin_teardown(&dinit->outputs);
 	services_stop(&dinit->services);
 	policy_begin_teardown(&dinit->policy);
 }
