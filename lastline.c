@@ -128,7 +128,6 @@ void lastline_end(struct lastline *last, const char *begun, size_t begun_len)
 	begun_len = without_blanks(begun, begun_len);
 	if (!last->unfinished && begun_len > 0)
 		keep(last, begun, begun_len, NULL, 0);
-	last->unfinished = false;
 }
 
 bool lastline_show(const struct lastline *last, char out[LASTLINE_MAX + 1])
