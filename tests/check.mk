@@ -43,8 +43,8 @@ wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send signaller_st
 wrap_filter = logmux_reads
 wrap_left = logmux_reads program_find
 wrap_ration = clock_gettime epoll_wait strdup
-wrap_ending = clock_gettime epoll_wait left_find service_was_logged logmux_end_last \
-	oom_has_killed termlog_write
+wrap_ending = clock_gettime epoll_wait left_find left_has_filter service_was_logged \
+	logmux_end_last oom_has_killed termlog_write
 wrap_sender = getpid kill
 wrap_waited = services_list_running procfs_read_command
 wrap_death = oom_has_killed

@@ -152,24 +152,31 @@ static void test_prestop_that_fails_is_a_warning_and_nothing_else(struct scene *
 	}
 }
 
-/* The limit counts from the beginning of the teardown; then nothing is waited for any more. */
+/* The limit counts from the beginning of the teardown. The services are told to stop all the same;
+ * what does not is killed. */
 static void test_prestop_that_hangs_is_killed_after_the_limit(struct scene *scene)
 {
 	struct run *run;
 
 	scene_fifo(scene, "go");
+	scene_fifo(scene, "never");
 	scene_fifo(scene, "prestop");
 	add_held(scene, "web");
+	scene_service(scene, "deaf", "trap '' TERM; echo up; read go <\"$SCENE/never\"");
 	scene_service(scene, "trigger", "read go <\"$SCENE/go\"; exit 5");
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+								       "DINIT_LOG_LEVEL=info",
 								       "DINIT_STOP_TIMEOUT=0.5") });
+	run_wait_line(run, RUN_STDOUT, " deaf/run: up$");
 	run_wait_line(run, RUN_STDOUT, " web/run: up ");
 	scene_let_go(scene, "go");
 	run_expect_exit(run, 3);
 	run_expect_line(run, RUN_STDERR,
 			WARNING "web/prestop: PID [0-9]+ is still running: killing it$");
 	run_expect_line(run, RUN_STDERR,
-			WARNING "web/run: PID [0-9]+ is still running: killing it$");
+			WARNING "deaf/run: PID [0-9]+ is still running: killing it$");
+	run_expect_line(run, RUN_STDOUT, " web/run: told");
+	run_expect_no_line(run, RUN_STDERR, "web/run: PID [0-9]+ is still running");
 }
 
 int main(void)

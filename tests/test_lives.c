@@ -75,6 +75,8 @@ struct record {
 	bool told_run, told_log, told_failure;
 	/* Its terminate has succeeded, or the signal was sent. */
 	bool stopped;
+	/* Its log has ended, and dinit reads what that left. */
+	bool log_ended, released;
 	/* Its control program was asked for while it ran. */
 	bool owed;
 };
@@ -218,6 +220,7 @@ void __wrap_logmux_release(struct logmux_source *source, struct logmux_source *a
 	(void)source;
 	(void)after;
 	check(reaping >= 0 && reaping % KINDS == LOG, "the output is released, but no log ended");
+	world.records[reaping / KINDS].released = true;
 }
 
 /* Checks that the program may be started now, with what it is given. */
@@ -235,6 +238,9 @@ static void check_spawn(size_t service, enum kind kind, const struct spawn_spec 
 		      "%s gets %s", spec->path, spec->environment[0]);
 	switch (kind) {
 	case RUN:
+		check(!entries[service].log_run || process_of(service, LOG)->life == ALIVE,
+		      "%s is started without its logging program", spec->path);
+		__attribute__((fallthrough));
 	case LOG: check(starting && !world.teardown, "%s is started", spec->path); break;
 	case TERMINATE: check(stopping && about_run, "%s is started", spec->path); break;
 	case PRESTOP:
@@ -340,6 +346,7 @@ pid_t __wrap_waitpid(pid_t pid, int *status, int options)
 		record->ended = true;
 		record->status = *status;
 	}
+	record->log_ended |= slot % KINDS == LOG && !process->failed;
 	if (slot % KINDS == TERMINATE && *status == 0 && !process->failed)
 		record->stopped = true;
 	return pid;
@@ -464,6 +471,8 @@ static void check_told(size_t index)
 
 	check(record->told_run == (record->ended && record->status != 115 << 8 && !entry->optional),
 	      "the end of run is%s told", record->told_run ? "" : " not");
+	check(record->released == record->log_ended, "the output is%s released",
+	      record->released ? "" : " not");
 	check(record->told_failure ==
 		      (index < world.services.started && !record->ran && !entry->optional),
 	      "the failed start is%s told", record->told_failure ? "" : " not");
@@ -510,21 +519,27 @@ static void end_process(int slot, int status)
 }
 
 /* Reaps what has ended, and checks that a control program which was asked for again has begun
- * again, unless it must not. */
+ * again, unless it must not, and that no other has. */
 static void drain(void)
 {
-	bool due[SERVICES_MAX];
+	bool ended[SERVICES_MAX], due[SERVICES_MAX];
 
-	for (size_t i = 0; i < SERVICES_MAX; i++)
-		due[i] = world.records[i].owed && process_of(i, CONTROL)->life == ZOMBIE &&
-			 process_of(i, RUN)->life == ALIVE && !world.teardown && !world.killed;
+	for (size_t i = 0; i < SERVICES_MAX; i++) {
+		ended[i] = process_of(i, CONTROL)->life == ZOMBIE;
+		due[i] = ended[i] && world.records[i].owed && process_of(i, RUN)->life == ALIVE &&
+			 !world.teardown && !world.killed;
+	}
 	reaper_drain(&reaper);
 	reaping = -1;
 	for (size_t i = 0; i < SERVICES_MAX; i++) {
+		if (!ended[i])
+			continue;
 		if (due[i])
 			check(has(i, CONTROL) || failing_spawn >= 0, "control is not run again");
-		if (!has(i, CONTROL) || due[i])
-			world.records[i].owed = false;
+		else
+			check(!has(i, CONTROL) || process_of(i, RUN)->life != ALIVE,
+			      "control is run again");
+		world.records[i].owed = false;
 	}
 }
 
