@@ -21,8 +21,12 @@ static void on_control_exit(void *ctx, const struct reaper_end *end, const char 
 {
 	struct control *control = ctx;
 	bool again = control->again;
+	char stage[] = "control/?";
+	struct reaper_end named = *end;
 
-	hook_say_end(end, failure);
+	stage[sizeof stage - 2] = SVDIR_CONTROL_NAMES[control->which];
+	named.stage = stage;
+	hook_say_end(&named, failure);
 	control->again = false;
 	if (again && program_is_running(control->run))
 		start_control(control);
@@ -58,16 +62,17 @@ struct control *control_init(struct control *controls, const struct svdir_entry 
 	return list;
 }
 
-void control_ask(struct control *list, enum svdir_control which)
+bool control_ask(struct control *list, enum svdir_control which)
 {
-	for (; list; list = list->next) {
-		if (list->which != which)
-			continue;
-		if (program_is_running(&list->program))
-			list->again = true;
-		else
-			start_control(list);
-	}
+	while (list && list->which != which)
+		list = list->next;
+	if (!list)
+		return false;
+	if (program_is_running(&list->program))
+		list->again = true;
+	else
+		start_control(list);
+	return true;
 }
 
 void control_forget(struct control *list)

@@ -78,8 +78,8 @@ struct dinit {
 	/* Something has happened after which DINIT_STOP_DELAY, or the prestop programs as well, are
 	 * not waited for. */
 	bool undelayed, hurried;
-	/* A signal has asked to stop the container, whatever was the cause. */
-	bool asked;
+	/* The services went on because of DINIT_STOP_DELAY. */
+	bool delayed;
 	/* A service that has not been started yet is not started any more. */
 	bool start_abandoned;
 	/* Whether children are to be reaped in this turn, and whether the last reaping left any. */
@@ -108,7 +108,8 @@ static void begin_teardown(struct dinit *dinit, enum cause cause, int status)
 	dinit->status = status;
 }
 
-/* Returns what dinit exits with where an end with that status, as of wait(2), begins the teardown. */
+/* Returns what dinit exits with where an end with that status, as the kernel has it, begins the
+ * teardown. */
 static int choose_exit_status(const struct dinit *dinit, int status)
 {
 	switch (dinit->config.exit_status) {
@@ -162,7 +163,9 @@ static void note_stop(struct dinit *dinit, const struct signalfd_siginfo *info)
 	char text[REQUEST_TEXT_SIZE];
 	bool inside = request_describe(&dinit->requests, info, text);
 
-	if (has_cause(dinit)) {
+	if (dinit->state == STATE_DELAYING) {
+		log_info("%s: telling the services to stop now", text);
+	} else if (has_cause(dinit)) {
 		log_info("%s: the container is being stopped already", text);
 	} else {
 		if (inside)
@@ -171,12 +174,30 @@ static void note_stop(struct dinit *dinit, const struct signalfd_siginfo *info)
 			log_info("%s: stopping the container", text);
 		ending_note(&dinit->ending, text);
 	}
-	dinit->hurried = dinit->asked;
-	dinit->undelayed |= dinit->asked;
-	dinit->asked = true;
+	dinit->hurried = has_cause(dinit);
+	dinit->undelayed |= dinit->hurried;
 	dinit->start_abandoned = true;
 	overtime_limit(&dinit->overtime, "DINIT_GRACE_PERIOD", dinit->config.grace_period_ms);
 	begin_teardown(dinit, CAUSE_OUTSIDE, PROCESS_STATUS_STOPPED);
+}
+
+/* Runs the programs that a signal asks for. */
+static void note_control(struct dinit *dinit, const struct signalfd_siginfo *info,
+			 enum svdir_control control)
+{
+	char text[REQUEST_TEXT_SIZE];
+	size_t asked = 0;
+
+	request_describe(&dinit->requests, info, text);
+	if (!has_cause(dinit))
+		asked = services_control(&dinit->services, control);
+	if (asked > 0)
+		log_info("%s: running control/%c of %zu service%s", text,
+			 SVDIR_CONTROL_NAMES[control], asked, asked == 1 ? "" : "s");
+	else
+		log_info("%s: ignored, %s", text,
+			 has_cause(dinit) ? "the container is being stopped already"
+					  : "no service that has a program for it is running");
 }
 
 static void on_signal(void *ctx, const struct signalfd_siginfo *info)
@@ -187,7 +208,7 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 	switch (request_read(&dinit->requests, info, &control)) {
 	case REQUEST_NOTHING: return;
 	case REQUEST_CHILDREN: dinit->children_changed = true; return;
-	case REQUEST_CONTROL: services_control(&dinit->services, control); return;
+	case REQUEST_CONTROL: note_control(dinit, info, control); return;
 	case REQUEST_STOP: note_stop(dinit, info); return;
 	}
 }
@@ -205,11 +226,11 @@ static void begin_delay(struct dinit *dinit)
 	if (dinit->cause == CAUSE_INSIDE)
 		overtime_limit(&dinit->overtime, "DINIT_STOP_TIMEOUT",
 			       dinit->config.stop_timeout_ms);
-	overtime_expect(&dinit->overtime, delay_ms);
-	outputs_begin_teardown(&dinit->outputs);
+	overtime_expect(&dinit->overtime);
 	services_prestop(&dinit->services);
 	if (delay_ms == 0)
 		return;
+	dinit->delayed = true;
 	log_info("the services go on for %g s (DINIT_STOP_DELAY)", (double)delay_ms / 1000);
 	loop_timer_start(&dinit->loop, &dinit->delay_timer, delay_ms);
 }
@@ -225,6 +246,11 @@ static void stop_everything(struct dinit *dinit)
 	dinit->state = STATE_STOPPING;
 	dinit->children_changed = true;
 	loop_timer_stop(&dinit->loop, &dinit->delay_timer);
+	if (dinit->delayed)
+		overtime_expect_anew(&dinit->overtime);
+	else
+		overtime_expect(&dinit->overtime);
+	outputs_begin_teardown(&dinit->outputs);
 	services_stop(&dinit->services);
 	policy_begin_teardown(&dinit->policy);
 }
@@ -256,8 +282,12 @@ static bool is_delayed(const struct dinit *dinit)
 
 static void check_idleness(struct dinit *dinit)
 {
-	static const char cause[] =
-		"all services have disabled themselves and nothing else is running";
+	const char *cause =
+		services_have_optional(&dinit->services)
+			? "all services have disabled themselves, or are optional and have "
+			  "ended, and nothing else is running"
+			: "all services have disabled themselves and nothing else is "
+			  "running";
 
 	if (is_anybody_left(dinit) || dinit->services.disabled < dinit->services.len)
 		return;
@@ -311,8 +341,8 @@ static void reap(struct dinit *dinit)
 	policy_children_changed(&dinit->policy, dinit->programs.reaped > reaped);
 }
 
-/* Says the last line, when everything else is said and written out. Returns whether there is nothing
- * more to do. */
+/* Says the last line, when everything else is said and written out. Returns whether there is
+ * nothing more to do. */
 static bool conclude(struct dinit *dinit)
 {
 	if (dinit->concluded || !dinit->started)

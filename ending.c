@@ -36,8 +36,8 @@ static void describe_left(const struct ending *ending, char text[ADDED_SIZE])
 			 left.name, left.pid);
 }
 
-/* Puts the last line into words, if all of its stream has been read. Returns false while a line may
- * come that is later, or that is the only one. */
+/* Puts the last line into words, if all of its stream has been read. Returns false while a line that
+ * is later, or the only one, may come. */
 static bool describe_last(const struct ending *ending, char text[ADDED_SIZE])
 {
 	static const enum logmux_stream order[] = { LOGMUX_STDERR, LOGMUX_STDOUT };
@@ -49,7 +49,7 @@ static bool describe_last(const struct ending *ending, char text[ADDED_SIZE])
 	for (size_t i = 0; i < LOGMUX_STREAMS; i++) {
 		struct lastline *last = &ending->last[order[i]];
 
-		if (!logmux_end_last(ending->means.mux, last))
+		if (logmux_end_last(ending->means.mux, last) > ending->ignored_rest)
 			return false;
 		if (lastline_show(last, line)) {
 			snprintf(text, ADDED_SIZE, "; its last line was: %s", line);
@@ -88,10 +88,18 @@ static void on_waited(void *ctx)
 {
 	struct ending *ending = ctx;
 	char left[ADDED_SIZE], last[ADDED_SIZE];
+	bool again = !ending->waited;
 
+	ending->waited = true;
+	/* Other processes than filters write lines of their own, if any. */
+	if (again && ending->failed && !left_has_filter(ending->means.policy))
+		ending->ignored_rest = LOGMUX_REST_OTHERS;
 	describe_left(ending, left);
-	describe_last(ending, last);
-	say(ending, left, last);
+	if (!describe_last(ending, last) && again)
+		loop_timer_start(ending->means.loop, &ending->timer,
+				 ENDING_LAST_LINE_MS - ENDING_WAIT_MS);
+	else
+		say(ending, left, last);
 }
 
 void ending_init(struct ending *ending, const struct ending_means *means)
@@ -130,9 +138,7 @@ void ending_tell(struct ending *ending, const struct service *service, const str
 		logmux_move_last(ending->means.mux, end->last, ending->own_last);
 		ending->last = ending->own_last;
 	}
-	if (ending->failed)
-		loop_timer_start(ending->means.loop, &ending->timer, ENDING_LAST_LINE_MS);
-	else if (find_left(ending, &left))
+	if (ending->failed || find_left(ending, &left))
 		loop_timer_start(ending->means.loop, &ending->timer, ENDING_WAIT_MS);
 	else
 		say(ending, "", "");

@@ -22,7 +22,7 @@
  * behind. After this time a new orphan is still as it was: the policy is applied later. */
 #define ENDING_WAIT_MS (POLICY_MATURE_MS - 1)
 /* How long dinit tries to read all that a program that failed has written, whose last line it then
- * cites: the reader of dinit's own output may be slow. */
+ * cites: the reader of dinit's own output may be slow, or a filter may have the lines. */
 #define ENDING_LAST_LINE_MS 100
 
 /* Room for the cause: names in it have at most 255 bytes. */
@@ -51,6 +51,10 @@ struct ending {
 	pid_t pid;
 	/* What it said last, or NULL. */
 	struct lastline *last;
+	/* ENDING_WAIT_MS are over. */
+	bool waited;
+	/* What may still come of its streams, if it is no more than that, is not waited for. */
+	enum logmux_rest ignored_rest;
 	/* The last lines of an orphan, whose record is gone. */
 	struct lastline own_last[LOGMUX_STREAMS];
 	/* Runs while something is still to be found out. */

@@ -59,10 +59,11 @@ static void keep(struct lastline *last, const char *begun, size_t begun_len, con
 	last->len = (uint8_t)(begun_len + rest_len);
 }
 
-/* Returns how many of the bytes come before the newlines (and '\r') at their end. */
-static size_t without_newlines(const char *bytes, size_t len)
+/* Returns how many of the bytes come before the white space at their end: lines of nothing else say
+ * nothing. */
+static size_t without_blanks(const char *bytes, size_t len)
 {
-	while (len > 0 && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r'))
+	while (len > 0 && memchr(" \t\r\n", bytes[len - 1], 4))
 		len--;
 	return len;
 }
@@ -88,16 +89,16 @@ static size_t last_begin(const char *bytes, size_t len)
 	return len;
 }
 
-/* Keeps the last whole line of the bytes, which end in a newline; empty lines are skipped. */
+/* Keeps the last whole line of the bytes, which end in a newline; blank lines are skipped. */
 static void keep_whole(struct lastline *last, const char *begun, size_t begun_len,
 		       const char *bytes, size_t len)
 {
-	size_t end = without_newlines(bytes, len), begin = last_begin(bytes, end);
+	size_t end = without_blanks(bytes, len), begin = last_begin(bytes, end);
 
 	/* The line that was begun is the last: it may have been kept when it became long. */
 	if (begin == 0 && !last->unfinished) {
 		if (end == 0)
-			begun_len = without_newlines(begun, begun_len);
+			begun_len = without_blanks(begun, begun_len);
 		if (begun_len + end > 0)
 			keep(last, begun, begun_len, bytes, end);
 	} else if (begin > 0) {
@@ -124,7 +125,7 @@ void lastline_note(struct lastline *last, const char *begun, size_t begun_len, c
 
 void lastline_end(struct lastline *last, const char *begun, size_t begun_len)
 {
-	begun_len = without_newlines(begun, begun_len);
+	begun_len = without_blanks(begun, begun_len);
 	if (!last->unfinished && begun_len > 0)
 		keep(last, begun, begun_len, NULL, 0);
 	last->unfinished = false;

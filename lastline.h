@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The last line of a stream that is not empty, at most LASTLINE_MAX bytes of its beginning: what a
+/* The last line of a stream that is not blank, at most LASTLINE_MAX bytes of its beginning: what a
  * program said last before it failed. A read costs one search for a newline from its end, and one
  * copy of at most that many bytes, however many lines it brings. Memory is used only where a line
  * was written. */

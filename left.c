@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the guess which process a program left behind; not what becomes of that process. Invariant:
+/* Owns the guess which processes a program left behind; not what becomes of that process. Invariant:
  * it only looks, and never names a process in the session of another program. */
 #include "left.h"
 
@@ -98,4 +98,22 @@ bool left_find(const struct policy *policy, pid_t ended, struct left *left)
 	strcpy(left->name, policy->last.name);
 	left->pid = policy->last.pid;
 	return true;
+}
+
+static void on_possible_filter(void *ctx, pid_t pid)
+{
+	struct left_search *search = ctx;
+	const struct policy *policy = search->policy;
+
+	search->found = search->found || (!program_find(policy->reaper, pid) &&
+					  filter_is(policy->proc, policy->mux, pid));
+}
+
+bool left_has_filter(const struct policy *policy)
+{
+	struct left_search search = { .policy = policy };
+
+	if (!policy->blind)
+		procfs_each_child(policy->proc, getpid(), on_possible_filter, &search);
+	return search.found;
 }

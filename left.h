@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What a program left behind when it ended: a daemon that has gone into the background, which is
- * why its service seems to have ended. */
+ * why its service seems to have ended; or a filter that has its last lines. */
 #ifndef DINIT_LEFT_H
 #define DINIT_LEFT_H
 
@@ -27,5 +27,9 @@ struct left {
  * on purpose. Returns whether there is such a process, and fills *left; false as well where /proc
  * does not tell. */
 bool left_find(const struct policy *policy, pid_t ended, struct left *left);
+
+/* Returns whether a filter (filter.h) is among the orphans, which may still have the last lines of a
+ * program that has ended; false as well where /proc does not tell. */
+bool left_has_filter(const struct policy *policy);
 
 #endif

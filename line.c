@@ -15,7 +15,7 @@
 #define LITERAL_LEN(s) (sizeof(s) - 1)
 #define BLOCK 16
 
-/* Escape sequences of a terminal (ECMA-48, SGR). Each one that begins a colour has the same length. */
+/* Escape sequences of a terminal (ECMA-48, SGR). Those that begin a colour have the same length. */
 #define COLOUR(code) "\033[" #code "m"
 #define COLOUR_LEN 5
 #define COLOUR_RED COLOUR(31)
@@ -184,13 +184,11 @@ void line_label_make(struct line_label *label, char *memory, const char *service
 	label->fields_len = (size_t)(at - label->fields);
 }
 
-/* Returns the most bytes that stand around a line in any form but wrapped and stray. */
+/* Returns the most bytes that stand around a line in any form but wrapped and stray: around an
+ * object, because a prefix is shorter than the fields, coloured or not. */
 static size_t around_max(const struct line_label *label)
 {
-	size_t text = COLOUR_LEN + label->prefix_len + LITERAL_LEN(COLOUR_END);
-	size_t json = label->fields_len + LITERAL_LEN("\"}");
-
-	return STAMP_LEN + (text > json ? text : json) + LITERAL_LEN("\n");
+	return label->fields_len + STAMP_LEN + LITERAL_LEN("\"}\n");
 }
 
 static size_t around_wrapped(const struct line_label *label)
@@ -370,6 +368,7 @@ static char *put_message_text(char *at, const struct line_message *message,
 	return put(at, message->text, message->len);
 }
 
+/* Writes an error or a warning in its colour; other messages have none. */
 static char *put_message_coloured(char *at, const struct line_message *message,
 				  const struct stamp *stamp)
 {
@@ -383,6 +382,7 @@ static char *put_message_coloured(char *at, const struct line_message *message,
 	return PUT_LITERAL(put_message_text(at, message, stamp), COLOUR_END);
 }
 
+/* Writes a message as an object. */
 static char *put_message_object(char *at, const struct line_message *message,
 				const struct stamp *stamp, bool levelled)
 {

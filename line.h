@@ -41,7 +41,7 @@ size_t line_whole_characters(const char *bytes, size_t len);
 /* What says whose line it is, worked out once for each stream. The strings are not terminated;
  * they may hold any byte but control characters. */
 struct line_label {
-	/* The escape sequence of its colour on a terminal: the same for all streams of a service. */
+	/* The escape sequence of its colour on a terminal, which is that of the service. */
 	const char *colour;
 	/* " web/run: " */
 	const char *prefix;

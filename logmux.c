@@ -214,29 +214,28 @@ static void end_last_line(struct logmux_source *source)
 	lastline_end(source->last, begin, len);
 }
 
-/* Returns whether nothing is left to be read that whoever has ended wrote. */
+/* Returns whether the pipe is empty. */
 static bool is_read_out(const struct logmux_source *source)
 {
 	int unread = 0;
 
-	return source->place == PLACE_HELD ||
-	       (source->mux->stranded != source && ioctl(source->fd, FIONREAD, &unread) == 0 &&
-		unread == 0);
+	return source->mux->stranded != source && ioctl(source->fd, FIONREAD, &unread) == 0 &&
+	       unread == 0;
 }
 
-bool logmux_end_last(const struct logmux *mux, struct lastline *last)
+enum logmux_rest logmux_end_last(const struct logmux *mux, struct lastline *last)
 {
-	bool read_out = true;
+	enum logmux_rest rest = LOGMUX_REST_NONE;
 
 	for (struct logmux_source *source = mux->sources; source; source = source->next) {
-		if (source->last != last)
+		if (source->last != last || source->place == PLACE_HELD || source->splitter.ended)
 			continue;
-		if (is_read_out(source))
-			end_last_line(source);
-		else
-			read_out = false;
+		if (!is_read_out(source))
+			return LOGMUX_REST_UNREAD;
+		end_last_line(source);
+		rest = LOGMUX_REST_OTHERS;
 	}
-	return read_out;
+	return rest;
 }
 
 /* Returns what has become of the place where a last line is noted. */

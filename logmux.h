@@ -27,6 +27,16 @@ enum logmux_stream {
 	LOGMUX_STREAMS,
 };
 
+/* What may still come of the sources of a last line. */
+enum logmux_rest {
+	/* Nothing: they have ended. */
+	LOGMUX_REST_NONE,
+	/* Their pipes are empty, but another process can write to them: a child, or a filter. */
+	LOGMUX_REST_OTHERS,
+	/* What is in a pipe. */
+	LOGMUX_REST_UNREAD,
+};
+
 struct logmux_source;
 
 /* Sources that wait for room at a sink, the next in turn first. */
@@ -92,9 +102,9 @@ void logmux_release(struct logmux_source *source, struct logmux_source *after);
 bool logmux_reads(const struct logmux *mux, dev_t device, ino_t inode);
 
 /* Takes what the sources of that last line hold of an unfinished line for their last one: whoever
- * wrote it has ended. Returns whether all was read that is in their pipes; what a logging program is
- * to read (logmux_source_spec.held) does not count. */
-bool logmux_end_last(const struct logmux *mux, struct lastline *last);
+ * wrote it has ended. Returns what may still come of them; what a logging program is to read
+ * (logmux_source_spec.held) does not count. */
+enum logmux_rest logmux_end_last(const struct logmux *mux, struct lastline *last);
 
 /* Moves the last lines of a process's streams, so that its sources note them there. to NULL: they
  * are forgotten, and noted no more. */

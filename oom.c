@@ -99,7 +99,7 @@ static bool find_number(const char *text, const char *key, uint64_t *number)
  * memory is accounted for. */
 static bool read_counts(bool unified, const char *dir, struct oom_counts *counts)
 {
-	char text[FILE_SIZE];
+	char text[FILE_SIZE] = "";
 
 	read_file(dir, unified ? "memory.events" : "memory.oom_control", text, sizeof text);
 	counts->exceeded = 0;
@@ -165,7 +165,7 @@ static bool ascend(char *dir, size_t root_len)
 	return true;
 }
 
-/* Looks for dinit's control group below a directory where such are mounted. Its path counts from the
+/* Looks for the control group below a directory where such are mounted. Its path counts from the
  * root of our namespace of control groups ("" is that itself); as much of its beginning is left out
  * as is not below the mount, for an engine may show a container its own part of the host's. */
 static bool find_dir(struct oom *oom, const char *root, const char *path)

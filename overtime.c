@@ -15,9 +15,15 @@ static void on_word_due(void *ctx)
 		log_warn("the teardown still waits for %s", text);
 }
 
-void overtime_expect(struct overtime *overtime, uint64_t delay_ms)
+void overtime_expect(struct overtime *overtime)
 {
-	loop_timer_start(overtime->loop, &overtime->word_timer, delay_ms + OVERTIME_WORD_MS);
+	if (!overtime->word_timer.running)
+		overtime_expect_anew(overtime);
+}
+
+void overtime_expect_anew(struct overtime *overtime)
+{
+	loop_timer_start(overtime->loop, &overtime->word_timer, OVERTIME_WORD_MS);
 }
 
 /* ---- limits ---- */
@@ -46,9 +52,10 @@ static void on_limit_due(void *ctx)
 	loop_timer_start(overtime->loop, &overtime->limit_timer, OVERTIME_STEP_MS);
 	switch (overtime->step) {
 	case OVERTIME_NONE:
-		if (services_kill_prestops(overtime->services)) {
+		if (overtime->services->phase < SERVICES_STOPPED) {
 			overtime->step = OVERTIME_DELAY_ENDED;
 			say_over(overtime, "telling the services to stop now");
+			services_kill_prestops(overtime->services);
 			return;
 		}
 		say_over(overtime, "killing what is left");

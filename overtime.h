@@ -51,8 +51,12 @@ void overtime_init(struct overtime *overtime, struct loop *loop, struct services
  * less where it has an earlier limit already. */
 void overtime_limit(struct overtime *overtime, const char *variable, uint64_t limit_ms);
 
-/* Says, once, what the teardown waits for, if it still does in delay_ms plus OVERTIME_WORD_MS. */
-void overtime_expect(struct overtime *overtime, uint64_t delay_ms);
+/* Says what the teardown waits for if it still does so in OVERTIME_WORD_MS, or as long after an
+ * earlier call. */
+void overtime_expect(struct overtime *overtime);
+
+/* Does the same, but counts from now on. */
+void overtime_expect_anew(struct overtime *overtime);
 
 /* Returns whether the limit is over. */
 bool overtime_is_over(const struct overtime *overtime);

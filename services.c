@@ -27,13 +27,25 @@ bool services_has_control(const struct services *services, enum svdir_control wh
 	return false;
 }
 
-void services_control(struct services *services, enum svdir_control which)
+size_t services_control(struct services *services, enum svdir_control which)
 {
+	size_t asked = 0;
+
 	if (services->phase != SERVICES_UP)
-		return;
+		return 0;
 	for (size_t i = 0; i < services->started; i++)
-		if (service_is_up(&services->list[i]))
-			control_ask(services->list[i].controls, which);
+		if (service_is_up(&services->list[i]) &&
+		    control_ask(services->list[i].controls, which))
+			asked++;
+	return asked;
+}
+
+bool services_have_optional(const struct services *services)
+{
+	for (size_t i = 0; i < services->len; i++)
+		if (services->list[i].entry->optional)
+			return true;
+	return false;
 }
 
 /* Enters a phase in which no service is started any more, nor a program in a control directory. */
@@ -71,14 +83,11 @@ void services_list_running(const struct services *services,
 
 /* ---- killing ---- */
 
-bool services_kill_prestops(struct services *services)
+void services_kill_prestops(struct services *services)
 {
-	if (services->phase >= SERVICES_STOPPED)
-		return false;
 	for (size_t i = 0; i < services->started; i++)
 		if (services->list[i].prestop)
 			program_kill(services->list[i].prestop);
-	return true;
 }
 
 struct killing {

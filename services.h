@@ -25,8 +25,12 @@ bool services_start_next(struct services *services);
 bool services_has_control(const struct services *services, enum svdir_control which);
 
 /* Runs that program of every running service that has it; if it is running, once more when it has
- * ended. Does nothing once a teardown has begun (services_prestop, services_stop). */
-void services_control(struct services *services, enum svdir_control which);
+ * ended. Does nothing once a teardown has begun (services_prestop, services_stop). Returns how many
+ * services were asked. */
+size_t services_control(struct services *services, enum svdir_control which);
+
+/* Returns whether any service that is to be started is optional. */
+bool services_have_optional(const struct services *services);
 
 /* Begins the teardown: no further service is started. Starts the prestop of every running service
  * that has one. The services run on as usual; `prestopping` becomes 0 when all these programs have
@@ -36,9 +40,8 @@ void services_prestop(struct services *services);
 /* Tells every running service to stop. No further one is started after that. */
 void services_stop(struct services *services);
 
-/* Says which prestop programs are still running, and kills them. Returns false, and does nothing,
- * where the services were told to stop already. */
-bool services_kill_prestops(struct services *services);
+/* Says which prestop programs are still running, and kills them. */
+void services_kill_prestops(struct services *services);
 
 /* Says which programs of the services are still running, and kills them; those of the logging
  * programs only if with_logs, and then nothing is started any more. Returns whether there was

@@ -239,14 +239,30 @@ static char *find_run(struct scan *scan, const char *directory)
 	return NULL;
 }
 
+static enum found find_part(struct scan *scan, const char *directory, const char *name,
+			    struct stat *status)
+{
+	char *path = join_path(scan, directory, name);
+	enum found found = path ? find_file(scan, path, status) : FOUND_PROBLEM;
+
+	free(path);
+	return found;
+}
+
 static bool has_part(struct scan *scan, const char *directory, const char *name)
 {
 	struct stat status;
-	char *path = join_path(scan, directory, name);
-	enum found found = path ? find_file(scan, path, &status) : FOUND_PROBLEM;
 
-	free(path);
-	return found == FOUND;
+	return find_part(scan, directory, name, &status) == FOUND;
+}
+
+/* Returns whether the part is there, and no directory: that may be the service's own, of any
+ * name. */
+static bool has_file(struct scan *scan, const char *directory, const char *name)
+{
+	struct stat status;
+
+	return find_part(scan, directory, name, &status) == FOUND && !S_ISDIR(status.st_mode);
 }
 
 /* Returns whether the directory can be entered. If not, that is reported, in place of a message for
@@ -441,7 +457,7 @@ static void examine_service(struct scan *scan, struct svdir_entry *entry, const 
 		entry->log_run = find_optional_program(scan, entry->dir, "log/run");
 	if (entry->log_run)
 		entry->log_dir = join_path(scan, entry->dir, "log");
-	entry->optional = has_part(scan, entry->dir, "optional");
+	entry->optional = has_file(scan, entry->dir, "optional");
 	entry->down = has_part(scan, entry->dir, "down");
 }
 

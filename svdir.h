@@ -15,6 +15,9 @@ enum svdir_control {
 	SVDIR_CONTROLS,
 };
 
+/* What each of them is called there. */
+#define SVDIR_CONTROL_NAMES "h12"
+
 /* One service directory. All strings are owned by the struct svdir. */
 struct svdir_entry {
 	char *name;

@@ -4,6 +4,7 @@
 #include "waited.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Room for " and ... more". */
 #define MORE_SIZE 32
@@ -12,6 +13,8 @@
 struct names {
 	char *text;
 	size_t len;
+	/* The services were not told to stop yet. */
+	bool delayed;
 	/* How many there are, those included that are not named. */
 	unsigned count;
 };
@@ -32,9 +35,14 @@ static void add_name(struct names *names, const char *what, const char *name, co
 		names->len += (size_t)len < room ? (size_t)len : room - 1;
 }
 
+/* While the stop is delayed, only what delays it is waited for. */
 static void on_program(void *ctx, const struct program *program)
 {
+	const struct names *names = ctx;
 	char stage[32];
+
+	if (names->delayed && strcmp(program->stage, "prestop") != 0)
+		return;
 
 	snprintf(stage, sizeof stage, "/%s", program->stage);
 	add_name(ctx, "", program->service, stage, program->watch.pid);
@@ -68,11 +76,12 @@ static void add_orphans(struct names *names, const struct policy *policy)
 bool waited_describe(const struct services *services, const struct policy *policy,
 		     char text[WAITED_TEXT_SIZE])
 {
-	struct names names = { .text = text };
+	struct names names = { .text = text, .delayed = services->phase < SERVICES_STOPPED };
 
 	text[0] = '\0';
 	services_list_running(services, on_program, &names);
-	add_orphans(&names, policy);
+	if (!names.delayed)
+		add_orphans(&names, policy);
 	if (names.count > WAITED_NAMED_MAX)
 		snprintf(text + names.len, WAITED_TEXT_SIZE - names.len, " and %u more",
 			 names.count - WAITED_NAMED_MAX);

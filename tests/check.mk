@@ -39,12 +39,12 @@ wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_r
 wrap_lives = spawn_program spawn_program_unwaited spawn_read_failure pipe2 open close logmux_add \
 	logmux_release waitid waitpid kill calloc oom_has_killed
 wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send signaller_stop logmux_add \
-	logmux_reads procfs_each_child sysinfo
+	logmux_move_last logmux_reads procfs_each_child sysinfo
 wrap_filter = logmux_reads
 wrap_left = logmux_reads program_find
 wrap_ration = clock_gettime epoll_wait strdup
-wrap_ending = clock_gettime epoll_wait left_find service_was_logged logmux_end_last \
-	oom_has_killed termlog_write
+wrap_ending = clock_gettime epoll_wait left_find left_has_filter service_was_logged \
+	logmux_end_last oom_has_killed termlog_write
 wrap_sender = getpid kill
 wrap_waited = services_list_running procfs_read_command
 wrap_death = oom_has_killed

@@ -130,7 +130,7 @@ static void test_control_signal_begins_nothing_in_a_teardown(struct scene *scene
 	run_signal(run, SIGHUP);
 	run_signal(run, SIGUSR2);
 	scene_let_go(scene, "control");
-	run_wait_line(run, RUN_STDERR, " web/control: PID [0-9]+ exited with status 0$");
+	run_wait_line(run, RUN_STDERR, " web/control/h: PID [0-9]+ exited with status 0$");
 	scene_let_go(scene, "prestop");
 	run_expect_exit(run, 0);
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, " web/control: begun$"), 1);
@@ -143,9 +143,10 @@ static void test_control_program_that_fails_is_a_warning_and_nothing_else(struct
 	static const struct {
 		const char *body, *warning;
 	} cases[] = {
-		{ "exit 1", "web/control: PID [0-9]+ exited with status 1$" },
-		{ "kill -KILL $$", "web/control: PID [0-9]+ was killed by signal 9 \\(Killed\\)$" },
-		{ NULL, "web/control: cannot be started: .*/nonexistent" },
+		{ "exit 1", "web/control/[h12]: PID [0-9]+ exited with status 1$" },
+		{ "kill -KILL $$",
+		  "web/control/[h12]: PID [0-9]+ was killed by signal 9 \\(Killed\\)$" },
+		{ NULL, "web/control/[h12]: cannot be started: .*/nonexistent" },
 	};
 
 	scene_service(scene, "over", "exit 115");

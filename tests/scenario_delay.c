@@ -73,7 +73,7 @@ static void test_stop_delay_is_ended_by_second_signal(struct scene *scene)
 	run_signal(run, SIGINT);
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDOUT, " web/run: told$");
-	run_expect_line(run, RUN_STDERR, "info: signal 2 .*already$");
+	run_expect_line(run, RUN_STDERR, "info: signal 2 .*: telling the services to stop now$");
 }
 
 /* A signal that stops nothing is no second one. */

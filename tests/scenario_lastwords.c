@@ -194,6 +194,22 @@ static void test_last_line_in_a_pipe_that_a_child_holds_is_cited(struct scene *s
 		    FAILED, "why");
 }
 
+/* What the filter wrote before is not the last either. */
+static void test_last_line_in_a_filter_is_that_of_the_filter_or_none(struct scene *scene)
+{
+	for (size_t i = 0; i < RACES / 10; i++) {
+		struct run *run = run_web(scene,
+					  "rm -f \"$SCENE/fifo\"; mkfifo \"$SCENE/fifo\"\n"
+					  "sed -u 's/^/x: /' <\"$SCENE/fifo\" >&2 &\n"
+					  "exec 2>\"$SCENE/fifo\"\n"
+					  "echo before >&2; echo last >&2; exit 2",
+					  TEXT);
+
+		if (strstr(run_expect_line(run, RUN_STDERR, FAILED), LAST))
+			expect_last(run, FAILED, "x: last");
+	}
+}
+
 static void test_last_line_behind_a_flood_is_the_last_or_none(struct scene *scene)
 {
 	struct run *run;
@@ -412,6 +428,7 @@ int main(void)
 		SCENE(test_last_line_of_a_logging_program_is_cited),
 		SCENE(test_last_line_that_comes_with_the_death_is_never_the_one_before),
 		SCENE(test_last_line_in_a_pipe_that_a_child_holds_is_cited),
+		SCENE(test_last_line_in_a_filter_is_that_of_the_filter_or_none),
 		SCENE(test_last_line_behind_a_flood_is_the_last_or_none),
 		SCENE(test_last_line_behind_a_stalled_reader_is_not_cited),
 		SCENE(test_last_line_for_a_blocked_stderr_holds_up_no_teardown),

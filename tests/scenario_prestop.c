@@ -175,7 +175,8 @@ static void test_prestop_that_hangs_is_killed_after_the_limit(struct scene *scen
 			WARNING "web/prestop: PID [0-9]+ is still running: killing it$");
 	run_expect_line(run, RUN_STDERR,
 			WARNING "deaf/run: PID [0-9]+ is still running: killing it$");
-	run_expect_line(run, RUN_STDERR, " web/run: sending TERM to PID [0-9]+$");
+	run_expect_line(run, RUN_STDOUT, " web/run: told");
+	run_expect_no_line(run, RUN_STDERR, "web/run: PID [0-9]+ is still running");
 }
 
 int main(void)

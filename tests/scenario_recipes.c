@@ -567,7 +567,7 @@ static void test_control_h_keeps_bad_configuration_from_the_server(struct scene 
 	scene_file(scene, "greeting", 0666, "");
 	run_signal(run, SIGHUP);
 	run_wait_line(run, RUN_STDERR, " app/control: the configuration is empty: not reloading$");
-	run_wait_line(run, RUN_STDERR, "warning: app/control: PID [0-9]+ exited with status 1");
+	run_wait_line(run, RUN_STDERR, "warning: app/control/h: PID [0-9]+ exited with status 1");
 	scene_file(scene, "greeting", 0666, "good evening");
 	run_signal(run, SIGHUP);
 	run_wait_line(run, RUN_STDOUT, " app/run: \\{\"greeting\":\"good evening\"\\}$");

@@ -138,70 +138,68 @@ static void test_config_read_paths_point_into_environment(void **state)
 	assert_ptr_equal(config.keep, strings[2] + strlen("DINIT_KEEP="));
 }
 
+static const struct {
+	const char *string;
+	size_t offset;
+	/* -1: an error */
+	int value;
+} words[] = {
+	{ "DINIT_JSON_STDOUT=0", offsetof(struct config, stdout_mode), CONFIG_STDOUT_TEXT },
+	{ "DINIT_JSON_STDOUT=1", offsetof(struct config, stdout_mode), CONFIG_STDOUT_JSON },
+	{ "DINIT_JSON_STDOUT=wrap", offsetof(struct config, stdout_mode), CONFIG_STDOUT_WRAP },
+	{ "DINIT_JSON_STDOUT=2", 0, -1 },
+	{ "DINIT_JSON_STDOUT=00", 0, -1 },
+	{ "DINIT_JSON_STDOUT=Wrap", 0, -1 },
+	{ "DINIT_JSON_STDOUT=true", 0, -1 },
+	{ "DINIT_JSON_STDOUT=1 ", 0, -1 },
+	{ "DINIT_JSON_STDERR=0", offsetof(struct config, stderr_mode), CONFIG_STDERR_TEXT },
+	{ "DINIT_JSON_STDERR=wrap", offsetof(struct config, stderr_mode), CONFIG_STDERR_WRAP },
+	{ "DINIT_JSON_STDERR=1", 0, -1 },
+	{ "DINIT_JSON_STDERR=WRAP", 0, -1 },
+	{ "DINIT_EXIT_STATUS=dinit", offsetof(struct config, exit_status),
+	  CONFIG_EXIT_STATUS_DINIT },
+	{ "DINIT_EXIT_STATUS=service", offsetof(struct config, exit_status),
+	  CONFIG_EXIT_STATUS_SERVICE },
+	{ "DINIT_EXIT_STATUS=services", 0, -1 },
+	{ "DINIT_EXIT_STATUS=1", 0, -1 },
+	{ "DINIT_LOG_LEVEL=none", offsetof(struct config, log_level), CONFIG_LOG_NONE },
+	{ "DINIT_LOG_LEVEL=error", offsetof(struct config, log_level), CONFIG_LOG_ERROR },
+	{ "DINIT_LOG_LEVEL=warn", offsetof(struct config, log_level), CONFIG_LOG_WARN },
+	{ "DINIT_LOG_LEVEL=info", offsetof(struct config, log_level), CONFIG_LOG_INFO },
+	{ "DINIT_LOG_LEVEL=debug", offsetof(struct config, log_level), CONFIG_LOG_DEBUG },
+	{ "DINIT_LOG_LEVEL=warning", 0, -1 },
+	{ "DINIT_LOG_LEVEL=INFO", 0, -1 },
+	{ "DINIT_LOG_LEVEL= info", 0, -1 },
+	{ "DINIT_LOG_LEVEL=inf", 0, -1 },
+	{ "DINIT_LOG_LEVEL=3", 0, -1 },
+	{ "DINIT_REPARENTING_POLICY=adopt", offsetof(struct config, reparenting),
+	  CONFIG_REPARENTING_ADOPT },
+	{ "DINIT_REPARENTING_POLICY=terminate", offsetof(struct config, reparenting),
+	  CONFIG_REPARENTING_TERMINATE },
+	{ "DINIT_REPARENTING_POLICY=ignore", offsetof(struct config, reparenting),
+	  CONFIG_REPARENTING_IGNORE },
+	{ "DINIT_REPARENTING_POLICY=Adopt", 0, -1 },
+	{ "DINIT_REPARENTING_POLICY=kill", 0, -1 },
+};
+
 static void test_config_read_words_are_exact(void **state)
 {
-	static const struct {
-		const char *string;
-		size_t offset;
-		/* -1: an error */
-		int value;
-	} cases[] = {
-		{ "DINIT_JSON_STDOUT=0", offsetof(struct config, stdout_mode), CONFIG_STDOUT_TEXT },
-		{ "DINIT_JSON_STDOUT=1", offsetof(struct config, stdout_mode), CONFIG_STDOUT_JSON },
-		{ "DINIT_JSON_STDOUT=wrap", offsetof(struct config, stdout_mode),
-		  CONFIG_STDOUT_WRAP },
-		{ "DINIT_JSON_STDOUT=2", 0, -1 },
-		{ "DINIT_JSON_STDOUT=00", 0, -1 },
-		{ "DINIT_JSON_STDOUT=Wrap", 0, -1 },
-		{ "DINIT_JSON_STDOUT=true", 0, -1 },
-		{ "DINIT_JSON_STDOUT=1 ", 0, -1 },
-		{ "DINIT_JSON_STDERR=0", offsetof(struct config, stderr_mode), CONFIG_STDERR_TEXT },
-		{ "DINIT_JSON_STDERR=wrap", offsetof(struct config, stderr_mode),
-		  CONFIG_STDERR_WRAP },
-		{ "DINIT_JSON_STDERR=1", 0, -1 },
-		{ "DINIT_JSON_STDERR=WRAP", 0, -1 },
-		{ "DINIT_EXIT_STATUS=dinit", offsetof(struct config, exit_status),
-		  CONFIG_EXIT_STATUS_DINIT },
-		{ "DINIT_EXIT_STATUS=service", offsetof(struct config, exit_status),
-		  CONFIG_EXIT_STATUS_SERVICE },
-		{ "DINIT_EXIT_STATUS=services", 0, -1 },
-		{ "DINIT_EXIT_STATUS=1", 0, -1 },
-		{ "DINIT_LOG_LEVEL=none", offsetof(struct config, log_level), CONFIG_LOG_NONE },
-		{ "DINIT_LOG_LEVEL=error", offsetof(struct config, log_level), CONFIG_LOG_ERROR },
-		{ "DINIT_LOG_LEVEL=warn", offsetof(struct config, log_level), CONFIG_LOG_WARN },
-		{ "DINIT_LOG_LEVEL=info", offsetof(struct config, log_level), CONFIG_LOG_INFO },
-		{ "DINIT_LOG_LEVEL=debug", offsetof(struct config, log_level), CONFIG_LOG_DEBUG },
-		{ "DINIT_LOG_LEVEL=warning", 0, -1 },
-		{ "DINIT_LOG_LEVEL=INFO", 0, -1 },
-		{ "DINIT_LOG_LEVEL= info", 0, -1 },
-		{ "DINIT_LOG_LEVEL=inf", 0, -1 },
-		{ "DINIT_LOG_LEVEL=3", 0, -1 },
-		{ "DINIT_REPARENTING_POLICY=adopt", offsetof(struct config, reparenting),
-		  CONFIG_REPARENTING_ADOPT },
-		{ "DINIT_REPARENTING_POLICY=terminate", offsetof(struct config, reparenting),
-		  CONFIG_REPARENTING_TERMINATE },
-		{ "DINIT_REPARENTING_POLICY=ignore", offsetof(struct config, reparenting),
-		  CONFIG_REPARENTING_IGNORE },
-		{ "DINIT_REPARENTING_POLICY=Adopt", 0, -1 },
-		{ "DINIT_REPARENTING_POLICY=kill", 0, -1 },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < COUNT(words); i++) {
 		struct problems problems;
 		struct config config;
 		int value;
 
 		memset(&config, 0xff, sizeof config);
-		read_strings(&config, &problems, cases[i].string, NULL, NULL);
-		assert_int_equal(problems.len, cases[i].value < 0);
-		assert_int_equal(problems.errors, cases[i].value < 0);
-		if (cases[i].value < 0) {
+		read_strings(&config, &problems, words[i].string, NULL, NULL);
+		assert_int_equal(problems.len, words[i].value < 0);
+		assert_int_equal(problems.errors, words[i].value < 0);
+		if (words[i].value < 0) {
 			assert_defaults(&config);
 			continue;
 		}
-		memcpy(&value, (const char *)&config + cases[i].offset, sizeof value);
-		assert_int_equal(value, cases[i].value);
+		memcpy(&value, (const char *)&config + words[i].offset, sizeof value);
+		assert_int_equal(value, words[i].value);
 	}
 }
 

@@ -23,8 +23,8 @@ static uint64_t clock_ms;
 static bool has_left, was_logged;
 static const char *left_name;
 static int searches;
-/* Streams that are not read to the end. */
-static bool unread[LOGMUX_STREAMS];
+static enum logmux_rest rest[LOGMUX_STREAMS];
+static bool has_filter;
 static bool memory_was_short;
 static uint64_t memory_limit;
 static int memory_questions;
@@ -35,8 +35,9 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 int __real_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout_ms);
 int __wrap_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout_ms);
 bool __wrap_left_find(struct policy *policy, pid_t ended, struct left *left);
+bool __wrap_left_has_filter(const struct policy *policy);
 bool __wrap_service_was_logged(const struct service *service, const struct reaper_end *end);
-bool __wrap_logmux_end_last(struct logmux *mux, struct lastline *last);
+enum logmux_rest __wrap_logmux_end_last(struct logmux *mux, struct lastline *last);
 bool __wrap_oom_has_killed(struct oom *oom, uint64_t *limit_bytes);
 void __wrap_termlog_write(struct termlog *termlog, const char *cause);
 
@@ -77,6 +78,12 @@ bool __wrap_left_find(struct policy *policy, pid_t ended, struct left *left)
 	return has_left;
 }
 
+bool __wrap_left_has_filter(const struct policy *policy)
+{
+	assert_ptr_equal(policy, &current->policy);
+	return has_filter;
+}
+
 bool __wrap_service_was_logged(const struct service *service, const struct reaper_end *end)
 {
 	assert_ptr_equal(service, &current->service);
@@ -84,14 +91,14 @@ bool __wrap_service_was_logged(const struct service *service, const struct reape
 	return was_logged;
 }
 
-bool __wrap_logmux_end_last(struct logmux *mux, struct lastline *last)
+enum logmux_rest __wrap_logmux_end_last(struct logmux *mux, struct lastline *last)
 {
 	const struct ending *ending = &current->ending;
 	size_t stream = (size_t)(last - ending->last);
 
 	assert_ptr_equal(mux, &current->mux);
 	assert_in_range(stream, 0, LOGMUX_STREAMS - 1);
-	return !unread[stream];
+	return rest[stream];
 }
 
 bool __wrap_oom_has_killed(struct oom *oom, uint64_t *limit_bytes)
@@ -136,7 +143,8 @@ static int setup(void **state)
 	has_left = was_logged = false;
 	left_name = "nginx";
 	searches = memory_questions = causes_logged = 0;
-	memset(unread, 0, sizeof unread);
+	memset(rest, 0, sizeof rest);
+	has_filter = false;
 	memory_was_short = false;
 	memory_limit = 0;
 	sigemptyset(&none);
@@ -341,7 +349,7 @@ static void test_ending_tell_success_cites_nothing(void **state)
 	struct rig *rig = *state;
 
 	write_line(rig, LOGMUX_STDERR, "done\n");
-	unread[LOGMUX_STDERR] = true;
+	rest[LOGMUX_STDERR] = LOGMUX_REST_UNREAD;
 	tell(rig, true, 0);
 	assert_said(rig, " dinit: warning: web/run: PID 7 exited with status 0, stopping the "
 			 "container\n");
@@ -362,7 +370,7 @@ static void test_ending_tell_failure_waits_until_stderr_is_read(void **state)
 	struct rig *rig = *state;
 
 	write_line(rig, LOGMUX_STDERR, "before\n");
-	unread[LOGMUX_STDERR] = true;
+	rest[LOGMUX_STDERR] = LOGMUX_REST_UNREAD;
 	tell(rig, true, 2 << 8);
 	assert_false(ending_is_told(&rig->ending));
 	pass(rig, 1);
@@ -371,7 +379,7 @@ static void test_ending_tell_failure_waits_until_stderr_is_read(void **state)
 	assert_string_equal(ending_cause(&rig->ending), "");
 	assert_int_equal(causes_logged, 0);
 	write_line(rig, LOGMUX_STDERR, "the last\n");
-	unread[LOGMUX_STDERR] = false;
+	rest[LOGMUX_STDERR] = LOGMUX_REST_NONE;
 	assert_said(rig, FAILED LAST "the last\n");
 	pass(rig, 1000);
 	assert_said(rig, FAILED LAST "the last\n");
@@ -383,7 +391,7 @@ static void test_ending_tell_failure_with_a_line_on_stderr_waits_for_no_stdout(v
 	struct rig *rig = *state;
 
 	write_line(rig, LOGMUX_STDERR, "why\n");
-	unread[LOGMUX_STDOUT] = true;
+	rest[LOGMUX_STDOUT] = LOGMUX_REST_UNREAD;
 	tell(rig, true, 2 << 8);
 	assert_said(rig, FAILED LAST "why\n");
 }
@@ -392,19 +400,20 @@ static void test_ending_tell_failure_without_stderr_waits_for_stdout(void **stat
 {
 	struct rig *rig = *state;
 
-	unread[LOGMUX_STDOUT] = true;
+	rest[LOGMUX_STDOUT] = LOGMUX_REST_UNREAD;
 	tell(rig, true, 2 << 8);
 	assert_false(ending_is_told(&rig->ending));
-	unread[LOGMUX_STDOUT] = false;
+	rest[LOGMUX_STDOUT] = LOGMUX_REST_NONE;
 	assert_said(rig, FAILED "\n");
 }
 
 static void tell_stream_not_read_in_time(struct rig *rig, enum logmux_stream stream)
 {
 	write_line(rig, stream, "before\n");
-	unread[stream] = true;
+	rest[stream] = LOGMUX_REST_UNREAD;
 	tell(rig, true, 2 << 8);
-	pass(rig, ENDING_LAST_LINE_MS - 1);
+	pass(rig, ENDING_WAIT_MS);
+	pass(rig, ENDING_LAST_LINE_MS - ENDING_WAIT_MS - 1);
 	assert_false(ending_is_told(&rig->ending));
 	pass(rig, 1);
 	assert_said(rig, FAILED "\n");
@@ -420,6 +429,79 @@ static void test_ending_tell_stdout_that_is_not_read_in_time_is_not_cited(void *
 	tell_stream_not_read_in_time(*state, LOGMUX_STDOUT);
 }
 
+/* A child of it. */
+static void test_ending_tell_stream_that_others_hold_is_cited_after_a_moment(void **state)
+{
+	struct rig *rig = *state;
+
+	write_line(rig, LOGMUX_STDERR, "before\n");
+	rest[LOGMUX_STDERR] = LOGMUX_REST_OTHERS;
+	tell(rig, true, 2 << 8);
+	assert_false(ending_is_told(&rig->ending));
+	pass(rig, ENDING_WAIT_MS - 1);
+	assert_false(ending_is_told(&rig->ending));
+	pass(rig, 1);
+	assert_said(rig, FAILED LAST "before\n");
+}
+
+static void test_ending_tell_filter_that_holds_a_stream_is_waited_for(void **state)
+{
+	struct rig *rig = *state;
+
+	has_filter = true;
+	write_line(rig, LOGMUX_STDERR, "before\n");
+	rest[LOGMUX_STDERR] = LOGMUX_REST_OTHERS;
+	tell(rig, true, 2 << 8);
+	pass(rig, ENDING_WAIT_MS);
+	assert_false(ending_is_told(&rig->ending));
+	pass(rig, ENDING_LAST_LINE_MS - ENDING_WAIT_MS - 1);
+	assert_false(ending_is_told(&rig->ending));
+	write_line(rig, LOGMUX_STDERR, "of the filter\n");
+	rest[LOGMUX_STDERR] = LOGMUX_REST_NONE;
+	assert_said(rig, FAILED LAST "of the filter\n");
+}
+
+/* Its last lines are not known. */
+static void test_ending_tell_filter_that_goes_on_leaves_nothing_to_cite(void **state)
+{
+	struct rig *rig = *state;
+
+	has_filter = true;
+	write_line(rig, LOGMUX_STDERR, "before\n");
+	rest[LOGMUX_STDERR] = LOGMUX_REST_OTHERS;
+	tell(rig, true, 2 << 8);
+	pass(rig, ENDING_WAIT_MS);
+	/* it is gone, and what it wrote last may have been written by somebody else */
+	has_filter = false;
+	pass(rig, ENDING_LAST_LINE_MS - ENDING_WAIT_MS);
+	assert_said(rig, FAILED "\n");
+}
+
+static void test_ending_tell_stream_that_others_hold_is_cited_as_soon_as_it_ends(void **state)
+{
+	struct rig *rig = *state;
+
+	rest[LOGMUX_STDOUT] = LOGMUX_REST_OTHERS;
+	tell(rig, true, 2 << 8);
+	assert_false(ending_is_told(&rig->ending));
+	write_line(rig, LOGMUX_STDOUT, "of the filter\n");
+	rest[LOGMUX_STDOUT] = LOGMUX_REST_NONE;
+	assert_said(rig, FAILED LAST "of the filter\n");
+}
+
+static void test_ending_tell_stream_that_is_read_late_and_held_is_cited_at_once(void **state)
+{
+	struct rig *rig = *state;
+
+	rest[LOGMUX_STDERR] = LOGMUX_REST_UNREAD;
+	tell(rig, true, 2 << 8);
+	pass(rig, ENDING_WAIT_MS);
+	assert_false(ending_is_told(&rig->ending));
+	write_line(rig, LOGMUX_STDERR, "late\n");
+	rest[LOGMUX_STDERR] = LOGMUX_REST_OTHERS;
+	assert_said(rig, FAILED LAST "late\n");
+}
+
 /* Its record, which the lines are in, is gone when they have been read. */
 static void test_ending_tell_adopted_orphan_has_its_lines_taken_over(void **state)
 {
@@ -428,12 +510,12 @@ static void test_ending_tell_adopted_orphan_has_its_lines_taken_over(void **stat
 	struct reaper_end end = { name, stage, 9, SIGSEGV, rig->last };
 
 	write_line(rig, LOGMUX_STDERR, "assertion failed\n");
-	unread[LOGMUX_STDERR] = true;
+	rest[LOGMUX_STDERR] = LOGMUX_REST_UNREAD;
 	ending_tell(&rig->ending, NULL, &end);
 	assert_null(rig->last[LOGMUX_STDERR].text);
 	name[0] = stage[0] = '?';
 	pass(rig, 1);
-	unread[LOGMUX_STDERR] = false;
+	rest[LOGMUX_STDERR] = LOGMUX_REST_NONE;
 	assert_true(ending_is_told(&rig->ending));
 	assert_non_null(
 		strstr(rig->said, " dinit: error: daemon/9: PID 9 was killed by signal 11 "));
@@ -608,6 +690,11 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_ending_tell_failure_without_stderr_waits_for_stdout),
 	TEST(test_ending_tell_stderr_that_is_not_read_in_time_is_not_cited),
 	TEST(test_ending_tell_stdout_that_is_not_read_in_time_is_not_cited),
+	TEST(test_ending_tell_stream_that_others_hold_is_cited_after_a_moment),
+	TEST(test_ending_tell_filter_that_holds_a_stream_is_waited_for),
+	TEST(test_ending_tell_filter_that_goes_on_leaves_nothing_to_cite),
+	TEST(test_ending_tell_stream_that_others_hold_is_cited_as_soon_as_it_ends),
+	TEST(test_ending_tell_stream_that_is_read_late_and_held_is_cited_at_once),
 	TEST(test_ending_tell_adopted_orphan_has_its_lines_taken_over),
 	TEST(test_ending_tell_longest_parts_fit),
 	TEST(test_ending_tell_killed_without_memory_says_so),

@@ -192,6 +192,25 @@ static void test_left_find_filter_is_not_found(void **state)
 	expect("nginx", make_child("nginx", false, false));
 }
 
+static void test_left_has_filter_knows_filters_from_others(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	reads_all = true;
+	assert_false(left_has_filter(&policy));
+	make_child("nginx", false, false);
+	assert_false(left_has_filter(&policy));
+	pid = make_child("sed", false, true);
+	make_child("nginx", false, false);
+	assert_true(left_has_filter(&policy));
+	program_pid = pid;
+	assert_false(left_has_filter(&policy));
+	program_pid = 0;
+	policy.blind = true;
+	assert_false(left_has_filter(&policy));
+}
+
 static void test_left_find_orphan_is_found_until_something_is_decided(void **state)
 {
 	static const struct {
@@ -304,6 +323,7 @@ int main(void)
 		TEST(test_left_find_orphan_is_found_until_something_is_decided),
 		TEST(test_left_find_second_young_orphan_is_found),
 		TEST(test_left_find_with_ignore_only_the_session_counts),
+		TEST(test_left_has_filter_knows_filters_from_others),
 		TEST(test_left_find_without_proc_finds_none),
 		TEST(test_left_find_last_of_the_session_is_found),
 		TEST(test_left_find_before_there_was_a_last_one_finds_none),

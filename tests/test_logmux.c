@@ -1816,7 +1816,7 @@ static void test_logmux_last_line_is_noted_as_it_is_read(void **state)
 
 	open_mux(rig, CONFIG_STDOUT_TEXT);
 	feeder = add_noted(rig);
-	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_OTHERS);
 	assert_last(NULL);
 	feed(feeder, "one\ntwo\n\r\n\nthr");
 	run(rig);
@@ -1842,14 +1842,14 @@ static void test_logmux_end_last_takes_the_unfinished_line_of_an_open_pipe(void 
 	open_mux(rig, CONFIG_STDOUT_TEXT);
 	feed(add_noted(rig), "one\ntwo");
 	run(rig);
-	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_OTHERS);
 	assert_last("two");
 	drain(rig);
 	assert_last("two");
 	lastline_clear(&last);
 }
 
-static void test_logmux_end_last_is_false_until_all_is_read(void **state)
+static void test_logmux_end_last_has_a_rest_until_all_is_read(void **state)
 {
 	struct rig *rig = *state;
 	struct feeder *feeder;
@@ -1859,10 +1859,10 @@ static void test_logmux_end_last_is_false_until_all_is_read(void **state)
 	feed(feeder, "one\ntw");
 	run(rig);
 	assert_int_equal(write(feeder->fd, "o\nthree\n", 8), 8);
-	assert_false(logmux_end_last(&rig->mux, &last));
+	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_UNREAD);
 	assert_last("one");
 	run(rig);
-	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_OTHERS);
 	assert_last("three");
 	drain(rig);
 	lastline_clear(&last);
@@ -1883,13 +1883,13 @@ static void test_logmux_end_last_behind_a_stalled_reader_knows_what_was_read(voi
 	other = add(rig, LOGMUX_STDERR);
 	feed(other, flood);
 	run(rig);
-	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_OTHERS);
 	assert_last("thr");
 	feed(feeder, "ee\nfour\n");
 	run(rig);
-	assert_false(logmux_end_last(&rig->mux, &last));
+	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_UNREAD);
 	drain(rig);
-	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_NONE);
 	assert_last("four");
 	free(flood);
 	lastline_clear(&last);
@@ -1912,7 +1912,7 @@ static void test_logmux_end_last_looks_behind_the_lines_that_wait(void **state)
 	run(rig);
 	assert_non_null(rig->mux.parkings[OUTPUTS_MAX - 1].first);
 	assert_last("no object 3498");
-	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_OTHERS);
 	assert_last("no object 3499");
 	drain(rig);
 	assert_last("no object 3499");
@@ -1935,12 +1935,12 @@ static void test_logmux_end_last_does_not_wait_for_what_a_logging_program_reads(
 							   .last = &last }),
 	     "for the logging program\n");
 	run(rig);
-	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_NONE);
 	assert_last(NULL);
 	logmux_release(held, NULL);
-	assert_false(logmux_end_last(&rig->mux, &last));
+	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_UNREAD);
 	run(rig);
-	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_OTHERS);
 	assert_last("for the logging program");
 	drain(rig);
 	lastline_clear(&last);
@@ -1961,18 +1961,18 @@ static void test_logmux_end_last_asks_all_sources_of_that_line(void **state)
 	run(rig);
 	assert_last("two");
 	assert_int_equal(write(first->fd, "three\n", 6), 6);
-	assert_false(logmux_end_last(&rig->mux, &last));
+	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_UNREAD);
 	run(rig);
 	assert_int_equal(write(second->fd, "four\n", 5), 5);
-	assert_false(logmux_end_last(&rig->mux, &last));
+	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_UNREAD);
 	run(rig);
-	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_OTHERS);
 	assert_last("four");
 	drain(rig);
 	lastline_clear(&last);
 }
 
-static void test_logmux_end_last_of_what_cannot_be_asked_is_false(void **state)
+static void test_logmux_end_last_of_what_cannot_be_asked_is_unread(void **state)
 {
 	struct rig *rig = *state;
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -1983,9 +1983,9 @@ static void test_logmux_end_last_of_what_cannot_be_asked_is_false(void **state)
 	open_mux(rig, CONFIG_STDOUT_TEXT);
 	last = (struct lastline){ 0 };
 	assert_int_equal(logmux_add(&rig->mux, &spec), 0);
-	assert_false(logmux_end_last(&rig->mux, &last));
+	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_UNREAD);
 	drain(rig);
-	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_NONE);
 	assert_last(NULL);
 }
 
@@ -2041,7 +2041,7 @@ static void test_logmux_last_line_in_pieces_is_its_beginning(void **state)
 	feed(feeder, "\n");
 	run(rig);
 	assert_true(reader_count(&rig->err, " web/run: ") > 4);
-	assert_true(logmux_end_last(&rig->mux, &last));
+	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_OTHERS);
 	assert_true(lastline_show(&last, text));
 	assert_memory_equal(text, "begin:xxx", 9);
 	drain(rig);
@@ -2148,12 +2148,12 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_output_in_json_modes_parses_with_jq),
 	TEST(test_logmux_last_line_is_noted_as_it_is_read),
 	TEST(test_logmux_end_last_takes_the_unfinished_line_of_an_open_pipe),
-	TEST(test_logmux_end_last_is_false_until_all_is_read),
+	TEST(test_logmux_end_last_has_a_rest_until_all_is_read),
 	TEST(test_logmux_end_last_behind_a_stalled_reader_knows_what_was_read),
 	TEST(test_logmux_end_last_looks_behind_the_lines_that_wait),
 	TEST(test_logmux_end_last_does_not_wait_for_what_a_logging_program_reads),
 	TEST(test_logmux_end_last_asks_all_sources_of_that_line),
-	TEST(test_logmux_end_last_of_what_cannot_be_asked_is_false),
+	TEST(test_logmux_end_last_of_what_cannot_be_asked_is_unread),
 	TEST(test_logmux_move_last_goes_on_elsewhere_or_nowhere),
 	TEST(test_logmux_last_line_in_pieces_is_its_beginning),
 	TEST(test_logmux_last_line_without_memory_is_none),

@@ -57,6 +57,7 @@ void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, c
 void __wrap_signaller_stop(struct signaller *signaller, pid_t pid, int signal, const char *name);
 int __wrap_logmux_add(struct logmux *mux, const struct logmux_source_spec *spec);
 bool __wrap_logmux_reads(const struct logmux *mux, dev_t device, ino_t inode);
+void __wrap_logmux_move_last(struct logmux *mux, struct lastline *from, struct lastline *to);
 int __real_procfs_each_child(const struct procfs *proc, pid_t parent,
 			     void (*on_child)(void *ctx, pid_t pid), void *ctx);
 int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent,
@@ -92,6 +93,11 @@ struct rig {
 	size_t adoptions, ends, added;
 	char end_name[64], end_stage[32], added_name[64], added_stage[32];
 	enum logmux_stream added_stream;
+	/* Where that source notes its last line, and what was taken away from all sources. */
+	struct lastline *added_last;
+	const struct lastline *taken_away;
+	int takings_away;
+	const struct lastline *end_last;
 	int end_status;
 	pid_t end_pid;
 	/* The pipe that the logmux reads. */
@@ -167,9 +173,18 @@ int __wrap_logmux_add(struct logmux *mux, const struct logmux_source_spec *spec)
 	assert_null(spec->handle);
 	current->added++;
 	current->added_stream = spec->stream;
+	current->added_last = spec->last;
 	snprintf(current->added_name, sizeof current->added_name, "%s", spec->service);
 	snprintf(current->added_stage, sizeof current->added_stage, "%s", spec->stage);
 	return 0;
+}
+
+void __wrap_logmux_move_last(struct logmux *mux, struct lastline *from, struct lastline *to)
+{
+	assert_ptr_equal(mux, current->mux);
+	assert_null(to);
+	current->taken_away = from;
+	current->takings_away++;
 }
 
 bool __wrap_logmux_reads(const struct logmux *mux, dev_t device, ino_t inode)
@@ -246,6 +261,9 @@ static void on_adopted_end(void *ctx, const struct reaper_end *end)
 	rig->end_status = end->status;
 	snprintf(rig->end_name, sizeof rig->end_name, "%s", end->name);
 	snprintf(rig->end_stage, sizeof rig->end_stage, "%s", end->stage);
+	/* Whoever is told may take them before they are taken away. */
+	rig->end_last = end->last;
+	assert_int_equal(rig->takings_away, 0);
 }
 
 static void keep(void *ctx, const char *line, size_t len)
@@ -1536,6 +1554,44 @@ static void test_policy_adopted_end_in_the_middle_of_its_redirection_is_told_to_
 	assert_int_equal(rig->sent_len, 0);
 }
 
+static void test_policy_adopted_end_comes_with_its_last_lines(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = adopt_one(rig);
+	const struct lastline *last[LOGMUX_STREAMS];
+
+	for (int stream = STDOUT_FILENO; stream <= STDERR_FILENO; stream++) {
+		assert_int_equal(rig->adopt.hooks->on_pipe(rig->adopt.ctx, stream, 1234), 0);
+		assert_non_null(rig->added_last);
+		last[rig->added_stream] = rig->added_last;
+	}
+	assert_ptr_equal(last[LOGMUX_STDERR], last[LOGMUX_STDOUT] + 1);
+	end_and_reap(rig, pid, SIGUSR1);
+	assert_ptr_equal(rig->end_last, last[LOGMUX_STDOUT]);
+	assert_ptr_equal(rig->taken_away, last[LOGMUX_STDOUT]);
+	assert_int_equal(rig->takings_away, 1);
+	/* A descendant's pipe, for which it is too late. */
+	assert_int_equal(rig->adopt.hooks->on_pipe(rig->adopt.ctx, STDERR_FILENO, 1234), 0);
+	assert_null(rig->added_last);
+	rig->adopt.hooks->on_end(rig->adopt.ctx);
+}
+
+/* The sources live on, and must not know its record any more. */
+static void test_policy_adopted_end_in_the_teardown_takes_its_last_lines_away(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = adopt_one(rig);
+	const struct lastline *last;
+
+	assert_int_equal(rig->adopt.hooks->on_pipe(rig->adopt.ctx, STDOUT_FILENO, 1234), 0);
+	last = rig->added_last;
+	policy_begin_teardown(&rig->policy);
+	rig->adopt.hooks->on_end(rig->adopt.ctx);
+	end_and_reap(rig, pid, SIGTERM);
+	assert_int_equal(rig->ends, 0);
+	assert_ptr_equal(rig->taken_away, last);
+}
+
 static void test_policy_adopt_that_cannot_begin_is_said_and_adopted_all_the_same(void **state)
 {
 	struct rig *rig = *state;
@@ -1784,6 +1840,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_adopt_orphan_is_redirected_and_labelled),
 	TEST(test_policy_adopted_end_is_told),
 	TEST(test_policy_adopted_end_in_the_middle_of_its_redirection_is_told_to_both),
+	TEST(test_policy_adopted_end_comes_with_its_last_lines),
+	TEST(test_policy_adopted_end_in_the_teardown_takes_its_last_lines_away),
 	TEST(test_policy_adopt_that_cannot_begin_is_said_and_adopted_all_the_same),
 	TEST(test_policy_adopt_without_memory_for_its_name_does_without),
 	TEST(test_policy_stop_of_an_adopted_goes_to_its_redirection_or_is_let_go),

@@ -1877,24 +1877,29 @@ static void test_services_control_is_not_run_again_after_the_end_of_run(void **s
 
 static void test_services_control_that_fails_is_a_warning(void **state)
 {
-	static const char *const bodies[] = { "exit 3", NULL, "" };
+	static const struct {
+		const char *body, *warning;
+	} cases[] = {
+		{ "exit 3", " dinit: warning: web/control/h: PID " },
+		{ NULL, " dinit: warning: web/control/h: cannot be started: " },
+		{ "", " dinit: warning: web/control: cannot be started: " },
+	};
 
-	for (size_t i = 0; i < COUNT(bodies); i++) {
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct rig *rig = *state;
 
 		put_service(rig, "web", "exec sleep 1000");
-		put_control(rig, SVDIR_CONTROL_HUP, bodies[i]);
+		put_control(rig, SVDIR_CONTROL_HUP, cases[i].body);
 		run_all(rig);
 		if (i == 2)
 			spawns_until_failure = 0;
-		services_control(&rig->services, SVDIR_CONTROL_HUP);
+		assert_int_equal(services_control(&rig->services, SVDIR_CONTROL_HUP), 1);
+		assert_int_equal(services_control(&rig->services, SVDIR_CONTROL_USR1), 0);
 		wait_until(rig, controls_over, "the end of the program");
 		assert_int_equal(rig->services.list[0].state, SERVICE_RUNNING);
 		services_stop(&rig->services);
 		wait_for_all(rig);
-		assert_has(rig->out[1],
-			   i == 0 ? " dinit: warning: web/control: PID "
-				  : " dinit: warning: web/control: cannot be started: ");
+		assert_has(rig->out[1], cases[i].warning);
 		assert_int_equal(count(rig->out[1], "\n"), 1);
 		teardown(state);
 		setup(state);

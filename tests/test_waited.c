@@ -65,6 +65,7 @@ static int setup(void **state)
 	reaper_init(&rig->reaper, NULL, NULL);
 	orphans_init(&rig->policy.orphans, &rig->loop, &rig->reaper, &rig->policy);
 	rig->policy.reparenting = CONFIG_REPARENTING_TERMINATE;
+	rig->services.phase = SERVICES_STOPPED;
 	*state = rig;
 	return 0;
 }
@@ -142,6 +143,18 @@ static void test_waited_describe_names_only_orphans_that_are_waited_for(void **s
 	expect(rig, "the orphan p1 (PID 1), the orphan p2 (PID 2)");
 }
 
+static void test_waited_describe_names_only_prestops_before_the_stop(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->services.phase = SERVICES_DELAYED;
+	add_program("web", "run", 7);
+	add_orphan(rig, 12, ORPHAN_FILTER);
+	expect(rig, "");
+	add_program("db", "prestop", 8);
+	expect(rig, "db/prestop (PID 8)");
+}
+
 /* However many there are, the rest costs nothing but counting. */
 static void test_waited_describe_names_twenty_and_counts_the_rest(void **state)
 {
@@ -186,6 +199,7 @@ int main(void)
 		TEST(test_waited_describe_nothing_left_is_false),
 		TEST(test_waited_describe_names_programs_and_orphans),
 		TEST(test_waited_describe_names_only_orphans_that_are_waited_for),
+		TEST(test_waited_describe_names_only_prestops_before_the_stop),
 		TEST(test_waited_describe_names_twenty_and_counts_the_rest),
 		TEST(test_waited_describe_longest_names_fit),
 	};

@@ -525,8 +525,8 @@ struct rest {
 	size_t len, at;
 };
 
-/* The message of a wrapped line or a stray: an object of exactly that form, in which nothing is said
- * twice. NULL: it is an object of a source's own. */
+/* The message of a wrapped line or a stray: an object of exactly that form, in which nothing is
+ * said twice. NULL: it is an object of a source's own. */
 static json_t *take_message(const struct shown *shown)
 {
 	bool stray = shown->kind == KIND_STRAY_OBJECT;
