@@ -1924,8 +1924,9 @@ static void test_services_list_running_names_each_program_that_is_not_reaped(voi
 	put_service(rig, "db", "exec sleep 1000");
 	put_service(rig, "gone", "exit 115");
 	put_finish(rig, "exec sleep 1000");
-	put_service(rig, "web", "trap '' TERM; echo up; exec sleep 1000");
-	put_log(rig, "exec cat");
+	/* A log that read would end with run, which is killed first. */
+	put_service(rig, "web", "trap '' TERM; echo up >&2; exec sleep 1000");
+	put_log(rig, "exec sleep 1000");
 	put_control(rig, SVDIR_CONTROL_HUP, "exec sleep 1000");
 	put_prestop(rig, "exec sleep 1000");
 	put_terminate(rig, "exec sleep 1000");
