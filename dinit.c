@@ -359,6 +359,8 @@ static enum loop_verdict on_turn_end(void *ctx)
 
 	if (dinit->children_changed)
 		reap(dinit);
+	if (!has_cause(dinit))
+		oom_forget(&dinit->oom, loop_now_ms(&dinit->loop));
 	more = advance(dinit);
 	more |= logmux_turn(&dinit->mux);
 	if (dinit->state == STATE_DRAINING && logmux_is_drained(&dinit->mux) &&

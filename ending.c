@@ -36,8 +36,8 @@ static void describe_left(const struct ending *ending, char text[ADDED_SIZE])
 			 left.name, left.pid);
 }
 
-/* Puts the last line into words, if all of its stream has been read. Returns false while a line that
- * is later, or the only one, may come. */
+/* Puts the last line into words, if all of its stream has been read. Returns false while a line
+ * that is later, or the only one, may come. */
 static bool describe_last(const struct ending *ending, char text[ADDED_SIZE])
 {
 	static const enum logmux_stream order[] = { LOGMUX_STDERR, LOGMUX_STDOUT };

@@ -68,8 +68,8 @@ static size_t without_blanks(const char *bytes, size_t len)
 	return len;
 }
 
-/* Returns where the last line of the bytes begins, which may be at their end. (memrchr of some libcs
- * looks at one byte after the other: with long lines that would cost more than all else.) */
+/* Returns where the last line of the bytes begins, which may be at their end. (memrchr of some
+ * libcs looks at one byte after the other: with long lines that would cost more than all else.) */
 static size_t last_begin(const char *bytes, size_t len)
 {
 	uint64_t words[2], found;
@@ -128,7 +128,6 @@ void lastline_end(struct lastline *last, const char *begun, size_t begun_len)
 	begun_len = without_blanks(begun, begun_len);
 	if (!last->unfinished && begun_len > 0)
 		keep(last, begun, begun_len, NULL, 0);
-	last->unfinished = false;
 }
 
 bool lastline_show(const struct lastline *last, char out[LASTLINE_MAX + 1])

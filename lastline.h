@@ -23,12 +23,13 @@ struct lastline {
 };
 
 /* Notes len new bytes of the stream. begun is the line that earlier bytes have begun, as far as it
- * is still at hand: without a newline, and all of it where it is shorter than two times LASTLINE_MAX.
- * Where memory is lacking there is no last line. */
+ * is still at hand: without a newline, and all of it where it is shorter than two times
+ * LASTLINE_MAX. Where memory is lacking there is no last line. */
 void lastline_note(struct lastline *last, const char *begun, size_t begun_len, const char *bytes,
 		   size_t len);
 
-/* Notes that the stream has ended, or that its last line counts as it is: begun as above. */
+/* Notes that the stream has ended, or that its last line counts as it is, for now: begun as above.
+ * To be called as often as needed; the stream may go on. */
 void lastline_end(struct lastline *last, const char *begun, size_t begun_len);
 
 /* Writes the line as printable text (printable.h). Returns whether there is one. */

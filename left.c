@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the guess which processes a program left behind; not what becomes of that process. Invariant:
- * it only looks, and never names a process in the session of another program. */
+/* Owns the guess which processes a program left behind; not what becomes of that process.
+ * Invariant: it only looks, and never names a process in the session of another program. */
 #include "left.h"
 
 #include "filter.h"

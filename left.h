@@ -28,8 +28,8 @@ struct left {
  * does not tell. */
 bool left_find(const struct policy *policy, pid_t ended, struct left *left);
 
-/* Returns whether a filter (filter.h) is among the orphans, which may still have the last lines of a
- * program that has ended; false as well where /proc does not tell. */
+/* Returns whether a filter (filter.h) is among the orphans, which may still have the last lines of
+ * a program that has ended; false as well where /proc does not tell. */
 bool left_has_filter(const struct policy *policy);
 
 #endif

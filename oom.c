@@ -219,6 +219,21 @@ void oom_open(struct oom *oom, const struct procfs *proc, const char *cgroup_roo
 		found = ascend(oom->dir, oom->root_len);
 	if (!found)
 		oom->dir[0] = '\0';
+	oom->recent = oom->counts;
+	oom->sampled_ms = 0;
+}
+
+void oom_forget(struct oom *oom, uint64_t now_ms)
+{
+	struct oom_counts now;
+
+	if (oom->dir[0] == '\0' || now_ms - oom->sampled_ms < OOM_SAMPLE_MS)
+		return;
+	oom->sampled_ms = now_ms;
+	if (!read_counts(oom->unified, oom->dir, &now))
+		return;
+	oom->counts = oom->recent;
+	oom->recent = now;
 }
 
 bool oom_has_killed(struct oom *oom, uint64_t *limit_bytes)
@@ -230,7 +245,7 @@ bool oom_has_killed(struct oom *oom, uint64_t *limit_bytes)
 	*limit_bytes = 0;
 	if (oom->dir[0] == '\0' || !read_counts(oom->unified, oom->dir, &now))
 		return false;
-	oom->counts = now;
+	oom->counts = oom->recent = now;
 	if (now.kills <= before.kills)
 		return false;
 	/* Version 2 tells whose limit it was: its own, or else that of one around it. */

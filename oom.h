@@ -15,6 +15,9 @@
  * one that cannot be seen. */
 #define OOM_PATH_SIZE 1024
 
+/* The count has grown of late if it did in so many milliseconds, or twice as many. */
+#define OOM_SAMPLE_MS 10000
+
 struct oom_counts {
 	/* Processes that were killed for want of memory. */
 	uint64_t kills;
@@ -29,7 +32,10 @@ struct oom {
 	size_t root_len;
 	/* Version 2 of control groups. */
 	bool unified;
-	struct oom_counts counts;
+	/* Its counts, as they were one to two times OOM_SAMPLE_MS ago, and later. */
+	struct oom_counts counts, recent;
+	/* When the later ones were read, as of loop_now_ms(). */
+	uint64_t sampled_ms;
 };
 
 /* Finds the control group that dinit is in, below cgroup_root ("/sys/fs/cgroup"), and notes its
@@ -37,11 +43,16 @@ struct oom {
  * oom_has_killed knows nothing. */
 void oom_open(struct oom *oom, const struct procfs *proc, const char *cgroup_root);
 
-/* Returns whether the count has grown since oom_open, or since this was last true. The kernel
- * raises the count before it sends KILL, so whoever has reaped the process finds it raised. Where
- * it returns true, *limit_bytes is the limit that was reached: that of the control group, or the
- * smallest one of those around it that are visible; 0 where none is known, as when the whole
- * machine has run out of memory. */
+/* Forgets what has long been counted: a worker that was killed for want of memory in the morning
+ * explains no KILL in the evening. To be called now and then; reads the counts once in
+ * OOM_SAMPLE_MS. */
+void oom_forget(struct oom *oom, uint64_t now_ms);
+
+/* Returns whether the count has grown of late, and since this was last true. The kernel raises the
+ * count before it sends KILL, so whoever has reaped the process finds it raised. Where it returns
+ * true, *limit_bytes is the limit that was reached: that of the control group, or the smallest one
+ * of those around it that are visible; 0 where none is known, as when the whole machine has run
+ * out of memory. */
 bool oom_has_killed(struct oom *oom, uint64_t *limit_bytes);
 
 #endif

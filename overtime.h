@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* A teardown that takes long: says what it still waits for, and, where it has a limit, kills what is
- * left when that is over. */
+/* A teardown that takes long: says what it still waits for, and, where it has a limit, kills what
+ * is left when that is over. */
 #ifndef DINIT_OVERTIME_H
 #define DINIT_OVERTIME_H
 

@@ -106,17 +106,19 @@ void process_raise_nofile(struct rlimit *original)
 	setrlimit(RLIMIT_NOFILE, &raised);
 }
 
-/* Says a problem. The log level has been read, or has its default, before the first warning
+/* Says a problem. All variables have been read, or have their defaults, before the first warning
  * comes. */
 static void on_config_problem(void *ctx, enum config_problem problem, const char *text)
 {
 	const struct config *config = ctx;
 
 	log_set_level(config->log_level);
-	if (problem == CONFIG_PROBLEM_ERROR)
+	if (problem == CONFIG_PROBLEM_ERROR) {
 		log_always(CONFIG_LOG_ERROR, "%s", text);
-	else
-		log_warn("%s", text);
+		return;
+	}
+	log_set_form(log_choose_form(config, STDERR_FILENO));
+	log_warn("%s", text);
 }
 
 int process_read_environment(struct config *config, char *const *environment)

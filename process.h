@@ -50,7 +50,8 @@ void process_reset_dispositions(void);
 void process_raise_nofile(struct rlimit *original);
 
 /* Reads our environment into *config and sets the log level, and then the form of messages. Says
- * each problem as text: an invalid value at every level, an unknown variable as a warning. Returns 0, or -1 where a value is invalid. */
+ * each problem: an invalid value at every level, as text, and an unknown variable as a warning.
+ * Returns 0, or -1 where a value is invalid. */
 int process_read_environment(struct config *config, char *const *environment);
 
 /* Waits, as PID 1, until a serial line under stdout or stderr has sent what it took, for at most

@@ -42,8 +42,8 @@ struct reaper_end {
 	pid_t pid;
 	/* As of wait(2). */
 	int status;
-	/* The last line of its stdout and of its stderr (by enum logmux_stream), as far as they were
-	 * read; NULL: they were not kept. */
+	/* The last line of its stdout and of its stderr (by enum logmux_stream), as far as they
+	 * were read; NULL: they were not kept. */
 	struct lastline *last;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What a signal to dinit asks for, and the words for it. Does nothing about it but to say that it is
- * ignored, where it is. */
+/* What a signal to dinit asks for, and the words for it. Does nothing about it but to say that it
+ * is ignored, where it is. */
 #ifndef DINIT_REQUEST_H
 #define DINIT_REQUEST_H
 

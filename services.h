@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* All services together: which there are, and what is asked of them in the course of the container's
- * life. What they have in common is in service.h. */
+/* All services together: which there are, and what is asked of them in the course of the
+ * container's life. What they have in common is in service.h. */
 #ifndef DINIT_SERVICES_H
 #define DINIT_SERVICES_H
 

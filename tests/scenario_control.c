@@ -171,6 +171,51 @@ static void test_control_program_that_fails_is_a_warning_and_nothing_else(struct
 	}
 }
 
+/* dinit reads all signals that have come before it acts on any: a stop among them counts. */
+static void test_control_signal_begins_nothing_beside_a_stop(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "web", LISTENING);
+	scene_script(scene, "services/web/control/1", "echo never");
+	run = run_start(scene, &(struct run_spec){ .environment = INFO });
+	run_wait_line(run, RUN_STDOUT, " web/run: up ");
+	run_signal(run, SIGSTOP);
+	run_signal(run, SIGUSR1);
+	run_signal(run, SIGINT);
+	run_signal(run, SIGCONT);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR,
+			" info: signal 10 .*: ignored, the container is being stopped already$");
+	run_expect_no_line(run, RUN_STDOUT, "never");
+	run_expect_no_line(run, RUN_STDERR, " web/control");
+}
+
+/* What a signal does is said, and that it does nothing because nobody is left that wants it. */
+static void test_control_signal_is_said(struct scene *scene)
+{
+	struct run *run;
+
+	scene_fifo(scene, "go");
+	scene_service(scene, "web", "echo up; read go <\"$SCENE/go\"; exit 115");
+	scene_script(scene, "services/web/control/2", "echo done");
+	scene_service(scene, "z", LISTENING);
+	run = run_start(scene, &(struct run_spec){ .environment = INFO });
+	run_wait_line(run, RUN_STDOUT, " web/run: up$");
+	run_wait_line(run, RUN_STDOUT, " z/run: up ");
+	run_signal(run, SIGUSR2);
+	run_wait_line(run, RUN_STDERR, " info: signal 12 .*: running control/2 of 1 service$");
+	run_wait_line(run, RUN_STDOUT, " web/control: done$");
+	scene_let_go(scene, "go");
+	run_wait_line(run, RUN_STDERR, " web/run: .*disabled itself$");
+	run_signal(run, SIGUSR2);
+	run_wait_line(run, RUN_STDERR,
+		      " info: signal 12 .*: ignored, no service that has a program "
+		      "for it is running$");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +223,8 @@ int main(void)
 		SCENE(test_control_signal_runs_no_program_of_another_signal),
 		SCENE(test_control_signal_during_its_program_runs_it_once_more),
 		SCENE(test_control_signal_begins_nothing_in_a_teardown),
+		SCENE(test_control_signal_begins_nothing_beside_a_stop),
+		SCENE(test_control_signal_is_said),
 		SCENE(test_control_program_that_fails_is_a_warning_and_nothing_else),
 	};
 

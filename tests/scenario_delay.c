@@ -161,6 +161,34 @@ static void test_stop_delay_orphans_are_dealt_with_as_ever(struct scene *scene)
 	run_expect_exit(run, 0);
 }
 
+/* The services go on, and so does back-pressure: a reader that comes back has all lines. */
+static void test_stop_delay_slow_reader_is_not_given_up(struct scene *scene)
+{
+	struct run *run;
+
+	scene_fifo(scene, "go");
+	scene_service(scene, "web",
+		      "trap 'exit 0' TERM; echo up; read go <\"$SCENE/go\"\n"
+		      "seq -f 'word %g' 1 40000; echo all >&2; " SCENE_TRAPPING);
+	scene_service(scene, "clock",
+		      "trap 'exit 0' TERM; read go <\"$SCENE/go\"; sleep 6\n"
+		      "echo time has passed >&2; " SCENE_TRAPPING);
+	run = start(scene, LONG_DELAY, NULL);
+	run_wait_line(run, RUN_STDOUT, " web/run: up$");
+	run_signal(run, SIGTERM);
+	run_wait_line(run, RUN_STDERR, GOES_ON);
+	run_pause(run, RUN_STDOUT);
+	scene_let_go(scene, "go");
+	scene_let_go(scene, "go");
+	run_wait_line(run, RUN_STDERR, " clock/run: time has passed$");
+	run_resume(run, RUN_STDOUT);
+	run_wait_line(run, RUN_STDERR, " web/run: all$");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	assert_int_equal(run_count_lines(run, RUN_STDOUT, " web/run: word [0-9.e+]+$"), 40000);
+	run_expect_no_line(run, RUN_STDERR, "given up|dropped");
+}
+
 /* ---- DINIT_GRACE_PERIOD ---- */
 
 static void test_grace_period_culprit_is_named_and_killed(struct scene *scene)
@@ -445,6 +473,7 @@ int main(void)
 		SCENE(test_stop_delay_is_ended_by_end_of_service),
 		SCENE(test_stop_delay_is_ended_when_nothing_is_left),
 		SCENE(test_stop_delay_is_none_for_own_cause),
+		SCENE(test_stop_delay_slow_reader_is_not_given_up),
 		SCENE(test_stop_delay_orphans_are_dealt_with_as_ever),
 		SCENE(test_grace_period_culprit_is_named_and_killed),
 		SCENE(test_grace_period_is_enough_where_all_stop),

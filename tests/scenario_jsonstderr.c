@@ -423,6 +423,9 @@ static void test_without_proc_is_all_json(struct scene *scene)
 {
 	struct run *run;
 
+#ifdef __SANITIZE_ADDRESS__
+	scene_need(false, "the sanitizers need /proc");
+#endif
 	scene_service(scene, "web", "sh -c 'sleep 0.3 &'; echo x >&2; sleep 0.1; exit 2");
 	run = start(scene, "DINIT_LOG_LEVEL=debug", "DINIT_JSON_STDOUT=1",
 		    &(struct run_spec){ .no_proc = true });
@@ -430,17 +433,16 @@ static void test_without_proc_is_all_json(struct scene *scene)
 	run_expect_line(run, RUN_STDERR, OWN("warning", ".*/proc.*"));
 }
 
-static void test_problems_of_variables_are_text_and_what_follows_json(struct scene *scene)
+static void test_invalid_values_are_text_and_what_follows_json(struct scene *scene)
 {
 	struct run *run;
 
 	scene_service(scene, "web", "exit 7");
 	run = start(scene, "DINIT_LOG_LEVEL=warn", "DINIT_ODD=1", NULL);
 	run_expect_exit(run, 3);
-	run_expect_line(run, RUN_STDERR, "^" STAMP " dinit: warning: unknown variable DINIT_ODD ");
+	run_expect_line(run, RUN_STDERR, OWN("warning", "unknown variable DINIT_ODD .*"));
 	run_expect_line(run, RUN_STDERR, OWN("error", "web/run: .*"));
-	if (run_count_lines(run, RUN_STDERR, "^[^{]") != 1)
-		scene_fail("there is more text");
+	run_expect_no_line(run, RUN_STDERR, "^[^{]");
 	run = start(scene, "DINIT_LOG_LEVEL=warn", "DINIT_MAX_LINE=1", NULL);
 	run_expect_exit(run, 1);
 	run_expect_line(run, RUN_STDERR, "^" STAMP " dinit: error: DINIT_MAX_LINE is ");
@@ -479,7 +481,7 @@ int main(void)
 		SCENE(test_problems_of_the_scan_are_all_json),
 		SCENE(test_missing_directory_is_json),
 		SCENE_AS_INIT(test_without_proc_is_all_json),
-		SCENE(test_problems_of_variables_are_text_and_what_follows_json),
+		SCENE(test_invalid_values_are_text_and_what_follows_json),
 		SCENE(test_check_of_a_directory_is_json_too),
 	};
 

@@ -154,6 +154,30 @@ static void test_prestop_that_fails_is_a_warning_and_nothing_else(struct scene *
 
 /* The limit counts from the beginning of the teardown. The services are told to stop all the same;
  * what does not is killed. */
+/* docker stop sends one signal, whatever had begun the teardown. */
+static void test_prestop_in_own_teardown_is_not_waited_for_after_a_signal(struct scene *scene)
+{
+	struct run *run;
+
+	scene_fifo(scene, "go");
+	scene_fifo(scene, "prestop");
+	scene_service(scene, "web", "trap 'echo told; exit 0' TERM; echo up; " SCENE_TRAPPING);
+	scene_script(scene, "services/web/prestop",
+		     "echo begun; read go <\"$SCENE/prestop\"; echo over");
+	scene_service(scene, "trigger", "read go <\"$SCENE/go\"; exit 5");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+								       "DINIT_STOP_TIMEOUT=0") });
+	run_wait_line(run, RUN_STDOUT, " web/run: up$");
+	scene_let_go(scene, "go");
+	run_wait_line(run, RUN_STDOUT, " web/prestop: begun$");
+	run_expect_no_line(run, RUN_STDOUT, " web/run: told$");
+	run_signal(run, SIGTERM);
+	run_wait_line(run, RUN_STDOUT, " web/run: told$");
+	scene_let_go(scene, "prestop");
+	run_expect_exit(run, 3);
+	run_expect_line(run, RUN_STDOUT, " web/prestop: over$");
+}
+
 static void test_prestop_that_hangs_is_killed_after_the_limit(struct scene *scene)
 {
 	struct run *run;
@@ -187,6 +211,7 @@ int main(void)
 		SCENE(test_prestop_is_not_waited_for_after_a_second_signal),
 		SCENE(test_prestop_runs_of_what_still_runs),
 		SCENE(test_prestop_that_fails_is_a_warning_and_nothing_else),
+		SCENE(test_prestop_in_own_teardown_is_not_waited_for_after_a_signal),
 		SCENE(test_prestop_that_hangs_is_killed_after_the_limit),
 	};
 

@@ -286,6 +286,7 @@ static void test_lastline_end_of_a_line_in_pieces_keeps_its_beginning(void **sta
 	read_text(stream, "one\nbegin:");
 	read_text(stream, many(2000, 'x'));
 	end_stream(stream);
+	end_stream(stream);
 	assert_true(lastline_show(&stream->last, text));
 	assert_memory_equal(text, "begin:xxx", 9);
 }

@@ -510,7 +510,7 @@ static void test_line_label_make_colours_are_six_and_none_is_a_warning_s(void **
 	(void)state;
 	for (int number = 0; number < 600; number++) {
 		struct line_label label;
-		char name[16], *memory;
+		char name[32], *memory;
 		size_t found = 0;
 
 		snprintf(name, sizeof name, "service%d", number);

@@ -712,6 +712,21 @@ static void test_logmux_terminal_has_strays_in_yellow(void **state)
 	assert_text(&rig->err, "\033[33m" STRAY "plain\033[0m\n");
 }
 
+static void test_logmux_terminal_has_pieces_of_the_same_length_too(void **state)
+{
+	struct rig *rig = *state;
+	char *line = long_line(4095, 'x', "\xe2\x82\xacz\n");
+
+	rig->config.colour = true;
+	open_tty(rig, STDERR_FILENO);
+	open_mux(rig, CONFIG_STDOUT_JSON);
+	feed(add(rig, LOGMUX_STDERR), line);
+	drain(rig);
+	assert_has(&rig->err, "x\xe2\n");
+	assert_has(&rig->err, GREEN("\x82\xacz\n"));
+	__real_free(line);
+}
+
 static void test_logmux_terminal_without_colour_has_plain_text(void **state)
 {
 	struct rig *rig = *state;
@@ -1497,6 +1512,8 @@ static void test_logmux_open_without_memory_fails_and_leaves_nothing(void **stat
 	struct rig *rig = *state;
 	size_t before = memory_live;
 
+	/* It asks of what kind each of them is. */
+	rig->outputs.len = OUTPUTS_MAX;
 	memory_until_failure = 0;
 	memory_failures = 1;
 	assert_int_equal(logmux_open(&rig->mux, &rig->loop, &rig->outputs, &rig->config), -1);
@@ -2097,6 +2114,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_terminal_colours_its_text_and_the_other_stays_plain),
 	TEST(test_logmux_terminal_on_stdout_colours_text_but_no_json),
 	TEST(test_logmux_terminal_has_strays_in_yellow),
+	TEST(test_logmux_terminal_has_pieces_of_the_same_length_too),
 	TEST(test_logmux_terminal_without_colour_has_plain_text),
 	TEST(test_logmux_stalled_stdout_stops_it_and_nothing_else),
 	TEST(test_logmux_stalled_stdout_reads_nothing_for_it),

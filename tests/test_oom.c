@@ -239,6 +239,38 @@ static void test_oom_has_killed_told_before_claims_nothing(void **state)
 	expect_killed(128 * MIB);
 }
 
+/* The count of a kill is forgotten with the second look after it. */
+static void test_oom_forget_what_was_counted_long_ago_claims_nothing(void **state)
+{
+	(void)state;
+	make_container();
+	begin();
+	oom_forget(&oom, 50000);
+	put_events("cg", 3, 6);
+	oom_forget(&oom, 50000 + OOM_SAMPLE_MS);
+	expect_killed(128 * MIB);
+	put_events("cg", 4, 7);
+	oom_forget(&oom, 50000 + 2 * OOM_SAMPLE_MS);
+	oom_forget(&oom, 50000 + 3 * OOM_SAMPLE_MS - 1);
+	expect_killed(128 * MIB);
+	put_events("cg", 5, 8);
+	oom_forget(&oom, 50000 + 3 * OOM_SAMPLE_MS);
+	oom_forget(&oom, 50000 + 4 * OOM_SAMPLE_MS);
+	expect_nothing();
+}
+
+/* What cannot be read leaves everything as it was. */
+static void test_oom_forget_count_has_vanished_changes_nothing(void **state)
+{
+	(void)state;
+	make_container();
+	begin();
+	drop("cg/memory.events");
+	oom_forget(&oom, 50000);
+	put_events("cg", 3, 6);
+	expect_killed(128 * MIB);
+}
+
 static void test_oom_has_killed_count_has_shrunk_claims_nothing(void **state)
 {
 	(void)state;
@@ -708,6 +740,8 @@ int main(void)
 		TEST(test_oom_has_killed_count_as_before_claims_nothing),
 		TEST(test_oom_has_killed_count_has_grown_names_the_limit),
 		TEST(test_oom_has_killed_told_before_claims_nothing),
+		TEST(test_oom_forget_what_was_counted_long_ago_claims_nothing),
+		TEST(test_oom_forget_count_has_vanished_changes_nothing),
 		TEST(test_oom_has_killed_count_has_shrunk_claims_nothing),
 		TEST(test_oom_has_killed_count_has_vanished_claims_nothing),
 		TEST(test_oom_has_killed_only_over_the_limit_claims_nothing),

@@ -364,7 +364,7 @@ static void put_control(struct rig *rig, enum svdir_control which, const char *b
 }
 
 /* A FIFO in the directory of the service, both ends of which the test holds: what waits for a line
- * in it waits until let_go. */
+ * in it waits until let_run. */
 static int put_fifo(struct rig *rig, const char *name)
 {
 	char path[200];
@@ -377,7 +377,7 @@ static int put_fifo(struct rig *rig, const char *name)
 	return fd;
 }
 
-static void let_go(int fd)
+static void let_run(int fd)
 {
 	assert_int_equal(write(fd, "go\n", 3), 3);
 }
@@ -1454,7 +1454,7 @@ static void test_service_is_finishing_until_finish_has_ended(void **state)
 		assert_int_equal(rig->programs.living, 1);
 		services_stop(&rig->services);
 		assert_int_equal(service->state, SERVICE_FINISHING);
-		let_go(go);
+		let_run(go);
 		wait_for_all(rig);
 		close(go);
 		assert_int_equal(service->state, cases[i].state);
@@ -1631,7 +1631,7 @@ static void test_service_optional_goes_on_without_its_log(void **state)
 	assert_has(rig->out[1], " dinit: warning: web/log: PID ");
 	assert_int_equal(service->state, SERVICE_RUNNING);
 	assert_int_equal(rig->services.disabled, 0);
-	let_go(go);
+	let_run(go);
 	wait_for_all(rig);
 	close(go);
 	assert_has(rig->out[0], " web/run: two\n");
@@ -1694,7 +1694,7 @@ static void test_services_prestop_runs_it_beside_the_services(void **state)
 	/* It is not run twice. */
 	services_prestop(&rig->services);
 	assert_int_equal(rig->services.prestopping, 1);
-	let_go(go);
+	let_run(go);
 	wait_until(rig, prestops_over, "the end of prestop");
 	close(go);
 	assert_int_equal(rig->programs.living, 2);
@@ -1808,9 +1808,9 @@ static void test_services_control_while_it_runs_runs_it_once_more(void **state)
 	for (int i = 0; i < 3; i++)
 		services_control(&rig->services, SVDIR_CONTROL_USR2);
 	assert_int_equal(rig->programs.living, 2);
-	let_go(go);
+	let_run(go);
 	wait_until(rig, control_ran_twice, "the second run");
-	let_go(go);
+	let_run(go);
 	wait_until(rig, controls_over, "the end of the second run");
 	assert_int_equal(rig->programs.living, 1);
 	close(go);
@@ -1841,7 +1841,7 @@ static void test_services_control_begins_nothing_in_a_teardown(void **state)
 		begin[i](&rig->services);
 		services_control(&rig->services, SVDIR_CONTROL_HUP);
 		services_control(&rig->services, SVDIR_CONTROL_USR1);
-		let_go(go);
+		let_run(go);
 		wait_until(rig, controls_over, "the end of the program");
 		assert_int_equal(rig->programs.living, 1);
 		kill(rig->services.list[0].run.watch.pid, SIGKILL);
@@ -1869,7 +1869,7 @@ static void test_services_control_is_not_run_again_after_the_end_of_run(void **s
 	kill(rig->services.list[0].run.watch.pid, SIGKILL);
 	wait_until(rig, has_end, "the end of the service");
 	services_control(&rig->services, SVDIR_CONTROL_HUP);
-	let_go(go);
+	let_run(go);
 	wait_for_all(rig);
 	close(go);
 	assert_int_equal(count(rig->out[0], " web/control: "), 1);

@@ -69,8 +69,17 @@ pid_t __wrap_fork(void)
 	return fork_fails ? -1 : __real_fork();
 }
 
+/* (What counts the lines that are reached opens files of its own.) */
 int __wrap_open(const char *name, int flags, ...)
 {
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+	va_end(args);
+	if (strcmp(name, path) != 0)
+		return __real_open(name, flags, mode);
 	shared->opens++;
 	if (flags & (O_CREAT | O_TRUNC | O_APPEND))
 		abort();
