@@ -30,8 +30,8 @@ size_t control_count(const struct svdir_entry *entry);
 struct control *control_init(struct control *controls, const struct svdir_entry *entry,
 			     struct programs *programs, const struct program *run);
 
-/* Runs that program, and returns whether it is in the list; if it is running, once more when it
- * has ended (however often this is called until then). The service's run must be running. */
+/* Runs that program, and returns whether it is in the list; if it is running, once more when it has
+ * ended (however often this is called until then). The service's run must be running. */
 bool control_ask(struct control *list, enum svdir_control which);
 
 /* Takes back what was asked for and has not begun. */

@@ -10,7 +10,8 @@ bool hook_start(struct program *program, const struct program_spec *spec)
 	struct program_spec beside = *spec;
 	char reason[PROGRAM_REASON_SIZE];
 
-	/* dinit must not wait for a file on a server that is dead. */
+	/* dinit must not wait for a file on a server that is dead: nothing depends on the
+	 * program. */
 	beside.unwaited = true;
 	beside.out_stage = program->stage;
 	if (program_start(program, &beside, reason) == 0)

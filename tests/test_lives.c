@@ -765,7 +765,8 @@ static void end_all(bool killed)
 	check_invariants();
 }
 
-/* Stops all, and lets everything end by itself: first run and its log, then finish. */
+/* Stops all, and lets everything end by itself. The first are run, log and the like; then
+ * finish. */
 static void leave_gently(void)
 {
 	if (!world.stopped)
