@@ -72,9 +72,11 @@ static size_t without_blanks(const char *bytes, size_t len)
  * libcs looks at one byte after the other: with long lines that would cost more than all else.) */
 static size_t last_begin(const char *bytes, size_t len)
 {
-	uint64_t words[2], found;
+	uint64_t words[2];
 
 	while (len >= sizeof words) {
+		uint64_t found;
+
 		memcpy(words, bytes + len - sizeof words, sizeof words);
 		words[0] ^= EACH('\n');
 		words[1] ^= EACH('\n');
@@ -102,7 +104,7 @@ static void keep_whole(struct lastline *last, const char *begun, size_t begun_le
 		if (begun_len + end > 0)
 			keep(last, begun, begun_len, bytes, end);
 	} else if (begin > 0) {
-		keep(last, NULL, 0, bytes + begin, end - begin);
+		keep(last, "", 0, bytes + begin, end - begin);
 	}
 	last->unfinished = false;
 }
@@ -113,7 +115,7 @@ void lastline_note(struct lastline *last, const char *begun, size_t begun_len, c
 	size_t begin = last_begin(bytes, len);
 
 	if (begin > 0 && len - begin >= LONG_LEN) {
-		keep(last, NULL, 0, bytes + begin, len - begin);
+		keep(last, "", 0, bytes + begin, len - begin);
 		last->unfinished = last->text != NULL;
 	} else if (begin > 0) {
 		keep_whole(last, begun, begun_len, bytes, begin);
@@ -127,7 +129,7 @@ void lastline_end(struct lastline *last, const char *begun, size_t begun_len)
 {
 	begun_len = without_blanks(begun, begun_len);
 	if (!last->unfinished && begun_len > 0)
-		keep(last, begun, begun_len, NULL, 0);
+		keep(last, begun, begun_len, "", 0);
 }
 
 bool lastline_show(const struct lastline *last, char out[LASTLINE_MAX + 1])

@@ -223,7 +223,7 @@ static bool is_read_out(const struct logmux_source *source)
 	       unread == 0;
 }
 
-enum logmux_rest logmux_end_last(const struct logmux *mux, struct lastline *last)
+enum logmux_rest logmux_end_last(const struct logmux *mux, const struct lastline *last)
 {
 	enum logmux_rest rest = LOGMUX_REST_NONE;
 

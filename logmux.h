@@ -104,7 +104,7 @@ bool logmux_reads(const struct logmux *mux, dev_t device, ino_t inode);
 /* Takes what the sources of that last line hold of an unfinished line for their last one: whoever
  * wrote it has ended. Returns what may still come of them; what a logging program is to read
  * (logmux_source_spec.held) does not count. */
-enum logmux_rest logmux_end_last(const struct logmux *mux, struct lastline *last);
+enum logmux_rest logmux_end_last(const struct logmux *mux, const struct lastline *last);
 
 /* Moves the last lines of a process's streams, so that its sources note them there. to NULL: they
  * are forgotten, and noted no more. */

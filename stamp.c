@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the arithmetic from seconds to a calendar date, and to days, hours and minutes; asks no libc
- * for a date (gmtime reads time zone files in some). Invariant: while valid, text is the form of
- * second and millisecond. */
+/* Owns the arithmetic from seconds to a calendar date, and to days, hours and minutes; asks no
+ * libc for a date (gmtime reads time zone files in some). Invariant: while valid, text is the form
+ * of second and millisecond. */
 #include "stamp.h"
 
 #include <inttypes.h>

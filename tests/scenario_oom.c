@@ -66,7 +66,10 @@ static bool find_own(char dir[PATH_SIZE])
 		if (!end)
 			continue;
 		*end = '\0';
-		snprintf(mounted, sizeof mounted, "/sys/fs/cgroup%s", unified ? "" : "/memory");
+		snprintf(mounted, sizeof mounted, "/sys/fs/cgroup%s",
+			 !unified                                                 ? "/memory"
+			 : access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ? ""
+										  : "/unified");
 		found = snprintf(dir, PATH_SIZE, "%s%s", mounted, path) < PATH_SIZE;
 	}
 	if (file)

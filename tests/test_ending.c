@@ -37,7 +37,7 @@ int __wrap_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int tim
 bool __wrap_left_find(struct policy *policy, pid_t ended, struct left *left);
 bool __wrap_left_has_filter(const struct policy *policy);
 bool __wrap_service_was_logged(const struct service *service, const struct reaper_end *end);
-enum logmux_rest __wrap_logmux_end_last(struct logmux *mux, struct lastline *last);
+enum logmux_rest __wrap_logmux_end_last(const struct logmux *mux, const struct lastline *last);
 bool __wrap_oom_has_killed(struct oom *oom, uint64_t *limit_bytes);
 void __wrap_termlog_write(struct termlog *termlog, const char *cause);
 
@@ -91,7 +91,7 @@ bool __wrap_service_was_logged(const struct service *service, const struct reape
 	return was_logged;
 }
 
-enum logmux_rest __wrap_logmux_end_last(struct logmux *mux, struct lastline *last)
+enum logmux_rest __wrap_logmux_end_last(const struct logmux *mux, const struct lastline *last)
 {
 	const struct ending *ending = &current->ending;
 	size_t stream = (size_t)(last - ending->last);
