@@ -84,8 +84,6 @@ struct dinit {
 	bool start_abandoned;
 	/* Whether children are to be reaped in this turn, and whether the last reaping left any. */
 	bool children_changed, children_left;
-	/* Any process was started. */
-	bool started;
 	/* The last line is said. */
 	bool concluded;
 	struct requests requests;
@@ -188,9 +186,11 @@ static void note_control(struct dinit *dinit, const struct signalfd_siginfo *inf
 	char text[REQUEST_TEXT_SIZE];
 	size_t asked = 0;
 
-	request_describe(&dinit->requests, info, text);
 	if (!has_cause(dinit))
 		asked = services_control(&dinit->services, control);
+	if (!log_enabled(CONFIG_LOG_INFO))
+		return;
+	request_describe(&dinit->requests, info, text);
 	if (asked > 0)
 		log_info("%s: running control/%c of %zu service%s", text,
 			 SVDIR_CONTROL_NAMES[control], asked, asked == 1 ? "" : "s");
@@ -228,29 +228,34 @@ static void begin_delay(struct dinit *dinit)
 			       dinit->config.stop_timeout_ms);
 	overtime_expect(&dinit->overtime);
 	services_prestop(&dinit->services);
-	if (delay_ms == 0)
+	if (delay_ms == 0) {
+		outputs_begin_teardown(&dinit->outputs);
 		return;
+	}
 	dinit->delayed = true;
 	log_info("the services go on for %g s (DINIT_STOP_DELAY)", (double)delay_ms / 1000);
 	loop_timer_start(&dinit->loop, &dinit->delay_timer, delay_ms);
 }
 
-/* Only there to wake the loop: that the timer does not run any more is what counts. */
+/* From now on only prestop programs are waited for, which must not wait for a reader for ever. */
 static void on_delay_over(void *ctx)
 {
-	(void)ctx;
+	struct dinit *dinit = ctx;
+
+	outputs_begin_teardown(&dinit->outputs);
 }
 
 static void stop_everything(struct dinit *dinit)
 {
 	dinit->state = STATE_STOPPING;
 	dinit->children_changed = true;
+	if (dinit->delay_timer.running)
+		outputs_begin_teardown(&dinit->outputs);
 	loop_timer_stop(&dinit->loop, &dinit->delay_timer);
 	if (dinit->delayed)
 		overtime_expect_anew(&dinit->overtime);
 	else
 		overtime_expect(&dinit->overtime);
-	outputs_begin_teardown(&dinit->outputs);
 	services_stop(&dinit->services);
 	policy_begin_teardown(&dinit->policy);
 }
@@ -282,15 +287,14 @@ static bool is_delayed(const struct dinit *dinit)
 
 static void check_idleness(struct dinit *dinit)
 {
-	const char *cause =
-		services_have_optional(&dinit->services)
-			? "all services have disabled themselves, or are optional and have "
-			  "ended, and nothing else is running"
-			: "all services have disabled themselves and nothing else is "
-			  "running";
+	const char *cause = "all services have disabled themselves and nothing else is running";
 
 	if (is_anybody_left(dinit) || dinit->services.disabled < dinit->services.len)
 		return;
+	if (services_have_optional(&dinit->services))
+		cause = "all services have disabled themselves, or are optional and have ended, "
+			"and "
+			"nothing else is running";
 	log_warn("%s: stopping the container", cause);
 	ending_note(&dinit->ending, cause);
 	begin_teardown(dinit, CAUSE_INSIDE, PROCESS_STATUS_STOPPED);
@@ -305,7 +309,6 @@ static bool advance(struct dinit *dinit)
 			dinit->state = STATE_RUNNING;
 			dinit->children_changed = true;
 		}
-		dinit->started |= dinit->programs.living > 0;
 		return true;
 	case STATE_RUNNING:
 		if (!has_cause(dinit))
@@ -345,7 +348,7 @@ static void reap(struct dinit *dinit)
  * nothing more to do. */
 static bool conclude(struct dinit *dinit)
 {
-	if (dinit->concluded || !dinit->started)
+	if (dinit->concluded || !dinit->programs.started)
 		return true;
 	dinit->concluded = true;
 	ending_say_last(&dinit->ending, dinit->status);

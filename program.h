@@ -37,6 +37,8 @@ struct programs {
 	/* The environment with DINIT_PID, which is written anew for each program that gets it. */
 	char **environment_with_pid;
 	char dinit_pid[sizeof "DINIT_PID=" + 3 * sizeof(pid_t)];
+	/* A program was started, whatever has become of it. */
+	bool started;
 	/* Processes that were started and have not been reaped, those included that could not
 	 * become their program. */
 	size_t living;
