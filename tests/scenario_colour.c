@@ -110,8 +110,11 @@ static void test_early_errors_are_red_once_the_variables_are_read(struct scene *
 	scene_mkdir(scene, "services/norun");
 	run = start(scene, RUN_FD_PIPE, RUN_FD_TTY, "DINIT_ODD=1", LIST(TERM, NULL));
 	run_expect_exit(run, 1);
-	run_expect_line(run, RUN_STDERR, PLAIN("dinit: warning: unknown variable DINIT_ODD .*"));
+	run_expect_line(run, RUN_STDERR, OWN("33", "warning: unknown variable DINIT_ODD .*"));
 	run_expect_line(run, RUN_STDERR, OWN("31", "error: .*norun.*"));
+	run = start(scene, RUN_FD_PIPE, RUN_FD_TTY, "DINIT_MAX_LINE=1", LIST(TERM, NULL));
+	run_expect_exit(run, 1);
+	run_expect_line(run, RUN_STDERR, PLAIN("dinit: error: DINIT_MAX_LINE is .*"));
 	run = start(scene, RUN_FD_PIPE, RUN_FD_PIPE, "DINIT_ODD=1", LIST(TERM, NULL));
 	run_expect_exit(run, 1);
 	expect_no_escapes(run, RUN_STDERR);

@@ -58,7 +58,7 @@ static void test_last_line_is_that_of_stderr_or_else_of_stdout(struct scene *sce
 		{ "echo one >&2; printf 'no newline' >&2; exit 2", "no newline" },
 		{ "printf 'why\\r\\n\\n\\r\\n\\n' >&2; exit 2", "why" },
 		{ "exec 2>&1; echo why >&2; exit 2", "why" },
-		{ "echo '  why: {} 100% %s \\  ' >&2; exit 2", "  why: {} 100% %s \\  " },
+		{ "echo '  why: {} 100% %s \\  ' >&2; exit 2", "  why: {} 100% %s \\" },
 		{ "echo why >&2; printf '\\n\\n' >&2; echo out; exit 2", "why" },
 		{ "sh -c 'echo of a child >&2'; exit 2", "of a child" },
 	};

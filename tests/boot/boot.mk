@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: ISC
 # dinit as the first process of a kernel, in an emulated machine: on aarch64, where tests run in the
 # guest, too; and on x86-64, the binary that is shipped. BOOT_SUITES names the test programs for the
-# guest: all, none, or test_json scenario_start ...; by default those that depend on the processor.
+# guest: all, none, or test_json scenario_start ...; by default those that depend on the processor,
+# and scenario_oom: the guest's control groups of memory are of version 2.
 # More variables: tests/boot/run.
 
 BOOT_PACKAGES = qemu-system-x86 cpio
@@ -25,7 +26,7 @@ check-boot:
 	@tests/setup $(BOOT_PACKAGES)
 	@$(MAKE) --no-print-directory boot BOOT_ARCH=amd64 BOOT_CC='$(CC)' \
 		BOOT_LIB=x86_64-linux-gnu BOOT_STATIC_CC='$(STATIC_CC)' \
-		BOOT_STATIC_PIE='$(STATIC_PIE)' BOOT_DEFAULT=none
+		BOOT_STATIC_PIE='$(STATIC_PIE)' BOOT_DEFAULT=scenario_oom
 
 boot:
 	@tests/boot/system $(BOOT_ARCH) $(BOOT)
