@@ -164,7 +164,7 @@ static void note_stop(struct dinit *dinit, const struct signalfd_siginfo *info)
 	char text[REQUEST_TEXT_SIZE];
 	bool inside = request_describe(&dinit->requests, info, text);
 
-	if (dinit->state == STATE_DELAYING) {
+	if (dinit->delay_timer.running || dinit->services.prestopping > 0) {
 		log_info("%s: telling the services to stop now", text);
 	} else if (has_cause(dinit)) {
 		log_info("%s: the container is being stopped already", text);

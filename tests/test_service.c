@@ -1156,6 +1156,31 @@ static void test_service_terminate_has_no_last_lines(void **state)
 	assert_null(rig->services.list[0].terminate->last[LOGMUX_STDERR].text);
 }
 
+/* There is a pipe, but no descriptor for the read end that dinit holds. */
+static void test_service_logged_start_without_another_descriptor_is_said(void **state)
+{
+	struct rig *rig = *state;
+	struct rlimit before, limit;
+	int pair[2];
+
+	put_service(rig, "web", "exit 0");
+	put_log(rig, "cat");
+	open_services(rig, "");
+	assert_int_equal(__real_pipe2(pair, O_CLOEXEC), 0);
+	close(pair[0]);
+	close(pair[1]);
+	getrlimit(RLIMIT_NOFILE, &before);
+	limit = before;
+	limit.rlim_cur = (rlim_t)pair[1] + 1;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	start_all(rig);
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_int_equal(rig->programs.living, 0);
+	assert_cannot_start(rig, "web/run",
+			    "no pipe can be made (Too many open files; raise the limit of "
+			    "open files, ulimit -n)\n");
+}
+
 /* ---- stopping ---- */
 
 static void test_services_stop_sends_term(void **state)
@@ -1749,6 +1774,23 @@ static void test_services_prestop_leaves_ends_what_they_are(void **state)
 
 /* ---- control ---- */
 
+static void test_control_count_is_that_of_the_programs(void **state)
+{
+	static char path[] = "/web/control/h";
+	struct svdir_entry entry = { .name = path };
+
+	(void)state;
+	assert_int_equal(control_count(&entry), 0);
+	entry.control[SVDIR_CONTROL_HUP] = path;
+	assert_int_equal(control_count(&entry), 1);
+	entry.control[SVDIR_CONTROL_USR2] = path;
+	assert_int_equal(control_count(&entry), 2);
+	/* What stands behind the list is none of them. */
+	entry.down_signal = SIGTERM;
+	entry.control[SVDIR_CONTROL_USR1] = path;
+	assert_int_equal(control_count(&entry), 3);
+}
+
 static void test_services_control_runs_the_program_of_each_running_service(void **state)
 {
 	struct rig *rig = *state;
@@ -2083,6 +2125,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_service_run_after_log_115_end_comes_with_what_dinit_read),
 	TEST(test_service_log_end_comes_with_its_last_lines),
 	TEST(test_service_terminate_has_no_last_lines),
+	TEST(test_service_logged_start_without_another_descriptor_is_said),
 	TEST(test_services_stop_sends_term),
 	TEST(test_services_stop_end_of_a_log_is_only_noted),
 	TEST(test_services_stop_of_one_that_did_not_start_does_nothing),
@@ -2107,6 +2150,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_services_prestop_runs_it_beside_the_services),
 	TEST(test_services_prestop_that_fails_is_a_warning),
 	TEST(test_services_prestop_leaves_ends_what_they_are),
+	TEST(test_control_count_is_that_of_the_programs),
 	TEST(test_services_control_runs_the_program_of_each_running_service),
 	TEST(test_services_control_while_it_runs_runs_it_once_more),
 	TEST(test_services_control_begins_nothing_in_a_teardown),
