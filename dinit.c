@@ -42,8 +42,8 @@ enum state {
 };
 
 /* What began the teardown: a signal (CAUSE_OUTSIDE, even if a process inside has sent it), or what
- * dinit found out itself. Whoever stops the container from outside kills it in the end if it takes
- * too long; a teardown that no signal began is limited by DINIT_STOP_TIMEOUT alone. */
+ * dinit found out itself. DINIT_STOP_DELAY is for the first, DINIT_STOP_TIMEOUT for the second; any
+ * signal, the first or a later one, starts DINIT_GRACE_PERIOD. */
 enum cause {
 	CAUSE_NONE,
 	CAUSE_OUTSIDE,
@@ -75,16 +75,17 @@ struct dinit {
 	enum cause cause;
 	/* The exit status, which the first cause has decided. */
 	int status;
-	/* Something has happened after which DINIT_STOP_DELAY, or the prestop programs as well, are
-	 * not waited for. */
-	bool undelayed, hurried;
+	/* Something has happened after which DINIT_STOP_DELAY is not waited for. */
+	bool undelayed;
+	/* A signal has come in the teardown, and the prestop programs are not waited for either. */
+	bool hurried;
 	/* The services went on because of DINIT_STOP_DELAY. */
 	bool delayed;
 	/* A service that has not been started yet is not started any more. */
 	bool start_abandoned;
 	/* Whether children are to be reaped in this turn, and whether the last reaping left any. */
 	bool children_changed, children_left;
-	/* The last line is said. */
+	/* The last message of all has been written. */
 	bool concluded;
 	struct requests requests;
 	struct overtime overtime;
@@ -215,7 +216,7 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 
 /* ---- the state machine ---- */
 
-/* Begins the teardown: from here on time runs, but the services do not know of it yet. */
+/* Begins the teardown: its limits start, but the services are not told to stop yet. */
 static void begin_delay(struct dinit *dinit)
 {
 	uint64_t delay_ms = dinit->cause == CAUSE_OUTSIDE && !dinit->undelayed
@@ -344,7 +345,7 @@ static void reap(struct dinit *dinit)
 	policy_children_changed(&dinit->policy, dinit->programs.reaped > reaped);
 }
 
-/* Says the last line, when everything else is said and written out. Returns whether there is
+/* Writes the last message of all, when everything else is written out. Returns whether there is
  * nothing more to do. */
 static bool conclude(struct dinit *dinit)
 {

@@ -1383,7 +1383,7 @@ static void test_services_stop_sends_the_down_signal(void **state)
 	assert_string_equal(rig->out[1], "");
 }
 
-/* terminate goes before it; where that fails, the message names the signal. */
+/* Where there is a terminate, the down-signal is sent only if that fails; the message names it. */
 static void test_services_stop_failing_terminate_sends_the_down_signal(void **state)
 {
 	static const struct {
@@ -1521,7 +1521,7 @@ static void test_service_finish_that_fails_is_a_warning_and_nothing_else(void **
 	}
 }
 
-/* At whatever call it fails, the service is over. */
+/* At whatever call the start of finish fails, the service is over. */
 static void test_service_finish_that_cannot_begin_is_a_warning(void **state)
 {
 	for (int way = 0; way < 3; way++) {
@@ -1895,7 +1895,7 @@ static void test_services_control_begins_nothing_in_a_teardown(void **state)
 	}
 }
 
-/* There is no process any more that it could be about. */
+/* The program is about the process of run, and there is none any more. */
 static void test_services_control_is_not_run_again_after_the_end_of_run(void **state)
 {
 	struct rig *rig = *state;
@@ -1997,7 +1997,7 @@ static void test_services_list_running_names_each_program_that_is_not_reaped(voi
 
 /* ---- killing ---- */
 
-/* Where all was killed it would come too late, and nothing would kill it. */
+/* After everything was killed, nothing would kill a finish that hangs. */
 static void test_services_kill_with_logs_starts_no_finish(void **state)
 {
 	for (int with_logs = 0; with_logs < 2; with_logs++) {

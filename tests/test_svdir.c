@@ -369,7 +369,7 @@ static void test_svdir_scan_other_files_are_ignored(void **state)
 	assert_false(svdir.entries[0].optional);
 }
 
-/* Whether it is there is all that counts. */
+/* Only whether the file optional exists matters. */
 static void test_svdir_scan_optional_may_be_any_file(void **state)
 {
 	(void)state;
@@ -1366,7 +1366,7 @@ static void test_svdir_scan_contents_warns_of_supervise(void **state)
 	}
 }
 
-/* What finish does with it has no counterpart; DINIT_PID is not there. */
+/* finish gets no DINIT_PID, so there is nothing to use in place of supervise/. */
 static void test_svdir_scan_contents_warns_of_supervise_in_finish(void **state)
 {
 	static const char *const texts[] = {
