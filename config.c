@@ -460,6 +460,11 @@ const char *config_stdout_word(enum config_stdout mode)
 	return stdout_words[mode];
 }
 
+const char *config_stderr_word(enum config_stderr mode)
+{
+	return stderr_words[mode];
+}
+
 const char *config_reparenting_word(enum config_reparenting policy)
 {
 	return reparenting_words[policy];

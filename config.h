@@ -94,6 +94,7 @@ void config_describe(void (*on_variable)(void *ctx, const char *name, const char
 
 /* Return the words that stand for the values in the environment. */
 const char *config_stdout_word(enum config_stdout mode);
+const char *config_stderr_word(enum config_stderr mode);
 const char *config_reparenting_word(enum config_reparenting policy);
 
 #endif

@@ -79,8 +79,6 @@ struct dinit {
 	bool undelayed;
 	/* A signal has come in the teardown, and the prestop programs are not waited for either. */
 	bool hurried;
-	/* The services went on because of DINIT_STOP_DELAY. */
-	bool delayed;
 	/* A service that has not been started yet is not started any more. */
 	bool start_abandoned;
 	/* Whether children are to be reaped in this turn, and whether the last reaping left any. */
@@ -233,7 +231,6 @@ static void begin_delay(struct dinit *dinit)
 		outputs_begin_teardown(&dinit->outputs);
 		return;
 	}
-	dinit->delayed = true;
 	log_info("the services go on for %g s (DINIT_STOP_DELAY)", (double)delay_ms / 1000);
 	loop_timer_start(&dinit->loop, &dinit->delay_timer, delay_ms);
 }
@@ -253,10 +250,7 @@ static void stop_everything(struct dinit *dinit)
 	if (dinit->delay_timer.running)
 		outputs_begin_teardown(&dinit->outputs);
 	loop_timer_stop(&dinit->loop, &dinit->delay_timer);
-	if (dinit->delayed)
-		overtime_expect_anew(&dinit->overtime);
-	else
-		overtime_expect(&dinit->overtime);
+	overtime_expect(&dinit->overtime);
 	services_stop(&dinit->services);
 	policy_begin_teardown(&dinit->policy);
 }
@@ -514,12 +508,15 @@ static void say_start(const struct dinit *dinit)
 
 	log_info("dinit " DINIT_VERSION " runs %zu of %zu services in %s, as PID %d",
 		 dinit->services.len, dinit->svdir.len, config->dir, getpid());
-	log_debug("stdout mode %s, reparenting policy %s, kill timeout %llu ms, "
-		  "stop timeout %llu ms, longest line %zu bytes",
-		  config_stdout_word(config->stdout_mode),
+	log_debug("stdout mode %s, stderr mode %s, reparenting policy %s, kill timeout %llu ms, "
+		  "stop timeout %llu ms, stop delay %llu ms, grace period %llu ms, "
+		  "longest line %zu bytes",
+		  config_stdout_word(config->stdout_mode), config_stderr_word(config->stderr_mode),
 		  config_reparenting_word(config->reparenting),
 		  (unsigned long long)config->kill_timeout_ms,
-		  (unsigned long long)config->stop_timeout_ms, config->max_line);
+		  (unsigned long long)config->stop_timeout_ms,
+		  (unsigned long long)config->stop_delay_ms,
+		  (unsigned long long)config->grace_period_ms, config->max_line);
 }
 
 /* Runs the services to their end. From here on nothing ends dinit but the state machine. */

@@ -17,12 +17,6 @@ static void on_word_due(void *ctx)
 
 void overtime_expect(struct overtime *overtime)
 {
-	if (!overtime->word_timer.running)
-		overtime_expect_anew(overtime);
-}
-
-void overtime_expect_anew(struct overtime *overtime)
-{
 	loop_timer_start(overtime->loop, &overtime->word_timer, OVERTIME_WORD_MS);
 }
 
@@ -52,22 +46,20 @@ static void on_limit_due(void *ctx)
 	loop_timer_start(overtime->loop, &overtime->limit_timer, OVERTIME_STEP_MS);
 	switch (overtime->step) {
 	case OVERTIME_NONE:
+		overtime->step = OVERTIME_TOLD;
 		if (overtime->services->phase < SERVICES_STOPPED) {
-			overtime->step = OVERTIME_DELAY_ENDED;
 			say_over(overtime, "telling the services to stop now");
 			services_kill_prestops(overtime->services);
 			return;
 		}
 		say_over(overtime, "killing what is left");
+		__attribute__((fallthrough));
+	case OVERTIME_TOLD:
 		overtime->step = OVERTIME_SERVICES_KILLED;
 		if (kill_what_is_left(overtime, false))
 			return;
 		overtime->step = OVERTIME_ALL_KILLED;
 		kill_what_is_left(overtime, true);
-		return;
-	case OVERTIME_DELAY_ENDED:
-		overtime->step = OVERTIME_SERVICES_KILLED;
-		kill_what_is_left(overtime, false);
 		return;
 	case OVERTIME_SERVICES_KILLED:
 		overtime->step = OVERTIME_ALL_KILLED;

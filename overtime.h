@@ -21,9 +21,9 @@
 /* What was done so far because the teardown takes longer than its limit. */
 enum overtime_step {
 	OVERTIME_NONE,
-	/* The services were not told to stop yet: whatever delayed that was ended, and they have
-	 * one step's time. */
-	OVERTIME_DELAY_ENDED,
+	/* The services have been told to stop; where that was not done before, they have one step's
+	 * time. */
+	OVERTIME_TOLD,
 	OVERTIME_SERVICES_KILLED,
 	OVERTIME_ALL_KILLED,
 	/* What is left cannot be killed, and is left behind. */
@@ -51,12 +51,9 @@ void overtime_init(struct overtime *overtime, struct loop *loop, struct services
  * variable. Changes nothing where an earlier limit is set already. */
 void overtime_limit(struct overtime *overtime, const char *variable, uint64_t limit_ms);
 
-/* Starts the time after which a warning says what the teardown still waits for, OVERTIME_WORD_MS,
- * unless it is running already. */
+/* Starts the time, OVERTIME_WORD_MS, after which a warning says what the teardown still waits for;
+ * anew where it is running already. */
 void overtime_expect(struct overtime *overtime);
-
-/* Starts that time anew, even if it is running. */
-void overtime_expect_anew(struct overtime *overtime);
 
 /* Returns whether a limit was set and is over. */
 bool overtime_is_over(const struct overtime *overtime);
