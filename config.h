@@ -36,8 +36,11 @@ enum config_exit_status {
 	CONFIG_EXIT_STATUS_SERVICE,
 };
 
+/* What the lines on stderr are. */
 enum config_stderr {
+	/* Text with a prefix. */
 	CONFIG_STDERR_TEXT,
+	/* JSON objects, made of text where necessary. */
 	CONFIG_STDERR_WRAP,
 };
 
@@ -63,13 +66,14 @@ struct config {
 	enum config_log_level log_level;
 	enum config_reparenting reparenting;
 	uint64_t kill_timeout_ms;
-	/* 0: no limit. */
+	/* For a stop that no signal began. 0: no limit. */
 	uint64_t stop_timeout_ms;
-	/* 0: no limit. */
+	/* For a stop that a signal began. 0: no limit. */
 	uint64_t grace_period_ms;
 	/* 0: services are told to stop at once. */
 	uint64_t stop_delay_ms;
 	enum config_exit_status exit_status;
+	/* The path of the file that gets the cause of the end. */
 	const char *termination_log;
 	/* In bytes, without label and newline. */
 	size_t max_line;

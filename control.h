@@ -18,7 +18,7 @@ struct control {
 	const struct svdir_entry *entry;
 	/* The run of its service. */
 	const struct program *run;
-	/* It was asked for while it ran. */
+	/* It was asked for while it was running: it is run once more when it has ended. */
 	bool again;
 };
 
@@ -34,7 +34,7 @@ struct control *control_init(struct control *controls, const struct svdir_entry 
  * ended (however often this is called until then). The service's run must be running. */
 bool control_ask(struct control *list, enum svdir_control which);
 
-/* Takes back what was asked for and has not begun. */
+/* Cancels each further run of a program of the list that was asked for while it was running. */
 void control_forget(struct control *list);
 
 /* Calls on_program for each program of the list that is running. */

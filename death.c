@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the words for a want of memory; not who counts it (oom.h). Invariant: where nothing is known
- * of memory, nothing is said of it. */
+/* Owns the words for an end because memory ran out; not the count of these (oom.h). Invariant:
+ * where nothing is known of memory, nothing is said of it. */
 #include "death.h"
 
 #include <inttypes.h>
@@ -9,10 +9,11 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* The place of MiB among the units. */
+/* The index of MiB among the units. */
 #define UNIT_MIB 2
 
-/* Adds a limit to the text. People write such limits in whole MiB or GiB. */
+/* Writes a limit in words to text, which has room for size bytes. People set such limits in whole
+ * MiB or GiB, so a limit of 1536 MiB stays in MiB. */
 static void add_limit(uint64_t limit, char *text, size_t size)
 {
 	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB" };

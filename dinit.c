@@ -42,8 +42,8 @@ enum state {
 };
 
 /* What began the teardown: a signal (CAUSE_OUTSIDE, even if a process inside has sent it), or what
- * dinit found out itself. Whoever stops the container from outside kills it in the end if it takes
- * too long; a teardown that no signal began is limited by DINIT_STOP_TIMEOUT alone. */
+ * dinit found out itself. DINIT_STOP_DELAY is for the first, DINIT_STOP_TIMEOUT for the second; any
+ * signal, the first or a later one, starts DINIT_GRACE_PERIOD. */
 enum cause {
 	CAUSE_NONE,
 	CAUSE_OUTSIDE,
@@ -75,18 +75,17 @@ struct dinit {
 	enum cause cause;
 	/* The exit status, which the first cause has decided. */
 	int status;
-	/* Something has happened after which DINIT_STOP_DELAY, or the prestop programs as well, are
-	 * not waited for. */
-	bool undelayed, hurried;
+	/* Something has happened after which DINIT_STOP_DELAY is not waited for. */
+	bool undelayed;
+	/* A signal has come in the teardown, and the prestop programs are not waited for either. */
+	bool hurried;
 	/* The services went on because of DINIT_STOP_DELAY. */
 	bool delayed;
 	/* A service that has not been started yet is not started any more. */
 	bool start_abandoned;
 	/* Whether children are to be reaped in this turn, and whether the last reaping left any. */
 	bool children_changed, children_left;
-	/* Any process was started. */
-	bool started;
-	/* The last line is said. */
+	/* The last message of all has been written. */
 	bool concluded;
 	struct requests requests;
 	struct overtime overtime;
@@ -163,7 +162,7 @@ static void note_stop(struct dinit *dinit, const struct signalfd_siginfo *info)
 	char text[REQUEST_TEXT_SIZE];
 	bool inside = request_describe(&dinit->requests, info, text);
 
-	if (dinit->state == STATE_DELAYING) {
+	if (dinit->delay_timer.running || dinit->services.prestopping > 0) {
 		log_info("%s: telling the services to stop now", text);
 	} else if (has_cause(dinit)) {
 		log_info("%s: the container is being stopped already", text);
@@ -188,9 +187,11 @@ static void note_control(struct dinit *dinit, const struct signalfd_siginfo *inf
 	char text[REQUEST_TEXT_SIZE];
 	size_t asked = 0;
 
-	request_describe(&dinit->requests, info, text);
 	if (!has_cause(dinit))
 		asked = services_control(&dinit->services, control);
+	if (!log_enabled(CONFIG_LOG_INFO))
+		return;
+	request_describe(&dinit->requests, info, text);
 	if (asked > 0)
 		log_info("%s: running control/%c of %zu service%s", text,
 			 SVDIR_CONTROL_NAMES[control], asked, asked == 1 ? "" : "s");
@@ -215,7 +216,7 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 
 /* ---- the state machine ---- */
 
-/* Begins the teardown: from here on time runs, but the services do not know of it yet. */
+/* Begins the teardown: its limits start, but the services are not told to stop yet. */
 static void begin_delay(struct dinit *dinit)
 {
 	uint64_t delay_ms = dinit->cause == CAUSE_OUTSIDE && !dinit->undelayed
@@ -228,29 +229,34 @@ static void begin_delay(struct dinit *dinit)
 			       dinit->config.stop_timeout_ms);
 	overtime_expect(&dinit->overtime);
 	services_prestop(&dinit->services);
-	if (delay_ms == 0)
+	if (delay_ms == 0) {
+		outputs_begin_teardown(&dinit->outputs);
 		return;
+	}
 	dinit->delayed = true;
 	log_info("the services go on for %g s (DINIT_STOP_DELAY)", (double)delay_ms / 1000);
 	loop_timer_start(&dinit->loop, &dinit->delay_timer, delay_ms);
 }
 
-/* Only there to wake the loop: that the timer does not run any more is what counts. */
+/* From now on only prestop programs are waited for, which must not wait for a reader for ever. */
 static void on_delay_over(void *ctx)
 {
-	(void)ctx;
+	struct dinit *dinit = ctx;
+
+	outputs_begin_teardown(&dinit->outputs);
 }
 
 static void stop_everything(struct dinit *dinit)
 {
 	dinit->state = STATE_STOPPING;
 	dinit->children_changed = true;
+	if (dinit->delay_timer.running)
+		outputs_begin_teardown(&dinit->outputs);
 	loop_timer_stop(&dinit->loop, &dinit->delay_timer);
 	if (dinit->delayed)
 		overtime_expect_anew(&dinit->overtime);
 	else
 		overtime_expect(&dinit->overtime);
-	outputs_begin_teardown(&dinit->outputs);
 	services_stop(&dinit->services);
 	policy_begin_teardown(&dinit->policy);
 }
@@ -282,15 +288,14 @@ static bool is_delayed(const struct dinit *dinit)
 
 static void check_idleness(struct dinit *dinit)
 {
-	const char *cause =
-		services_have_optional(&dinit->services)
-			? "all services have disabled themselves, or are optional and have "
-			  "ended, and nothing else is running"
-			: "all services have disabled themselves and nothing else is "
-			  "running";
+	const char *cause = "all services have disabled themselves and nothing else is running";
 
 	if (is_anybody_left(dinit) || dinit->services.disabled < dinit->services.len)
 		return;
+	if (services_have_optional(&dinit->services))
+		cause = "all services have disabled themselves, or are optional and have ended, "
+			"and "
+			"nothing else is running";
 	log_warn("%s: stopping the container", cause);
 	ending_note(&dinit->ending, cause);
 	begin_teardown(dinit, CAUSE_INSIDE, PROCESS_STATUS_STOPPED);
@@ -305,7 +310,6 @@ static bool advance(struct dinit *dinit)
 			dinit->state = STATE_RUNNING;
 			dinit->children_changed = true;
 		}
-		dinit->started |= dinit->programs.living > 0;
 		return true;
 	case STATE_RUNNING:
 		if (!has_cause(dinit))
@@ -341,11 +345,11 @@ static void reap(struct dinit *dinit)
 	policy_children_changed(&dinit->policy, dinit->programs.reaped > reaped);
 }
 
-/* Says the last line, when everything else is said and written out. Returns whether there is
+/* Writes the last message of all, when everything else is written out. Returns whether there is
  * nothing more to do. */
 static bool conclude(struct dinit *dinit)
 {
-	if (dinit->concluded || !dinit->started)
+	if (dinit->concluded || !dinit->programs.started)
 		return true;
 	dinit->concluded = true;
 	ending_say_last(&dinit->ending, dinit->status);

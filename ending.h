@@ -28,7 +28,7 @@
 /* Room for the cause: names in it have at most 255 bytes. */
 #define ENDING_CAUSE_SIZE 2048
 
-/* What the message needs from below. */
+/* The modules that the message needs. All must outlive the struct ending. */
 struct ending_means {
 	struct loop *loop;
 	struct policy *policy;
@@ -43,25 +43,25 @@ struct ending {
 	uint64_t started_ms;
 	/* The cause, as far as it is known; "": there is none yet. */
 	char cause[ENDING_CAUSE_SIZE];
-	/* The process that has ended failed. */
+	/* The process whose end is told failed: status other than 0, or killed by a signal. */
 	bool failed;
-	/* Where its output went, in words, or "". */
+	/* Where the output of that process went, in words, or "". */
 	char logged[300];
-	/* The PID that the program of a service had; 0: it was none. */
+	/* The PID that it had; 0 where it was no program of a service. */
 	pid_t pid;
-	/* What it said last, or NULL. */
+	/* Its last lines, by enum logmux_stream, or NULL. */
 	struct lastline *last;
 	/* ENDING_WAIT_MS are over. */
 	bool waited;
-	/* What may still come of its streams, if it is no more than that, is not waited for. */
+	/* Its streams are not waited for where no more than this may still come of them. */
 	enum logmux_rest ignored_rest;
-	/* The last lines of an orphan, whose record is gone. */
+	/* The last lines of an adopted orphan, whose own record is freed when it has ended. */
 	struct lastline own_last[LOGMUX_STREAMS];
 	/* Runs while something is still to be found out. */
 	struct loop_timer timer;
 };
 
-/* Prepares the message; the container has been started. What means points to must outlive it. */
+/* Prepares the message. The container counts as started at this moment. */
 void ending_init(struct ending *ending, const struct ending_means *means);
 
 /* Tells that the end of a process begins the teardown: at once, or, where the program seems to have
@@ -79,7 +79,7 @@ void ending_note(struct ending *ending, const char *cause);
  * at the end of each turn after ending_tell; the teardown begins after that. */
 bool ending_is_told(struct ending *ending);
 
-/* Returns the cause, which is "" before it is told. */
+/* Returns the cause, which is "" before it is told. The string belongs to the ending. */
 const char *ending_cause(const struct ending *ending);
 
 /* Writes the last message of all: how long the container ran, with which status dinit exits, and

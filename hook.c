@@ -10,8 +10,8 @@ bool hook_start(struct program *program, const struct program_spec *spec)
 	struct program_spec beside = *spec;
 	char reason[PROGRAM_REASON_SIZE];
 
-	/* dinit must not wait for a file on a server that is dead: nothing depends on the
-	 * program. */
+	/* Nothing depends on the program, so dinit need not wait until it runs: its file may be on
+	 * a server that is dead. */
 	beside.unwaited = true;
 	beside.out_stage = program->stage;
 	if (program_start(program, &beside, reason) == 0)

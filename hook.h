@@ -9,10 +9,10 @@
 #include <stdbool.h>
 
 /* Starts an idle program as spec says, but unwaited, and with its own stage for both of its
- * streams. Returns whether it was started; if not, a warning says why. */
+ * streams. Returns whether it was started; if not, a warning has said why. */
 bool hook_start(struct program *program, const struct program_spec *spec);
 
-/* Says how such a program ended; both as its on_end gets them. */
+/* Says how such a program ended. end and failure are what its on_end got (program.h). */
 void hook_say_end(const struct reaper_end *end, const char *failure);
 
 #endif

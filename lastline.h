@@ -35,7 +35,7 @@ void lastline_end(struct lastline *last, const char *begun, size_t begun_len);
 /* Writes the line as printable text (printable.h). Returns whether there is one. */
 bool lastline_show(const struct lastline *last, char out[LASTLINE_MAX + 1]);
 
-/* Forgets the line and frees its memory; lines that come later are noted again. */
+/* Forgets the line and frees its memory. Lines that come later are noted again. */
 void lastline_clear(struct lastline *last);
 
 #endif

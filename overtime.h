@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How long a teardown takes before it is said what it still waits for: half of the time that
- * docker stop gives a container. */
+/* After this time a warning says what a teardown still waits for: half of the time that docker stop
+ * gives a container. */
 #define OVERTIME_WORD_MS 5000
 /* How long each step of the killing takes: time for a logging program to write what it has read,
  * and for the kernel to end what was killed. */
@@ -43,28 +43,29 @@ struct overtime {
 	struct loop_timer limit_timer, word_timer;
 };
 
-/* Prepares it; loop, services and policy must outlive it. */
+/* Prepares the limits of a teardown; none is set yet. loop, services and policy must outlive it. */
 void overtime_init(struct overtime *overtime, struct loop *loop, struct services *services,
 		   struct policy *policy);
 
-/* From now on the teardown has so many milliseconds (0: no limit), by the value of that variable;
- * less where it has an earlier limit already. */
+/* Limits the rest of the teardown to so many milliseconds (0: no limit), which is the value of that
+ * variable. Changes nothing where an earlier limit is set already. */
 void overtime_limit(struct overtime *overtime, const char *variable, uint64_t limit_ms);
 
-/* Says what the teardown waits for if it still does so in OVERTIME_WORD_MS, or as long after an
- * earlier call. */
+/* Starts the time after which a warning says what the teardown still waits for, OVERTIME_WORD_MS,
+ * unless it is running already. */
 void overtime_expect(struct overtime *overtime);
 
-/* Does the same, but counts from now on. */
+/* Starts that time anew, even if it is running. */
 void overtime_expect_anew(struct overtime *overtime);
 
-/* Returns whether the limit is over. */
+/* Returns whether a limit was set and is over. */
 bool overtime_is_over(const struct overtime *overtime);
 
 /* Returns whether what is left cannot be killed, so that there is no point in waiting for it. */
 bool overtime_is_hopeless(const struct overtime *overtime);
 
-/* Ends it: no process is left that the teardown waits for. */
+/* Stops both timers, and takes no limit any more. To be called when no process is left that the
+ * teardown waits for. */
 void overtime_end(struct overtime *overtime);
 
 #endif

@@ -17,11 +17,11 @@ struct ownfds {
 /* Copies descriptors 1 and 2, but for those that closed[] says were not open. */
 void ownfds_copy(struct ownfds *ownfds, const bool closed[3]);
 
-/* Closes the copies. */
+/* Closes the copies. Descriptors 1 and 2 stay as they are. */
 void ownfds_close(const struct ownfds *ownfds);
 
 /* Puts the pipes in their place, where there are copies, and gives them to the mux. Where that
- * cannot be done a descriptor stays as it is, which is said. */
+ * cannot be done a descriptor stays as it is, which a message at level info says. */
 void ownfds_read(const struct ownfds *ownfds, struct logmux *mux);
 
 /* Puts our own descriptors back in their place: from here on messages may go straight to

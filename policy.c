@@ -130,7 +130,7 @@ static int on_adopt_pipe(void *ctx, int stream, int read_fd)
 	};
 
 	snprintf(stage, sizeof stage, "%d", orphan->pid);
-	/* Its descendants may be redirected after its end. */
+	/* Its descendants may be redirected after its end: nobody reads their last lines. */
 	if (orphan->state == ORPHAN_ADOPTED)
 		spec.last = &orphan->last[spec.stream];
 	return logmux_add(policy_of(orphan)->mux, &spec);

@@ -125,6 +125,7 @@ static int start_process(struct program *program, const struct spawn_spec *spec,
 		return -1;
 	}
 	watch_process(program, PROGRAM_RUNNING, pid);
+	program->all->started = true;
 	log_info("%s: running with PID %d", name, pid);
 	return 0;
 }

@@ -37,6 +37,8 @@ struct programs {
 	/* The environment with DINIT_PID, which is written anew for each program that gets it. */
 	char **environment_with_pid;
 	char dinit_pid[sizeof "DINIT_PID=" + 3 * sizeof(pid_t)];
+	/* A program was started, whatever has become of it. */
+	bool started;
 	/* Processes that were started and have not been reaped, those included that could not
 	 * become their program. */
 	size_t living;
@@ -94,7 +96,8 @@ struct program_spec {
 	/* The absolute path, and the working directory. Both strings must outlive the program's
 	 * end. */
 	const char *path, *dir;
-	/* As for execve(2); it is needed during the start only. NULL: the path is the only one. */
+	/* As for execve(2); it is needed during the start only. NULL: the path is the only
+	 * argument. */
 	char *const *argv;
 	/* Both stay the caller's. stdin_fd 0: /dev/null. stdout_fd 0: a pipe that the logmux
 	 * reads. */
@@ -108,7 +111,7 @@ struct program_spec {
 	/* Do not wait until the program has replaced the new process: its file may be on a
 	 * server that is dead. What keeps it from that is told to on_end. */
 	bool unwaited;
-	/* Keep what the last line of each stream is, for its end to be told with them. */
+	/* Keep the last line of each stream: its on_end finds them in reaper_end.last. */
 	bool keeps_last;
 };
 
@@ -126,7 +129,8 @@ const struct program *program_find(const struct reaper *reaper, pid_t pid);
 /* Sends the signal to the program, if it is running. */
 void program_signal(const struct program *program, int signal);
 
-/* The same with a signal that is to end it gently: CONT follows, for one that is stopped. */
+/* Sends a signal that is to end the program gently, if it is running; CONT follows, for one that is
+ * stopped. */
 void program_stop(const struct program *program, int signal);
 
 /* Says that the program is still running, and kills it. Returns false, and does neither, where

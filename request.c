@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the meaning of every signal that is read; not what is done about it. Invariant: a signal
- * that is ignored is said, and no signal is both ignored and acted upon. */
+/* Owns the meaning of every signal that is read; not what is done about it. Invariant: each
+ * signal that is ignored gets a message. */
 #include "request.h"
 
 #include "log.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What a signal to dinit asks for, and the words for it. Does nothing about it but to say that it
- * is ignored, where it is. */
+/* What a signal to dinit asks for, and the words for it. The caller does what is asked for; only
+ * that a signal is ignored is said here. */
 #ifndef DINIT_REQUEST_H
 #define DINIT_REQUEST_H
 
@@ -36,7 +36,8 @@ struct requests {
 	uint64_t warned;
 };
 
-/* Returns what the signal asks for, and for REQUEST_CONTROL which program. */
+/* Returns what the signal asks for. For REQUEST_CONTROL, *control is the program to be run; else it
+ * means nothing. */
 enum request request_read(struct requests *requests, const struct signalfd_siginfo *info,
 			  enum svdir_control *control);
 

@@ -100,8 +100,8 @@ static void settle_log_end(struct service *service)
 	say_end(&service->log_end);
 }
 
-/* Says that a program of an optional service has ended; then tells what happens now. In a teardown
- * its end is nothing special. */
+/* Says that a program of an optional service has ended; the text of then, which says what happens
+ * now, follows. In a teardown it is said at level info only, as for any other service. */
 static void say_optional_end(const struct service *service, const struct reaper_end *end,
 			     const char *then)
 {
@@ -116,7 +116,7 @@ static void say_optional_end(const struct service *service, const struct reaper_
 		 then);
 }
 
-/* Tells the end of run to whom it concerns. */
+/* Tells the owner that run has ended, or logs that where it begins no teardown. */
 static void tell_run_end(const struct service *service, const struct reaper_end *end)
 {
 	const struct service_owner *owner = &service->all->owner;

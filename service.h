@@ -48,7 +48,7 @@ struct service {
 	const struct svdir_entry *entry;
 	enum service_state state;
 	struct program run;
-	/* What it becomes when its finish has ended. */
+	/* The state that follows SERVICE_FINISHING. */
 	enum service_state outcome;
 	/* Only where the directory has them; else NULL. */
 	struct program *log, *terminate, *finish, *prestop;
@@ -106,14 +106,14 @@ struct services {
 	enum services_phase phase;
 };
 
-/* The programs that are not yet those of a service. */
+/* The next program of each kind that was allocated for the services and is not yet that of one. */
 struct service_spares {
 	struct program *program;
 	struct control *control;
 };
 
-/* Prepares a service of all, and takes its programs from the spares: service_count_programs, and
- * control_count. */
+/* Prepares one of the services, and takes its programs from the spares: as many as
+ * service_count_programs and control_count say. */
 void service_init(struct service *service, struct services *all, const struct svdir_entry *entry,
 		  struct service_spares *spares);
 
@@ -127,7 +127,7 @@ void service_close(struct service *service);
 /* Starts the service, and tells the owner if that fails. */
 void service_start(struct service *service);
 
-/* Returns whether the service runs, and was not told to stop. */
+/* Returns whether the run of the service is running, and was not told to stop. */
 bool service_is_up(const struct service *service);
 
 /* Starts the prestop of a running service that has one. Returns whether it was started. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the list of the services, and what is asked of all of them; not what becomes of each
- * (service.h). Invariant: the phase only advances, and only the first so many of the list that
- * were started are asked for anything. */
+ * (service.h). Invariant: the phase only advances, and only services that were started are
+ * asked for anything. */
 #include "services.h"
 
 #include "log.h"

@@ -12,7 +12,7 @@
 const char *signame_find(int signal);
 
 /* Returns the signal that the text (len bytes, all of them) names: its name, with or without SIG,
- * in capital letters or not; RTMIN, RTMIN+3, RTMAX-2; or its number. Returns 0 where it is none of
+ * in upper or lower case; RTMIN, RTMIN+3, RTMAX-2; or its number. Returns 0 where it is none of
  * these. */
 int signame_parse(const char *text, size_t len);
 

@@ -11,7 +11,7 @@
 struct spawn_spec {
 	/* Absolute. */
 	const char *path;
-	/* As for execve(2); NULL: the path is the only one. */
+	/* As for execve(2); NULL: the path is the only argument. */
 	char *const *argv;
 	/* The working directory. */
 	const char *dir;

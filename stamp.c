@@ -12,7 +12,7 @@
 #define MINUTE 60
 #define HOUR 3600
 #define DAY 86400
-/* So many seconds are shown with tenths. */
+/* Less than so many seconds are shown with tenths. */
 #define FEW_SECONDS 10
 /* 9999-12-31T23:59:59 */
 #define SECOND_MAX INT64_C(253402300799)
@@ -79,7 +79,7 @@ void stamp_now(struct stamp *stamp)
 	stamp_set(stamp, now.tv_sec, (int32_t)(now.tv_nsec / 1000000));
 }
 
-/* Writes so much of a unit, and of a smaller one where that is not 0. */
+/* Writes a number of a unit, and after it a number of a smaller unit, unless that number is 0. */
 static void put_units(char text[STAMP_DURATION_SIZE], uint64_t much, const char *unit,
 		      uint64_t little, const char *small_unit)
 {

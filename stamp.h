@@ -29,8 +29,8 @@ void stamp_set(struct stamp *stamp, int64_t second, int32_t millisecond);
 /* Room for a duration, with the terminating NUL. */
 #define STAMP_DURATION_SIZE 32
 
-/* Writes a duration for people, in at most two units: "0.4 s", "12 s", "3 min 12 s", "5 h 3 min",
- * "3 d 5 h". What is less is left out. */
+/* Writes a duration in words, in at most two units: "0.4 s" (tenths below 10 s), "12 s",
+ * "3 min 12 s", "5 h 3 min", "3 d 5 h". What is left over is dropped. */
 void stamp_duration(uint64_t ms, char text[STAMP_DURATION_SIZE]);
 
 #endif

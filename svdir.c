@@ -293,8 +293,8 @@ static void check_name(struct scan *scan, const char *path, const char *name)
 	}
 }
 
-/* Warns of a program that names the directory of runsv(8), which is not there under dinit, with
- * what to do about it. */
+/* Warns of a program that names the directory of runsv(8), which is not there under dinit. mend
+ * says what to do about it. */
 static void warn_of_supervise(struct scan *scan, const char *program, const char *mend)
 {
 	unsigned line = script_find_directory(program, "supervise");
@@ -307,7 +307,8 @@ static void warn_of_supervise(struct scan *scan, const char *program, const char
 	     "names supervise/, and dinit makes no such directory: ", detail);
 }
 
-/* The same of a program that dinit tells the PID of run: with that as well it works under both. */
+/* Warns in the same way of a program that gets DINIT_PID, unless it names that as well: then it
+ * works under both runit and dinit. */
 static void warn_of_supervise_pid(struct scan *scan, const char *program)
 {
 	if (!script_has_word(program, "DINIT_PID"))
@@ -426,7 +427,7 @@ static void examine_control(struct scan *scan, struct svdir_entry *entry)
 		entry->terminate = control;
 }
 
-/* Looks at what the programs say that are to work under runit as well. */
+/* Warns of programs that were written for runit and would not work here. */
 static void examine_scripts(struct scan *scan, const struct svdir_entry *entry)
 {
 	if (entry->terminate)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the child that writes the cause of the end to a file, and the rules which file that may be;
  * not the cause. Invariant: dinit itself never opens the file, which is never made, cut, or added
- * to, and of a file that is not regular nobody opens anything. */
+ * to, and the child opens no file that it finds not to be regular. */
 #include "termlog.h"
 
 #include "log.h"
@@ -52,14 +52,15 @@ static int write_all(int fd, const char *text)
 	return 0;
 }
 
-/* Looks at the file before it opens it, for to open a device can set that going; and once more when
- * it is open, for it may be another one by then. Does not return. */
+/* Writes the cause to the file, in the child. Looks at the file before it opens it, because opening
+ * a device can start it, and once more afterwards, because it may be another file by then. Does not
+ * return. */
 static void write_file(const char *path, const char *cause)
 {
 	struct stat stat;
 	int fd, outcome;
 
-	/* Nothing of dinit's is held open by a child that hangs. (Linux 5.9) */
+	/* A child that hangs must not hold anything of dinit's open. (Linux 5.9 or later.) */
 	syscall(SYS_close_range, 0, ~0U, 0);
 	if (lstat(path, &stat) < 0)
 		_exit(errno);

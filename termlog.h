@@ -12,7 +12,7 @@
 /* How long the child is waited for where nothing else is. */
 #define TERMLOG_WAIT_MS 1000
 
-/* Is kept where it is while the loop runs. */
+/* Must stay where it is while the loop runs. */
 struct termlog {
 	struct loop *loop;
 	struct reaper *reaper;
@@ -26,9 +26,10 @@ struct termlog {
 	bool abandoned;
 };
 
-/* Looks once whether the file exists, so that a container without one needs no child. Says at info
- * where it does not, but for the one that is there in Kubernetes only. The path must outlive it. To
- * be called before anything is started: it waits as long as the file's server does. */
+/* Looks once whether the file exists, so that a container without one needs no child. Where it does
+ * not, a message at level info says so, but not for the default path, which exists in Kubernetes
+ * only. The path must outlive it. To be called before anything is started: a file server that hangs
+ * is waited for. */
 void termlog_open(struct termlog *termlog, struct loop *loop, struct reaper *reaper,
 		  const char *path);
 
@@ -37,8 +38,8 @@ void termlog_open(struct termlog *termlog, struct loop *loop, struct reaper *rea
  * writes. */
 void termlog_write(struct termlog *termlog, const char *cause);
 
-/* Returns whether the child is still to be waited for. To be asked when nothing else is left: it
- * then has TERMLOG_WAIT_MS from the first time on, after which it is killed. */
+/* Returns whether the child is still to be waited for. To be called when nothing else is left: from
+ * the first call on the child has TERMLOG_WAIT_MS, and then it is killed. */
 bool termlog_is_busy(struct termlog *termlog);
 
 #endif

@@ -19,8 +19,8 @@ struct names {
 	unsigned count;
 };
 
-/* Adds a name as "what name/stage (PID 7)"; what and stage end and begin with what stands between,
- * or are empty. */
+/* Adds a name as "<what><name><stage> (PID 7)"; what ("the orphan ") and stage ("/run") may be
+ * empty. */
 static void add_name(struct names *names, const char *what, const char *name, const char *stage,
 		     pid_t pid)
 {
@@ -35,7 +35,7 @@ static void add_name(struct names *names, const char *what, const char *name, co
 		names->len += (size_t)len < room ? (size_t)len : room - 1;
 }
 
-/* While the stop is delayed, only what delays it is waited for. */
+/* Adds a program, but while the stop is delayed only one that delays it. */
 static void on_program(void *ctx, const struct program *program)
 {
 	const struct names *names = ctx;
@@ -58,7 +58,8 @@ static void add_orphan(struct names *names, const struct policy *policy,
 	add_name(names, "the orphan ", command.program, "", orphan->pid);
 }
 
-/* With ignore only filters are waited for; one that was killed is DYING. */
+/* Adds the orphans that are waited for: with ignore only filters, which are DYING once they were
+ * killed. */
 static void add_orphans(struct names *names, const struct policy *policy)
 {
 	static const enum orphan_state states[] = { ORPHAN_FILTER, ORPHAN_DYING, ORPHAN_TERMINATED,

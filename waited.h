@@ -15,8 +15,8 @@
 #define WAITED_TEXT_SIZE (LOG_TEXT_MAX - 128)
 
 /* Names each program of a service and each orphan that the teardown waits for: "web/run (PID 7),
- * the orphan sleep (PID 12) and 3 more"; before the services were told to stop, that is each
- * prestop. Returns whether there is any. */
+ * the orphan sleep (PID 12) and 3 more". Before the services were told to stop, it waits for each
+ * prestop only. Returns whether there is any. */
 bool waited_describe(const struct services *services, const struct policy *policy,
 		     char text[WAITED_TEXT_SIZE]);
 

@@ -239,7 +239,7 @@ static void test_example_down_signal_lets_nginx_finish_a_download(struct scene *
 	run_expect_no_line(run, RUN_STDERR, "dinit: (warning|error)");
 }
 
-/* What the file is good for. */
+/* Without the file nginx gets TERM, and does not finish the page. */
 static void test_nginx_without_down_signal_cuts_a_download_off(struct scene *scene)
 {
 	int port = find_port();

@@ -24,7 +24,8 @@ static const struct {
 	const char *file;
 } controls[] = { { SIGHUP, "h" }, { SIGUSR1, "1" }, { SIGUSR2, "2" } };
 
-/* Of each service that has it, about its run; the others are sent nothing. */
+/* Each service that has the program gets it run, with the PID of its run; the others are sent
+ * nothing. */
 static void test_control_signal_runs_the_program_of_each_service(struct scene *scene)
 {
 	for (size_t i = 0; i < COUNT(controls); i++) {
@@ -57,7 +58,7 @@ static void test_control_signal_runs_the_program_of_each_service(struct scene *s
 	}
 }
 
-/* Its own program only. */
+/* A signal runs the program of its own name only. */
 static void test_control_signal_runs_no_program_of_another_signal(struct scene *scene)
 {
 	struct run *run;
@@ -108,7 +109,8 @@ static void test_control_signal_during_its_program_runs_it_once_more(struct scen
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, " web/control: begun$"), 2);
 }
 
-/* What runs is left to end; what was asked for is not begun. */
+/* In a teardown a program that is running is left to end, and one more run of it, which was asked
+ * for, does not begin. */
 static void test_control_signal_begins_nothing_in_a_teardown(struct scene *scene)
 {
 	struct run *run;
@@ -137,7 +139,7 @@ static void test_control_signal_begins_nothing_in_a_teardown(struct scene *scene
 	run_expect_no_line(run, RUN_STDOUT, "never");
 }
 
-/* And one that has ended is not asked. */
+/* A service that has ended gets no program run. */
 static void test_control_program_that_fails_is_a_warning_and_nothing_else(struct scene *scene)
 {
 	static const struct {

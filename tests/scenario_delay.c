@@ -228,7 +228,7 @@ static void test_grace_period_is_enough_where_all_stop(struct scene *scene)
 	run_expect_no_line(run, RUN_STDERR, "DINIT_GRACE_PERIOD|killing");
 }
 
-/* It counts from the signal, whatever began the teardown before. */
+/* The grace period counts from the signal, whatever began the teardown before. */
 static void test_grace_period_counts_from_signal_in_own_teardown(struct scene *scene)
 {
 	struct run *run;
@@ -247,7 +247,7 @@ static void test_grace_period_counts_from_signal_in_own_teardown(struct scene *s
 	run_expect_line(run, RUN_STDERR, "deaf/run: PID [0-9]+ is still running: killing it$");
 }
 
-/* The earlier limit counts. */
+/* Where both limits are set, the one that is over first counts. */
 static void test_grace_period_does_not_prolong_stop_timeout(struct scene *scene)
 {
 	struct run *run;
@@ -431,7 +431,7 @@ static void test_exit_status_service_counts_logging_program(struct scene *scene)
 	run_expect_exit(run, 5);
 }
 
-/* Of an adopted orphan every status counts, 115 as well. */
+/* Every status of an adopted orphan becomes that of dinit, 115 as well. */
 static void test_exit_status_service_counts_adopted_orphan(struct scene *scene)
 {
 	struct run *run;

@@ -61,7 +61,7 @@ static void test_down_signal_takes_the_place_of_term(struct scene *scene)
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, ": got "), COUNT(cases) + 1);
 }
 
-/* Whatever begins the teardown. */
+/* The down-signal is sent whatever begins the teardown. */
 static void test_down_signal_is_sent_when_another_service_ends(struct scene *scene)
 {
 	struct run *run;
@@ -179,7 +179,7 @@ static void test_down_signal_wakes_a_stopped_service(struct scene *scene)
 	run_expect_line(run, RUN_STDOUT, " a/run: got QUIT$");
 }
 
-/* It is continued after a terminate that failed, too. */
+/* A stopped service is continued after a terminate that failed, too. */
 static void test_down_signal_after_terminate_wakes_a_stopped_service(struct scene *scene)
 {
 	struct run *run;

@@ -110,7 +110,7 @@ static void test_strays_of_stdout_are_warnings(struct scene *scene)
 	bytes_free(&expected);
 }
 
-/* Each byte may come alone. */
+/* The same lines, of which each byte comes alone. */
 static void test_lines_that_come_in_parts_are_the_same(struct scene *scene)
 {
 	struct bytes lines = { 0 };
@@ -148,7 +148,7 @@ static void test_names_with_odd_bytes_are_escaped(struct scene *scene)
 		scene_fail("two names are wrong");
 }
 
-/* Of each program of a service, and of what others write to dinit's own descriptor. */
+/* The lines of each program of a service, and what others write to dinit's own descriptor. */
 static void test_lines_of_every_program_become_objects(struct scene *scene)
 {
 	struct run *run;
@@ -370,7 +370,7 @@ static void test_every_level_has_its_word(struct scene *scene)
 	run_expect_line(run, RUN_STDERR, OWN("debug", ".*"));
 }
 
-/* One that ignores TERM is killed; an orphan's command line holds what it likes. */
+/* A service that ignores TERM is killed; an orphan's command line may hold any byte. */
 static void test_teardown_with_culprits_is_all_json(struct scene *scene)
 {
 	struct run *run;

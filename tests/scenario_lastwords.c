@@ -185,7 +185,7 @@ static void test_last_line_that_comes_with_the_death_is_never_the_one_before(str
 		expect_last(run_web(scene, bodies[i % COUNT(bodies)], TEXT), FAILED, "last");
 }
 
-/* The pipe is not at its end. */
+/* A child of the program holds the pipe, which therefore does not end. */
 static void test_last_line_in_a_pipe_that_a_child_holds_is_cited(struct scene *scene)
 {
 	expect_last(run_web(scene, "sleep 1000 & echo one >&2; echo why >&2; exit 2", TEXT), FAILED,

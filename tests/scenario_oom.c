@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Services that the kernel kills for want of memory, in a control group that the test makes: the
- * cause of the end says so, and names the limit. Invariant: whatever else kills a service, nothing
- * is said of memory. */
+/* Services that the kernel kills because memory ran out, in a control group that the test makes:
+ * the cause of the end says so, and names the limit. Invariant: whatever else kills a service,
+ * nothing is said of memory. */
 #include "harness.h"
 #include "rig.h"
 
@@ -243,7 +243,7 @@ static void test_service_whose_child_is_out_of_memory_says_nothing_of_it(struct 
 	run_expect_no_line(run, RUN_STDERR, "out of memory");
 }
 
-/* Each death has its own cause: the second one is not for want of memory. */
+/* Each death has its own cause: at the second one memory had not run out. */
 static void test_kill_after_an_optional_service_was_out_of_memory_says_nothing_of_it(
 	struct scene *scene)
 {

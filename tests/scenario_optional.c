@@ -44,7 +44,7 @@ static void test_optional_service_ending_is_a_warning(struct scene *scene)
 			"extra/run: PID [0-9]+ was killed by signal 9 \\(Killed\\); " GOES_ON "$");
 }
 
-/* Nor are the services after it kept from starting. */
+/* The services after one that cannot be started are started all the same. */
 static void test_optional_service_that_cannot_be_started_is_a_warning(struct scene *scene)
 {
 	scene_service(scene, "other", POLITE);

@@ -82,7 +82,7 @@ static void test_prestop_of_all_services_run_beside_each_other(struct scene *sce
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, "/prestop: over$"), 2);
 }
 
-/* It is not waited for any longer; but it is left to end. */
+/* After a second signal prestop is not waited for any longer, but it is left to end. */
 static void test_prestop_is_not_waited_for_after_a_second_signal(struct scene *scene)
 {
 	struct run *run;

@@ -485,7 +485,7 @@ static void test_prestop_drains_while_all_services_work(struct scene *scene)
 	expect_no_warning(run);
 }
 
-/* What the recipe is good for. */
+/* Without the recipe: the database does not wait for the request. */
 static void test_without_prestop_database_stops_at_once(struct scene *scene)
 {
 	struct run *run;
@@ -526,7 +526,7 @@ static void test_optional_service_fails_and_container_goes_on(struct scene *scen
 	run_expect_line(run, RUN_STDOUT, " metrics/run: .*the collector cannot be reached");
 }
 
-/* What the recipe is good for. */
+/* Without the recipe: the end of metrics stops app as well. */
 static void test_service_that_is_not_optional_ends_the_container(struct scene *scene)
 {
 	struct run *run;

@@ -141,7 +141,7 @@ static void test_signals_without_meaning_from_inside_are_no_warning(struct scene
 	run_expect_no_line(run, RUN_STDERR, "warning|error");
 }
 
-/* What is of no use is said once, with what to do about it. */
+/* A signal that dinit has no use for is said once, with what to do about it. */
 static void test_signal_without_use_from_outside_is_warned_of_once(struct scene *scene)
 {
 	static const int signals[] = { SIGHUP, SIGUSR2, SIGALRM };

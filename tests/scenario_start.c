@@ -43,7 +43,7 @@ static void add_programs(struct scene *scene, const char *lines)
 		     scene_format(scene, "%s\necho now >\"$SCENE/go\"", lines));
 }
 
-/* Runs them, and stops them when all have said it that run before a stop. */
+/* Runs the programs, and stops dinit when each that runs before a stop has written its line. */
 static struct run *play_programs(struct scene *scene, const struct run_spec *spec,
 				 const char *regex)
 {
@@ -58,7 +58,7 @@ static struct run *play_programs(struct scene *scene, const struct run_spec *spe
 	return run;
 }
 
-/* The same text of all. */
+/* Fails unless each of the programs has written that text. */
 static void expect_of_all(struct scene *scene, struct run *run, const char *regex)
 {
 	run_expect_line(run, RUN_STDERR, scene_format(scene, " web/run: %s$", regex));

@@ -21,7 +21,7 @@
 	"web/run: PID [0-9]+ exited with status 7; its last line was: no such " \
 	"database"
 
-/* Runs it to its end. */
+/* Runs dinit to its end. */
 static struct run *run_with(struct scene *scene, const struct run_spec *spec, int status)
 {
 	struct run *run = run_start(scene, spec);
@@ -185,7 +185,7 @@ static void test_file_with_something_in_it_stays_as_it_is(struct scene *scene)
 	assert_string_equal(scene_read(scene, "log"), "x");
 }
 
-/* A service may know better what to say. */
+/* What a service has written to the file itself is not changed. */
 static void test_what_a_service_has_written_stays(struct scene *scene)
 {
 	struct run *run;

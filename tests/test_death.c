@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* death.c: the words for every kind of status, with and without a want of memory. */
+/* death.c: the words for every kind of status, where memory ran out and where not. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

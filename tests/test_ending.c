@@ -429,7 +429,7 @@ static void test_ending_tell_stdout_that_is_not_read_in_time_is_not_cited(void *
 	tell_stream_not_read_in_time(*state, LOGMUX_STDOUT);
 }
 
-/* A child of it. */
+/* A child of the process holds the stream. */
 static void test_ending_tell_stream_that_others_hold_is_cited_after_a_moment(void **state)
 {
 	struct rig *rig = *state;
@@ -461,7 +461,7 @@ static void test_ending_tell_filter_that_holds_a_stream_is_waited_for(void **sta
 	assert_said(rig, FAILED LAST "of the filter\n");
 }
 
-/* Its last lines are not known. */
+/* A filter still has the last lines, so they are not known. */
 static void test_ending_tell_filter_that_goes_on_leaves_nothing_to_cite(void **state)
 {
 	struct rig *rig = *state;
@@ -502,7 +502,7 @@ static void test_ending_tell_stream_that_is_read_late_and_held_is_cited_at_once(
 	assert_said(rig, FAILED LAST "late\n");
 }
 
-/* Its record, which the lines are in, is gone when they have been read. */
+/* The orphan's record, which holds its lines, is freed before they have been read. */
 static void test_ending_tell_adopted_orphan_has_its_lines_taken_over(void **state)
 {
 	struct rig *rig = *state;

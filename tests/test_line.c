@@ -493,7 +493,7 @@ static void test_line_label_make_colour_is_that_of_the_service_on_every_stream(v
 		char *memory = make_label(&label, "web", stages[i]);
 		char *other_memory = make_label(&other, "api", stages[i]);
 
-		/* These are for ever: whoever reads a log has learned them. */
+		/* The colour of a service must never change: readers of logs get used to it. */
 		assert_string_equal(label.colour, "\033[32m");
 		assert_string_equal(other.colour, "\033[95m");
 		free(memory);

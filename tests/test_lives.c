@@ -109,7 +109,7 @@ static char paths[SERVICES_MAX][KINDS][24];
 
 /* What is being called: only then may that kind of program be started. */
 static bool starting, prestopping, stopping;
-/* The one whose process is being reaped, or -1. */
+/* The program whose process is being reaped, or -1. */
 static int reaping = -1;
 /* The spawn that fails: 0 is the next one; -1: none. With a process that ends at once, where there
  * is one. And how many there were. */

@@ -1512,7 +1512,7 @@ static void test_logmux_open_without_memory_fails_and_leaves_nothing(void **stat
 	struct rig *rig = *state;
 	size_t before = memory_live;
 
-	/* It asks of what kind each of them is. */
+	/* logmux_open looks at each output, to see whether it may have colours. */
 	rig->outputs.len = OUTPUTS_MAX;
 	memory_until_failure = 0;
 	memory_failures = 1;

@@ -38,7 +38,7 @@ int __wrap_statfs(const char *path, struct statfs *fs);
 ssize_t __real_read(int fd, void *buffer, size_t size);
 ssize_t __wrap_read(int fd, void *buffer, size_t size);
 
-/* A number of several digits, wherever the test runs. */
+/* The PID of the process: a number of several digits, wherever the test runs. */
 pid_t __wrap_getpid(void)
 {
 	return 4713;

@@ -261,7 +261,7 @@ static void on_adopted_end(void *ctx, const struct reaper_end *end)
 	rig->end_status = end->status;
 	snprintf(rig->end_name, sizeof rig->end_name, "%s", end->name);
 	snprintf(rig->end_stage, sizeof rig->end_stage, "%s", end->stage);
-	/* Whoever is told may take them before they are taken away. */
+	/* The last lines are still there when the owner is told of the end. */
 	rig->end_last = end->last;
 	assert_int_equal(rig->takings_away, 0);
 }
@@ -613,7 +613,7 @@ static void test_policy_watched_children_are_no_orphans(void **state)
 	end_and_reap(rig, pid, SIGKILL);
 }
 
-/* One that writes a file may never end. */
+/* Such a child may write a file on a dead server, and never end. */
 static void test_policy_watched_child_that_is_not_waited_for_counts_for_nothing(void **state)
 {
 	struct rig *rig = *state;
@@ -1576,7 +1576,7 @@ static void test_policy_adopted_end_comes_with_its_last_lines(void **state)
 	rig->adopt.hooks->on_end(rig->adopt.ctx);
 }
 
-/* The sources live on, and must not know its record any more. */
+/* The sources outlive the orphan's record, and must not point to it any more. */
 static void test_policy_adopted_end_in_the_teardown_takes_its_last_lines_away(void **state)
 {
 	struct rig *rig = *state;

@@ -1156,6 +1156,31 @@ static void test_service_terminate_has_no_last_lines(void **state)
 	assert_null(rig->services.list[0].terminate->last[LOGMUX_STDERR].text);
 }
 
+/* There is a pipe, but no descriptor for the read end that dinit holds. */
+static void test_service_logged_start_without_another_descriptor_is_said(void **state)
+{
+	struct rig *rig = *state;
+	struct rlimit before, limit;
+	int pair[2];
+
+	put_service(rig, "web", "exit 0");
+	put_log(rig, "cat");
+	open_services(rig, "");
+	assert_int_equal(__real_pipe2(pair, O_CLOEXEC), 0);
+	close(pair[0]);
+	close(pair[1]);
+	getrlimit(RLIMIT_NOFILE, &before);
+	limit = before;
+	limit.rlim_cur = (rlim_t)pair[1] + 1;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	start_all(rig);
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_int_equal(rig->programs.living, 0);
+	assert_cannot_start(rig, "web/run",
+			    "no pipe can be made (Too many open files; raise the limit of "
+			    "open files, ulimit -n)\n");
+}
+
 /* ---- stopping ---- */
 
 static void test_services_stop_sends_term(void **state)
@@ -1358,7 +1383,7 @@ static void test_services_stop_sends_the_down_signal(void **state)
 	assert_string_equal(rig->out[1], "");
 }
 
-/* terminate goes before it; where that fails, the message names the signal. */
+/* Where there is a terminate, the down-signal is sent only if that fails; the message names it. */
 static void test_services_stop_failing_terminate_sends_the_down_signal(void **state)
 {
 	static const struct {
@@ -1496,7 +1521,7 @@ static void test_service_finish_that_fails_is_a_warning_and_nothing_else(void **
 	}
 }
 
-/* At whatever call it fails, the service is over. */
+/* At whatever call the start of finish fails, the service is over. */
 static void test_service_finish_that_cannot_begin_is_a_warning(void **state)
 {
 	for (int way = 0; way < 3; way++) {
@@ -1749,6 +1774,23 @@ static void test_services_prestop_leaves_ends_what_they_are(void **state)
 
 /* ---- control ---- */
 
+static void test_control_count_is_that_of_the_programs(void **state)
+{
+	static char path[] = "/web/control/h";
+	struct svdir_entry entry = { .name = path };
+
+	(void)state;
+	assert_int_equal(control_count(&entry), 0);
+	entry.control[SVDIR_CONTROL_HUP] = path;
+	assert_int_equal(control_count(&entry), 1);
+	entry.control[SVDIR_CONTROL_USR2] = path;
+	assert_int_equal(control_count(&entry), 2);
+	/* What stands behind the list is none of them. */
+	entry.down_signal = SIGTERM;
+	entry.control[SVDIR_CONTROL_USR1] = path;
+	assert_int_equal(control_count(&entry), 3);
+}
+
 static void test_services_control_runs_the_program_of_each_running_service(void **state)
 {
 	struct rig *rig = *state;
@@ -1853,7 +1895,7 @@ static void test_services_control_begins_nothing_in_a_teardown(void **state)
 	}
 }
 
-/* There is no process any more that it could be about. */
+/* The program is about the process of run, and there is none any more. */
 static void test_services_control_is_not_run_again_after_the_end_of_run(void **state)
 {
 	struct rig *rig = *state;
@@ -1955,7 +1997,7 @@ static void test_services_list_running_names_each_program_that_is_not_reaped(voi
 
 /* ---- killing ---- */
 
-/* Where all was killed it would come too late, and nothing would kill it. */
+/* After everything was killed, nothing would kill a finish that hangs. */
 static void test_services_kill_with_logs_starts_no_finish(void **state)
 {
 	for (int with_logs = 0; with_logs < 2; with_logs++) {
@@ -2083,6 +2125,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_service_run_after_log_115_end_comes_with_what_dinit_read),
 	TEST(test_service_log_end_comes_with_its_last_lines),
 	TEST(test_service_terminate_has_no_last_lines),
+	TEST(test_service_logged_start_without_another_descriptor_is_said),
 	TEST(test_services_stop_sends_term),
 	TEST(test_services_stop_end_of_a_log_is_only_noted),
 	TEST(test_services_stop_of_one_that_did_not_start_does_nothing),
@@ -2107,6 +2150,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_services_prestop_runs_it_beside_the_services),
 	TEST(test_services_prestop_that_fails_is_a_warning),
 	TEST(test_services_prestop_leaves_ends_what_they_are),
+	TEST(test_control_count_is_that_of_the_programs),
 	TEST(test_services_control_runs_the_program_of_each_running_service),
 	TEST(test_services_control_while_it_runs_runs_it_once_more),
 	TEST(test_services_control_begins_nothing_in_a_teardown),

@@ -369,24 +369,25 @@ static void test_svdir_scan_other_files_are_ignored(void **state)
 	assert_false(svdir.entries[0].optional);
 }
 
-/* Whether it is there is all that counts. */
+/* Only whether the file optional exists matters. */
 static void test_svdir_scan_optional_may_be_any_file(void **state)
 {
 	(void)state;
 	put("a/run", 0755);
 	put("a/optional", 0);
-	put("b/run", 0755);
-	assert_int_equal(mkdir("b/optional", 0755), 0);
 	put("c/run", 0755);
 	assert_int_equal(mkfifo("c/optional", 0), 0);
 	put("d/run", 0755);
 	put_link("/dev/null", "d/optional");
 	put("e/run", 0755);
+	/* A directory is the service's own. */
+	put("f/run", 0755);
+	assert_int_equal(mkdir("f/optional", 0755), 0);
 	scan_contents();
 	scan();
 	assert_int_equal(problems.len, 0);
 	for (size_t i = 0; i < svdir.len; i++)
-		assert_int_equal(svdir.entries[i].optional, *svdir.entries[i].name != 'e');
+		assert_int_equal(svdir.entries[i].optional, *svdir.entries[i].name < 'e');
 }
 
 /* ---- down-signal ---- */
@@ -1365,7 +1366,7 @@ static void test_svdir_scan_contents_warns_of_supervise(void **state)
 	}
 }
 
-/* What finish does with it has no counterpart; DINIT_PID is not there. */
+/* finish gets no DINIT_PID, so there is nothing to use in place of supervise/. */
 static void test_svdir_scan_contents_warns_of_supervise_in_finish(void **state)
 {
 	static const char *const texts[] = {
