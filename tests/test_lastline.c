@@ -291,6 +291,25 @@ static void test_lastline_end_of_a_line_in_pieces_keeps_its_beginning(void **sta
 	assert_memory_equal(text, "begin:xxx", 9);
 }
 
+/* The newline is looked for several bytes at a time, whatever stands beside it. */
+static void test_lastline_note_newline_is_found_beside_any_bytes(void **state)
+{
+	for (size_t letters = 0; letters < 20; letters++) {
+		for (size_t others = 1; others < 20; others++) {
+			struct stream *stream = *state;
+			char bytes[64] = "one\n", expected[64] = "";
+
+			memset(bytes + 4, 'x', letters);
+			memset(bytes + 4 + letters, 0xff, others);
+			bytes[4 + letters + others] = '\n';
+			memset(expected, 'x', letters);
+			memset(expected + letters, '?', others);
+			read_text(stream, bytes);
+			assert_shown(stream, expected);
+		}
+	}
+}
+
 /* ---- any stream ---- */
 
 static uint64_t draw(uint64_t *random, uint64_t below)
@@ -452,6 +471,7 @@ int main(void)
 		CASE(test_lastline_show_long_line_is_cut_between_characters),
 		CASE(test_lastline_note_line_in_pieces_keeps_its_beginning),
 		CASE(test_lastline_end_of_a_line_in_pieces_keeps_its_beginning),
+		CASE(test_lastline_note_newline_is_found_beside_any_bytes),
 		CASE(test_lastline_note_any_stream_in_any_reads_keeps_its_last_line),
 		CASE(test_lastline_note_takes_as_much_memory_as_is_needed_and_keeps_it),
 		CASE(test_lastline_note_without_memory_has_none),
