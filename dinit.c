@@ -159,8 +159,9 @@ static void note_stop(struct dinit *dinit, const struct signalfd_siginfo *info)
 {
 	char text[REQUEST_TEXT_SIZE];
 	bool inside = request_describe(&dinit->requests, info, text);
+	bool delayed = dinit->delay_timer.running || dinit->services.prestopping > 0;
 
-	if (dinit->delay_timer.running || dinit->services.prestopping > 0) {
+	if (delayed && dinit->state == STATE_DELAYING) {
 		log_info("%s: telling the services to stop now", text);
 	} else if (has_cause(dinit)) {
 		log_info("%s: the container is being stopped already", text);
@@ -288,8 +289,7 @@ static void check_idleness(struct dinit *dinit)
 		return;
 	if (services_have_optional(&dinit->services))
 		cause = "all services have disabled themselves, or are optional and have ended, "
-			"and "
-			"nothing else is running";
+			"and nothing else is running";
 	log_warn("%s: stopping the container", cause);
 	ending_note(&dinit->ending, cause);
 	begin_teardown(dinit, CAUSE_INSIDE, PROCESS_STATUS_STOPPED);
