@@ -95,6 +95,7 @@ static void test_cause_of_a_failed_start_is_written(struct scene *scene)
 	struct run *run;
 
 	scene_file(scene, "log", 0666, "");
+	scene_service(scene, "db", "exec sleep 1000");
 	scene_file(scene, "services/web/run", 0755, "#!/absent\n");
 	run = run_with(scene, &(struct run_spec){ .environment = WITH(FILE_VARIABLE(scene)) }, 1);
 	assert_non_null(strstr(scene_read(scene, "log"), "web/run: cannot be started: "));
