@@ -82,9 +82,9 @@ static void test_log_level_debug_says_the_configuration_in_its_own_words(struct 
 								"DINIT_REPARENTING_POLICY=adopt",
 								"DINIT_MAX_LINE=8k") });
 	run_expect_exit(run, 0);
-	run_expect_line(
-		run, RUN_STDERR,
-		" debug: stdout mode wrap, reparenting policy adopt, .* longest line 8192 ");
+	run_expect_line(run, RUN_STDERR,
+			" debug: stdout mode wrap, stderr mode 0, reparenting policy adopt, .* "
+			"longest line 8192 ");
 }
 
 /* One message that names the variable, the value and what it takes; exit 1; nothing started. */

@@ -130,8 +130,9 @@ static void test_signals_without_meaning_from_inside_are_no_warning(struct scene
 
 	scene_fifo(scene, "go");
 	scene_service(scene, "web",
+		      "trap 'echo told; exit 0' TERM\n"
 		      "for signal in USR1 USR2 WINCH ALRM CONT URG; do kill -$signal $PPID; done\n"
-		      "echo up; trap 'echo told; exit 0' TERM; " SCENE_TRAPPING);
+		      "echo up; " SCENE_TRAPPING);
 	run = run_start(scene, &(struct run_spec){ .environment = INFO });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	run_wait_lines(run, RUN_STDERR, "dinit: info: signal [0-9]+ \\(.*\\) ignored$", 6);
