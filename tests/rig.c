@@ -45,7 +45,7 @@ static bool works_in_child(bool (*function)(void))
 static bool mount_apart(void)
 {
 	return unshare(CLONE_NEWNS) == 0 &&
-	       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("none", "/", "", MS_REC | MS_PRIVATE, NULL) == 0 &&
 	       mount("none", "/tmp", "tmpfs", 0, NULL) == 0;
 }
 

@@ -595,7 +595,7 @@ static void mount_small(void)
 	rig_need(rig_can_mount(), RIG_WHY_NAMESPACES);
 	forks = 0;
 	assert_int_equal(unshare(CLONE_NEWNS), 0);
-	assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	assert_int_equal(mount("none", "/", "", MS_REC | MS_PRIVATE, NULL), 0);
 	assert_int_equal(mount("none", dir, "tmpfs", 0, "size=4k,mode=0755"), 0);
 }
 
