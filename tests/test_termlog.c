@@ -624,7 +624,7 @@ static void test_termlog_write_read_only_file_system_is_said(void **state)
 	(void)state;
 	mount_small();
 	make_file("", 0644);
-	assert_int_equal(mount("none", dir, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	assert_int_equal(mount("none", dir, "", MS_REMOUNT | MS_RDONLY, NULL), 0);
 	write_cause();
 	expect_refused(strerror(EROFS));
 	assert_int_equal(umount(dir), 0);
