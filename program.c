@@ -239,16 +239,6 @@ bool program_is_running(const struct program *program)
 	return program->state == PROGRAM_RUNNING;
 }
 
-void program_signal(const struct program *program, int signal)
-{
-	char name[NAME_SIZE];
-
-	if (!program_is_running(program))
-		return;
-	make_name(program, name);
-	signaller_send(program->all->means.signaller, program->watch.pid, signal, name);
-}
-
 void program_stop(const struct program *program, int signal)
 {
 	char name[NAME_SIZE];
@@ -261,11 +251,13 @@ void program_stop(const struct program *program, int signal)
 
 bool program_kill(const struct program *program)
 {
+	char name[NAME_SIZE];
+
 	if (!program_is_running(program) || reaper_is_zombie(program->watch.pid))
 		return false;
-	log_warn("%s/%s: PID %d is still running: killing it", program->service, program->stage,
-		 program->watch.pid);
-	program_signal(program, SIGKILL);
+	make_name(program, name);
+	log_warn("%s: PID %d is still running: killing it", name, program->watch.pid);
+	signaller_send(program->all->means.signaller, program->watch.pid, SIGKILL, name);
 	return true;
 }
 

@@ -126,9 +126,6 @@ bool program_is_running(const struct program *program);
 /* Returns the program whose process is pid and has not been reaped, or NULL. */
 const struct program *program_find(const struct reaper *reaper, pid_t pid);
 
-/* Sends the signal to the program, if it is running. */
-void program_signal(const struct program *program, int signal);
-
 /* Sends a signal that is to end the program gently, if it is running; CONT follows, for one that is
  * stopped. */
 void program_stop(const struct program *program, int signal);

@@ -1360,7 +1360,7 @@ static void test_services_stop_service_that_has_ended_is_left_alone(void **state
 	wait_for_all(rig);
 	services_stop(&rig->services);
 	/* Its PID is void: nothing is sent, and nobody is asked to send it. */
-	program_signal(&rig->services.list[0].run, SIGTERM);
+	program_stop(&rig->services.list[0].run, SIGTERM);
 	assert_int_equal(rig->programs.living, 0);
 	wait_for_all(rig);
 	assert_string_equal(rig->out[0], "");
