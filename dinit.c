@@ -123,10 +123,7 @@ static void note_end(struct dinit *dinit, const struct service *service,
 		     const struct reaper_end *end)
 {
 	if (has_cause(dinit)) {
-		char how[REAPER_STATUS_SIZE];
-
-		reaper_describe_status(end->status, how);
-		log_info("%s/%s: PID %d %s", end->name, end->stage, end->pid, how);
+		reaper_say_end(end);
 		dinit->undelayed = true;
 		return;
 	}
@@ -473,7 +470,7 @@ static void prepare_requests(struct dinit *dinit)
 	dinit->requests = (struct requests){ .proc = &dinit->proc, .reaper = &dinit->reaper };
 	for (enum svdir_control control = 0; control < SVDIR_CONTROLS; control++)
 		dinit->requests.has_control[control] =
-			services_has_control(&dinit->services, control);
+			services_have_control(&dinit->services, control);
 }
 
 static void prepare_policy(struct dinit *dinit)
@@ -485,7 +482,14 @@ static void prepare_policy(struct dinit *dinit)
 		.mux = &dinit->mux,
 		.signaller = &dinit->signaller,
 	};
-	struct ending_means ending_means = {
+
+	policy_open(&dinit->policy, &dinit->config, &means, on_adopted_end, dinit);
+}
+
+/* Prepares what is said, written and limited at the end; the policy must be prepared. */
+static void prepare_end(struct dinit *dinit)
+{
+	struct ending_means means = {
 		.loop = &dinit->loop,
 		.policy = &dinit->policy,
 		.mux = &dinit->mux,
@@ -493,10 +497,9 @@ static void prepare_policy(struct dinit *dinit)
 		.termlog = &dinit->termlog,
 	};
 
-	policy_open(&dinit->policy, &dinit->config, &means, on_adopted_end, dinit);
 	oom_open(&dinit->oom, &dinit->proc, "/sys/fs/cgroup");
 	termlog_open(&dinit->termlog, &dinit->loop, &dinit->reaper, dinit->config.termination_log);
-	ending_init(&dinit->ending, &ending_means);
+	ending_init(&dinit->ending, &means);
 	overtime_init(&dinit->overtime, &dinit->loop, &dinit->services, &dinit->policy);
 }
 
@@ -528,6 +531,7 @@ static int supervise(struct dinit *dinit)
 	ownfds_read(&dinit->ownfds, &dinit->mux);
 	say_start(dinit);
 	prepare_policy(dinit);
+	prepare_end(dinit);
 	prepare_requests(dinit);
 	result = loop_run(&dinit->loop, on_turn_end, dinit);
 	ownfds_restore(&dinit->ownfds);

@@ -70,7 +70,7 @@ static void add(struct ending *ending, const char *text)
 
 /* Writes the message, which is complete now: what the process left behind, and what it said last,
  * each in words or "". */
-static void say(struct ending *ending, const char *left, const char *last)
+static void tell_cause(struct ending *ending, const char *left, const char *last)
 {
 	loop_timer_stop(ending->means.loop, &ending->timer);
 	logmux_move_last(ending->means.mux, ending->own_last, NULL);
@@ -99,7 +99,7 @@ static void on_waited(void *ctx)
 		loop_timer_start(ending->means.loop, &ending->timer,
 				 ENDING_LAST_LINE_MS - ENDING_WAIT_MS);
 	else
-		say(ending, left, last);
+		tell_cause(ending, left, last);
 }
 
 void ending_init(struct ending *ending, const struct ending_means *means)
@@ -112,7 +112,7 @@ void ending_init(struct ending *ending, const struct ending_means *means)
 }
 
 /* Notes how the process ended, and all of the message that is known at once. */
-static void note_end(struct ending *ending, const struct reaper_end *end)
+static void note_how(struct ending *ending, const struct reaper_end *end)
 {
 	char how[DEATH_SIZE];
 
@@ -128,7 +128,7 @@ void ending_tell(struct ending *ending, const struct service *service, const str
 {
 	struct left left;
 
-	note_end(ending, end);
+	note_how(ending, end);
 	if (service) {
 		ending->pid = end->pid;
 		if (service_was_logged(service, end))
@@ -141,7 +141,7 @@ void ending_tell(struct ending *ending, const struct service *service, const str
 	if (ending->failed || find_left(ending, &left))
 		loop_timer_start(ending->means.loop, &ending->timer, ENDING_WAIT_MS);
 	else
-		say(ending, "", "");
+		tell_cause(ending, "", "");
 }
 
 void ending_note(struct ending *ending, const char *cause)
@@ -155,7 +155,7 @@ bool ending_is_told(struct ending *ending)
 	char last[ADDED_SIZE];
 
 	if (ending->timer.running && ending->failed && describe_last(ending, last))
-		say(ending, "", last);
+		tell_cause(ending, "", last);
 	return !ending->timer.running;
 }
 

@@ -30,5 +30,5 @@ void hook_say_end(const struct reaper_end *end, const char *failure)
 	else if (end->status != 0)
 		log_warn("%s/%s: PID %d %s", end->name, end->stage, end->pid, how);
 	else
-		log_info("%s/%s: PID %d %s", end->name, end->stage, end->pid, how);
+		reaper_say_end(end);
 }

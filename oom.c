@@ -65,7 +65,7 @@ static void read_file(const char *dir, const char *name, char *text, size_t size
 
 /* Reads the decimal number that the text begins with, up to a newline. Returns false where there is
  * none, or it is too large. */
-static bool parse_number(const char *text, uint64_t *number)
+static bool parse_count(const char *text, uint64_t *number)
 {
 	const char *at = text;
 
@@ -88,7 +88,7 @@ static bool find_number(const char *text, const char *key, uint64_t *number)
 		if (*line == '\n')
 			line++;
 		if (strncmp(line, key, len) == 0 && line[len] == ' ')
-			return parse_number(line + len + 1, number);
+			return parse_count(line + len + 1, number);
 	}
 	return false;
 }
@@ -114,7 +114,7 @@ static void lower_limit(bool unified, const char *dir, uint64_t *limit)
 	uint64_t own;
 
 	read_file(dir, unified ? "memory.max" : "memory.limit_in_bytes", text, sizeof text);
-	if (parse_number(text, &own) && own < UNLIMITED && (*limit == 0 || own < *limit))
+	if (parse_count(text, &own) && own < UNLIMITED && (*limit == 0 || own < *limit))
 		*limit = own;
 }
 

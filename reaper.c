@@ -3,6 +3,8 @@
  * Invariant: a pid in the table belongs to a process or tracee that has not been reaped. */
 #include "reaper.h"
 
+#include "log.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
@@ -176,4 +178,12 @@ void reaper_describe_status(int status, char text[REAPER_STATUS_SIZE])
 	else
 		snprintf(text, REAPER_STATUS_SIZE, "was killed by signal %d (%s)", WTERMSIG(status),
 			 strsignal(WTERMSIG(status)));
+}
+
+void reaper_say_end(const struct reaper_end *end)
+{
+	char how[REAPER_STATUS_SIZE];
+
+	reaper_describe_status(end->status, how);
+	log_info("%s/%s: PID %d %s", end->name, end->stage, end->pid, how);
 }

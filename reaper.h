@@ -90,4 +90,7 @@ bool reaper_is_zombie(pid_t pid);
  * (Killed)". */
 void reaper_describe_status(int status, char text[REAPER_STATUS_SIZE]);
 
+/* Logs, at level info, how the process ended. */
+void reaper_say_end(const struct reaper_end *end);
+
 #endif

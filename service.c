@@ -45,8 +45,8 @@ static void set_state(struct service *service, enum service_state state)
 
 /* ---- starting ---- */
 
-static int start(struct service *service, const struct program **failed,
-		 char reason[PROGRAM_REASON_SIZE])
+static int start_programs(struct service *service, const struct program **failed,
+			  char reason[PROGRAM_REASON_SIZE])
 {
 	const struct start start = {
 		.entry = service->entry,
@@ -84,20 +84,12 @@ static bool disabled_itself(const struct reaper_end *end)
 	return WIFEXITED(end->status) && WEXITSTATUS(end->status) == SERVICE_EXIT_DISABLED;
 }
 
-static void say_end(const struct reaper_end *end)
-{
-	char how[REAPER_STATUS_SIZE];
-
-	reaper_describe_status(end->status, how);
-	log_info("%s/%s: PID %d %s", end->name, end->stage, end->pid, how);
-}
-
 /* Ends the grace of a service that is SERVICE_UNLOGGED: the end of its logging program is logged,
  * and begins no teardown. */
 static void settle_log_end(struct service *service)
 {
 	loop_timer_stop(service->all->loop, &service->log_grace);
-	say_end(&service->log_end);
+	reaper_say_end(&service->log_end);
 }
 
 /* Says that a program of an optional service has ended; the text of then, which says what happens
@@ -108,7 +100,7 @@ static void say_optional_end(const struct service *service, const struct reaper_
 	char how[DEATH_SIZE];
 
 	if (service->all->phase != SERVICES_UP) {
-		say_end(end);
+		reaper_say_end(end);
 		return;
 	}
 	death_describe(service->all->programs->means.oom, end->status, how);
@@ -204,7 +196,7 @@ static void on_log_ended(struct service *service, const struct reaper_end *end)
 	case SERVICE_FINISHING:
 	case SERVICE_DISABLED:
 	case SERVICE_ENDED:
-	case SERVICE_FAILED: say_end(end); return;
+	case SERVICE_FAILED: reaper_say_end(end); return;
 	case SERVICE_WAITING:
 	case SERVICE_UNLOGGED: return;
 	}
@@ -218,7 +210,7 @@ static void on_log_grace_over(struct service *service)
 	/* Where dinit was late, run may have ended as well, without being reaped yet: then its end
 	 * is the cause. */
 	if (reaper_is_zombie(service->run.watch.pid))
-		say_end(&service->log_end);
+		reaper_say_end(&service->log_end);
 	else if (service->entry->optional)
 		say_optional_end(service, &service->log_end, READS_DIRECTLY);
 	else
@@ -360,7 +352,7 @@ static void on_terminate_exit(void *ctx, const struct reaper_end *end, const cha
 		log_warn("%s/term: PID %d %s: sending %s to the service instead", end->name,
 			 end->pid, how, signal);
 	else
-		say_end(end);
+		reaper_say_end(end);
 	handle(service, failed ? EVENT_TERMINATE_FAILED : EVENT_TERMINATE_SUCCEEDED, end);
 }
 
@@ -385,7 +377,7 @@ void service_start(struct service *service)
 	const struct program *failed;
 	char reason[PROGRAM_REASON_SIZE];
 
-	if (start(service, &failed, reason) == 0) {
+	if (start_programs(service, &failed, reason) == 0) {
 		handle(service, EVENT_STARTED, NULL);
 	} else {
 		handle(service, EVENT_START_FAILED, NULL);

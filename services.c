@@ -19,7 +19,7 @@ bool services_start_next(struct services *services)
 	return true;
 }
 
-bool services_has_control(const struct services *services, enum svdir_control which)
+bool services_have_control(const struct services *services, enum svdir_control which)
 {
 	for (size_t i = 0; i < services->len; i++)
 		if (services->list[i].entry->control[which])

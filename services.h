@@ -22,7 +22,7 @@ void services_close(struct services *services);
 bool services_start_next(struct services *services);
 
 /* Returns whether any service that is to be started has that program. */
-bool services_has_control(const struct services *services, enum svdir_control which);
+bool services_have_control(const struct services *services, enum svdir_control which);
 
 /* Runs that program of every running service that has it; if it is running, once more when it has
  * ended. Does nothing once a teardown has begun (services_prestop, services_stop). Returns how many

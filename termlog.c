@@ -78,7 +78,7 @@ static void write_file(const char *path, const char *cause)
 
 #define NOT_WRITTEN "%s: the cause of the end is not written there: "
 
-static void say(const char *path, const char *why)
+static void say_unwritten(const char *path, const char *why)
 {
 	log_info(NOT_WRITTEN "%s", path, why);
 }
@@ -87,9 +87,9 @@ static void say_outcome(const char *path, int outcome)
 {
 	switch (outcome) {
 	case 0: log_info("%s: the cause of the end is written there", path); break;
-	case OUTCOME_NOT_REGULAR: say(path, "it is no regular file"); break;
-	case OUTCOME_NOT_EMPTY: say(path, "it is not empty"); break;
-	default: say(path, strerror(outcome)); break;
+	case OUTCOME_NOT_REGULAR: say_unwritten(path, "it is no regular file"); break;
+	case OUTCOME_NOT_EMPTY: say_unwritten(path, "it is not empty"); break;
+	default: say_unwritten(path, strerror(outcome)); break;
 	}
 }
 
@@ -115,7 +115,7 @@ static void on_wait_over(void *ctx)
 	struct termlog *termlog = ctx;
 
 	termlog->abandoned = true;
-	say(termlog->path, "it takes too long, and dinit does not wait for it");
+	say_unwritten(termlog->path, "it takes too long, and dinit does not wait for it");
 	kill(termlog->watch.pid, SIGKILL);
 }
 
@@ -134,7 +134,7 @@ void termlog_open(struct termlog *termlog, struct loop *loop, struct reaper *rea
 	if (lstat(path, &stat) == 0)
 		return;
 	if (errno != ENOENT || strcmp(path, USUAL_PATH) != 0)
-		say(path, strerror(errno));
+		say_unwritten(path, strerror(errno));
 	termlog->done = true;
 }
 
@@ -149,7 +149,7 @@ void termlog_write(struct termlog *termlog, const char *cause)
 	if (pid == 0)
 		write_file(termlog->path, cause);
 	if (pid < 0)
-		say(termlog->path, strerror(errno));
+		say_unwritten(termlog->path, strerror(errno));
 	else
 		reaper_watch(termlog->reaper, &termlog->watch, pid);
 }

@@ -229,18 +229,28 @@ static void test_grace_period_is_enough_where_all_stop(struct scene *scene)
 	run_expect_no_line(run, RUN_STDERR, "DINIT_GRACE_PERIOD|killing");
 }
 
-/* The grace period counts from the signal, whatever began the teardown before. */
-static void test_grace_period_counts_from_signal_in_own_teardown(struct scene *scene)
+/* Starts a teardown that a service's end begins, and that a deaf one keeps from ending. */
+static struct run *start_own_teardown(struct scene *scene, const char *setting,
+				      const char *setting2)
 {
 	struct run *run;
 
 	scene_fifo(scene, "trigger");
 	scene_service(scene, "trigger", "read go <\"$SCENE/trigger\"; exit 7");
 	scene_service(scene, "deaf", DEAF);
-	run = start(scene, "DINIT_STOP_TIMEOUT=0", "DINIT_GRACE_PERIOD=0.2");
+	run = start(scene, setting, setting2);
 	run_wait_line(run, RUN_STDOUT, "up$");
 	scene_let_go(scene, "trigger");
 	run_wait_line(run, RUN_STDERR, "deaf/run: sending TERM");
+	return run;
+}
+
+/* The grace period counts from the signal, whatever began the teardown before. */
+static void test_grace_period_counts_from_signal_in_own_teardown(struct scene *scene)
+{
+	struct run *run =
+		start_own_teardown(scene, "DINIT_STOP_TIMEOUT=0", "DINIT_GRACE_PERIOD=0.2");
+
 	run_expect_no_line(run, RUN_STDERR, "DINIT_GRACE_PERIOD");
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 3);
@@ -251,15 +261,9 @@ static void test_grace_period_counts_from_signal_in_own_teardown(struct scene *s
 /* Where both limits are set, the one that is over first counts. */
 static void test_grace_period_does_not_prolong_stop_timeout(struct scene *scene)
 {
-	struct run *run;
+	struct run *run =
+		start_own_teardown(scene, "DINIT_STOP_TIMEOUT=1", "DINIT_GRACE_PERIOD=100000");
 
-	scene_fifo(scene, "trigger");
-	scene_service(scene, "trigger", "read go <\"$SCENE/trigger\"; exit 7");
-	scene_service(scene, "deaf", DEAF);
-	run = start(scene, "DINIT_STOP_TIMEOUT=1", "DINIT_GRACE_PERIOD=100000");
-	run_wait_line(run, RUN_STDOUT, "up$");
-	scene_let_go(scene, "trigger");
-	run_wait_line(run, RUN_STDERR, "deaf/run: sending TERM");
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 3);
 	run_expect_line(run, RUN_STDERR, "DINIT_STOP_TIMEOUT allows");

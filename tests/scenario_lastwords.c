@@ -358,8 +358,8 @@ static void test_end_comes_after_all_lines(struct scene *scene)
 	expect_end(run, STOPPED("error", "3") "web/run: PID [0-9]+ exited with status 2$");
 }
 
-/* The reader comes back when everything else waits for it. */
-static void test_end_waits_for_a_reader_that_stalls(struct scene *scene)
+/* Starts a service that fails while what it has started writes more to stderr than is read. */
+static struct run *start_failing_beside_stall(struct scene *scene)
 {
 	struct run *run;
 
@@ -373,6 +373,14 @@ static void test_end_waits_for_a_reader_that_stalls(struct scene *scene)
 	run_pause(run, RUN_STDERR);
 	streams_wait_report(scene, "stalled web");
 	scene_let_go(scene, "go");
+	return run;
+}
+
+/* The reader comes back when everything else waits for it. */
+static void test_end_waits_for_a_reader_that_stalls(struct scene *scene)
+{
+	struct run *run = start_failing_beside_stall(scene);
+
 	run_resume(run, RUN_STDERR);
 	run_expect_exit(run, 3);
 	expect_end(run, STOPPED("error", "3") "web/run: PID [0-9]+ exited with status 2");
@@ -381,18 +389,8 @@ static void test_end_waits_for_a_reader_that_stalls(struct scene *scene)
 /* Nobody reads stderr any more: dinit ends all the same. */
 static void test_end_on_a_stderr_that_was_given_up_is_not_waited_for(struct scene *scene)
 {
-	struct run *run;
+	struct run *run = start_failing_beside_stall(scene);
 
-	scene_fifo(scene, "go");
-	scene_service(scene, "web",
-		      scene_format(scene,
-				   "{ \"$ACTOR\" stall 2 text %d web; } & read go <\"$SCENE/go\"; "
-				   "exit 2",
-				   FLOOD));
-	run = start(scene, STREAMS(scene), TEXT);
-	run_pause(run, RUN_STDERR);
-	streams_wait_report(scene, "stalled web");
-	scene_let_go(scene, "go");
 	run_wait_line(run, RUN_STDOUT, "stderr.*");
 	run_resume(run, RUN_STDERR);
 	run_expect_exit(run, 3);

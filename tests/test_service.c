@@ -1803,9 +1803,9 @@ static void test_services_control_runs_the_program_of_each_running_service(void 
 	put_control(rig, SVDIR_CONTROL_HUP, "echo hup");
 	put_service(rig, "c", "exec sleep 1000");
 	open_services(rig, "");
-	assert_true(services_has_control(&rig->services, SVDIR_CONTROL_HUP));
-	assert_true(services_has_control(&rig->services, SVDIR_CONTROL_USR1));
-	assert_false(services_has_control(&rig->services, SVDIR_CONTROL_USR2));
+	assert_true(services_have_control(&rig->services, SVDIR_CONTROL_HUP));
+	assert_true(services_have_control(&rig->services, SVDIR_CONTROL_USR1));
+	assert_false(services_have_control(&rig->services, SVDIR_CONTROL_USR2));
 	services_control(&rig->services, SVDIR_CONTROL_HUP);
 	assert_int_equal(rig->programs.living, 0);
 	start_all(rig);
