@@ -2,30 +2,18 @@
 /* Owns the state machine of start and teardown, and the exit status. Whoever reads this file from
  * the bottom (main) upwards meets things in the order in which they happen. Invariant: handlers
  * record what happened, and only advance() changes the state. */
+#include "base.h"
 #include "client/cli.h"
-#include "config.h"
 #include "ending.h"
 #include "log.h"
-#include "logmux.h"
-#include "loop.h"
-#include "outputs.h"
 #include "overtime.h"
-#include "ownfds.h"
 #include "policy.h"
 #include "process.h"
-#include "procfs.h"
-#include "program.h"
-#include "reaper.h"
 #include "request.h"
 #include "services.h"
-#include "signaller.h"
-#include "svdir.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,26 +39,12 @@ enum cause {
 };
 
 struct dinit {
-	struct config config;
-	struct svdir svdir;
-	struct loop loop;
-	struct reaper reaper;
-	struct procfs proc;
-	struct outputs outputs;
-	struct logmux mux;
-	struct signaller signaller;
-	struct programs programs;
+	struct base base;
 	struct services services;
 	struct policy policy;
 	struct oom oom;
 	struct termlog termlog;
 	struct ending ending;
-	/* Which of the descriptors 0 to 2 were not open at the start. */
-	bool closed[3];
-	struct ownfds ownfds;
-	/* The limit of open files as it was at the start. */
-	struct rlimit nofile;
-	int null_fd;
 	enum state state;
 	enum cause cause;
 	/* The exit status, which the first cause has decided. */
@@ -109,7 +83,7 @@ static void begin_teardown(struct dinit *dinit, enum cause cause, int status)
  * teardown. */
 static int choose_exit_status(const struct dinit *dinit, int status)
 {
-	switch (dinit->config.exit_status) {
+	switch (dinit->base.config.exit_status) {
 	case CONFIG_EXIT_STATUS_SERVICE:
 		return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	case CONFIG_EXIT_STATUS_DINIT: break;
@@ -172,7 +146,7 @@ static void note_stop(struct dinit *dinit, const struct signalfd_siginfo *info)
 	dinit->hurried = has_cause(dinit);
 	dinit->undelayed |= dinit->hurried;
 	dinit->start_abandoned = true;
-	overtime_limit(&dinit->overtime, "DINIT_GRACE_PERIOD", dinit->config.grace_period_ms);
+	overtime_limit(&dinit->overtime, "DINIT_GRACE_PERIOD", dinit->base.config.grace_period_ms);
 	begin_teardown(dinit, CAUSE_OUTSIDE, PROCESS_STATUS_STOPPED);
 }
 
@@ -216,21 +190,21 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 static void begin_delay(struct dinit *dinit)
 {
 	uint64_t delay_ms = dinit->cause == CAUSE_OUTSIDE && !dinit->undelayed
-				    ? dinit->config.stop_delay_ms
+				    ? dinit->base.config.stop_delay_ms
 				    : 0;
 
 	dinit->state = STATE_DELAYING;
 	if (dinit->cause == CAUSE_INSIDE)
 		overtime_limit(&dinit->overtime, "DINIT_STOP_TIMEOUT",
-			       dinit->config.stop_timeout_ms);
+			       dinit->base.config.stop_timeout_ms);
 	overtime_expect(&dinit->overtime);
 	services_prestop(&dinit->services);
 	if (delay_ms == 0) {
-		outputs_begin_teardown(&dinit->outputs);
+		outputs_begin_teardown(&dinit->base.outputs);
 		return;
 	}
 	log_info("the services go on for %g s (DINIT_STOP_DELAY)", (double)delay_ms / 1000);
-	loop_timer_start(&dinit->loop, &dinit->delay_timer, delay_ms);
+	loop_timer_start(&dinit->base.loop, &dinit->delay_timer, delay_ms);
 }
 
 /* From now on only prestop programs are waited for, which must not wait for a reader for ever. */
@@ -238,7 +212,7 @@ static void on_delay_over(void *ctx)
 {
 	struct dinit *dinit = ctx;
 
-	outputs_begin_teardown(&dinit->outputs);
+	outputs_begin_teardown(&dinit->base.outputs);
 }
 
 static void stop_everything(struct dinit *dinit)
@@ -246,8 +220,8 @@ static void stop_everything(struct dinit *dinit)
 	dinit->state = STATE_STOPPING;
 	dinit->children_changed = true;
 	if (dinit->delay_timer.running)
-		outputs_begin_teardown(&dinit->outputs);
-	loop_timer_stop(&dinit->loop, &dinit->delay_timer);
+		outputs_begin_teardown(&dinit->base.outputs);
+	loop_timer_stop(&dinit->base.loop, &dinit->delay_timer);
 	overtime_expect(&dinit->overtime);
 	services_stop(&dinit->services);
 	policy_begin_teardown(&dinit->policy);
@@ -256,7 +230,7 @@ static void stop_everything(struct dinit *dinit)
 /* Returns whether a process is left that dinit has started, or an orphan may be left. */
 static bool is_anybody_left(const struct dinit *dinit)
 {
-	return dinit->programs.living > 0 ||
+	return dinit->base.programs.living > 0 ||
 	       (dinit->children_left && policy_may_have_orphans(&dinit->policy));
 }
 
@@ -265,7 +239,7 @@ static bool is_waiting(const struct dinit *dinit)
 {
 	if (overtime_is_hopeless(&dinit->overtime))
 		return false;
-	return dinit->programs.living > 0 ||
+	return dinit->base.programs.living > 0 ||
 	       (dinit->children_left && policy_has_to_wait(&dinit->policy));
 }
 
@@ -320,7 +294,7 @@ static bool advance(struct dinit *dinit)
 		dinit->state = STATE_DRAINING;
 		overtime_end(&dinit->overtime);
 		policy_end_teardown(&dinit->policy);
-		logmux_begin_drain(&dinit->mux);
+		logmux_begin_drain(&dinit->base.mux);
 		return true;
 	case STATE_DRAINING: return false;
 	}
@@ -329,22 +303,22 @@ static bool advance(struct dinit *dinit)
 
 static void reap(struct dinit *dinit)
 {
-	size_t reaped = dinit->programs.reaped;
+	size_t reaped = dinit->base.programs.reaped;
 
 	dinit->children_changed = false;
-	dinit->children_left = reaper_drain(&dinit->reaper);
-	policy_children_changed(&dinit->policy, dinit->programs.reaped > reaped);
+	dinit->children_left = reaper_drain(&dinit->base.reaper);
+	policy_children_changed(&dinit->policy, dinit->base.programs.reaped > reaped);
 }
 
 /* Writes the last message of all, when everything else is written out. Returns whether there is
  * nothing more to do. */
 static bool conclude(struct dinit *dinit)
 {
-	if (dinit->concluded || !dinit->programs.started)
+	if (dinit->concluded || !dinit->base.programs.started)
 		return true;
 	dinit->concluded = true;
 	ending_say_last(&dinit->ending, dinit->status);
-	return outputs_are_empty(&dinit->outputs);
+	return outputs_are_empty(&dinit->base.outputs);
 }
 
 static enum loop_verdict on_turn_end(void *ctx)
@@ -355,10 +329,10 @@ static enum loop_verdict on_turn_end(void *ctx)
 	if (dinit->children_changed)
 		reap(dinit);
 	if (!has_cause(dinit))
-		oom_forget(&dinit->oom, loop_now_ms(&dinit->loop));
+		oom_forget(&dinit->oom, loop_now_ms(&dinit->base.loop));
 	more = advance(dinit);
-	more |= logmux_turn(&dinit->mux);
-	if (dinit->state == STATE_DRAINING && logmux_is_drained(&dinit->mux) &&
+	more |= logmux_turn(&dinit->base.mux);
+	if (dinit->state == STATE_DRAINING && logmux_is_drained(&dinit->base.mux) &&
 	    !termlog_is_busy(&dinit->termlog)) {
 		if (conclude(dinit))
 			return LOOP_STOP;
@@ -367,107 +341,42 @@ static enum loop_verdict on_turn_end(void *ctx)
 	return more ? LOOP_AGAIN : LOOP_SLEEP;
 }
 
-/* ---- getting ready: until everything is open, a failure ends dinit with status 1 ---- */
-
-/* Gets problems only: warnings come of looking into the programs (SVDIR_CONTENTS). */
-static void on_scan_problem(void *ctx, enum svdir_finding finding, const char *text)
-{
-	(void)ctx;
-	(void)finding;
-	log_error("%s", text);
-}
-
-static int fail(const char *what)
-{
-	log_error("%s: %s", what, strerror(errno));
-	return -1;
-}
-
-static int open_all(struct dinit *dinit, const sigset_t *signals)
-{
-	process_raise_nofile(&dinit->nofile);
-	if (getpid() != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
-		return fail("cannot become a subreaper (PR_SET_CHILD_SUBREAPER)");
-	dinit->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (dinit->null_fd < 0)
-		return fail("/dev/null, the services' stdin, cannot be opened");
-	if (loop_open(&dinit->loop, signals, on_signal, dinit) < 0)
-		return fail("cannot set up the event loop");
-	ownfds_copy(&dinit->ownfds, dinit->closed);
-	if (outputs_open(&dinit->outputs, &dinit->loop, &dinit->config, dinit->ownfds.output_fds) <
-	    0)
-		goto close_fds;
-	if (logmux_open(&dinit->mux, &dinit->loop, &dinit->outputs, &dinit->config) < 0)
-		goto close_outputs;
-	reaper_init(&dinit->reaper, policy_on_unwatched_end, &dinit->policy);
-	dinit->signaller = (struct signaller){ .reaper = &dinit->reaper, .proc = &dinit->proc };
-	dinit->delay_timer = (struct loop_timer){ .on_due = on_delay_over, .ctx = dinit };
-	return 0;
-
-close_outputs:
-	outputs_close(&dinit->outputs);
-close_fds:
-	ownfds_close(&dinit->ownfds);
-	loop_close(&dinit->loop);
-	return fail("cannot set up the output");
-}
-
-static void close_all(struct dinit *dinit)
-{
-	log_set_writer(NULL, NULL);
-	logmux_close(&dinit->mux);
-	outputs_close(&dinit->outputs);
-	ownfds_close(&dinit->ownfds);
-	loop_close(&dinit->loop);
-	close(dinit->null_fd);
-}
+/* ---- getting ready ---- */
 
 static void check_for_services(struct dinit *dinit)
 {
-	size_t found = dinit->svdir.len;
+	size_t found = dinit->base.svdir.len;
 
 	if (dinit->services.len > 0)
 		return;
 	if (found == 0)
-		log_warn("%s: there is no service to run", dinit->config.dir);
+		log_warn("%s: there is no service to run", dinit->base.config.dir);
 	else if (found == 1)
-		log_warn("%s: the only service is down or skipped", dinit->config.dir);
+		log_warn("%s: the only service is down or skipped", dinit->base.config.dir);
 	else
-		log_warn("%s: all %zu services are down or skipped", dinit->config.dir, found);
+		log_warn("%s: all %zu services are down or skipped", dinit->base.config.dir, found);
 	begin_teardown(dinit, CAUSE_INSIDE, PROCESS_STATUS_STOPPED);
 }
 
-static int prepare_services(struct dinit *dinit, char *const *environment)
+static int prepare_services(struct dinit *dinit)
 {
 	struct service_owner owner = {
 		.on_end = on_service_end,
 		.on_start_failure = on_start_failure,
 		.ctx = dinit,
 	};
-	struct program_means means = {
-		.reaper = &dinit->reaper,
-		.mux = &dinit->mux,
-		.signaller = &dinit->signaller,
-		.oom = &dinit->oom,
-		.null_fd = dinit->null_fd,
-		.nofile = dinit->nofile,
-		.environment = environment,
-	};
 
-	if (programs_open(&dinit->programs, &means) < 0)
-		return fail("cannot set up the services");
-	if (services_open(&dinit->services, &dinit->svdir, dinit->config.skip, &dinit->loop,
-			  &dinit->programs, &owner) < 0) {
-		programs_close(&dinit->programs);
-		return fail("cannot set up the services");
-	}
+	if (services_open(&dinit->services, &dinit->base.svdir, dinit->base.config.skip,
+			  &dinit->base.loop, &dinit->base.programs, &owner) < 0)
+		return base_fail("cannot set up the services");
 	check_for_services(dinit);
 	return 0;
 }
 
 static void prepare_requests(struct dinit *dinit)
 {
-	dinit->requests = (struct requests){ .proc = &dinit->proc, .reaper = &dinit->reaper };
+	dinit->requests =
+		(struct requests){ .proc = &dinit->base.proc, .reaper = &dinit->base.reaper };
 	for (enum svdir_control control = 0; control < SVDIR_CONTROLS; control++)
 		dinit->requests.has_control[control] =
 			services_have_control(&dinit->services, control);
@@ -476,41 +385,42 @@ static void prepare_requests(struct dinit *dinit)
 static void prepare_policy(struct dinit *dinit)
 {
 	struct policy_means means = {
-		.loop = &dinit->loop,
-		.reaper = &dinit->reaper,
-		.proc = &dinit->proc,
-		.mux = &dinit->mux,
-		.signaller = &dinit->signaller,
+		.loop = &dinit->base.loop,
+		.reaper = &dinit->base.reaper,
+		.proc = &dinit->base.proc,
+		.mux = &dinit->base.mux,
+		.signaller = &dinit->base.signaller,
 	};
 
-	policy_open(&dinit->policy, &dinit->config, &means, on_adopted_end, dinit);
+	policy_open(&dinit->policy, &dinit->base.config, &means, on_adopted_end, dinit);
 }
 
 /* Prepares what is said, written and limited at the end; the policy must be prepared. */
 static void prepare_end(struct dinit *dinit)
 {
 	struct ending_means means = {
-		.loop = &dinit->loop,
+		.loop = &dinit->base.loop,
 		.policy = &dinit->policy,
-		.mux = &dinit->mux,
+		.mux = &dinit->base.mux,
 		.oom = &dinit->oom,
 		.termlog = &dinit->termlog,
 	};
 
-	oom_open(&dinit->oom, &dinit->proc, "/sys/fs/cgroup");
-	termlog_open(&dinit->termlog, &dinit->loop, &dinit->reaper, dinit->config.termination_log);
+	oom_open(&dinit->oom, &dinit->base.proc, "/sys/fs/cgroup");
+	termlog_open(&dinit->termlog, &dinit->base.loop, &dinit->base.reaper,
+		     dinit->base.config.termination_log);
 	ending_init(&dinit->ending, &means);
-	overtime_init(&dinit->overtime, &dinit->loop, &dinit->services, &dinit->policy);
+	overtime_init(&dinit->overtime, &dinit->base.loop, &dinit->services, &dinit->policy);
 }
 
 /* ---- from the beginning to the end ---- */
 
 static void say_start(const struct dinit *dinit)
 {
-	const struct config *config = &dinit->config;
+	const struct config *config = &dinit->base.config;
 
 	log_info("dinit " DINIT_VERSION " runs %zu of %zu services in %s, as PID %d",
-		 dinit->services.len, dinit->svdir.len, config->dir, getpid());
+		 dinit->services.len, dinit->base.svdir.len, config->dir, getpid());
 	log_debug("stdout mode %s, stderr mode %s, reparenting policy %s, kill timeout %llu ms, "
 		  "stop timeout %llu ms, stop delay %llu ms, grace period %llu ms, "
 		  "longest line %zu bytes",
@@ -527,14 +437,14 @@ static int supervise(struct dinit *dinit)
 {
 	int result;
 
-	log_set_writer(outputs_write_own, &dinit->outputs);
-	ownfds_read(&dinit->ownfds, &dinit->mux);
+	log_set_writer(outputs_write_own, &dinit->base.outputs);
+	ownfds_read(&dinit->base.ownfds, &dinit->base.mux);
 	say_start(dinit);
 	prepare_policy(dinit);
 	prepare_end(dinit);
 	prepare_requests(dinit);
-	result = loop_run(&dinit->loop, on_turn_end, dinit);
-	ownfds_restore(&dinit->ownfds);
+	result = loop_run(&dinit->base.loop, on_turn_end, dinit);
+	ownfds_restore(&dinit->base.ownfds);
 	if (result < 0) {
 		log_set_writer(NULL, NULL);
 		log_error("cannot wait for events: %s", strerror(errno));
@@ -545,32 +455,22 @@ static int supervise(struct dinit *dinit)
 
 static int run_services(char *const *environment)
 {
-	struct dinit dinit = { .proc = { .root = "/proc" } };
+	struct dinit dinit = { .delay_timer = { .on_due = on_delay_over, .ctx = &dinit } };
+	const struct base_callbacks callbacks = {
+		.on_signal = on_signal,
+		.signal_ctx = &dinit,
+		.on_orphan = policy_on_unwatched_end,
+		.orphan_ctx = &dinit.policy,
+	};
 	int status = PROCESS_STATUS_UNABLE;
-	sigset_t signals;
 
-	if (process_fill_standard_fds(dinit.closed) < 0) {
-		fail("/dev/null cannot be opened in place of a closed descriptor");
+	if (base_open(&dinit.base, environment, &dinit.oom, &callbacks) < 0)
 		return PROCESS_STATUS_UNABLE;
-	}
-	if (process_block_signals(&signals) < 0) {
-		fail("signals cannot be blocked");
-		return PROCESS_STATUS_UNABLE;
-	}
-	process_reset_dispositions();
-	if (process_read_environment(&dinit.config, environment) < 0)
-		return PROCESS_STATUS_UNABLE;
-	if (svdir_scan(&dinit.svdir, dinit.config.dir, SVDIR_FILES, on_scan_problem, NULL) > 0 ||
-	    open_all(&dinit, &signals) < 0)
-		goto free_svdir;
-	if (prepare_services(&dinit, environment) == 0) {
+	if (prepare_services(&dinit) == 0) {
 		status = supervise(&dinit);
 		services_close(&dinit.services);
-		programs_close(&dinit.programs);
 	}
-	close_all(&dinit);
-free_svdir:
-	svdir_free(&dinit.svdir);
+	base_close(&dinit.base);
 	return status;
 }
 
