@@ -23,7 +23,7 @@ MODULES = dinit client/cli base overtime waited ending services service control 
 	policy ration orphan adopt/adopt adopt/redirect adopt/obstacle adopt/tracee request \
 	sender program ownfds filter logmux splitter outputs signaller svdir termlog death \
 	reaper spawn script execfail sink process loop fdtable oom procfs log line config \
-	lastline printable signame names stamp json
+	nearest lastline printable signame names stamp json
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 
 all: dinit

@@ -6,6 +6,7 @@
  * line. */
 #include "config.h"
 
+#include "nearest.h"
 #include "printable.h"
 
 #include <stddef.h>
@@ -18,6 +19,8 @@
 /* 31 years; far from where it would overflow when added to a clock */
 #define TIMEOUT_MAX_MS UINT64_C(1000000000000)
 
+#define COUNT_MAX 1000000000
+
 #define MAX_LINE_MIN (4 * 1024)
 #define MAX_LINE_MAX (64 * 1024 * 1024)
 
@@ -29,11 +32,6 @@
 #define TEXT_SIZE 512
 /* Room for a name without prefix and underscores; a longer one is close to none of ours. */
 #define SUFFIX_SIZE 24
-/* With more typing errors than that, names would be close that have nothing to do with each
- * other. */
-#define TYPING_ERRORS_MAX 3
-/* The shortest part of a name, "LOG", that is taken for it. */
-#define PART_MIN 3
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -45,6 +43,10 @@ enum kind {
 	KIND_WORD,
 	/* uint64_t: milliseconds. */
 	KIND_SECONDS,
+	/* uint64_t: milliseconds, more than 0. */
+	KIND_INTERVAL,
+	/* uint64_t: how many. */
+	KIND_COUNT,
 	/* size_t: bytes. */
 	KIND_LINE_SIZE,
 };
@@ -111,6 +113,12 @@ static const struct variable {
 	  "seconds that services go on after a stop signal", NULL },
 	{ "DINIT_GRACE_PERIOD", KIND_SECONDS, offsetof(struct config, grace_period_ms), "0",
 	  "seconds for a stop that a signal began, 0 no limit", NULL },
+	{ "DINIT_CHECK_INTERVAL", KIND_INTERVAL, offsetof(struct config, check_interval_ms), "10",
+	  "seconds between two runs of a check, and the longest one", NULL },
+	{ "DINIT_CHECK_FAILURES", KIND_COUNT, offsetof(struct config, check_failures), "0",
+	  "failed checks in a row that end the container, 0 none do", NULL },
+	{ "DINIT_READY_TIMEOUT", KIND_SECONDS, offsetof(struct config, ready_timeout_ms), "0",
+	  "seconds until every service must be ready, 0 no limit", NULL },
 	{ "DINIT_EXIT_STATUS", KIND_WORD, offsetof(struct config, exit_status), "dinit",
 	  "dinit: 0, 1 or 3; service: that of the program that ended", exit_status_words },
 	{ "DINIT_TERMINATION_LOG", KIND_TEXT, offsetof(struct config, termination_log),
@@ -215,7 +223,15 @@ static bool set_value(struct config *config, const struct variable *variable, co
 		memcpy(member, &word, sizeof word);
 		return true;
 	case KIND_SECONDS:
-		if (!parse_decimal(value, strlen(value), 1000, TIMEOUT_MAX_MS, &number))
+	case KIND_INTERVAL:
+		if (!parse_decimal(value, strlen(value), 1000, TIMEOUT_MAX_MS, &number) ||
+		    (variable->kind == KIND_INTERVAL && number == 0))
+			return false;
+		memcpy(member, &number, sizeof number);
+		return true;
+	case KIND_COUNT:
+		if (strchr(value, '.') ||
+		    !parse_decimal(value, strlen(value), 1, COUNT_MAX, &number))
 			return false;
 		memcpy(member, &number, sizeof number);
 		return true;
@@ -251,6 +267,12 @@ static void explain_kind(const struct variable *variable, char *text, size_t siz
 	case KIND_SECONDS:
 		snprintf(text, size, "seconds, as digits with at most one point, up to 1000000000");
 		return;
+	case KIND_INTERVAL:
+		snprintf(text, size,
+			 "seconds, more than 0, as digits with at most one point, up to "
+			 "1000000000");
+		return;
+	case KIND_COUNT: snprintf(text, size, "a number, as digits, up to %d", COUNT_MAX); return;
 	case KIND_LINE_SIZE:
 		snprintf(text, size, "a number of bytes from 4k to 64M (k: 1024, M: 1024 k)");
 		return;
@@ -297,62 +319,7 @@ static size_t fold_name(char folded[SUFFIX_SIZE], const char *name, size_t len)
 	return folded_len;
 }
 
-static unsigned least(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
-}
-
-/* Counts the letters that must be inserted, left out, replaced or swapped with their neighbour
- * to make one name of the other (Damerau and Levenshtein, in the form that changes no letter
- * twice). */
-static unsigned count_typing_errors(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-	/* errors[i][j] is between the first i letters of a and the first j of b. */
-	unsigned errors[SUFFIX_SIZE + 1][SUFFIX_SIZE + 1];
-
-	for (size_t j = 0; j <= b_len; j++)
-		errors[0][j] = (unsigned)j;
-	for (size_t i = 1; i <= a_len; i++) {
-		errors[i][0] = (unsigned)i;
-		for (size_t j = 1; j <= b_len; j++) {
-			unsigned replaced = errors[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-			unsigned fewest =
-				least(replaced, least(errors[i - 1][j], errors[i][j - 1]) + 1);
-
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				fewest = least(fewest, errors[i - 2][j - 2] + 1);
-			errors[i][j] = fewest;
-		}
-	}
-	return errors[a_len][b_len];
-}
-
-static bool is_at(const char *part, size_t part_len, const char *name, size_t at)
-{
-	return memcmp(part, name + at, part_len) == 0;
-}
-
-/* Returns whether part and name begin with the same letter, and the letters of part stand in name
- * in the same order and are at least half of its letters. */
-static bool is_shortened(const char *part, size_t part_len, const char *name, size_t len)
-{
-	size_t found = 0;
-
-	for (size_t i = 0; i < len && found < part_len; i++)
-		found += name[i] == part[found];
-	return part[0] == name[0] && found == part_len && 2 * part_len >= len;
-}
-
-/* Returns whether part is the beginning, the end or a shorter form of the name. */
-static bool is_part(const char *part, size_t part_len, const char *name, size_t len)
-{
-	return part_len >= PART_MIN && part_len <= len &&
-	       (is_at(part, part_len, name, 0) || is_at(part, part_len, name, len - part_len) ||
-		is_shortened(part, part_len, name, len));
-}
-
-/* Returns the variable that the name was probably meant for, or NULL. Of a short name at least half
- * of the letters must be right. */
+/* Returns the variable that the name was probably meant for, or NULL. */
 static const char *find_close_name(const char *name, size_t len)
 {
 	const char *closest = NULL;
@@ -362,12 +329,10 @@ static const char *find_close_name(const char *name, size_t len)
 
 	for (size_t i = 0; i < COUNT(variables); i++) {
 		size_t right_len = fold_name(right, variables[i].name, strlen(variables[i].name));
-		unsigned errors = count_typing_errors(wrong, wrong_len, right, right_len);
-		bool close = (errors <= TYPING_ERRORS_MAX && 2 * errors <= right_len) ||
-			     is_part(wrong, wrong_len, right, right_len) ||
-			     is_part(right, right_len, wrong, wrong_len);
+		unsigned errors;
 
-		if (close && errors < fewest) {
+		if (nearest_is_close(wrong, wrong_len, right, right_len, &errors) &&
+		    errors < fewest) {
 			fewest = errors;
 			closest = variables[i].name;
 		}
@@ -443,6 +408,9 @@ unsigned config_read(struct config *config, char *const *environment,
 			errors++;
 	}
 	config->colour = allows_colour(environment);
+	config->notify_socket = find_value(environment, "NOTIFY_SOCKET");
+	if (!config->notify_socket)
+		config->notify_socket = "";
 	warn_of_unknown(environment, on_problem, ctx);
 	return errors;
 }

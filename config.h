@@ -73,6 +73,16 @@ struct config {
 	/* 0: services are told to stop at once. */
 	uint64_t stop_delay_ms;
 	enum config_exit_status exit_status;
+	/* Between two runs of a check; one that takes as long has failed. More than 0. */
+	uint64_t check_interval_ms;
+	/* So many failed checks in a row of a service that was ready end the container. 0: none
+	 * do. */
+	uint64_t check_failures;
+	/* From the start until every service must be ready. 0: no limit. */
+	uint64_t ready_timeout_ms;
+	/* The socket that is told when all services are ready (NOTIFY_SOCKET); "" if there is
+	 * none. */
+	const char *notify_socket;
 	/* The path of the file that gets the cause of the end. */
 	const char *termination_log;
 	/* In bytes, without label and newline. */

@@ -597,7 +597,7 @@ static void test_config_describe_defaults_are_those_that_count(void **state)
 
 	(void)state;
 	config_describe(on_variable, &described);
-	assert_int_equal(described.count, 14);
+	assert_int_equal(described.count, 17);
 	assert_int_equal(config_read(&config, described.environment, on_problem, &problems), 0);
 	assert_int_equal(problems.len, 0);
 	assert_defaults(&config);
