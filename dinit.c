@@ -3,8 +3,10 @@
  * the bottom (main) upwards meets things in the order in which they happen. Invariant: handlers
  * record what happened, and only advance() changes the state. */
 #include "base.h"
+#include "board.h"
 #include "client/cli.h"
 #include "ending.h"
+#include "health.h"
 #include "log.h"
 #include "overtime.h"
 #include "policy.h"
@@ -41,6 +43,8 @@ enum cause {
 struct dinit {
 	struct base base;
 	struct services services;
+	struct board board;
+	struct health health;
 	struct policy policy;
 	struct oom oom;
 	struct termlog termlog;
@@ -125,6 +129,23 @@ static void on_start_failure(void *ctx, const char *cause)
 	begin_teardown(dinit, CAUSE_INSIDE, PROCESS_STATUS_UNABLE);
 }
 
+/* Notes that a service is past the limits of its readiness. */
+static void on_unhealthy(void *ctx, const char *cause)
+{
+	struct dinit *dinit = ctx;
+
+	if (!has_cause(dinit))
+		ending_note(&dinit->ending, cause);
+	begin_teardown(dinit, CAUSE_INSIDE, PROCESS_STATUS_FAILED);
+}
+
+static void on_service_change(void *ctx, const struct service *service)
+{
+	struct dinit *dinit = ctx;
+
+	health_note_service(&dinit->health, service);
+}
+
 /* Notes a signal that stops the container. */
 static void note_stop(struct dinit *dinit, const struct signalfd_siginfo *info)
 {
@@ -186,6 +207,14 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 
 /* ---- the state machine ---- */
 
+static void show_teardown(struct dinit *dinit, enum board_whole whole)
+{
+	char cause[BOARD_CAUSE_SIZE];
+
+	ending_copy_bare_cause(&dinit->ending, cause, sizeof cause);
+	health_begin_teardown(&dinit->health, whole, cause);
+}
+
 /* Begins the teardown: its limits start, but the services are not told to stop yet. */
 static void begin_delay(struct dinit *dinit)
 {
@@ -194,6 +223,7 @@ static void begin_delay(struct dinit *dinit)
 				    : 0;
 
 	dinit->state = STATE_DELAYING;
+	show_teardown(dinit, BOARD_WHOLE_DELAYING);
 	if (dinit->cause == CAUSE_INSIDE)
 		overtime_limit(&dinit->overtime, "DINIT_STOP_TIMEOUT",
 			       dinit->base.config.stop_timeout_ms);
@@ -218,6 +248,7 @@ static void on_delay_over(void *ctx)
 static void stop_everything(struct dinit *dinit)
 {
 	dinit->state = STATE_STOPPING;
+	show_teardown(dinit, BOARD_WHOLE_STOPPING);
 	dinit->children_changed = true;
 	if (dinit->delay_timer.running)
 		outputs_begin_teardown(&dinit->base.outputs);
@@ -273,6 +304,7 @@ static bool advance(struct dinit *dinit)
 	case STATE_STARTING:
 		if (dinit->start_abandoned || !services_start_next(&dinit->services)) {
 			dinit->state = STATE_RUNNING;
+			health_begin(&dinit->health);
 			dinit->children_changed = true;
 		}
 		return true;
@@ -332,6 +364,7 @@ static enum loop_verdict on_turn_end(void *ctx)
 		oom_forget(&dinit->oom, loop_now_ms(&dinit->base.loop));
 	more = advance(dinit);
 	more |= logmux_turn(&dinit->base.mux);
+	board_wake(&dinit->board);
 	if (dinit->state == STATE_DRAINING && logmux_is_drained(&dinit->base.mux) &&
 	    !termlog_is_busy(&dinit->termlog)) {
 		if (conclude(dinit))
@@ -363,6 +396,7 @@ static int prepare_services(struct dinit *dinit)
 	struct service_owner owner = {
 		.on_end = on_service_end,
 		.on_start_failure = on_start_failure,
+		.on_change = on_service_change,
 		.ctx = dinit,
 	};
 
@@ -371,6 +405,32 @@ static int prepare_services(struct dinit *dinit)
 		return base_fail("cannot set up the services");
 	check_for_services(dinit);
 	return 0;
+}
+
+/* Makes the page that others see, and fills it; without such memory everything else works. Returns
+ * 0, or -1 without memory of our own. */
+static int prepare_health(struct dinit *dinit)
+{
+	const struct svdir *svdir = &dinit->base.svdir;
+	struct health_means means = {
+		.config = &dinit->base.config,
+		.svdir = svdir,
+		.services = &dinit->services,
+		.loop = &dinit->base.loop,
+		.programs = &dinit->base.programs,
+		.board = &dinit->board,
+	};
+	size_t names_size = 0;
+
+	for (size_t i = 0; i < svdir->len; i++)
+		names_size += strlen(svdir->entries[i].name) + 1;
+	if (board_open(&dinit->board, svdir->len, names_size) < 0)
+		log_info("there is no shared memory, so dinit --status has nothing to show: %s",
+			 strerror(errno));
+	if (health_open(&dinit->health, &means, on_unhealthy, dinit) == 0)
+		return 0;
+	board_close(&dinit->board);
+	return base_fail("cannot set up the services");
 }
 
 static void prepare_requests(struct dinit *dinit)
@@ -466,10 +526,15 @@ static int run_services(char *const *environment)
 
 	if (base_open(&dinit.base, environment, &dinit.oom, &callbacks) < 0)
 		return PROCESS_STATUS_UNABLE;
+	if (prepare_health(&dinit) < 0)
+		goto close_base;
 	if (prepare_services(&dinit) == 0) {
 		status = supervise(&dinit);
 		services_close(&dinit.services);
 	}
+	health_close(&dinit.health);
+	board_close(&dinit.board);
+close_base:
 	base_close(&dinit.base);
 	return status;
 }

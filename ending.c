@@ -80,6 +80,7 @@ static void tell_cause(struct ending *ending, const char *left, const char *last
 		log_error("%s, stopping the container%s", ending->cause, last);
 	else
 		log_warn("%s%s stopping the container", ending->cause, left[0] ? ";" : ",");
+	ending->bare_len = strlen(ending->cause);
 	add(ending, last);
 	termlog_write(ending->means.termlog, ending->cause);
 }
@@ -147,6 +148,7 @@ void ending_tell(struct ending *ending, const struct service *service, const str
 void ending_note(struct ending *ending, const char *cause)
 {
 	add(ending, cause);
+	ending->bare_len = strlen(ending->cause);
 	termlog_write(ending->means.termlog, ending->cause);
 }
 
@@ -162,6 +164,11 @@ bool ending_is_told(struct ending *ending)
 const char *ending_cause(const struct ending *ending)
 {
 	return ending->timer.running ? "" : ending->cause;
+}
+
+void ending_copy_bare_cause(const struct ending *ending, char *text, size_t size)
+{
+	snprintf(text, size, "%.*s", (int)ending->bare_len, ending_cause(ending));
 }
 
 /* ---- the last message ---- */

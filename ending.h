@@ -43,6 +43,8 @@ struct ending {
 	uint64_t started_ms;
 	/* The cause, as far as it is known; "": there is none yet. */
 	char cause[ENDING_CAUSE_SIZE];
+	/* The cause goes so far without what the process said last. */
+	size_t bare_len;
 	/* The process whose end is told failed: status other than 0, or killed by a signal. */
 	bool failed;
 	/* Where the output of that process went, in words, or "". */
@@ -81,6 +83,9 @@ bool ending_is_told(struct ending *ending);
 
 /* Returns the cause, which is "" before it is told. The string belongs to the ending. */
 const char *ending_cause(const struct ending *ending);
+
+/* Writes the cause without what the process said last, or "", to text, as far as it fits. */
+void ending_copy_bare_cause(const struct ending *ending, char *text, size_t size);
 
 /* Writes the last message of all: how long the container ran, with which status dinit exits, and
  * the cause. */

@@ -36,11 +36,20 @@ enum service_event {
 	EVENT_STOP,
 };
 
+static void tell_change(const struct service *service)
+{
+	const struct service_owner *owner = &service->all->owner;
+
+	if (owner->on_change)
+		owner->on_change(owner->ctx, service);
+}
+
 static void set_state(struct service *service, enum service_state state)
 {
 	service->state = state;
 	if (state == SERVICE_DISABLED)
 		service->all->disabled++;
+	tell_change(service);
 }
 
 /* ---- starting ---- */
@@ -143,11 +152,16 @@ static void end_run(struct service *service, const struct reaper_end *end)
 {
 	bool finish = service->finish && service->all->phase != SERVICES_KILLED;
 
+	service->run_status = end->status;
 	service->outcome =
 		disabled_itself(end) || service->entry->optional ? SERVICE_DISABLED : SERVICE_ENDED;
 	set_state(service, finish ? SERVICE_FINISHING : service->outcome);
 	tell_run_end(service, end);
-	if (finish && !start_finish(service, end->status))
+	if (!finish)
+		return;
+	if (start_finish(service, end->status))
+		tell_change(service);
+	else
 		set_state(service, service->outcome);
 }
 
@@ -183,6 +197,7 @@ static void on_log_ended(struct service *service, const struct reaper_end *end)
 		log_info("%s/log: PID %d exited with status %d: it has disabled "
 			 "itself" READS_DIRECTLY,
 			 end->name, end->pid, SERVICE_EXIT_DISABLED);
+		tell_change(service);
 		return;
 	}
 	switch (service->state) {
@@ -196,7 +211,10 @@ static void on_log_ended(struct service *service, const struct reaper_end *end)
 	case SERVICE_FINISHING:
 	case SERVICE_DISABLED:
 	case SERVICE_ENDED:
-	case SERVICE_FAILED: reaper_say_end(end); return;
+	case SERVICE_FAILED:
+		reaper_say_end(end);
+		tell_change(service);
+		return;
 	case SERVICE_WAITING:
 	case SERVICE_UNLOGGED: return;
 	}
@@ -447,7 +465,7 @@ void service_init(struct service *service, struct services *all, const struct sv
 {
 	struct programs *programs = all->programs;
 
-	*service = (struct service){ .all = all, .entry = entry };
+	*service = (struct service){ .all = all, .entry = entry, .run_status = -1 };
 	program_init(&service->run, programs, entry->name, "run", on_run_exit, service);
 	service->log = add_program(service, spares, entry->log_run, "log", on_log_exit);
 	service->terminate =

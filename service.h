@@ -48,6 +48,8 @@ struct service {
 	const struct svdir_entry *entry;
 	enum service_state state;
 	struct program run;
+	/* How run has ended, as of wait(2); -1: it has not. */
+	int run_status;
 	/* The state that follows SERVICE_FINISHING. */
 	enum service_state outcome;
 	/* Only where the directory has them; else NULL. */
@@ -69,6 +71,9 @@ struct service_owner {
 	/* The run of the service has ended (its finish may be running), or its logging program
 	 * while run still runs. Never called for an optional service. */
 	void (*on_end)(void *ctx, const struct service *service, const struct reaper_end *end);
+	/* Something has changed of what others may see of the service: its state, or which of its
+	 * programs run. May be NULL. */
+	void (*on_change)(void *ctx, const struct service *service);
 	/* A service that is not optional could not be started. The cause is "web/run: cannot be
 	 * started: why" (valid during the call); an error message has said so. */
 	void (*on_start_failure)(void *ctx, const char *cause);

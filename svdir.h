@@ -29,11 +29,14 @@ struct svdir_entry {
 	/* Its log directory and log/run. Both are NULL where there is no logging program. */
 	char *log_dir;
 	char *log_run;
-	/* Its finish and prestop, or NULL. */
+	/* Its finish, prestop and check, or NULL. */
 	char *finish;
 	char *prestop;
+	char *check;
 	/* Its programs in control/ for HUP, USR1 and USR2, or NULL. */
 	char *control[SVDIR_CONTROLS];
+	/* The number of its notification-fd, on which run says that it is ready; 0: it has none. */
+	int notification_fd;
 	/* The signal of its down-signal; TERM where it has none. */
 	int down_signal;
 	/* It has a file named optional: the container goes on without it. */
