@@ -223,12 +223,14 @@ static void begin_delay(struct dinit *dinit)
 				    : 0;
 
 	dinit->state = STATE_DELAYING;
-	show_teardown(dinit, BOARD_WHOLE_DELAYING);
 	if (dinit->cause == CAUSE_INSIDE)
 		overtime_limit(&dinit->overtime, "DINIT_STOP_TIMEOUT",
 			       dinit->base.config.stop_timeout_ms);
 	overtime_expect(&dinit->overtime);
 	services_prestop(&dinit->services);
+	show_teardown(dinit, delay_ms > 0 || dinit->services.prestopping > 0
+				     ? BOARD_WHOLE_DELAYING
+				     : BOARD_WHOLE_STOPPING);
 	if (delay_ms == 0) {
 		outputs_begin_teardown(&dinit->base.outputs);
 		return;
