@@ -23,7 +23,7 @@ MODULES = dinit client/cli base health overtime waited ending services service c
 	start left policy ration orphan adopt/adopt adopt/redirect adopt/obstacle adopt/tracee \
 	request sender program ownfds filter logmux splitter outputs signaller svdir termlog \
 	death reaper spawn script execfail sink process loop fdtable oom procfs log line config \
-	board nearest lastline printable signame names stamp json
+	tally board nearest lastline printable signame names stamp json
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 
 # Those that every line goes through. COLD_CFLAGS are for all others.

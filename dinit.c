@@ -405,6 +405,7 @@ static int prepare_services(struct dinit *dinit)
 	if (services_open(&dinit->services, &dinit->base.svdir, dinit->base.config.skip,
 			  &dinit->base.loop, &dinit->base.programs, &owner) < 0)
 		return base_fail("cannot set up the services");
+	services_show_tallies(&dinit->services, &dinit->base.svdir, &dinit->board);
 	check_for_services(dinit);
 	return 0;
 }
