@@ -25,13 +25,12 @@
 #define FUTEX_WAIT 0
 
 /* What the sizes in a header are held to. A page of version 1 has at least what stands before the
- * counts, and a later one has more at the end; no dinit has as many services, nor as long texts. */
+ * counts, and a later one has more at the end; no dinit has as many services. */
 #define HEADER_SIZE_MIN offsetof(struct board_header, counts)
 #define HEADER_SIZE_MAX 65536
 #define ENTRY_SIZE_MIN offsetof(struct board_entry, streams)
 #define ENTRY_SIZE_MAX 1024
 #define ENTRIES_MAX 65536
-#define TEXT_LEN_MAX 1023
 /* What printable_copy wants at least. */
 #define TEXT_ROOM_MIN 4
 
@@ -89,7 +88,7 @@ static unsigned rank(pid_t pid)
 	for (unsigned generation = 0; generation < RANK_FIRST && stat.parent > 0; generation++) {
 		if (stat.parent == pid)
 			return generation;
-		if (procfs_read_stat(&proc, stat.parent, &stat) < 0)
+		if (!procfs_usable(&proc) || procfs_read_stat(&proc, stat.parent, &stat) < 0)
 			break;
 	}
 	return pid == 1 ? RANK_FIRST : RANK_OTHER;
@@ -100,9 +99,9 @@ static bool has_ended(pid_t pid)
 {
 	struct procfs_stat stat;
 
-	if (kill(pid, 0) < 0 && errno == ESRCH)
-		return true;
-	return procfs_read_stat(&proc, pid, &stat) == 0 && stat.ending;
+	if (kill(pid, 0) < 0)
+		return errno == ESRCH;
+	return procfs_usable(&proc) && procfs_read_stat(&proc, pid, &stat) == 0 && stat.ending;
 }
 
 /* Copies the header of the page, as far as we know it. */
@@ -262,9 +261,10 @@ static bool is_sound(const struct view *view, const struct board_header *header)
 /* Sets to 0 the parts of an entry that are out of bounds, and what nobody should take for a PID. */
 static void bound_entry(const struct view *view, struct board_entry *entry)
 {
-	if (entry->name_len > TEXT_LEN_MAX || entry->name_at > view->size - entry->name_len)
+	if (entry->name_len > VIEW_TEXT_SIZE - 1 || entry->name_at > view->size - entry->name_len)
 		entry->name_len = 0;
-	if (entry->reason_len > TEXT_LEN_MAX || entry->reason_at > view->size - entry->reason_len)
+	if (entry->reason_len > VIEW_TEXT_SIZE - 1 ||
+	    entry->reason_at > view->size - entry->reason_len)
 		entry->reason_len = 0;
 	if (entry->pid < 0)
 		entry->pid = 0;
@@ -376,6 +376,7 @@ static bool try_to_take(const struct view *view, struct snapshot *snapshot, enum
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	whole = load_sequence(view) == sequence;
 	snapshot->header.sequence = sequence;
+	snapshot->header.pid = view->pid;
 	if (!whole || *trouble != TROUBLE_NONE)
 		snapshot_free(snapshot);
 	return whole || *trouble == TROUBLE_MEMORY;
@@ -414,6 +415,18 @@ int view_take(const struct view *view, struct snapshot *snapshot, char why[VIEW_
 		return 0;
 	snapshot_free(snapshot);
 	return say_why(why, view->pid, "has ended");
+}
+
+int view_look(pid_t pid, struct snapshot *snapshot, char why[VIEW_WHY_SIZE])
+{
+	struct view view;
+	int result;
+
+	if (view_open(&view, pid, why) < 0)
+		return -1;
+	result = view_take(&view, snapshot, why);
+	view_close(&view);
+	return result;
 }
 
 void snapshot_free(struct snapshot *snapshot)
@@ -494,6 +507,13 @@ bool view_is_missing(const struct view_service *service)
 	case BOARD_STATES: break;
 	}
 	return false;
+}
+
+uint64_t view_age_ms(const struct board_time *time)
+{
+	uint64_t now = now_ms();
+
+	return now > time->monotonic_ms ? now - time->monotonic_ms : 0;
 }
 
 const char *view_state_word(enum board_state state)
