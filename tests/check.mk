@@ -21,7 +21,8 @@ setup-all:
 
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
-	filter sender request service lives ration policy left ending waited overtime
+	filter sender request service lives ration policy left ending waited overtime view \
+	usage status statusjson metrics
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
@@ -55,6 +56,11 @@ wrap_termlog = fork open write
 wrap_request = getpid sender_describe
 wrap_sink = open epoll_ctl malloc realloc write
 wrap_outputs = malloc clock_gettime
+wrap_usage = malloc calloc realloc
+wrap_status = view_look usage_measure view_age_ms isatty ioctl calloc
+wrap_statusjson = view_age_ms
+wrap_metrics = view_look usage_measure
+wrap_view = malloc calloc nanosleep clock_gettime syscall
 wrap_logmux = malloc realloc free clock_gettime epoll_ctl read
 
 UNIT_PROGRAMS = $(UNITS:%=$(BUILD)/test_%)
