@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,19 +220,18 @@ static bool are_all_known(const struct wait *wait, const struct snapshot *snapsh
 	return true;
 }
 
-/* Says that dinit has ended before the goal was seen to be reached. Where its services have ended
- * with it, that is the goal. */
-static int conclude_gone(const struct wait *wait, const struct snapshot *snapshot)
+/* Judges by what a dinit has left of which there is no snapshot any more, why not. Returns the exit
+ * status. */
+static int conclude(struct wait *wait, const struct view *view, const char *why)
 {
-	for (size_t i = 0; wait->goal == WAIT_ENDED && i < snapshot->services; i++) {
-		pid_t run = snapshot->list[i].entry.pid;
+	struct snapshot last;
+	enum wait_verdict verdict = WAIT_PENDING;
 
-		if (run > 0 && (kill(run, 0) == 0 || errno != ESRCH))
-			return fail(snapshot->list[i].name, "dinit has ended without it");
+	if (view_take_last(view, &last) == 0) {
+		verdict = judge_all(wait, &last);
+		snapshot_free(&last);
 	}
-	if (wait->goal == WAIT_ENDED)
-		return PROCESS_STATUS_STOPPED;
-	return fail(wait->name, "dinit has ended");
+	return verdict == WAIT_REACHED ? PROCESS_STATUS_STOPPED : fail(wait->name, why);
 }
 
 static int fail_late(const struct wait *wait)
@@ -254,6 +252,7 @@ static int wait_on(struct wait *wait, const struct view *view, struct snapshot *
 		enum wait_verdict verdict = judge_all(wait, snapshot);
 		uint64_t now_ms = board_now().monotonic_ms;
 		struct snapshot next;
+		char why[VIEW_WHY_SIZE];
 
 		if (verdict == WAIT_REACHED)
 			return PROCESS_STATUS_STOPPED;
@@ -263,12 +262,12 @@ static int wait_on(struct wait *wait, const struct view *view, struct snapshot *
 			return fail_late(wait);
 		switch (view_wait(view, snapshot,
 				  wait->limited ? (int64_t)(until_ms - now_ms) : -1)) {
-		case VIEW_NEWS_GONE: return conclude_gone(wait, snapshot);
+		case VIEW_NEWS_GONE: return conclude(wait, view, "dinit has ended");
 		case VIEW_NEWS_NONE: continue;
 		case VIEW_NEWS_CHANGE: break;
 		}
-		if (view_take(view, &next, wait->why) < 0)
-			return fail("", wait->why);
+		if (view_take(view, &next, why) < 0)
+			return conclude(wait, view, why);
 		snapshot_free(snapshot);
 		*snapshot = next;
 	}

@@ -112,6 +112,19 @@ static int say_why(const char *why)
 	return PROCESS_STATUS_UNABLE;
 }
 
+/* Prints what has changed before dinit ended. */
+static void print_last(const struct view *view, const struct snapshot *before)
+{
+	struct snapshot last;
+
+	if (view_take_last(view, &last) < 0)
+		return;
+	if (last.header.state == BOARD_WHOLE_GONE)
+		last.header.state = BOARD_WHOLE_STOPPING;
+	watch_print(stdout, before, &last);
+	snapshot_free(&last);
+}
+
 /* Prints each change from the snapshot on, which is the caller's, and replaced meanwhile. Returns
  * the exit status, when dinit has ended, or nobody takes what is printed. */
 static int watch(const struct view *view, struct snapshot *snapshot)
@@ -122,10 +135,13 @@ static int watch(const struct view *view, struct snapshot *snapshot)
 	while (fflush(stdout) == 0) {
 		struct snapshot next;
 
-		if (view_wait(view, snapshot, -1) == VIEW_NEWS_GONE)
-			return PROCESS_STATUS_STOPPED;
-		if (view_take(view, &next, why) < 0)
-			return say_why(why);
+		if (view_wait(view, snapshot, -1) == VIEW_NEWS_GONE ||
+		    view_take(view, &next, why) < 0) {
+			print_last(view, snapshot);
+			return view_wait(view, snapshot, 0) == VIEW_NEWS_GONE
+				       ? PROCESS_STATUS_STOPPED
+				       : say_why(why);
+		}
 		watch_print(stdout, snapshot, &next);
 		snapshot_free(snapshot);
 		*snapshot = next;
