@@ -21,8 +21,8 @@ setup-all:
 
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
-	filter sender request service lives ration policy left ending waited overtime view \
-	usage status statusjson metrics
+	filter sender request service lives ration policy left ending waited overtime metrics \
+	probe status statusjson target usage view
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
@@ -50,6 +50,7 @@ wrap_sender = getpid kill
 wrap_overtime = clock_gettime epoll_wait services_kill_prestops services_kill policy_kill \
 	waited_describe
 wrap_waited = services_list_running procfs_read_command
+wrap_probe = getsockname
 wrap_death = oom_has_killed
 wrap_oom = statfs read getpid
 wrap_termlog = fork open write
