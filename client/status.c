@@ -337,8 +337,8 @@ static void report_unknown(const struct snapshot *snapshot, const char *name)
 		fprintf(stderr, "dinit: there is no service %s\n", shown);
 }
 
-/* Makes a snapshot of only the services of those names, in that order; *list, which is its list, is
- * to be freed. Returns 0, or -1 where there is no such service or no memory, which has been said. */
+/* Makes a snapshot of only the services of those names, in that order, of which chosen->list is to
+ * be freed. Returns 0, or -1 where there is no such service, or no memory, which was said. */
 static int choose(const struct snapshot *whole, char *const *names, struct snapshot *chosen)
 {
 	size_t len = 0;
