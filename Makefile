@@ -19,8 +19,8 @@ STANDARD = -std=gnu11 -D_GNU_SOURCE $(WARN) $(WERROR)
 ALL_CFLAGS = $(STANDARD) -DDINIT_VERSION='"$(VERSION)"' $(CFLAGS)
 
 # From the top down; tests/lint knows the same order, and who may include whom.
-MODULES = dinit client/cli client/probe client/target client/metrics client/statusjson \
-	client/status client/usage client/view base health overtime waited ending services \
+MODULES = dinit client/cli client/probe client/target client/metrics client/status \
+	client/statusjson client/usage client/view base health overtime waited ending services \
 	service control hook start left policy ration orphan adopt/adopt adopt/redirect \
 	adopt/obstacle adopt/tracee request sender program ownfds filter logmux splitter outputs \
 	signaller svdir svvalue termlog death reaper spawn script execfail sink process loop \

@@ -2,6 +2,8 @@
 /* Owns the arguments, what they are called and what is printed for them; starts no service.
  * Invariant: nothing here runs in a dinit that supervises services. */
 #include "client/cli.h"
+#include "client/metrics.h"
+#include "client/status.h"
 
 #include "config.h"
 #include "log.h"
@@ -111,5 +113,9 @@ int cli_run(char *const *arguments, char *const *environment)
 	if (strcmp(arguments[0], "--check") == 0 &&
 	    (!operand || (operand[0] != '-' && !arguments[2])))
 		return finish_output(check(operand, environment));
+	if (strcmp(arguments[0], "--status") == 0)
+		return finish_output(status_run(arguments + 1, 0));
+	if (strcmp(arguments[0], "--metrics") == 0)
+		return finish_output(metrics_run(arguments + 1, 0));
 	return refuse_arguments(arguments);
 }

@@ -197,7 +197,7 @@ static void test_status_table_is_aligned(void **state)
 	services[2].entry.since.monotonic_ms = 3 * 86400 * SECOND + 5 * 3600 * SECOND;
 	assert_int_equal(run(""), 0);
 	assert_string_equal(
-		out, "dinit 0.1.0 (PID 1) has been running for 3m12s: 1 of 2 services is "
+		out, "dinit 0.1.0 (PID 1), running for 3m12s: 1 of 2 services is "
 		     "not ready\n"
 		     "NAME       STATE    PID   FOR   CPU  MEMORY  LINES  REASON\n"
 		     "none       down       -   12s     -       -      0\n"
@@ -359,20 +359,19 @@ static void test_status_sentence_says_how_all_are(void **state)
 	(void)state;
 	add("web", BOARD_READY, "");
 	add("skipped", BOARD_SKIPPED, "");
-	expect_sentence("dinit 0.1.0 (PID 1) has been running for 3m12s: all services are ready\n");
+	expect_sentence("dinit 0.1.0 (PID 1), running for 3m12s: all services are ready\n");
 	add("db", BOARD_STARTING, "");
 	add("mail", BOARD_STARTING, "");
 	shown.header.state = BOARD_WHOLE_STARTING;
-	expect_sentence("dinit 0.1.0 (PID 1) has been starting for 3m12s: 2 of 3 services are not "
+	expect_sentence("dinit 0.1.0 (PID 1), starting for 3m12s: 2 of 3 services are not "
 			"ready\n");
 	shown.header.state = BOARD_WHOLE_STOPPING;
 	strcpy(shown.header.cause, "db: PID 7 exited with status 2");
-	expect_sentence(
-		"dinit 0.1.0 (PID 1) has been stopping for 2s: db: PID 7 exited with status "
-		"2\n");
+	expect_sentence("dinit 0.1.0 (PID 1), stopping for 2s: db: PID 7 exited with status "
+			"2\n");
 	shown.header.state = BOARD_WHOLE_DELAYING;
 	strcpy(shown.header.cause, "signal 15");
-	expect_sentence("dinit 0.1.0 (PID 1) has been delaying its stop for 2s: signal 15\n");
+	expect_sentence("dinit 0.1.0 (PID 1), delaying its stop for 2s: signal 15\n");
 }
 
 static void test_status_long_cause_is_broken_at_spaces(void **state)
