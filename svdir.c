@@ -135,25 +135,33 @@ static void report_dangling(struct scan *scan, const char *path)
 	report(scan, path, "is a dangling symbolic link: remove it, or create ", target);
 }
 
-/* Looks for a file. A link that leads nowhere is a mistake, not an absence. */
+static void report_unexamined(struct scan *scan, const char *path, int error)
+{
+	report(scan, path,
+	       error == EACCES ? "cannot be examined because this user may not pass a directory on "
+				 "the way: "
+			       : "cannot be examined: ",
+	       strerror(error));
+}
+
+/* Looks for a file. A link that leads nowhere is a mistake, not an absence. Most files that are
+ * looked for are absent, which one system call tells. */
 static enum found find_file(struct scan *scan, const char *path, struct stat *status)
 {
-	int error;
+	bool absent;
 
-	if (stat(path, status) == 0)
-		return FOUND;
-	error = errno;
-	if (error == ENOENT || error == ENOTDIR) {
-		if (lstat(path, status) < 0 && (errno == ENOENT || errno == ENOTDIR))
-			return FOUND_NOTHING;
-		report_dangling(scan, path);
-	} else if (error == EACCES) {
-		report(scan, path,
-		       "cannot be examined because this user may not pass a directory on the way: ",
-		       strerror(error));
-	} else {
-		report(scan, path, "cannot be examined: ", strerror(error));
+	if (lstat(path, status) < 0) {
+		absent = errno == ENOENT || errno == ENOTDIR;
+		if (!absent)
+			report_unexamined(scan, path, errno);
+		return absent ? FOUND_NOTHING : FOUND_PROBLEM;
 	}
+	if (!S_ISLNK(status->st_mode) || stat(path, status) == 0)
+		return FOUND;
+	if (errno == ENOENT || errno == ENOTDIR)
+		report_dangling(scan, path);
+	else
+		report_unexamined(scan, path, errno);
 	return FOUND_PROBLEM;
 }
 

@@ -303,8 +303,8 @@ static void print_whole(FILE *to, const struct snapshot *snapshot, size_t width)
 
 	describe_missing(missing, sizeof missing, snapshot);
 	write_time(time, view_age_ms(stops ? &header->since : &header->started));
-	snprintf(text, sizeof text, "dinit %s (PID %d) has been %s%s for %s: %s",
-		 header->dinit_version, (int)header->pid, view_whole_word(header->state),
+	snprintf(text, sizeof text, "dinit %s (PID %d), %s%s for %s: %s", header->dinit_version,
+		 (int)header->pid, view_whole_word(header->state),
 		 header->state == BOARD_WHOLE_DELAYING ? " its stop" : "", time,
 		 stops && header->cause[0] ? header->cause : missing);
 	print_wrapped(to, text, width);
@@ -312,8 +312,8 @@ static void print_whole(FILE *to, const struct snapshot *snapshot, size_t width)
 
 /* ---- which services ---- */
 
-/* Makes a snapshot of only the services of those names, in that order; *list, which is its list, is
- * to be freed. Returns 0, or -1 where there is no such service or no memory, which has been said. */
+/* Makes a snapshot of only the services of those names, in that order, of which chosen->list is to
+ * be freed. Returns 0, or -1 where there is no such service, or no memory, which was said. */
 static int choose(const struct snapshot *whole, char *const *names, struct snapshot *chosen)
 {
 	size_t len = 0;

@@ -2,7 +2,7 @@
 # The tests: make check, and what .ci/run adds to it.
 
 # What the tests need beside gcc and make, as Debian's packages.
-CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server dumb-init procps runit
+CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server dumb-init procps runit prometheus
 LINT_PACKAGES = clang clang-format clang-tidy cppcheck shellcheck mandoc
 BUILDS_PACKAGES = clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
 	libc6-dev-riscv64-cross
@@ -57,7 +57,7 @@ wrap_termlog = fork open write
 wrap_request = getpid sender_describe
 wrap_sink = open epoll_ctl malloc realloc write
 wrap_outputs = malloc clock_gettime
-wrap_usage = malloc calloc realloc
+wrap_usage = malloc calloc realloc open
 wrap_status = view_look usage_measure view_age_ms isatty ioctl calloc
 wrap_statusjson = view_age_ms
 wrap_metrics = view_look usage_measure
