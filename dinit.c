@@ -545,8 +545,8 @@ int main(int argc, char **argv)
 {
 	int status;
 
-	if (argc > 1)
-		return cli_run(argv + 1, environ);
+	if (argc > 0 && cli_is_asked(argv))
+		return cli_run(argv);
 	status = run_services(environ);
 	process_wait_for_console();
 	return status;

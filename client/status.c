@@ -4,10 +4,10 @@
  * none or it is narrower, unless it begins with a word that is. */
 #include "client/status.h"
 
+#include "client/pick.h"
 #include "client/statusjson.h"
 #include "client/usage.h"
 #include "client/view.h"
-#include "nearest.h"
 #include "printable.h"
 #include "process.h"
 #include "procfs.h"
@@ -312,33 +312,8 @@ static void print_whole(FILE *to, const struct snapshot *snapshot, size_t width)
 
 /* ---- which services ---- */
 
-/* Says that there is no service of that name, and which name is closest to it. */
-static void report_unknown(const struct snapshot *snapshot, const char *name)
-{
-	char shown[VIEW_TEXT_SIZE];
-	const char *closest = NULL;
-	unsigned least = 0;
-
-	for (size_t i = 0; i < snapshot->len; i++) {
-		const char *right = snapshot->list[i].name;
-		unsigned errors;
-
-		if (nearest_is_close(name, strlen(name), right, strlen(right), &errors) &&
-		    (!closest || errors < least)) {
-			closest = right;
-			least = errors;
-		}
-	}
-	printable_copy(shown, sizeof shown, PRINTABLE_MARKED, name, strlen(name));
-	if (closest)
-		fprintf(stderr, "dinit: there is no service %s; did you mean %s?\n", shown,
-			closest);
-	else
-		fprintf(stderr, "dinit: there is no service %s\n", shown);
-}
-
-/* Makes a snapshot of only the services of those names, in that order; *list, which is its list, is
- * to be freed. Returns 0, or -1 where there is no such service or no memory, which has been said. */
+/* Makes a snapshot of only the services of those names, in that order, of which chosen->list is to
+ * be freed. Returns 0, or -1 where there is no such service, or no memory, which was said. */
 static int choose(const struct snapshot *whole, char *const *names, struct snapshot *chosen)
 {
 	size_t len = 0;
@@ -352,10 +327,9 @@ static int choose(const struct snapshot *whole, char *const *names, struct snaps
 		return -1;
 	}
 	for (size_t i = 0; i < len; i++) {
-		const struct view_service *service = snapshot_find(whole, names[i]);
+		const struct view_service *service = pick_service(whole, names[i]);
 
 		if (!service) {
-			report_unknown(whole, names[i]);
 			free(chosen->list);
 			return -1;
 		}

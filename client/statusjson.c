@@ -12,13 +12,15 @@
 void statusjson_print_text(FILE *to, const char *text)
 {
 	char quoted[JSON_QUOTE_MAX(VIEW_TEXT_SIZE)];
+	size_t len;
 
 	if (*text == '\0') {
 		fputs("null", to);
 		return;
 	}
+	len = json_quote(quoted, text, strnlen(text, VIEW_TEXT_SIZE));
 	fputc('"', to);
-	fwrite(quoted, 1, json_quote(quoted, text, strnlen(text, VIEW_TEXT_SIZE)), to);
+	fwrite(quoted, 1, len, to);
 	fputc('"', to);
 }
 

@@ -126,10 +126,8 @@ struct usage *usage_measure(const struct procfs *proc, const struct snapshot *sn
 		free(usages);
 		return NULL;
 	}
-	/* Until an error came it was a part, which says nothing. */
-	if (procfs_usable(proc) && procfs_each_process(proc, add_process, &all) < 0)
-		all.len = 0;
-	if (all.failed)
+	/* A part of them says nothing. */
+	if (procfs_usable(proc) && (procfs_each_process(proc, add_process, &all) < 0 || all.failed))
 		all.len = 0;
 	qsort(all.list, all.len, sizeof *all.list, compare_processes);
 	mark_programs(&all, snapshot, usages);

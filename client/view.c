@@ -417,6 +417,13 @@ int view_take(const struct view *view, struct snapshot *snapshot, char why[VIEW_
 	return say_why(why, view->pid, "has ended");
 }
 
+int view_take_last(const struct view *view, struct snapshot *snapshot)
+{
+	enum trouble trouble = TROUBLE_NONE;
+
+	return try_to_take(view, snapshot, &trouble) && trouble == TROUBLE_NONE ? 0 : -1;
+}
+
 int view_look(pid_t pid, struct snapshot *snapshot, char why[VIEW_WHY_SIZE])
 {
 	struct view view;

@@ -67,6 +67,10 @@ void view_close(struct view *view);
  * what is in the page makes no sense, or there is no memory; nothing is to be freed then. */
 int view_take(const struct view *view, struct snapshot *snapshot, char why[VIEW_WHY_SIZE]);
 
+/* Takes a snapshot of the page of a dinit that has ended, as it left it. Returns 0, or -1 where it
+ * makes no sense, as when dinit was killed in the middle of a change, or there is no memory. */
+int view_take_last(const struct view *view, struct snapshot *snapshot);
+
 /* Opens the page of the dinit with that PID (0: as view_open chooses), takes one snapshot, and
  * closes it. Returns 0, or -1 and why not. */
 int view_look(pid_t pid, struct snapshot *snapshot, char why[VIEW_WHY_SIZE]);

@@ -16,9 +16,9 @@
 
 /* ---- the rig ---- */
 
-static struct view_service list[2];
+static struct view_service list[3];
 static struct snapshot shown;
-static struct usage usages[2];
+static struct usage usages[3];
 static bool nothing_runs;
 /* What was printed. */
 static char *out, *err;
@@ -31,7 +31,7 @@ int __wrap_view_look(pid_t pid, struct snapshot *snapshot, char why[VIEW_WHY_SIZ
 	assert_int_equal(pid, 0);
 	strcpy(why, "nothing here");
 	*snapshot = shown;
-	snapshot->list = calloc(2, sizeof *list);
+	snapshot->list = calloc(3, sizeof *list);
 	assert_non_null(snapshot->list);
 	memcpy(snapshot->list, list, sizeof list);
 	if (nothing_runs)
@@ -58,7 +58,10 @@ static int setup(void **state)
 			   .started = { 1, 1795327420642 },
 			   .streams = { { 4, 400 }, { 1, 10 } } },
 	};
-	list[1] = (struct view_service){
+	list[1] = (struct view_service){ .name = "one",
+					 .reason = "",
+					 .entry = { .state = BOARD_READY, .pid = 1 } };
+	list[2] = (struct view_service){
 		.name = "cron/99", .reason = "", .adopted = true, .entry = { .pid = 99 }
 	};
 	shown = (struct snapshot){
@@ -73,10 +76,10 @@ static int setup(void **state)
 					.orphans_killed = 10,
 					.zombies = 11 } },
 		.list = list,
-		.services = 1,
-		.len = 2,
+		.services = 2,
+		.len = 3,
 	};
-	usages[0] = (struct usage){
+	usages[0] = usages[1] = (struct usage){
 		.known = true, .cpu_ms = 1002, .memory_bytes = 4096, .processes = 2
 	};
 	nothing_runs = false;
@@ -123,6 +126,8 @@ static void test_print_every_metric_is_there(void **state)
 		"dinit_ready 1",
 		"dinit_stopping 0",
 		"dinit_service_up{service=\"a\\\"b\\\\c\"} 1",
+		"dinit_service_up{service=\"one\"} 1",
+		"dinit_service_lines_total{service=\"one\",stream=\"stderr\"} 0",
 		"dinit_service_ready{service=\"a\\\"b\\\\c\"} 1",
 		"dinit_service_start_time_seconds{service=\"a\\\"b\\\\c\"} 1795327420.642",
 		"dinit_service_check_failures_total{service=\"a\\\"b\\\\c\"} 3",
@@ -157,17 +162,21 @@ static void test_print_every_metric_is_there(void **state)
 static void test_print_samples_follow_their_type(void **state)
 {
 	char type[100] = "";
-	size_t types = 0;
+	size_t types = 0, samples = 0;
 
 	(void)state;
 	print(usages);
 	for (char *line = strtok(out, "\n"); line; line = strtok(NULL, "\n")) {
 		if (sscanf(line, "# TYPE %99s", type) == 1)
 			types++;
-		else if (*line != '#')
-			assert_int_equal(strncmp(line, type, strlen(type)), 0);
+		if (*line == '#')
+			continue;
+		samples++;
+		assert_int_equal(strncmp(line, type, strlen(type)), 0);
 	}
 	assert_int_equal(types, 18);
+	/* (Of one service it is not known when it was started.) */
+	assert_int_equal(samples, 4 + 2 * 7 - 1 + 2 * 2 * 2 + 3 * 2 + 3 + 1);
 }
 
 static void test_print_unknown_has_no_sample(void **state)
@@ -179,7 +188,7 @@ static void test_print_unknown_has_no_sample(void **state)
 	assert_null(strstr(out, "cpu_seconds_total{"));
 	assert_null(strstr(out, "memory_bytes{"));
 	assert_null(strstr(out, "processes{"));
-	usages[0].known = false;
+	usages[0].known = usages[1].known = false;
 	print(usages);
 	assert_null(strstr(out, "processes{"));
 }

@@ -263,6 +263,27 @@ static void test_status_times_are_short(void **state)
 	}
 }
 
+static void test_status_processor_times_are_short(void **state)
+{
+	static const struct {
+		uint64_t ms;
+		const char *expected;
+	} cases[] = {
+		{ 0, "  0.0s " },      { 99, "  0.0s " },      { 1234, "  1.2s " },
+		{ 59999, "  59.9s " }, { 60000, "  1m0s " },   { 50999, "  50.9s " },
+		{ 55000, "  55.0s " }, { 7500000, "  2h5m " },
+	};
+
+	(void)state;
+	add("web", BOARD_READY, "");
+	usages[0].processes = 1;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		usages[0].cpu_ms = cases[i].ms;
+		run("");
+		assert_non_null(strstr(out, cases[i].expected));
+	}
+}
+
 static char long_text[600];
 
 static const char *make_long(const char *part)
@@ -289,6 +310,41 @@ static void test_status_long_texts_fit_eighty_columns(void **state)
 	run("");
 	expect_width(80);
 	assert_non_null(strstr(out, "...  ready"));
+}
+
+/* Of what is exactly as wide as there is room nothing is cut. */
+static void test_status_texts_that_just_fit_are_whole(void **state)
+{
+	static const char wide[] =
+		"0123456789012345678901234567890123456789012345678901234567890123456789012345678";
+	size_t room, name_width;
+	char *line;
+
+	(void)state;
+	add("web", BOARD_READY, "");
+	run("");
+	/* What stands before the reason, of which the name column takes four. */
+	room = 80 - (size_t)(strstr(out, "REASON") - strstr(out, "NAME"));
+	services[0].reason = wide + sizeof wide - 1 - room;
+	run("");
+	expect_width(80);
+	assert_null(strstr(out, "..."));
+	services[0].reason = wide + sizeof wide - 2 - room;
+	run("");
+	expect_width(80);
+	assert_non_null(strstr(out, "...\n"));
+	/* Sixteen columns are left for reasons. */
+	name_width = room + strlen("NAME") - 16;
+	services[0].name = wide + sizeof wide - 1 - name_width;
+	run("");
+	expect_width(80);
+	line = strrchr(out, '.') - 15;
+	assert_int_equal(strlen(line), 17);
+	assert_non_null(strstr(out, services[0].name));
+	services[0].name--;
+	run("");
+	expect_width(80);
+	assert_null(strstr(out, services[0].name));
 }
 
 static void test_status_wide_terminal_is_used(void **state)
@@ -374,6 +430,40 @@ static void test_status_sentence_says_how_all_are(void **state)
 	expect_sentence("dinit 0.1.0 (PID 1), delaying its stop for 2s: signal 15\n");
 }
 
+static void test_status_sentence_without_a_cause_says_how_all_are(void **state)
+{
+	(void)state;
+	add("web", BOARD_READY, "");
+	shown.header.state = BOARD_WHOLE_STOPPING;
+	expect_sentence("dinit 0.1.0 (PID 1), stopping for 2s: all services are ready\n");
+	shown.header.state = BOARD_WHOLE_RUNNING;
+	strcpy(shown.header.cause, "none");
+	expect_sentence("dinit 0.1.0 (PID 1), running for 3m12s: all services are ready\n");
+}
+
+static void test_status_sentence_fills_its_line(void **state)
+{
+	static const char start[] = "dinit 0.1.0 (PID 1), stopping for 2s: ";
+	size_t len = 80 - strlen(start);
+
+	(void)state;
+	shown.header.state = BOARD_WHOLE_STOPPING;
+	memset(shown.header.cause, 'x', len);
+	run("");
+	assert_int_equal(strcspn(out, "\n"), 80);
+	shown.header.cause[len] = 'x';
+	run("");
+	assert_int_equal(strcspn(out, "\n"), strlen(start) - 1);
+	/* The second line is filled as well. */
+	memset(shown.header.cause, 'x', 80);
+	shown.header.cause[45] = ' ';
+	run("");
+	assert_int_equal(strcspn(strchr(out, '\n') + 1, "\n"), 80);
+	shown.header.cause[80] = 'x';
+	run("");
+	assert_int_equal(strcspn(strchr(out, '\n') + 1, "\n"), 45);
+}
+
 static void test_status_long_cause_is_broken_at_spaces(void **state)
 {
 	(void)state;
@@ -433,6 +523,13 @@ static void test_status_unknown_name_is_told_the_nearest(void **state)
 	assert_string_equal(err, "dinit: there is no service databsae; did you mean database?\n");
 	assert_int_equal(run("x\ny12345"), 1);
 	assert_string_equal(err, "dinit: there is no service x?y12345\n");
+	/* The first of those that are as close, and one that is closer. */
+	add("alpha1", BOARD_READY, "");
+	add("alpha2", BOARD_READY, "");
+	assert_int_equal(run("alpha3"), 1);
+	assert_string_equal(err, "dinit: there is no service alpha3; did you mean alpha1?\n");
+	assert_int_equal(run("alpha22"), 1);
+	assert_string_equal(err, "dinit: there is no service alpha22; did you mean alpha2?\n");
 }
 
 static void test_status_without_a_dinit_says_so(void **state)
@@ -462,6 +559,10 @@ int main(void)
 		STATUS_TEST(test_status_pid_of_a_finish_is_shown),
 		STATUS_TEST(test_status_amounts_are_short),
 		STATUS_TEST(test_status_times_are_short),
+		STATUS_TEST(test_status_processor_times_are_short),
+		STATUS_TEST(test_status_texts_that_just_fit_are_whole),
+		STATUS_TEST(test_status_sentence_without_a_cause_says_how_all_are),
+		STATUS_TEST(test_status_sentence_fills_its_line),
 		STATUS_TEST(test_status_long_texts_fit_eighty_columns),
 		STATUS_TEST(test_status_wide_terminal_is_used),
 		STATUS_TEST(test_status_terminal_has_colours),

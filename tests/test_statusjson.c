@@ -179,6 +179,20 @@ static void test_print_longest_texts_fit(void **state)
 	assert_in_range(rig->len, 3 * 2 * (VIEW_TEXT_SIZE - 1), 4 * 2 * VIEW_TEXT_SIZE);
 }
 
+static void test_print_numbers_are_exact(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->snapshot.header.started.monotonic_ms = 5002345;
+	/* In the first second. */
+	rig->snapshot.header.since.realtime_ms = 500;
+	rig->list[0].entry.exit_status = 0;
+	print(rig, rig->usages);
+	assert_non_null(strstr(rig->out, "\"uptime\":5002.345,"));
+	assert_non_null(strstr(rig->out, "\"since\":\"1970-01-01T00:00:00.500Z\",\"uptime\""));
+	assert_non_null(strstr(rig->out, "\"exit_status\":0,"));
+}
+
 static void test_print_largest_numbers_are_numbers(void **state)
 {
 	struct rig *rig = *state;
@@ -203,6 +217,7 @@ int main(void)
 		JSON_TEST(test_print_cause_and_state_of_a_teardown),
 		JSON_TEST(test_print_without_usage_has_nulls),
 		JSON_TEST(test_print_longest_texts_fit),
+		JSON_TEST(test_print_numbers_are_exact),
 		JSON_TEST(test_print_largest_numbers_are_numbers),
 	};
 

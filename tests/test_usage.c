@@ -17,8 +17,10 @@
 #include "tree.h"
 
 /* The next allocations fail: so many are left until then; 0: never. */
-static unsigned malloc_fails, calloc_fails, realloc_fails;
+static unsigned malloc_fails, calloc_fails, realloc_fails, open_fails;
 
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -39,6 +41,15 @@ void *__wrap_calloc(size_t count, size_t size)
 void *__wrap_realloc(void *memory, size_t size)
 {
 	return realloc_fails > 0 && --realloc_fails == 0 ? NULL : __real_realloc(memory, size);
+}
+
+int __wrap_open(const char *path, int flags, ...)
+{
+	if (open_fails > 0 && --open_fails == 0) {
+		errno = EMFILE;
+		return -1;
+	}
+	return __real_open(path, flags);
 }
 
 /* ---- the rig ---- */
@@ -65,7 +76,7 @@ static int setup(void **state)
 	snprintf(path, sizeof path, "%s/self", rig->root);
 	snprintf(target, sizeof target, "%d", (int)getpid());
 	assert_int_equal(symlink(target, path), 0);
-	malloc_fails = calloc_fails = realloc_fails = 0;
+	malloc_fails = calloc_fails = realloc_fails = open_fails = 0;
 	*state = rig;
 	return 0;
 }
@@ -107,6 +118,8 @@ static void add_service(struct rig *rig, pid_t pid, pid_t log_pid, pid_t finish_
 static void measure(struct rig *rig)
 {
 	free(rig->usages);
+	/* Behind the last one there is nothing to be looked at. */
+	rig->list[rig->snapshot.len].entry.pid = 10;
 	rig->usages = usage_measure(&rig->proc, &rig->snapshot);
 	assert_non_null(rig->usages);
 }
@@ -139,11 +152,19 @@ static void test_measure_tree_counts_for_its_service(void **state)
 	put_process(rig, 30, 1);
 	put_process(rig, 31, 30);
 	put_process(rig, 40, 0);
+	put_process(rig, 41, 40);
 	add_service(rig, 10, 0, 0);
 	add_service(rig, 20, 0, 0);
 	measure(rig);
 	expect_usage(&rig->usages[0], 4, 10 + 11 + 12 + 5);
 	expect_usage(&rig->usages[1], 1, 20);
+	/* The first process of all, and all below it. */
+	rig->snapshot.len = 0;
+	add_service(rig, 1, 0, 0);
+	add_service(rig, 2, 0, 0);
+	measure(rig);
+	expect_usage(&rig->usages[0], 8, 1 + 10 + 11 + 12 + 5 + 20 + 30 + 31);
+	assert_false(rig->usages[1].known);
 }
 
 static void test_measure_all_programs_of_a_service_count(void **state)
@@ -260,10 +281,28 @@ static void test_measure_without_memory_is_nothing(void **state)
 	malloc_fails = 0;
 	calloc_fails = 1;
 	assert_null(usage_measure(&rig->proc, &rig->snapshot));
-	/* A part of the processes says nothing. */
+	/* A part of the processes says nothing, whichever it is. */
+	add_service(rig, 11, 0, 0);
 	realloc_fails = 1;
 	measure(rig);
 	assert_false(rig->usages[0].known);
+	assert_false(rig->usages[1].known);
+}
+
+/* So that some files of /proc are opened, and others not. */
+static void test_measure_without_descriptors_is_unknown(void **state)
+{
+	struct rig *rig = *state;
+
+	put_process(rig, 10, 1);
+	put_process(rig, 11, 1);
+	add_service(rig, 10, 0, 0);
+	add_service(rig, 11, 0, 0);
+	open_fails = 2;
+	measure(rig);
+	assert_int_equal(open_fails, 0);
+	assert_false(rig->usages[0].known);
+	assert_false(rig->usages[1].known);
 }
 
 static void test_measure_real_process_has_memory(void **state)
@@ -295,6 +334,7 @@ int main(void)
 		USAGE_TEST(test_measure_many_processes_are_all_counted),
 		USAGE_TEST(test_measure_without_proc_is_unknown),
 		USAGE_TEST(test_measure_without_memory_is_nothing),
+		USAGE_TEST(test_measure_without_descriptors_is_unknown),
 		USAGE_TEST(test_measure_real_process_has_memory),
 	};
 

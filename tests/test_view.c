@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* view.c over real pages: those of board.c, in this process and in children, and ones that were made
- * up byte by byte. */
+/* view.c over real pages: those of board.c, in this process and in children, and ones that were
+ * made up byte by byte. */
 #include <errno.h>
 #include <sched.h>
 #include <setjmp.h>

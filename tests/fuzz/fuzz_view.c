@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns: a page made of any bytes, of which view.c takes a snapshot, and what is printed of that. Does
- * not: change while it is read (test_view does).
+/* Owns: a page made of any bytes, of which view.c takes a snapshot, and what is printed of that.
+ * Does not: change while it is read (test_view does).
  *
  * Invariant: the page is exactly as large as is told, so that a byte behind it is found; what is in
  * a snapshot is bounded and printable, its JSON is JSON to the judge (judge.h), and no line of the
