@@ -144,12 +144,41 @@ static void test_probe_of_http_server_leaves_it_content(struct scene *scene)
 	run_expect_no_line(run, RUN_STDERR, "Traceback|Error");
 }
 
+/* Executes a script whose only line is this dinit with a target. Returns its exit status. */
+static int execute_script(struct scene *scene, const char *dinit, const char *options)
+{
+	const char *path = scene_path(scene, "check");
+	int status;
+
+	scene_file(scene, "check", 0755,
+		   scene_format(scene, "#!%s --probe %s\n# a comment\n", dinit, options));
+	status = system(scene_format(scene, "exec %s 2>%s/why", path, scene->dir));
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void test_probe_in_first_line_of_script_needs_no_shell(struct scene *scene)
+{
+	const char *dinit = scene_add_dinit(scene);
+	const char *target = scene_format(scene, "file://%s/ready", scene->dir);
+
+	assert_int_equal(execute_script(scene, dinit, target), 1);
+	assert_string_equal(scene_read(scene, "why"),
+			    scene_format(scene, "%s: No such file or directory\n", target));
+	scene_file(scene, "ready", 0600, "");
+	assert_int_equal(execute_script(scene, dinit, target), 0);
+	assert_int_equal(execute_script(scene, dinit, scene_format(scene, "-t 0.5 %s", target)), 0);
+	assert_string_equal(scene_read(scene, "why"), "");
+	assert_int_equal(execute_script(scene, dinit, "-t"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCENE(test_probe_of_nginx_and_redis_tells_whether_they_are_there),
 		SCENE(test_probe_of_what_speaks_no_http_fails),
 		SCENE(test_probe_of_http_server_leaves_it_content),
+		SCENE_AS_SUBREAPER(test_probe_in_first_line_of_script_needs_no_shell),
 	};
 
 	return scene_run_all("probe", tests, COUNT(tests));
