@@ -501,6 +501,7 @@ static void test_closed_page_is_that_of_one_that_has_ended(void **state)
 	assert_int_equal(view_wait(&rig->view, &rig->snapshot, -1), VIEW_NEWS_GONE);
 	expect_refusal(rig, "has ended");
 	/* What it has left can be looked at. */
+	snapshot_free(&rig->snapshot);
 	assert_int_equal(view_take_last(&rig->view, &rig->snapshot), 0);
 	assert_int_equal(rig->snapshot.header.state, BOARD_WHOLE_GONE);
 	assert_string_equal(rig->snapshot.list[0].name, "db");
