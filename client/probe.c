@@ -51,9 +51,9 @@ static uint64_t now_ms(void)
 /* Sets the reason from errno. Returns -1. */
 static int explain(struct probe *probe)
 {
-	char duration[STAMP_DURATION_SIZE];
-
 	if (errno == ETIMEDOUT) {
+		char duration[STAMP_DURATION_SIZE];
+
 		stamp_duration(probe->timeout_ms, duration);
 		snprintf(probe->why, sizeof probe->why, "no answer within %s", duration);
 	} else {
@@ -174,9 +174,8 @@ static int send_all(const struct probe *probe, int fd, const char *bytes, size_t
 		if (sent >= 0) {
 			bytes += sent;
 			len -= (size_t)sent;
-		} else if (errno != EAGAIN && errno != EINTR) {
-			return -1;
-		} else if (wait_for(probe, fd, POLLOUT, probe->timeout_ms) < 0) {
+		} else if ((errno != EAGAIN && errno != EINTR) ||
+			   wait_for(probe, fd, POLLOUT, probe->timeout_ms) < 0) {
 			return -1;
 		}
 	}
