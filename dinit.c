@@ -306,7 +306,6 @@ static bool advance(struct dinit *dinit)
 	case STATE_STARTING:
 		if (dinit->start_abandoned || !services_start_next(&dinit->services)) {
 			dinit->state = STATE_RUNNING;
-			health_begin(&dinit->health);
 			dinit->children_changed = true;
 		}
 		return true;
@@ -417,7 +416,6 @@ static int prepare_health(struct dinit *dinit)
 	struct health_means means = {
 		.config = &dinit->base.config,
 		.svdir = svdir,
-		.services = &dinit->services,
 		.loop = &dinit->base.loop,
 		.programs = &dinit->base.programs,
 		.board = &dinit->board,
