@@ -8,7 +8,6 @@
 #include "client/statusjson.h"
 #include "client/usage.h"
 #include "client/view.h"
-#include "printable.h"
 #include "process.h"
 #include "procfs.h"
 

@@ -34,7 +34,8 @@ static int parse_host(struct target *target, const char *host, size_t len, in_po
 	char text[INET6_ADDRSTRLEN];
 	struct in6_addr ipv6;
 	struct in_addr ipv4;
-	bool bracketed = len >= 2 && host[0] == '[' && host[len - 1] == ']';
+	/* (An empty one does not begin with a bracket.) */
+	bool bracketed = host[0] == '[' && host[len - 1] == ']';
 
 	if (len == sizeof localhost - 1 && strncasecmp(host, localhost, len) == 0) {
 		add_ipv4(target, (struct in_addr){ .s_addr = htonl(INADDR_LOOPBACK) }, port);
@@ -76,16 +77,13 @@ static unsigned parse_port(const char *text, size_t len)
 /* Takes HOST:PORT apart; with a default port that is not 0, ":PORT" need not be there. */
 static int parse_authority(struct target *target, const char *text, size_t len, unsigned port)
 {
-	size_t host_len = len;
+	/* The colons of an IPv6 address stand before its bracket. */
+	const char *bracket = memchr(text, ']', len), *from = bracket ? bracket : text;
+	const char *colon = memchr(from, ':', len - (size_t)(from - text));
+	size_t host_len = colon ? (size_t)(colon - text) : len;
 
-	/* The colons of an IPv6 address stand before the bracket. */
-	for (size_t i = len; i > 0 && text[i - 1] != ']'; i--) {
-		if (text[i - 1] == ':') {
-			host_len = i - 1;
-			port = parse_port(text + i, len - i);
-			break;
-		}
-	}
+	if (colon)
+		port = parse_port(colon + 1, len - host_len - 1);
 	return port == 0 ? -1 : parse_host(target, text, host_len, htons((in_port_t)port));
 }
 
@@ -111,7 +109,7 @@ static int parse_unix(struct target *target, const char *path)
 	if (*path != '/' || len >= sizeof address->sun_path)
 		return -1;
 	address->sun_family = AF_UNIX;
-	memcpy(address->sun_path, path, len + 1);
+	memcpy(address->sun_path, path, len);
 	target->addresses[0].len = sizeof *address;
 	target->addresses_len = 1;
 	return 0;

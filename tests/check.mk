@@ -2,7 +2,7 @@
 # The tests: make check, and what .ci/run adds to it.
 
 # What the tests need beside gcc and make, as Debian's packages.
-CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server dumb-init procps runit prometheus
+CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server postgresql dumb-init procps runit prometheus
 LINT_PACKAGES = clang clang-format clang-tidy cppcheck shellcheck mandoc
 BUILDS_PACKAGES = clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
 	libc6-dev-riscv64-cross
@@ -21,8 +21,8 @@ setup-all:
 
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
-	filter sender request service lives ration policy left ending waited overtime metrics \
-	probe status statusjson target usage view pick wait watch signal sv cli
+	filter sender request service lives ration policy left ending waited overtime cli \
+	metrics pick probe signal status statusjson sv target usage view wait watch
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
@@ -50,7 +50,7 @@ wrap_sender = getpid kill
 wrap_overtime = clock_gettime epoll_wait services_kill_prestops services_kill policy_kill \
 	waited_describe
 wrap_waited = services_list_running procfs_read_command
-wrap_probe = getsockname
+wrap_probe = getsockname poll send recv socket
 wrap_death = oom_has_killed
 wrap_oom = statfs read getpid
 wrap_termlog = fork open write

@@ -53,6 +53,7 @@ static void test_target_parse_tcp_has_host_and_port(void **state)
 	} cases[] = {
 		{ "tcp://127.0.0.1:5432", "127.0.0.1:5432", NULL },
 		{ "TCP://10.255.0.9:1", "10.255.0.9:1", NULL },
+		{ "tcp://127.0.0.1:9090", "127.0.0.1:9090", NULL },
 		{ "tcp://0.0.0.0:65535", "0.0.0.0:65535", NULL },
 		{ "tcp://[::1]:80", "[::1]:80", NULL },
 		{ "tcp://[2001:db8::2:1]:8080", "[2001:db8::2:1]:8080", NULL },
@@ -162,6 +163,8 @@ static void test_target_parse_anything_else_is_none(void **state)
 		"tcp://[",
 		"tcp://]:80",
 		"tcp://[fe80::1%eth0]:80",
+		/* As long as the longest that inet_ntop(3) makes, and one more. */
+		"tcp://[0000:0000:0000:0000:0000:ffff:255.255.255.2550]:80",
 		"tcp://[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]:80",
 		"tcp://1111111111111111111111111111111111111111111111111111111111111:80",
 		"tcp://user@127.0.0.1:80",

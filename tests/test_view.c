@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ipc.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -29,8 +31,12 @@
 static void (*on_sleep)(void), (*on_malloc)(void);
 /* The next calls fail: so many are left until then; 0: never. */
 static unsigned calloc_fails, malloc_fails;
-/* The futex call fails with this. */
+/* What the futex call fails with after 100 ms; WOKEN: it does not fail; 0: it waits as long as it is
+ * to. */
 static int futex_error;
+#define WOKEN (-1)
+/* How often somebody slept on the futex. */
+static unsigned sleeps;
 /* What is added to the clock. */
 static uint64_t ahead_ms;
 
@@ -95,9 +101,13 @@ long __wrap_syscall(long number, uint32_t *word, int operation, uint32_t value,
 	if (operation == 1)
 		return 0;
 	assert_int_equal(operation, 0);
+	sleeps++;
 	if (futex_error) {
+		ahead_ms += 100;
+		if (on_sleep)
+			on_sleep();
 		errno = futex_error;
-		return -1;
+		return futex_error == WOKEN ? 0 : -1;
 	}
 	errno = *word != value ? EAGAIN : ETIMEDOUT;
 	if (*word == value)
@@ -139,6 +149,7 @@ static int setup(void **state)
 	on_sleep = on_malloc = NULL;
 	calloc_fails = malloc_fails = 0;
 	futex_error = 0;
+	sleeps = 0;
 	ahead_ms = 0;
 	assert_int_equal(board_open(&rig->board, 3, sizeof "db" + sizeof "log" + sizeof "web"), 0);
 	show(&rig->board, 0, BOARD_READY, "db", "");
@@ -260,11 +271,6 @@ static bool finds_grandparent(struct rig *rig)
 	return waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-static void test_open_grandchild_finds_its_ancestor(void **state)
-{
-	expect_in_child(*state, finds_grandparent);
-}
-
 /* Starts a dinit of which nobody descends. Returns its PID once its page is there, or -1. */
 static pid_t start_other(void)
 {
@@ -291,6 +297,15 @@ static void stop_other(pid_t pid)
 {
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+}
+
+/* (The other one could be taken for the one that is meant.) */
+static void test_open_grandchild_finds_its_ancestor(void **state)
+{
+	pid_t other = start_other();
+
+	expect_in_child(*state, finds_grandparent);
+	stop_other(other);
 }
 
 /* Where nobody else's dinits are to be seen. */
@@ -321,6 +336,71 @@ static void test_open_several_that_are_no_ancestors_names_them(void **state)
 {
 	rig_need(rig_can_mount(), RIG_WHY_NAMESPACES);
 	expect_in_child(*state, chooses_among_others);
+}
+
+/* As PID 1 of a container, beside another dinit, and looked at by a process of which neither is an
+ * ancestor, as with docker exec. */
+static bool prefers_the_first_process(struct rig *rig)
+{
+	int status = 1;
+	pid_t first, other, pid;
+
+	if (unshare(CLONE_NEWIPC | CLONE_NEWPID) < 0)
+		return false;
+	first = start_other();
+	other = start_other();
+	pid = fork();
+	if (pid == 0) {
+		struct view view;
+
+		_exit(view_open(&view, 0, rig->why) == 0 && view.pid == 1 ? 0 : 1);
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		status = 1;
+	stop_other(other);
+	stop_other(first);
+	return status == 0;
+}
+
+static void test_open_without_an_ancestor_finds_the_first_process(void **state)
+{
+	rig_need(rig_can_mount(), RIG_WHY_NAMESPACES);
+	expect_in_child(*state, prefers_the_first_process);
+}
+
+/* Copies the page to a segment of shared memory of that size that is there to stay, and looks for
+ * that in its place. Returns whether it was found. */
+static bool finds_copy(struct rig *rig, size_t size, bool removed)
+{
+	int id = shmget(IPC_PRIVATE, size, IPC_CREAT | 0600);
+	char *copy = shmat(id, NULL, 0);
+	struct view view;
+	bool found;
+
+	assert_true(id >= 0 && copy != (void *)-1);
+	if (removed)
+		shmctl(id, IPC_RMID, NULL);
+	memcpy(copy, rig->board.header, size);
+	rig->board.header->magic[0] = 'x';
+	found = view_open(&view, getpid(), rig->why) == 0;
+	if (found)
+		view_close(&view);
+	rig->board.header->magic[0] = copy[0];
+	shmctl(id, IPC_RMID, NULL);
+	shmdt(copy);
+	return found;
+}
+
+static void test_open_memory_that_is_no_page_is_not_taken(void **state)
+{
+	struct rig *rig = *state;
+	size_t least = offsetof(struct board_header, counts);
+
+	assert_true(finds_copy(rig, rig->view.size, true));
+	/* It would outlive its dinit. */
+	assert_false(finds_copy(rig, rig->view.size, false));
+	assert_true(finds_copy(rig, least, true));
+	assert_false(finds_copy(rig, least - 1, true));
 }
 
 static void test_open_other_mount_namespace_is_not_taken(void **state)
@@ -429,6 +509,17 @@ static void test_closed_page_is_that_of_one_that_has_ended(void **state)
 	board_end(&rig->board);
 	assert_int_equal(view_wait(&rig->view, &rig->snapshot, -1), VIEW_NEWS_GONE);
 	expect_refusal(rig, "has ended");
+	/* What it has left can be looked at. */
+	snapshot_free(&rig->snapshot);
+	assert_int_equal(view_take_last(&rig->view, &rig->snapshot), 0);
+	assert_int_equal(rig->snapshot.header.state, BOARD_WHOLE_GONE);
+	assert_string_equal(rig->snapshot.list[0].name, "db");
+	/* Not where it was killed in the middle of a change, or makes no sense. */
+	board_begin(&rig->board);
+	assert_int_equal(view_take_last(&rig->view, &(struct snapshot){ 0 }), -1);
+	board_end(&rig->board);
+	rig->board.header->header_size = 0;
+	assert_int_equal(view_take_last(&rig->view, &(struct snapshot){ 0 }), -1);
 }
 
 /* ---- view_take ---- */
@@ -553,6 +644,37 @@ static void test_take_counts_that_lie_are_refused(void **state)
 	}
 }
 
+/* Sizes at their limits. */
+static void test_take_largest_page_is_taken(void **state)
+{
+	enum {
+		LARGEST = 65536 + 1024 * 2 + 16
+	};
+	struct rig *rig = *state;
+	char *page = test_malloc(LARGEST);
+	struct view view = make_page(page, LARGEST, 65536, 1024);
+	struct board_entry *entry = (struct board_entry *)(void *)(page + 65536);
+
+	assert_int_equal(view_take(&view, &rig->snapshot, rig->why), 0);
+	assert_string_equal(rig->snapshot.list[1].name, "s01");
+	/* The entries end where the page does. */
+	view.size = 65536 + 1024 * 2;
+	entry->name_len = 0;
+	snapshot_free(&rig->snapshot);
+	assert_int_equal(view_take(&view, &rig->snapshot, rig->why), 0);
+	view.size--;
+	expect_no_snapshot(rig, &view, "makes no sense");
+	/* The longest text, at the end. */
+	view.size = LARGEST;
+	entry->name_len = entry->reason_len = VIEW_TEXT_SIZE - 1;
+	entry->name_at = entry->reason_at = LARGEST - (VIEW_TEXT_SIZE - 1);
+	snapshot_free(&rig->snapshot);
+	assert_int_equal(view_take(&view, &rig->snapshot, rig->why), 0);
+	assert_int_equal(strlen(rig->snapshot.list[0].name), VIEW_TEXT_SIZE - 1);
+	assert_int_equal(strlen(rig->snapshot.list[0].reason), VIEW_TEXT_SIZE - 1);
+	test_free(page);
+}
+
 /* A list of texts that are all of the page would be far larger than it. */
 static void test_take_texts_that_are_more_than_the_page_are_refused(void **state)
 {
@@ -621,6 +743,19 @@ static void test_take_texts_become_printable(void **state)
 	assert_string_equal(rig->snapshot.list[2].reason, "a?[31mb?c?\xc3\xa9");
 	assert_int_equal(strlen(rig->snapshot.header.cause), BOARD_CAUSE_SIZE - 1);
 	assert_string_equal(rig->snapshot.header.dinit_version, "???????????????????????????????");
+}
+
+static void test_take_texts_of_every_length_are_whole(void **state)
+{
+	static const char text[] = "0123456789";
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < sizeof text; i++) {
+		show(&rig->board, 3, BOARD_READY, text + i, text + i);
+		take(rig);
+		assert_string_equal(rig->snapshot.list[3].name, text + i);
+		assert_string_equal(rig->snapshot.list[3].reason, text + i);
+	}
 }
 
 /* Whoever sends a signal to a PID of a page must not send it to all processes. */
@@ -746,6 +881,26 @@ static void test_wait_change_meanwhile_is_seen(void **state)
 	assert_null(on_sleep);
 }
 
+static void test_wait_news_of_the_futex_need_no_other_sleep(void **state)
+{
+	static const int news[] = { WOKEN, EAGAIN, EINTR, ETIMEDOUT };
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < COUNT(news); i++) {
+		take(rig);
+		ahead_ms = 0;
+		futex_error = news[i];
+		on_sleep = change_once;
+		assert_int_equal(view_wait(&rig->view, &rig->snapshot, -1), VIEW_NEWS_CHANGE);
+		assert_int_equal(ahead_ms, 100);
+	}
+	/* It was woken for nothing. */
+	take(rig);
+	futex_error = WOKEN;
+	assert_int_equal(view_wait(&rig->view, &rig->snapshot, 450), VIEW_NEWS_NONE);
+	assert_in_range(ahead_ms, 200, 600);
+}
+
 static void test_wait_without_a_change_ends_with_the_time(void **state)
 {
 	struct rig *rig = *state;
@@ -754,6 +909,21 @@ static void test_wait_without_a_change_ends_with_the_time(void **state)
 	assert_int_equal(view_wait(&rig->view, &rig->snapshot, 0), VIEW_NEWS_NONE);
 	assert_int_equal(ahead_ms, 0);
 	assert_int_equal(view_wait(&rig->view, &rig->snapshot, 2500), VIEW_NEWS_NONE);
+	assert_in_range(ahead_ms, 2400, 2600);
+	/* Whether dinit lives was looked at now and then. */
+	assert_int_equal(sleeps, 3);
+}
+
+/* With PID 1 all processes end. */
+static void test_wait_for_the_first_process_sleeps_once(void **state)
+{
+	struct rig *rig = *state;
+	struct view view = rig->view;
+
+	take(rig);
+	view.pid = 1;
+	assert_int_equal(view_wait(&view, &rig->snapshot, 2500), VIEW_NEWS_NONE);
+	assert_int_equal(sleeps, 1);
 	assert_in_range(ahead_ms, 2400, 2600);
 }
 
@@ -777,6 +947,7 @@ static void test_find_name_is_found_or_not(void **state)
 
 	take(rig);
 	assert_ptr_equal(snapshot_find(&rig->snapshot, "web"), &rig->snapshot.list[2]);
+	assert_ptr_equal(snapshot_find(&rig->snapshot, "db"), &rig->snapshot.list[0]);
 	assert_null(snapshot_find(&rig->snapshot, "we"));
 	assert_null(snapshot_find(&rig->snapshot, ""));
 }
@@ -850,6 +1021,8 @@ int main(void)
 		VIEW_TEST(test_open_child_of_two_finds_the_nearest),
 		VIEW_TEST(test_open_grandchild_finds_its_ancestor),
 		VIEW_TEST(test_open_several_that_are_no_ancestors_names_them),
+		VIEW_TEST(test_open_without_an_ancestor_finds_the_first_process),
+		VIEW_TEST(test_open_memory_that_is_no_page_is_not_taken),
 		VIEW_TEST(test_open_other_mount_namespace_is_not_taken),
 		VIEW_TEST(test_open_unknown_mount_namespace_is_taken),
 		VIEW_TEST(test_open_other_pid_namespace_is_not_taken),
@@ -862,9 +1035,11 @@ int main(void)
 		VIEW_TEST(test_take_newer_page_is_read_as_far_as_known),
 		VIEW_TEST(test_take_older_page_has_zeros_for_the_rest),
 		VIEW_TEST(test_take_counts_that_lie_are_refused),
+		VIEW_TEST(test_take_largest_page_is_taken),
 		VIEW_TEST(test_take_texts_that_are_more_than_the_page_are_refused),
 		VIEW_TEST(test_take_texts_out_of_bounds_are_empty),
 		VIEW_TEST(test_take_texts_become_printable),
+		VIEW_TEST(test_take_texts_of_every_length_are_whole),
 		VIEW_TEST(test_take_negative_pids_are_none),
 		VIEW_TEST(test_take_in_a_change_waits_for_its_end),
 		VIEW_TEST(test_take_change_meanwhile_is_seen_whole),
@@ -873,7 +1048,9 @@ int main(void)
 		VIEW_TEST(test_look_opens_and_closes),
 		VIEW_TEST(test_wait_change_before_it_is_seen_at_once),
 		VIEW_TEST(test_wait_change_meanwhile_is_seen),
+		VIEW_TEST(test_wait_news_of_the_futex_need_no_other_sleep),
 		VIEW_TEST(test_wait_without_a_change_ends_with_the_time),
+		VIEW_TEST(test_wait_for_the_first_process_sleeps_once),
 		VIEW_TEST(test_wait_without_a_futex_looks_now_and_then),
 		VIEW_TEST(test_find_name_is_found_or_not),
 		VIEW_TEST(test_is_missing_depends_on_state_and_flags),
