@@ -65,6 +65,7 @@ enum view_news __wrap_view_wait(const struct view *view, const struct snapshot *
 	assert_int_equal(view->pid, 1);
 	assert_non_null(snapshot);
 	moments.waits++;
+	moments.timeout_ms = timeout_ms;
 	moments.now_ms++;
 	if (moments.shown + 1 < moments.len - moments.ends) {
 		moments.shown++;

@@ -28,6 +28,8 @@ struct moments {
 	uint64_t now_ms;
 	/* How often somebody waited. */
 	size_t waits;
+	/* And for how long the last time. */
+	int64_t timeout_ms;
 	/* The PID that was asked for. */
 	pid_t pid;
 };
