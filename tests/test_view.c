@@ -31,8 +31,10 @@
 static void (*on_sleep)(void), (*on_malloc)(void);
 /* The next calls fail: so many are left until then; 0: never. */
 static unsigned calloc_fails, malloc_fails;
-/* The futex call fails with this. */
+/* What the futex call fails with after 100 ms; WOKEN: it does not fail; 0: it waits as long as it is
+ * to. */
 static int futex_error;
+#define WOKEN (-1)
 /* How often somebody slept on the futex. */
 static unsigned sleeps;
 /* What is added to the clock. */
@@ -101,8 +103,11 @@ long __wrap_syscall(long number, uint32_t *word, int operation, uint32_t value,
 	assert_int_equal(operation, 0);
 	sleeps++;
 	if (futex_error) {
+		ahead_ms += 100;
+		if (on_sleep)
+			on_sleep();
 		errno = futex_error;
-		return -1;
+		return futex_error == WOKEN ? 0 : -1;
 	}
 	errno = *word != value ? EAGAIN : ETIMEDOUT;
 	if (*word == value)
@@ -266,11 +271,6 @@ static bool finds_grandparent(struct rig *rig)
 	return waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-static void test_open_grandchild_finds_its_ancestor(void **state)
-{
-	expect_in_child(*state, finds_grandparent);
-}
-
 /* Starts a dinit of which nobody descends. Returns its PID once its page is there, or -1. */
 static pid_t start_other(void)
 {
@@ -297,6 +297,15 @@ static void stop_other(pid_t pid)
 {
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+}
+
+/* (The other one could be taken for the one that is meant.) */
+static void test_open_grandchild_finds_its_ancestor(void **state)
+{
+	pid_t other = start_other();
+
+	expect_in_child(*state, finds_grandparent);
+	stop_other(other);
 }
 
 /* Where nobody else's dinits are to be seen. */
@@ -736,6 +745,19 @@ static void test_take_texts_become_printable(void **state)
 	assert_string_equal(rig->snapshot.header.dinit_version, "???????????????????????????????");
 }
 
+static void test_take_texts_of_every_length_are_whole(void **state)
+{
+	static const char text[] = "0123456789";
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < sizeof text; i++) {
+		show(&rig->board, 3, BOARD_READY, text + i, text + i);
+		take(rig);
+		assert_string_equal(rig->snapshot.list[3].name, text + i);
+		assert_string_equal(rig->snapshot.list[3].reason, text + i);
+	}
+}
+
 /* Whoever sends a signal to a PID of a page must not send it to all processes. */
 static void test_take_negative_pids_are_none(void **state)
 {
@@ -857,6 +879,26 @@ static void test_wait_change_meanwhile_is_seen(void **state)
 	on_sleep = change_once;
 	assert_int_equal(view_wait(&rig->view, &rig->snapshot, -1), VIEW_NEWS_CHANGE);
 	assert_null(on_sleep);
+}
+
+static void test_wait_news_of_the_futex_need_no_other_sleep(void **state)
+{
+	static const int news[] = { WOKEN, EAGAIN, EINTR, ETIMEDOUT };
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < COUNT(news); i++) {
+		take(rig);
+		ahead_ms = 0;
+		futex_error = news[i];
+		on_sleep = change_once;
+		assert_int_equal(view_wait(&rig->view, &rig->snapshot, -1), VIEW_NEWS_CHANGE);
+		assert_int_equal(ahead_ms, 100);
+	}
+	/* It was woken for nothing. */
+	take(rig);
+	futex_error = WOKEN;
+	assert_int_equal(view_wait(&rig->view, &rig->snapshot, 450), VIEW_NEWS_NONE);
+	assert_in_range(ahead_ms, 200, 600);
 }
 
 static void test_wait_without_a_change_ends_with_the_time(void **state)
@@ -997,6 +1039,7 @@ int main(void)
 		VIEW_TEST(test_take_texts_that_are_more_than_the_page_are_refused),
 		VIEW_TEST(test_take_texts_out_of_bounds_are_empty),
 		VIEW_TEST(test_take_texts_become_printable),
+		VIEW_TEST(test_take_texts_of_every_length_are_whole),
 		VIEW_TEST(test_take_negative_pids_are_none),
 		VIEW_TEST(test_take_in_a_change_waits_for_its_end),
 		VIEW_TEST(test_take_change_meanwhile_is_seen_whole),
@@ -1005,6 +1048,7 @@ int main(void)
 		VIEW_TEST(test_look_opens_and_closes),
 		VIEW_TEST(test_wait_change_before_it_is_seen_at_once),
 		VIEW_TEST(test_wait_change_meanwhile_is_seen),
+		VIEW_TEST(test_wait_news_of_the_futex_need_no_other_sleep),
 		VIEW_TEST(test_wait_without_a_change_ends_with_the_time),
 		VIEW_TEST(test_wait_for_the_first_process_sleeps_once),
 		VIEW_TEST(test_wait_without_a_futex_looks_now_and_then),
