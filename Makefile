@@ -22,10 +22,11 @@ ALL_CFLAGS = $(STANDARD) -DDINIT_VERSION='"$(VERSION)"' $(CFLAGS)
 MODULES = dinit client/cli client/probe client/target client/sv client/signal client/watch \
 	client/wait client/metrics client/status client/statusjson client/usage client/pick \
 	client/view base health check notify announce overtime waited ending services service \
-	control hook start left policy ration orphan adopt/adopt adopt/redirect adopt/obstacle \
-	adopt/tracee request sender program ownfds filter logmux splitter outputs signaller \
-	svdir svvalue termlog death reaper spawn script execfail sink process loop fdtable oom \
-	procfs log line config board nearest lastline printable signame names stamp json
+	control hook start left policy ration listing orphan adopt/adopt adopt/redirect \
+	adopt/obstacle adopt/tracee request sender program ownfds filter logmux splitter outputs \
+	signaller svdir svvalue termlog death reaper spawn script execfail sink process loop \
+	fdtable oom procfs log line config tally board nearest lastline printable signame names \
+	stamp json
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 
 # Those that every line goes through. COLD_CFLAGS are for all others.

@@ -57,6 +57,7 @@ struct control *control_init(struct control *controls, const struct svdir_entry 
 		};
 		program_init(&controls->program, programs, entry->name, "control", on_control_exit,
 			     controls);
+		controls->program.tallies = run->tallies;
 		list = controls++;
 	}
 	return list;

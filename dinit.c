@@ -354,6 +354,20 @@ static bool conclude(struct dinit *dinit)
 	return outputs_are_empty(&dinit->base.outputs);
 }
 
+/* Shows the counts, which are only stored: it costs no system call. */
+static void show_counts(struct dinit *dinit)
+{
+	struct board_counts *shown = board_find_counts(&dinit->board);
+	const struct policy_counts *counts = &dinit->policy.counts;
+
+	outputs_show(&dinit->base.outputs, shown->outputs);
+	shown->orphans_terminated = counts->terminated;
+	shown->orphans_adopted = counts->adopted;
+	shown->orphans_killed = counts->killed;
+	shown->zombies = counts->zombies;
+	shown->adopted_unlisted = dinit->policy.listing.unlisted;
+}
+
 static enum loop_verdict on_turn_end(void *ctx)
 {
 	struct dinit *dinit = ctx;
@@ -365,6 +379,7 @@ static enum loop_verdict on_turn_end(void *ctx)
 		oom_forget(&dinit->oom, loop_now_ms(&dinit->base.loop));
 	more = advance(dinit);
 	more |= logmux_turn(&dinit->base.mux);
+	show_counts(dinit);
 	board_wake(&dinit->board);
 	if (dinit->state == STATE_DRAINING && logmux_is_drained(&dinit->base.mux) &&
 	    !termlog_is_busy(&dinit->termlog)) {
@@ -404,6 +419,7 @@ static int prepare_services(struct dinit *dinit)
 	if (services_open(&dinit->services, &dinit->base.svdir, dinit->base.config.skip,
 			  &dinit->base.loop, &dinit->base.programs, &owner) < 0)
 		return base_fail("cannot set up the services");
+	services_show_tallies(&dinit->services, &dinit->base.svdir, &dinit->board);
 	check_for_services(dinit);
 	return 0;
 }
@@ -450,6 +466,7 @@ static void prepare_policy(struct dinit *dinit)
 		.proc = &dinit->base.proc,
 		.mux = &dinit->base.mux,
 		.signaller = &dinit->base.signaller,
+		.board = &dinit->board,
 	};
 
 	policy_open(&dinit->policy, &dinit->base.config, &means, on_adopted_end, dinit);

@@ -437,17 +437,17 @@ static inline char *put_one(char *at, const struct line_job *job, const char *te
 }
 
 size_t line_put_lines(char *out, size_t room, const struct line_job *job, const char *bytes,
-		      size_t len, size_t *used)
+		      size_t len, struct line_taken *taken)
 {
 	/* A copy, which cannot change with what is written to out. */
 	const struct line_job own = *job;
 	bool wraps = own.rule == LINE_RULE_WRAP;
 	size_t around = wraps ? around_wrapped(own.label) : around_max(own.label);
-	size_t times = wraps ? JSON_QUOTE_MAX(1) : 1;
+	size_t times = wraps ? JSON_QUOTE_MAX(1) : 1, lines = 0;
 	const char *at = bytes, *end = bytes + len, *newline;
 	char *to = out, *to_end = out + room;
 
-	*used = 0;
+	*taken = (struct line_taken){ 0 };
 	/* So that the loop below need not ask for it. */
 	if (own.rule == LINE_RULE_COLOURED)
 		return 0;
@@ -461,9 +461,11 @@ size_t line_put_lines(char *out, size_t room, const struct line_job *job, const 
 			behind = put_one(to, &own, at, line_len);
 		if (!behind)
 			break;
+		lines += line_len > 0;
 		to = behind;
 		at = newline + 1;
 	}
-	*used = (size_t)(at - bytes);
+	taken->used = (size_t)(at - bytes);
+	taken->lines = lines;
 	return (size_t)(to - out);
 }

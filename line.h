@@ -147,11 +147,17 @@ struct line_job {
 	const struct line_label *label;
 };
 
+/* What line_put_lines has taken. */
+struct line_taken {
+	/* How many bytes, and how many lines of them were not empty. */
+	size_t used, lines;
+};
+
 /* Does all of the above at once, for the common case: writes the whole lines at the beginning of
  * the len bytes to out, as many as fit into room, up to one that is longer than job->max or a
  * stray; none where they are for a terminal (LINE_RULE_COLOURED), which is slow anyway. Returns how
- * much it wrote; *used: how many bytes those lines were. */
+ * much it wrote. */
 size_t line_put_lines(char *out, size_t room, const struct line_job *job, const char *bytes,
-		      size_t len, size_t *used);
+		      size_t len, struct line_taken *taken);
 
 #endif

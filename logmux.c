@@ -42,6 +42,8 @@ struct logmux_source {
 	struct logmux_source **handle;
 	/* Where its last line is noted, or NULL. */
 	struct lastline *last;
+	/* Where it is counted what is read of it, or NULL. */
+	struct tally *tally;
 	struct loop_io io;
 	int fd;
 	/* They identify its pipe, whoever has that open: as of stat(2). */
@@ -148,6 +150,14 @@ static void release_follower(struct logmux_source *source)
 		start_held_source(follower);
 }
 
+/* Counts what was read, and the lines that have gone out. */
+static void count(struct logmux_source *source, size_t bytes)
+{
+	if (source->tally && (bytes > 0 || source->splitter.lines > 0))
+		tally_add(source->tally, source->splitter.lines, bytes);
+	source->splitter.lines = 0;
+}
+
 /* ---- what could neither go out nor be kept, for lack of memory ---- */
 
 /* Leaves the last len bytes of what was read in the read buffer, and nothing is read until they
@@ -187,8 +197,10 @@ static bool put_stranded(struct logmux_source *source)
 static bool put_kept(struct logmux_source *source)
 {
 	bool in_need = source->mux->stranded == source;
+	bool done = splitter_put_tail(&source->splitter, in_need) && put_stranded(source);
 
-	if (splitter_put_tail(&source->splitter, in_need) && put_stranded(source))
+	count(source, 0);
+	if (done)
 		return true;
 	park_source_at(source, source->splitter.waits_at);
 	return false;
@@ -261,6 +273,16 @@ void logmux_move_last(struct logmux *mux, struct lastline from[LOGMUX_STREAMS],
 	}
 }
 
+/* ---- counts ---- */
+
+void logmux_forget_tallies(struct logmux *mux, const struct tally from[LOGMUX_STREAMS])
+{
+	for (struct logmux_source *source = mux->sources; source; source = source->next)
+		for (size_t i = 0; i < LOGMUX_STREAMS; i++)
+			if (source->tally == &from[i])
+				source->tally = NULL;
+}
+
 /* ---- reading ---- */
 
 static void close_source(struct logmux_source *source)
@@ -327,6 +349,7 @@ static void pass_on_read(struct logmux_source *source, size_t len)
 		lastline_note(source->last, source->splitter.tail, source->splitter.tail_len,
 			      mux->read_buffer, len);
 	done = splitter_take(&source->splitter, mux->read_buffer, len, &taken);
+	count(source, len);
 	if (taken < len)
 		strand_rest(source, taken, len - taken);
 	if (!done)
@@ -412,6 +435,7 @@ int logmux_add(struct logmux *mux, const struct logmux_source_spec *spec)
 		.inode = status.st_ino,
 		.handle = spec->handle,
 		.last = spec->last,
+		.tally = spec->tally,
 		.next = mux->sources,
 		.io = { .on_ready = on_source_ready, .ctx = source },
 		.splitter = make_splitter(mux, spec->stream),

@@ -13,6 +13,7 @@
 #include "loop.h"
 #include "outputs.h"
 #include "splitter.h"
+#include "tally.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -81,6 +82,9 @@ struct logmux_source_spec {
 	/* Where its last line is noted, perhaps with those of other sources; NULL: nowhere. It must
 	 * outlive the source, unless logmux_move_last takes it away. */
 	struct lastline *last;
+	/* Where it is counted what is read of it, perhaps with other sources; NULL: nowhere. It
+	 * must outlive the source, unless logmux_forget_tallies takes it away. */
+	struct tally *tally;
 };
 
 /* Prepares the logmux, which has no source yet. Returns 0, or -1 with errno (memory) and nothing
@@ -110,6 +114,9 @@ enum logmux_rest logmux_end_last(const struct logmux *mux, const struct lastline
  * are forgotten, and noted no more. */
 void logmux_move_last(struct logmux *mux, struct lastline from[LOGMUX_STREAMS],
 		      struct lastline to[LOGMUX_STREAMS]);
+
+/* Counts no more in the tallies of a process's streams: its sources may live on. */
+void logmux_forget_tallies(struct logmux *mux, const struct tally from[LOGMUX_STREAMS]);
 
 /* Begins the drain: no process is left that dinit waits for, and from now on a source that has
  * nothing to give is closed. */

@@ -75,6 +75,7 @@ static int open_stream(struct program *program, const char *stage, enum logmux_s
 		.stream = stream,
 		.handle = handle,
 		.last = program->keeps_last ? &program->last[stream] : NULL,
+		.tally = program->tallies ? &program->tallies[stream] : NULL,
 	};
 	int pair[2];
 

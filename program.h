@@ -79,6 +79,9 @@ struct program {
 	 * program_spec). */
 	bool keeps_last;
 	struct lastline last[LOGMUX_STREAMS];
+	/* Where it is counted what is read of its stdout and stderr (by enum logmux_stream); NULL:
+	 * nowhere. program_init makes it NULL. It must outlive what they are read from. */
+	struct tally *tallies;
 	void (*on_end)(void *ctx, const struct reaper_end *end, const char *failure);
 	void *ctx;
 };

@@ -500,6 +500,7 @@ static struct program *add_program(struct service *service, struct service_spare
 		return NULL;
 	program = spares->program++;
 	program_init(program, service->all->programs, service->entry->name, stage, on_end, service);
+	program->tallies = service->tallies;
 	return program;
 }
 
@@ -510,6 +511,7 @@ void service_init(struct service *service, struct services *all, const struct sv
 
 	*service = (struct service){ .all = all, .entry = entry, .run_status = -1 };
 	program_init(&service->run, programs, entry->name, "run", on_run_exit, service);
+	service->run.tallies = service->tallies;
 	service->log = add_program(service, spares, entry->log_run, "log", on_log_exit);
 	service->terminate =
 		add_program(service, spares, entry->terminate, "term", on_terminate_exit);

@@ -49,6 +49,8 @@ struct service {
 	const struct svdir_entry *entry;
 	enum service_state state;
 	struct program run;
+	/* What was read of the stdout and of the stderr of all its programs. */
+	struct tally tallies[LOGMUX_STREAMS];
 	/* How run has ended, as of wait(2); -1: it has not. */
 	int run_status;
 	/* Its notification-fd, while run runs; NULL where it has none. */

@@ -162,6 +162,19 @@ int services_open(struct services *services, const struct svdir *svdir, const ch
 	return 0;
 }
 
+void services_show_tallies(struct services *services, const struct svdir *svdir,
+			   struct board *board)
+{
+	for (size_t i = 0; i < services->len; i++) {
+		struct service *service = &services->list[i];
+		size_t place = (size_t)(service->entry - svdir->entries);
+		struct board_stream *shown = board_find_streams(board, place);
+
+		for (size_t stream = 0; stream < LOGMUX_STREAMS; stream++)
+			tally_show(&service->tallies[stream], &shown[stream]);
+	}
+}
+
 void services_close(struct services *services)
 {
 	for (size_t i = 0; i < services->len; i++)

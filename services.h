@@ -4,6 +4,7 @@
 #ifndef DINIT_SERVICES_H
 #define DINIT_SERVICES_H
 
+#include "board.h"
 #include "service.h"
 
 #include <stdbool.h>
@@ -13,6 +14,10 @@
  * with errno and nothing allocated. */
 int services_open(struct services *services, const struct svdir *svdir, const char *skip,
 		  struct loop *loop, struct programs *programs, const struct service_owner *owner);
+
+/* Shows from now on, on the board, how much was read of the streams of each; svdir is the same. */
+void services_show_tallies(struct services *services, const struct svdir *svdir,
+			   struct board *board);
 
 /* Frees what services_open allocated. Nothing of it may be running. */
 void services_close(struct services *services);

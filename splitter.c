@@ -41,6 +41,7 @@ static enum progress emit(struct splitter *splitter, const char *text, size_t le
 	sink = outputs_sink(means->outputs, output);
 	if (!sink_is_open(sink)) {
 		outputs_drop(means->outputs, output, len);
+		splitter->lines += !splitter->in_pieces;
 		return PROGRESS_DONE;
 	}
 	room = sink_room(sink, line_put_max(&line, &splitter->label));
@@ -51,6 +52,7 @@ static enum progress emit(struct splitter *splitter, const char *text, size_t le
 		return PROGRESS_WAITING;
 	}
 	sink_commit(sink, line_put(room, &line, &means->stamp, &splitter->label));
+	splitter->lines += !splitter->in_pieces;
 	return PROGRESS_DONE;
 }
 
@@ -65,16 +67,18 @@ static size_t emit_in_a_row(struct splitter *splitter, const char *bytes, size_t
 		.stamp = &splitter->means->stamp,
 		.label = &splitter->label,
 	};
-	size_t room, used, put;
+	struct line_taken taken;
+	size_t room, put;
 	char *out;
 
 	if (!sink_is_open(sink) || splitter->in_pieces)
 		return 0;
 	out = sink_rest(sink, &room);
-	put = line_put_lines(out, room, &job, bytes, len, &used);
+	put = line_put_lines(out, room, &job, bytes, len, &taken);
 	if (put > 0)
 		sink_commit(sink, put);
-	return used;
+	splitter->lines += taken.lines;
+	return taken.used;
 }
 
 /* Tells whether a piece of a line becomes a string of JSON, which half of a character cannot be

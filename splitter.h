@@ -33,6 +33,9 @@ struct splitter {
 	/* The output that the next line waits for, where it has to wait. */
 	size_t waits_at;
 	struct line_label label;
+	/* So many lines went out, or began to, since the caller set it to 0; empty ones, which do
+	 * not go out, are not counted, and those are that were dropped. */
+	size_t lines;
 	/* The beginning of the current line went out already. */
 	bool in_pieces;
 	/* Nothing comes after the tail: what stands last in it is a line even without a newline. */

@@ -34,6 +34,7 @@ static int hold_stdout(const struct start *start, int fd)
 		.held = true,
 		.handle = start->unlogged,
 		.last = &start->run->last[LOGMUX_STDOUT],
+		.tally = &start->run->tallies[LOGMUX_STDOUT],
 	};
 	int error;
 

@@ -148,13 +148,11 @@ static void report_unexamined(struct scan *scan, const char *path, int error)
  * looked for are absent, which one system call tells. */
 static enum found find_file(struct scan *scan, const char *path, struct stat *status)
 {
-	bool absent;
-
 	if (lstat(path, status) < 0) {
-		absent = errno == ENOENT || errno == ENOTDIR;
-		if (!absent)
-			report_unexamined(scan, path, errno);
-		return absent ? FOUND_NOTHING : FOUND_PROBLEM;
+		if (errno == ENOENT || errno == ENOTDIR)
+			return FOUND_NOTHING;
+		report_unexamined(scan, path, errno);
+		return FOUND_PROBLEM;
 	}
 	if (!S_ISLNK(status->st_mode) || stat(path, status) == 0)
 		return FOUND;

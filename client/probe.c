@@ -4,6 +4,7 @@
  * line. */
 #include "client/probe.h"
 
+#include "board.h"
 #include "client/target.h"
 #include "config.h"
 #include "printable.h"
@@ -11,6 +12,7 @@
 #include "stamp.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TIMEOUT_MS 3000
@@ -42,18 +43,15 @@ struct probe {
 
 static uint64_t now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return board_now().monotonic_ms;
 }
 
 /* Sets the reason from errno. Returns -1. */
 static int explain(struct probe *probe)
 {
-	char duration[STAMP_DURATION_SIZE];
-
 	if (errno == ETIMEDOUT) {
+		char duration[STAMP_DURATION_SIZE];
+
 		stamp_duration(probe->timeout_ms, duration);
 		snprintf(probe->why, sizeof probe->why, "no answer within %s", duration);
 	} else {
@@ -74,16 +72,12 @@ static int wait_for(const struct probe *probe, int fd, short events, uint64_t li
 		until_ms = probe->deadline_ms;
 	do {
 		uint64_t now = now_ms();
-		uint64_t left_ms = until_ms > now ? until_ms - now : 0;
 
-		/* A number that poll(2) takes: the loop comes round where it is not enough. */
-		count = poll(&polled, 1, left_ms > 60000 ? 60000 : (int)left_ms);
-		if (count == 0 && left_ms == 0) {
-			errno = ETIMEDOUT;
-			return -1;
-		}
-	} while (count == 0 || (count < 0 && errno == EINTR));
-	return count < 0 ? -1 : 0;
+		count = poll(&polled, 1, until_ms > now ? (int)(until_ms - now) : 0);
+	} while (count < 0 && errno == EINTR);
+	if (count == 0)
+		errno = ETIMEDOUT;
+	return count > 0 ? 0 : -1;
 }
 
 /* ---- connections ---- */
@@ -121,8 +115,11 @@ static int connect_socket(const struct probe *probe, int fd, const struct target
 			return finish_connecting(probe, fd);
 		if (errno != EAGAIN || address->socket.any.sa_family != AF_UNIX)
 			return -1;
-		if (wait_for(probe, -1, 0, RETRY_MS) < 0 && now_ms() >= probe->deadline_ms)
+		wait_for(probe, -1, 0, RETRY_MS);
+		if (now_ms() >= probe->deadline_ms) {
+			errno = ETIMEDOUT;
 			return -1;
+		}
 	}
 	return 0;
 }
@@ -174,9 +171,8 @@ static int send_all(const struct probe *probe, int fd, const char *bytes, size_t
 		if (sent >= 0) {
 			bytes += sent;
 			len -= (size_t)sent;
-		} else if (errno != EAGAIN && errno != EINTR) {
-			return -1;
-		} else if (wait_for(probe, fd, POLLOUT, probe->timeout_ms) < 0) {
+		} else if ((errno != EAGAIN && errno != EINTR) ||
+			   wait_for(probe, fd, POLLOUT, probe->timeout_ms) < 0) {
 			return -1;
 		}
 	}
@@ -321,6 +317,9 @@ int probe_run(char *const *arguments)
 		    probe.timeout_ms == 0)
 			return say("dinit: --probe -t",
 				   "it takes more than 0 " CONFIG_SECONDS_TAKE);
+		/* What poll(2) takes: 24 days are enough. */
+		if (probe.timeout_ms > INT_MAX)
+			probe.timeout_ms = INT_MAX;
 		arguments += 2;
 	}
 	if (!arguments[0] || arguments[1])

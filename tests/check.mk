@@ -50,7 +50,7 @@ wrap_sender = getpid kill
 wrap_overtime = clock_gettime epoll_wait services_kill_prestops services_kill policy_kill \
 	waited_describe
 wrap_waited = services_list_running procfs_read_command
-wrap_probe = getsockname
+wrap_probe = getsockname poll send recv socket
 wrap_death = oom_has_killed
 wrap_oom = statfs read getpid
 wrap_termlog = fork open write

@@ -769,14 +769,14 @@ static void test_line_put_text_lines_of_every_length_are_copied_exactly(void **s
 
 /* Does what line_put_lines should, line by line. */
 static size_t put_singly(char *out, size_t room, const struct line_job *job, const char *bytes,
-			 size_t len, size_t *used)
+			 size_t len, struct line_taken *taken)
 {
 	/* Room is asked for before the form is known. */
 	enum line_form largest = job->rule == LINE_RULE_WRAP ? LINE_FORM_WRAPPED : LINE_FORM_TEXT;
 	struct line_cut cut;
-	size_t put = 0;
+	size_t put = 0, *used = &taken->used;
 
-	*used = 0;
+	*taken = (struct line_taken){ 0 };
 	/* Which is left to line_put. */
 	if (job->rule == LINE_RULE_COLOURED)
 		return 0;
@@ -789,6 +789,7 @@ static size_t put_singly(char *out, size_t room, const struct line_job *job, con
 			break;
 		if (cut.len > 0)
 			put += line_put(out + put, &line, job->stamp, job->label);
+		taken->lines += cut.len > 0;
 		*used += cut.used;
 	}
 	return put;
@@ -815,16 +816,18 @@ static void test_line_put_lines_makes_of_many_what_is_made_of_each(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(mixtures); i++) {
 		for (size_t number = 0; number < 4 * sizeof expected; number++) {
-			size_t len = mixtures[i].len, room = number / 4, used, expected_used, put,
-			       expected_put;
+			size_t len = mixtures[i].len, room = number / 4, put, expected_put;
+			struct line_taken taken, expected_taken;
 			char *out = malloc(room ? room : 1), *bytes = malloc(len ? len : 1);
 
 			job.rule = (enum line_rule)(number % 4);
 			memcpy(bytes, mixtures[i].text, len);
-			put = line_put_lines(out, room, &job, bytes, len, &used);
-			expected_put = put_singly(expected, room, &job, bytes, len, &expected_used);
+			put = line_put_lines(out, room, &job, bytes, len, &taken);
+			expected_put =
+				put_singly(expected, room, &job, bytes, len, &expected_taken);
 			assert_int_equal(put, expected_put);
-			assert_int_equal(used, expected_used);
+			assert_int_equal(taken.used, expected_taken.used);
+			assert_int_equal(taken.lines, expected_taken.lines);
 			assert_memory_equal(out, expected, put);
 			free(bytes);
 			free(out);
@@ -839,13 +842,13 @@ static void test_line_put_lines_longest_line_is_taken_and_a_longer_one_left(void
 	struct line_label label;
 	char *memory = make_label(&label, "web", "run"), out[200];
 	struct line_job job = { .max = 4, .stamp = &stamp, .label = &label };
-	size_t used;
+	struct line_taken taken;
 
 	(void)state;
-	assert_true(line_put_lines(out, sizeof out, &job, "abcd\r\n", 6, &used) > 0);
-	assert_int_equal(used, 6);
-	assert_int_equal(line_put_lines(out, sizeof out, &job, "abcde\n", 6, &used), 0);
-	assert_int_equal(used, 0);
+	assert_true(line_put_lines(out, sizeof out, &job, "abcd\r\n", 6, &taken) > 0);
+	assert_int_equal(taken.used, 6);
+	assert_int_equal(line_put_lines(out, sizeof out, &job, "abcde\n", 6, &taken), 0);
+	assert_int_equal(taken.used, 0);
 	free(memory);
 }
 

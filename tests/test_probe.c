@@ -4,9 +4,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -37,12 +39,58 @@ static int request_fd = -1;
 /* the connection looks as if it led to itself */
 static bool mirrored;
 
+/* How often each of these calls fails from now on, and with what. Where a call would succeed after
+ * that, send takes one byte at a time. */
+static int failing_polls, poll_error, failing_sends, send_error, failing_receipts, receipt_error;
+static int failing_sockets;
+
+int __real_poll(struct pollfd *polled, nfds_t len, int timeout);
+int __wrap_poll(struct pollfd *polled, nfds_t len, int timeout);
+ssize_t __real_send(int fd, const void *bytes, size_t len, int flags);
+ssize_t __wrap_send(int fd, const void *bytes, size_t len, int flags);
+ssize_t __real_recv(int fd, void *bytes, size_t len, int flags);
+ssize_t __wrap_recv(int fd, void *bytes, size_t len, int flags);
+int __real_socket(int domain, int type, int protocol);
+int __wrap_socket(int domain, int type, int protocol);
 int __real_getsockname(int fd, struct sockaddr *address, socklen_t *len);
 int __wrap_getsockname(int fd, struct sockaddr *address, socklen_t *len);
 
 int __wrap_getsockname(int fd, struct sockaddr *address, socklen_t *len)
 {
 	return mirrored ? getpeername(fd, address, len) : __real_getsockname(fd, address, len);
+}
+
+static bool fails_now(int *failing, int error)
+{
+	if (*failing == 0)
+		return false;
+	--*failing;
+	errno = error;
+	return true;
+}
+
+int __wrap_poll(struct pollfd *polled, nfds_t len, int timeout)
+{
+	return fails_now(&failing_polls, poll_error) ? -1 : __real_poll(polled, len, timeout);
+}
+
+ssize_t __wrap_send(int fd, const void *bytes, size_t len, int flags)
+{
+	/* (In the server that is a child of the test all is as usual.) */
+	if (server == 0)
+		return __real_send(fd, bytes, len, flags);
+	return fails_now(&failing_sends, send_error) ? -1 : __real_send(fd, bytes, 1, flags);
+}
+
+ssize_t __wrap_recv(int fd, void *bytes, size_t len, int flags)
+{
+	return fails_now(&failing_receipts, receipt_error) ? -1
+							   : __real_recv(fd, bytes, len, flags);
+}
+
+int __wrap_socket(int domain, int type, int protocol)
+{
+	return fails_now(&failing_sockets, EMFILE) ? -1 : __real_socket(domain, type, protocol);
 }
 
 static int setup(void **state)
@@ -70,6 +118,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	mirrored = false;
+	failing_polls = failing_sends = failing_receipts = failing_sockets = 0;
 	end_server();
 	assert_int_equal(chdir("/"), 0);
 	assert_int_equal(tree_remove(base), 0);
@@ -235,6 +284,7 @@ static void test_probe_run_tcp_that_listens_is_there(void **state)
 	assert_there(name_target("tcp://127.0.0.1:#", port));
 	assert_there(name_target("tcp://localhost:#", port));
 	assert_there("-t", SHORT, name_target("tcp://localhost:#", port));
+	assert_there("-t", "1000000000", name_target("tcp://localhost:#", port));
 	close(fd);
 }
 
@@ -553,6 +603,61 @@ static void test_probe_run_http_path_too_long_is_said(void **state)
 	close(fd);
 }
 
+/* What a signal, or a socket that is not ready after all, interrupts goes on. */
+static void test_probe_run_http_interrupted_goes_on(void **state)
+{
+	static const char answer[] = "HTTP/1.1 200 OK\r\n\r\n";
+	unsigned port = serve(answer, sizeof answer - 1, 3);
+	const char *target = name_target("http://127.0.0.1:#/", port);
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		poll_error = EINTR;
+		failing_polls = 3;
+		send_error = receipt_error = i ? EINTR : EAGAIN;
+		failing_sends = failing_receipts = 2;
+		assert_there(target);
+		assert_int_equal(failing_polls + failing_sends + failing_receipts, 0);
+	}
+}
+
+static void test_probe_run_http_connection_that_breaks_is_not_there(void **state)
+{
+	static const char answer[] = "HTTP/1.1 200 OK\r\n\r\n";
+	unsigned port = serve(answer, sizeof answer - 1, 3);
+	char target[100];
+
+	(void)state;
+	snprintf(target, sizeof target, "http://127.0.0.1:%u/", port);
+	failing_sends = 1;
+	send_error = EPIPE;
+	assert_not_there(strerror(EPIPE), target);
+	end_server();
+	snprintf(target, sizeof target, "http://127.0.0.1:%u/",
+		 serve(answer, sizeof answer - 1, 3));
+	failing_receipts = 1;
+	receipt_error = ECONNRESET;
+	assert_not_there(strerror(ECONNRESET), target);
+	failing_polls = 1;
+	poll_error = ENOMEM;
+	assert_not_there(strerror(ENOMEM), target);
+}
+
+static void test_probe_run_without_a_descriptor_says_so(void **state)
+{
+	unsigned port;
+	int fd = listen_tcp(AF_INET, 10, &port);
+
+	(void)state;
+	assert_true(fd >= 0);
+	failing_sockets = 2;
+	assert_not_there(strerror(EMFILE), name_target("tcp://localhost:#", port));
+	assert_int_equal(failing_sockets, 0);
+	failing_sockets = 1;
+	assert_not_there(strerror(EMFILE), name_target("tcp://127.0.0.1:#", port));
+	close(fd);
+}
+
 /* ---- file ---- */
 
 static void test_probe_run_file_that_exists_is_there(void **state)
@@ -613,6 +718,9 @@ int main(void)
 		TEST(test_probe_run_http_without_answer_times_out),
 		TEST(test_probe_run_http_slow_answer_times_out),
 		TEST(test_probe_run_http_path_too_long_is_said),
+		TEST(test_probe_run_http_interrupted_goes_on),
+		TEST(test_probe_run_http_connection_that_breaks_is_not_there),
+		TEST(test_probe_run_without_a_descriptor_says_so),
 		TEST(test_probe_run_file_that_exists_is_there),
 		TEST(test_probe_run_bad_arguments_are_refused),
 	};

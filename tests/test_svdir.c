@@ -593,8 +593,9 @@ static void test_svdir_scan_notification_fd_is_read(void **state)
 		const char *text;
 		int number;
 	} cases[] = {
-		{ "3\n", 3 },       { "3", 3 },       { "4\r\n", 4 }, { " \t10 \t\n", 10 },
-		{ "1022\n", 1022 }, { "1023", 1023 }, { "003\n", 3 }, { "5\n\n", 5 },
+		{ "3\n", 3 },         { "3", 3 },         { "4\r\n", 4 },
+		{ " \t10 \t\n", 10 }, { "1022\n", 1022 }, { "1023", 1023 },
+		{ "999", 999 },       { "003\n", 3 },     { "5\n\n", 5 },
 	};
 
 	(void)state;

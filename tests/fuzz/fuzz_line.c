@@ -157,9 +157,9 @@ static void check_line(const struct fixture *fixture, const char *bytes, size_t 
 
 /* What came out of the bytes in one go is what comes out of each of their lines alone. */
 static void check_put(const struct fixture *fixture, const struct line_job *job, const char *in,
-		      size_t used, const char *out, size_t put)
+		      const struct line_taken *taken, const char *out, size_t put)
 {
-	size_t at = 0;
+	size_t at = 0, used = taken->used, lines = 0;
 	struct line_cut cut;
 
 	for (; cut_obviously(in, used, job->max, &cut) == LINE_WHOLE;
@@ -176,8 +176,9 @@ static void check_put(const struct fixture *fixture, const struct line_job *job,
 		insist(alone_len <= put - at && memcmp(out + at, alone, alone_len) == 0);
 		at += alone_len;
 		free(alone);
+		lines++;
 	}
-	insist(used == 0 && at == put);
+	insist(used == 0 && at == put && lines == taken->lines);
 }
 
 /* Many lines in one go, into as little room as the input says. */
@@ -189,12 +190,13 @@ static void check_lines(const struct fixture *fixture, const char *bytes, size_t
 
 	insist(out != NULL);
 	for (int rule = LINE_RULE_TEXT; rule <= LINE_RULE_WRAP; rule++) {
-		size_t used, put;
+		struct line_taken taken;
+		size_t put;
 
 		job.rule = (enum line_rule)rule;
-		put = line_put_lines(out, room, &job, in, len, &used);
-		insist(put <= room && used <= len);
-		check_put(fixture, &job, in, used, out, put);
+		put = line_put_lines(out, room, &job, in, len, &taken);
+		insist(put <= room && taken.used <= len);
+		check_put(fixture, &job, in, &taken, out, put);
 	}
 	free(out);
 	free(in);

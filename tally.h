@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/* How much was read of a stream: dinit's own count, and where others see it (board.h). */
+#ifndef DINIT_TALLY_H
+#define DINIT_TALLY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct board_stream;
+
+/* Zeroed before first use: nothing was read, and nobody sees it. */
+struct tally {
+	uint64_t lines, bytes;
+	/* Where the same is shown, which is only written to; NULL: nowhere. */
+	struct board_stream *shown;
+};
+
+/* Shows it there from now on, where it must stay until tally_hide. */
+void tally_show(struct tally *tally, struct board_stream *shown);
+
+/* Shows it no more. */
+void tally_hide(struct tally *tally);
+
+/* Counts more; to be called once a read at most. */
+void tally_add(struct tally *tally, size_t lines, size_t bytes);
+
+#endif
