@@ -36,8 +36,8 @@ static enum wait_verdict judge_unready(const struct snapshot *snapshot,
 {
 	if (snapshot->header.state >= BOARD_WHOLE_DELAYING)
 		return give_up(why, "the container is being stopped", "");
-	snprintf(why, VIEW_WHY_SIZE, "%s%s%.180s", view_state_word(service->entry.state),
-		 *service->reason ? ": " : "", service->reason);
+	snprintf(why, VIEW_WHY_SIZE, "%s%s%.180s%s", view_state_word(service->entry.state),
+		 *service->reason ? " (" : "", service->reason, *service->reason ? ")" : "");
 	return WAIT_PENDING;
 }
 

@@ -142,7 +142,7 @@ static void test_wait_that_is_in_vain_says_why(struct scene *scene)
 	stop(run);
 	run_expect_line(
 		run, RUN_STDERR,
-		" dinit: db has not become ready within 0.3 s: starting(: no such table)?$");
+		" dinit: db has not become ready within 0.3 s: starting( \\(exited with status 1: no such table\\))?$");
 	run_expect_line(run, RUN_STDERR, " dinit: off: it is down, ");
 	run_expect_line(run, RUN_STDERR, " dinit: later: it is skipped \\(DINIT_SKIP\\)$");
 	run_expect_line(run, RUN_STDERR,

@@ -213,7 +213,7 @@ static void test_wait_too_long_says_what_is_missing(void **state)
 	moments_add();
 	moments_add_service("db", BOARD_STARTING, 5)->reason = "connection refused";
 	assert_int_equal(run("-t 2.5 db"), 1);
-	expect_said("dinit: db has not become ready within 2.5 s: starting: connection refused\n");
+	expect_said("dinit: db has not become ready within 2.5 s: starting (connection refused)\n");
 	assert_in_range(moments.now_ms, MOMENTS_BEGIN_MS + 2500, MOMENTS_BEGIN_MS + 2502);
 }
 
