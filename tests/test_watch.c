@@ -103,11 +103,12 @@ static void test_watch_service_that_was_not_there_is_new(void **state)
 	moments_add_service("db", BOARD_READY, 5);
 	moments_add();
 	moments_add_service("db", BOARD_READY, 5);
-	moments_add_service("web", BOARD_READY, 6)->entry.since.realtime_ms = 0;
+	moments_add_service("web", BOARD_STARTING, 0)->entry.since.realtime_ms = 0;
 	expect_lines(
 		SINCE
 		"\"service\":\"db\",\"state\":\"ready\",\"pid\":5,\"reason\":null}\n" WHOLE_LINE NOW
-		"001Z\",\"service\":\"web\",\"state\":\"ready\",\"pid\":6,\"reason\":null}\n");
+		"001Z\",\"service\":\"web\",\"state\":\"starting\",\"pid\":null,\"reason\":null}"
+		"\n");
 }
 
 static void test_watch_what_dinit_has_left_may_be_garbage(void **state)
