@@ -31,8 +31,8 @@
 static void (*on_sleep)(void), (*on_malloc)(void);
 /* The next calls fail: so many are left until then; 0: never. */
 static unsigned calloc_fails, malloc_fails;
-/* What the futex call fails with after 100 ms; WOKEN: it does not fail; 0: it waits as long as it is
- * to. */
+/* What the futex call fails with after 100 ms; WOKEN: it does not fail; 0: it waits as long as it
+ * is to. */
 static int futex_error;
 #define WOKEN (-1)
 /* How often somebody slept on the futex. */
