@@ -241,11 +241,13 @@ static int take_pid(char **arguments, pid_t *pid)
 	return 0;
 }
 
-/* Returns whether the kernel has made argv of a line "#!/sbin/dinit --probe TARGET" (execve(2)): all
- * that follows the interpreter is one argument, and the path of the script comes next. */
+#define BLANKS " \t"
+
+/* Returns whether the kernel has made argv of a line "#!/sbin/dinit --probe TARGET" (execve(2)):
+ * all that follows the interpreter is one argument, and the path of the script comes next. */
 static bool is_from_script(char *const *argv)
 {
-	return strncmp(argv[1], "--", 2) == 0 && argv[1][strcspn(argv[1], " \t")] && argv[2];
+	return strncmp(argv[1], "--", 2) == 0 && strpbrk(argv[1], BLANKS) && argv[2];
 }
 
 /* Returns argv as the line of the script means it: its argument taken apart at blanks, without the
@@ -253,6 +255,7 @@ static bool is_from_script(char *const *argv)
 static char **take_script_apart(char **argv)
 {
 	size_t len = 0, room = strlen(argv[1]);
+	char *words = argv[1] + strcspn(argv[1], BLANKS);
 	char **apart;
 
 	while (argv[len])
@@ -260,9 +263,11 @@ static char **take_script_apart(char **argv)
 	apart = calloc(len + room, sizeof *apart);
 	if (!apart)
 		return NULL;
+	*words++ = '\0';
 	apart[0] = argv[0];
-	len = 1;
-	for (char *word = strtok(argv[1], " \t"); word; word = strtok(NULL, " \t"))
+	apart[1] = argv[1];
+	len = 2;
+	for (char *word = strtok(words, BLANKS); word; word = strtok(NULL, BLANKS))
 		apart[len++] = word;
 	for (argv += 3; *argv; argv++)
 		apart[len++] = *argv;

@@ -299,12 +299,19 @@ static int look(struct probe *probe)
 	return stat(probe->target.path, &status) < 0 ? explain(probe) : 0;
 }
 
-static int say(const char *target, const char *what)
+static int refuse(const char *what)
+{
+	fprintf(stderr, "dinit: --probe takes %s\n", what);
+	return PROCESS_STATUS_UNABLE;
+}
+
+/* Says why the target is not there: first the reason, of which a table shows the beginning. */
+static int report(const char *target, const char *why)
 {
 	char shown[SHOWN_SIZE];
 
 	printable_copy(shown, sizeof shown, PRINTABLE_ESCAPED, target, strlen(target));
-	fprintf(stderr, "%s: %s\n", shown, what);
+	fprintf(stderr, "%s (%s)\n", why, shown);
 	return PROCESS_STATUS_UNABLE;
 }
 
@@ -315,18 +322,16 @@ int probe_run(char *const *arguments)
 	if (arguments[0] && strcmp(arguments[0], "-t") == 0) {
 		if (!arguments[1] || !config_parse_seconds(arguments[1], &probe.timeout_ms) ||
 		    probe.timeout_ms == 0)
-			return say("dinit: --probe -t",
-				   "it takes more than 0 " CONFIG_SECONDS_TAKE);
+			return refuse("behind -t more than 0 " CONFIG_SECONDS_TAKE);
 		/* What poll(2) takes: 24 days are enough. */
 		if (probe.timeout_ms > INT_MAX)
 			probe.timeout_ms = INT_MAX;
 		arguments += 2;
 	}
 	if (!arguments[0] || arguments[1])
-		return say("dinit: --probe", "it takes [-t SECONDS] TARGET");
+		return refuse("[-t SECONDS] TARGET");
 	if (target_parse(&probe.target, arguments[0]) < 0)
-		return say(arguments[0],
-			   "this is no target for --probe, which takes " TARGET_TAKES);
+		return report(arguments[0], "this is no target; --probe takes " TARGET_TAKES);
 	probe.deadline_ms = now_ms() + probe.timeout_ms;
-	return look(&probe) == 0 ? PROCESS_STATUS_STOPPED : say(arguments[0], probe.why);
+	return look(&probe) == 0 ? PROCESS_STATUS_STOPPED : report(arguments[0], probe.why);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the way of a signal to a service. Invariant: it reaches no process but the one that dinit has
- * shown as that service's, also where that has ended meanwhile and its PID is another's. */
+/* Owns the way of a signal to a service. Invariant: it reaches no process but the one that dinit
+ * has shown as that service's, also where that has ended meanwhile and its PID is another's. */
 #include "client/signal.h"
 
 #include "client/pick.h"
@@ -33,8 +33,8 @@ static pid_t look_up(const struct view *view, const char *name, char why[VIEW_WH
 	return pid;
 }
 
-/* Sends it to the process; by its number where there is no pidfd here: pidfd_error says why. Returns
- * 0, or -1 with errno. */
+/* Sends it to the process; by its number where no pidfd can be had, for which pidfd_error says why.
+ * Returns 0, or -1 with errno. */
 static int send_to(pid_t pid, int pid_fd, int pidfd_error, int signal)
 {
 	if (pid_fd >= 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns what it means that a service has come as far as somebody waits for; not the sleep itself
- * (view_wait). Invariant: a service is given up only when nothing that dinit does can bring it there
- * any more. */
+ * (view_wait). Invariant: a service is given up only when nothing that dinit does can bring it
+ * there any more. */
 #include "client/wait.h"
 
 #include "client/pick.h"
@@ -125,8 +125,8 @@ struct wait {
 	char name[VIEW_TEXT_SIZE], why[VIEW_WHY_SIZE];
 };
 
-/* Notes of which processes this one is a part: it descends from them, is in their session, or is run
- * by dinit to stop a service, whose PID is in DINIT_PID then. */
+/* Notes the PIDs by which the caller's own service is known: this process descends from one, is in
+ * its session, or was started by dinit to stop the service, with DINIT_PID. */
 static void find_own(struct wait *wait)
 {
 	static const struct procfs proc = { .root = "/proc" };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns what counts as a change between two snapshots, and how it is printed. Invariant: each line is
- * one object of RFC 8259. */
+/* Owns what counts as a change between two snapshots, and how it is printed. Invariant: each line
+ * is one object of RFC 8259. */
 #include "client/watch.h"
 
 #include "client/statusjson.h"

@@ -22,8 +22,8 @@ struct moments {
 	struct view_service services[MOMENTS_MAX][MOMENTS_SERVICES_MAX];
 	/* How many there are, and which is shown. */
 	size_t len, shown;
-	/* No dinit runs; it ends after the last moment, so that only that is left of it; it ends when
-	 * the last moment is looked at. */
+	/* No dinit runs; it ends after the moment before the last, which is what is left of it; it
+	 * ends before anybody looks at the last moment. */
 	bool nothing_runs, ends, ends_when_taken;
 	uint64_t now_ms;
 	/* How often somebody waited. */

@@ -54,7 +54,7 @@ static void expect_not_there(struct scene *scene, const char *target, const char
 	struct run *run = probe(scene, target);
 
 	run_expect_exit(run, 1);
-	run_expect_line(run, RUN_STDERR, scene_format(scene, "^%s: %s$", target, why));
+	run_expect_line(run, RUN_STDERR, scene_format(scene, "^%s \\(%s\\)$", why, target));
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 1);
 	run_expect_no_line(run, RUN_STDOUT, ".");
 }
@@ -164,7 +164,7 @@ static void test_probe_in_first_line_of_script_needs_no_shell(struct scene *scen
 
 	assert_int_equal(execute_script(scene, dinit, target), 1);
 	assert_string_equal(scene_read(scene, "why"),
-			    scene_format(scene, "%s: No such file or directory\n", target));
+			    scene_format(scene, "No such file or directory (%s)\n", target));
 	scene_file(scene, "ready", 0600, "");
 	assert_int_equal(execute_script(scene, dinit, target), 0);
 	assert_int_equal(execute_script(scene, dinit, scene_format(scene, "-t 0.5 %s", target)), 0);

@@ -297,7 +297,7 @@ static void test_probe_run_tcp_that_does_not_listen_is_not_there(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	close(fd);
-	snprintf(words, sizeof words, "tcp://localhost:%u: %s\n", port, strerror(ECONNREFUSED));
+	snprintf(words, sizeof words, "%s (tcp://localhost:%u)\n", strerror(ECONNREFUSED), port);
 	assert_not_there(words, name_target("tcp://localhost:#", port));
 }
 
@@ -357,7 +357,7 @@ static void test_probe_run_tcp_that_takes_no_connection_times_out(void **state)
 	address.sin_port = htons((in_port_t)port);
 	len = fill_queue(fds, COUNT(fds), (struct sockaddr *)&address, sizeof address);
 	assert_true(len < COUNT(fds));
-	assert_not_there(": no answer within 0.3 s\n", "-t", SHORT,
+	assert_not_there("no answer within 0.3 s (", "-t", SHORT,
 			 name_target("tcp://127.0.0.1:#", port));
 	for (size_t i = 0; i < len; i++)
 		close(fds[i]);
@@ -404,7 +404,7 @@ static void test_probe_run_unix_whose_queue_stays_full_times_out(void **state)
 
 	(void)state;
 	assert_true(len < COUNT(fds));
-	assert_not_there(": no answer within 0.3 s\n", "-t", SHORT, name_socket());
+	assert_not_there("no answer within 0.3 s (", "-t", SHORT, name_socket());
 	for (size_t i = 0; i < len; i++)
 		close(fds[i]);
 	close(fd);
@@ -450,24 +450,23 @@ static void test_probe_run_http_status_decides(void **state)
 		{ "HTTP/1.1 200 OK", NULL },
 		{ "HTTP/1.1 301 Moved\r\nLocation: /there\r\n\r\n", NULL },
 		{ "HTTP/1.1 399 x\r\n", NULL },
-		{ "HTTP/1.1 199 x\r\n", ": status 199 x\n" },
-		{ "HTTP/1.1 400 Bad Request\r\n", ": status 400 Bad Request\n" },
-		{ "HTTP/1.1 404 Not Found\r\n\r\nHTTP/1.1 200 OK\r\n", ": status 404 Not Found\n" },
-		{ "HTTP/1.1 503 Service Unavailable\r\n\r\n",
-		  ": status 503 Service Unavailable\n" },
-		{ "HTTP/1.1 500 \033[31mred\r\n", ": status 500 ?[31mred\n" },
-		{ "HTTP/1.1 000 OK\r\n", ": the answer is no HTTP: HTTP/1.1 000 OK\n" },
-		{ "HTTP/1.1 2000 OK\r\n", ": the answer is no HTTP: " },
-		{ "HTTP/1.1 20 OK\r\n", ": the answer is no HTTP: " },
-		{ "HTTP/1.1  200 OK\r\n", ": the answer is no HTTP: " },
-		{ "HTTP/1.x 200 OK\r\n", ": the answer is no HTTP: " },
-		{ "HTTP/2 200\r\n", ": the answer is no HTTP: " },
-		{ "HTTP/1.", ": the answer is no HTTP: HTTP/1.\n" },
-		{ "http/1.1 200 OK\r\n", ": the answer is no HTTP: " },
-		{ "\r\n", ": the answer is no HTTP: \n" },
-		{ "SSH-2.0-OpenSSH_9.2\r\n", ": the answer is no HTTP: SSH-2.0-OpenSSH_9.2\n" },
-		{ "\x15\x03\x01", ": the answer is no HTTP: ???\n" },
-		{ "", ": the connection was closed without an answer\n" },
+		{ "HTTP/1.1 199 x\r\n", "status 199 x (" },
+		{ "HTTP/1.1 400 Bad Request\r\n", "status 400 Bad Request (" },
+		{ "HTTP/1.1 404 Not Found\r\n\r\nHTTP/1.1 200 OK\r\n", "status 404 Not Found (" },
+		{ "HTTP/1.1 503 Service Unavailable\r\n\r\n", "status 503 Service Unavailable (" },
+		{ "HTTP/1.1 500 \033[31mred\r\n", "status 500 ?[31mred (" },
+		{ "HTTP/1.1 000 OK\r\n", "the answer is no HTTP: HTTP/1.1 000 OK (" },
+		{ "HTTP/1.1 2000 OK\r\n", "the answer is no HTTP: " },
+		{ "HTTP/1.1 20 OK\r\n", "the answer is no HTTP: " },
+		{ "HTTP/1.1  200 OK\r\n", "the answer is no HTTP: " },
+		{ "HTTP/1.x 200 OK\r\n", "the answer is no HTTP: " },
+		{ "HTTP/2 200\r\n", "the answer is no HTTP: " },
+		{ "HTTP/1.", "the answer is no HTTP: HTTP/1. (" },
+		{ "http/1.1 200 OK\r\n", "the answer is no HTTP: " },
+		{ "\r\n", "the answer is no HTTP:  (" },
+		{ "SSH-2.0-OpenSSH_9.2\r\n", "the answer is no HTTP: SSH-2.0-OpenSSH_9.2 (" },
+		{ "\x15\x03\x01", "the answer is no HTTP: ??? (" },
+		{ "", "the connection was closed without an answer (" },
 	};
 
 	(void)state;
@@ -545,7 +544,7 @@ static void test_probe_run_http_endless_answer_ends(void **state)
 	time_t began = time(NULL);
 
 	(void)state;
-	assert_not_there(": the answer is no HTTP: xxxx", "-t", "60",
+	assert_not_there("the answer is no HTTP: xxxx", "-t", "60",
 			 name_target("http://127.0.0.1:#/", serve_for_ever("")));
 	assert_true(strlen(said) < 300);
 	end_server();
@@ -561,7 +560,7 @@ static void test_probe_run_http_without_answer_times_out(void **state)
 
 	(void)state;
 	assert_true(fd >= 0);
-	assert_not_there(": no answer within 0.3 s\n", "-t", SHORT,
+	assert_not_there("no answer within 0.3 s (", "-t", SHORT,
 			 name_target("http://127.0.0.1:#/", port));
 	close(fd);
 }
@@ -584,7 +583,7 @@ static void test_probe_run_http_slow_answer_times_out(void **state)
 			clock_nanosleep(CLOCK_MONOTONIC, 0, &between, NULL);
 		_exit(0);
 	}
-	assert_not_there(": no answer within 0.3 s\n", "-t", SHORT,
+	assert_not_there("no answer within 0.3 s (", "-t", SHORT,
 			 name_target("http://127.0.0.1:#/", port));
 	close(fd);
 }
@@ -599,7 +598,7 @@ static void test_probe_run_http_path_too_long_is_said(void **state)
 	assert_true(fd >= 0);
 	snprintf(target, sizeof target, "http://127.0.0.1:%u/", port);
 	memset(target + strlen(target), 'x', 4500 - strlen(target));
-	assert_not_there(": its path is too long\n", target);
+	assert_not_there("its path is too long (", target);
 	close(fd);
 }
 
@@ -684,18 +683,17 @@ static void test_probe_run_file_that_exists_is_there(void **state)
 static void test_probe_run_bad_arguments_are_refused(void **state)
 {
 	(void)state;
-	assert_not_there("dinit: --probe: it takes [-t SECONDS] TARGET\n", NULL);
-	assert_not_there("it takes [-t SECONDS] TARGET\n", "file:///", "file:///");
-	assert_not_there("it takes [-t SECONDS] TARGET\n", "-t", "1");
-	assert_not_there("dinit: --probe -t: it takes more than 0 seconds", "-t");
-	assert_not_there("it takes more than 0 seconds", "-t", "0", "file:///");
-	assert_not_there("it takes more than 0 seconds", "-t", "0.0", "file:///");
-	assert_not_there("it takes more than 0 seconds", "-t", "-1", "file:///");
-	assert_not_there("it takes more than 0 seconds", "-t", "1s", "file:///");
-	assert_not_there("https://127.0.0.1/: this is no target for --probe, which takes tcp://",
-			 "https://127.0.0.1/");
-	assert_not_there("a\\x0ab: this is no target", "a\nb");
-	assert_not_there("-x: this is no target", "-x");
+	assert_not_there("dinit: --probe takes [-t SECONDS] TARGET\n", NULL);
+	assert_not_there("takes [-t SECONDS] TARGET\n", "file:///", "file:///");
+	assert_not_there("takes [-t SECONDS] TARGET\n", "-t", "1");
+	assert_not_there("dinit: --probe takes behind -t more than 0 seconds", "-t");
+	assert_not_there("more than 0 seconds", "-t", "0", "file:///");
+	assert_not_there("more than 0 seconds", "-t", "0.0", "file:///");
+	assert_not_there("more than 0 seconds", "-t", "-1", "file:///");
+	assert_not_there("more than 0 seconds", "-t", "1s", "file:///");
+	assert_not_there("this is no target; --probe takes tcp://", "https://127.0.0.1/");
+	assert_not_there(" (a\\x0ab)\n", "a\nb");
+	assert_not_there("this is no target", "-x");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

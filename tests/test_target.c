@@ -157,6 +157,7 @@ static void test_target_parse_anything_else_is_none(void **state)
 		"tcp://[::1]",
 		"tcp://[::1]80",
 		"tcp://[::1:80",
+		"tcp://1::1]:80",
 		"tcp://[127.0.0.1]:80",
 		"tcp://[localhost]:80",
 		"tcp://[]:80",
