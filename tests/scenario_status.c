@@ -124,8 +124,8 @@ static void test_status_check_decides(struct scene *scene)
 			  ".check_failures_total > .check_failures]'\n"
 			  "dinit --status >/dev/null; echo \"whole $?\"");
 	run = start(scene,
-		    &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
-							    "DINIT_CHECK_INTERVAL=3") },
+		    &(struct run_spec){
+			    .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_CHECK_INTERVAL=3") },
 		    1);
 	stop(run);
 	run_expect_line(run, RUN_STDOUT,
