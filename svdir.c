@@ -316,8 +316,8 @@ static void warn_of_supervise_pid(struct scan *scan, const char *program)
 		warn_of_supervise(scan, program, "use DINIT_PID, the PID of run,");
 }
 
-/* Returns the value of a file of the service: absent where there is no such file, or 0 where it has a
- * problem (reported). */
+/* Returns the value of a file of the service: absent where there is no such file, or 0 where it has
+ * a problem (reported). */
 static int find_value(struct scan *scan, const char *directory, const char *name,
 		      enum svvalue_kind kind, int absent)
 {

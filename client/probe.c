@@ -60,8 +60,8 @@ static int explain(struct probe *probe)
 	return -1;
 }
 
-/* Waits until the descriptor (-1: none) is ready, for limit_ms at most. Returns 0, or -1 with errno:
- * ETIMEDOUT where the deadline is over, or the limit before it. */
+/* Waits until the descriptor (-1: none) is ready, for limit_ms at most. Returns 0, or -1 with
+ * errno: ETIMEDOUT where the deadline is over, or the limit before it. */
 static int wait_for(const struct probe *probe, int fd, short events, uint64_t limit_ms)
 {
 	struct pollfd polled = { .fd = fd, .events = events };

@@ -328,8 +328,8 @@ static void test_probe_run_tcp_that_leads_to_itself_is_not_there(void **state)
 	close(fd);
 }
 
-/* Fills the queue of a socket that accepts nothing. Returns how many connections that took, of which
- * the last did not come about: on one machine it does so at once, or never. */
+/* Fills the queue of a socket that accepts nothing. Returns how many connections that took, of
+ * which the last did not come about: on one machine it does so at once, or never. */
 static size_t fill_queue(int *fds, size_t max, const struct sockaddr *address, socklen_t len)
 {
 	for (size_t i = 0; i < max; i++) {
