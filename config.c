@@ -190,6 +190,11 @@ static bool parse_decimal(const char *text, size_t len, uint64_t unit, uint64_t 
 	return *units <= max;
 }
 
+bool config_parse_seconds(const char *text, uint64_t *ms)
+{
+	return parse_decimal(text, strlen(text), 1000, TIMEOUT_MAX_MS, ms);
+}
+
 /* Fills *bytes with the size of a line: a number, and k or M behind it. */
 static bool parse_line_size(const char *value, uint64_t *bytes)
 {
@@ -224,7 +229,7 @@ static bool set_value(struct config *config, const struct variable *variable, co
 		return true;
 	case KIND_SECONDS:
 	case KIND_INTERVAL:
-		if (!parse_decimal(value, strlen(value), 1000, TIMEOUT_MAX_MS, &number) ||
+		if (!config_parse_seconds(value, &number) ||
 		    (variable->kind == KIND_INTERVAL && number == 0))
 			return false;
 		memcpy(member, &number, sizeof number);
@@ -264,9 +269,7 @@ static void explain_kind(const struct variable *variable, char *text, size_t siz
 	/* There is no invalid text. */
 	case KIND_TEXT: return;
 	case KIND_WORD: join_words(text, size, variable->words); return;
-	case KIND_SECONDS:
-		snprintf(text, size, "seconds, as digits with at most one point, up to 1000000000");
-		return;
+	case KIND_SECONDS: snprintf(text, size, "%s", CONFIG_SECONDS_TAKE); return;
 	case KIND_INTERVAL:
 		snprintf(text, size,
 			 "seconds, more than 0, as digits with at most one point, up to "

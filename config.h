@@ -96,6 +96,13 @@ unsigned config_read(struct config *config, char *const *environment,
 		     void (*on_problem)(void *ctx, enum config_problem problem, const char *text),
 		     void *ctx);
 
+/* What config_parse_seconds takes, for messages. */
+#define CONFIG_SECONDS_TAKE "seconds, as digits with at most one point, up to 1000000000"
+
+/* Fills *ms with a number of seconds, rounded up to whole milliseconds. Returns whether the text is
+ * one. */
+bool config_parse_seconds(const char *text, uint64_t *ms);
+
 /* Calls on_variable for each variable with its name, its default as a user would write it (""
  * where there is none), and what it means in a few words. */
 void config_describe(void (*on_variable)(void *ctx, const char *name, const char *by_default,

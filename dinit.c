@@ -306,7 +306,6 @@ static bool advance(struct dinit *dinit)
 	case STATE_STARTING:
 		if (dinit->start_abandoned || !services_start_next(&dinit->services)) {
 			dinit->state = STATE_RUNNING;
-			health_begin(&dinit->health);
 			dinit->children_changed = true;
 		}
 		return true;
@@ -355,6 +354,20 @@ static bool conclude(struct dinit *dinit)
 	return outputs_are_empty(&dinit->base.outputs);
 }
 
+/* Shows the counts, which are only stored: it costs no system call. */
+static void show_counts(struct dinit *dinit)
+{
+	struct board_counts *shown = board_find_counts(&dinit->board);
+	const struct policy_counts *counts = &dinit->policy.counts;
+
+	outputs_show(&dinit->base.outputs, shown->outputs);
+	shown->orphans_terminated = counts->terminated;
+	shown->orphans_adopted = counts->adopted;
+	shown->orphans_killed = counts->killed;
+	shown->zombies = counts->zombies;
+	shown->adopted_unlisted = dinit->policy.listing.unlisted;
+}
+
 static enum loop_verdict on_turn_end(void *ctx)
 {
 	struct dinit *dinit = ctx;
@@ -366,6 +379,7 @@ static enum loop_verdict on_turn_end(void *ctx)
 		oom_forget(&dinit->oom, loop_now_ms(&dinit->base.loop));
 	more = advance(dinit);
 	more |= logmux_turn(&dinit->base.mux);
+	show_counts(dinit);
 	board_wake(&dinit->board);
 	if (dinit->state == STATE_DRAINING && logmux_is_drained(&dinit->base.mux) &&
 	    !termlog_is_busy(&dinit->termlog)) {
@@ -418,7 +432,6 @@ static int prepare_health(struct dinit *dinit)
 	struct health_means means = {
 		.config = &dinit->base.config,
 		.svdir = svdir,
-		.services = &dinit->services,
 		.loop = &dinit->base.loop,
 		.programs = &dinit->base.programs,
 		.board = &dinit->board,
@@ -430,10 +443,12 @@ static int prepare_health(struct dinit *dinit)
 	if (board_open(&dinit->board, svdir->len, names_size) < 0)
 		log_info("there is no shared memory, so dinit --status has nothing to show: %s",
 			 strerror(errno));
-	if (health_open(&dinit->health, &means, on_unhealthy, dinit) == 0)
-		return 0;
-	board_close(&dinit->board);
-	return base_fail("cannot set up the services");
+	if (health_open(&dinit->health, &means, on_unhealthy, dinit) < 0) {
+		board_close(&dinit->board);
+		return base_fail("cannot set up the services");
+	}
+	board_publish(&dinit->board);
+	return 0;
 }
 
 static void prepare_requests(struct dinit *dinit)
@@ -453,6 +468,7 @@ static void prepare_policy(struct dinit *dinit)
 		.proc = &dinit->base.proc,
 		.mux = &dinit->base.mux,
 		.signaller = &dinit->base.signaller,
+		.board = &dinit->board,
 	};
 
 	policy_open(&dinit->policy, &dinit->base.config, &means, on_adopted_end, dinit);
@@ -546,8 +562,8 @@ int main(int argc, char **argv)
 {
 	int status;
 
-	if (argc > 1)
-		return cli_run(argv + 1, environ);
+	if (argc > 0 && cli_is_asked(argv))
+		return cli_run(argv);
 	status = run_services(environ);
 	process_wait_for_console();
 	return status;

@@ -4,9 +4,14 @@
 
 #include "fdtable.h"
 
+#include <stdint.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+/* After how many seconds a process has long set up its descriptors. */
+#define OLD_S 2
 
 /* Returns whether stdin is a pipe that ends when others have closed it. */
 static bool has_input(const struct procfs *proc, pid_t pid)
@@ -31,4 +36,25 @@ bool filter_is(const struct procfs *proc, const struct logmux *mux, pid_t pid)
 {
 	return (is_ours(proc, mux, pid, STDOUT_FILENO) || is_ours(proc, mux, pid, STDERR_FILENO)) &&
 	       has_input(proc, pid);
+}
+
+/* Returns whether a process began so long ago that its descriptors are in place. */
+static bool is_old(const struct procfs_stat *stat)
+{
+	struct sysinfo info;
+
+	return sysinfo(&info) == 0 &&
+	       (uint64_t)info.uptime > stat->start_time / (uint64_t)sysconf(_SC_CLK_TCK) + OLD_S;
+}
+
+bool filter_is_at_rest(const struct procfs *proc, pid_t pid)
+{
+	struct procfs_stat stat;
+
+	if (procfs_is_uninterruptible(proc, pid))
+		return false;
+	if (procfs_read_stat(proc, pid, &stat) < 0)
+		return true;
+	/* Where only its first thread has ended, that is a zombie. */
+	return !(stat.ending && stat.state != 'Z') && !(stat.state == 'R' && !is_old(&stat));
 }

@@ -17,4 +17,10 @@
  * process of another user without CAP_SYS_PTRACE. */
 bool filter_is(const struct procfs *proc, const struct logmux *mux, pid_t pid);
 
+/* Returns whether /proc shows what process pid, an orphan, is going to be. One that has just begun
+ * and runs, or waits for a processor, may be a filter whose descriptors are still to be put in
+ * place; one that is about to end may have been one; the command line of one in an uninterruptible
+ * wait cannot be read. */
+bool filter_is_at_rest(const struct procfs *proc, pid_t pid);
+
 #endif

@@ -1,53 +1,104 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns what is known of the readiness of the services and of all together; not their lives
- * (service.h), nor what dinit does where one fails. Invariant: each change is shown on the board in
- * the call that makes it, and missing counts the services that keep dinit from being ready. */
+ * (service.h), one run of a check (check.h), nor what dinit does where a service is past its
+ * limits. Invariant: each change is shown on the board in the call that makes it, and missing
+ * counts the services that keep dinit from being ready. */
 #include "health.h"
 
+#include "announce.h"
+#include "log.h"
 #include "reaper.h"
+#include "stamp.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
-static size_t find_place(const struct health *health, const struct svdir_entry *entry)
+/* Room for a name, a reason, and the words around them. */
+#define CAUSE_SIZE (CHECK_REASON_SIZE + 512)
+/* How often it is looked whether the process of a check that was killed has gone. */
+#define GONE_LOOK_MS 100
+
+/* What messages say of an optional service. */
+#define OPTIONAL_GOES_ON "; the service is optional, the container goes on"
+
+static uint64_t now_ms(const struct health *health)
 {
-	return (size_t)(entry - health->means.svdir->entries);
+	return loop_now_ms(health->means.loop);
+}
+
+static const struct svdir_entry *find_entry(const struct health *health, size_t place)
+{
+	return &health->means.svdir->entries[place];
 }
 
 /* ---- dinit as a whole ---- */
 
-static void show_whole(struct health *health, enum board_whole whole)
+static void show_whole(struct health *health, enum board_whole whole, bool ready)
 {
-	struct board_header *header = board_begin(health->means.board);
+	struct board_header *header;
 
+	if (whole == health->whole && ready == health->ready)
+		return;
+	header = board_begin(health->means.board);
 	if (whole != health->whole)
 		header->since = board_now();
-	health->whole = whole;
-	header->state = whole;
-	header->ready = health->missing == 0 && whole == BOARD_WHOLE_RUNNING;
+	header->state = health->whole = whole;
+	header->ready = health->ready = ready;
 	board_end(health->means.board);
+}
+
+/* Tells whoever waits for it that all services are ready. */
+static void announce(const struct health *health)
+{
+	const char *name = health->means.config->notify_socket;
+
+	if (*name && announce_ready(name) < 0)
+		log_info("READY=1 cannot be sent to NOTIFY_SOCKET: %s", strerror(errno));
+}
+
+static void finish_start(struct health *health)
+{
+	char duration[STAMP_DURATION_SIZE];
+
+	loop_timer_stop(health->means.loop, &health->timer);
+	stamp_duration(now_ms(health) - health->began_ms, duration);
+	if (health->watched_len > 0)
+		log_info("all services are ready after %s", duration);
+	show_whole(health, BOARD_WHOLE_RUNNING, true);
+	announce(health);
 }
 
 /* Shows what has become of the whole when a service has changed. */
 static void review_whole(struct health *health)
 {
-	if (health->whole == BOARD_WHOLE_STARTING && health->missing == 0)
-		show_whole(health, BOARD_WHOLE_RUNNING);
-	else
-		show_whole(health, health->whole);
+	bool all = health->missing == 0;
+
+	switch (health->whole) {
+	case BOARD_WHOLE_STARTING:
+		if (all)
+			finish_start(health);
+		return;
+	case BOARD_WHOLE_RUNNING: show_whole(health, BOARD_WHOLE_RUNNING, all); return;
+	case BOARD_WHOLE_DELAYING:
+	case BOARD_WHOLE_STOPPING:
+	case BOARD_WHOLE_GONE:
+	case BOARD_WHOLES: return;
+	}
 }
 
-/* ---- a service ---- */
+/* ---- what is shown of a service ---- */
 
-static bool counts(enum board_state state, const struct svdir_entry *entry)
+static bool is_missing(const struct health_service *known)
 {
-	switch (state) {
+	switch (known->state) {
 	case BOARD_STARTING:
 	case BOARD_UNREADY:
-	case BOARD_STOPPING: return true;
+	case BOARD_STOPPING:
 	case BOARD_FINISHING:
-	case BOARD_ENDED: return !entry->optional;
+	case BOARD_ENDED: return !known->done;
 	case BOARD_READY:
 	case BOARD_DISABLED:
 	case BOARD_DOWN:
@@ -57,17 +108,34 @@ static bool counts(enum board_state state, const struct svdir_entry *entry)
 	return false;
 }
 
-static bool is_done(enum board_state state, const struct svdir_entry *entry)
+static unsigned choose_flags(const struct svdir_entry *entry, bool done)
 {
-	return state == BOARD_DISABLED || (state == BOARD_ENDED && entry->optional);
+	return (entry->check ? BOARD_FLAG_CHECK : 0U) |
+	       (entry->notification_fd ? BOARD_FLAG_NOTIFY : 0U) |
+	       (entry->optional ? BOARD_FLAG_OPTIONAL : 0U) | (done ? BOARD_FLAG_DONE : 0U);
 }
 
-/* Returns what the board is to show of a service that runs and was not told to stop. */
-static enum board_state judge(const struct health_service *known, const struct svdir_entry *entry)
+/* Counts the service as what it is from now on, and shows that. */
+static void set_state(struct health *health, size_t place, struct board_entry *shown,
+		      enum board_state state, bool done)
 {
-	if (!entry->check && entry->notification_fd == 0)
+	struct health_service *known = &health->list[place];
+
+	health->missing -= is_missing(known);
+	if (known->state != state)
+		shown->since = board_now();
+	known->state = state;
+	known->done = done;
+	health->missing += is_missing(known);
+	shown->state = state;
+	shown->flags = choose_flags(find_entry(health, place), done);
+}
+
+static enum board_state judge(const struct health_watched *watched)
+{
+	if (!watched || watched->ready)
 		return BOARD_READY;
-	return known->was_ready ? known->state : BOARD_STARTING;
+	return watched->was_ready ? BOARD_UNREADY : BOARD_STARTING;
 }
 
 static enum board_state choose_state(const struct health_service *known,
@@ -76,7 +144,7 @@ static enum board_state choose_state(const struct health_service *known,
 	switch (service->state) {
 	case SERVICE_WAITING: return BOARD_STARTING;
 	case SERVICE_RUNNING:
-	case SERVICE_UNLOGGED: return judge(known, service->entry);
+	case SERVICE_UNLOGGED: return judge(known->watched);
 	case SERVICE_TERMINATING:
 	case SERVICE_STOPPING: return BOARD_STOPPING;
 	case SERVICE_FINISHING: return BOARD_FINISHING;
@@ -91,11 +159,18 @@ static enum board_state choose_state(const struct health_service *known,
 	return BOARD_ENDED;
 }
 
+static bool is_done(const struct service *service)
+{
+	return service->state == SERVICE_DISABLED ||
+	       (service->state == SERVICE_FINISHING && service->outcome == SERVICE_DISABLED);
+}
+
 static pid_t find_pid(const struct program *program)
 {
 	return program && program_is_running(program) ? program->watch.pid : 0;
 }
 
+/* Returns the status as a shell counts it, -1 where there is none yet. */
 static int count_status(int status)
 {
 	if (status < 0)
@@ -103,103 +178,341 @@ static int count_status(int status)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static unsigned choose_flags(const struct svdir_entry *entry, enum board_state state)
+/* Shows the PIDs of the service, and when they were started. */
+static void show_programs(struct health_service *known, struct board_entry *shown,
+			  const struct service *service)
 {
-	return (entry->check ? BOARD_FLAG_CHECK : 0U) |
-	       (entry->notification_fd ? BOARD_FLAG_NOTIFY : 0U) |
-	       (entry->optional ? BOARD_FLAG_OPTIONAL : 0U) |
-	       (is_done(state, entry) ? BOARD_FLAG_DONE : 0U);
-}
-
-/* Counts the service as what it is now, in place of what it was. */
-static void set_state(struct health *health, size_t place, enum board_state state)
-{
-	const struct svdir_entry *entry = &health->means.svdir->entries[place];
-	struct health_service *known = &health->list[place];
-
-	health->missing -= counts(known->state, entry);
-	known->state = state;
-	health->missing += counts(known->state, entry);
-}
-
-void health_note_service(struct health *health, const struct service *service)
-{
-	size_t place = find_place(health, service->entry);
-	struct health_service *known = &health->list[place];
-	enum board_state before = known->state, state = choose_state(known, service);
-	struct board_entry *shown = board_begin_entry(health->means.board, place);
-
-	if (state != before)
-		shown->since = board_now();
-	if (service->state == SERVICE_RUNNING)
-		shown->started = board_now();
-	shown->state = state;
-	shown->flags = choose_flags(service->entry, state);
+	if (!known->started && service->state == SERVICE_RUNNING) {
+		known->started = true;
+		shown->started = shown->log_started = board_now();
+	}
 	shown->pid = find_pid(&service->run);
 	shown->log_pid = find_pid(service->log);
 	shown->finish_pid = find_pid(service->finish);
 	shown->exit_status = count_status(service->run_status);
-	if (service->run_status >= 0) {
-		char how[REAPER_STATUS_SIZE];
+}
 
-		reaper_describe_status(service->run_status, how);
-		board_write_reason(health->means.board, place, how);
-	}
+static void show_end(struct health *health, size_t place, int status)
+{
+	char how[REAPER_STATUS_SIZE];
+
+	reaper_describe_status(status, how);
+	board_write_reason(health->means.board, place, how);
+}
+
+/* ---- readiness ---- */
+
+/* Shows what is known of the readiness of a service that runs. */
+static void show_readiness(struct health_watched *watched)
+{
+	struct health *health = watched->health;
+	struct board_entry *shown = board_begin_entry(health->means.board, watched->place);
+
+	shown->check_failures = watched->failures;
+	shown->check_failures_total = watched->failures_total;
+	board_write_reason(health->means.board, watched->place, watched->reason);
+	set_state(health, watched->place, shown, judge(watched), false);
 	board_end(health->means.board);
-	set_state(health, place, state);
 	review_whole(health);
+}
+
+static const char *name_of(const struct health_watched *watched)
+{
+	return find_entry(watched->health, watched->place)->name;
+}
+
+static void note_ready(struct health_watched *watched)
+{
+	const struct health *health = watched->health;
+	char duration[STAMP_DURATION_SIZE];
+	bool again = watched->was_ready;
+
+	if (watched->ready)
+		return;
+	watched->was_ready = watched->ready = true;
+	stamp_duration(now_ms(health) - (again ? watched->lost_ms : health->began_ms), duration);
+	if (again)
+		log_warn("%s/check: ready again after %s", name_of(watched), duration);
+	else
+		log_info("%s: ready after %s", name_of(watched), duration);
+}
+
+static void note_lost(struct health_watched *watched)
+{
+	if (!watched->ready)
+		return;
+	watched->ready = false;
+	watched->lost_ms = now_ms(watched->health);
+	log_warn("%s/check: not ready any more: %s", name_of(watched), watched->reason);
+}
+
+/* Says that the service is past a limit, which the words name, and tells the owner, unless the
+ * container goes on without the service. */
+static void report_limit(struct health_watched *watched, const char *words)
+{
+	struct health *health = watched->health;
+	const char *colon = watched->reason[0] ? ": " : "";
+	char cause[CAUSE_SIZE];
+
+	if (find_entry(health, watched->place)->optional) {
+		log_warn("%s" OPTIONAL_GOES_ON "%s%s", words, colon, watched->reason);
+		return;
+	}
+	log_error("%s, stopping the container%s%s", words, colon, watched->reason);
+	snprintf(cause, sizeof cause, "%s%s%s", words, colon, watched->reason);
+	health->on_failure(health->ctx, cause);
+}
+
+/* Ends the container where a service that was ready has failed too often in a row. */
+static void apply_limit(struct health_watched *watched)
+{
+	uint64_t limit = watched->health->means.config->check_failures;
+	char words[CAUSE_SIZE];
+
+	if (limit == 0 || watched->failures != limit || !watched->was_ready)
+		return;
+	snprintf(words, sizeof words, "%s/check: failed %lu time%s in a row", name_of(watched),
+		 (unsigned long)limit, limit == 1 ? "" : "s");
+	report_limit(watched, words);
+}
+
+/* ---- checks ---- */
+
+/* Returns in how many milliseconds the next check of a service is due that was never ready. */
+static uint64_t choose_retry(const struct health_watched *watched)
+{
+	uint64_t interval = watched->health->means.config->check_interval_ms;
+	uint64_t due_ms = watched->began_ms, now = now_ms(watched->health);
+
+	due_ms += interval < HEALTH_RETRY_MS ? interval : HEALTH_RETRY_MS;
+	return due_ms > now ? due_ms - now : 0;
+}
+
+/* Returns in how many milliseconds the next check of a service is due that was ready: at a moment
+ * of the interval that is its own, so that a thousand checks are not due at once. */
+static uint64_t choose_next(const struct health_watched *watched)
+{
+	const struct health *health = watched->health;
+	uint64_t interval = health->means.config->check_interval_ms, now = now_ms(health);
+	uint64_t moment = interval * watched->number / health->checks;
+	uint64_t delay = (moment + interval - (now - health->began_ms) % interval) % interval;
+
+	/* One that was begun and is over at that moment is not the next one. */
+	return delay == 0 && now == watched->began_ms ? interval : delay;
+}
+
+static void plan_check(struct health_watched *watched)
+{
+	loop_timer_start(watched->health->means.loop, &watched->timer,
+			 watched->was_ready ? choose_next(watched) : choose_retry(watched));
+}
+
+static void note_result(struct health_watched *watched, bool succeeded, const char *reason)
+{
+	snprintf(watched->reason, sizeof watched->reason, "%s", reason);
+	if (succeeded) {
+		watched->failures = 0;
+		note_ready(watched);
+	} else {
+		watched->failures++;
+		watched->failures_total++;
+		log_debug("%s/check: failed: %s", name_of(watched), reason);
+		note_lost(watched);
+	}
+	plan_check(watched);
+	show_readiness(watched);
+	if (!succeeded)
+		apply_limit(watched);
+}
+
+static void on_check_result(void *ctx, bool succeeded, const char *reason)
+{
+	struct health_watched *watched = ctx;
+
+	/* Its service may have ended, or been told to stop, meanwhile. */
+	if (watched->run_pid > 0 && !watched->health->stopped)
+		note_result(watched, succeeded, reason);
+}
+
+/* Runs the check, unless the last run was killed and its process is still there: it may wait in
+ * the kernel for something that does not come. */
+static void on_check_due(void *ctx)
+{
+	struct health_watched *watched = ctx;
+	struct health *health = watched->health;
+	uint64_t interval = health->means.config->check_interval_ms, now = now_ms(health);
+
+	if (!check_is_running(&watched->check)) {
+		watched->began_ms = now;
+		check_start(&watched->check, watched->run_pid, interval);
+		return;
+	}
+	if (now - watched->began_ms >= 2 * interval) {
+		watched->began_ms = now - interval;
+		note_result(watched, false, "the last run was killed and has not ended yet");
+	}
+	loop_timer_start(health->means.loop, &watched->timer, GONE_LOOK_MS);
+}
+
+static void stop_checking(struct health_watched *watched)
+{
+	watched->run_pid = 0;
+	loop_timer_stop(watched->health->means.loop, &watched->timer);
+	if (find_entry(watched->health, watched->place)->check)
+		check_stop(&watched->check);
+}
+
+/* Notes the run of a service that is watched: whether it runs, and has said that it is ready. */
+static void watch_run(struct health_watched *watched, const struct service *service)
+{
+	const struct svdir_entry *entry = service->entry;
+
+	if (!service_is_up(service)) {
+		stop_checking(watched);
+		return;
+	}
+	watched->run_pid = service->run.watch.pid;
+	if (watched->checking || (entry->notification_fd > 0 && !service->notified))
+		return;
+	watched->checking = true;
+	if (!entry->check)
+		note_ready(watched);
+	else if (!watched->health->stopped)
+		loop_timer_start(watched->health->means.loop, &watched->timer, 0);
+}
+
+void health_note_service(struct health *health, const struct service *service)
+{
+	size_t place = (size_t)(service->entry - health->means.svdir->entries);
+	struct health_service *known = &health->list[place];
+	struct board_entry *shown;
+
+	if (known->watched)
+		watch_run(known->watched, service);
+	shown = board_begin_entry(health->means.board, place);
+	show_programs(known, shown, service);
+	if (service->run_status >= 0)
+		show_end(health, place, service->run_status);
+	set_state(health, place, shown, choose_state(known, service), is_done(service));
+	board_end(health->means.board);
+	review_whole(health);
+}
+
+/* ---- the time until all are ready ---- */
+
+static void on_ready_timeout(void *ctx)
+{
+	struct health *health = ctx;
+	char words[CAUSE_SIZE], duration[STAMP_DURATION_SIZE];
+
+	stamp_duration(health->means.config->ready_timeout_ms, duration);
+	for (size_t i = 0; i < health->watched_len; i++) {
+		struct health_watched *watched = &health->watched[i];
+
+		if (watched->was_ready || health->list[watched->place].state != BOARD_STARTING)
+			continue;
+		snprintf(words, sizeof words, "%s: not ready after %s", name_of(watched), duration);
+		report_limit(watched, words);
+	}
 }
 
 /* ---- the beginning and the end ---- */
 
-static void show_entry(struct health *health, size_t place, enum board_state state)
+static void show_entry(struct health *health, size_t place)
 {
-	const struct svdir_entry *entry = &health->means.svdir->entries[place];
+	const struct svdir_entry *entry = find_entry(health, place);
+	struct health_service *known = &health->list[place];
 	struct board_entry *shown = board_begin_entry(health->means.board, place);
 
-	health->list[place].state = state;
-	health->missing += counts(state, entry);
-	shown->state = state;
-	shown->flags = choose_flags(entry, state);
+	known->state = BOARD_STARTING;
+	if (entry->down)
+		known->state = BOARD_DOWN;
+	else if (svdir_is_skipped(entry, health->means.config->skip))
+		known->state = BOARD_SKIPPED;
+	health->missing += is_missing(known);
+	shown->state = known->state;
+	shown->flags = choose_flags(entry, false);
 	shown->exit_status = -1;
 	shown->since = board_now();
 	board_write_name(health->means.board, place, entry->name);
 	board_end(health->means.board);
 }
 
+static bool is_watched(const struct health *health, size_t place)
+{
+	const struct svdir_entry *entry = find_entry(health, place);
+
+	return health->list[place].state == BOARD_STARTING &&
+	       (entry->check || entry->notification_fd > 0);
+}
+
+static void watch_entry(struct health *health, size_t place)
+{
+	const struct svdir_entry *entry = find_entry(health, place);
+	struct health_watched *watched = &health->watched[health->watched_len++];
+
+	*watched = (struct health_watched){
+		.health = health,
+		.place = place,
+		.number = health->checks,
+		.timer = { .on_due = on_check_due, .ctx = watched },
+	};
+	health->list[place].watched = watched;
+	if (!entry->check)
+		return;
+	health->checks++;
+	check_init(&watched->check, health->means.loop, health->means.programs, entry,
+		   on_check_result, watched);
+}
+
 int health_open(struct health *health, const struct health_means *means,
 		void (*on_failure)(void *ctx, const char *cause), void *ctx)
 {
-	const struct svdir *svdir = means->svdir;
+	size_t len = means->svdir->len, watched = 0;
 
-	*health = (struct health){ .means = *means, .on_failure = on_failure, .ctx = ctx };
-	health->list = calloc(svdir->len + 1, sizeof *health->list);
+	*health = (struct health){
+		.means = *means,
+		.on_failure = on_failure,
+		.ctx = ctx,
+		.began_ms = loop_now_ms(means->loop),
+		.timer = { .on_due = on_ready_timeout, .ctx = health },
+	};
+	/* One more of each, because calloc(0) may be NULL without having failed. */
+	health->list = calloc(len + 1, sizeof *health->list);
 	if (!health->list)
 		return -1;
-	for (size_t i = 0; i < svdir->len; i++) {
-		const struct svdir_entry *entry = &svdir->entries[i];
-		bool skipped = svdir_is_skipped(entry, means->config->skip);
-
-		show_entry(health, i,
-			   entry->down ? BOARD_DOWN
-			   : skipped   ? BOARD_SKIPPED
-				       : BOARD_STARTING);
+	for (size_t i = 0; i < len; i++) {
+		show_entry(health, i);
+		watched += is_watched(health, i);
 	}
+	health->watched = calloc(watched + 1, sizeof *health->watched);
+	if (!health->watched) {
+		free(health->list);
+		health->list = NULL;
+		errno = ENOMEM;
+		return -1;
+	}
+	for (size_t i = 0; i < len; i++)
+		if (is_watched(health, i))
+			watch_entry(health, i);
+	if (means->config->ready_timeout_ms > 0 && watched > 0)
+		loop_timer_start(means->loop, &health->timer, means->config->ready_timeout_ms);
 	return 0;
 }
 
 void health_close(struct health *health)
 {
+	for (size_t i = 0; i < health->watched_len; i++)
+		if (find_entry(health, health->watched[i].place)->check)
+			check_close(&health->watched[i].check);
 	free(health->list);
+	free(health->watched);
 	health->list = NULL;
+	health->watched = NULL;
+	health->watched_len = 0;
 }
 
-void health_begin(struct health *health)
-{
-	review_whole(health);
-}
-
-static void show_cause(struct health *health, const char *cause)
+static void show_cause(const struct health *health, const char *cause)
 {
 	struct board_header *header = board_begin(health->means.board);
 	size_t len = strnlen(cause, sizeof header->cause - 1);
@@ -211,6 +524,10 @@ static void show_cause(struct health *health, const char *cause)
 
 void health_begin_teardown(struct health *health, enum board_whole whole, const char *cause)
 {
+	health->stopped = true;
+	loop_timer_stop(health->means.loop, &health->timer);
+	for (size_t i = 0; i < health->watched_len; i++)
+		stop_checking(&health->watched[i]);
 	show_cause(health, cause);
-	show_whole(health, whole);
+	show_whole(health, whole, false);
 }

@@ -6,32 +6,67 @@
 #define DINIT_HEALTH_H
 
 #include "board.h"
+#include "check.h"
 #include "config.h"
 #include "loop.h"
 #include "program.h"
 #include "service.h"
-#include "services.h"
 #include "svdir.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* How long after a check that failed began the next one begins, until the first that succeeds (or
+ * DINIT_CHECK_INTERVAL, where that is shorter). */
+#define HEALTH_RETRY_MS 1000
 
 /* What health needs from below. All must outlive the struct health. */
 struct health_means {
 	const struct config *config;
 	const struct svdir *svdir;
-	const struct services *services;
 	struct loop *loop;
 	struct programs *programs;
 	struct board *board;
 };
 
-/* What is known of the readiness of one service of the directory. */
+struct health;
+
+/* A service that has a check or a notification-fd. */
+struct health_watched {
+	struct health *health;
+	size_t place;
+	/* Its run; 0 where it does not run, or was told to stop. */
+	pid_t run_pid;
+	struct check check;
+	/* When it is run next. */
+	struct loop_timer timer;
+	/* When the last run began, as of loop_now_ms(). */
+	uint64_t began_ms;
+	/* Its number among the services with a check, which spreads their checks in time. */
+	size_t number;
+	/* Checks have begun. */
+	bool checking;
+	/* It has been ready, and is now. */
+	bool was_ready, ready;
+	/* Since when it is not ready any more. */
+	uint64_t lost_ms;
+	/* Failed checks, in a row and in all. */
+	uint32_t failures, failures_total;
+	/* What the last check said. */
+	char reason[CHECK_REASON_SIZE];
+};
+
+/* What is known of a service of the directory. */
 struct health_service {
 	/* As the board shows it. */
 	enum board_state state;
-	/* It has been ready. */
-	bool was_ready;
+	/* Its run has been started. */
+	bool started;
+	/* Nobody waits for it: it has disabled itself, or is optional and has ended. */
+	bool done;
+	/* NULL where it has neither a check nor a notification-fd. */
+	struct health_watched *watched;
 };
 
 struct health {
@@ -40,13 +75,23 @@ struct health {
 	 * message (valid during the call). */
 	void (*on_failure)(void *ctx, const char *cause);
 	void *ctx;
-	/* One for each entry of the directory. */
+	/* When health was opened, as of loop_now_ms(). */
+	uint64_t began_ms;
+	/* One for each entry of the directory, and those that are watched. */
 	struct health_service *list;
+	struct health_watched *watched;
+	size_t watched_len;
+	/* So many of them have a check. */
+	size_t checks;
 	enum board_whole whole;
-	/* All services that count were ready at some time. */
-	bool was_ready;
-	/* So many services are neither ready, nor done, nor out of the count. */
+	/* So many services keep dinit from being ready. */
 	size_t missing;
+	/* As the board shows it. */
+	bool ready;
+	/* No check is begun any more. */
+	bool stopped;
+	/* Runs while DINIT_READY_TIMEOUT does. */
+	struct loop_timer timer;
 };
 
 /* Prepares health, and shows all services on the board as they are before the start. Returns 0, or
@@ -54,14 +99,11 @@ struct health {
 int health_open(struct health *health, const struct health_means *means,
 		void (*on_failure)(void *ctx, const char *cause), void *ctx);
 
-/* Frees what health_open allocated. */
+/* Frees what health_open allocated, and forgets the checks that run. */
 void health_close(struct health *health);
 
 /* Notes that a service has changed (service_owner.on_change). */
 void health_note_service(struct health *health, const struct service *service);
-
-/* Begins to count the time in which every service must be ready: when all have been started. */
-void health_begin(struct health *health);
 
 /* Notes how far the teardown has come, and shows why it has begun (without last words); at the
  * first call, checks that run are killed, and none is begun any more. whole is BOARD_WHOLE_DELAYING

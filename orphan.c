@@ -95,6 +95,7 @@ static void free_orphan(struct orphan *orphan)
 	free(orphan->program);
 	for (size_t i = 0; i < LOGMUX_STREAMS; i++)
 		lastline_clear(&orphan->last[i]);
+	free(orphan->listed);
 	free(orphan);
 }
 

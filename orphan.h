@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 struct adopt;
+struct listed;
 struct orphans;
 
 enum orphan_state {
@@ -56,6 +57,9 @@ struct orphan {
 	struct adopt *adopt;
 	/* The name that its lines and messages are labelled with; NULL where it is not known. */
 	char *program;
+	/* It was adopted, and where that is shown: NULL where it is not. */
+	bool adopted;
+	struct listed *listed;
 	/* What it wrote last, if it is adopted and was redirected. */
 	struct lastline last[LOGMUX_STREAMS];
 };

@@ -292,3 +292,14 @@ bool outputs_are_empty(const struct outputs *outputs)
 			return false;
 	return true;
 }
+
+void outputs_show(const struct outputs *outputs, struct board_output shown[OUTPUTS_MAX])
+{
+	for (size_t i = 0; i < outputs->len; i++) {
+		const struct output *output = &outputs->list[i];
+
+		shown[i].bytes = output->sink.written;
+		shown[i].dropped_bytes = output->dropped;
+		shown[i].stalled_ms = sink_total_stall_ms(&output->sink);
+	}
+}

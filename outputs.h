@@ -4,6 +4,7 @@
 #ifndef DINIT_OUTPUTS_H
 #define DINIT_OUTPUTS_H
 
+#include "board.h"
 #include "config.h"
 #include "line.h"
 #include "loop.h"
@@ -89,6 +90,10 @@ void outputs_say_news(struct outputs *outputs, bool ended);
 
 /* Tells whether flushing a sink again at once can do anything. */
 bool outputs_can_flush(const struct outputs *outputs);
+
+/* Writes what was written, dropped and waited for so far to shown[], which is only written to: by
+ * its place in the list, so that stdout stands for both where there is only one. */
+void outputs_show(const struct outputs *outputs, struct board_output shown[OUTPUTS_MAX]);
 
 /* Tells whether everything is written out, as far as it can be. */
 bool outputs_are_empty(const struct outputs *outputs);

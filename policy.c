@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 /* Room for a program's name, a slash and a PID. */
@@ -35,8 +34,6 @@
 /* How long filters have, with ignore, to pass on what a program wrote before it ended: well within
  * the time that container engines give a container to stop. */
 #define FILTERS_MS 5000
-/* After how many seconds a process has long set up its descriptors. */
-#define OLD_S 2
 
 /* ---- what becomes of an orphan ---- */
 
@@ -68,6 +65,7 @@ static void kill_orphan(struct orphan *orphan)
 		else
 			log_warn("%s: orphan is still running: killing it", label);
 		signaller_send(policy_of(orphan)->signaller, orphan->pid, SIGKILL, label);
+		policy_of(orphan)->counts.killed++;
 	}
 	orphan_set_state(orphan, ORPHAN_DYING);
 }
@@ -102,6 +100,7 @@ static void terminate_orphan(struct orphan *orphan, const char *label)
 	if (orphan->adopt)
 		adopt_cancel(orphan->adopt);
 	signaller_stop(policy_of(orphan)->signaller, orphan->pid, SIGTERM, label);
+	policy_of(orphan)->counts.terminated++;
 	orphan_set_state(orphan, ORPHAN_TERMINATED);
 }
 
@@ -131,8 +130,11 @@ static int on_adopt_pipe(void *ctx, int stream, int read_fd)
 
 	snprintf(stage, sizeof stage, "%d", orphan->pid);
 	/* Its descendants may be redirected after its end: nobody reads their last lines. */
-	if (orphan->state == ORPHAN_ADOPTED)
+	if (orphan->state == ORPHAN_ADOPTED) {
 		spec.last = &orphan->last[spec.stream];
+		if (orphan->listed)
+			spec.tally = &orphan->listed->tallies[spec.stream];
+	}
 	return logmux_add(policy_of(orphan)->mux, &spec);
 }
 
@@ -176,6 +178,9 @@ static void adopt_orphan(struct orphan *orphan)
 	struct policy *policy = policy_of(orphan);
 
 	orphan_set_state(orphan, ORPHAN_ADOPTED);
+	policy->counts.adopted++;
+	orphan->adopted = true;
+	orphan->listed = listing_add(&policy->listing, orphan_program(orphan), orphan->pid);
 	orphan->adopt = adopt_begin(policy->loop, policy->reaper, policy->proc, orphan->pid, &hooks,
 				    orphan);
 	if (orphan->adopt)
@@ -198,29 +203,6 @@ static void deal_with_filter(struct orphan *orphan)
 }
 
 /* Returns whether a process began so long ago that its descriptors are in place. */
-static bool is_old(const struct procfs_stat *stat)
-{
-	struct sysinfo info;
-
-	return sysinfo(&info) == 0 &&
-	       (uint64_t)info.uptime > stat->start_time / (uint64_t)sysconf(_SC_CLK_TCK) + OLD_S;
-}
-
-/* Returns whether /proc shows what the orphan is going to be. One that has just begun and runs, or
- * waits for a processor, may be a filter whose descriptors are still to be put in place; one that
- * is about to end may have been one; the command line of one in an uninterruptible wait cannot be
- * read. */
-static bool is_at_rest(const struct policy *policy, pid_t pid)
-{
-	struct procfs_stat stat;
-
-	if (procfs_is_uninterruptible(policy->proc, pid))
-		return false;
-	if (procfs_read_stat(policy->proc, pid, &stat) < 0)
-		return true;
-	/* Where only its first thread has ended, that is a zombie. */
-	return !(stat.ending && stat.state != 'Z') && !(stat.state == 'R' && !is_old(&stat));
-}
 
 static void put_off(struct orphan *orphan)
 {
@@ -281,7 +263,8 @@ static void decide(struct orphan *orphan)
 		deal_with_filter(orphan);
 		return;
 	}
-	early = undecided && orphan->delays < DELAYS_MAX && !is_at_rest(policy, orphan->pid);
+	early = undecided && orphan->delays < DELAYS_MAX &&
+		!filter_is_at_rest(policy->proc, orphan->pid);
 	if (reaper_is_zombie(orphan->pid))
 		orphan_set_state(orphan, ORPHAN_DYING);
 	else if (policy->force > POLICY_FORCE_NONE &&
@@ -366,8 +349,11 @@ static void on_orphan_exit(void *ctx, pid_t pid, int status)
 
 	(void)pid;
 	note_orphan_end(orphan, status);
-	if (policy_of(orphan)->reparenting == CONFIG_REPARENTING_ADOPT)
+	if (orphan->adopted) {
 		logmux_move_last(policy_of(orphan)->mux, orphan->last, NULL);
+		listing_remove(&policy_of(orphan)->listing, orphan->listed);
+		orphan->listed = NULL;
+	}
 	orphan_set_state(orphan, ORPHAN_REAPED);
 	if (orphan->adopt)
 		adopt_on_exit(orphan->adopt);
@@ -377,9 +363,10 @@ static void on_orphan_exit(void *ctx, pid_t pid, int status)
 
 void policy_on_unwatched_end(void *ctx, pid_t pid, int status)
 {
-	const struct policy *policy = ctx;
+	struct policy *policy = ctx;
 	char name[PROCFS_NAME_SIZE] = "?", how[REAPER_STATUS_SIZE];
 
+	policy->counts.zombies++;
 	if (!log_enabled(CONFIG_LOG_INFO))
 		return;
 	/* Another PID namespace's /proc has somebody else under that number. */
@@ -519,6 +506,7 @@ void policy_open(struct policy *policy, const struct config *config,
 	orphans_init(&policy->orphans, means->loop, means->reaper, policy);
 	set_delays(&policy->orphans, config->kill_timeout_ms);
 	ration_init(&policy->ration, means->loop);
+	listing_init(&policy->listing, means->board, means->mux);
 	policy->blind = !procfs_usable(policy->proc);
 	if (!policy->blind) {
 		procfs_each_child(policy->proc, getpid(), on_inherited_child, policy);

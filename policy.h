@@ -8,7 +8,9 @@
 #ifndef DINIT_POLICY_H
 #define DINIT_POLICY_H
 
+#include "board.h"
 #include "config.h"
+#include "listing.h"
 #include "logmux.h"
 #include "loop.h"
 #include "orphan.h"
@@ -48,6 +50,13 @@ enum policy_force {
 	POLICY_FORCE_ALL,
 };
 
+/* What was done to orphans since the start. */
+struct policy_counts {
+	uint64_t terminated, adopted, killed;
+	/* They had ended before a look found them. */
+	uint64_t zombies;
+};
+
 struct policy {
 	struct loop *loop;
 	struct reaper *reaper;
@@ -65,6 +74,9 @@ struct policy {
 	/* Says which warnings that an orphan is terminated are written. */
 	struct ration ration;
 	struct policy_last last;
+	struct policy_counts counts;
+	/* Where adopted processes are shown. */
+	struct listing listing;
 	struct loop_timer look_timer;
 	/* The time of the last look. */
 	uint64_t looked_ms;
@@ -90,6 +102,7 @@ struct policy_means {
 	const struct procfs *proc;
 	struct logmux *mux;
 	struct signaller *signaller;
+	struct board *board;
 };
 
 /* Opens the policy; to be called before anything is started, as the children found now are taken

@@ -219,8 +219,9 @@ static bool is_lasting_error(int error)
 	return error == EMFILE || error == ENFILE || error == ENOMEM;
 }
 
-static int scan_children(const struct procfs *proc, pid_t parent,
-			 void (*on_child)(void *ctx, pid_t pid), void *ctx)
+int procfs_each_process(const struct procfs *proc,
+			void (*on_process)(void *ctx, pid_t pid, const struct procfs_stat *stat),
+			void *ctx)
 {
 	const struct dirent *entry;
 	int error;
@@ -234,18 +235,30 @@ static int scan_children(const struct procfs *proc, pid_t parent,
 
 		if (pid == 0)
 			continue;
-		if (procfs_read_stat(proc, pid, &stat) < 0) {
-			if (is_lasting_error(errno))
-				break;
-			continue;
-		}
-		if (stat.parent == parent)
-			on_child(ctx, pid);
+		if (procfs_read_stat(proc, pid, &stat) == 0)
+			on_process(ctx, pid, &stat);
+		else if (is_lasting_error(errno))
+			break;
 	}
 	error = errno;
 	closedir(root);
 	errno = error;
 	return error ? -1 : 0;
+}
+
+/* Whose children are looked for among all processes, and who is told of them. */
+struct children {
+	pid_t parent;
+	void (*on_child)(void *ctx, pid_t pid);
+	void *ctx;
+};
+
+static void report_child(void *ctx, pid_t pid, const struct procfs_stat *stat)
+{
+	const struct children *children = ctx;
+
+	if (stat->parent == children->parent)
+		children->on_child(children->ctx, pid);
 }
 
 int procfs_each_child(const struct procfs *proc, pid_t parent,
@@ -261,7 +274,9 @@ int procfs_each_child(const struct procfs *proc, pid_t parent,
 	 * lives has a stat. */
 	if (procfs_read_stat(proc, parent, &stat) < 0)
 		return -1;
-	return scan_children(proc, parent, on_child, ctx);
+	return procfs_each_process(proc, report_child,
+				   &(struct children){
+					   .parent = parent, .on_child = on_child, .ctx = ctx });
 }
 
 /* Moves *at past one number and the space before it. Returns 0, or -1 where there is no number, or
@@ -303,16 +318,21 @@ int procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *s
 	if (parse_field(&at, &number) < 0 || number > INT_MAX)
 		goto malformed;
 	stat->parent = (pid_t)number;
+	stat->cpu_ticks = 0;
 	/* From pgrp, the 5th field, to vsize, the 23rd. */
 	for (int field = 5; field <= 23; field++) {
 		if (parse_field(&at, &number) < 0)
 			goto malformed;
 		if (field == 6)
 			stat->session = number <= INT_MAX ? (pid_t)number : 0;
+		else if (field >= 14 && field <= 17)
+			stat->cpu_ticks += number;
 		else if (field == 22)
 			stat->start_time = number;
 	}
 	stat->ending = number == 0;
+	if (parse_field(&at, &stat->resident_pages) < 0)
+		stat->resident_pages = 0;
 	return 0;
 
 malformed:

@@ -34,6 +34,9 @@ struct procfs_stat {
 	/* It has no memory any more: it is about to end, or has ended. (So it is with kernel
 	 * threads.) */
 	bool ending;
+	/* The time of processors that it has used, and the children that it has waited for, in
+	 * clock ticks; and its resident memory in pages. */
+	uint64_t cpu_ticks, resident_pages;
 };
 
 /* Returns whether the root is a proc file system that shows this process under its own pid (and
@@ -53,6 +56,12 @@ __attribute__((format(printf, 4, 5))) int procfs_format_path(const struct procfs
  * on_child may have been called for some. */
 int procfs_each_child(const struct procfs *proc, pid_t parent,
 		      void (*on_child)(void *ctx, pid_t pid), void *ctx);
+
+/* Calls on_process for each process that is to be seen. Returns 0, or -1 with errno, in which case
+ * on_process may have been called for some. */
+int procfs_each_process(const struct procfs *proc,
+			void (*on_process)(void *ctx, pid_t pid, const struct procfs_stat *stat),
+			void *ctx);
 
 /* What decides whether a thread may be traced, and by whom it already is. */
 struct procfs_guard {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the processes that dinit starts, from fork to wait, and their pipes until the logmux has
  * them; not what is started when, nor what an end means. Invariant: living counts the programs
- * that are not idle, and a program that is not idle is watched. */
+ * that are not idle, but for those that run aside, and a program that is not idle is watched. */
 #include "program.h"
 
 #include "execfail.h"
@@ -93,6 +93,13 @@ static int open_stream(struct program *program, const char *stage, enum logmux_s
 	return pair[1];
 }
 
+static void close_pipes(const int pipes[2])
+{
+	for (size_t i = 0; i < 2; i++)
+		if (pipes[i] >= 0)
+			close(pipes[i]);
+}
+
 /* ---- start and end ---- */
 
 static void make_name(const struct program *program, char name[NAME_SIZE])
@@ -103,7 +110,9 @@ static void make_name(const struct program *program, char name[NAME_SIZE])
 static void watch_process(struct program *program, enum program_state state, pid_t pid)
 {
 	program->state = state;
-	program->all->living++;
+	program->watch.unwaited = program->aside;
+	if (!program->aside)
+		program->all->living++;
 	reaper_watch(program->all->means.reaper, &program->watch, pid);
 }
 
@@ -115,7 +124,8 @@ static int start_process(struct program *program, const struct spawn_spec *spec,
 	pid_t pid;
 
 	make_name(program, name);
-	log_info("%s: starting", name);
+	if (!program->aside)
+		log_info("%s: starting", name);
 	program->report_fd = -1;
 	pid = waited ? spawn_program(spec, &failure)
 		     : spawn_program_unwaited(spec, &program->report_fd, &failure);
@@ -127,16 +137,42 @@ static int start_process(struct program *program, const struct spawn_spec *spec,
 	}
 	watch_process(program, PROGRAM_RUNNING, pid);
 	program->all->started = true;
-	log_info("%s: running with PID %d", name, pid);
+	if (program->aside)
+		log_debug("%s: running with PID %d", name, pid);
+	else
+		log_info("%s: running with PID %d", name, pid);
 	return 0;
 }
 
 static char *const *choose_environment(struct programs *programs, pid_t about_pid)
 {
 	if (about_pid == 0)
-		return programs->means.environment;
+		return programs->environment;
 	snprintf(programs->dinit_pid, sizeof programs->dinit_pid, "DINIT_PID=%d", about_pid);
 	return programs->environment_with_pid;
+}
+
+/* Makes the pipes for those of stdout and stderr that are not given; pipes[] has their write ends,
+ * else -1. Returns 0, or -1 with errno and nothing left open. */
+static int open_streams(struct program *program, const struct program_spec *spec, int pipes[2])
+{
+	pipes[0] = pipes[1] = -1;
+	if (spec->stdout_fd == 0) {
+		pipes[0] = open_stream(program, spec->out_stage, LOGMUX_STDOUT, spec->out);
+		if (pipes[0] < 0)
+			return -1;
+	}
+	if (spec->stderr_fd == 0) {
+		pipes[1] = open_stream(program, program->stage, LOGMUX_STDERR, NULL);
+		if (pipes[1] < 0) {
+			int error = errno;
+
+			close_pipes(pipes);
+			errno = error;
+			return -1;
+		}
+	}
+	return 0;
 }
 
 int program_start(struct program *program, const struct program_spec *spec,
@@ -148,32 +184,25 @@ int program_start(struct program *program, const struct program_spec *spec,
 		.argv = spec->argv,
 		.dir = spec->dir,
 		.environment = choose_environment(program->all, spec->about_pid),
-		.fds = { spec->stdin_fd ? spec->stdin_fd : means->null_fd, spec->stdout_fd, -1 },
+		.fds = { spec->stdin_fd ? spec->stdin_fd : means->null_fd },
+		.extra_fd = spec->extra_fd,
+		.extra_number = spec->extra_number,
 		.nofile = &means->nofile,
 	};
-	int out_fd = -1, result = -1;
+	int pipes[2], result;
 
 	program->path = spec->path;
 	program->dir = spec->dir;
 	program->keeps_last = spec->keeps_last;
-	if (spec->stdout_fd == 0) {
-		out_fd = open_stream(program, spec->out_stage, LOGMUX_STDOUT, spec->out);
-		if (out_fd < 0) {
-			program_explain_pipe(errno, reason);
-			return -1;
-		}
-		how.fds[1] = out_fd;
-	}
-	how.fds[2] = open_stream(program, program->stage, LOGMUX_STDERR, NULL);
-	if (how.fds[2] < 0) {
+	program->aside = spec->aside;
+	if (open_streams(program, spec, pipes) < 0) {
 		program_explain_pipe(errno, reason);
-		goto close_out;
+		return -1;
 	}
+	how.fds[1] = spec->stdout_fd ? spec->stdout_fd : pipes[0];
+	how.fds[2] = spec->stderr_fd ? spec->stderr_fd : pipes[1];
 	result = start_process(program, &how, !spec->unwaited, reason);
-	close(how.fds[2]);
-close_out:
-	if (out_fd >= 0)
-		close(out_fd);
+	close_pipes(pipes);
 	return result;
 }
 
@@ -192,8 +221,10 @@ static void on_process_exit(void *ctx, pid_t pid, int status)
 	char reason[PROGRAM_REASON_SIZE];
 	bool failed;
 
-	program->all->living--;
-	program->all->reaped++;
+	if (!program->aside) {
+		program->all->living--;
+		program->all->reaped++;
+	}
 	program->state = PROGRAM_IDLE;
 	/* The failure was told when the start failed. */
 	if (state == PROGRAM_FAILING)
@@ -233,6 +264,16 @@ void program_close(struct program *program)
 		lastline_clear(&program->last[i]);
 }
 
+void program_abandon(struct program *program)
+{
+	if (program->state == PROGRAM_IDLE)
+		return;
+	reaper_unwatch(program->all->means.reaper, &program->watch);
+	if (program->report_fd >= 0)
+		close(program->report_fd);
+	program->state = PROGRAM_IDLE;
+}
+
 /* ---- signals ---- */
 
 bool program_is_running(const struct program *program)
@@ -264,24 +305,37 @@ bool program_kill(const struct program *program)
 
 /* ---- what all have in common ---- */
 
-/* Makes the environment with DINIT_PID in place of one that may be there already (a dinit in a
+static bool is_variable(const char *text, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strncmp(text, name, len) == 0 && text[len] == '=';
+}
+
+/* Makes both environments. DINIT_PID stands in place of one that may be there already (a dinit in a
  * dinit). */
-static int make_environment_with_pid(struct programs *programs)
+static int make_environments(struct programs *programs)
 {
 	char *const *from = programs->means.environment;
-	size_t len = 0;
+	size_t len = 0, with_pid = 0;
 
 	while (from[len])
 		len++;
-	programs->environment_with_pid = malloc((len + 2) * sizeof *programs->environment_with_pid);
-	if (!programs->environment_with_pid)
+	programs->environment = malloc((2 * len + 3) * sizeof *programs->environment);
+	if (!programs->environment)
 		return -1;
+	programs->environment_with_pid = programs->environment + len + 1;
+	programs->environment_with_pid[with_pid++] = programs->dinit_pid;
 	len = 0;
-	programs->environment_with_pid[len++] = programs->dinit_pid;
-	for (; *from; from++)
-		if (strncmp(*from, "DINIT_PID=", sizeof "DINIT_PID=" - 1) != 0)
-			programs->environment_with_pid[len++] = *from;
-	programs->environment_with_pid[len] = NULL;
+	for (; *from; from++) {
+		if (is_variable(*from, "NOTIFY_SOCKET"))
+			continue;
+		programs->environment[len++] = *from;
+		if (!is_variable(*from, "DINIT_PID"))
+			programs->environment_with_pid[with_pid++] = *from;
+	}
+	programs->environment[len] = NULL;
+	programs->environment_with_pid[with_pid] = NULL;
 	return 0;
 }
 
@@ -289,11 +343,11 @@ int programs_open(struct programs *programs, const struct program_means *means)
 {
 	memset(programs, 0, sizeof *programs);
 	programs->means = *means;
-	return make_environment_with_pid(programs);
+	return make_environments(programs);
 }
 
 void programs_close(struct programs *programs)
 {
-	free(programs->environment_with_pid);
-	programs->environment_with_pid = NULL;
+	free(programs->environment);
+	programs->environment = programs->environment_with_pid = NULL;
 }

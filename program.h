@@ -34,8 +34,9 @@ struct program_means {
 /* What all programs have in common. */
 struct programs {
 	struct program_means means;
-	/* The environment with DINIT_PID, which is written anew for each program that gets it. */
-	char **environment_with_pid;
+	/* The environment without NOTIFY_SOCKET, which is dinit's own; and the same with DINIT_PID,
+	 * which is written anew for each program that gets it. */
+	char **environment, **environment_with_pid;
 	char dinit_pid[sizeof "DINIT_PID=" + 3 * sizeof(pid_t)];
 	/* A program was started, whatever has become of it. */
 	bool started;
@@ -72,6 +73,8 @@ struct program {
 	 * comes why it could not be executed; else -1. */
 	int report_fd;
 	const char *path, *dir;
+	/* As in struct program_spec. */
+	bool aside;
 	/* The last line of its stdout and of its stderr, where they are kept (struct
 	 * program_spec). */
 	bool keeps_last;
@@ -102,11 +105,13 @@ struct program_spec {
 	/* As for execve(2); it is needed during the start only. NULL: the path is the only
 	 * argument. */
 	char *const *argv;
-	/* Both stay the caller's. stdin_fd 0: /dev/null. stdout_fd 0: a pipe that the logmux
-	 * reads. */
-	int stdin_fd, stdout_fd;
-	/* Of that pipe: the stage that its lines are labelled with, and where its source is
-	 * noted (may be NULL). */
+	/* All stay the caller's. stdin_fd 0: /dev/null. stdout_fd and stderr_fd 0: a pipe that the
+	 * logmux reads. */
+	int stdin_fd, stdout_fd, stderr_fd;
+	/* One more, and the number that it has in the program; 0: there is none. */
+	int extra_fd, extra_number;
+	/* Of the pipe of stdout: the stage that its lines are labelled with, and where its source
+	 * is noted (may be NULL). */
 	const char *out_stage;
 	struct logmux_source **out;
 	/* Becomes DINIT_PID in the environment; 0: the environment is as it is. */
@@ -114,6 +119,9 @@ struct program_spec {
 	/* Do not wait until the program has replaced the new process: its file may be on a
 	 * server that is dead. What keeps it from that is told to on_end. */
 	bool unwaited;
+	/* It says nothing but how a service is: a teardown does not wait for it, and its life is
+	 * told at level debug only. */
+	bool aside;
 	/* Keep the last line of each stream: its on_end finds them in reaper_end.last. */
 	bool keeps_last;
 };
@@ -122,6 +130,9 @@ struct program_spec {
  * name; on_end is not called then. */
 int program_start(struct program *program, const struct program_spec *spec,
 		  char reason[PROGRAM_REASON_SIZE]);
+
+/* Forgets a program that is running aside, at the end of dinit: its end will not be told. */
+void program_abandon(struct program *program);
 
 /* Returns whether the program was started and has not been reaped. */
 bool program_is_running(const struct program *program);

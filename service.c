@@ -10,10 +10,12 @@
 #include "log.h"
 #include "start.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* Room for a name, a stage, and why that program cannot be started. */
 #define CAUSE_SIZE (PROGRAM_REASON_SIZE + 300)
@@ -26,6 +28,7 @@
 /* What happens to a service. */
 enum service_event {
 	EVENT_STARTED,
+	EVENT_NOTIFIED,
 	EVENT_START_FAILED,
 	EVENT_RUN_ENDED,
 	EVENT_LOG_ENDED,
@@ -54,10 +57,28 @@ static void set_state(struct service *service, enum service_state state)
 
 /* ---- starting ---- */
 
+static void on_newline(void *ctx);
+
+static void close_notify(struct service *service)
+{
+	notify_close(service->notify);
+	service->notify = NULL;
+}
+
+/* Opens the notification-fd of a service that has one, and sets *fd to what run gets. Returns 0, or
+ * -1 with errno. */
+static int open_notify(struct service *service, int *fd)
+{
+	if (service->entry->notification_fd == 0)
+		return 0;
+	service->notify = notify_open(service->all->loop, on_newline, service, fd);
+	return service->notify ? 0 : -1;
+}
+
 static int start_programs(struct service *service, const struct program **failed,
 			  char reason[PROGRAM_REASON_SIZE])
 {
-	const struct start start = {
+	struct start start = {
 		.entry = service->entry,
 		.run = &service->run,
 		.log = service->log,
@@ -65,7 +86,19 @@ static int start_programs(struct service *service, const struct program **failed
 		.unlogged = &service->unlogged,
 	};
 
-	return start_service(&start, failed, reason);
+	int result;
+
+	*failed = start.run;
+	if (open_notify(service, &start.notify_fd) < 0) {
+		program_explain_pipe(errno, reason);
+		return -1;
+	}
+	result = start_service(&start, failed, reason);
+	if (start.notify_fd)
+		close(start.notify_fd);
+	if (result < 0)
+		close_notify(service);
+	return result;
 }
 
 static void tell_start_failure(const struct service *service, const struct program *failed,
@@ -152,6 +185,7 @@ static void end_run(struct service *service, const struct reaper_end *end)
 {
 	bool finish = service->finish && service->all->phase != SERVICES_KILLED;
 
+	close_notify(service);
 	service->run_status = end->status;
 	service->outcome =
 		disabled_itself(end) || service->entry->optional ? SERVICE_DISABLED : SERVICE_ENDED;
@@ -326,6 +360,10 @@ static void handle(struct service *service, enum service_event event, const stru
 {
 	switch (event) {
 	case EVENT_STARTED: set_state(service, SERVICE_RUNNING); return;
+	case EVENT_NOTIFIED:
+		service->notified = true;
+		tell_change(service);
+		return;
 	case EVENT_START_FAILED:
 		set_state(service, service->entry->optional ? SERVICE_DISABLED : SERVICE_FAILED);
 		return;
@@ -337,6 +375,11 @@ static void handle(struct service *service, enum service_event event, const stru
 	case EVENT_FINISH_ENDED: on_finish_ended(service); return;
 	case EVENT_STOP: on_stop(service); return;
 	}
+}
+
+static void on_newline(void *ctx)
+{
+	handle(ctx, EVENT_NOTIFIED, NULL);
 }
 
 static void on_run_exit(void *ctx, const struct reaper_end *end, const char *failure)
@@ -486,6 +529,7 @@ size_t service_count_programs(const struct svdir_entry *entry)
 
 void service_close(struct service *service)
 {
+	close_notify(service);
 	program_close(&service->run);
 	if (service->log)
 		program_close(service->log);

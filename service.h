@@ -6,6 +6,7 @@
 
 #include "control.h"
 #include "loop.h"
+#include "notify.h"
 #include "program.h"
 #include "reaper.h"
 #include "svdir.h"
@@ -52,6 +53,10 @@ struct service {
 	struct tally tallies[LOGMUX_STREAMS];
 	/* How run has ended, as of wait(2); -1: it has not. */
 	int run_status;
+	/* Its notification-fd, while run runs; NULL where it has none. */
+	struct notify *notify;
+	/* It has said there that it is ready. */
+	bool notified;
 	/* The state that follows SERVICE_FINISHING. */
 	enum service_state outcome;
 	/* Only where the directory has them; else NULL. */
@@ -73,8 +78,8 @@ struct service_owner {
 	/* The run of the service has ended (its finish may be running), or its logging program
 	 * while run still runs. Never called for an optional service. */
 	void (*on_end)(void *ctx, const struct service *service, const struct reaper_end *end);
-	/* Something has changed of what others may see of the service: its state, or which of its
-	 * programs run. May be NULL. */
+	/* Something has changed of what others may see of the service: its state, which of its
+	 * programs run, or that it has said that it is ready. May be NULL. */
 	void (*on_change)(void *ctx, const struct service *service);
 	/* A service that is not optional could not be started. The cause is "web/run: cannot be
 	 * started: why" (valid during the call); an error message has said so. */

@@ -78,6 +78,7 @@ static void on_ready(void *ctx, uint32_t events)
 	struct sink *sink = ctx;
 
 	(void)events;
+	sink->stalled_ms = sink_total_stall_ms(sink);
 	sink->blocked = false;
 }
 
@@ -302,6 +303,13 @@ uint64_t sink_stalled_ms(struct sink *sink, uint64_t since_ms)
 	return loop_now_ms(sink->loop) - (sink->moved_ms > since_ms ? sink->moved_ms : since_ms);
 }
 
+uint64_t sink_total_stall_ms(const struct sink *sink)
+{
+	if (!sink->blocked || sink->shut)
+		return sink->stalled_ms;
+	return sink->stalled_ms + loop_now_ms(sink->loop) - sink->blocked_ms;
+}
+
 int sink_flush(struct sink *sink)
 {
 	ssize_t n;
@@ -311,11 +319,13 @@ int sink_flush(struct sink *sink)
 	n = write_some(sink);
 	if (n > 0) {
 		sink->start += (size_t)n;
+		sink->written += (size_t)n;
 		sink->moved_ms = loop_now_ms(sink->loop);
 		if (sink_len(sink) == 0)
 			reset_queue(sink);
 	} else if (n < 0 && errno == EAGAIN) {
 		sink->blocked = true;
+		sink->blocked_ms = loop_now_ms(sink->loop);
 		sink->unread = count_unread(sink);
 	} else if (n < 0 && errno != EINTR) {
 		int error = errno;
@@ -333,6 +343,7 @@ bool sink_can_flush(const struct sink *sink)
 
 void sink_shut(struct sink *sink)
 {
+	sink->stalled_ms = sink_total_stall_ms(sink);
 	sink->shut = true;
 	reset_queue(sink);
 }

@@ -50,6 +50,8 @@ struct sink {
 	uint64_t moved_ms;
 	/* How many bytes the kernel held for the reader at the last look. */
 	size_t unread;
+	/* How many bytes were written, for how long it was blocked in all, and since when it is. */
+	uint64_t written, stalled_ms, blocked_ms;
 };
 
 /* Takes descriptor fd (which stays the caller's) as a sink. Returns 0, or -1 with errno: memory,
@@ -99,6 +101,9 @@ void sink_look(struct sink *sink);
  * counted from since_ms (loop_now_ms) at the earliest; 0 where the sink is not blocked or not
  * open. */
 uint64_t sink_stalled_ms(struct sink *sink, uint64_t since_ms);
+
+/* Returns for how many milliseconds the sink could not be written to, in all. */
+uint64_t sink_total_stall_ms(const struct sink *sink);
 
 /* Drops the queue; from now on the sink takes nothing. */
 void sink_shut(struct sink *sink);

@@ -14,6 +14,12 @@
 /* The status that shells use; the failure itself comes through the pipe. */
 #define EXIT_CANNOT_EXEC 127
 
+/* Gives the open file of one descriptor the number of another one, across execve(2). */
+static int place_fd(int from, int to)
+{
+	return from == to ? fcntl(to, F_SETFD, 0) : dup2(from, to);
+}
+
 /* Moves the three descriptors into place. Those that have the place of another one are moved out of
  * the way first, so that none is overwritten before its turn. */
 static int place_fds(const int fds[3])
@@ -28,15 +34,28 @@ static int place_fds(const int fds[3])
 				return -1;
 		}
 	}
-	for (int i = 0; i < 3; i++) {
-		if (from[i] == i) {
-			if (fcntl(i, F_SETFD, 0) < 0)
-				return -1;
-		} else if (dup2(from[i], i) < 0) {
+	for (int i = 0; i < 3; i++)
+		if (place_fd(from[i], i) < 0)
 			return -1;
-		}
-	}
 	return 0;
+}
+
+/* Moves the extra descriptor into place, when the others are. The one for the failure makes way if
+ * it has that number. */
+static int place_extra(const struct spawn_spec *spec, int *report_fd)
+{
+	int number = spec->extra_number;
+
+	if (number == 0)
+		return 0;
+	if (*report_fd == number) {
+		int moved = fcntl(number, F_DUPFD_CLOEXEC, 3);
+
+		if (moved < 0)
+			return -1;
+		*report_fd = moved;
+	}
+	return place_fd(spec->extra_fd, number);
 }
 
 /* Makes a session of its own for the process. What was sent to dinit's group before the process had
@@ -65,14 +84,15 @@ static void unblock_signals(void)
 
 /* Becomes the program. Returns only where that failed, with the stage. The limit is lowered
  * after the descriptors are in place, because it would refuse them. */
-static enum spawn_stage become_program(const struct spawn_spec *spec)
+static enum spawn_stage become_program(const struct spawn_spec *spec, int *report_fd)
 {
 	/* execve never writes to argv (POSIX, execve, "Rationale"). */
 	char *const alone[] = { (char *)(ptrdiff_t)spec->path, NULL };
 
 	if (enter_session() < 0)
 		return SPAWN_SESSION;
-	if (place_fds(spec->fds) < 0 || setrlimit(RLIMIT_NOFILE, spec->nofile) < 0)
+	if (place_fds(spec->fds) < 0 || place_extra(spec, report_fd) < 0 ||
+	    setrlimit(RLIMIT_NOFILE, spec->nofile) < 0)
 		return SPAWN_SETUP;
 	if (chdir(spec->dir) < 0)
 		return SPAWN_CHDIR;
@@ -81,22 +101,28 @@ static enum spawn_stage become_program(const struct spawn_spec *spec)
 	return SPAWN_EXEC;
 }
 
+/* Is the new process: becomes the program, or says through report_fd what kept it from that. */
+static _Noreturn void run_child(const struct spawn_spec *spec, int report_fd)
+{
+	struct spawn_failure failure = { .stage = become_program(spec, &report_fd) };
+
+	failure.error = errno;
+	while (write(report_fd, &failure, sizeof failure) < 0 && errno == EINTR)
+		;
+	_exit(EXIT_CANNOT_EXEC);
+}
+
 /* Makes the process. With vfork it borrows our memory, and we do not run until it has executed
  * the program: no page table is copied, and the spawn costs the same however large dinit is. The
  * failure comes through a pipe all the same, because some tools (valgrind, user-mode emulators)
  * make an ordinary fork of it. */
 static pid_t fork_program(const struct spawn_spec *spec, int report_fd, bool waited)
 {
-	struct spawn_failure failure = { 0 };
 	pid_t pid = waited ? vfork() : fork();
 
-	if (pid != 0)
-		return pid;
-	failure.stage = become_program(spec);
-	failure.error = errno;
-	while (write(report_fd, &failure, sizeof failure) < 0 && errno == EINTR)
-		;
-	_exit(EXIT_CANNOT_EXEC);
+	if (pid == 0)
+		run_child(spec, report_fd);
+	return pid;
 }
 
 /* Makes the process and the pipe for its failure. Only that process has the write end, and loses it

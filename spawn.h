@@ -18,6 +18,9 @@ struct spawn_spec {
 	char *const *environment;
 	/* Those that become stdin, stdout and stderr. They stay open here. */
 	int fds[3];
+	/* One more that the program gets, and the number that it has there (3 or more; where
+	 * something else has it, that is closed there); 0: there is none. */
+	int extra_fd, extra_number;
 	/* RLIMIT_NOFILE of the program. */
 	const struct rlimit *nofile;
 };

@@ -69,6 +69,8 @@ static int start_run(const struct start *start, int stdout_fd, char reason[PROGR
 		.path = start->entry->run,
 		.dir = start->entry->dir,
 		.stdout_fd = stdout_fd,
+		.extra_fd = start->notify_fd,
+		.extra_number = start->notify_fd ? start->entry->notification_fd : 0,
 		.out_stage = "run",
 		.keeps_last = true,
 	};

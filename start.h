@@ -16,6 +16,8 @@ struct start {
 	 * which is held: dinit has a read end of the pipe as well, so that the service never gets
 	 * SIGPIPE, and what the logging program left unread is not lost. */
 	struct logmux_source **logged, **unlogged;
+	/* What run gets as its notification-fd; 0: nothing. */
+	int notify_fd;
 };
 
 /* Starts the logging program, and then run: if the logging program cannot start, there is no

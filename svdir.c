@@ -7,7 +7,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,17 +21,13 @@
 #include "names.h"
 #include "printable.h"
 #include "script.h"
-#include "signame.h"
+#include "svvalue.h"
 
 /* Room for as much of a path as a message shows; two of them fit into a message of log.h. */
 #define SHOWN_SIZE 1536
 
 /* Room for why a program cannot be executed. */
 #define REASON_SIZE 512
-
-/* More than the text of any signal, and room for as much of another text as a message shows. */
-#define SIGNAL_TEXT_SIZE 128
-#define SIGNAL_SHOWN_SIZE 64
 
 static const char *const control_files[SVDIR_CONTROLS] = {
 	[SVDIR_CONTROL_HUP] = "control/h",
@@ -140,25 +135,31 @@ static void report_dangling(struct scan *scan, const char *path)
 	report(scan, path, "is a dangling symbolic link: remove it, or create ", target);
 }
 
-/* Looks for a file. A link that leads nowhere is a mistake, not an absence. */
+static void report_unexamined(struct scan *scan, const char *path, int error)
+{
+	report(scan, path,
+	       error == EACCES ? "cannot be examined because this user may not pass a directory on "
+				 "the way: "
+			       : "cannot be examined: ",
+	       strerror(error));
+}
+
+/* Looks for a file. A link that leads nowhere is a mistake, not an absence. Most files that are
+ * looked for are absent, which one system call tells. */
 static enum found find_file(struct scan *scan, const char *path, struct stat *status)
 {
-	int error;
-
-	if (stat(path, status) == 0)
-		return FOUND;
-	error = errno;
-	if (error == ENOENT || error == ENOTDIR) {
-		if (lstat(path, status) < 0 && (errno == ENOENT || errno == ENOTDIR))
+	if (lstat(path, status) < 0) {
+		if (errno == ENOENT || errno == ENOTDIR)
 			return FOUND_NOTHING;
-		report_dangling(scan, path);
-	} else if (error == EACCES) {
-		report(scan, path,
-		       "cannot be examined because this user may not pass a directory on the way: ",
-		       strerror(error));
-	} else {
-		report(scan, path, "cannot be examined: ", strerror(error));
+		report_unexamined(scan, path, errno);
+		return FOUND_PROBLEM;
 	}
+	if (!S_ISLNK(status->st_mode) || stat(path, status) == 0)
+		return FOUND;
+	if (errno == ENOENT || errno == ENOTDIR)
+		report_dangling(scan, path);
+	else
+		report_unexamined(scan, path, errno);
 	return FOUND_PROBLEM;
 }
 
@@ -315,83 +316,28 @@ static void warn_of_supervise_pid(struct scan *scan, const char *program)
 		warn_of_supervise(scan, program, "use DINIT_PID, the PID of run,");
 }
 
-/* Returns how much of the text is left without white space at its end. */
-static size_t trim_end(const char *text, size_t len)
+/* Returns the value of a file of the service: absent where there is no such file, or 0 where it has
+ * a problem (reported). */
+static int find_value(struct scan *scan, const char *directory, const char *name,
+		      enum svvalue_kind kind, int absent)
 {
-	while (len > 0 && memchr(" \t\r\n", text[len - 1], 4))
-		len--;
-	return len;
-}
-
-static void report_signal(struct scan *scan, const char *path, const char *text, size_t len)
-{
-	char shown[SIGNAL_SHOWN_SIZE], problem[SIGNAL_SHOWN_SIZE + 128];
-
-	printable_copy(shown, sizeof shown, PRINTABLE_ESCAPED, text, len);
-	snprintf(problem, sizeof problem, "holds \"%s\": it takes " SIGNAME_TAKES, shown);
-	report(scan, path, problem, "");
-}
-
-/* Reads the beginning of a file. Returns how many bytes, or -1 with errno. Without O_NONBLOCK a
- * FIFO that has taken the file's place would keep dinit waiting. */
-static ssize_t read_beginning(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	ssize_t len;
-	int error;
-
-	if (fd < 0)
-		return -1;
-	len = pread(fd, text, size, 0);
-	error = errno;
-	close(fd);
-	errno = error;
-	return len;
-}
-
-/* Reads the signal that stands in a file, alone; white space around it does not count. Returns 0
- * where there is none (reported). */
-static int read_signal(struct scan *scan, const char *path)
-{
-	char text[SIGNAL_TEXT_SIZE];
-	ssize_t len = read_beginning(path, text, sizeof text);
-	size_t start = 0, end;
-	int signal = 0;
-
-	if (len < 0) {
-		report(scan, path, "cannot be read: ", strerror(errno));
-		return 0;
-	}
-	end = (size_t)len;
-	/* What fills the buffer may go on. */
-	if (end < sizeof text) {
-		end = trim_end(text, end);
-		while (start < end && (text[start] == ' ' || text[start] == '\t'))
-			start++;
-		signal = signame_parse(text + start, end - start);
-	}
-	if (signal == 0)
-		report_signal(scan, path, text + start, end - start);
-	return signal;
-}
-
-/* Returns the signal of the service's down-signal; TERM where there is none, or 0 where it has a
- * problem (reported). */
-static int find_down_signal(struct scan *scan, const char *directory)
-{
-	char *path = join_path(scan, directory, "down-signal");
+	char *path = join_path(scan, directory, name);
 	struct stat status;
 	enum found found = path ? find_file(scan, path, &status) : FOUND_PROBLEM;
-	int signal = 0;
+	char problem[SVVALUE_PROBLEM_SIZE];
+	int value = 0;
 
-	if (found == FOUND_NOTHING)
-		signal = SIGTERM;
-	else if (found == FOUND && S_ISREG(status.st_mode))
-		signal = read_signal(scan, path);
-	else if (found == FOUND)
-		report(scan, path, "is no regular file: it takes " SIGNAME_TAKES, "");
+	if (found == FOUND_NOTHING) {
+		value = absent;
+	} else if (found == FOUND && !S_ISREG(status.st_mode)) {
+		report(scan, path, "is no regular file: it takes ", svvalue_takes(kind));
+	} else if (found == FOUND) {
+		value = svvalue_read(kind, path, problem);
+		if (value == 0)
+			report(scan, path, problem, "");
+	}
 	free(path);
-	return signal;
+	return value;
 }
 
 static void free_entry(struct svdir_entry *entry)
@@ -404,6 +350,7 @@ static void free_entry(struct svdir_entry *entry)
 	free(entry->log_run);
 	free(entry->finish);
 	free(entry->prestop);
+	free(entry->check);
 	for (int i = 0; i < SVDIR_CONTROLS; i++)
 		free(entry->control[i]);
 }
@@ -435,6 +382,8 @@ static void examine_scripts(struct scan *scan, const struct svdir_entry *entry)
 	for (int i = 0; i < SVDIR_CONTROLS; i++)
 		if (entry->control[i])
 			warn_of_supervise_pid(scan, entry->control[i]);
+	if (entry->check)
+		warn_of_supervise_pid(scan, entry->check);
 	if (entry->finish)
 		warn_of_supervise(scan, entry->finish, "do without it");
 }
@@ -451,7 +400,10 @@ static void examine_service(struct scan *scan, struct svdir_entry *entry, const 
 	examine_control(scan, entry);
 	entry->finish = find_optional_program(scan, entry->dir, "finish");
 	entry->prestop = find_optional_program(scan, entry->dir, "prestop");
-	entry->down_signal = find_down_signal(scan, entry->dir);
+	entry->check = find_optional_program(scan, entry->dir, "check");
+	entry->notification_fd =
+		find_value(scan, entry->dir, "notification-fd", SVVALUE_DESCRIPTOR, 0);
+	entry->down_signal = find_value(scan, entry->dir, "down-signal", SVVALUE_SIGNAL, SIGTERM);
 	if (scan->depth == SVDIR_CONTENTS)
 		examine_scripts(scan, entry);
 	if (has_part(scan, entry->dir, "log"))

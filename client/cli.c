@@ -3,14 +3,24 @@
  * Invariant: nothing here runs in a dinit that supervises services. */
 #include "client/cli.h"
 
+#include "client/metrics.h"
+#include "client/probe.h"
+#include "client/signal.h"
+#include "client/status.h"
+#include "client/sv.h"
+#include "client/wait.h"
+#include "client/watch.h"
 #include "config.h"
 #include "log.h"
 #include "process.h"
 #include "svdir.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void on_finding(void *ctx, enum svdir_finding finding, const char *text)
 {
@@ -23,11 +33,11 @@ static void on_finding(void *ctx, enum svdir_finding finding, const char *text)
 
 /* Reports every problem of dir (NULL: of DINIT_DIR), and warns of what is doubtful. Returns the
  * exit status, which follows from the problems alone. */
-static int check(const char *dir, char *const *environment)
+static int check(const char *dir)
 {
 	struct config config;
 	struct svdir svdir;
-	bool good = process_read_environment(&config, environment) == 0;
+	bool good = process_read_environment(&config, environ) == 0;
 	const char *checked = dir ? dir : config.dir;
 
 	if (svdir_scan(&svdir, checked, SVDIR_CONTENTS, on_finding, NULL) > 0)
@@ -43,6 +53,75 @@ static int check(const char *dir, char *const *environment)
 	return good ? PROCESS_STATUS_STOPPED : PROCESS_STATUS_UNABLE;
 }
 
+/* ---- the options ---- */
+
+/* What the first argument can be. */
+struct option {
+	const char *name;
+	/* What may follow it, and what it does: for people. */
+	const char *operands, *meaning;
+	/* --pid N may follow it. */
+	bool takes_pid;
+	/* Does it, with the arguments behind it, for the dinit with that PID (0: any). Returns the
+	 * exit status, or USAGE where the arguments are not what it takes. */
+	int (*run)(char *const *arguments, pid_t pid);
+};
+
+/* No exit status. */
+#define USAGE (-1)
+
+static int run_check(char *const *arguments, pid_t pid)
+{
+	(void)pid;
+	if (arguments[0] && (arguments[0][0] == '-' || arguments[1]))
+		return USAGE;
+	return check(arguments[0]);
+}
+
+static int run_probe(char *const *arguments, pid_t pid)
+{
+	(void)pid;
+	return probe_run(arguments);
+}
+
+static int run_version(char *const *arguments, pid_t pid)
+{
+	(void)pid;
+	if (arguments[0])
+		return USAGE;
+	puts("dinit " DINIT_VERSION);
+	return PROCESS_STATUS_STOPPED;
+}
+
+static int run_help(char *const *arguments, pid_t pid);
+
+static const struct option options[] = {
+	{ "--check", "[DIR]", "report every problem of DIR (or DINIT_DIR), start nothing", false,
+	  run_check },
+	{ "--status", "[--json] [NAME...]", "show what runs; 0 if all is ready", true, status_run },
+	{ "--wait", "[-d] [-t SECONDS] [NAME...] [-- COMMAND...]",
+	  "wait until services are ready (-d: have ended), then run COMMAND", true, wait_run },
+	{ "--watch", "", "show every change as a line of JSON", true, watch_run },
+	{ "--signal", "NAME SIGNAL", "send a signal to a service's run", true, signal_run },
+	{ "--metrics", "", "show numbers for Prometheus", true, metrics_run },
+	{ "--probe", "[-t SECONDS] TARGET",
+	  "see whether tcp://HOST:PORT, unix:///PATH, http://HOST/PATH answers", false, run_probe },
+	{ "--version", "", "", false, run_version },
+	{ "--help", "", "", false, run_help },
+};
+
+#define OPTIONS (sizeof options / sizeof *options)
+
+static const struct option *find_option(const char *name)
+{
+	for (size_t i = 0; i < OPTIONS; i++)
+		if (strcmp(options[i].name, name) == 0)
+			return &options[i];
+	return NULL;
+}
+
+/* ---- what is printed for them ---- */
+
 static void print_variable(void *ctx, const char *name, const char *by_default, const char *meaning)
 {
 	FILE *to = ctx;
@@ -53,18 +132,40 @@ static void print_variable(void *ctx, const char *name, const char *by_default, 
 	fputc('\n', to);
 }
 
+/* How wide the column is of what can be written behind "dinit". */
+#define SYNOPSIS_WIDTH 21
+
+/* Prints how the option is written, and what it does: on a line of its own where the first is long.
+ */
+static void print_option(FILE *to, const struct option *option)
+{
+	int width = fprintf(to, "       dinit %s%s%s", option->name, *option->operands ? " " : "",
+			    option->operands) -
+		    (int)strlen("       dinit ");
+
+	if (*option->meaning && width > SYNOPSIS_WIDTH) {
+		fputs("\n             ", to);
+		width = 0;
+	}
+	if (*option->meaning)
+		fprintf(to, "%*s %s", SYNOPSIS_WIDTH - width, "", option->meaning);
+	fputc('\n', to);
+}
+
 static void print_usage(FILE *to)
 {
-	fputs("usage: dinit                 run the services of DINIT_DIR\n"
-	      "       dinit --check [DIR]   report every problem of DIR (or DINIT_DIR), start "
-	      "nothing\n"
-	      "       dinit --version\n"
-	      "       dinit --help\n"
-	      "\n"
+	fprintf(to, "usage: dinit %*s run the services of DINIT_DIR\n", SYNOPSIS_WIDTH, "");
+	for (size_t i = 0; i < OPTIONS; i++)
+		print_option(to, &options[i]);
+	fputs("\n"
 	      "dinit runs /etc/service/NAME/run for every NAME, labels and passes on what they "
 	      "print,\n"
 	      "looks after orphaned processes, and stops them all, in order, when any service "
 	      "ends.\n"
+	      "What looks at a running dinit takes --pid N, where there is more than one. Called "
+	      "by "
+	      "the\n"
+	      "name sv, it does what runit's sv does.\n"
 	      "\n"
 	      "environment (default):\n",
 	      to);
@@ -74,6 +175,15 @@ static void print_usage(FILE *to)
 	      "failed;\n"
 	      "1 dinit could not do its work. See dinit(8).\n",
 	      to);
+}
+
+static int run_help(char *const *arguments, pid_t pid)
+{
+	(void)pid;
+	if (arguments[0])
+		return USAGE;
+	print_usage(stdout);
+	return PROCESS_STATUS_STOPPED;
 }
 
 /* Writes out what was printed. Returns the given status, or that of a failure where it could not be
@@ -96,20 +206,121 @@ static int refuse_arguments(char *const *arguments)
 	return PROCESS_STATUS_UNABLE;
 }
 
-int cli_run(char *const *arguments, char *const *environment)
+/* Says what the option takes. */
+static int refuse_operands(const struct option *option)
 {
-	const char *operand = arguments[1];
+	fputs("dinit: these arguments make no sense; what does:\n", stderr);
+	print_option(stderr, option);
+	return PROCESS_STATUS_UNABLE;
+}
 
-	if (strcmp(arguments[0], "--help") == 0 && !operand) {
-		print_usage(stdout);
-		return finish_output(PROCESS_STATUS_STOPPED);
+/* ---- taking the arguments apart ---- */
+
+/* Takes "--pid N" out of the arguments, up to a "--". Returns 0 with *pid, 0 where it is not among
+ * them, or -1 where N is no PID. */
+static int take_pid(char **arguments, pid_t *pid)
+{
+	char *end = NULL;
+	long number;
+
+	*pid = 0;
+	while (*arguments && strcmp(*arguments, "--pid") != 0 && strcmp(*arguments, "--") != 0)
+		arguments++;
+	if (!*arguments || strcmp(*arguments, "--pid") != 0)
+		return 0;
+	if (!arguments[1])
+		return -1;
+	number = strtol(arguments[1], &end, 10);
+	if (arguments[1][0] < '0' || arguments[1][0] > '9' || *end != '\0' || number <= 0 ||
+	    number > INT_MAX)
+		return -1;
+	*pid = (pid_t)number;
+	do
+		arguments[0] = arguments[2];
+	while (*arguments++);
+	return 0;
+}
+
+#define BLANKS " \t"
+
+/* Returns whether the kernel has made argv of a line "#!/sbin/dinit --probe TARGET" (execve(2)):
+ * all that follows the interpreter is one argument, and the path of the script comes next. */
+static bool is_from_script(char *const *argv)
+{
+	return strncmp(argv[1], "--", 2) == 0 && strpbrk(argv[1], BLANKS) && argv[2];
+}
+
+/* Returns the arguments as the line of the script means them: the first taken apart at blanks,
+ * without the path of the script. To be freed; NULL where there is no memory. */
+static char **take_script_apart(char **argv)
+{
+	size_t len = 0, room = strlen(argv[1]);
+	char *words = argv[1] + strcspn(argv[1], BLANKS);
+	char **apart;
+
+	while (argv[len])
+		len++;
+	apart = calloc(len + room, sizeof *apart);
+	if (!apart)
+		return NULL;
+	*words++ = '\0';
+	len = 0;
+	apart[len++] = argv[1];
+	for (char *word = strtok(words, BLANKS); word; word = strtok(NULL, BLANKS))
+		apart[len++] = word;
+	for (argv += 3; *argv; argv++)
+		apart[len++] = *argv;
+	return apart;
+}
+
+/* Does what the arguments (those after argv[0]) say. */
+static int run_option(char **arguments)
+{
+	const struct option *option = find_option(arguments[0]);
+	pid_t pid = 0;
+	int status;
+
+	if (!option)
+		return refuse_arguments(arguments);
+	if (option->takes_pid && take_pid(arguments, &pid) < 0) {
+		fputs("dinit: --pid takes the PID of a running dinit\n", stderr);
+		return PROCESS_STATUS_UNABLE;
 	}
-	if (strcmp(arguments[0], "--version") == 0 && !operand) {
-		puts("dinit " DINIT_VERSION);
-		return finish_output(PROCESS_STATUS_STOPPED);
+	status = option->run(arguments + 1, pid);
+	return status == USAGE ? refuse_operands(option) : status;
+}
+
+static int run_script(char **argv)
+{
+	char **apart = take_script_apart(argv);
+	int status;
+
+	if (!apart) {
+		fputs("dinit: there is no memory\n", stderr);
+		return PROCESS_STATUS_UNABLE;
 	}
-	if (strcmp(arguments[0], "--check") == 0 &&
-	    (!operand || (operand[0] != '-' && !arguments[2])))
-		return finish_output(check(operand, environment));
-	return refuse_arguments(arguments);
+	status = run_option(apart);
+	free(apart);
+	return status;
+}
+
+static bool is_called_sv(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	return strcmp(slash ? slash + 1 : name, "sv") == 0;
+}
+
+bool cli_is_asked(char *const *argv)
+{
+	return argv[1] || is_called_sv(argv[0]);
+}
+
+int cli_run(char **argv)
+{
+	if (is_called_sv(argv[0]))
+		return finish_output(sv_run(argv));
+	if (is_from_script(argv))
+		return finish_output(run_script(argv));
+	return finish_output(run_option(argv + 1));
 }

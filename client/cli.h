@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* What people run beside a running dinit, or before there is one: dinit with arguments. */
+/* What people run beside a running dinit, or before there is one: dinit with arguments, or called
+ * by another name. */
 #ifndef DINIT_CLIENT_CLI_H
 #define DINIT_CLIENT_CLI_H
 
-/* Does what the arguments say (those after argv[0], at least one, ended by NULL): --check, --help,
- * --version, or a usage message on stderr. Returns the exit status, an enum process_status. */
-int cli_run(char *const *arguments, char *const *environment);
+#include <stdbool.h>
+
+/* Returns whether argv (as main has it, with a name at least) asks for something else than to run
+ * the services: there are arguments, or the name is sv. */
+bool cli_is_asked(char *const *argv);
+
+/* Does what argv says, which is as main has it, and is changed: one of the options, or what sv
+ * does. Explains on stderr what it does not understand. Returns the exit status. */
+int cli_run(char **argv);
 
 #endif

@@ -15,6 +15,9 @@
 /* Room for one line that says why something cannot be seen. */
 #define VIEW_WHY_SIZE 256
 
+/* Room for the longest text of a snapshot: a name, a reason, the cause. */
+#define VIEW_TEXT_SIZE 1024
+
 /* The page of a running dinit, attached for reading. */
 struct view {
 	const char *page;
@@ -64,6 +67,14 @@ void view_close(struct view *view);
  * what is in the page makes no sense, or there is no memory; nothing is to be freed then. */
 int view_take(const struct view *view, struct snapshot *snapshot, char why[VIEW_WHY_SIZE]);
 
+/* Takes a snapshot of the page of a dinit that has ended, as it left it. Returns 0, or -1 where it
+ * makes no sense, as when dinit was killed in the middle of a change, or there is no memory. */
+int view_take_last(const struct view *view, struct snapshot *snapshot);
+
+/* Opens the page of the dinit with that PID (0: as view_open chooses), takes one snapshot, and
+ * closes it. Returns 0, or -1 and why not. */
+int view_look(pid_t pid, struct snapshot *snapshot, char why[VIEW_WHY_SIZE]);
+
 /* Frees what view_take allocated. */
 void snapshot_free(struct snapshot *snapshot);
 
@@ -78,6 +89,9 @@ const struct view_service *snapshot_find(const struct snapshot *snapshot, const 
 /* Returns whether the service keeps dinit from being ready: it counts, and is neither ready nor
  * done. */
 bool view_is_missing(const struct view_service *service);
+
+/* Returns how long ago that moment was. */
+uint64_t view_age_ms(const struct board_time *time);
 
 /* Returns the word for a state. */
 const char *view_state_word(enum board_state state);

@@ -2,7 +2,7 @@
 # The tests: make check, and what .ci/run adds to it.
 
 # What the tests need beside gcc and make, as Debian's packages.
-CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server dumb-init procps runit
+CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server postgresql dumb-init procps runit prometheus
 LINT_PACKAGES = clang clang-format clang-tidy cppcheck shellcheck mandoc
 BUILDS_PACKAGES = clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
 	libc6-dev-riscv64-cross
@@ -21,7 +21,8 @@ setup-all:
 
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
-	filter sender request service lives ration policy left ending waited overtime
+	filter sender request service lives ration policy left ending waited overtime cli \
+	metrics pick probe signal status statusjson sv target usage view wait watch
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
@@ -49,12 +50,26 @@ wrap_sender = getpid kill
 wrap_overtime = clock_gettime epoll_wait services_kill_prestops services_kill policy_kill \
 	waited_describe
 wrap_waited = services_list_running procfs_read_command
+wrap_probe = getsockname poll send recv socket
 wrap_death = oom_has_killed
 wrap_oom = statfs read getpid
 wrap_termlog = fork open write
 wrap_request = getpid sender_describe
 wrap_sink = open epoll_ctl malloc realloc write
 wrap_outputs = malloc clock_gettime
+wrap_usage = malloc calloc realloc open
+wrap_status = view_look usage_measure view_age_ms isatty ioctl calloc
+wrap_statusjson = view_age_ms
+wrap_metrics = view_look usage_measure
+wrap_view = malloc calloc nanosleep clock_gettime syscall
+# Those that look at a dinit that the test plays (moments.h).
+MOMENTS_WRAPPED = view_open view_take view_take_last view_wait board_now
+MOMENTS_UNITS = wait watch signal sv
+wrap_wait = $(MOMENTS_WRAPPED) execvp getsid getppid procfs_usable procfs_read_stat
+wrap_watch = $(MOMENTS_WRAPPED)
+wrap_signal = $(MOMENTS_WRAPPED) syscall kill
+wrap_sv = $(MOMENTS_WRAPPED) signal_send
+wrap_cli = status_run metrics_run wait_run watch_run signal_run probe_run sv_run calloc
 wrap_logmux = malloc realloc free clock_gettime epoll_ctl read
 
 UNIT_PROGRAMS = $(UNITS:%=$(BUILD)/test_%)
@@ -70,6 +85,7 @@ $(UNIT_PROGRAMS): $(BUILD)/test_%: $(BUILD)/tests/test_%.o $(UNIT_OBJECTS) $(BUI
 		$(wrap_$*:%=-Wl,--wrap=%) -lcmocka -lutil
 
 $(BUILD)/test_outputs $(BUILD)/test_logmux: $(BUILD)/tests/outlets.o
+$(MOMENTS_UNITS:%=$(BUILD)/test_%): $(BUILD)/tests/moments.o
 
 # Programs that tests look at, or that play services: they are not what is tested, and are built
 # without sanitizers.

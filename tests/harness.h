@@ -140,6 +140,10 @@ void scene_let_go(struct scene *scene, const char *path);
  * $SCENE/services. */
 void scene_example(struct scene *scene, const char *name);
 
+/* Puts a copy of dinit into $SCENE/bin, the first directory of the usual PATH, for services that
+ * run it as a client (dinit --wait). Returns its path, which can stand behind #!. */
+const char *scene_add_dinit(struct scene *scene);
+
 /* The content of a file below $SCENE ("" where there is none). */
 const char *scene_read(struct scene *scene, const char *path);
 

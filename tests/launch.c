@@ -175,7 +175,10 @@ static void make_environment(struct scene *scene, const struct run_spec *spec, c
 	if (!has_variable(environment, count, "PATH"))
 		environment[count++] =
 			copy(scene,
-			     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+			     scene_format(scene,
+					  "PATH=%s/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+					  "/usr/bin:/sbin:/bin",
+					  scene->dir));
 	if (!has_variable(environment, count, "DINIT_DIR"))
 		environment[count++] =
 			copy(scene, scene_format(scene, "DINIT_DIR=%s", scene->services));
@@ -211,6 +214,15 @@ const char *launch_binary_name(void)
 	const char *name = getenv("DINIT_BINARY");
 
 	return name && *name ? name : "./dinit";
+}
+
+const char *scene_add_dinit(struct scene *scene)
+{
+	const char *added = scene_path(scene, "bin/dinit");
+
+	scene_mkdir(scene, "bin");
+	scene_copy_file(launch_binary_name(), added);
+	return added;
 }
 
 /* Another user may not be able to reach the directory it was built in: it gets a copy. */

@@ -256,6 +256,7 @@ static void test_setup_service_stopped_during_set_up_ends_at_once(struct scene *
 	struct run *run;
 
 	scene_example(scene, "setup");
+	scene_add_dinit(scene);
 	run = start_recipe(scene);
 	run_wait_line(run, RUN_STDOUT, " migrate/run: waiting for the dump$");
 	stop_at_once(run);
@@ -269,6 +270,7 @@ static void test_setup_service_done_lets_the_other_go(struct scene *scene)
 	struct run *run;
 
 	scene_example(scene, "setup");
+	scene_add_dinit(scene);
 	run = start_recipe(scene);
 	run_wait_line(run, RUN_STDOUT, " migrate/run: waiting for the dump$");
 	scene_file(scene, "dump", 0666, "");
@@ -283,10 +285,12 @@ static void test_setup_service_failing_ends_container(struct scene *scene)
 	struct run *run;
 
 	scene_example(scene, "setup");
+	scene_add_dinit(scene);
 	scene_script(scene, "services/migrate/migrate", "exit 4");
 	run = start_recipe(scene);
 	run_expect_exit(run, 3);
 	run_expect_line(run, RUN_STDERR, "error: migrate/run: PID [0-9]+ exited with status 1");
+	run_expect_no_line(run, RUN_STDOUT, " web/run: open for requests$");
 }
 
 /* Executes the entry script in dinit's place; the script then executes dinit. */
@@ -363,10 +367,18 @@ static struct run *start_ordered(struct scene *scene, const char *variable)
 {
 	struct run *run;
 
-	need_file(scene, "/usr/bin/flock");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST(TEXT, variable) });
+	scene_add_dinit(scene);
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(TEXT, variable,
+								       "DINIT_LOG_LEVEL=info") });
 	run_wait_line(run, RUN_STDOUT, " db/run: ready$");
 	return run;
+}
+
+/* How long after web the database has ended, in milliseconds. */
+static long count_ms_from_web_to_database(struct run *run)
+{
+	return run_stamp_ms(run, "info: db/run: PID [0-9]+ exited with status 0") -
+	       run_stamp_ms(run, "info: web/run: PID [0-9]+ exited with status 0");
 }
 
 static void test_stop_order_keeps_database_until_web_has_ended(struct scene *scene)
@@ -378,8 +390,21 @@ static void test_stop_order_keeps_database_until_web_has_ended(struct scene *sce
 	run_wait_line(run, RUN_STDOUT, " web/run: open$");
 	stop(run);
 	run_expect_line(run, RUN_STDOUT, " web/run: closed$");
-	run_expect_line(run, RUN_STDOUT, " db/run: stopped after web$");
+	assert_true(count_ms_from_web_to_database(run) >= 0);
 	expect_no_warning(run);
+}
+
+/* What the recipe is good for: web still closes while the database has ended. */
+static void test_without_stop_order_database_ends_first(struct scene *scene)
+{
+	struct run *run;
+
+	scene_example(scene, "stop-order");
+	assert_int_equal(unlink(scene_path(scene, "services/db/terminate")), 0);
+	run = start_ordered(scene, "DINIT_SKIP=");
+	run_wait_line(run, RUN_STDOUT, " web/run: open$");
+	stop(run);
+	assert_true(count_ms_from_web_to_database(run) < 0);
 }
 
 static void test_stop_order_without_web_stops_at_once(struct scene *scene)
@@ -389,7 +414,7 @@ static void test_stop_order_without_web_stops_at_once(struct scene *scene)
 	scene_example(scene, "stop-order");
 	run = start_ordered(scene, "DINIT_SKIP=web");
 	stop_at_once(run);
-	run_expect_line(run, RUN_STDOUT, " db/run: stopped after web$");
+	run_expect_line(run, RUN_STDOUT, " db/run: stopped$");
 	expect_no_warning(run);
 }
 
@@ -407,7 +432,7 @@ static void test_stop_order_after_web_has_crashed_stops_at_once(struct scene *sc
 	run_expect_exit(run, 3);
 	assert_true(scene_now_ms() - began_ms < scene_deadline_ms(AT_ONCE_MS));
 	run_expect_line(run, RUN_STDERR, "error: web/run: PID [0-9]+ was killed by signal 9");
-	run_expect_line(run, RUN_STDOUT, " db/run: stopped after web$");
+	run_expect_line(run, RUN_STDOUT, " db/run: stopped$");
 }
 
 /* ---- what may stand beside run ---- */
@@ -705,6 +730,7 @@ int main(void)
 		SCENE_AS_INIT(test_entry_script_with_trap_executes_dinit),
 		SCENE_AS_INIT(test_entry_script_without_trap_is_deaf),
 		SCENE(test_stop_order_keeps_database_until_web_has_ended),
+		SCENE(test_without_stop_order_database_ends_first),
 		SCENE(test_stop_order_without_web_stops_at_once),
 		SCENE(test_stop_order_after_web_has_crashed_stops_at_once),
 		SCENE(test_finish_cleans_up_after_a_killed_run),

@@ -324,6 +324,20 @@ static void test_config_read_bad_timeouts_are_errors(void **state)
 	}
 }
 
+static void test_config_parse_seconds_takes_what_the_variables_take(void **state)
+{
+	uint64_t ms;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(good_timeouts); i++) {
+		assert_true(config_parse_seconds(good_timeouts[i].value, &ms));
+		assert_int_equal(ms, good_timeouts[i].ms);
+	}
+	for (size_t i = 0; i < COUNT(bad_timeouts); i++)
+		assert_false(config_parse_seconds(bad_timeouts[i], &ms));
+	assert_false(config_parse_seconds("", &ms));
+}
+
 static void test_config_read_max_line_has_suffix_and_limits(void **state)
 {
 	static const struct {
@@ -642,6 +656,7 @@ int main(void)
 		cmocka_unit_test(test_config_read_words_are_exact),
 		cmocka_unit_test(test_config_read_timeouts_are_milliseconds_rounded_up),
 		cmocka_unit_test(test_config_read_bad_timeouts_are_errors),
+		cmocka_unit_test(test_config_parse_seconds_takes_what_the_variables_take),
 		cmocka_unit_test(test_config_read_max_line_has_suffix_and_limits),
 		cmocka_unit_test(test_config_read_first_of_duplicates_counts),
 		cmocka_unit_test(test_config_read_every_error_is_reported),

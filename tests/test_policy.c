@@ -75,6 +75,8 @@ struct adopt {
 struct rig {
 	struct loop loop;
 	struct reaper reaper;
+	/* Without a page. */
+	struct board board;
 	struct procfs proc;
 	struct signaller signaller;
 	struct logmux *mux;
@@ -310,6 +312,7 @@ static void open_policy(struct rig *rig, enum config_reparenting reparenting)
 		.proc = &rig->proc,
 		.mux = rig->mux,
 		.signaller = &rig->signaller,
+		.board = &rig->board,
 	};
 
 	rig->config.reparenting = reparenting;

@@ -303,6 +303,8 @@ static void test_svdir_scan_minimal_service_has_only_run(void **state)
 	assert_null(svdir.entries[0].log_run);
 	assert_null(svdir.entries[0].finish);
 	assert_null(svdir.entries[0].prestop);
+	assert_null(svdir.entries[0].check);
+	assert_int_equal(svdir.entries[0].notification_fd, 0);
 	for (int i = 0; i < SVDIR_CONTROLS; i++)
 		assert_null(svdir.entries[0].control[i]);
 	assert_int_equal(svdir.entries[0].down_signal, SIGTERM);
@@ -321,9 +323,11 @@ static void test_svdir_scan_full_service_has_every_part(void **state)
 	put("web/data/run", 0);
 	put("web/finish", 0755);
 	put("web/prestop", 0755);
+	put("web/check", 0755);
 	put("web/control/h", 0755);
 	put("web/control/1", 0755);
 	put("web/control/2", 0755);
+	put_text("web/notification-fd", "4\n");
 	put("web/optional", 0);
 	put_text("web/down-signal", "QUIT\n");
 	scan();
@@ -335,6 +339,8 @@ static void test_svdir_scan_full_service_has_every_part(void **state)
 	assert_path(svdir.entries[0].log_run, "web/log/run");
 	assert_path(svdir.entries[0].finish, "web/finish");
 	assert_path(svdir.entries[0].prestop, "web/prestop");
+	assert_path(svdir.entries[0].check, "web/check");
+	assert_int_equal(svdir.entries[0].notification_fd, 4);
 	assert_path(svdir.entries[0].control[SVDIR_CONTROL_HUP], "web/control/h");
 	assert_path(svdir.entries[0].control[SVDIR_CONTROL_USR1], "web/control/1");
 	assert_path(svdir.entries[0].control[SVDIR_CONTROL_USR2], "web/control/2");
@@ -347,10 +353,24 @@ static void test_svdir_scan_full_service_has_every_part(void **state)
 static void test_svdir_scan_other_files_are_ignored(void **state)
 {
 	static const char *const others[] = {
-		"web/control/d",     "web/control/x",  "web/control/k",  "web/control/H",
-		"web/control/3",     "web/h",          "web/1",          "web/data/check",
-		"web/nosetsid",      "web/env",        "web/log/finish", "web/log/prestop",
-		"web/log/control/h", "web/downsignal", "web/Optional",
+		"web/control/d",
+		"web/control/x",
+		"web/control/k",
+		"web/control/H",
+		"web/control/3",
+		"web/h",
+		"web/1",
+		"web/data/check",
+		"web/nosetsid",
+		"web/env",
+		"web/log/finish",
+		"web/log/prestop",
+		"web/log/control/h",
+		"web/downsignal",
+		"web/Optional",
+		"web/log/check",
+		"web/control/check",
+		"web/log/notification-fd",
 	};
 
 	(void)state;
@@ -363,6 +383,8 @@ static void test_svdir_scan_other_files_are_ignored(void **state)
 	assert_int_equal(svdir.len, 1);
 	assert_null(svdir.entries[0].finish);
 	assert_null(svdir.entries[0].prestop);
+	assert_null(svdir.entries[0].check);
+	assert_int_equal(svdir.entries[0].notification_fd, 0);
 	for (int i = 0; i < SVDIR_CONTROLS; i++)
 		assert_null(svdir.entries[0].control[i]);
 	assert_int_equal(svdir.entries[0].down_signal, SIGTERM);
@@ -561,6 +583,89 @@ static void test_svdir_scan_down_signal_without_permission_is_a_problem(void **s
 	run_as_ordinary_user(check_unreadable_down_signal);
 }
 
+/* ---- notification-fd: as down-signal, but for what it takes ---- */
+
+#define DESCRIPTOR_TAKES "it takes the number of a descriptor (3 to 1023)"
+
+static void test_svdir_scan_notification_fd_is_read(void **state)
+{
+	static const struct {
+		const char *text;
+		int number;
+	} cases[] = {
+		{ "3\n", 3 },         { "3", 3 },         { "4\r\n", 4 },
+		{ " \t10 \t\n", 10 }, { "1022\n", 1022 }, { "1023", 1023 },
+		{ "999", 999 },       { "003\n", 3 },     { "5\n\n", 5 },
+	};
+
+	(void)state;
+	put("web/run", 0755);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		put_bytes("web/notification-fd", cases[i].text, strlen(cases[i].text));
+		scan();
+		assert_int_equal(problems.len, 0);
+		assert_int_equal(svdir.entries[0].notification_fd, cases[i].number);
+		assert_int_equal(svdir.entries[0].down_signal, SIGTERM);
+	}
+	assert_int_equal(rename("web/notification-fd", "web/..data"), 0);
+	put_link("..data", "web/notification-fd");
+	scan();
+	assert_int_equal(svdir.entries[0].notification_fd, 5);
+}
+
+static void test_svdir_scan_notification_fd_that_is_none_is_a_problem(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"\n",
+		"0\n",
+		"1\n",
+		"2\n",
+		"1024\n",
+		"-3",
+		"+3",
+		"3.0",
+		"0x3",
+		"three\n",
+		"3 4\n",
+		"3\n4\n",
+		"\n3\n",
+		"QUIT\n",
+		"4294967299",
+		"18446744073709551619\n",
+		"99999999999999999999999999999999999999999999999999\n",
+	};
+
+	(void)state;
+	put("web/run", 0755);
+	put("ok/run", 0755);
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		put_bytes("web/notification-fd", texts[i], strlen(texts[i]));
+		scan();
+		assert_problem("web/notification-fd", "\": " DESCRIPTOR_TAKES);
+		assert_non_null(strstr(problems.texts[0], "/notification-fd holds \""));
+		assert_int_equal(svdir.len, 1);
+		assert_non_null(find_entry("ok"));
+	}
+	put_bytes("web/notification-fd", "3\0", 2);
+	scan();
+	assert_problem("web/notification-fd", "holds \"3\\x00\": " DESCRIPTOR_TAKES);
+}
+
+static void test_svdir_scan_notification_fd_that_cannot_be_read_is_a_problem(void **state)
+{
+	(void)state;
+	put("web/run", 0755);
+	assert_int_equal(mkdir("web/notification-fd", 0755), 0);
+	scan();
+	assert_problem("web/notification-fd", "is no regular file: " DESCRIPTOR_TAKES);
+	assert_int_equal(rmdir("web/notification-fd"), 0);
+	put_bytes("web/notification-fd", "3\n", 2);
+	opened_instead = "web/gone";
+	scan();
+	assert_problem("web/notification-fd", strerror(ENOENT));
+}
+
 static void test_svdir_scan_control_t_stands_in_for_terminate(void **state)
 {
 	(void)state;
@@ -733,10 +838,11 @@ static void test_svdir_scan_links_count_as_what_they_lead_to(void **state)
 
 static void test_svdir_scan_dangling_link_is_a_problem(void **state)
 {
-	static const char *const parts[] = { "run",      "terminate",  "log",       "log/run",
-					     "control",  "control/t",  "down",      "finish",
-					     "prestop",  "control/h",  "control/1", "control/2",
-					     "optional", "down-signal" };
+	static const char *const parts[] = {
+		"run",      "terminate",   "log",     "log/run",        "control",   "control/t",
+		"down",     "finish",      "prestop", "control/h",      "control/1", "control/2",
+		"optional", "down-signal", "check",   "notification-fd"
+	};
 	static const char *const targets[] = { "no\nwhere", "x/../../../gone", "x/beyond a file" };
 
 	(void)state;
@@ -797,7 +903,7 @@ static void test_svdir_scan_s6_rc_directory_without_run_is_named(void **state)
 		{ { "contents.d/web" }, "an s6-rc bundle" },
 		{ { "type", "contents" }, "is missing: this is an s6-rc source directory, " },
 		{ { "type" }, "is missing: this is an s6-rc source directory, " },
-		{ { "type", "dependencies", "notification-fd" }, "an s6-rc source directory" },
+		{ { "type", "dependencies", "flag-essential" }, "an s6-rc source directory" },
 		{ { "contents" }, "is missing: every service needs this executable file" },
 		{ { "finish.old", "log/config" },
 		  "is missing: every service needs this executable file" },
@@ -847,7 +953,7 @@ static void test_svdir_scan_s6_rc_longrun_is_a_service(void **state)
 	put("web/type", 0644);
 	put("web/dependencies.d/base", 0644);
 	put("web/producer-for", 0644);
-	put("web/notification-fd", 0644);
+	put_text("web/notification-fd", "3\n");
 	put_text("web/finish", "#!/bin/sh\n");
 	put_text("web/down-signal", "SIGINT\n");
 	scan();
@@ -860,9 +966,9 @@ static void test_svdir_scan_s6_rc_longrun_is_a_service(void **state)
 
 static void test_svdir_scan_part_that_cannot_be_executed_is_a_problem(void **state)
 {
-	static const char *const parts[] = { "run",       "terminate", "log/run",
-					     "control/t", "finish",    "prestop",
-					     "control/h", "control/1", "control/2" };
+	static const char *const parts[] = { "run",       "terminate", "log/run",   "control/t",
+					     "finish",    "prestop",   "control/h", "control/1",
+					     "control/2", "check" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(parts); i++) {
@@ -919,9 +1025,22 @@ static void test_svdir_scan_service_that_is_down_is_examined(void **state)
 static void test_svdir_scan_every_problem_is_reported(void **state)
 {
 	static const char *const objects[] = {
-		"a/run",         "a/terminate", "a/control/t", "a/control/1", "a/finish",
-		"a/down-signal", "a/log/run",   "a/optional",  "a/down",      "b",
-		"c/run",         "c/log",       "e\\x01",      "e\\x01/run",
+		"a/run",
+		"a/terminate",
+		"a/control/t",
+		"a/control/1",
+		"a/finish",
+		"a/check",
+		"a/notification-fd",
+		"a/down-signal",
+		"a/log/run",
+		"a/optional",
+		"a/down",
+		"b",
+		"c/run",
+		"c/log",
+		"e\\x01",
+		"e\\x01/run",
 	};
 
 	(void)state;
@@ -930,6 +1049,8 @@ static void test_svdir_scan_every_problem_is_reported(void **state)
 	put("a/control/t", 0644);
 	put("a/control/1", 0644);
 	put("a/finish", 0644);
+	put("a/check", 0644);
+	put("a/notification-fd", 0644);
 	put("a/down-signal", 0644);
 	put("a/log/run", 0644);
 	put_link("nowhere", "a/optional");
@@ -1277,6 +1398,8 @@ static void test_svdir_scan_lack_of_memory_is_one_problem(void **state)
 	put("b/control/1", 0755);
 	put("b/finish", 0755);
 	put("b/prestop", 0755);
+	put("b/check", 0755);
+	put_text("b/notification-fd", "3");
 	put_text("b/down-signal", "QUIT");
 	for (int i = 0; i < 2; i++) {
 		unsigned n = 1;
@@ -1295,9 +1418,9 @@ static void test_svdir_scan_lack_of_memory_is_one_problem(void **state)
 /* What a program needs to be executed is looked at only where that is asked for. */
 static void test_svdir_scan_contents_looks_into_every_program(void **state)
 {
-	static const char *const parts[] = { "run",       "terminate", "log/run",
-					     "control/t", "finish",    "prestop",
-					     "control/h", "control/1", "control/2" };
+	static const char *const parts[] = { "run",       "terminate", "log/run",   "control/t",
+					     "finish",    "prestop",   "control/h", "control/1",
+					     "control/2", "check" };
 
 	(void)state;
 	put("web/run", 0755);
@@ -1349,6 +1472,7 @@ static void test_svdir_scan_contents_warns_of_supervise(void **state)
 		{ "web/control/h", "#!/bin/sh\nkill -USR1 $(cat supervise/pid)\n", " in line 2" },
 		{ "web/control/1", "#!/bin/sh\nkill -USR1 $(cat supervise/pid)\n", " in line 2" },
 		{ "web/control/2", "#!/bin/sh\n\nkill -USR1 $(cat supervise/pid)\n", " in line 3" },
+		{ "web/check", "#!/bin/sh\nkill -0 $(cat supervise/pid)\n", " in line 2" },
 	};
 
 	(void)state;
@@ -1413,6 +1537,8 @@ static void test_svdir_scan_contents_does_not_warn_of_what_works(void **state)
 		{ "web/prestop", "#!/bin/sh\n[ ! -e supervise/ok ]\n" },
 		{ "web/control/h",
 		  "#!/bin/sh\nkill -HUP \"${DINIT_PID:-$(cat supervise/pid)}\"\n" },
+		{ "web/check", "#!/bin/sh\nkill -0 \"${DINIT_PID:-$(cat supervise/pid)}\"\n" },
+		{ "web/check", "#!/bin/sh\nsv status .\n" },
 		{ "web/control/u", "#!/bin/sh\ncat supervise/pid\n" },
 		{ "web/terminate", "#!/bin/sh\n# no supervise/pid here\nkill \"$DINIT_PID\"\n" },
 		{ "web/terminate", "#!/bin/sh\nkill \"${DINIT_PID:-$(cat supervise/pid)}\"\n" },
@@ -1512,6 +1638,9 @@ int main(void)
 		TEST(test_svdir_scan_down_signal_that_is_no_regular_file_is_a_problem),
 		TEST(test_svdir_scan_down_signal_that_is_replaced_does_not_block),
 		TEST(test_svdir_scan_down_signal_without_permission_is_a_problem),
+		TEST(test_svdir_scan_notification_fd_is_read),
+		TEST(test_svdir_scan_notification_fd_that_is_none_is_a_problem),
+		TEST(test_svdir_scan_notification_fd_that_cannot_be_read_is_a_problem),
 		TEST(test_svdir_scan_control_t_stands_in_for_terminate),
 		TEST(test_svdir_scan_parts_that_are_no_directories_are_ignored),
 		TEST(test_svdir_scan_entries_are_sorted_by_bytes),

@@ -47,9 +47,11 @@ test_nginx_of_kubernetes_manifest_serves() {
 		--opt o="$(manifest '"mode=2777,gid=\($pod.securityContext.fsGroup)"')" "$(container run)" > /dev/null
 	start web nginx "$@" --volume "$(container run):$(manifest '.volumeMounts[].mountPath'):nocopy"
 	_port=$(manifest '.ports[] | select(.name == "http").containerPort')
-	for probe in startupProbe readinessProbe livenessProbe; do
-		eventually 10 in_container web curl -sf "http://127.0.0.1:$_port$(manifest .$probe.httpGet.path)"
+	for probe in startupProbe readinessProbe; do
+		# shellcheck disable=SC2046 # the words of a command
+		eventually 10 in_container web $(manifest ".$probe.exec.command | join(\" \")")
 	done
+	in_container web curl -sf "http://127.0.0.1:$_port/health"
 	in_container web cat /proc/1/status > "$dir/status"
 	_uid=$(manifest '$pod.securityContext.runAsUser')
 	for field in "Uid:	$_uid	" 'CapEff:	0000000000000000' 'NoNewPrivs:	1' 'Seccomp:	2'; do

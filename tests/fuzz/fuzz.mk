@@ -7,6 +7,7 @@ FUZZ_PACKAGES = clang libclang-rt-14-dev libjansson-dev
 FUZZ_CFLAGS = -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 wrap_fuzz_logmux = malloc realloc
+wrap_fuzz_view = view_look usage_measure
 
 $(FUZZERS:%=$(BUILD)/%): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/judge.o \
 		$(BUILD)/modules.a
