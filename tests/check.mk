@@ -19,7 +19,7 @@ setup-all:
 
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
-UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
+UNITS = adopt fdtable json names signame printable lastline board config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
 	filter sender request service lives ration policy left ending waited overtime cli \
 	metrics pick probe signal status statusjson sv target usage view wait watch
@@ -28,6 +28,7 @@ UNITS = adopt fdtable json names signame printable lastline config process svdir
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
 wrap_fdtable = syscall
 wrap_lastline = realloc
+wrap_board = shmget shmat shmctl syscall
 wrap_svdir = malloc calloc scandir access open
 wrap_procfs = read
 wrap_process = dup2
