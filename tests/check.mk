@@ -19,9 +19,9 @@ setup-all:
 
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
-UNITS = adopt fdtable json names signame printable lastline board config process svdir script execfail \
+UNITS = adopt fdtable json names signame printable lastline board tally config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
-	filter sender request service lives ration policy left ending waited overtime cli \
+	filter sender request service lives ration listing policy left ending waited overtime cli \
 	metrics pick probe signal status statusjson sv target usage view wait watch
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
@@ -29,6 +29,7 @@ wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
 wrap_fdtable = syscall
 wrap_lastline = realloc
 wrap_board = shmget shmat shmctl syscall
+wrap_listing = calloc logmux_forget_tallies
 wrap_svdir = malloc calloc scandir access open
 wrap_procfs = read
 wrap_process = dup2
