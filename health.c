@@ -278,30 +278,33 @@ static void apply_limit(struct health_watched *watched)
 
 /* ---- checks ---- */
 
-/* Returns in how many milliseconds the next check is due. Checks of services that were ready come
- * at a moment of the interval that is each one's own. */
-static uint64_t choose_delay(const struct health_watched *watched)
+/* Returns in how many milliseconds the next check of a service is due that was never ready. */
+static uint64_t choose_retry(const struct health_watched *watched)
+{
+	uint64_t interval = watched->health->means.config->check_interval_ms;
+	uint64_t due_ms = watched->began_ms, now = now_ms(watched->health);
+
+	due_ms += interval < HEALTH_RETRY_MS ? interval : HEALTH_RETRY_MS;
+	return due_ms > now ? due_ms - now : 0;
+}
+
+/* Returns in how many milliseconds the next check of a service is due that was ready: at a moment
+ * of the interval that is its own, so that a thousand checks are not due at once. */
+static uint64_t choose_next(const struct health_watched *watched)
 {
 	const struct health *health = watched->health;
 	uint64_t interval = health->means.config->check_interval_ms, now = now_ms(health);
-	uint64_t retry = interval < HEALTH_RETRY_MS ? interval : HEALTH_RETRY_MS;
-	uint64_t passed = now - watched->began_ms, moment, at;
+	uint64_t moment = interval * watched->number / health->checks;
+	uint64_t delay = (moment + interval - (now - health->began_ms) % interval) % interval;
 
-	if (!watched->was_ready)
-		return passed < retry ? retry - passed : 0;
-	moment = interval * watched->number / health->checks;
-	at = (now - health->began_ms) % interval;
-	return (moment + interval - at) % interval;
+	/* One that was begun and is over at that moment is not the next one. */
+	return delay == 0 && now == watched->began_ms ? interval : delay;
 }
 
 static void plan_check(struct health_watched *watched)
 {
-	uint64_t delay = choose_delay(watched);
-
-	/* At its own moment the next one is due an interval later, unless it took that long. */
-	if (delay == 0 && now_ms(watched->health) == watched->began_ms)
-		delay = watched->health->means.config->check_interval_ms;
-	loop_timer_start(watched->health->means.loop, &watched->timer, delay);
+	loop_timer_start(watched->health->means.loop, &watched->timer,
+			 watched->was_ready ? choose_next(watched) : choose_retry(watched));
 }
 
 static void note_result(struct health_watched *watched, bool succeeded, const char *reason)
@@ -484,7 +487,8 @@ int health_open(struct health *health, const struct health_means *means,
 	}
 	health->watched = calloc(watched + 1, sizeof *health->watched);
 	if (!health->watched) {
-		health_close(health);
+		free(health->list);
+		health->list = NULL;
 		errno = ENOMEM;
 		return -1;
 	}

@@ -156,8 +156,6 @@ static char *const *choose_environment(struct programs *programs, pid_t about_pi
  * else -1. Returns 0, or -1 with errno and nothing left open. */
 static int open_streams(struct program *program, const struct program_spec *spec, int pipes[2])
 {
-	int error;
-
 	pipes[0] = pipes[1] = -1;
 	if (spec->stdout_fd == 0) {
 		pipes[0] = open_stream(program, spec->out_stage, LOGMUX_STDOUT, spec->out);
@@ -167,7 +165,8 @@ static int open_streams(struct program *program, const struct program_spec *spec
 	if (spec->stderr_fd == 0) {
 		pipes[1] = open_stream(program, program->stage, LOGMUX_STDERR, NULL);
 		if (pipes[1] < 0) {
-			error = errno;
+			int error = errno;
+
 			close_pipes(pipes);
 			errno = error;
 			return -1;

@@ -110,8 +110,8 @@ struct program_spec {
 	int stdin_fd, stdout_fd, stderr_fd;
 	/* One more, and the number that it has in the program; 0: there is none. */
 	int extra_fd, extra_number;
-	/* Of the pipe of stdout: the stage that its lines are labelled with, and where its source is
-	 * noted (may be NULL). */
+	/* Of the pipe of stdout: the stage that its lines are labelled with, and where its source
+	 * is noted (may be NULL). */
 	const char *out_stage;
 	struct logmux_source **out;
 	/* Becomes DINIT_PID in the environment; 0: the environment is as it is. */

@@ -44,12 +44,13 @@ static int place_fds(const int fds[3])
  * it has that number. */
 static int place_extra(const struct spawn_spec *spec, int *report_fd)
 {
-	int number = spec->extra_number, moved;
+	int number = spec->extra_number;
 
 	if (number == 0)
 		return 0;
 	if (*report_fd == number) {
-		moved = fcntl(number, F_DUPFD_CLOEXEC, 3);
+		int moved = fcntl(number, F_DUPFD_CLOEXEC, 3);
+
 		if (moved < 0)
 			return -1;
 		*report_fd = moved;

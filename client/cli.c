@@ -250,8 +250,8 @@ static bool is_from_script(char *const *argv)
 	return strncmp(argv[1], "--", 2) == 0 && strpbrk(argv[1], BLANKS) && argv[2];
 }
 
-/* Returns argv as the line of the script means it: its argument taken apart at blanks, without the
- * path of the script. To be freed; NULL where there is no memory. */
+/* Returns the arguments as the line of the script means them: the first taken apart at blanks,
+ * without the path of the script. To be freed; NULL where there is no memory. */
 static char **take_script_apart(char **argv)
 {
 	size_t len = 0, room = strlen(argv[1]);
@@ -264,9 +264,8 @@ static char **take_script_apart(char **argv)
 	if (!apart)
 		return NULL;
 	*words++ = '\0';
-	apart[0] = argv[0];
-	apart[1] = argv[1];
-	len = 2;
+	len = 0;
+	apart[len++] = argv[1];
 	for (char *word = strtok(words, BLANKS); word; word = strtok(NULL, BLANKS))
 		apart[len++] = word;
 	for (argv += 3; *argv; argv++)
@@ -283,7 +282,7 @@ static int run_option(char **arguments)
 
 	if (!option)
 		return refuse_arguments(arguments);
-	if (option->takes_pid && take_pid(arguments + 1, &pid) < 0) {
+	if (option->takes_pid && take_pid(arguments, &pid) < 0) {
 		fputs("dinit: --pid takes the PID of a running dinit\n", stderr);
 		return PROCESS_STATUS_UNABLE;
 	}
@@ -300,7 +299,7 @@ static int run_script(char **argv)
 		fputs("dinit: there is no memory\n", stderr);
 		return PROCESS_STATUS_UNABLE;
 	}
-	status = run_option(apart + 1);
+	status = run_option(apart);
 	free(apart);
 	return status;
 }

@@ -14,15 +14,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Returns the PID that the page shows for that service now, or -1 and why there is none. */
+/* Returns the PID that the page shows for that service now, or 0 and why there is none. */
 static pid_t look_up(const struct view *view, const char *name, char why[VIEW_WHY_SIZE])
 {
 	struct snapshot snapshot;
 	const struct view_service *service;
-	pid_t pid = -1;
+	pid_t pid = 0;
 
 	if (view_take(view, &snapshot, why) < 0)
-		return -1;
+		return 0;
 	service = pick_find(&snapshot, name, why);
 	if (service && service->entry.pid > 0)
 		pid = service->entry.pid;
@@ -51,7 +51,7 @@ int signal_send(const struct view *view, const char *name, int signal, char why[
 	pid_t pid = look_up(view, name, why), again;
 	int pid_fd, error, result = -1;
 
-	if (pid < 0)
+	if (pid == 0)
 		return -1;
 	pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	error = errno;
@@ -62,7 +62,7 @@ int signal_send(const struct view *view, const char *name, int signal, char why[
 		if (result < 0)
 			snprintf(why, VIEW_WHY_SIZE, "%.80s (PID %d): %s", name, (int)pid,
 				 strerror(errno));
-	} else if (again > 0) {
+	} else if (again != 0) {
 		snprintf(why, VIEW_WHY_SIZE, "%.80s has ended meanwhile", name);
 	}
 	if (pid_fd >= 0)

@@ -36,8 +36,8 @@ static enum wait_verdict judge_unready(const struct snapshot *snapshot,
 {
 	if (snapshot->header.state >= BOARD_WHOLE_DELAYING)
 		return give_up(why, "the container is being stopped", "");
-	snprintf(why, VIEW_WHY_SIZE, "%s%s%.180s", view_state_word(service->entry.state),
-		 *service->reason ? ": " : "", service->reason);
+	snprintf(why, VIEW_WHY_SIZE, "%s%s%.180s%s", view_state_word(service->entry.state),
+		 *service->reason ? " (" : "", service->reason, *service->reason ? ")" : "");
 	return WAIT_PENDING;
 }
 
@@ -113,9 +113,9 @@ struct wait {
 	/* In milliseconds; without a limit where limited is false. */
 	uint64_t timeout_ms;
 	bool limited;
-	/* Those that were named; none: all but the caller's own. */
-	char *const *names;
-	size_t names_len;
+	/* What the names are among. Where there are none, all services but the caller's own are
+	 * waited for. */
+	char *const *arguments;
 	/* NULL: there is none. */
 	char *const *command;
 	/* PIDs of which one is a program of the caller's own service, if it belongs to one. */
@@ -188,21 +188,34 @@ static void judge_lost(struct wait *wait, const char *name, enum wait_verdict *v
 	snprintf(wait->why, sizeof wait->why, "it has ended");
 }
 
+/* Returns the first argument from there on that is a name, or NULL. */
+static char *const *find_name(char *const *at)
+{
+	for (; *at && strcmp(*at, "--") != 0; at++) {
+		if (**at != '-')
+			return at;
+		if (strcmp(*at, "-t") == 0)
+			at++;
+	}
+	return NULL;
+}
+
 static enum wait_verdict judge_all(struct wait *wait, const struct snapshot *snapshot)
 {
+	char *const *name = find_name(wait->arguments);
 	enum wait_verdict verdict = WAIT_REACHED;
 
-	for (size_t i = 0; i < wait->names_len; i++) {
-		const struct view_service *service = snapshot_find(snapshot, wait->names[i]);
+	for (size_t i = 0; !name && i < snapshot->services; i++)
+		if (counts(wait, &snapshot->list[i]))
+			judge_one(wait, snapshot, &snapshot->list[i], &verdict);
+	for (; name; name = find_name(name + 1)) {
+		const struct view_service *service = snapshot_find(snapshot, *name);
 
 		if (service)
 			judge_one(wait, snapshot, service, &verdict);
 		else
-			judge_lost(wait, wait->names[i], &verdict);
+			judge_lost(wait, *name, &verdict);
 	}
-	for (size_t i = 0; wait->names_len == 0 && i < snapshot->services; i++)
-		if (counts(wait, &snapshot->list[i]))
-			judge_one(wait, snapshot, &snapshot->list[i], &verdict);
 	return verdict;
 }
 
@@ -214,8 +227,8 @@ static int fail(const char *what, const char *why)
 
 static bool are_all_known(const struct wait *wait, const struct snapshot *snapshot)
 {
-	for (size_t i = 0; i < wait->names_len; i++)
-		if (!pick_service(snapshot, wait->names[i]))
+	for (char *const *name = find_name(wait->arguments); name; name = find_name(name + 1))
+		if (!pick_service(snapshot, *name))
 			return false;
 	return true;
 }
@@ -260,12 +273,9 @@ static int wait_on(struct wait *wait, const struct view *view, struct snapshot *
 			return fail(wait->name, wait->why);
 		if (wait->limited && now_ms >= until_ms)
 			return fail_late(wait);
-		switch (view_wait(view, snapshot,
-				  wait->limited ? (int64_t)(until_ms - now_ms) : -1)) {
-		case VIEW_NEWS_GONE: return conclude(wait, view, "dinit has ended");
-		case VIEW_NEWS_NONE: continue;
-		case VIEW_NEWS_CHANGE: break;
-		}
+		if (view_wait(view, snapshot, wait->limited ? (int64_t)(until_ms - now_ms) : -1) ==
+		    VIEW_NEWS_GONE)
+			return conclude(wait, view, "dinit has ended");
 		if (view_take(view, &next, why) < 0)
 			return conclude(wait, view, why);
 		snapshot_free(snapshot);
@@ -294,28 +304,26 @@ static int look_and_wait(struct wait *wait, pid_t pid)
 
 /* ---- the arguments ---- */
 
-/* Fills *wait with the arguments; names has room for all of them. Returns 0, or -1 where they make
- * no sense. */
-static int parse(struct wait *wait, char *const *arguments, char **names)
+/* Fills *wait with its arguments. Returns 0, or -1 where they make no sense. */
+static int parse(struct wait *wait)
 {
-	wait->names = names;
-	for (; *arguments && strcmp(*arguments, "--") != 0; arguments++) {
-		if (strcmp(*arguments, "-d") == 0) {
+	char *const *at = wait->arguments;
+
+	for (; *at && strcmp(*at, "--") != 0; at++) {
+		if (strcmp(*at, "-d") == 0) {
 			wait->goal = WAIT_ENDED;
-		} else if (strcmp(*arguments, "-t") == 0) {
-			arguments++;
-			if (!*arguments || !config_parse_seconds(*arguments, &wait->timeout_ms))
+		} else if (strcmp(*at, "-t") == 0) {
+			at++;
+			if (!*at || !config_parse_seconds(*at, &wait->timeout_ms))
 				return -1;
 			wait->limited = true;
-		} else if (**arguments == '-') {
+		} else if (**at == '-') {
 			return -1;
-		} else {
-			names[wait->names_len++] = *arguments;
 		}
 	}
-	if (!*arguments)
+	if (!*at)
 		return 0;
-	wait->command = arguments + 1;
+	wait->command = at + 1;
 	return *wait->command ? 0 : -1;
 }
 
@@ -332,20 +340,13 @@ static int execute(char *const *command)
 
 int wait_run(char *const *arguments, pid_t pid)
 {
-	struct wait wait = { .goal = WAIT_READY };
-	size_t len = 0;
-	char **names;
-	int status = -1;
+	struct wait wait = { .goal = WAIT_READY, .arguments = arguments };
+	int status;
 
-	while (arguments[len])
-		len++;
-	names = calloc(len + 1, sizeof *names);
-	if (!names)
-		return fail("", "there is no memory");
+	if (parse(&wait) < 0)
+		return -1;
 	find_own(&wait);
-	if (parse(&wait, arguments, names) == 0)
-		status = look_and_wait(&wait, pid);
-	free(names);
+	status = look_and_wait(&wait, pid);
 	if (status == PROCESS_STATUS_STOPPED && wait.command)
 		return execute(wait.command);
 	return status;

@@ -54,6 +54,8 @@ int __wrap_view_take(const struct view *view, struct snapshot *snapshot, char wh
 int __wrap_view_take_last(const struct view *view, struct snapshot *snapshot)
 {
 	assert_int_equal(view->pid, 1);
+	if (moments.leaves_garbage)
+		return -1;
 	moments.shown = moments.len - 1;
 	take(snapshot);
 	return 0;
@@ -64,7 +66,8 @@ enum view_news __wrap_view_wait(const struct view *view, const struct snapshot *
 {
 	assert_int_equal(view->pid, 1);
 	assert_non_null(snapshot);
-	moments.waits++;
+	if (moments.waits++ == 0)
+		moments.timeout_ms = timeout_ms;
 	moments.now_ms++;
 	if (moments.shown + 1 < moments.len - moments.ends) {
 		moments.shown++;

@@ -28,6 +28,10 @@ struct moments {
 	uint64_t now_ms;
 	/* How often somebody waited. */
 	size_t waits;
+	/* And for how long the first time. */
+	int64_t timeout_ms;
+	/* What is left of it makes no sense. */
+	bool leaves_garbage;
 	/* The PID that was asked for. */
 	pid_t pid;
 };

@@ -140,9 +140,9 @@ static void test_wait_that_is_in_vain_says_why(struct scene *scene)
 								       "DINIT_SKIP=later") });
 	run_wait_line(run, RUN_STDOUT, " client/run: over$");
 	stop(run);
-	run_expect_line(
-		run, RUN_STDERR,
-		" dinit: db has not become ready within 0.3 s: starting(: no such table)?$");
+	run_expect_line(run, RUN_STDERR,
+			" dinit: db has not become ready within 0.3 s: starting( \\(exited with "
+			"status 1: no such table\\))?$");
 	run_expect_line(run, RUN_STDERR, " dinit: off: it is down, ");
 	run_expect_line(run, RUN_STDERR, " dinit: later: it is skipped \\(DINIT_SKIP\\)$");
 	run_expect_line(run, RUN_STDERR,
@@ -181,21 +181,26 @@ static void test_wait_in_terminate_stops_in_order(struct scene *scene)
 	run_expect_line(run, RUN_STDOUT, " db/term: in order$");
 }
 
-/* Whoever waits for what will not come is not in the way of the stop. */
+/* Whoever waits for what will not come is not in the way of the stop. (db goes on until that is
+ * seen.) */
 static void test_wait_ends_when_a_teardown_begins(struct scene *scene)
 {
 	struct run *run;
 
 	add_dinit(scene);
+	scene_fifo(scene, "go");
 	scene_service(scene, "db", POLITE);
 	scene_script(scene, "services/db/check", "exit 1");
+	scene_script(scene, "services/db/terminate", "read go <\"$SCENE/go\"; kill $DINIT_PID");
 	scene_service(scene, "app",
 		      "trap '' TERM; echo up; \"$SCENE/dinit\" --wait db; echo \"waited $?\"");
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
 	run_wait_line(run, RUN_STDOUT, " db/run: up$");
 	run_wait_line(run, RUN_STDOUT, " app/run: up$");
-	stop(run);
-	run_expect_line(run, RUN_STDOUT, " app/run: waited 1$");
+	run_signal(run, SIGTERM);
+	run_wait_line(run, RUN_STDOUT, " app/run: waited 1$");
+	scene_let_go(scene, "go");
+	run_expect_exit(run, 0);
 	run_expect_line(
 		run, RUN_STDERR,
 		" app/run: dinit: db: (it is being stopped|the container is being stopped)$");

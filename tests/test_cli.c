@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <cmocka.h>
@@ -210,14 +211,25 @@ static void test_run_anything_else_gets_the_usage(void **state)
 	expect_refusal("dinit|", "usage: dinit ");
 }
 
+#define COLUMN "                                   "
+#define USAGE \
+	"usage: dinit                       run the services of DINIT_DIR\n" \
+	"       dinit --check [DIR]         report every problem of DIR (or DINIT_DIR)"
+#define SIGNAL_USAGE "       dinit --signal NAME SIGNAL  send a signal"
+#define WAIT_USAGE \
+	"       dinit --wait [-d] [-t SECONDS] [NAME...] [-- COMMAND...]\n" COLUMN "wait until"
+
 static void test_run_help_and_version_go_to_stdout(void **state)
 {
 	(void)state;
 	assert_int_equal(run("dinit|--version"), 0);
 	assert_string_equal(out, "dinit " DINIT_VERSION "\n");
 	assert_int_equal(run("dinit|--help"), 0);
-	assert_non_null(strstr(out, "usage: dinit "));
-	assert_non_null(strstr(out, "dinit --wait "));
+	/* A short one, one of the longest that fit, and one that does not. */
+	assert_memory_equal(out, USAGE, strlen(USAGE));
+	assert_non_null(strstr(out, SIGNAL_USAGE));
+	assert_non_null(strstr(out, WAIT_USAGE));
+	assert_non_null(strstr(out, "       dinit --version\n       dinit --help\n\n"));
 	assert_non_null(strstr(out, "DINIT_CHECK_INTERVAL"));
 	assert_string_equal(err, "");
 }
@@ -237,6 +249,57 @@ static void test_run_output_that_cannot_be_written_is_a_failure(void **state)
 	assert_int_equal(status, 1);
 }
 
+/* ---- --check ---- */
+
+/* Makes the directory of a service whose run is that. */
+static void add_service(const char *dir, const char *name, const char *run_text)
+{
+	char path[200];
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(path, sizeof path, "%s/%s/run", dir, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(run_text, file);
+	assert_int_equal(fchmod(fileno(file), 0755), 0);
+	fclose(file);
+}
+
+static void expect_checked(const char *dir, int status, const char *printed)
+{
+	char line[100], expected[150];
+
+	snprintf(line, sizeof line, "dinit|--check|%s", dir);
+	snprintf(expected, sizeof expected, "%s%s", *printed ? dir : "", printed);
+	assert_int_equal(run(line), status);
+	assert_string_equal(out, expected);
+}
+
+static void test_check_counts_services_and_fails_with_a_problem(void **state)
+{
+	char dir[] = "/tmp/test_cli_XXXXXX", command[60];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	expect_checked(dir, 0, ": 0 services, no problem found\n");
+	add_service(dir, "web", "#!/bin/sh\n");
+	expect_checked(dir, 0, ": 1 service, no problem found\n");
+	setenv("DINIT_DIR", dir, 1);
+	assert_int_equal(run("dinit|--check"), 0);
+	unsetenv("DINIT_DIR");
+	assert_non_null(strstr(out, ": 1 service, "));
+	setenv("DINIT_KILL_TIMEOUT", "soon", 1);
+	expect_checked(dir, 1, "");
+	unsetenv("DINIT_KILL_TIMEOUT");
+	add_service(dir, "db", "#!/nowhere/sh\n");
+	expect_checked(dir, 1, "");
+	snprintf(command, sizeof command, "rm -r %s", dir);
+	assert_int_equal(system(command), 0);
+	expect_checked(dir, 1, "");
+}
+
 /* ---- the line of a script ---- */
 
 static void test_run_line_of_a_script_is_taken_apart(void **state)
@@ -246,7 +309,7 @@ static void test_run_line_of_a_script_is_taken_apart(void **state)
 		    "probe -1 [tcp://127.0.0.1:5432]");
 	expect_call("/sbin/dinit|--wait db  -t 5\t-- /srv/app -x|/etc/service/app/run",
 		    "wait 0 [db] [-t] [5] [--] [/srv/app] [-x]");
-	expect_call("/sbin/dinit|--wait --pid 9 db|./run|more", "wait 9 [db] [more]");
+	expect_call("/sbin/dinit|--wait --pid 9 db|./run|more|again", "wait 9 [db] [more] [again]");
 	expect_call("/sbin/dinit|--status --json|./run", "status 0 [--json]");
 }
 
@@ -309,6 +372,7 @@ int main(void)
 		CLI_TEST(test_run_anything_else_gets_the_usage),
 		CLI_TEST(test_run_help_and_version_go_to_stdout),
 		CLI_TEST(test_run_output_that_cannot_be_written_is_a_failure),
+		CLI_TEST(test_check_counts_services_and_fails_with_a_problem),
 		CLI_TEST(test_run_line_of_a_script_is_taken_apart),
 		CLI_TEST(test_run_argument_with_a_space_is_none_of_a_script_without_a_path),
 		CLI_TEST(test_run_line_of_a_script_without_memory_says_so),

@@ -4,16 +4,20 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "client/pick.h"
 
+/* The last one is not in the snapshot. */
 static struct view_service services[] = { { .name = "database" },
 					  { .name = "web" },
 					  { .name = "webhook" },
-					  { .name = "cron/9", .adopted = true } };
+					  { .name = "cron/9", .adopted = true },
+					  { .name = "nginxx" } };
 static const struct snapshot snapshot = { .list = services, .services = 3, .len = 4 };
 
 static void expect_why(const char *name, const char *expected)
@@ -63,6 +67,35 @@ static void test_find_name_is_shown_printable_and_short(void **state)
 	assert_non_null(strstr(why, "xxx..."));
 }
 
+static void test_find_name_that_is_as_close_to_two_names_the_first(void **state)
+{
+	struct view_service two[] = { { .name = "car" }, { .name = "cat" } };
+	struct snapshot both = { .list = two, .services = 2, .len = 2 };
+	char why[VIEW_WHY_SIZE];
+
+	(void)state;
+	assert_null(pick_find(&both, "caw", why));
+	assert_string_equal(why, "there is no service caw; did you mean car?");
+}
+
+static void test_service_says_on_stderr_why_there_is_none(void **state)
+{
+	FILE *old = stderr;
+	char *said = NULL;
+	size_t len;
+
+	(void)state;
+	stderr = open_memstream(&said, &len);
+	assert_non_null(pick_service(&snapshot, "web"));
+	fflush(stderr);
+	assert_int_equal(len, 0);
+	assert_null(pick_service(&snapshot, "wbe"));
+	fclose(stderr);
+	stderr = old;
+	assert_string_equal(said, "dinit: there is no service wbe; did you mean web?\n");
+	free(said);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -70,6 +103,8 @@ int main(void)
 		cmocka_unit_test(test_find_name_that_is_close_names_the_nearest),
 		cmocka_unit_test(test_find_name_that_is_like_none_names_none),
 		cmocka_unit_test(test_find_name_is_shown_printable_and_short),
+		cmocka_unit_test(test_find_name_that_is_as_close_to_two_names_the_first),
+		cmocka_unit_test(test_service_says_on_stderr_why_there_is_none),
 	};
 
 	return cmocka_run_group_tests_name("pick", tests, NULL, NULL);

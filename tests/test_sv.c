@@ -76,8 +76,8 @@ static void test_status_prints_the_lines_of_runit(void **state)
 	service->entry.finish_pid = 8;
 	moments_add_service("told", BOARD_STOPPING, 9);
 	moments_add_service("soon", BOARD_STARTING, 0);
-	moments_add_adopted("cron/9", 9);
-	expect_answer("status db web ended off fin told soon cron/9", 0,
+	moments_add_adopted("x/9", 9);
+	expect_answer("status db web ended off fin told soon x/9", 0,
 		      "run: db: (pid 5) 12s\n"
 		      "run: web: (pid 7) 12s; run: log: (pid 6) 15s\n"
 		      "down: ended: 12s, normally up\n"
@@ -85,8 +85,24 @@ static void test_status_prints_the_lines_of_runit(void **state)
 		      "finish: fin: (pid 8) 12s\n"
 		      "run: told: (pid 9) 12s, got TERM\n"
 		      "down: soon: 12s, normally up\n"
-		      "run: cron/9: (pid 9) 12s\n");
+		      "run: x/9: (pid 9) 12s\n");
 	expect_answer("s db", 0, "run: db: (pid 5) 12s\n");
+	assert_int_equal(moments.pid, 0);
+}
+
+/* Moments that have not come, or that nobody has noted. */
+static void test_status_without_a_time_is_0s(void **state)
+{
+	struct view_service *service;
+
+	(void)state;
+	moments_add();
+	service = moments_add_service("a", BOARD_READY, 5);
+	service->entry.log_pid = 4;
+	moments_add_service("b", BOARD_READY, 6)->entry.started.monotonic_ms = 0;
+	expect_answer("status a b", 0,
+		      "run: a: (pid 5) 12s; run: log: (pid 4) 12s\n"
+		      "run: b: (pid 6) 0s\n");
 }
 
 static void test_status_with_a_check_says_whether_it_is_ready(void **state)
@@ -97,10 +113,12 @@ static void test_status_with_a_check_says_whether_it_is_ready(void **state)
 	moments_add_service("b", BOARD_STARTING, 6)->entry.flags = BOARD_FLAG_NOTIFY;
 	moments_add_service("c", BOARD_UNREADY, 7)->entry.flags = BOARD_FLAG_CHECK;
 	moments.services[0][2].entry.log_pid = 8;
-	expect_answer("status a b c", 0,
+	moments_add_service("d", BOARD_ENDED, 0)->entry.flags = BOARD_FLAG_CHECK;
+	expect_answer("status a b c d", 0,
 		      "run: a: (pid 5) 12s, ready\n"
 		      "run: b: (pid 6) 12s, not ready\n"
-		      "run: c: (pid 7) 12s; run: log: (pid 8) 12s, not ready\n");
+		      "run: c: (pid 7) 12s; run: log: (pid 8) 12s, not ready\n"
+		      "down: d: 12s, normally up\n");
 }
 
 static void test_status_takes_paths_of_service_directories(void **state)
@@ -109,6 +127,8 @@ static void test_status_takes_paths_of_service_directories(void **state)
 	moments_add();
 	moments_add_service("web", BOARD_READY, 7);
 	moments_add_service("tmp", BOARD_READY, 8);
+	moments_add_service("w", BOARD_READY, 9);
+	expect_answer("status w/", 0, "run: w/: (pid 9) 12s\n");
 	expect_answer("status /etc/service/web", 0, "run: /etc/service/web: (pid 7) 12s\n");
 	expect_answer("status ./web/", 0, "run: ./web/: (pid 7) 12s\n");
 	expect_answer("status web/", 0, "run: web/: (pid 7) 12s\n");
@@ -166,7 +186,8 @@ static void test_check_waits_until_it_is_ready(void **state)
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		moments_add();
-		moments_add_service("db", i < 2 ? BOARD_STARTING : BOARD_READY, 5);
+		moments_add_service("db", i < 2 ? BOARD_STARTING : BOARD_READY, 5)->entry.log_pid =
+			4;
 	}
 	expect_answer("check db", 0, "ok: run: db: (pid 5) 12s\n");
 	assert_int_equal(moments.waits, 2);
@@ -200,6 +221,9 @@ static void test_check_time_can_be_set(void **state)
 	(void)state;
 	moments_add();
 	moments_add_service("db", BOARD_STARTING, 5);
+	expect_timeout("-w 0 check db", 0, "timeout: run: db: (pid 5) 12s\n");
+	assert_int_equal(moments.waits, 0);
+	expect_answer("check nosuch", 1, "fail: nosuch: there is no service nosuch\n");
 	expect_timeout("-w 3 check db", 3000, "timeout: run: db: (pid 5) 15s\n");
 	expect_timeout("-w2 up db", 2000, "timeout: run: db: (pid 5) 17s\n");
 	setenv("SVWAIT", "20", 1);
@@ -278,7 +302,7 @@ static void test_signals_are_reported_with_v_and_by_reload(void **state)
 {
 	(void)state;
 	moments_add();
-	moments_add_service("web", BOARD_READY, 7);
+	moments_add_service("web", BOARD_READY, 7)->entry.log_pid = 6;
 	expect_answer("-v term web", 0, "ok: run: web: (pid 7) 12s\n");
 	expect_answer("reload web", 0, "ok: run: web: (pid 7) 12s\n");
 	assert_string_equal(sent, "15 web;1 web;");
@@ -334,6 +358,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SV_TEST(test_status_prints_the_lines_of_runit),
+		SV_TEST(test_status_without_a_time_is_0s),
 		SV_TEST(test_status_with_a_check_says_whether_it_is_ready),
 		SV_TEST(test_status_takes_paths_of_service_directories),
 		SV_TEST(test_status_trouble_is_counted),

@@ -13,23 +13,71 @@
 #include <cmocka.h>
 
 #include "client/wait.h"
+#include "procfs.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-#define WAIT_TEST(test) cmocka_unit_test_setup_teardown(test, moments_set_up, moments_tear_down)
+#define WAIT_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, moments_tear_down)
 
 /* With what execvp fails, and what it was given. */
 static int exec_error;
 static char executed[80];
 
-static bool calloc_fails;
+/* The session and the parent of this process, and the parent of that (and so on, up to 0), where
+ * /proc can be read. */
+static pid_t session, parent;
+static const pid_t *ancestors;
 
 int __wrap_execvp(const char *file, char *const *arguments);
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
+pid_t __wrap_getsid(pid_t pid);
+pid_t __wrap_getppid(void);
+bool __wrap_procfs_usable(const struct procfs *proc);
+int __wrap_procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *stat);
 
-void *__wrap_calloc(size_t count, size_t size)
+pid_t __wrap_getsid(pid_t pid)
 {
-	return calloc_fails ? NULL : __real_calloc(count, size);
+	assert_int_equal(pid, 0);
+	return session;
+}
+
+pid_t __wrap_getppid(void)
+{
+	return parent;
+}
+
+bool __wrap_procfs_usable(const struct procfs *proc)
+{
+	assert_string_equal(proc->root, "/proc");
+	return ancestors != NULL;
+}
+
+int __wrap_procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *stat)
+{
+	const pid_t *at = ancestors;
+
+	assert_string_equal(proc->root, "/proc");
+	if (pid == getpid()) {
+		stat->parent = parent;
+		return 0;
+	}
+	if (pid == parent) {
+		stat->parent = at[0];
+		return 0;
+	}
+	while (*at != pid) {
+		/* Nobody asks for another one. */
+		assert_int_not_equal(*at, 0);
+		at++;
+	}
+	stat->parent = at[1];
+	return at[1] < 0 ? -1 : 0;
+}
+
+static int set_up(void **state)
+{
+	session = parent = 0;
+	ancestors = NULL;
+	unsetenv("DINIT_PID");
+	return moments_set_up(state);
 }
 
 int __wrap_execvp(const char *file, char *const *arguments)
@@ -143,6 +191,7 @@ static void test_wait_returns_when_it_becomes_ready(void **state)
 	}
 	assert_int_equal(run("db"), 0);
 	assert_int_equal(moments.waits, 2);
+	assert_int_equal(moments.timeout_ms, -1);
 	expect_said("");
 }
 
@@ -164,7 +213,7 @@ static void test_wait_too_long_says_what_is_missing(void **state)
 	moments_add();
 	moments_add_service("db", BOARD_STARTING, 5)->reason = "connection refused";
 	assert_int_equal(run("-t 2.5 db"), 1);
-	expect_said("dinit: db has not become ready within 2.5 s: starting: connection refused\n");
+	expect_said("dinit: db has not become ready within 2.5 s: starting (connection refused)\n");
 	assert_in_range(moments.now_ms, MOMENTS_BEGIN_MS + 2500, MOMENTS_BEGIN_MS + 2502);
 }
 
@@ -175,6 +224,7 @@ static void test_wait_time_stands_behind_the_names_too(void **state)
 	moments_add_service("db", BOARD_READY, 5);
 	assert_int_equal(run("db -t 0 -d"), 1);
 	expect_said("dinit: db has not ended within 0 s: ready, PID 5\n");
+	assert_int_equal(moments.waits, 0);
 }
 
 static void test_wait_that_cannot_come_about_ends_at_once(void **state)
@@ -241,7 +291,7 @@ static void test_wait_unknown_name_is_refused_with_the_nearest(void **state)
 	moments_add_service("web", BOARD_READY, 5);
 	assert_int_equal(run("wbe"), 1);
 	expect_said("dinit: there is no service wbe; did you mean web?\n");
-	assert_int_equal(run("postgresql"), 1);
+	assert_int_equal(run("web postgresql"), 1);
 	expect_said("dinit: there is no service postgresql\n");
 }
 
@@ -267,19 +317,81 @@ static void test_wait_for_all_leaves_out_what_does_not_count(void **state)
 	assert_int_equal(moments.waits, 0);
 }
 
-/* The own service waits for all others, and would wait for itself. */
-static void test_wait_for_all_leaves_out_the_own_service(void **state)
+static void test_wait_for_all_waits_for_each(void **state)
 {
 	(void)state;
 	moments_add();
-	moments_add_service("app", BOARD_STARTING, getppid());
+	moments_add_service("a", BOARD_READY, 5);
+	moments_add_service("b", BOARD_STARTING, 6);
+	moments_add_service("c", BOARD_STARTING, 7);
+	assert_int_equal(run("-t 0"), 1);
+	expect_said("dinit: b has not become ready within 0 s: starting\n");
+}
+
+/* Expects a process with that PID to be the caller's own, or not. */
+static void expect_own(int32_t pid, bool own)
+{
+	struct board_entry *entry = &moments.services[0][1].entry;
+
+	*entry = (struct board_entry){ .state = BOARD_STARTING, .pid = pid };
+	assert_int_equal(run("-t 0"), !own);
+	*entry = (struct board_entry){ .state = BOARD_STARTING, .log_pid = pid };
+	assert_int_equal(run("-t 0"), !own);
+	*entry = (struct board_entry){ .state = BOARD_STARTING, .finish_pid = pid };
+	assert_int_equal(run("-t 0"), !own);
+}
+
+/* The own service waits for all others, and would wait for itself. */
+static void test_wait_for_all_leaves_out_the_own_service(void **state)
+{
+	static const pid_t three[] = { 203, 202, 201, 0 }, hidden[] = { 203, -1 };
+
+	(void)state;
+	moments_add();
 	moments_add_service("db", BOARD_READY, 5);
-	assert_int_equal(run(""), 0);
-	moments.services[0][0].entry.pid = getpid();
-	assert_int_equal(run(""), 0);
-	moments.services[0][0].entry.pid = 0;
-	moments.services[0][0].entry.log_pid = getsid(0);
-	assert_int_equal(run(""), 0);
+	moments_add_service("app", BOARD_STARTING, 6);
+	session = 301;
+	parent = 204;
+	expect_own(getpid(), true);
+	expect_own(204, true);
+	expect_own(301, true);
+	/* Without /proc nothing more is known. */
+	expect_own(203, false);
+	ancestors = three;
+	expect_own(203, true);
+	expect_own(201, true);
+	expect_own(200, false);
+	ancestors = hidden;
+	expect_own(203, true);
+	expect_own(202, false);
+}
+
+/* A session or a parent in another PID namespace has the number 0, and so has what does not run. */
+static void test_wait_for_all_process_from_outside_has_no_own_service(void **state)
+{
+	(void)state;
+	moments_add();
+	moments_add_service("db", BOARD_READY, 5);
+	moments_add_service("app", BOARD_STARTING, 0);
+	expect_own(0, false);
+}
+
+/* There is room for so many ancestors. */
+static void test_wait_for_all_long_line_of_ancestors_is_cut(void **state)
+{
+	pid_t many[200];
+
+	(void)state;
+	moments_add();
+	moments_add_service("db", BOARD_READY, 5);
+	moments_add_service("app", BOARD_STARTING, 6);
+	parent = 1000000;
+	for (size_t i = 0; i < COUNT(many); i++)
+		many[i] = 1000001 + (pid_t)i;
+	many[COUNT(many) - 1] = 0;
+	ancestors = many;
+	expect_own(many[50], true);
+	expect_own(many[100], false);
 }
 
 /* What stops a service is no child of its run. */
@@ -293,7 +405,6 @@ static void test_wait_for_all_leaves_out_the_service_of_a_terminate(void **state
 	assert_int_equal(run("-d"), 0);
 	setenv("DINIT_PID", "123457", 1);
 	assert_int_equal(run("-d -t 1"), 1);
-	unsetenv("DINIT_PID");
 }
 
 static void test_wait_for_all_does_not_count_adopted_processes(void **state)
@@ -411,15 +522,6 @@ static void test_wait_arguments_that_make_no_sense_are_refused(void **state)
 		assert_int_equal(run(lines[i]), -1);
 }
 
-static void test_wait_without_memory_says_so(void **state)
-{
-	(void)state;
-	calloc_fails = true;
-	assert_int_equal(run("db"), 1);
-	calloc_fails = false;
-	expect_said("dinit: there is no memory\n");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -439,7 +541,10 @@ int main(void)
 		WAIT_TEST(test_wait_unknown_name_is_refused_with_the_nearest),
 		WAIT_TEST(test_wait_without_dinit_says_why),
 		WAIT_TEST(test_wait_for_all_leaves_out_what_does_not_count),
+		WAIT_TEST(test_wait_for_all_waits_for_each),
 		WAIT_TEST(test_wait_for_all_leaves_out_the_own_service),
+		WAIT_TEST(test_wait_for_all_process_from_outside_has_no_own_service),
+		WAIT_TEST(test_wait_for_all_long_line_of_ancestors_is_cut),
 		WAIT_TEST(test_wait_for_all_leaves_out_the_service_of_a_terminate),
 		WAIT_TEST(test_wait_for_all_does_not_count_adopted_processes),
 		WAIT_TEST(test_wait_adopted_process_that_ends_has_ended),
@@ -450,7 +555,6 @@ int main(void)
 		WAIT_TEST(test_wait_executes_the_command_when_it_is_so),
 		WAIT_TEST(test_wait_does_not_execute_the_command_otherwise),
 		WAIT_TEST(test_wait_arguments_that_make_no_sense_are_refused),
-		WAIT_TEST(test_wait_without_memory_says_so),
 	};
 
 	return cmocka_run_group_tests_name("wait", tests, NULL, NULL);

@@ -78,18 +78,50 @@ static void test_watch_adopted_processes_come_and_go(void **state)
 		moments_add_service("db", BOARD_READY, 5);
 		if (i == 1)
 			moments_add_adopted("a/8", 8);
-		if (i == 1 || i == 2)
+		if (i == 1 || i == 2) {
 			moments_add_adopted("b/9", 9);
+			moments_add_adopted("c/1", 10);
+		}
 	}
+#define GONE "\"state\":\"ended\",\"pid\":null,\"reason\":null}\n"
 	expect_lines(
 		SINCE
 		"\"service\":\"db\",\"state\":\"ready\",\"pid\":5,\"reason\":null}\n" WHOLE_LINE
 			SINCE
 		"\"service\":\"a/8\",\"state\":\"ready\",\"pid\":8,\"reason\":null}\n" SINCE
-		"\"service\":\"b/9\",\"state\":\"ready\",\"pid\":9,\"reason\":null}\n" NOW
-		"002Z\",\"service\":\"a/8\",\"state\":\"ended\",\"pid\":null,\"reason\":null}\n" NOW
-		"003Z\",\"service\":\"b/9\",\"state\":\"ended\",\"pid\":null,\"reason\":null}"
+		"\"service\":\"b/9\",\"state\":\"ready\",\"pid\":9,\"reason\":null}\n" SINCE
+		"\"service\":\"c/1\",\"state\":\"ready\",\"pid\":10,\"reason\":null}\n" NOW
+		"002Z\",\"service\":\"a/8\"," GONE NOW "003Z\",\"service\":\"b/9\"," GONE NOW
+		"003Z\",\"service\":\"c/1\"," GONE);
+}
+
+/* Somebody has written over the page. */
+static void test_watch_service_that_was_not_there_is_new(void **state)
+{
+	(void)state;
+	moments_add();
+	moments_add_service("db", BOARD_READY, 5);
+	moments_add();
+	moments_add_service("db", BOARD_READY, 5);
+	moments_add_service("web", BOARD_STARTING, 0)->entry.since.realtime_ms = 0;
+	expect_lines(
+		SINCE
+		"\"service\":\"db\",\"state\":\"ready\",\"pid\":5,\"reason\":null}\n" WHOLE_LINE NOW
+		"001Z\",\"service\":\"web\",\"state\":\"starting\",\"pid\":null,\"reason\":null}"
 		"\n");
+}
+
+static void test_watch_what_dinit_has_left_may_be_garbage(void **state)
+{
+	(void)state;
+	moments_add();
+	moments_add_service("db", BOARD_READY, 5);
+	moments_add();
+	moments.leaves_garbage = true;
+	expect_lines(
+		SINCE
+		"\"service\":\"db\",\"state\":\"ready\",\"pid\":5,\"reason\":null}\n" WHOLE_LINE);
+	assert_int_equal(moments.timeout_ms, -1);
 }
 
 /* What happened since the last look is shown also when dinit has ended. */
@@ -153,6 +185,8 @@ int main(void)
 		WATCH_TEST(test_watch_begins_with_all_as_it_is),
 		WATCH_TEST(test_watch_shows_only_what_has_changed),
 		WATCH_TEST(test_watch_adopted_processes_come_and_go),
+		WATCH_TEST(test_watch_service_that_was_not_there_is_new),
+		WATCH_TEST(test_watch_what_dinit_has_left_may_be_garbage),
 		WATCH_TEST(test_watch_shows_what_dinit_has_left),
 		WATCH_TEST(test_watch_dinit_that_ends_before_it_is_looked_at_is_no_failure),
 		WATCH_TEST(test_watch_without_dinit_says_why),
