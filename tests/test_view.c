@@ -157,6 +157,7 @@ static int setup(void **state)
 	show(&rig->board, 0, BOARD_READY, "db", "");
 	show(&rig->board, 1, BOARD_DOWN, "log", "");
 	show(&rig->board, 2, BOARD_UNREADY, "web", "exited with status 1: refused");
+	board_publish(&rig->board);
 	assert_int_equal(view_open(&rig->view, getpid(), rig->why), 0);
 	return 0;
 }
