@@ -65,7 +65,7 @@ wrap_view = malloc calloc nanosleep clock_gettime syscall
 # Those that look at a dinit that the test plays (moments.h).
 MOMENTS_WRAPPED = view_open view_take view_take_last view_wait board_now
 MOMENTS_UNITS = wait watch signal sv
-wrap_wait = $(MOMENTS_WRAPPED) execvp getsid getppid procfs_usable procfs_read_stat
+wrap_wait = $(MOMENTS_WRAPPED) execvp getsid getppid getpid procfs_usable procfs_read_stat
 wrap_watch = $(MOMENTS_WRAPPED)
 wrap_signal = $(MOMENTS_WRAPPED) syscall kill
 wrap_sv = $(MOMENTS_WRAPPED) signal_send
