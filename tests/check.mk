@@ -22,7 +22,7 @@ setup-all:
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
 	filter sender request service lives ration policy left ending waited overtime cli \
-	metrics pick probe signal status statusjson sv target usage view wait watch
+	metrics pick probe signal status statusjson sv target usage view wait watch nearest
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
