@@ -19,22 +19,22 @@ setup-all:
 
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
-UNITS = adopt fdtable json names signame printable lastline board tally config process svdir script execfail \
+UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
-	filter sender request service lives ration listing policy left ending waited overtime cli \
-	metrics pick probe signal status statusjson sv target usage view wait watch
+	filter sender request service lives ration policy left ending waited overtime announce \
+	board cli metrics nearest notify pick probe signal status statusjson sv target usage \
+	view wait watch
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
 wrap_fdtable = syscall
 wrap_lastline = realloc
-wrap_board = shmget shmat shmctl syscall
-wrap_listing = calloc logmux_forget_tallies
 wrap_svdir = malloc calloc scandir access open
 wrap_procfs = read
 wrap_process = dup2
 wrap_log = write
 wrap_spawn = fork read write setsid
+wrap_notify = malloc epoll_ctl read
 wrap_loop = clock_gettime epoll_wait epoll_create1 signalfd epoll_ctl
 wrap_reaper = waitpid waitid
 wrap_signaller = kill malloc fork setresuid syscall
@@ -67,11 +67,12 @@ wrap_view = malloc calloc nanosleep clock_gettime syscall
 # Those that look at a dinit that the test plays (moments.h).
 MOMENTS_WRAPPED = view_open view_take view_take_last view_wait board_now
 MOMENTS_UNITS = wait watch signal sv
-wrap_wait = $(MOMENTS_WRAPPED) execvp getsid getppid procfs_usable procfs_read_stat
+wrap_wait = $(MOMENTS_WRAPPED) execvp getsid getppid getpid procfs_usable procfs_read_stat
 wrap_watch = $(MOMENTS_WRAPPED)
 wrap_signal = $(MOMENTS_WRAPPED) syscall kill
 wrap_sv = $(MOMENTS_WRAPPED) signal_send
 wrap_cli = status_run metrics_run wait_run watch_run signal_run probe_run sv_run calloc
+wrap_board = shmget shmat shmctl stat syscall
 wrap_logmux = malloc realloc free clock_gettime epoll_ctl read
 
 UNIT_PROGRAMS = $(UNITS:%=$(BUILD)/test_%)

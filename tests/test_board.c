@@ -1,33 +1,32 @@
 /* SPDX-License-Identifier: ISC */
-/* board.c, as who reads the page sees it: the test attaches the same memory once more, by its id.
- * Calls for the memory fail when the test says so, and wakes are counted (--wrap). */
+/* board.c: the page as others find it by the kernel's list, with the calls that make it in the
+ * test's hand. */
 #include <errno.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ipc.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "board.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define NO_SEGMENT (-1)
 
-/* The errno that a call fails with; 0: it does not. */
-static int get_error, attach_error, set_error, remove_error;
-/* The memory that was made last; -1: none. */
-static int made_id;
-static int gets, wakes;
-/* Where the wakes were. */
-static const void *woken;
+static struct board board;
+/* The segment that was made last, and what its calls fail with; 0: they do not. */
+static int segment, shmget_error, shmat_error, set_error, remove_error, stat_error;
+/* How often it was asked for memory, and waiters were woken. */
+static int asked, woken;
 
 int __real_shmget(key_t key, size_t size, int flags);
 int __wrap_shmget(key_t key, size_t size, int flags);
@@ -35,27 +34,25 @@ void *__real_shmat(int id, const void *address, int flags);
 void *__wrap_shmat(int id, const void *address, int flags);
 int __real_shmctl(int id, int command, struct shmid_ds *about);
 int __wrap_shmctl(int id, int command, struct shmid_ds *about);
+int __real_stat(const char *path, struct stat *status);
+int __wrap_stat(const char *path, struct stat *status);
 long __wrap_syscall(long number, ...);
-
-static int refuse(int error)
-{
-	errno = error;
-	return -1;
-}
 
 int __wrap_shmget(key_t key, size_t size, int flags)
 {
-	gets++;
-	if (get_error)
-		return refuse(get_error);
-	made_id = __real_shmget(key, size, flags);
-	return made_id;
+	asked++;
+	if (shmget_error) {
+		errno = shmget_error;
+		return -1;
+	}
+	segment = __real_shmget(key, size, flags);
+	return segment;
 }
 
 void *__wrap_shmat(int id, const void *address, int flags)
 {
-	if (attach_error) {
-		refuse(attach_error);
+	if (shmat_error) {
+		errno = shmat_error;
 		return (void *)-1;
 	}
 	return __real_shmat(id, address, flags);
@@ -63,454 +60,517 @@ void *__wrap_shmat(int id, const void *address, int flags)
 
 int __wrap_shmctl(int id, int command, struct shmid_ds *about)
 {
-	if (command == IPC_SET && set_error)
-		return refuse(set_error);
-	if (command == IPC_RMID && remove_error)
-		return refuse(remove_error);
+	if (remove_error && command == IPC_RMID) {
+		errno = remove_error;
+		return -1;
+	}
+	if (set_error && command == IPC_SET) {
+		errno = set_error;
+		return -1;
+	}
 	return __real_shmctl(id, command, about);
+}
+
+int __wrap_stat(const char *path, struct stat *status)
+{
+	if (stat_error) {
+		errno = stat_error;
+		return -1;
+	}
+	return __real_stat(path, status);
 }
 
 long __wrap_syscall(long number, ...)
 {
-	va_list list;
-
-	assert_int_equal(number, SYS_futex);
-	va_start(list, number);
-	woken = va_arg(list, const void *);
-	va_end(list);
-	wakes++;
+	if (number == SYS_futex)
+		woken++;
 	return 0;
 }
 
-struct rig {
-	struct board board;
-	/* The page as others see it. */
-	const char *page;
-	const struct board_header *header;
-};
-
 static int setup(void **state)
 {
-	*state = calloc(1, sizeof(struct rig));
-	get_error = attach_error = set_error = remove_error = 0;
-	gets = wakes = 0;
-	made_id = -1;
+	(void)state;
+	memset(&board, 0, sizeof board);
+	shmget_error = shmat_error = set_error = remove_error = stat_error = 0;
+	asked = woken = 0;
+	segment = NO_SEGMENT;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	struct rig *rig = *state;
-
-	if (rig->page)
-		shmdt(rig->page);
-	free(rig);
+	(void)state;
+	if (board.header)
+		board_close(&board);
 	return 0;
 }
 
-static void open_board(struct rig *rig, size_t services, size_t names_size)
-{
-	assert_int_equal(board_open(&rig->board, services, names_size), 0);
-	rig->page = __real_shmat(made_id, NULL, SHM_RDONLY);
-	assert_ptr_not_equal(rig->page, (void *)-1);
-	rig->header = (const struct board_header *)rig->page;
-}
-
-static const struct board_entry *entry_at(const struct rig *rig, size_t place)
-{
-	return (const struct board_entry *)(rig->page + rig->header->header_size +
-					    place * rig->header->entry_size);
-}
-
-static const char *name_at(const struct rig *rig, size_t place)
-{
-	return rig->page + entry_at(rig, place)->name_at;
-}
-
-static bool memory_exists(int id)
+/* Tells whether the segment that was made last is still there. */
+static bool segment_exists(void)
 {
 	struct shmid_ds about;
 
-	return __real_shmctl(id, IPC_STAT, &about) == 0;
+	return segment != NO_SEGMENT && __real_shmctl(segment, IPC_STAT, &about) == 0;
 }
 
-static void write_name(struct rig *rig, size_t place, const char *name)
+/* The page as a reader has it: at another address, read-only. */
+static const struct board_header *attach(void)
 {
-	board_begin_entry(&rig->board, place);
-	board_write_name(&rig->board, place, name);
-	board_end(&rig->board);
+	const void *page = __real_shmat(segment, NULL, SHM_RDONLY);
+
+	assert_true(page != (void *)-1);
+	return page;
 }
 
-static void write_reason(struct rig *rig, size_t place, const char *reason)
+static const struct board_entry *entry_of(const struct board_header *page, size_t place)
 {
-	board_begin_entry(&rig->board, place);
-	board_write_reason(&rig->board, place, reason);
-	board_end(&rig->board);
+	const char *bytes = (const char *)page;
+
+	return (const void *)(bytes + page->header_size + place * page->entry_size);
 }
 
-/* ---- the memory ---- */
-
-static void test_board_open_memory_may_be_read_by_all_and_is_marked_for_removal(void **state)
+/* Tells whether that many bytes at `at`, and the NUL behind, are the text. */
+static bool says(const struct board_header *page, uint32_t at, uint32_t len, const char *text)
 {
-	struct rig *rig = *state;
-	struct shmid_ds about;
+	const char *bytes = (const char *)page;
 
-	open_board(rig, 3, 30);
-	assert_int_equal(__real_shmctl(made_id, IPC_STAT, &about), 0);
-	assert_int_equal(about.shm_perm.mode & 0777, 0444);
-	assert_true(about.shm_perm.mode & SHM_DEST);
-	assert_int_equal(about.shm_cpid, getpid());
-	assert_int_equal(about.shm_segsz, rig->header->size);
-	board_close(&rig->board);
-	assert_int_equal(shmdt(rig->page), 0);
-	rig->page = NULL;
-	assert_false(memory_exists(made_id));
+	return len == strlen(text) && (size_t)at + len < page->size &&
+	       memcmp(bytes + at, text, len + 1) == 0;
 }
 
-static void use_all(struct rig *rig)
+static void assert_no_page(int error)
 {
-	board_begin(&rig->board)->state = BOARD_WHOLE_RUNNING;
-	board_end(&rig->board);
-	for (size_t place = 0; place < 3 + BOARD_ADOPTED_MAX + 2; place++) {
-		board_begin_entry(&rig->board, place)->state = BOARD_READY;
-		board_write_name(&rig->board, place, "name");
-		board_write_reason(&rig->board, place, "reason");
-		board_end(&rig->board);
-		board_find_streams(&rig->board, place)[1].lines = 7;
-	}
-	board_find_counts(&rig->board)->zombies = 7;
-	board_publish(&rig->board);
-	board_wake(&rig->board);
-	board_close(&rig->board);
-	board_close(&rig->board);
+	errno = 0;
+	assert_int_equal(board_open(&board, 3, 30), -1);
+	assert_int_equal(errno, error);
+	assert_null(board.header);
+	assert_false(segment_exists());
 }
 
-static void test_board_open_without_such_memory_fails_and_all_else_is_harmless(void **state)
+/* ---- making it ---- */
+
+static void test_board_open_page_is_found_and_says_its_sizes(void **state)
 {
-	static const int errors[] = { ENOSYS, EPERM, ENOSPC, ENOMEM, EACCES };
-	struct rig *rig = *state;
-
-	for (size_t i = 0; i < COUNT(errors); i++) {
-		get_error = errors[i];
-		errno = 0;
-		assert_int_equal(board_open(&rig->board, 3, 30), -1);
-		assert_int_equal(errno, errors[i]);
-		use_all(rig);
-	}
-	assert_int_equal(wakes, 0);
-}
-
-static void test_board_open_memory_that_cannot_be_attached_is_removed(void **state)
-{
-	static const int errors[] = { EACCES, ENOMEM, ENOSYS };
-	struct rig *rig = *state;
-
-	for (size_t i = 0; i < COUNT(errors); i++) {
-		attach_error = errors[i];
-		assert_int_equal(board_open(&rig->board, 3, 30), -1);
-		assert_int_equal(errno, errors[i]);
-		assert_false(memory_exists(made_id));
-		use_all(rig);
-	}
-}
-
-static void test_board_open_mode_that_cannot_be_set_leaves_nothing_behind(void **state)
-{
-	struct rig *rig = *state;
-
-	set_error = EPERM;
-	open_board(rig, 3, 30);
-	assert_memory_equal(rig->header->magic, "\0\0\0\0\0\0\0\0", 8);
-	assert_int_equal(shmdt(rig->page), 0);
-	rig->page = NULL;
-	use_all(rig);
-	assert_false(memory_exists(made_id));
-}
-
-/* It would outlive dinit. */
-static void test_board_open_memory_that_cannot_be_removed_is_not_used(void **state)
-{
-	struct rig *rig = *state;
-	struct shmid_ds about;
-
-	remove_error = EPERM;
-	assert_int_equal(board_open(&rig->board, 3, 30), -1);
-	assert_int_equal(errno, EPERM);
-	assert_int_equal(__real_shmctl(made_id, IPC_STAT, &about), 0);
-	assert_int_equal(about.shm_nattch, 0);
-	assert_int_equal(about.shm_perm.mode & 0777, 0600);
-	__real_shmctl(made_id, IPC_RMID, NULL);
-	use_all(rig);
-}
-
-static void test_board_open_more_than_fits_into_its_numbers_fails(void **state)
-{
-	struct rig *rig = *state;
-
-	assert_int_equal(board_open(&rig->board, INT_MAX / 100, 0), -1);
-	assert_int_equal(errno, ENOMEM);
-	assert_int_equal(gets, 0);
-	use_all(rig);
-}
-
-/* ---- what is in it ---- */
-
-static void test_board_open_header_says_sizes_and_whose_it_is(void **state)
-{
-	struct rig *rig = *state;
-	struct board_time before = board_now(), after;
+	const struct board_header *page;
 	struct stat namespace;
 
-	open_board(rig, 3, 30);
-	after = board_now();
-	assert_int_equal(rig->header->version, BOARD_VERSION);
-	assert_int_equal(rig->header->header_size, sizeof(struct board_header));
-	assert_int_equal(rig->header->entry_size, sizeof(struct board_entry));
-	assert_int_equal(rig->header->services, 3);
-	assert_int_equal(rig->header->adopted, BOARD_ADOPTED_MAX);
-	assert_int_equal(rig->header->pid, getpid());
-	assert_in_range(rig->header->started.monotonic_ms, before.monotonic_ms, after.monotonic_ms);
-	assert_in_range(rig->header->started.realtime_ms, before.realtime_ms, after.realtime_ms);
-	assert_memory_equal(&rig->header->since, &rig->header->started, sizeof before);
-	assert_string_equal(rig->header->dinit_version, DINIT_VERSION);
-	assert_int_equal(stat("/proc/self/ns/mnt", &namespace), 0);
-	assert_int_equal(rig->header->namespace_inode, namespace.st_ino);
-	assert_int_equal(rig->header->namespace_device, namespace.st_dev);
-	board_close(&rig->board);
+	(void)state;
+	assert_int_equal(board_open(&board, 3, 30), 0);
+	page = attach();
+	assert_int_equal(page->version, BOARD_VERSION);
+	assert_int_equal(page->header_size, sizeof(struct board_header));
+	assert_int_equal(page->entry_size, sizeof(struct board_entry));
+	assert_int_equal(page->services, 3);
+	assert_int_equal(page->adopted, BOARD_ADOPTED_MAX);
+	assert_int_equal(page->pid, getpid());
+	assert_int_equal(page->size, sizeof(struct board_header) +
+					     (3 + BOARD_ADOPTED_MAX) * (sizeof(struct board_entry) +
+									BOARD_REASON_SIZE) +
+					     30 + BOARD_ADOPTED_MAX * BOARD_ADOPTED_NAME_SIZE);
+	assert_int_equal(page->sequence, 0);
+	assert_int_equal(__real_stat("/proc/self/ns/mnt", &namespace), 0);
+	assert_int_equal(page->namespace_device, namespace.st_dev);
+	assert_int_equal(page->namespace_inode, namespace.st_ino);
+	assert_true(page->started.monotonic_ms > 0 && page->started.realtime_ms > 0);
+	assert_string_equal(page->dinit_version, DINIT_VERSION);
+	assert_string_equal(page->cause, "");
+	shmdt(page);
 }
 
-static void test_board_publish_is_what_makes_it_a_page(void **state)
+static void test_board_open_segment_is_private_removed_and_readable_by_all(void **state)
 {
-	struct rig *rig = *state;
+	struct shmid_ds about;
 
-	open_board(rig, 1, 4);
-	write_name(rig, 0, "web");
-	assert_string_equal(rig->header->magic, "");
-	board_publish(&rig->board);
-	assert_memory_equal(rig->header->magic, BOARD_MAGIC, sizeof rig->header->magic);
-	board_close(&rig->board);
+	(void)state;
+	assert_int_equal(board_open(&board, 1, 5), 0);
+	assert_int_equal(__real_shmctl(segment, IPC_STAT, &about), 0);
+	assert_int_equal(about.shm_perm.__key, IPC_PRIVATE);
+	assert_int_equal(about.shm_perm.mode & 0777, 0444);
+	assert_true(about.shm_perm.mode & SHM_DEST);
+	assert_int_equal(about.shm_perm.uid, geteuid());
+	assert_int_equal(about.shm_cpid, getpid());
+	board_close(&board);
+	assert_false(segment_exists());
 }
 
-static void test_board_write_name_services_follow_each_other_and_adopted_have_places(void **state)
+static void test_board_open_not_yet_published_has_no_magic(void **state)
 {
-	struct rig *rig = *state;
+	const struct board_header *page;
 
-	open_board(rig, 2, sizeof "db" + sizeof "web");
-	write_name(rig, 0, "db");
-	write_name(rig, 1, "web");
-	write_name(rig, 2, "sshd/7");
-	write_name(rig, 3, "cron/8");
-	write_name(rig, 2, "at/9");
-	assert_string_equal(name_at(rig, 0), "db");
-	assert_int_equal(entry_at(rig, 0)->name_len, 2);
-	assert_string_equal(name_at(rig, 1), "web");
-	assert_int_equal(entry_at(rig, 1)->name_len, 3);
-	assert_string_equal(name_at(rig, 2), "at/9");
-	assert_int_equal(entry_at(rig, 2)->name_len, 4);
-	assert_string_equal(name_at(rig, 3), "cron/8");
-	board_close(&rig->board);
+	(void)state;
+	assert_int_equal(board_open(&board, 0, 0), 0);
+	page = attach();
+	assert_string_equal(page->magic, "");
+	board_publish(&board);
+	assert_string_equal(page->magic, BOARD_MAGIC);
+	assert_int_equal(page->sequence, 2);
+	shmdt(page);
 }
 
-static void test_board_write_name_longer_than_its_room_is_cut(void **state)
+static void test_board_open_no_namespace_is_shown_as_unknown(void **state)
 {
-	struct rig *rig = *state;
-	char name[2 * BOARD_ADOPTED_NAME_SIZE];
+	const struct board_header *page;
 
-	memset(name, 'n', sizeof name - 1);
-	name[sizeof name - 1] = '\0';
-	open_board(rig, 2, 4);
-	write_name(rig, 0, "webserver");
-	write_name(rig, 1, "db");
-	write_name(rig, 2, name);
-	assert_string_equal(name_at(rig, 0), "web");
-	/* There is no room left at all. */
-	assert_int_equal(entry_at(rig, 1)->name_len, 0);
-	assert_int_equal(entry_at(rig, 2)->name_len, BOARD_ADOPTED_NAME_SIZE - 1);
-	assert_int_equal(strlen(name_at(rig, 2)), BOARD_ADOPTED_NAME_SIZE - 1);
-	assert_int_equal(entry_at(rig, 3)->name_len, 0);
-	board_close(&rig->board);
+	(void)state;
+	stat_error = ENOENT;
+	assert_int_equal(board_open(&board, 1, 5), 0);
+	page = attach();
+	assert_int_equal(page->namespace_device, 0);
+	assert_int_equal(page->namespace_inode, 0);
+	shmdt(page);
 }
 
-static void test_board_write_reason_replaces_is_cut_and_taken_back(void **state)
+/* ---- where there is no such memory ---- */
+
+static void test_board_open_shmget_fails_there_is_no_page(void **state)
 {
-	struct rig *rig = *state;
-	char reason[2 * BOARD_REASON_SIZE];
-	size_t last = 1 + BOARD_ADOPTED_MAX;
+	static const int errors[] = { ENOSYS, EPERM, ENOSPC, ENOMEM, EINVAL };
 
-	memset(reason, 'r', sizeof reason - 1);
-	reason[sizeof reason - 1] = '\0';
-	open_board(rig, 2, 8);
-	for (size_t place = 0; place <= last; place += last) {
-		const struct board_entry *entry = entry_at(rig, place);
-
-		write_reason(rig, place, reason);
-		assert_int_equal(entry->reason_len, BOARD_REASON_SIZE - 1);
-		assert_int_equal(strlen(rig->page + entry->reason_at), BOARD_REASON_SIZE - 1);
-		assert_true(entry->reason_at + BOARD_REASON_SIZE <= rig->header->size);
-		write_reason(rig, place, "refused");
-		assert_string_equal(rig->page + entry->reason_at, "refused");
-		assert_int_equal(entry->reason_len, 7);
-		write_reason(rig, place, "");
-		assert_int_equal(entry->reason_len, 0);
+	(void)state;
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+		shmget_error = errors[i];
+		assert_no_page(errors[i]);
 	}
-	board_close(&rig->board);
 }
 
-/* The last byte of the page is that of the last reason, and nothing of one entry is another's. */
-static void test_board_layout_texts_do_not_overlap(void **state)
+static void test_board_open_shmat_fails_no_segment_is_left(void **state)
 {
-	struct rig *rig = *state;
-	uint32_t end;
+	static const int errors[] = { EACCES, ENOMEM, EINVAL, EPERM };
 
-	open_board(rig, 2, 8);
-	write_name(rig, 0, "abc");
-	write_name(rig, 1, "def");
-	end = entry_at(rig, 1)->name_at + 4;
-	assert_true(entry_at(rig, 0)->name_at >=
-		    rig->header->header_size + (2 + BOARD_ADOPTED_MAX) * rig->header->entry_size);
-	for (size_t place = 2; place < 2 + BOARD_ADOPTED_MAX; place++) {
-		write_name(rig, place, "x");
-		assert_true(entry_at(rig, place)->name_at >= end);
-		end = entry_at(rig, place)->name_at + BOARD_ADOPTED_NAME_SIZE;
+	(void)state;
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+		shmat_error = errors[i];
+		assert_no_page(errors[i]);
+		assert_int_not_equal(segment, NO_SEGMENT);
 	}
-	for (size_t place = 0; place < 2 + BOARD_ADOPTED_MAX; place++) {
-		write_reason(rig, place, "x");
-		assert_true(entry_at(rig, place)->reason_at >= end);
-		end = entry_at(rig, place)->reason_at + BOARD_REASON_SIZE;
-	}
-	assert_int_equal(end, rig->header->size);
-	board_close(&rig->board);
 }
 
-static void test_board_find_streams_and_counts_are_where_readers_look(void **state)
+/* What cannot be attached cannot be given to all either: the first error is what counts. */
+static void test_board_open_shmat_and_set_fail_the_first_error_counts(void **state)
 {
-	struct rig *rig = *state;
+	(void)state;
+	shmat_error = ENOMEM;
+	set_error = EPERM;
+	assert_no_page(ENOMEM);
+}
 
-	open_board(rig, 2, 8);
-	board_find_streams(&rig->board, 1)[1].lines = 12;
-	board_find_streams(&rig->board, 2 + 63)[0].bytes = 13;
-	board_find_streams(&rig->board, 2 + 64)[0].bytes = 14;
-	board_find_counts(&rig->board)->outputs[1].dropped_bytes = 15;
-	assert_int_equal(entry_at(rig, 1)->streams[1].lines, 12);
-	assert_int_equal(entry_at(rig, 2 + 63)->streams[0].bytes, 13);
-	assert_int_equal(rig->header->counts.outputs[1].dropped_bytes, 15);
-	/* Beyond the last place there is none, and nothing was changed in the sequence. */
-	assert_int_equal(rig->header->sequence, 0);
-	board_close(&rig->board);
+static void test_board_open_set_fails_page_is_there_and_removed(void **state)
+{
+	struct shmid_ds about;
+
+	(void)state;
+	set_error = EPERM;
+	assert_int_equal(board_open(&board, 1, 5), 0);
+	assert_int_equal(__real_shmctl(segment, IPC_STAT, &about), 0);
+	assert_int_equal(about.shm_perm.mode & 0777, 0600);
+	assert_true(about.shm_perm.mode & SHM_DEST);
+	board_close(&board);
+	assert_false(segment_exists());
+}
+
+/* It would outlive dinit, so it is not used. */
+static void test_board_open_remove_fails_there_is_no_page(void **state)
+{
+	struct shmid_ds about;
+
+	(void)state;
+	remove_error = EPERM;
+	assert_int_equal(board_open(&board, 1, 5), -1);
+	assert_int_equal(errno, EPERM);
+	assert_null(board.header);
+	assert_int_equal(__real_shmctl(segment, IPC_STAT, &about), 0);
+	assert_int_equal(about.shm_nattch, 0);
+	assert_int_equal(about.shm_perm.mode & 0777, 0600);
+	__real_shmctl(segment, IPC_RMID, NULL);
+}
+
+static void test_board_open_too_large_asks_for_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(board_open(&board, 1, (size_t)INT_MAX), -1);
+	assert_int_equal(errno, ENOMEM);
+	assert_int_equal(board_open(&board, INT_MAX / sizeof(struct board_entry), 0), -1);
+	assert_int_equal(errno, ENOMEM);
+	assert_int_equal(asked, 0);
+}
+
+static void test_board_no_page_everything_written_is_lost(void **state)
+{
+	(void)state;
+	shmget_error = ENOSYS;
+	assert_no_page(ENOSYS);
+	board_publish(&board);
+	board_begin(&board)->state = BOARD_WHOLE_RUNNING;
+	board_end(&board);
+	for (size_t place = 0; place < 3 + BOARD_ADOPTED_MAX + 2; place++) {
+		board_begin_entry(&board, place)->pid = 7;
+		board_write_name(&board, place, "web");
+		board_write_reason(&board, place, "why");
+		board_end(&board);
+		board_find_streams(&board, place)[1].lines = 7;
+	}
+	board_find_counts(&board)->zombies = 7;
+	board_wake(&board);
+	assert_int_equal(woken, 0);
+	board_close(&board);
+	assert_null(board.header);
 }
 
 /* ---- changes ---- */
 
-static void test_board_change_is_odd_while_it_lasts(void **state)
+static void test_board_begin_sequence_is_odd_until_the_end(void **state)
 {
-	struct rig *rig = *state;
-	uint32_t before;
+	const struct board_header *page;
 
-	open_board(rig, 2, 8);
-	before = rig->header->sequence;
-	assert_int_equal(before % 2, 0);
-	board_begin_entry(&rig->board, 1)->pid = 7;
-	assert_int_equal(rig->header->sequence, before + 1);
-	board_end(&rig->board);
-	assert_int_equal(rig->header->sequence, before + 2);
-	assert_int_equal(entry_at(rig, 1)->pid, 7);
-	board_begin(&rig->board)->ready = 1;
-	assert_int_equal(rig->header->sequence, before + 3);
-	board_end(&rig->board);
-	assert_int_equal(rig->header->sequence, before + 4);
-	board_close(&rig->board);
+	(void)state;
+	assert_int_equal(board_open(&board, 2, 10), 0);
+	page = attach();
+	board_begin(&board)->state = BOARD_WHOLE_RUNNING;
+	assert_int_equal(page->sequence, 1);
+	board_end(&board);
+	assert_int_equal(page->sequence, 2);
+	board_begin_entry(&board, 1)->pid = 42;
+	assert_int_equal(page->sequence, 3);
+	board_end(&board);
+	assert_int_equal(page->sequence, 4);
+	assert_int_equal(page->state, BOARD_WHOLE_RUNNING);
+	assert_int_equal(entry_of(page, 0)->pid, 0);
+	assert_int_equal(entry_of(page, 1)->pid, 42);
+	shmdt(page);
 }
 
-static void test_board_wake_comes_once_for_all_changes_since_the_last(void **state)
+static void test_board_begin_entry_every_place_has_its_own(void **state)
 {
-	struct rig *rig = *state;
+	const struct board_header *page;
+	size_t places = 2 + BOARD_ADOPTED_MAX;
 
-	open_board(rig, 2, 8);
-	board_wake(&rig->board);
-	assert_int_equal(wakes, 0);
-	board_begin(&rig->board);
-	board_end(&rig->board);
-	board_begin_entry(&rig->board, 0);
-	board_end(&rig->board);
-	assert_int_equal(wakes, 0);
-	board_wake(&rig->board);
-	assert_int_equal(wakes, 1);
-	assert_ptr_equal(woken, &rig->board.header->sequence);
-	board_wake(&rig->board);
-	assert_int_equal(wakes, 1);
-	board_close(&rig->board);
-}
-
-static void test_board_close_says_that_it_is_over_and_wakes(void **state)
-{
-	struct rig *rig = *state;
-
-	open_board(rig, 2, 8);
-	board_begin(&rig->board)->ready = 1;
-	board_end(&rig->board);
-	board_close(&rig->board);
-	assert_int_equal(rig->header->state, BOARD_WHOLE_GONE);
-	assert_int_equal(rig->header->ready, 0);
-	assert_int_equal(rig->header->sequence % 2, 0);
-	assert_int_equal(wakes, 1);
-	assert_null(rig->board.header);
-}
-
-/* Nothing that stands in the page is believed: whatever others write there, what is written after
- * that is right, and in its place. */
-static void test_board_garbage_in_the_page_changes_nothing_of_what_is_written(void **state)
-{
-	static const unsigned char fillings[] = { 0xff, 0x00, 0x7f, 0x80, 0x01 };
-	struct rig *rig = *state;
-	size_t size;
-
-	open_board(rig, COUNT(fillings), 3 * COUNT(fillings));
-	size = rig->header->size;
-	for (size_t i = 0; i < COUNT(fillings); i++) {
-		const struct board_entry *entry =
-			(const struct board_entry *)(rig->page + sizeof(struct board_header)) + i;
-		uint32_t sequence = 4 * (uint32_t)i + 2;
-
-		memset(rig->board.header, fillings[i], size);
-		board_begin_entry(&rig->board, i)->state = BOARD_UNREADY;
-		board_write_name(&rig->board, i, "ab");
-		board_write_reason(&rig->board, i, "why");
-		board_end(&rig->board);
-		board_begin(&rig->board)->state = BOARD_WHOLE_RUNNING;
-		board_end(&rig->board);
-		assert_int_equal(rig->header->sequence, sequence + 2);
-		assert_int_equal(entry->state, BOARD_UNREADY);
-		assert_int_equal(entry->name_len, 2);
-		assert_true(entry->name_at < size);
-		assert_string_equal(rig->page + entry->name_at, "ab");
-		assert_string_equal(rig->page + entry->reason_at, "why");
-		board_wake(&rig->board);
-		assert_int_equal(wakes, i + 1);
+	(void)state;
+	assert_int_equal(board_open(&board, 2, 10), 0);
+	page = attach();
+	for (size_t place = 0; place < places; place++) {
+		board_begin_entry(&board, place)->pid = (int32_t)place + 1;
+		board_end(&board);
 	}
-	board_close(&rig->board);
+	for (size_t place = 0; place < places; place++)
+		assert_int_equal(entry_of(page, place)->pid, place + 1);
+	shmdt(page);
 }
+
+static void test_board_begin_entry_behind_the_last_writes_nowhere(void **state)
+{
+	static const size_t places[] = { 2 + BOARD_ADOPTED_MAX, 1000, SIZE_MAX };
+	const struct board_header *page;
+	static char before[100000];
+
+	(void)state;
+	assert_int_equal(board_open(&board, 2, 10), 0);
+	page = attach();
+	assert_true(page->size < sizeof before);
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		uint32_t sequence = page->sequence;
+
+		memcpy(before, page, page->size);
+		board_begin_entry(&board, places[i])->pid = 42;
+		board_write_name(&board, places[i], "web");
+		board_write_reason(&board, places[i], "why");
+		board_find_streams(&board, places[i])[0].lines = 1;
+		board_end(&board);
+		((struct board_header *)(void *)before)->sequence = sequence + 2;
+		assert_memory_equal(page, before, page->size);
+	}
+	shmdt(page);
+}
+
+static void test_board_wake_only_after_a_change(void **state)
+{
+	(void)state;
+	assert_int_equal(board_open(&board, 1, 5), 0);
+	board_wake(&board);
+	assert_int_equal(woken, 0);
+	for (int i = 0; i < 3; i++) {
+		board_begin(&board);
+		board_end(&board);
+	}
+	board_wake(&board);
+	board_wake(&board);
+	assert_int_equal(woken, 1);
+	board_find_counts(&board)->zombies++;
+	board_find_streams(&board, 0)->lines++;
+	board_wake(&board);
+	assert_int_equal(woken, 1);
+}
+
+static void test_board_close_reader_sees_it_gone_and_is_woken(void **state)
+{
+	const struct board_header *page;
+
+	(void)state;
+	assert_int_equal(board_open(&board, 1, 5), 0);
+	page = attach();
+	board_begin(&board)->ready = true;
+	board_end(&board);
+	board_close(&board);
+	assert_int_equal(woken, 1);
+	assert_int_equal(page->state, BOARD_WHOLE_GONE);
+	assert_int_equal(page->ready, false);
+	assert_int_equal(page->sequence, 4);
+	shmdt(page);
+	assert_false(segment_exists());
+	board_close(&board);
+}
+
+/* ---- texts ---- */
+
+static void test_board_write_name_names_follow_each_other(void **state)
+{
+	const struct board_header *page;
+
+	(void)state;
+	/* Room for "db", "" and "web" with their NULs, and not a byte more. */
+	assert_int_equal(board_open(&board, 3, 8), 0);
+	page = attach();
+	board_write_name(&board, 0, "db");
+	board_write_name(&board, 1, "");
+	board_write_name(&board, 2, "web");
+	board_write_name(&board, 3, "httpd/12");
+	assert_true(says(page, entry_of(page, 0)->name_at, entry_of(page, 0)->name_len, "db"));
+	assert_true(says(page, entry_of(page, 1)->name_at, entry_of(page, 1)->name_len, ""));
+	assert_true(says(page, entry_of(page, 2)->name_at, entry_of(page, 2)->name_len, "web"));
+	assert_true(
+		says(page, entry_of(page, 3)->name_at, entry_of(page, 3)->name_len, "httpd/12"));
+	assert_int_equal(entry_of(page, 2)->name_at, entry_of(page, 0)->name_at + 4);
+	shmdt(page);
+}
+
+static void test_board_write_name_without_room_is_cut(void **state)
+{
+	const struct board_header *page;
+	char name[2 * BOARD_ADOPTED_NAME_SIZE];
+
+	(void)state;
+	memset(name, 'x', sizeof name);
+	name[sizeof name - 1] = '\0';
+	assert_int_equal(board_open(&board, 2, 5), 0);
+	page = attach();
+	board_write_name(&board, 2, "before");
+	board_write_name(&board, 0, "abcdefgh");
+	assert_true(says(page, entry_of(page, 0)->name_at, entry_of(page, 0)->name_len, "abcd"));
+	board_write_name(&board, 1, "none");
+	assert_int_equal(entry_of(page, 1)->name_len, 0);
+	assert_true(says(page, entry_of(page, 2)->name_at, entry_of(page, 2)->name_len, "before"));
+	/* The last place for an adopted process, whose text ends where the reasons begin. */
+	board_write_reason(&board, 0, "why");
+	board_write_name(&board, 1 + BOARD_ADOPTED_MAX, name);
+	name[BOARD_ADOPTED_NAME_SIZE - 1] = '\0';
+	assert_true(says(page, entry_of(page, 1 + BOARD_ADOPTED_MAX)->name_at,
+			 entry_of(page, 1 + BOARD_ADOPTED_MAX)->name_len, name));
+	assert_true(says(page, entry_of(page, 0)->reason_at, entry_of(page, 0)->reason_len, "why"));
+	shmdt(page);
+}
+
+static void test_board_write_reason_too_long_is_cut_and_emptied(void **state)
+{
+	const struct board_header *page;
+	size_t last = 1 + BOARD_ADOPTED_MAX;
+	char reason[2 * BOARD_REASON_SIZE];
+
+	(void)state;
+	memset(reason, 'r', sizeof reason);
+	reason[sizeof reason - 1] = '\0';
+	assert_int_equal(board_open(&board, 2, 10), 0);
+	page = attach();
+	board_write_reason(&board, last, reason);
+	board_write_reason(&board, 0, reason);
+	board_write_reason(&board, 1, "short");
+	reason[BOARD_REASON_SIZE - 1] = '\0';
+	assert_true(
+		says(page, entry_of(page, 0)->reason_at, entry_of(page, 0)->reason_len, reason));
+	assert_true(
+		says(page, entry_of(page, 1)->reason_at, entry_of(page, 1)->reason_len, "short"));
+	assert_true(says(page, entry_of(page, last)->reason_at, entry_of(page, last)->reason_len,
+			 reason));
+	board_write_reason(&board, 0, "");
+	assert_int_equal(entry_of(page, 0)->reason_len, 0);
+	shmdt(page);
+}
+
+/* ---- garbage from another process of our user ---- */
+
+/* Fills the page with 0xff through the address that the board writes to. */
+static void write_garbage(void)
+{
+	memset(board.header, 0xff,
+	       board.reasons_at + (board.services + BOARD_ADOPTED_MAX) * BOARD_REASON_SIZE);
+}
+
+static void test_board_page_full_of_garbage_is_written_as_before(void **state)
+{
+	const struct board_header *page;
+	const struct board_entry *entry;
+
+	(void)state;
+	assert_int_equal(board_open(&board, 2, 10), 0);
+	page = attach();
+	entry = (const struct board_entry *)(page + 1);
+	board_write_name(&board, 0, "db");
+	for (int i = 0; i < 2; i++) {
+		write_garbage();
+		board_begin_entry(&board, 1)->pid = 42;
+		board_write_name(&board, 1, "web");
+		board_write_reason(&board, 1, "why");
+		board_end(&board);
+		assert_int_equal(page->sequence, 2 * i + 2);
+		assert_int_equal(entry[1].pid, 42);
+		assert_int_equal(entry[1].name_at, sizeof *page +
+							   (2 + BOARD_ADOPTED_MAX) * sizeof *entry +
+							   3 + 4 * (uint32_t)i);
+		assert_string_equal((const char *)page + entry[1].reason_at, "why");
+	}
+	write_garbage();
+	board_close(&board);
+	assert_int_equal(page->state, BOARD_WHOLE_GONE);
+	assert_int_equal(page->sequence, 6);
+	shmdt(page);
+	assert_false(segment_exists());
+}
+
+static void test_board_now_both_clocks_run(void **state)
+{
+	struct board_time first = board_now(), second = board_now();
+
+	(void)state;
+	assert_true(first.monotonic_ms > 0);
+	assert_true(first.realtime_ms > first.monotonic_ms);
+	assert_true(second.monotonic_ms >= first.monotonic_ms);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_board_open_memory_may_be_read_by_all_and_is_marked_for_removal),
-		CASE(test_board_open_without_such_memory_fails_and_all_else_is_harmless),
-		CASE(test_board_open_memory_that_cannot_be_attached_is_removed),
-		CASE(test_board_open_mode_that_cannot_be_set_leaves_nothing_behind),
-		CASE(test_board_open_memory_that_cannot_be_removed_is_not_used),
-		CASE(test_board_open_more_than_fits_into_its_numbers_fails),
-		CASE(test_board_open_header_says_sizes_and_whose_it_is),
-		CASE(test_board_publish_is_what_makes_it_a_page),
-		CASE(test_board_write_name_services_follow_each_other_and_adopted_have_places),
-		CASE(test_board_write_name_longer_than_its_room_is_cut),
-		CASE(test_board_write_reason_replaces_is_cut_and_taken_back),
-		CASE(test_board_layout_texts_do_not_overlap),
-		CASE(test_board_find_streams_and_counts_are_where_readers_look),
-		CASE(test_board_change_is_odd_while_it_lasts),
-		CASE(test_board_wake_comes_once_for_all_changes_since_the_last),
-		CASE(test_board_close_says_that_it_is_over_and_wakes),
-		CASE(test_board_garbage_in_the_page_changes_nothing_of_what_is_written),
+		TEST(test_board_open_page_is_found_and_says_its_sizes),
+		TEST(test_board_open_segment_is_private_removed_and_readable_by_all),
+		TEST(test_board_open_not_yet_published_has_no_magic),
+		TEST(test_board_open_no_namespace_is_shown_as_unknown),
+		TEST(test_board_open_shmget_fails_there_is_no_page),
+		TEST(test_board_open_shmat_fails_no_segment_is_left),
+		TEST(test_board_open_shmat_and_set_fail_the_first_error_counts),
+		TEST(test_board_open_set_fails_page_is_there_and_removed),
+		TEST(test_board_open_remove_fails_there_is_no_page),
+		TEST(test_board_open_too_large_asks_for_nothing),
+		TEST(test_board_no_page_everything_written_is_lost),
+		TEST(test_board_begin_sequence_is_odd_until_the_end),
+		TEST(test_board_begin_entry_every_place_has_its_own),
+		TEST(test_board_begin_entry_behind_the_last_writes_nowhere),
+		TEST(test_board_wake_only_after_a_change),
+		TEST(test_board_close_reader_sees_it_gone_and_is_woken),
+		TEST(test_board_write_name_names_follow_each_other),
+		TEST(test_board_write_name_without_room_is_cut),
+		TEST(test_board_write_reason_too_long_is_cut_and_emptied),
+		TEST(test_board_page_full_of_garbage_is_written_as_before),
+		TEST(test_board_now_both_clocks_run),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("board", tests, NULL, NULL);
 }
