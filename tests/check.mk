@@ -40,7 +40,7 @@ wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_r
 wrap_lives = spawn_program spawn_program_unwaited spawn_read_failure pipe2 open close logmux_add \
 	logmux_release waitid waitpid kill calloc oom_has_killed
 wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send signaller_stop logmux_add \
-	logmux_move_last logmux_reads procfs_each_child sysinfo
+	logmux_move_last logmux_forget_tallies logmux_reads procfs_each_child sysinfo
 wrap_filter = logmux_reads
 wrap_left = logmux_reads program_find
 wrap_ration = clock_gettime epoll_wait strdup
