@@ -21,8 +21,9 @@ setup-all:
 
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
-	filter sender request service lives ration policy left ending waited overtime cli \
-	board tally listing metrics pick probe signal status statusjson sv target usage view wait watch
+	filter sender request service lives ration policy left ending waited overtime announce \
+	board cli listing metrics nearest notify pick probe signal status statusjson sv target usage \
+	tally view wait watch
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
@@ -33,6 +34,7 @@ wrap_procfs = read
 wrap_process = dup2
 wrap_log = write
 wrap_spawn = fork read write setsid
+wrap_notify = malloc epoll_ctl read
 wrap_loop = clock_gettime epoll_wait epoll_create1 signalfd epoll_ctl
 wrap_reaper = waitpid waitid
 wrap_signaller = kill malloc fork setresuid syscall
@@ -65,7 +67,7 @@ wrap_view = malloc calloc nanosleep clock_gettime syscall
 # Those that look at a dinit that the test plays (moments.h).
 MOMENTS_WRAPPED = view_open view_take view_take_last view_wait board_now
 MOMENTS_UNITS = wait watch signal sv
-wrap_wait = $(MOMENTS_WRAPPED) execvp getsid getppid procfs_usable procfs_read_stat
+wrap_wait = $(MOMENTS_WRAPPED) execvp getsid getppid getpid procfs_usable procfs_read_stat
 wrap_watch = $(MOMENTS_WRAPPED)
 wrap_signal = $(MOMENTS_WRAPPED) syscall kill
 wrap_sv = $(MOMENTS_WRAPPED) signal_send
