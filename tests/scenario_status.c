@@ -129,9 +129,9 @@ static void test_status_check_decides(struct scene *scene)
 		    1);
 	stop(run);
 	run_expect_line(run, RUN_STDOUT,
-			" client/run: web +starting .* exited with status 1: refused$");
+			" client/run: web +starting .*  refused$");
 	run_expect_line(run, RUN_STDOUT,
-			" client/run: web +unready .* exited with status 1: refused$");
+			" client/run: web +unready .*  refused$");
 	run_expect_line(run, RUN_STDOUT, " client/run: \\[true,true\\]$");
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, " client/run: whole 1$"), 2);
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, " client/run: whole 0$"), 1);

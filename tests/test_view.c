@@ -157,6 +157,7 @@ static int setup(void **state)
 	show(&rig->board, 0, BOARD_READY, "db", "");
 	show(&rig->board, 1, BOARD_DOWN, "log", "");
 	show(&rig->board, 2, BOARD_UNREADY, "web", "exited with status 1: refused");
+	board_publish(&rig->board);
 	assert_int_equal(view_open(&rig->view, getpid(), rig->why), 0);
 	return 0;
 }
@@ -249,6 +250,7 @@ static bool nests(struct rig *rig)
 
 	if (board_open(&board, 1, 2) < 0)
 		return false;
+	board_publish(&board);
 	pid = fork();
 	if (pid == 0)
 		_exit(finds_parent(rig) ? 0 : 1);
@@ -288,7 +290,10 @@ static pid_t start_other(void)
 
 		/* A test that fails leaves it behind. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		_exit(board_open(&board, 1, 2) < 0 || write(ready[1], "x", 1) != 1 || pause() < 0);
+		if (board_open(&board, 1, 2) < 0)
+			_exit(1);
+		board_publish(&board);
+		_exit(write(ready[1], "x", 1) != 1 || pause() < 0);
 	}
 	close(ready[1]);
 	if (read(ready[0], &byte, 1) != 1)
