@@ -35,6 +35,8 @@ wrap_process = dup2
 wrap_log = write
 wrap_spawn = fork read write setsid
 wrap_notify = malloc epoll_ctl read
+wrap_health = clock_gettime epoll_wait calloc check_start check_is_running check_stop check_close \
+	announce_ready
 wrap_check = pipe2 calloc epoll_ctl spawn_program_unwaited
 wrap_loop = clock_gettime epoll_wait epoll_create1 signalfd epoll_ctl
 wrap_reaper = waitpid waitid
