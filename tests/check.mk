@@ -212,8 +212,14 @@ check-faults: dinit-static
 	@tests/faults/run $(CURDIR)/dinit-static
 
 # Scenarios in real containers (tests/container/run; THEMES chooses some of them).
-check-container: dinit-static
+check-container: dinit-static $(BUILD)/container/page
 	@tests/container/run dinit-static $(BUILD)/container $(THEMES)
+
+# What seen.sh looks at pages with. It is static, as it runs in any image.
+$(BUILD)/container/page: tests/page.c board.c board.h Makefile
+	@mkdir -p $(@D)
+	$(STATIC_CC) $(TOOL_CFLAGS) -I. -DDINIT_VERSION='"$(VERSION)"' -static -o $@ \
+		$(filter %.c,$^)
 
 # Whether what packagers get (packaging/packaging.mk) is what others would want.
 check-package:
