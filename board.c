@@ -59,13 +59,14 @@ static void *make_memory(size_t size)
 		return NULL;
 	address = shmat(id, NULL, 0);
 	error = errno;
+	/* At once: a dinit that is killed before this leaves it behind. */
+	shmctl(id, IPC_RMID, NULL);
 	memset(&about, 0, sizeof about);
 	about.shm_perm.uid = geteuid();
 	about.shm_perm.gid = getegid();
 	about.shm_perm.mode = 0444;
 	/* Where others may not read it, it is of no use, but no harm either. */
 	shmctl(id, IPC_SET, &about);
-	shmctl(id, IPC_RMID, NULL);
 	errno = error;
 	return address == (void *)-1 ? NULL : address;
 }
@@ -76,7 +77,6 @@ static void fill_header(struct board *board, size_t size)
 	struct stat namespace;
 
 	*header = (struct board_header){
-		.magic = BOARD_MAGIC,
 		.version = BOARD_VERSION,
 		.size = (uint32_t)size,
 		.header_size = sizeof *header,
@@ -109,6 +109,14 @@ int board_open(struct board *board, size_t services, size_t names_size)
 		return -1;
 	fill_header(board, size);
 	return 0;
+}
+
+void board_publish(struct board *board)
+{
+	static const char magic[sizeof board->header->magic] = BOARD_MAGIC;
+
+	memcpy(board_begin(board)->magic, magic, sizeof magic);
+	board_end(board);
 }
 
 void board_close(struct board *board)

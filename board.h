@@ -174,6 +174,9 @@ struct board {
  * (board_close is harmless). */
 int board_open(struct board *board, size_t services, size_t names_size);
 
+/* Marks the page as one that readers may take, when its services are shown. */
+void board_publish(struct board *board);
+
 /* Marks the page as that of a dinit that has ended, wakes who waits, and detaches the page. */
 void board_close(struct board *board);
 

@@ -99,15 +99,20 @@ static int open_output(struct check *check)
 
 /* ---- its result ---- */
 
-/* Tells the result: how it ended ("" where it succeeded), and what it said last. */
+/* Tells the result: how it ended ("" where it succeeded), and what it said last. The process is
+ * gone then, unless its time was over. */
 static void tell(struct check *check, bool succeeded, const char *how)
 {
 	char reason[CHECK_REASON_SIZE], last[LASTLINE_MAX + 1] = "";
+	bool both;
 
 	if (check->line)
 		lastline_end(&check->last, check->line->begun, check->line->len);
 	lastline_show(&check->last, last);
-	snprintf(reason, sizeof reason, "%s%s%s", how, *how && *last ? ": " : "", last);
+	both = *how && *last;
+	snprintf(reason, sizeof reason, "%s%s%s", how, both ? ": " : "", last);
+	/* That its time was over says more than what it said until then. */
+	check->said_at = both && !check_is_running(check) ? strlen(how) + sizeof ": " - 1 : 0;
 	check->pending = false;
 	loop_timer_stop(check->loop, &check->timer);
 	check->on_result(check->ctx, succeeded, reason);

@@ -34,6 +34,8 @@ struct check {
 	uint64_t timeout_ms;
 	/* Its result is still to be told. */
 	bool pending;
+	/* Where in the reason begins what it said itself; 0: that is all of it, or nothing. */
+	size_t said_at;
 	void (*on_result)(void *ctx, bool succeeded, const char *reason);
 	void *ctx;
 };

@@ -443,10 +443,12 @@ static int prepare_health(struct dinit *dinit)
 	if (board_open(&dinit->board, svdir->len, names_size) < 0)
 		log_info("there is no shared memory, so dinit --status has nothing to show: %s",
 			 strerror(errno));
-	if (health_open(&dinit->health, &means, on_unhealthy, dinit) == 0)
-		return 0;
-	board_close(&dinit->board);
-	return base_fail("cannot set up the services");
+	if (health_open(&dinit->health, &means, on_unhealthy, dinit) < 0) {
+		board_close(&dinit->board);
+		return base_fail("cannot set up the services");
+	}
+	board_publish(&dinit->board);
+	return 0;
 }
 
 static void prepare_requests(struct dinit *dinit)

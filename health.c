@@ -210,7 +210,7 @@ static void show_readiness(struct health_watched *watched)
 
 	shown->check_failures = watched->failures;
 	shown->check_failures_total = watched->failures_total;
-	board_write_reason(health->means.board, watched->place, watched->reason);
+	board_write_reason(health->means.board, watched->place, watched->reason + watched->said_at);
 	set_state(health, watched->place, shown, judge(watched), false);
 	board_end(health->means.board);
 	review_whole(health);
@@ -307,9 +307,12 @@ static void plan_check(struct health_watched *watched)
 			 watched->was_ready ? choose_next(watched) : choose_retry(watched));
 }
 
-static void note_result(struct health_watched *watched, bool succeeded, const char *reason)
+/* said_at is where in the reason begins what the check said itself: that alone is shown. */
+static void note_result(struct health_watched *watched, bool succeeded, const char *reason,
+			size_t said_at)
 {
 	snprintf(watched->reason, sizeof watched->reason, "%s", reason);
+	watched->said_at = said_at;
 	if (succeeded) {
 		watched->failures = 0;
 		note_ready(watched);
@@ -331,7 +334,7 @@ static void on_check_result(void *ctx, bool succeeded, const char *reason)
 
 	/* Its service may have ended, or been told to stop, meanwhile. */
 	if (watched->run_pid > 0 && !watched->health->stopped)
-		note_result(watched, succeeded, reason);
+		note_result(watched, succeeded, reason, watched->check.said_at);
 }
 
 /* Runs the check, unless the last run was killed and its process is still there: it may wait in
@@ -349,7 +352,7 @@ static void on_check_due(void *ctx)
 	}
 	if (now - watched->began_ms >= 2 * interval) {
 		watched->began_ms = now - interval;
-		note_result(watched, false, "the last run was killed and has not ended yet");
+		note_result(watched, false, "the last run was killed and has not ended yet", 0);
 	}
 	loop_timer_start(health->means.loop, &watched->timer, GONE_LOOK_MS);
 }

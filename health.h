@@ -53,8 +53,9 @@ struct health_watched {
 	uint64_t lost_ms;
 	/* Failed checks, in a row and in all. */
 	uint32_t failures, failures_total;
-	/* What the last check said. */
+	/* How the last check ended, and from said_at on what it said. */
 	char reason[CHECK_REASON_SIZE];
+	size_t said_at;
 };
 
 /* What is known of a service of the directory. */

@@ -116,8 +116,7 @@ static void test_probe_of_what_speaks_no_http_fails(struct scene *scene)
 			 "No such file or directory");
 }
 
-/* It writes its answer in several parts, and would show a traceback where one of them is
- * refused. */
+/* It writes its answer in several parts, and would show a traceback where one is refused. */
 static void test_probe_of_http_server_leaves_it_content(struct scene *scene)
 {
 	int web = find_port();

@@ -105,6 +105,59 @@ static void test_status_names_are_judged_alone(struct scene *scene)
 	run_expect_line(run, RUN_STDOUT, " client/run: full 1$");
 }
 
+/* A check that fails, succeeds, and fails again. (On a slow machine a shell takes its time.) */
+static void test_status_check_decides(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "web", POLITE);
+	scene_script(scene, "services/web/check",
+		     "test -e $SCENE/good || { echo refused; exit 1; }");
+	add_client(scene, "until dinit --status web | grep -q refused; do sleep 0.02; done\n"
+			  "dinit --status web | sed 1d\n"
+			  "dinit --status >/dev/null; echo \"whole $?\"; touch $SCENE/good\n"
+			  "until dinit --status web >/dev/null; do sleep 0.02; done\n"
+			  "dinit --status >/dev/null; echo \"whole $?\"; rm $SCENE/good\n"
+			  "while dinit --status web >/dev/null; do sleep 0.02; done\n"
+			  "dinit --status web | sed 1d\n"
+			  "dinit --status --json web | jq -c '.services[0] | [.check_failures > 0, "
+			  ".check_failures_total > .check_failures]'\n"
+			  "dinit --status >/dev/null; echo \"whole $?\"");
+	run = start(scene,
+		    &(struct run_spec){
+			    .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_CHECK_INTERVAL=3") },
+		    1);
+	stop(run);
+	run_expect_line(run, RUN_STDOUT,
+			" client/run: web +starting .*  refused$");
+	run_expect_line(run, RUN_STDOUT,
+			" client/run: web +unready .*  refused$");
+	run_expect_line(run, RUN_STDOUT, " client/run: \\[true,true\\]$");
+	assert_int_equal(run_count_lines(run, RUN_STDOUT, " client/run: whole 1$"), 2);
+	assert_int_equal(run_count_lines(run, RUN_STDOUT, " client/run: whole 0$"), 1);
+}
+
+static void test_status_lines_are_counted(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "web", "echo one; echo two; echo err >&2; " POLITE);
+	add_client(scene, "dinit --status web | sed 1d\n"
+			  "dinit --status --json web | jq -c '.services[0] | [.stdout, .stderr]'\n"
+			  "dinit --metrics | grep 'web.*stderr'");
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
+	run_wait_line(run, RUN_STDOUT, " client/run: waiting$");
+	run_wait_line(run, RUN_STDOUT, " web/run: up$");
+	run_wait_line(run, RUN_STDERR, " web/run: err$");
+	scene_let_go(scene, "go");
+	stop(run);
+	run_expect_line(run, RUN_STDOUT, " client/run: web +ready .* 4$");
+	run_expect_line(run, RUN_STDOUT,
+			"\\[\\{\"lines\":3,\"bytes\":11\\},\\{\"lines\":1,\"bytes\":4\\}\\]$");
+	run_expect_line(run, RUN_STDOUT,
+			" dinit_service_lines_total\\{service=\"web\",stream=\"stderr\"\\} 1$");
+}
+
 /* In the teardown nothing is as it should be, and the cause is told, without last words. */
 static void test_status_in_a_teardown_is_stopping(struct scene *scene)
 {
@@ -249,6 +302,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCENE(test_status_shows_what_each_service_does),
 		SCENE(test_status_names_are_judged_alone),
+		SCENE(test_status_check_decides),
+		SCENE(test_status_lines_are_counted),
 		SCENE(test_status_in_a_teardown_is_stopping),
 		SCENE_AS_SUBREAPER(test_status_dinit_that_is_stopped_is_seen),
 		SCENE(test_status_json_is_understood),

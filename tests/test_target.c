@@ -126,7 +126,7 @@ static void test_target_parse_long_socket_path_is_none(void **state)
 	assert_int_equal(target_parse(&target, text), -1);
 }
 
-static const char *const no_targets[] = {
+static const char *const others[] = {
 	"",
 	"127.0.0.1:80",
 	"tcp",
@@ -196,9 +196,9 @@ static const char *const no_targets[] = {
 static void test_target_parse_anything_else_is_none(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(no_targets); i++)
-		if (target_parse(&target, no_targets[i]) == 0)
-			fail_msg("\"%s\" is a target", no_targets[i]);
+	for (size_t i = 0; i < COUNT(others); i++)
+		if (target_parse(&target, others[i]) == 0)
+			fail_msg("\"%s\" is a target", others[i]);
 }
 
 int main(void)

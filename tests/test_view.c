@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ipc.h>
+#include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -143,8 +144,9 @@ static void show(struct board *board, size_t place, enum board_state state, cons
 
 static int setup(void **state)
 {
-	struct rig *rig = test_calloc(1, sizeof *rig);
+	struct rig *rig = calloc(1, sizeof *rig);
 
+	assert_non_null(rig);
 	*state = played = rig;
 	on_sleep = on_malloc = NULL;
 	calloc_fails = malloc_fails = 0;
@@ -155,6 +157,7 @@ static int setup(void **state)
 	show(&rig->board, 0, BOARD_READY, "db", "");
 	show(&rig->board, 1, BOARD_DOWN, "log", "");
 	show(&rig->board, 2, BOARD_UNREADY, "web", "exited with status 1: refused");
+	board_publish(&rig->board);
 	assert_int_equal(view_open(&rig->view, getpid(), rig->why), 0);
 	return 0;
 }
@@ -166,7 +169,7 @@ static int teardown(void **state)
 	snapshot_free(&rig->snapshot);
 	view_close(&rig->view);
 	board_close(&rig->board);
-	test_free(rig);
+	free(rig);
 	return 0;
 }
 
@@ -247,6 +250,7 @@ static bool nests(struct rig *rig)
 
 	if (board_open(&board, 1, 2) < 0)
 		return false;
+	board_publish(&board);
 	pid = fork();
 	if (pid == 0)
 		_exit(finds_parent(rig) ? 0 : 1);
@@ -284,7 +288,12 @@ static pid_t start_other(void)
 	if (pid == 0) {
 		struct board board;
 
-		_exit(board_open(&board, 1, 2) < 0 || write(ready[1], "x", 1) != 1 || pause() < 0);
+		/* A test that fails leaves it behind. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (board_open(&board, 1, 2) < 0)
+			_exit(1);
+		board_publish(&board);
+		_exit(write(ready[1], "x", 1) != 1 || pause() < 0);
 	}
 	close(ready[1]);
 	if (read(ready[0], &byte, 1) != 1)
@@ -651,10 +660,13 @@ static void test_take_largest_page_is_taken(void **state)
 		LARGEST = 65536 + 1024 * 2 + 16
 	};
 	struct rig *rig = *state;
-	char *page = test_malloc(LARGEST);
-	struct view view = make_page(page, LARGEST, 65536, 1024);
-	struct board_entry *entry = (struct board_entry *)(void *)(page + 65536);
+	char *page = malloc(LARGEST);
+	struct board_entry *entry;
+	struct view view;
 
+	assert_non_null(page);
+	view = make_page(page, LARGEST, 65536, 1024);
+	entry = (struct board_entry *)(void *)(page + 65536);
 	assert_int_equal(view_take(&view, &rig->snapshot, rig->why), 0);
 	assert_string_equal(rig->snapshot.list[1].name, "s01");
 	/* The entries end where the page does. */
@@ -672,7 +684,7 @@ static void test_take_largest_page_is_taken(void **state)
 	assert_int_equal(view_take(&view, &rig->snapshot, rig->why), 0);
 	assert_int_equal(strlen(rig->snapshot.list[0].name), VIEW_TEXT_SIZE - 1);
 	assert_int_equal(strlen(rig->snapshot.list[0].reason), VIEW_TEXT_SIZE - 1);
-	test_free(page);
+	free(page);
 }
 
 /* A list of texts that are all of the page would be far larger than it. */
