@@ -9,7 +9,7 @@ start_seen() {
 	shift
 	[ -e "$dir/services/web/run" ] ||
 		script web/run 'trap "exit 0" TERM; echo "{\"up\":true}"; while :; do sleep 0.1; done'
-	start "$_seen" "$dir/services" --volume "$(realpath "$cache/page"):/usr/local/bin/page:ro" "$@"
+	start "$_seen" "$dir/services" --volume "$PAGE:/usr/local/bin/page:ro" "$@"
 	wait_line "$_seen" out '"up":true'
 }
 
@@ -208,7 +208,8 @@ has_received() {
 test_podman_waits_until_all_is_ready() {
 	"$top/tests/setup" podman python3 || { echo "# skipped: podman cannot be installed"; return 0; }
 	make_root
-	set -- podman --root "$dir/podman" --runroot "$dir/podman-run" --cgroup-manager cgroupfs
+	# (The path of --runroot has 50 characters at most.)
+	set -- podman --root "$dir/podman" --runroot "$work/podman" --cgroup-manager cgroupfs
 	# The limits of its own would be above those of this machine.
 	_limits="--ulimit nofile=1024:1024 --ulimit nproc=1024:1024"
 	# shellcheck disable=SC2086 # a list of words
