@@ -99,6 +99,7 @@ static int forge(void)
 		perror("page: board_open");
 		return 1;
 	}
+	board_publish(&board);
 	entry = board_begin_entry(&board, 0);
 	board_write_name(&board, 0, "forged");
 	entry->state = BOARD_READY;
