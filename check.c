@@ -13,12 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* One read; a turn of the loop takes no more of a check's output. */
 #define READ_SIZE 4096
 /* At the end of a check its pipe is read out: so many reads take what a pipe holds. */
 #define READS_MAX 17
+#define PIPE_MODE 0666
 /* As lastline.h wants to have it. */
 #define BEGUN_SIZE (2 * (size_t)LASTLINE_MAX)
 
@@ -86,6 +88,8 @@ static int open_output(struct check *check)
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return -1;
 	check->fd = pair[0];
+	/* A check that has become another user may open /dev/stderr, as a service may. */
+	fchmod(pair[0], PIPE_MODE);
 	if (fcntl(pair[0], F_SETFL, O_NONBLOCK) == 0 &&
 	    loop_watch(check->loop, pair[0], EPOLLIN, &check->io) == 0)
 		return pair[1];
@@ -123,11 +127,12 @@ static void kill_process(const struct check *check)
 	pid_t pid = check->program.watch.pid;
 	char name[CHECK_REASON_SIZE];
 
-	/* Its session is its group, too: what it has started goes with it. */
-	if (kill(-pid, SIGKILL) == 0)
-		return;
-	snprintf(name, sizeof name, "%s/check", check->entry->name);
-	signaller_send(check->program.all->means.signaller, pid, SIGKILL, name);
+	if (kill(pid, SIGKILL) < 0) {
+		snprintf(name, sizeof name, "%s/check", check->entry->name);
+		signaller_send(check->program.all->means.signaller, pid, SIGKILL, name);
+	}
+	/* It leads a group of its own: what it has started goes with it. */
+	kill(-pid, SIGKILL);
 }
 
 static void on_timeout(void *ctx)

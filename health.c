@@ -297,6 +297,9 @@ static uint64_t choose_next(const struct health_watched *watched)
 	uint64_t moment = interval * watched->number / health->checks;
 	uint64_t delay = (moment + interval - (now - health->began_ms) % interval) % interval;
 
+	/* It was killed at the end of its time: the next one is due, whatever the moment. */
+	if (now - watched->began_ms >= interval)
+		return 0;
 	/* One that was begun and is over at that moment is not the next one. */
 	return delay == 0 && now == watched->began_ms ? interval : delay;
 }

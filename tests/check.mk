@@ -21,8 +21,9 @@ setup-all:
 
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
-	filter sender request service lives ration policy left ending waited overtime cli \
-	metrics pick probe signal status statusjson sv target usage view wait watch
+	filter sender request service lives ration policy left ending waited overtime announce \
+	board check cli health listing metrics nearest notify pick probe signal status \
+	statusjson sv tally target usage view wait watch
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
@@ -33,6 +34,10 @@ wrap_procfs = read
 wrap_process = dup2
 wrap_log = write
 wrap_spawn = fork read write setsid
+wrap_notify = malloc epoll_ctl read
+wrap_health = clock_gettime epoll_wait calloc check_start check_is_running check_stop check_close \
+	announce_ready
+wrap_check = pipe2 calloc epoll_ctl spawn_program_unwaited
 wrap_loop = clock_gettime epoll_wait epoll_create1 signalfd epoll_ctl
 wrap_reaper = waitpid waitid
 wrap_signaller = kill malloc fork setresuid syscall
@@ -40,7 +45,7 @@ wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_r
 wrap_lives = spawn_program spawn_program_unwaited spawn_read_failure pipe2 open close logmux_add \
 	logmux_release waitid waitpid kill calloc oom_has_killed
 wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send signaller_stop logmux_add \
-	logmux_move_last logmux_reads procfs_each_child sysinfo
+	logmux_move_last logmux_forget_tallies logmux_reads procfs_each_child sysinfo
 wrap_filter = logmux_reads
 wrap_left = logmux_reads program_find
 wrap_ration = clock_gettime epoll_wait strdup
@@ -65,11 +70,13 @@ wrap_view = malloc calloc nanosleep clock_gettime syscall
 # Those that look at a dinit that the test plays (moments.h).
 MOMENTS_WRAPPED = view_open view_take view_take_last view_wait board_now
 MOMENTS_UNITS = wait watch signal sv
-wrap_wait = $(MOMENTS_WRAPPED) execvp getsid getppid procfs_usable procfs_read_stat
+wrap_wait = $(MOMENTS_WRAPPED) execvp getsid getppid getpid procfs_usable procfs_read_stat
 wrap_watch = $(MOMENTS_WRAPPED)
 wrap_signal = $(MOMENTS_WRAPPED) syscall kill
 wrap_sv = $(MOMENTS_WRAPPED) signal_send
 wrap_cli = status_run metrics_run wait_run watch_run signal_run probe_run sv_run calloc
+wrap_listing = calloc logmux_forget_tallies
+wrap_board = shmget shmat shmctl stat syscall
 wrap_logmux = malloc realloc free clock_gettime epoll_ctl read
 
 UNIT_PROGRAMS = $(UNITS:%=$(BUILD)/test_%)

@@ -14,6 +14,10 @@
 struct moments moments;
 char *moments_out, *moments_err;
 
+/* The standard streams while those are memory. */
+static FILE *true_out, *true_err;
+static size_t out_len, err_len;
+
 int __wrap_view_open(struct view *view, pid_t pid, char why[VIEW_WHY_SIZE]);
 int __wrap_view_take(const struct view *view, struct snapshot *snapshot, char why[VIEW_WHY_SIZE]);
 int __wrap_view_take_last(const struct view *view, struct snapshot *snapshot);
@@ -94,9 +98,24 @@ int moments_set_up(void **state)
 	return 0;
 }
 
+/* Closes the memory that the streams are, and puts the true ones back in their place. */
+static void restore_streams(void)
+{
+	fclose(stdout);
+	fclose(stderr);
+	stdout = true_out;
+	stderr = true_err;
+	true_out = true_err = NULL;
+}
+
 int moments_tear_down(void **state)
 {
 	(void)state;
+	/* A test has failed within moments_run. */
+	if (true_out) {
+		restore_streams();
+		fprintf(stderr, "%s%s", moments_out, moments_err);
+	}
 	free(moments_out);
 	free(moments_err);
 	moments_out = moments_err = NULL;
@@ -148,21 +167,19 @@ struct view_service *moments_add_adopted(const char *name, int32_t pid)
 
 int moments_run(int (*run)(char *const *arguments, pid_t pid), const char *line)
 {
-	FILE *old_out = stdout, *old_err = stderr;
 	char copy[160], *arguments[ARGUMENTS_MAX] = { NULL };
-	size_t out_len, err_len, len = 0;
+	size_t len = 0;
 	int status;
 
 	snprintf(copy, sizeof copy, "%s", line);
 	for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
 		arguments[len++] = word;
 	moments_tear_down(NULL);
+	true_out = stdout;
+	true_err = stderr;
 	stdout = open_memstream(&moments_out, &out_len);
 	stderr = open_memstream(&moments_err, &err_len);
 	status = run(arguments, 7);
-	fclose(stdout);
-	fclose(stderr);
-	stdout = old_out;
-	stderr = old_err;
+	restore_streams();
 	return status;
 }

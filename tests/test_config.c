@@ -44,7 +44,7 @@ static void read_strings(struct config *config, struct problems *problems, const
 	errors = config_read(config, strings, on_problem, problems);
 	assert_int_equal(errors, problems->errors);
 	/* They may point into the environment, which is about to go. */
-	config->dir = config->skip = config->keep = NULL;
+	config->dir = config->skip = config->keep = config->notify_socket = NULL;
 	for (size_t i = 0; i < COUNT(strings); i++)
 		free(strings[i]);
 }
@@ -60,6 +60,9 @@ static void assert_defaults(const struct config *config)
 	assert_int_equal(config->grace_period_ms, 0);
 	assert_int_equal(config->stderr_mode, CONFIG_STDERR_TEXT);
 	assert_int_equal(config->exit_status, CONFIG_EXIT_STATUS_DINIT);
+	assert_int_equal(config->check_interval_ms, 10000);
+	assert_int_equal(config->check_failures, 0);
+	assert_int_equal(config->ready_timeout_ms, 0);
 	assert_int_equal(config->max_line, 1024 * 1024);
 }
 
@@ -85,6 +88,7 @@ static void test_config_read_nothing_set_gives_defaults(void **state)
 	assert_string_equal(config.skip, "");
 	assert_string_equal(config.keep, "");
 	assert_string_equal(config.termination_log, "/dev/termination-log");
+	assert_string_equal(config.notify_socket, "");
 	memset(&config, 0xff, sizeof config);
 	assert_int_equal(config_read(&config, others, on_problem, &problems), 0);
 	assert_defaults(&config);
@@ -104,6 +108,10 @@ static void test_config_read_empty_value_is_default(void **state)
 				(char[]){ "DINIT_GRACE_PERIOD=" },
 				(char[]){ "DINIT_JSON_STDERR=" },
 				(char[]){ "DINIT_EXIT_STATUS=" },
+				(char[]){ "DINIT_CHECK_INTERVAL=" },
+				(char[]){ "DINIT_CHECK_FAILURES=" },
+				(char[]){ "DINIT_READY_TIMEOUT=" },
+				(char[]){ "NOTIFY_SOCKET=" },
 				(char[]){ "DINIT_TERMINATION_LOG=" },
 				(char[]){ "DINIT_KEEP=" },
 				(char[]){ "DINIT_SKIP=" },
@@ -272,7 +280,11 @@ static const struct {
 	{ "DINIT_STOP_TIMEOUT", offsetof(struct config, stop_timeout_ms), 60000 },
 	{ "DINIT_STOP_DELAY", offsetof(struct config, stop_delay_ms), 0 },
 	{ "DINIT_GRACE_PERIOD", offsetof(struct config, grace_period_ms), 0 },
+	{ "DINIT_READY_TIMEOUT", offsetof(struct config, ready_timeout_ms), 0 },
+	{ "DINIT_CHECK_INTERVAL", offsetof(struct config, check_interval_ms), 10000 },
 };
+/* The last one takes no 0. */
+#define INTERVAL (COUNT(timeouts) - 1)
 
 static void assert_timeout(const struct config *config, size_t which, uint64_t ms)
 {
@@ -295,6 +307,12 @@ static void test_config_read_timeouts_are_milliseconds_rounded_up(void **state)
 		snprintf(string, sizeof string, "%s=%s", timeouts[which].name,
 			 good_timeouts[good].value);
 		read_strings(&config, &problems, string, NULL, NULL);
+		if (which == INTERVAL && good_timeouts[good].ms == 0) {
+			assert_int_equal(problems.errors, 1);
+			assert_non_null(strstr(problems.texts[0], "it takes seconds, more than 0"));
+			assert_defaults(&config);
+			continue;
+		}
 		assert_int_equal(problems.len, 0);
 		for (size_t k = 0; k < COUNT(timeouts); k++)
 			assert_timeout(&config, k,
@@ -392,6 +410,60 @@ static void test_config_read_max_line_has_suffix_and_limits(void **state)
 		assert_int_equal(problems.errors, cases[i].bytes == 0);
 		assert_int_equal(config.max_line, cases[i].bytes ? cases[i].bytes : 1048576);
 	}
+}
+
+static void test_config_read_count_is_digits(void **state)
+{
+	static const struct {
+		const char *value;
+		/* -1: an error */
+		int64_t count;
+	} cases[] = {
+		{ "0", 0 },           { "1", 1 },
+		{ "007", 7 },         { "1000000000", 1000000000 },
+		{ "1000000001", -1 }, { "18446744073709551617", -1 },
+		{ "3.", -1 },         { "3.0", -1 },
+		{ ".", -1 },          { ".3", -1 },
+		{ "-1", -1 },         { "+1", -1 },
+		{ " 1", -1 },         { "1 ", -1 },
+		{ "0x3", -1 },        { "1k", -1 },
+		{ "three", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct problems problems;
+		struct config config;
+		char text[64];
+
+		snprintf(text, sizeof text, "DINIT_CHECK_FAILURES=%s", cases[i].value);
+		read_strings(&config, &problems, text, NULL, NULL);
+		if (problems.errors != (cases[i].count < 0))
+			fail_msg("%s", text);
+		if (cases[i].count >= 0) {
+			assert_int_equal(config.check_failures, cases[i].count);
+			continue;
+		}
+		assert_defaults(&config);
+		snprintf(text, sizeof text, "DINIT_CHECK_FAILURES is \"%s\": it takes a number, ",
+			 cases[i].value);
+		assert_memory_equal(problems.texts[0], text, strlen(text));
+	}
+}
+
+/* It is not dinit's own variable: there is no value that is wrong. */
+static void test_config_read_notify_socket_points_into_environment(void **state)
+{
+	char *const strings[] = { (char[]){ "XNOTIFY_SOCKET=/x" }, (char[]){ "NOTIFY_SOCKET" },
+				  (char[]){ "NOTIFY_SOCKET=@/run/my notify=1" },
+				  (char[]){ "NOTIFY_SOCKET=/second" }, NULL };
+	struct problems problems = { .len = 0 };
+	struct config config;
+
+	(void)state;
+	assert_int_equal(config_read(&config, strings, on_problem, &problems), 0);
+	assert_int_equal(problems.len, 0);
+	assert_ptr_equal(config.notify_socket, strings[2] + strlen("NOTIFY_SOCKET="));
 }
 
 static void test_config_read_first_of_duplicates_counts(void **state)
@@ -533,6 +605,10 @@ static const struct {
 	{ "DINIT_DRK", NULL },
 	{ "DINIT_SAH", NULL },
 	{ "DINIT_KEEPS", "DINIT_KEEP" },
+	{ "DINIT_CHECK_INTERVALL", "DINIT_CHECK_INTERVAL" },
+	{ "DINIT_CHECK_FAILS", "DINIT_CHECK_FAILURES" },
+	{ "DINIT_FAILURES", "DINIT_CHECK_FAILURES" },
+	{ "DINIT_READY", "DINIT_READY_TIMEOUT" },
 	{ "DINIT_KI", "DINIT_SKIP" },
 	/* Less than half of the letters, and half of them. */
 	{ "DINIT_LGV", NULL },
@@ -658,6 +734,8 @@ int main(void)
 		cmocka_unit_test(test_config_read_bad_timeouts_are_errors),
 		cmocka_unit_test(test_config_parse_seconds_takes_what_the_variables_take),
 		cmocka_unit_test(test_config_read_max_line_has_suffix_and_limits),
+		cmocka_unit_test(test_config_read_count_is_digits),
+		cmocka_unit_test(test_config_read_notify_socket_points_into_environment),
 		cmocka_unit_test(test_config_read_first_of_duplicates_counts),
 		cmocka_unit_test(test_config_read_every_error_is_reported),
 		cmocka_unit_test(test_config_read_hostile_values_are_shown_harmless),

@@ -423,6 +423,118 @@ static void test_spawn_program_descriptors_arrive_from_wherever_they_are(void **
 	close(71);
 }
 
+/* ---- the extra descriptor ---- */
+
+/* The numbers that the pipe for the failure will have: the lowest that are free. */
+static void find_free(int numbers[2])
+{
+	for (int i = 0; i < 2; i++)
+		numbers[i] = fcntl(0, F_DUPFD_CLOEXEC, 3);
+	for (int i = 0; i < 2; i++)
+		close(numbers[i]);
+}
+
+/* The program finds the file there, and nothing else that it did not find before. */
+static void assert_extra(struct rig *rig, int from, int number)
+{
+	struct stat status;
+	char line[60];
+
+	/* One more, unless it takes the place of one that the program would have inherited. */
+	int expected = count_heirlooms() + (fcntl(number, F_GETFD) != 0);
+
+	assert_int_equal(fstat(from, &status), 0);
+	rig->spec.extra_fd = from;
+	rig->spec.extra_number = number;
+	run(rig);
+	snprintf(line, sizeof line, "fd %d %llu", number, (unsigned long long)status.st_ino);
+	assert_reported(rig, line);
+	assert_int_equal(count_inherited(rig), expected);
+	/* Ours is as it was. */
+	assert_int_equal(fcntl(from, F_GETFD), FD_CLOEXEC);
+}
+
+static int open_extra(int number)
+{
+	char path[] = "/tmp/test_spawn.file.XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0 && unlink(path) == 0);
+	assert_int_equal(dup3(fd, number, O_CLOEXEC), number);
+	close(fd);
+	return number;
+}
+
+static void test_spawn_program_extra_descriptor_has_its_number(void **state)
+{
+	static const int numbers[] = { 3, 4, 5, 6, 7, 8, 9, 10, 49, 50, 51, 1023 };
+	int from = open_extra(50);
+
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		assert_extra(*state, from, numbers[i]);
+	close(from);
+}
+
+/* The pipe through which a failure comes makes way, and works. */
+static void test_spawn_program_extra_descriptor_at_a_number_of_the_failure_pipe(void **state)
+{
+	struct rig *rig = *state;
+	int from = open_extra(50), numbers[2];
+
+	find_free(numbers);
+	for (int i = 0; i < 2; i++) {
+		assert_extra(rig, from, numbers[i]);
+		rig->spec.path = "/nonexistent/run";
+		assert_failure(rig, SPAWN_EXEC, ENOENT, 1);
+		rig->spec.path = rig->self;
+	}
+	close(from);
+}
+
+/* What the program would have inherited there is closed in it, and stays open here. */
+static void test_spawn_program_extra_descriptor_replaces_an_inherited_one(void **state)
+{
+	struct rig *rig = *state;
+	int from = open_extra(50), kept = fcntl(rig->null_fd, F_DUPFD, 60);
+
+	assert_extra(rig, from, kept);
+	assert_int_equal(fcntl(kept, F_GETFD), 0);
+	close(from);
+	close(kept);
+}
+
+/* A standard one has that number here. */
+static void test_spawn_program_extra_descriptor_at_the_number_of_a_standard_one(void **state)
+{
+	struct rig *rig = *state;
+	int from = open_extra(50), out = open_extra(60);
+	struct stat status;
+	char line[60];
+
+	rig->spec.fds[1] = rig->spec.fds[2] = out;
+	assert_extra(rig, from, out);
+	assert_int_equal(fstat(out, &status), 0);
+	for (int i = 1; i < 3; i++) {
+		snprintf(line, sizeof line, "fd %d %llu", i, (unsigned long long)status.st_ino);
+		assert_reported(rig, line);
+	}
+	close(from);
+	close(out);
+}
+
+/* With a limit that the number is above, which counts for what the program opens itself. */
+static void test_spawn_program_extra_descriptor_above_the_programs_limit_is_there(void **state)
+{
+	struct rig *rig = *state;
+	struct rlimit lower = { 20, 21 };
+	int from = open_extra(50);
+
+	rig->spec.nofile = &lower;
+	assert_extra(rig, from, 100);
+	assert_reported(rig, "nofile 20 21");
+	close(from);
+}
+
 /* ---- where it stops ---- */
 
 static void make_file(struct rig *rig, const char *text, mode_t mode)
@@ -478,6 +590,55 @@ static void test_spawn_program_bad_descriptor_stops_at_setup(void **state)
 		assert_failure(rig, SPAWN_SETUP, EBADF, 1);
 		rig->spec.fds[i] = rig->null_fd;
 	}
+}
+
+static void test_spawn_program_bad_extra_descriptor_stops_at_setup(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->spec.extra_fd = 999;
+	rig->spec.extra_number = 40;
+	assert_failure(rig, SPAWN_SETUP, EBADF, 1);
+	rig->spec.extra_number = 999;
+	assert_failure(rig, SPAWN_SETUP, EBADF, 1);
+}
+
+/* Not even dinit's own limit allows it. */
+static void test_spawn_program_extra_number_above_our_limit_stops_at_setup(void **state)
+{
+	struct rig *rig = *state;
+	struct rlimit low = rig->nofile;
+
+	low.rlim_cur = 100;
+	rig->spec.extra_fd = rig->null_fd;
+	rig->spec.extra_number = 100;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	assert_failure(rig, SPAWN_SETUP, EBADF, 1);
+	rig->spec.extra_number = 99;
+	run(rig);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &rig->nofile), 0);
+}
+
+/* The pipe for the failure has that number, and there is none left for it. */
+static void test_spawn_program_without_a_descriptor_for_the_failure_pipe_says_so(void **state)
+{
+	struct rig *rig = *state;
+	struct rlimit two = rig->nofile;
+	struct spawn_failure failure;
+	int status, numbers[2];
+	pid_t pid;
+
+	find_free(numbers);
+	two.rlim_cur = (rlim_t)numbers[1] + 1;
+	rig->spec.extra_fd = rig->null_fd;
+	rig->spec.extra_number = numbers[1];
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &two), 0);
+	pid = start(rig, &failure);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &rig->nofile), 0);
+	assert_int_equal(pid, -1);
+	assert_int_equal(failure.stage, SPAWN_SETUP);
+	assert_int_equal(failure.error, EMFILE);
+	assert_true(waitpid(-1, &status, 0) > 0);
 }
 
 /* Nor is there one left to move another to, out of the way. */
@@ -650,12 +811,20 @@ static const struct CMUnitTest tests[] = {
 	TEST_BOTH(test_spawn_program_gets_the_lower_limit),
 	TEST_BOTH(test_spawn_program_inherits_only_what_is_not_close_on_exec),
 	TEST_BOTH(test_spawn_program_descriptors_arrive_from_wherever_they_are),
+	TEST_BOTH(test_spawn_program_extra_descriptor_has_its_number),
+	TEST_BOTH(test_spawn_program_extra_descriptor_at_a_number_of_the_failure_pipe),
+	TEST_BOTH(test_spawn_program_extra_descriptor_replaces_an_inherited_one),
+	TEST_BOTH(test_spawn_program_extra_descriptor_at_the_number_of_a_standard_one),
+	TEST_BOTH(test_spawn_program_extra_descriptor_above_the_programs_limit_is_there),
 	TEST_BOTH(test_spawn_program_missing_file_stops_at_exec),
 	TEST_BOTH(test_spawn_program_file_that_is_not_executable_stops_at_exec),
 	TEST_BOTH(test_spawn_program_file_without_a_format_stops_at_exec),
 	TEST_BOTH(test_spawn_program_without_a_session_of_its_own_stops_there),
 	TEST_BOTH(test_spawn_program_missing_directory_stops_at_chdir),
 	TEST_BOTH(test_spawn_program_bad_descriptor_stops_at_setup),
+	TEST_BOTH(test_spawn_program_bad_extra_descriptor_stops_at_setup),
+	TEST_BOTH(test_spawn_program_extra_number_above_our_limit_stops_at_setup),
+	TEST_BOTH(test_spawn_program_without_a_descriptor_for_the_failure_pipe_says_so),
 	TEST_BOTH(test_spawn_program_without_a_descriptor_to_move_to_stops_at_setup),
 	TEST_BOTH(test_spawn_program_descriptors_above_2_are_not_moved_first),
 	TEST_BOTH(test_spawn_program_closed_descriptors_stop_at_setup),

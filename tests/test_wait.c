@@ -22,6 +22,8 @@
 static int exec_error;
 static char executed[80];
 
+#define OWN_PID 205
+
 /* The session and the parent of this process, and the parent of that (and so on, up to 0), where
  * /proc can be read. */
 static pid_t session, parent;
@@ -30,6 +32,7 @@ static const pid_t *ancestors;
 int __wrap_execvp(const char *file, char *const *arguments);
 pid_t __wrap_getsid(pid_t pid);
 pid_t __wrap_getppid(void);
+pid_t __wrap_getpid(void);
 bool __wrap_procfs_usable(const struct procfs *proc);
 int __wrap_procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *stat);
 
@@ -37,6 +40,11 @@ pid_t __wrap_getsid(pid_t pid)
 {
 	assert_int_equal(pid, 0);
 	return session;
+}
+
+pid_t __wrap_getpid(void)
+{
+	return OWN_PID;
 }
 
 pid_t __wrap_getppid(void)
@@ -55,7 +63,7 @@ int __wrap_procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_
 	const pid_t *at = ancestors;
 
 	assert_string_equal(proc->root, "/proc");
-	if (pid == getpid()) {
+	if (pid == OWN_PID) {
 		stat->parent = parent;
 		return 0;
 	}
@@ -352,7 +360,7 @@ static void test_wait_for_all_leaves_out_the_own_service(void **state)
 	moments_add_service("app", BOARD_STARTING, 6);
 	session = 301;
 	parent = 204;
-	expect_own(getpid(), true);
+	expect_own(OWN_PID, true);
 	expect_own(204, true);
 	expect_own(301, true);
 	/* Without /proc nothing more is known. */

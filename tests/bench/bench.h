@@ -122,29 +122,7 @@ void flow_bench(const struct bench *bench);
 
 void life_bench(const struct bench *bench);
 
-/* A program that has services, and a pipe on which each of them says that it is up. */
-struct instance {
-	pid_t pid;
-	int up_fd;
-	uint64_t begun_ns;
-};
-
-/* Starts the static dinit on the service directory. more: one more string for the environment, or
- * NULL. */
-struct instance life_start_dinit(const struct bench *bench, const char *dir, const char *more);
-
-/* Returns the seconds from the start until the last of so many services said that it is up. */
-double life_wait_up(struct instance *instance, unsigned services);
-
-/* Stops it. Returns the seconds from TERM to the end; *cpu_s (may be NULL): CPU time over its whole
- * life. */
-double life_stop(struct instance *instance, double *cpu_s);
-
 /* Makes a service directory in which each of the services has program as its run. */
 void life_make_services(const char *dir, unsigned services, const char *program);
-
-/* ---- seen.c: what looks at a running dinit ---- */
-
-void seen_bench(const struct bench *bench);
 
 #endif

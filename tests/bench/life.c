@@ -23,6 +23,12 @@
 #define SETTLE_MS 1500
 #define DETAIL_SIZE 128
 
+struct instance {
+	pid_t pid;
+	int up_fd;
+	uint64_t begun_ns;
+};
+
 void life_make_services(const char *dir, unsigned services, const char *program)
 {
 	char path[BENCH_PATH_SIZE + 32];
@@ -66,7 +72,8 @@ static struct instance start_with(char *const argv[], const char *const extra[])
 	return instance;
 }
 
-struct instance life_start_dinit(const struct bench *bench, const char *dir, const char *more)
+/* more: one more string for the environment, or NULL. */
+static struct instance start_dinit(const struct bench *bench, const char *dir, const char *more)
 {
 	char path[BENCH_PATH_SIZE], variable[BENCH_PATH_SIZE + 16];
 	char *const argv[] = { path, NULL };
@@ -89,7 +96,8 @@ static struct instance start_loop(const struct bench *bench, const char *dir, un
 	return start_with(argv, extra);
 }
 
-double life_wait_up(struct instance *instance, unsigned services)
+/* Seconds from the start until the last of the services said that it is up. */
+static double wait_up(struct instance *instance, unsigned services)
 {
 	char bytes[MANY];
 
@@ -108,7 +116,8 @@ double life_wait_up(struct instance *instance, unsigned services)
 	return (double)(proc_now_ns() - instance->begun_ns) / 1e9;
 }
 
-double life_stop(struct instance *instance, double *cpu_s)
+/* Seconds from TERM to the end; *cpu_s: CPU time over its whole life. */
+static double stop(struct instance *instance, double *cpu_s)
 {
 	uint64_t begun_ns = proc_now_ns();
 	double took;
@@ -129,9 +138,9 @@ static struct round_trip go_round(struct instance instance, unsigned services)
 {
 	struct round_trip trip;
 
-	trip.up = life_wait_up(&instance, services);
+	trip.up = wait_up(&instance, services);
 	proc_sleep_ms(50);
-	trip.down = life_stop(&instance, &trip.cpu);
+	trip.down = stop(&instance, &trip.cpu);
 	return trip;
 }
 
@@ -171,10 +180,10 @@ static void bench_round_trips(const struct bench *bench, const char *dir)
 	double with_lines[BENCH_ROUNDS_MAX];
 
 	for (size_t i = 0; i < rounds; i++) {
-		ours[i] = go_round(life_start_dinit(bench, dir, NULL), MANY);
+		ours[i] = go_round(start_dinit(bench, dir, NULL), MANY);
 		bare[i] = go_round(start_loop(bench, dir, MANY), MANY);
-		with_lines[i] = go_round(life_start_dinit(bench, dir, "BENCH_LINE=1"), MANY).up /
-				bare[i].up;
+		with_lines[i] =
+			go_round(start_dinit(bench, dir, "BENCH_LINE=1"), MANY).up / bare[i].up;
 	}
 	compare_trips(ours, bare, rounds);
 	table_row("1000 services: all up and a line each / bare loop",
@@ -188,7 +197,7 @@ static void bench_stop(const struct bench *bench, const char *dir)
 	double took[BENCH_ROUNDS_MAX];
 
 	for (size_t i = 0; i < rounds; i++)
-		took[i] = go_round(life_start_dinit(bench, dir, "BENCH_LINE=1"), FEW).down * 1e3;
+		took[i] = go_round(start_dinit(bench, dir, "BENCH_LINE=1"), FEW).down * 1e3;
 	table_row("10 services: TERM to exit", table_median(took, rounds), "ms", TABLE_AT_MOST, 10,
 		  NULL);
 }
@@ -233,23 +242,23 @@ static void print_memory(const struct instance *instance, unsigned services, dou
 static void bench_memory(const struct bench *bench, const char *dir, unsigned services,
 			 double bar_kb)
 {
-	struct instance instance = life_start_dinit(bench, dir, "BENCH_LINE=1");
+	struct instance instance = start_dinit(bench, dir, "BENCH_LINE=1");
 
-	life_wait_up(&instance, services);
+	wait_up(&instance, services);
 	proc_sleep_ms(SETTLE_MS);
 	print_memory(&instance, services, bar_kb);
-	life_stop(&instance, NULL);
+	stop(&instance, NULL);
 }
 
 static void bench_idle(const struct bench *bench, const char *few_dir, const char *many_dir)
 {
-	struct instance few = life_start_dinit(bench, few_dir, "BENCH_LINE=1");
-	struct instance many = life_start_dinit(bench, many_dir, "BENCH_LINE=1");
+	struct instance few = start_dinit(bench, few_dir, "BENCH_LINE=1");
+	struct instance many = start_dinit(bench, many_dir, "BENCH_LINE=1");
 	struct idle few_before, few_after, many_before, many_after;
 	unsigned seconds = bench->quick ? 5 : 10;
 
-	life_wait_up(&few, FEW);
-	life_wait_up(&many, MANY);
+	wait_up(&few, FEW);
+	wait_up(&many, MANY);
 	proc_sleep_ms(SETTLE_MS);
 	few_before = look_at(&few);
 	many_before = look_at(&many);
@@ -258,8 +267,98 @@ static void bench_idle(const struct bench *bench, const char *few_dir, const cha
 	many_after = look_at(&many);
 	print_idle(FEW, &few_before, &few_after, seconds);
 	print_idle(MANY, &many_before, &many_after, seconds);
-	life_stop(&few, NULL);
-	life_stop(&many, NULL);
+	stop(&few, NULL);
+	stop(&many, NULL);
+}
+
+/* ---- what others see ---- */
+
+/* Starts dinit as a client of the instance, with output to nowhere. argument may be NULL. */
+static pid_t start_client(const struct bench *bench, const struct instance *instance,
+			  const char *option, const char *argument)
+{
+	char path[BENCH_PATH_SIZE], pid[16], words[2][32];
+	char *argv[6] = { path, words[0], (char[]){ "--pid" }, pid, argument ? words[1] : NULL };
+	const char *const extra[] = { NULL };
+
+	snprintf(path, sizeof path, "%s", bench->dinit_static);
+	snprintf(pid, sizeof pid, "%d", instance->pid);
+	snprintf(words[0], sizeof words[0], "%s", option);
+	snprintf(words[1], sizeof words[1], "%s", argument ? argument : "");
+	return proc_start(argv, &(struct proc_fds){ { -1, -1, -1, -1 } }, extra);
+}
+
+static void bench_status(const struct bench *bench, const char *many_dir)
+{
+	struct instance instance = start_dinit(bench, many_dir, NULL);
+	size_t rounds = bench->quick ? 7 : 15;
+	double took[BENCH_ROUNDS_MAX];
+
+	wait_up(&instance, MANY);
+	proc_sleep_ms(SETTLE_MS);
+	for (size_t i = 0; i < rounds; i++) {
+		uint64_t begun_ns = proc_now_ns();
+		pid_t client = start_client(bench, &instance, "--status", NULL);
+
+		took[i] = (double)(proc_wait(client, 0, NULL) - begun_ns) / 1e6;
+	}
+	table_row("--status of 1000 services", table_median(took, rounds), "ms", TABLE_AT_MOST, 30,
+		  NULL);
+	stop(&instance, NULL);
+}
+
+/* From TERM until whoever waits for the end of a service has ended as well: dinit's own way to it
+ * is in that. */
+static void bench_wait(const struct bench *bench, const char *few_dir)
+{
+	size_t rounds = bench->quick ? 7 : 15;
+	double took[BENCH_ROUNDS_MAX], cpu[BENCH_ROUNDS_MAX];
+	char detail[DETAIL_SIZE];
+
+	for (size_t i = 0; i < rounds; i++) {
+		struct instance instance = start_dinit(bench, few_dir, NULL);
+		uint64_t begun_ns;
+		pid_t client;
+
+		wait_up(&instance, FEW);
+		client = start_client(bench, &instance, "--wait", "-d");
+		proc_sleep_ms(200);
+		begun_ns = proc_now_ns();
+		proc_signal(instance.pid, SIGTERM);
+		took[i] = (double)(proc_wait(client, 0, &cpu[i]) - begun_ns) / 1e6;
+		proc_wait(instance.pid, 0, NULL);
+		close(instance.up_fd);
+	}
+	snprintf(detail, sizeof detail, "%.1f ms of CPU", table_median(cpu, rounds) * 1e3);
+	table_row("--wait -d: TERM to its end", table_median(took, rounds), "ms", TABLE_AT_MOST, 20,
+		  detail);
+}
+
+/* What a check of each of 1000 services costs, every ten seconds. */
+static void bench_checks(const struct bench *bench)
+{
+	char dir[BENCH_PATH_SIZE], path[BENCH_PATH_SIZE + 32];
+	struct instance instance;
+	unsigned seconds = bench->quick ? 5 : 10;
+	struct idle before, after;
+
+	make_named(bench, "checked", MANY, "sleeper", dir);
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(path, sizeof path, "%s/s%04u/check", dir, i);
+		if (symlink("/bin/true", path) < 0)
+			bench_fail(path);
+	}
+	instance = start_dinit(bench, dir, NULL);
+	wait_up(&instance, MANY);
+	proc_wait(start_client(bench, &instance, "--wait", NULL), 0, NULL);
+	before = look_at(&instance);
+	proc_sleep_ms(seconds * 1000);
+	after = look_at(&instance);
+	table_row("1000 checks every 10 s: CPU of dinit",
+		  (after.cpu_s - before.cpu_s) / seconds * 1e3, "ms/s", TABLE_NO_BAR, 0, NULL);
+	table_row("1000 checks every 10 s: PSS", (double)proc_pss_kb(instance.pid), "kB",
+		  TABLE_NO_BAR, 0, NULL);
+	stop(&instance, NULL);
 }
 
 /* ---- orphans ---- */
@@ -316,9 +415,9 @@ static double lose_once(const struct bench *bench, const char *dir, const char *
 	snprintf(services, sizeof services, "DINIT_DIR=%s", dir);
 	orphans = share_orphans(path);
 	instance = start_with(argv, extra);
-	life_wait_up(&instance, up);
+	wait_up(&instance, up);
 	took = wait_gone(orphans, count);
-	life_stop(&instance, NULL);
+	stop(&instance, NULL);
 	munmap(orphans, sizeof *orphans);
 	return took;
 }
@@ -394,10 +493,13 @@ void life_bench(const struct bench *bench)
 	make_named(bench, "many", MANY, "sleeper", many);
 	table_title("processes: dinit-static, medians");
 	bench_size(bench);
-	bench_memory(bench, few, FEW, 400);
-	bench_memory(bench, many, MANY, 4000);
+	bench_memory(bench, few, FEW, 300);
+	bench_memory(bench, many, MANY, 2048);
 	bench_idle(bench, few, many);
 	bench_round_trips(bench, many);
 	bench_stop(bench, few);
+	bench_status(bench, many);
+	bench_wait(bench, few);
 	bench_orphans(bench, many);
+	bench_checks(bench);
 }

@@ -1,0 +1,635 @@
+/* SPDX-License-Identifier: ISC */
+/* check.c with real programs (shell scripts of a directory made for each test) and everything below
+ * it. Failing calls are scripted by the linker's --wrap. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "check.h"
+#include "log.h"
+#include "rig.h"
+#include "spawn.h"
+#include "tree.h"
+
+#define DEADLINE_MS 60000
+/* Of a check that is to have all the time it wants, and of one that is to take too long. */
+#define LONG_MS 1000000
+#define SHORT_MS 100
+#define NOBODY 65534
+
+/* ---- what is taken ---- */
+
+/* What the next calls fail with; 0: they do not. */
+static int pipe_error, calloc_error, watch_error, spawn_error;
+
+int __real_pipe2(int pair[2], int flags);
+int __wrap_pipe2(int pair[2], int flags);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+int __real_epoll_ctl(int epoll_fd, int what, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int epoll_fd, int what, int fd, struct epoll_event *event);
+pid_t __real_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd,
+				    struct spawn_failure *failure);
+pid_t __wrap_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd,
+				    struct spawn_failure *failure);
+
+int __wrap_pipe2(int pair[2], int flags)
+{
+	errno = pipe_error;
+	return pipe_error ? -1 : __real_pipe2(pair, flags);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	errno = calloc_error;
+	return calloc_error ? NULL : __real_calloc(count, size);
+}
+
+int __wrap_epoll_ctl(int epoll_fd, int what, int fd, struct epoll_event *event)
+{
+	errno = watch_error;
+	return watch_error ? -1 : __real_epoll_ctl(epoll_fd, what, fd, event);
+}
+
+pid_t __wrap_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd,
+				    struct spawn_failure *failure)
+{
+	if (spawn_error == 0)
+		return __real_spawn_program_unwaited(spec, report_fd, failure);
+	*failure = (struct spawn_failure){ .stage = SPAWN_FORK, .error = spawn_error };
+	return -1;
+}
+
+/* ---- the rig ---- */
+
+struct rig {
+	char dir[64], path[80];
+	struct svdir_entry entry;
+	struct loop loop;
+	struct reaper reaper;
+	struct procfs proc;
+	struct signaller signaller;
+	struct programs programs;
+	struct check check;
+	struct loop_timer deadline;
+	sigset_t signals, old_signals;
+	bool child, late;
+	bool (*until)(struct rig *rig);
+	int null_fd, fds;
+	/* What was told, and how often. */
+	unsigned results;
+	bool succeeded;
+	char reason[CHECK_REASON_SIZE], said[2000];
+};
+
+static int count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int count = 0;
+
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static void on_signal(void *ctx, const struct signalfd_siginfo *info)
+{
+	struct rig *rig = ctx;
+
+	rig->child |= info->ssi_signo == SIGCHLD;
+}
+
+static void on_orphan(void *ctx, pid_t pid, int status)
+{
+	(void)ctx;
+	(void)pid;
+	(void)status;
+}
+
+static void on_late(void *ctx)
+{
+	struct rig *rig = ctx;
+
+	rig->late = true;
+}
+
+static void on_result(void *ctx, bool succeeded, const char *reason)
+{
+	struct rig *rig = ctx;
+
+	assert_true(strlen(reason) < sizeof rig->reason);
+	rig->results++;
+	rig->succeeded = succeeded;
+	strcpy(rig->reason, reason);
+}
+
+static void keep(void *ctx, const char *line, size_t len)
+{
+	struct rig *rig = ctx;
+	size_t so_far = strlen(rig->said);
+
+	assert_true(so_far + len < sizeof rig->said);
+	memcpy(rig->said + so_far, line, len);
+}
+
+static int setup(void **state)
+{
+	static char name[] = "web", path[] = "PATH=/usr/bin:/bin", socket[] = "NOTIFY_SOCKET=/x";
+	static char *const environment[] = { path, socket, NULL };
+	struct rig *rig = __real_calloc(1, sizeof *rig);
+	struct program_means means = { .environment = environment };
+
+	pipe_error = calloc_error = watch_error = spawn_error = 0;
+	strcpy(rig->dir, "/tmp/test_check.XXXXXX");
+	assert_non_null(mkdtemp(rig->dir));
+	assert_int_equal(chmod(rig->dir, 0755), 0);
+	snprintf(rig->path, sizeof rig->path, "%s/check", rig->dir);
+	rig->entry = (struct svdir_entry){ .name = name, .dir = rig->dir, .check = rig->path };
+	rig->fds = count_fds();
+	sigemptyset(&rig->signals);
+	sigaddset(&rig->signals, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &rig->signals, &rig->old_signals);
+	assert_int_equal(loop_open(&rig->loop, &rig->signals, on_signal, rig), 0);
+	rig->deadline = (struct loop_timer){ .on_due = on_late, .ctx = rig };
+	reaper_init(&rig->reaper, on_orphan, rig);
+	rig->proc.root = "/proc";
+	rig->signaller = (struct signaller){ .reaper = &rig->reaper, .proc = &rig->proc };
+	rig->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	means.reaper = &rig->reaper;
+	means.signaller = &rig->signaller;
+	means.null_fd = rig->null_fd;
+	getrlimit(RLIMIT_NOFILE, &means.nofile);
+	assert_int_equal(programs_open(&rig->programs, &means), 0);
+	check_init(&rig->check, &rig->loop, &rig->programs, &rig->entry, on_result, rig);
+	log_set_level(CONFIG_LOG_INFO);
+	log_set_writer(keep, rig);
+	*state = rig;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	check_close(&rig->check);
+	programs_close(&rig->programs);
+	loop_close(&rig->loop);
+	close(rig->null_fd);
+	log_set_writer(NULL, NULL);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	sigprocmask(SIG_SETMASK, &rig->old_signals, NULL);
+	tree_remove(rig->dir);
+	free(rig);
+	return 0;
+}
+
+static void put_check(struct rig *rig, const char *body)
+{
+	FILE *file = fopen(rig->path, "we");
+
+	assert_non_null(file);
+	fprintf(file, "#!/bin/sh\n%s\n", body);
+	fclose(file);
+	assert_int_equal(chmod(rig->path, 0755), 0);
+}
+
+static enum loop_verdict on_turn_end(void *ctx)
+{
+	struct rig *rig = ctx;
+
+	if (rig->child) {
+		rig->child = false;
+		reaper_drain(&rig->reaper);
+	}
+	return rig->late || rig->until(rig) ? LOOP_STOP : LOOP_SLEEP;
+}
+
+static void wait_until(struct rig *rig, bool (*until)(struct rig *rig))
+{
+	rig->until = until;
+	loop_timer_start(&rig->loop, &rig->deadline, DEADLINE_MS);
+	assert_int_equal(loop_run(&rig->loop, on_turn_end, rig), 0);
+	assert_false(rig->late);
+	loop_timer_stop(&rig->loop, &rig->deadline);
+}
+
+static bool has_result(struct rig *rig)
+{
+	return rig->results > 0;
+}
+
+static bool is_over(struct rig *rig)
+{
+	return !check_is_running(&rig->check);
+}
+
+/* One turn has been made. */
+static bool at_once(struct rig *rig)
+{
+	(void)rig;
+	return true;
+}
+
+/* Runs the check to its end; the result was told once, and nothing is left open. */
+static void run(struct rig *rig, const char *body, uint64_t timeout_ms)
+{
+	int fds = count_fds();
+
+	put_check(rig, body);
+	rig->results = 0;
+	check_start(&rig->check, 4711, timeout_ms);
+	wait_until(rig, is_over);
+	assert_int_equal(rig->results, 1);
+	assert_int_equal(count_fds(), fds);
+}
+
+static void expect(struct rig *rig, const char *body, bool succeeded, const char *reason)
+{
+	run(rig, body, LONG_MS);
+	assert_string_equal(rig->reason, reason);
+	assert_int_equal(rig->succeeded, succeeded);
+}
+
+/* ---- what it finds ---- */
+
+static void test_check_runs_in_the_services_directory(void **state)
+{
+	struct rig *rig = *state;
+	char body[400];
+
+	expect(rig, "read line; echo \"$? <$line> $DINIT_PID ${NOTIFY_SOCKET-none}\"", true,
+	       "1 <> 4711 none");
+	run(rig, "pwd -P; echo $0 $#", LONG_MS);
+	snprintf(body, sizeof body, "%s 0", rig->path);
+	assert_string_equal(rig->reason, body);
+	run(rig, "pwd -P", LONG_MS);
+	assert_string_equal(rig->reason, rig->dir);
+	assert_string_equal(rig->said, "");
+}
+
+static void test_check_streams_are_one_pipe(void **state)
+{
+	expect(*state, "test -p /proc/$$/fd/1 && test /proc/$$/fd/1 -ef /proc/$$/fd/2", true, "");
+}
+
+/* A check that has dropped root opens its streams by name, as a service does. */
+static void test_check_of_another_user_can_open_its_streams(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_need(rig_can_take_user(), RIG_WHY_USER);
+	expect(rig,
+	       "exec setpriv --reuid=65534 --regid=65534 --clear-groups "
+	       "sh -c 'echo \"$(id -u) says\" >/dev/stderr'",
+	       true, "65534 says");
+}
+
+/* ---- results ---- */
+
+static void test_check_result_is_how_it_ended_and_what_it_said_last(void **state)
+{
+	struct rig *rig = *state;
+
+	expect(rig, "exit 0", true, "");
+	expect(rig, "echo fine", true, "fine");
+	expect(rig, "echo first; echo second >&2; exit 0", true, "second");
+	expect(rig, "exit 1", false, "exited with status 1");
+	expect(rig, "echo refused >&2; exit 1", false, "exited with status 1: refused");
+	expect(rig, "exit 115", false, "exited with status 115");
+	expect(rig, "kill -TERM $$", false, "was killed by signal 15 (Terminated)");
+	expect(rig, "echo dying; kill -KILL $$", false, "was killed by signal 9 (Killed): dying");
+	/* Nothing is left of the run before. */
+	expect(rig, "exit 0", true, "");
+}
+
+static void test_check_reason_is_the_last_line_that_is_not_blank(void **state)
+{
+	struct rig *rig = *state;
+
+	expect(rig, "echo one; printf '\\n  \\n\\t\\n'", true, "one");
+	expect(rig, "printf 'one\\ntwo'", true, "two");
+	expect(rig, "printf 'one\\r\\n'", true, "one");
+	expect(rig, "printf '\\033[31mred\\007\\n'", true, "?[31mred?");
+}
+
+static void test_check_reason_has_200_bytes(void **state)
+{
+	char longest[LASTLINE_MAX + 1];
+	struct rig *rig = *state;
+
+	memset(longest, 'x', LASTLINE_MAX);
+	longest[LASTLINE_MAX] = '\0';
+	run(rig, "printf '%0200d\\n' 0 | tr 0 x", LONG_MS);
+	assert_string_equal(rig->reason, longest);
+	run(rig, "printf '%0201d\\n' 0 | tr 0 x", LONG_MS);
+	assert_int_equal(strlen(rig->reason), LASTLINE_MAX);
+	assert_string_not_equal(rig->reason, longest);
+	/* With how it ended before it. */
+	run(rig, "printf '%0200d\\n' 0 | tr 0 x; kill -9 $$", LONG_MS);
+	assert_memory_equal(rig->reason, "was killed by signal 9 (", 24);
+	assert_string_equal(rig->reason + strlen(rig->reason) - LASTLINE_MAX, longest);
+}
+
+/* Written in pieces, with pauses that let each be read alone: each is only counted when it was
+ * taken. */
+static void test_check_line_in_pieces_is_one_line(void **state)
+{
+	struct rig *rig = *state;
+
+	expect(rig,
+	       "printf old; sleep 0.05; printf 'er\\n'; sleep 0.05; printf conn; sleep 0.05; "
+	       "printf ection; sleep 0.05; printf ' refused'; sleep 0.05; printf '\\n'; exit 1",
+	       false, "exited with status 1: connection refused");
+}
+
+/* More than a pipe holds, more than is kept of a line, and no newline at all. */
+static void test_check_flood_is_taken(void **state)
+{
+	struct rig *rig = *state;
+
+	expect(rig, "head -c 3000000 /dev/zero | tr '\\0' 'x'; echo; echo last; exit 3", false,
+	       "exited with status 3: last");
+	expect(rig, "i=0; while [ $i -lt 30000 ]; do echo line $i; i=$((i+1)); done", true,
+	       "line 29999");
+	run(rig, "head -c 3000000 /dev/zero | tr '\\0' 'x'", LONG_MS);
+	assert_true(rig->succeeded);
+	assert_int_equal(strlen(rig->reason), LASTLINE_MAX);
+	expect(rig, "head -c 100000 /dev/zero", true, rig->reason);
+}
+
+static void test_check_that_cannot_be_executed_has_failed(void **state)
+{
+	struct rig *rig = *state;
+	int fds = count_fds();
+	char nowhere[] = "/nonexistent";
+
+	put_check(rig, "exit 0");
+	assert_int_equal(chmod(rig->path, 0644), 0);
+	check_start(&rig->check, 4711, LONG_MS);
+	assert_true(check_is_running(&rig->check));
+	assert_int_equal(rig->results, 0);
+	wait_until(rig, is_over);
+	assert_int_equal(rig->results, 1);
+	assert_false(rig->succeeded);
+	assert_memory_equal(rig->reason, "cannot be started: ", 19);
+	assert_int_equal(count_fds(), fds);
+	/* Its directory has gone. */
+	rig->entry.dir = nowhere;
+	run(rig, "exit 0", LONG_MS);
+	assert_memory_equal(rig->reason, "cannot be started: /nonexistent cannot be", 41);
+}
+
+/* The result is told before check_start returns, and all works again afterwards. */
+static void test_check_without_means_has_failed(void **state)
+{
+	static const struct {
+		int *error, value;
+		const char *reason;
+	} cases[] = {
+		{ &pipe_error, EMFILE, "cannot be started: no pipe can be made (" },
+		{ &calloc_error, ENOMEM, "cannot be started: no pipe can be made (" },
+		{ &watch_error, ENOSPC, "cannot be started: no pipe can be made (" },
+		{ &spawn_error, EAGAIN, "cannot be started: no process can be made (" },
+	};
+	struct rig *rig = *state;
+
+	put_check(rig, "exit 0");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		int fds = count_fds();
+
+		rig->results = 0;
+		*cases[i].error = cases[i].value;
+		check_start(&rig->check, 4711, LONG_MS);
+		*cases[i].error = 0;
+		assert_int_equal(rig->results, 1);
+		assert_false(rig->succeeded);
+		assert_memory_equal(rig->reason, cases[i].reason, strlen(cases[i].reason));
+		assert_non_null(strstr(rig->reason, strerror(cases[i].value)));
+		assert_false(check_is_running(&rig->check));
+		assert_int_equal(count_fds(), fds);
+		/* No timer is left. */
+		assert_null(rig->loop.first);
+	}
+	expect(rig, "echo fine", true, "fine");
+}
+
+/* ---- time ---- */
+
+static void test_check_that_takes_too_long_is_killed(void **state)
+{
+	struct rig *rig = *state;
+
+	run(rig, "trap '' TERM INT HUP; echo waiting; while :; do sleep 1000; done", 500);
+	assert_false(rig->succeeded);
+	/* On a machine that is slow it has not said so yet. */
+	assert_memory_equal(rig->reason, "took longer than 0.5 s", 22);
+	if (rig->reason[22])
+		assert_string_equal(rig->reason + 22, ": waiting");
+	assert_string_equal(rig->said, "");
+}
+
+/* What it has said is the reason, also where that has no newline. */
+static bool has_said(struct rig *rig)
+{
+	return rig->check.line && rig->check.last.len > 0;
+}
+
+static void test_check_that_takes_too_long_says_what_it_said_last(void **state)
+{
+	struct rig *rig = *state;
+
+	put_check(rig, "echo asking; exec sleep 1000");
+	check_start(&rig->check, 4711, LONG_MS);
+	wait_until(rig, has_said);
+	loop_timer_start(&rig->loop, &rig->check.timer, 0);
+	wait_until(rig, is_over);
+	assert_int_equal(rig->results, 1);
+	assert_string_equal(rig->reason, "took longer than 16 min 40 s: asking");
+}
+
+/* Told as soon as the time is over; what its process does is another matter. */
+static void test_check_that_takes_too_long_is_told_before_it_ends(void **state)
+{
+	struct rig *rig = *state;
+	siginfo_t info;
+
+	put_check(rig, "exec sleep 1000");
+	check_start(&rig->check, 4711, SHORT_MS);
+	wait_until(rig, has_result);
+	assert_string_equal(rig->reason, "took longer than 0.1 s");
+	wait_until(rig, is_over);
+	assert_int_equal(rig->results, 1);
+	assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+}
+
+/* Its children do not outlive it. */
+static void test_check_that_takes_too_long_is_killed_with_its_children(void **state)
+{
+	struct rig *rig = *state;
+	char path[100], text[20] = "";
+	FILE *file;
+
+	run(rig, "sleep 1000 & echo $! >pid.new; mv pid.new pid; wait", 2000);
+	snprintf(path, sizeof path, "%s/pid", rig->dir);
+	file = fopen(path, "re");
+	if (!file)
+		return;
+	assert_non_null(fgets(text, sizeof text, file));
+	fclose(file);
+	/* It ends before its parent is reaped or soon after, and somebody else reaps it. */
+	for (int i = 0; i < 6000 && kill(atoi(text), 0) == 0; i++)
+		usleep(10000);
+	assert_int_equal(kill(atoi(text), 0), -1);
+}
+
+/* An output that never ends has its time, and no more; memory does not grow with it. */
+static void test_check_whose_output_never_ends_is_killed(void **state)
+{
+	struct rig *rig = *state;
+
+	run(rig, "exec yes", 200);
+	assert_false(rig->succeeded);
+	assert_memory_equal(rig->reason, "took longer than 0.2 s", 22);
+	run(rig, "exec cat /dev/zero", 200);
+	assert_false(rig->succeeded);
+}
+
+/* The end of its process is the end of the check, whoever still holds the pipe, and in whatever
+ * session that is. */
+static void test_check_that_leaves_its_pipe_behind_is_over(void **state)
+{
+	struct rig *rig = *state;
+
+	expect(rig,
+	       "echo started; setsid sh -c 'echo $$ >pid.new; mv pid.new pid; exec sleep 1000' "
+	       "& until test -s pid; do sleep 0.02; done",
+	       true, "started");
+	run(rig, "kill $(cat pid)", LONG_MS);
+	assert_true(rig->succeeded);
+	/* One that writes on and on is not waited for either. */
+	run(rig,
+	    "rm -f pid; setsid sh -c 'echo $$ >pid.new; mv pid.new pid; exec yes' & "
+	    "until test -s pid; do sleep 0.02; done",
+	    LONG_MS);
+	assert_string_equal(rig->reason, "y");
+}
+
+/* ---- stop ---- */
+
+static void test_check_stop_kills_and_tells_nothing(void **state)
+{
+	struct rig *rig = *state;
+	int fds = count_fds();
+
+	put_check(rig, "trap '' TERM; while :; do sleep 1000; done");
+	check_start(&rig->check, 4711, LONG_MS);
+	check_stop(&rig->check);
+	assert_null(rig->loop.first);
+	wait_until(rig, is_over);
+	assert_int_equal(rig->results, 0);
+	assert_int_equal(count_fds(), fds);
+	/* It can be stopped as often as wanted, and run again. */
+	check_stop(&rig->check);
+	expect(rig, "echo fine", true, "fine");
+}
+
+/* A program that has ended, and is not reaped. */
+static void test_check_stop_after_the_end_tells_nothing(void **state)
+{
+	struct rig *rig = *state;
+	siginfo_t info;
+
+	put_check(rig, "exit 0");
+	check_start(&rig->check, 4711, LONG_MS);
+	assert_int_equal(waitid(P_PID, (id_t)rig->check.program.watch.pid, &info,
+				WEXITED | WNOWAIT),
+			 0);
+	check_stop(&rig->check);
+	wait_until(rig, is_over);
+	assert_int_equal(rig->results, 0);
+}
+
+/* A process that is killed and does not end is nobody's concern. */
+static void test_check_close_forgets_a_running_process(void **state)
+{
+	struct rig *rig = *state;
+
+	put_check(rig, "exec sleep 1000");
+	check_start(&rig->check, 4711, LONG_MS);
+	wait_until(rig, at_once);
+	check_close(&rig->check);
+	assert_false(check_is_running(&rig->check));
+	assert_null(rig->loop.first);
+	rig->until = at_once;
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	wait_until(rig, at_once);
+	assert_int_equal(rig->results, 0);
+}
+
+/* ---- programs aside ---- */
+
+/* Nobody waits for a check, and its life is told at debug only. */
+static void test_check_counts_as_no_program(void **state)
+{
+	struct rig *rig = *state;
+
+	put_check(rig, "exec sleep 1000");
+	check_start(&rig->check, 4711, LONG_MS);
+	assert_int_equal(rig->programs.living, 0);
+	assert_true(rig->check.program.watch.unwaited);
+	check_stop(&rig->check);
+	wait_until(rig, is_over);
+	assert_int_equal(rig->programs.living, 0);
+	assert_int_equal(rig->programs.reaped, 0);
+	assert_string_equal(rig->said, "");
+	log_set_level(CONFIG_LOG_DEBUG);
+	run(rig, "exit 0", LONG_MS);
+	assert_non_null(strstr(rig->said, "debug: web/check: running with PID "));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_check_runs_in_the_services_directory),
+		TEST(test_check_streams_are_one_pipe),
+		TEST(test_check_of_another_user_can_open_its_streams),
+		TEST(test_check_result_is_how_it_ended_and_what_it_said_last),
+		TEST(test_check_reason_is_the_last_line_that_is_not_blank),
+		TEST(test_check_reason_has_200_bytes),
+		TEST(test_check_line_in_pieces_is_one_line),
+		TEST(test_check_flood_is_taken),
+		TEST(test_check_that_cannot_be_executed_has_failed),
+		TEST(test_check_without_means_has_failed),
+		TEST(test_check_that_takes_too_long_is_killed),
+		TEST(test_check_that_takes_too_long_says_what_it_said_last),
+		TEST(test_check_that_takes_too_long_is_told_before_it_ends),
+		TEST(test_check_that_takes_too_long_is_killed_with_its_children),
+		TEST(test_check_whose_output_never_ends_is_killed),
+		TEST(test_check_that_leaves_its_pipe_behind_is_over),
+		TEST(test_check_stop_kills_and_tells_nothing),
+		TEST(test_check_stop_after_the_end_tells_nothing),
+		TEST(test_check_close_forgets_a_running_process),
+		TEST(test_check_counts_as_no_program),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
