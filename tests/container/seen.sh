@@ -172,6 +172,16 @@ test_forged_page_is_not_believed() {
 	stop web 0 3000
 }
 
+# dinit is neither PID 1 nor an ancestor of who asks then, but the outermost.
+test_forged_page_below_docker_init_is_not_believed() {
+	script web/run '(setpriv --reuid=1000 --regid=1000 --clear-groups page forge > /dev/null &)
+trap "exit 0" TERM; echo "{\"up\":true}"; while :; do sleep 0.1; done'
+	start_seen web --init --env DINIT_KEEP=page
+	eventually 20 forged web
+	expect_seen web
+	stop web 0 3000
+}
+
 forged() {
 	in_container "$1" page list > "$dir/pages"
 	cat "$dir/pages"
