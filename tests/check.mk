@@ -22,8 +22,8 @@ setup-all:
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
 	filter sender request service lives ration policy left ending waited overtime announce \
-	board check cli listing metrics nearest notify pick probe signal status statusjson sv \
-	tally target usage view wait watch
+	board check cli health listing metrics nearest notify pick probe signal status \
+	statusjson sv tally target usage view wait watch
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
@@ -35,6 +35,8 @@ wrap_process = dup2
 wrap_log = write
 wrap_spawn = fork read write setsid
 wrap_notify = malloc epoll_ctl read
+wrap_health = clock_gettime epoll_wait calloc check_start check_is_running check_stop check_close \
+	announce_ready
 wrap_check = pipe2 calloc epoll_ctl spawn_program_unwaited
 wrap_loop = clock_gettime epoll_wait epoll_create1 signalfd epoll_ctl
 wrap_reaper = waitpid waitid
