@@ -271,6 +271,10 @@ static void test_check_that_cannot_be_executed_has_failed(struct scene *scene)
 	run_wait_lines(run, RUN_STDERR,
 		       "debug: web/check: failed: cannot be started: .*/nonexistent/sh", 2);
 	stop(run);
+	/* That is a mistake in the image, which the default level tells, too. */
+	assert_int_equal(run_count_lines(run, RUN_STDERR,
+					 WARNING "web/check: cannot be started: .*/nonexistent/sh"),
+			 1);
 }
 
 /* ---- the end of its service, and of the container ---- */

@@ -516,6 +516,33 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+#define MANY 40
+
+static void allow_few_files(void *ctx)
+{
+	(void)ctx;
+	/* Two for each service, and some more. */
+	if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 2 * MANY + 40, 2 * MANY + 40 }) < 0)
+		_exit(98);
+}
+
+/* The descriptors that checks need are not missing when services are started, and checks that find
+ * none are run later. */
+static void test_services_started_before_checks_take_descriptors(struct scene *scene)
+{
+	struct run *run;
+
+	for (unsigned i = 0; i < MANY; i++) {
+		scene_service(scene, scene_format(scene, "s%u", i), "exec sleep 1000");
+		scene_script(scene, scene_format(scene, "services/s%u/check", i), "exec sleep 0.5");
+	}
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_LOG_LEVEL=info"),
+						   .prepare = allow_few_files });
+	run_wait_line(run, RUN_STDERR, "info: all services are ready after ");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+}
+
 /* UTC whatever the time zone, and when the line was read: of a line that came before the next
  * event, earlier than it. */
 static void test_time_of_line_is_utc_and_when_it_was_read(struct scene *scene)
@@ -555,6 +582,7 @@ int main(void)
 		SCENE(test_program_without_root_can_open_its_streams),
 		SCENE(test_services_started_in_byte_order_of_names),
 		SCENE(test_services_started_all_at_once),
+		SCENE(test_services_started_before_checks_take_descriptors),
 		SCENE(test_exec_refused_says_why_and_ends_with_1),
 		SCENE(test_exec_refused_to_logging_program_says_why_and_ends_with_1),
 		SCENE(test_exec_of_other_architecture_is_named),
