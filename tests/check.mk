@@ -127,6 +127,13 @@ $(SCENARIO_PROGRAMS): $(BUILD)/scenario_%: $(BUILD)/tests/scenario_%.o $(SCENARI
 
 $(STREAM_SCENARIOS:%=$(BUILD)/scenario_%): $(BUILD)/tests/streams.o | $(BUILD)/actor
 $(BUILD)/scenario_deadfs: | $(BUILD)/deadfs
+$(BUILD)/scenario_board: | $(BUILD)/page
+
+# Static, as it looks at pages in containers, too.
+$(BUILD)/page: tests/page.c board.c board.h Makefile
+	@mkdir -p $(@D)
+	$(STATIC_CC) $(TOOL_CFLAGS) -I. -DDINIT_VERSION='"$(VERSION)"' -static -o $@ \
+		$(filter %.c,$^)
 
 # ---- the tests of the binary as it is built here: module by module, then the whole program ----
 
@@ -219,8 +226,8 @@ check-faults: dinit-static
 	@tests/faults/run $(CURDIR)/dinit-static
 
 # Scenarios in real containers (tests/container/run; THEMES chooses some of them).
-check-container: dinit-static
-	@tests/container/run dinit-static $(BUILD)/container $(THEMES)
+check-container: dinit-static $(BUILD)/page
+	@PAGE=$(CURDIR)/$(BUILD)/page tests/container/run dinit-static $(BUILD)/container $(THEMES)
 
 # Whether what packagers get (packaging/packaging.mk) is what others would want.
 check-package:

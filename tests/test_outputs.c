@@ -456,7 +456,7 @@ static void test_outputs_flush_reader_gone_is_said_once_on_the_other(void **stat
 		assert_false(is_open(rig, gone));
 		put(rig, gone, 100);
 		end(rig);
-		assert_int_equal(rig->outputs.list[gone].dropped, 100);
+		assert_int_equal(rig->outputs.list[gone].dropped, 200);
 		snprintf(expected, sizeof expected,
 			 STAMP " dinit: warning: %s cannot be written to, its lines are dropped "
 			       "from now on: Broken pipe\n",
@@ -847,6 +847,25 @@ static void test_outputs_show_counts_what_is_dropped_and_how_long_it_stalled(voi
 	assert_int_equal(shown[STDERR].stalled_ms, 0);
 }
 
+static void test_outputs_show_counts_what_its_reader_left_behind_as_dropped(void **state)
+{
+	struct rig *rig = *state;
+	struct board_output shown[OUTPUTS_MAX];
+
+	open_outputs(rig, CONFIG_STDOUT_TEXT, false, false);
+	put(rig, STDOUT, 10);
+	run(rig);
+	reader_leave(&rig->readers[STDOUT]);
+	put(rig, STDOUT, 100);
+	run(rig);
+	assert_false(is_open(rig, STDOUT));
+	put(rig, STDOUT, 20);
+	outputs_show(&rig->outputs, shown);
+	assert_int_equal(shown[STDOUT].bytes, 10);
+	assert_int_equal(shown[STDOUT].dropped_bytes, 120);
+	assert_int_equal(shown[STDERR].dropped_bytes, 0);
+}
+
 static void test_outputs_show_one_file_for_both_is_the_first(void **state)
 {
 	struct rig *rig = *state;
@@ -900,6 +919,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_outputs_write_own_lost_is_said_at_the_latest_at_the_end),
 	TEST(test_outputs_show_says_what_each_has_written),
 	TEST(test_outputs_show_counts_what_is_dropped_and_how_long_it_stalled),
+	TEST(test_outputs_show_counts_what_its_reader_left_behind_as_dropped),
 	TEST(test_outputs_show_one_file_for_both_is_the_first),
 };
 
