@@ -29,6 +29,9 @@ MODULES = dinit client/cli client/probe client/target client/sv client/signal cl
 	stamp json
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 
+# Linked behind all else, also of libc: dinit as PID 1 keeps none of it in memory.
+CLIENT = $(filter $(BUILD)/client/%,$(OBJECTS))
+
 # Those that every line goes through. COLD_CFLAGS are for all others.
 HOT = logmux splitter sink lastline line printable stamp json
 COLD_CFLAGS =
@@ -40,7 +43,7 @@ dinit: $(BUILD)/dinit
 	@cmp -s $< $@ || cp -f $< $@
 
 $(BUILD)/dinit: $(OBJECTS)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter-out $(CLIENT),$(OBJECTS)) -lc $(CLIENT)
 
 # The compiler writes beside each object which headers it was made of (x.d).
 $(BUILD)/%.o: %.c Makefile

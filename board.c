@@ -47,33 +47,48 @@ static struct board_entry *find_entry(struct board *board, size_t place)
 
 /* ---- making and giving up ---- */
 
-/* Makes the memory and attaches it, so that only this process can write to it, and it goes with
- * this process. Returns the address, or NULL with errno. */
-static void *make_memory(size_t size)
+/* Lets every user of the container read it, and nobody write to it. Where that is refused it is of
+ * no use, but no harm either. */
+static void open_to_all(int id)
 {
 	struct shmid_ds about;
-	void *address;
-	int id = shmget(IPC_PRIVATE, size, IPC_CREAT | 0600), error;
 
-	if (id < 0)
-		return NULL;
-	address = shmat(id, NULL, 0);
-	error = errno;
-	/* At once: a dinit that is killed before this leaves it behind. */
-	shmctl(id, IPC_RMID, NULL);
 	memset(&about, 0, sizeof about);
 	about.shm_perm.uid = geteuid();
 	about.shm_perm.gid = getegid();
 	about.shm_perm.mode = 0444;
-	/* Where others may not read it, it is of no use, but no harm either. */
 	shmctl(id, IPC_SET, &about);
+}
+
+/* Makes the memory and attaches it, so that it goes with this process. Returns the address, or NULL
+ * with errno. */
+static void *make_memory(size_t size)
+{
+	int id = shmget(IPC_PRIVATE, size, IPC_CREAT | 0600), error;
+	void *address;
+	bool attached;
+
+	if (id < 0)
+		return NULL;
+	address = shmat(id, NULL, 0);
+	attached = address != (void *)-1;
+	error = errno;
+	/* At once: a dinit that is killed before this leaves it behind. */
+	if (shmctl(id, IPC_RMID, NULL) < 0 && attached) {
+		error = errno;
+		shmdt(address);
+		attached = false;
+	}
+	if (attached)
+		open_to_all(id);
 	errno = error;
-	return address == (void *)-1 ? NULL : address;
+	return attached ? address : NULL;
 }
 
 static void fill_header(struct board *board, size_t size)
 {
 	struct board_header *header = board->header;
+	struct board_time now = board_now();
 	struct stat namespace;
 
 	*header = (struct board_header){
@@ -84,10 +99,10 @@ static void fill_header(struct board *board, size_t size)
 		.services = (uint32_t)board->services,
 		.adopted = BOARD_ADOPTED_MAX,
 		.pid = getpid(),
-		.started = board_now(),
+		.started = now,
+		.since = now,
 		.dinit_version = DINIT_VERSION,
 	};
-	header->since = header->started;
 	if (stat("/proc/self/ns/mnt", &namespace) < 0)
 		return;
 	header->namespace_device = namespace.st_dev;

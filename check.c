@@ -140,6 +140,14 @@ static void on_timeout(void *ctx)
 	struct check *check = ctx;
 	char how[64], duration[STAMP_DURATION_SIZE];
 
+	/* It has ended in time, which dinit is about to see. */
+	if (reaper_is_zombie(check->program.watch.pid))
+		return;
+	if (!check->extended && loop_now_ms(check->loop) - check->timer.due_ms >= CHECK_LATE_MS) {
+		check->extended = true;
+		loop_timer_start(check->loop, &check->timer, check->timeout_ms);
+		return;
+	}
 	kill_process(check);
 	stamp_duration(check->timeout_ms, duration);
 	snprintf(how, sizeof how, "took longer than %s", duration);
@@ -154,6 +162,7 @@ static void on_end(void *ctx, const struct reaper_end *end, const char *failure)
 	for (unsigned i = 0; check->fd >= 0 && i < READS_MAX && read_output(check); i++)
 		;
 	close_output(check);
+	check->unstarted = failure != NULL;
 	if (failure)
 		snprintf(how, sizeof how, "cannot be started: %s", failure);
 	else if (end->status != 0)
@@ -212,6 +221,7 @@ void check_start(struct check *check, pid_t run_pid, uint64_t timeout_ms)
 
 	lastline_clear(&check->last);
 	check->pending = true;
+	check->extended = check->unstarted = false;
 	check->timeout_ms = timeout_ms;
 	if (start_process(check, run_pid, reason) == 0) {
 		loop_timer_start(check->loop, &check->timer, timeout_ms);
@@ -220,6 +230,7 @@ void check_start(struct check *check, pid_t run_pid, uint64_t timeout_ms)
 	close_output(check);
 	free(check->line);
 	check->line = NULL;
+	check->unstarted = true;
 	snprintf(how, sizeof how, "cannot be started: %s", reason);
 	tell(check, false, how);
 }

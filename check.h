@@ -17,6 +17,10 @@
 /* Room for a reason, with the terminating NUL. */
 #define CHECK_REASON_SIZE 256
 
+/* Where the end of its time is noticed so late, dinit was stopped (a container that is paused), and
+ * most likely the check was, too: it gets its time once more. */
+#define CHECK_LATE_MS 1000
+
 /* What is kept of the line that has not ended yet. */
 struct check_line;
 
@@ -34,6 +38,10 @@ struct check {
 	uint64_t timeout_ms;
 	/* Its result is still to be told. */
 	bool pending;
+	/* The last run could not be started. */
+	bool unstarted;
+	/* It has been given its time once more (CHECK_LATE_MS). */
+	bool extended;
 	/* Where in the reason begins what it said itself; 0: that is all of it, or nothing. */
 	size_t said_at;
 	void (*on_result)(void *ctx, bool succeeded, const char *reason);

@@ -306,6 +306,8 @@ static bool advance(struct dinit *dinit)
 	case STATE_STARTING:
 		if (dinit->start_abandoned || !services_start_next(&dinit->services)) {
 			dinit->state = STATE_RUNNING;
+			/* The Makefile links what clients need behind all else. */
+			process_forget_code((uintptr_t)cli_run);
 			dinit->children_changed = true;
 		}
 		return true;

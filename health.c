@@ -310,6 +310,19 @@ static void plan_check(struct health_watched *watched)
 			 watched->was_ready ? choose_next(watched) : choose_retry(watched));
 }
 
+/* Says that a check has failed. One that cannot be started at all is not a service's failure but a
+ * mistake in its directory, or a limit: of a service that was never ready nothing else would say
+ * so. */
+static void say_failure(struct health_watched *watched)
+{
+	if (watched->was_ready || !watched->check.unstarted || watched->warned) {
+		log_debug("%s/check: failed: %s", name_of(watched), watched->reason);
+		return;
+	}
+	watched->warned = true;
+	log_warn("%s/check: %s", name_of(watched), watched->reason);
+}
+
 /* said_at is where in the reason begins what the check said itself: that alone is shown. */
 static void note_result(struct health_watched *watched, bool succeeded, const char *reason,
 			size_t said_at)
@@ -322,7 +335,7 @@ static void note_result(struct health_watched *watched, bool succeeded, const ch
 	} else {
 		watched->failures++;
 		watched->failures_total++;
-		log_debug("%s/check: failed: %s", name_of(watched), reason);
+		say_failure(watched);
 		note_lost(watched);
 	}
 	plan_check(watched);
@@ -383,8 +396,31 @@ static void watch_run(struct health_watched *watched, const struct service *serv
 	watched->checking = true;
 	if (!entry->check)
 		note_ready(watched);
-	else if (!watched->health->stopped)
+	else if (watched->health->waiting == 0 && !watched->health->stopped)
 		loop_timer_start(watched->health->means.loop, &watched->timer, 0);
+}
+
+/* Begins the checks of the services that are running, now that all have been started: one each
+ * millisecond, so that other things get their turn in between. */
+static void begin_checks(struct health *health)
+{
+	for (size_t i = 0; i < health->watched_len; i++) {
+		struct health_watched *watched = &health->watched[i];
+
+		if (watched->checking && watched->run_pid > 0 &&
+		    find_entry(health, watched->place)->check)
+			loop_timer_start(health->means.loop, &watched->timer, watched->number);
+	}
+}
+
+/* Notes that a service has been started, or could not be. */
+static void count_start(struct health *health, struct health_service *known)
+{
+	if (!known->waiting)
+		return;
+	known->waiting = false;
+	if (--health->waiting == 0)
+		begin_checks(health);
 }
 
 void health_note_service(struct health *health, const struct service *service)
@@ -395,6 +431,7 @@ void health_note_service(struct health *health, const struct service *service)
 
 	if (known->watched)
 		watch_run(known->watched, service);
+	count_start(health, known);
 	shown = board_begin_entry(health->means.board, place);
 	show_programs(known, shown, service);
 	if (service->run_status >= 0)
@@ -405,6 +442,18 @@ void health_note_service(struct health *health, const struct service *service)
 }
 
 /* ---- the time until all are ready ---- */
+
+/* Puts into words why a service is not ready of which no check has had a result. */
+static void describe_wait(struct health_watched *watched)
+{
+	int fd = find_entry(watched->health, watched->place)->notification_fd;
+
+	if (watched->checking)
+		snprintf(watched->reason, sizeof watched->reason, "its check has not ended yet");
+	else
+		snprintf(watched->reason, sizeof watched->reason,
+			 "it has not written a newline to its descriptor %d", fd);
+}
 
 static void on_ready_timeout(void *ctx)
 {
@@ -417,6 +466,8 @@ static void on_ready_timeout(void *ctx)
 
 		if (watched->was_ready || health->list[watched->place].state != BOARD_STARTING)
 			continue;
+		if (!watched->reason[0])
+			describe_wait(watched);
 		snprintf(words, sizeof words, "%s: not ready after %s", name_of(watched), duration);
 		report_limit(watched, words);
 	}
@@ -435,6 +486,8 @@ static void show_entry(struct health *health, size_t place)
 		known->state = BOARD_DOWN;
 	else if (svdir_is_skipped(entry, health->means.config->skip))
 		known->state = BOARD_SKIPPED;
+	known->waiting = known->state == BOARD_STARTING;
+	health->waiting += known->waiting;
 	health->missing += is_missing(known);
 	shown->state = known->state;
 	shown->flags = choose_flags(entry, false);

@@ -47,6 +47,8 @@ struct health_watched {
 	size_t number;
 	/* Checks have begun. */
 	bool checking;
+	/* A warning has said that its check cannot be started. */
+	bool warned;
 	/* It has been ready, and is now. */
 	bool was_ready, ready;
 	/* Since when it is not ready any more. */
@@ -62,6 +64,8 @@ struct health_watched {
 struct health_service {
 	/* As the board shows it. */
 	enum board_state state;
+	/* It is still to be started. */
+	bool waiting;
 	/* Its run has been started. */
 	bool started;
 	/* Nobody waits for it: it has disabled itself, or is optional and has ended. */
@@ -85,6 +89,9 @@ struct health {
 	/* So many of them have a check. */
 	size_t checks;
 	enum board_whole whole;
+	/* So many services are still to be started: the first checks begin when there is none, as
+	 * they need descriptors that the services may need. */
+	size_t waiting;
 	/* So many services keep dinit from being ready. */
 	size_t missing;
 	/* As the board shows it. */

@@ -36,10 +36,14 @@ void outputs_drop(struct outputs *outputs, size_t which, size_t len)
 
 void outputs_flush(struct outputs *outputs, size_t which)
 {
-	int error = sink_flush(&outputs->list[which].sink);
+	struct output *output = &outputs->list[which];
+	size_t queued = sink_len(&output->sink);
+	int error = sink_flush(&output->sink);
 
-	if (error)
-		outputs->list[which].error = error;
+	if (!error)
+		return;
+	output->error = error;
+	output->dropped += queued;
 }
 
 /* ---- dinit's own messages ---- */

@@ -202,8 +202,6 @@ static void deal_with_filter(struct orphan *orphan)
 	orphan_set_state(orphan, ORPHAN_FILTER);
 }
 
-/* Returns whether a process began so long ago that its descriptors are in place. */
-
 static void put_off(struct orphan *orphan)
 {
 	orphan->delays++;

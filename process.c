@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -147,4 +147,15 @@ void process_wait_for_console(void)
 	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
 		for (int ms = 0; ms < CONSOLE_MAX_MS && is_sending(fd); ms += CONSOLE_LOOK_MS)
 			poll(NULL, 0, CONSOLE_LOOK_MS);
+}
+
+void process_forget_code(uintptr_t begin)
+{
+	/* Where the linker has put the end of the code (end(3)). */
+	extern const char etext[];
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), end = (uintptr_t)etext;
+
+	begin = (begin + page - 1) & -page;
+	if (begin < end)
+		madvise((void *)begin, end - begin, MADV_DONTNEED);
 }

@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/resource.h>
 
 /* With what dinit exits (dinit(8), EXIT STATUS). */
@@ -53,6 +54,11 @@ void process_raise_nofile(struct rlimit *original);
  * each problem: an invalid value at every level, as text, and an unknown variable as a warning.
  * Returns 0, or -1 where a value is invalid. */
 int process_read_environment(struct config *config, char *const *environment);
+
+/* Gives back the memory of our code from that address to the end of all code, which is read anew
+ * where it is needed after all. (The kernel maps what stands beside the code that runs, and what
+ * is mapped counts as ours.) */
+void process_forget_code(uintptr_t begin);
 
 /* Waits, as PID 1, until a serial line under stdout or stderr has sent what it took, for at most
  * five seconds each: the end of a machine's first process is the end of that machine. */

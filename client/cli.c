@@ -209,7 +209,8 @@ static int refuse_arguments(char *const *arguments)
 /* Says what the option takes. */
 static int refuse_operands(const struct option *option)
 {
-	fputs("dinit: these arguments make no sense; what does:\n", stderr);
+	fprintf(stderr, "dinit: unexpected arguments: they are not what %s takes\nusage:\n",
+		option->name);
 	print_option(stderr, option);
 	return PROCESS_STATUS_UNABLE;
 }

@@ -80,10 +80,11 @@ struct search {
 #define RANK_FIRST 1000
 #define RANK_OTHER 1001
 
-/* Returns how many generations the process is before this one, or RANK_FIRST or RANK_OTHER. */
-static unsigned rank(pid_t pid)
+/* Returns how many generations the process is before the one whose parent that is, or RANK_OTHER
+ * where it is no ancestor. */
+static unsigned count_generations(pid_t pid, pid_t parent)
 {
-	struct procfs_stat stat = { .parent = getppid() };
+	struct procfs_stat stat = { .parent = parent };
 
 	for (unsigned generation = 0; generation < RANK_FIRST && stat.parent > 0; generation++) {
 		if (stat.parent == pid)
@@ -91,7 +92,24 @@ static unsigned rank(pid_t pid)
 		if (!procfs_usable(&proc) || procfs_read_stat(&proc, stat.parent, &stat) < 0)
 			break;
 	}
-	return pid == 1 ? RANK_FIRST : RANK_OTHER;
+	return RANK_OTHER;
+}
+
+/* Returns how many generations the process is before this one, or RANK_FIRST or RANK_OTHER. */
+static unsigned rank(pid_t pid)
+{
+	unsigned generations = count_generations(pid, getppid());
+
+	return generations == RANK_OTHER && pid == 1 ? RANK_FIRST : generations;
+}
+
+static bool is_below(pid_t pid, pid_t ancestor)
+{
+	struct procfs_stat stat;
+
+	return pid != ancestor && procfs_usable(&proc) &&
+	       procfs_read_stat(&proc, pid, &stat) == 0 &&
+	       count_generations(ancestor, stat.parent) != RANK_OTHER;
 }
 
 /* Returns whether the process has ended. (It may be a zombie, which holds no page.) */
@@ -143,6 +161,15 @@ static void add_pid(struct search *search, pid_t pid)
 		 (int)pid);
 }
 
+/* Returns whether the page of that process, of that rank, is better than the best so far. Of two
+ * that are no ancestors of this process, the outer one is. */
+static bool is_better(const struct search *search, pid_t pid, unsigned its_rank)
+{
+	if (its_rank == RANK_OTHER && search->rank == RANK_OTHER)
+		return is_below(search->best.pid, pid);
+	return its_rank < search->rank;
+}
+
 /* Keeps the page if it is the best so far, else detaches it. */
 static void consider(struct search *search, struct view *view)
 {
@@ -153,9 +180,13 @@ static void consider(struct search *search, struct view *view)
 		return;
 	}
 	its_rank = rank(view->pid);
-	search->found++;
-	add_pid(search, view->pid);
-	if (search->best.page && its_rank >= search->rank) {
+	/* What is below another is one of its services, or of what they have started: perhaps a
+	 * dinit, perhaps somebody who would like to be taken for one. */
+	if (!is_below(view->pid, search->best.page ? search->best.pid : view->pid)) {
+		search->found++;
+		add_pid(search, view->pid);
+	}
+	if (search->best.page && !is_better(search, view->pid, its_rank)) {
 		view_close(view);
 		return;
 	}
@@ -214,6 +245,13 @@ int view_open(struct view *view, pid_t pid, char why[VIEW_WHY_SIZE])
 	last = shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&info);
 	for (int place = 0; place <= last; place++)
 		look_at(&search, place);
+	/* Again, if it matters: now it is known which ones are below the best. */
+	if (search.best.page && search.rank == RANK_OTHER && search.found > 1) {
+		search.found = 0;
+		search.pids[0] = '\0';
+		for (int place = 0; place <= last; place++)
+			look_at(&search, place);
+	}
 	if (search.best.page && (search.found == 1 || search.rank != RANK_OTHER)) {
 		*view = search.best;
 		return 0;

@@ -22,8 +22,8 @@ setup-all:
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
 	filter sender request service lives ration policy left ending waited overtime announce \
-	board check cli health metrics nearest notify pick probe signal status statusjson sv target \
-	usage view wait watch
+	board check cli health listing metrics nearest notify pick probe signal status \
+	statusjson sv tally target usage view wait watch
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
@@ -45,7 +45,7 @@ wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_r
 wrap_lives = spawn_program spawn_program_unwaited spawn_read_failure pipe2 open close logmux_add \
 	logmux_release waitid waitpid kill calloc oom_has_killed
 wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send signaller_stop logmux_add \
-	logmux_move_last logmux_reads procfs_each_child sysinfo
+	logmux_move_last logmux_forget_tallies logmux_reads procfs_each_child sysinfo
 wrap_filter = logmux_reads
 wrap_left = logmux_reads program_find
 wrap_ration = clock_gettime epoll_wait strdup
@@ -75,6 +75,7 @@ wrap_watch = $(MOMENTS_WRAPPED)
 wrap_signal = $(MOMENTS_WRAPPED) syscall kill
 wrap_sv = $(MOMENTS_WRAPPED) signal_send
 wrap_cli = status_run metrics_run wait_run watch_run signal_run probe_run sv_run calloc
+wrap_listing = calloc logmux_forget_tallies
 wrap_board = shmget shmat shmctl stat syscall
 wrap_logmux = malloc realloc free clock_gettime epoll_ctl read
 
@@ -126,6 +127,13 @@ $(SCENARIO_PROGRAMS): $(BUILD)/scenario_%: $(BUILD)/tests/scenario_%.o $(SCENARI
 
 $(STREAM_SCENARIOS:%=$(BUILD)/scenario_%): $(BUILD)/tests/streams.o | $(BUILD)/actor
 $(BUILD)/scenario_deadfs: | $(BUILD)/deadfs
+$(BUILD)/scenario_board: | $(BUILD)/page
+
+# Static, as it looks at pages in containers, too.
+$(BUILD)/page: tests/page.c board.c board.h Makefile
+	@mkdir -p $(@D)
+	$(STATIC_CC) $(TOOL_CFLAGS) -I. -DDINIT_VERSION='"$(VERSION)"' -static -o $@ \
+		$(filter %.c,$^)
 
 # ---- the tests of the binary as it is built here: module by module, then the whole program ----
 
@@ -218,8 +226,8 @@ check-faults: dinit-static
 	@tests/faults/run $(CURDIR)/dinit-static
 
 # Scenarios in real containers (tests/container/run; THEMES chooses some of them).
-check-container: dinit-static
-	@tests/container/run dinit-static $(BUILD)/container $(THEMES)
+check-container: dinit-static $(BUILD)/page
+	@PAGE=$(CURDIR)/$(BUILD)/page tests/container/run dinit-static $(BUILD)/container $(THEMES)
 
 # Whether what packagers get (packaging/packaging.mk) is what others would want.
 check-package:

@@ -443,8 +443,9 @@ static void test_finish_cleans_up_after_a_killed_run(struct scene *scene)
 	struct run *run;
 
 	scene_example(scene, "finish");
+	scene_fifo(scene, "go");
 	scene_service(scene, "killer",
-		      "until [ -e \"$SCENE/job.taken\" ]; do sleep 0.02; done\n"
+		      "read go <\"$SCENE/go\"\n"
 		      "kill -KILL \"$(cat \"$SCENE/pid\")\"; exec sleep 1000");
 	assert_int_equal(rename(scene_path(scene, "services/worker/run"),
 				scene_path(scene, "services/worker/worker")),
@@ -453,8 +454,9 @@ static void test_finish_cleans_up_after_a_killed_run(struct scene *scene)
 	run = start_recipe(scene);
 	run_wait_line(run, RUN_STDOUT, " worker/run: .*waiting for a job");
 	scene_file(scene, "job", 0666, "the job");
+	run_wait_line(run, RUN_STDOUT, " worker/run: .*working");
+	scene_let_go(scene, "go");
 	run_expect_exit(run, 3);
-	run_expect_line(run, RUN_STDOUT, " worker/run: .*working");
 	run_expect_line(run, RUN_STDOUT,
 			" worker/finish: \\{\"message\":\"the job is there again\",\"status\":-1,"
 			"\"signal\":9\\}$");

@@ -24,7 +24,7 @@
 
 static struct board board;
 /* The segment that was made last, and what its calls fail with; 0: they do not. */
-static int segment, shmget_error, shmat_error, set_error, stat_error;
+static int segment, shmget_error, shmat_error, set_error, remove_error, stat_error;
 /* How often it was asked for memory, and waiters were woken. */
 static int asked, woken;
 
@@ -60,6 +60,10 @@ void *__wrap_shmat(int id, const void *address, int flags)
 
 int __wrap_shmctl(int id, int command, struct shmid_ds *about)
 {
+	if (remove_error && command == IPC_RMID) {
+		errno = remove_error;
+		return -1;
+	}
 	if (set_error && command == IPC_SET) {
 		errno = set_error;
 		return -1;
@@ -87,7 +91,7 @@ static int setup(void **state)
 {
 	(void)state;
 	memset(&board, 0, sizeof board);
-	shmget_error = shmat_error = set_error = stat_error = 0;
+	shmget_error = shmat_error = set_error = remove_error = stat_error = 0;
 	asked = woken = 0;
 	segment = NO_SEGMENT;
 	return 0;
@@ -262,6 +266,22 @@ static void test_board_open_set_fails_page_is_there_and_removed(void **state)
 	assert_true(about.shm_perm.mode & SHM_DEST);
 	board_close(&board);
 	assert_false(segment_exists());
+}
+
+/* It would outlive dinit, so it is not used. */
+static void test_board_open_remove_fails_there_is_no_page(void **state)
+{
+	struct shmid_ds about;
+
+	(void)state;
+	remove_error = EPERM;
+	assert_int_equal(board_open(&board, 1, 5), -1);
+	assert_int_equal(errno, EPERM);
+	assert_null(board.header);
+	assert_int_equal(__real_shmctl(segment, IPC_STAT, &about), 0);
+	assert_int_equal(about.shm_nattch, 0);
+	assert_int_equal(about.shm_perm.mode & 0777, 0600);
+	__real_shmctl(segment, IPC_RMID, NULL);
 }
 
 static void test_board_open_too_large_asks_for_nothing(void **state)
@@ -537,6 +557,7 @@ int main(void)
 		TEST(test_board_open_shmat_fails_no_segment_is_left),
 		TEST(test_board_open_shmat_and_set_fail_the_first_error_counts),
 		TEST(test_board_open_set_fails_page_is_there_and_removed),
+		TEST(test_board_open_remove_fails_there_is_no_page),
 		TEST(test_board_open_too_large_asks_for_nothing),
 		TEST(test_board_no_page_everything_written_is_lost),
 		TEST(test_board_begin_sequence_is_odd_until_the_end),

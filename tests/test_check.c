@@ -478,6 +478,43 @@ static void test_check_that_takes_too_long_is_told_before_it_ends(void **state)
 	assert_int_equal(errno, ECHILD);
 }
 
+/* Where dinit notices so late that the time is over that it must have been stopped, the check was
+ * stopped, too: it gets its time once more, but only once. */
+static void test_check_that_was_stopped_with_dinit_gets_its_time_once_more(void **state)
+{
+	struct rig *rig = *state;
+
+	put_check(rig, "exec sleep 1000");
+	check_start(&rig->check, 4711, LONG_MS);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(rig->results, 0);
+		assert_int_equal(rig->check.timer.due_ms, rig->loop.now_ms + LONG_MS);
+		loop_timer_stop(&rig->loop, &rig->check.timer);
+		rig->loop.now_ms += LONG_MS + CHECK_LATE_MS;
+		rig->check.timer.on_due(rig->check.timer.ctx);
+	}
+	assert_int_equal(rig->results, 1);
+	assert_string_equal(rig->reason, "took longer than 16 min 40 s");
+	wait_until(rig, is_over);
+}
+
+static void test_check_that_is_not_reaped_yet_when_its_time_is_over_has_its_result(void **state)
+{
+	struct rig *rig = *state;
+
+	put_check(rig, "echo well");
+	check_start(&rig->check, 4711, LONG_MS);
+	while (!reaper_is_zombie(rig->check.program.watch.pid))
+		usleep(1000);
+	loop_timer_stop(&rig->loop, &rig->check.timer);
+	rig->check.timer.on_due(rig->check.timer.ctx);
+	assert_int_equal(rig->results, 0);
+	wait_until(rig, is_over);
+	assert_int_equal(rig->results, 1);
+	assert_true(rig->succeeded);
+	assert_string_equal(rig->reason, "well");
+}
+
 /* Its children do not outlive it. */
 static void test_check_that_takes_too_long_is_killed_with_its_children(void **state)
 {
@@ -524,7 +561,7 @@ static void test_check_that_leaves_its_pipe_behind_is_over(void **state)
 	assert_true(rig->succeeded);
 	/* One that writes on and on is not waited for either. */
 	run(rig,
-	    "rm -f pid; setsid sh -c 'echo $$ >pid.new; mv pid.new pid; exec yes' & "
+	    "rm -f pid; setsid sh -c 'echo y; echo $$ >pid.new; mv pid.new pid; exec yes' & "
 	    "until test -s pid; do sleep 0.02; done",
 	    LONG_MS);
 	assert_string_equal(rig->reason, "y");
@@ -622,6 +659,8 @@ int main(void)
 		TEST(test_check_that_takes_too_long_is_killed),
 		TEST(test_check_that_takes_too_long_says_what_it_said_last),
 		TEST(test_check_that_takes_too_long_is_told_before_it_ends),
+		TEST(test_check_that_was_stopped_with_dinit_gets_its_time_once_more),
+		TEST(test_check_that_is_not_reaped_yet_when_its_time_is_over_has_its_result),
 		TEST(test_check_that_takes_too_long_is_killed_with_its_children),
 		TEST(test_check_whose_output_never_ends_is_killed),
 		TEST(test_check_that_leaves_its_pipe_behind_is_over),

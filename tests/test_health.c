@@ -92,6 +92,7 @@ void __wrap_check_start(struct check *check, pid_t run_pid, uint64_t timeout_ms)
 	play->timeout_ms = timeout_ms;
 	play->began_ms = clock_ms;
 	play->running = start_failure == NULL;
+	check->unstarted = start_failure != NULL;
 	if (start_failure)
 		check->on_result(check->ctx, false, start_failure);
 }
@@ -500,6 +501,47 @@ static void test_health_short_interval_is_that_of_retries_too(void **state)
 	expect_begin(a, 100);
 }
 
+/* The first checks begin when all services have been started, which may need what checks need, and
+ * one after the other. */
+static void test_health_first_checks_wait_until_all_services_are_started(void **state)
+{
+	size_t a = add_checked("a"), b = add("b"), c = add_checked("c"), d = add("d");
+
+	(void)state;
+	entries[b].optional = entries[d].down = true;
+	open_health();
+	note(a, SERVICE_RUNNING);
+	pass(60000);
+	/* It cannot be started. */
+	note(b, SERVICE_DISABLED);
+	pass(60000);
+	assert_int_equal(plays[a].begun, 0);
+	note(c, SERVICE_RUNNING);
+	expect_begin(a, 0);
+	assert_int_equal(plays[c].begun, 0);
+	expect_begin(c, 1);
+}
+
+/* One that has ended by then gets none. */
+static void test_health_first_checks_are_those_of_services_that_run(void **state)
+{
+	size_t a = add_checked("a"), b = add("b"), c = add("c");
+
+	(void)state;
+	entries[c].notification_fd = 3;
+	open_health();
+	note(a, SERVICE_RUNNING);
+	note(c, SERVICE_RUNNING);
+	services[c].notified = true;
+	note(c, SERVICE_RUNNING);
+	end(a, EXITED(SERVICE_EXIT_DISABLED), SERVICE_DISABLED);
+	note(b, SERVICE_RUNNING);
+	pass(60000);
+	assert_int_equal(plays[a].begun, 0);
+	assert_int_equal(plays[c].begun, 0);
+	expect_whole(BOARD_WHOLE_RUNNING, true);
+}
+
 /* The moments of one that is alone are the interval's beginnings since the start. */
 static void test_health_check_of_a_ready_service_comes_every_interval(void **state)
 {
@@ -559,7 +601,7 @@ static void test_health_checks_are_spread_over_the_interval(void **state)
 		add_checked(name);
 	}
 	start_all();
-	pass(0);
+	pass(1001);
 	for (size_t i = 0; i < SERVICES_MAX; i++) {
 		assert_int_equal(plays[i].begun, 1);
 		say(i, true, "");
@@ -688,6 +730,28 @@ static void test_health_each_failure_is_said_at_debug(void **state)
 	expect_said("debug: a/check: failed: exited with status 1\n", 3);
 }
 
+/* At the default level nothing else would tell of it. */
+static void test_health_check_that_cannot_be_started_is_one_warning(void **state)
+{
+	size_t a = add_checked("a");
+
+	(void)state;
+	start_all();
+	start_failure = "cannot be started: there is no interpreter";
+	for (unsigned i = 0; i < 3; i++)
+		expect_begin(a, i ? 1000 : 0);
+	expect_said("warning: a/check: cannot be started: there is no interpreter\n", 1);
+	expect_said("a/check", 1);
+	/* Of one that was ready the loss is said, in other words. */
+	start_failure = NULL;
+	expect_begin(a, 1000);
+	say(a, true, "");
+	start_failure = "cannot be started: no process can be made";
+	expect_begin(a, 7000);
+	expect_said("cannot be started", 2);
+	expect_said("warning: a/check: not ready any more: cannot be started: no process", 1);
+}
+
 /* ---- the limits ---- */
 
 static void test_health_failures_in_a_row_of_a_ready_service_are_limited(void **state)
@@ -781,10 +845,10 @@ static void test_health_ready_timeout_names_each_late_service(void **state)
 	config.ready_timeout_ms = 5000;
 	start_all();
 	expect_state(b, BOARD_READY);
-	pass(0);
+	pass(2);
 	say(a, false, "exited with status 1: refused");
 	say(d, true, "");
-	pass(4999);
+	pass(4997);
 	say(a, false, "exited with status 1: refused");
 	assert_int_equal(failures, 0);
 	pass(1);
@@ -792,9 +856,11 @@ static void test_health_ready_timeout_names_each_late_service(void **state)
 	expect_said("error: a: not ready after 5.0 s, stopping the container: exited with status "
 		    "1: refused\n",
 		    1);
-	expect_said("error: c: not ready after 5.0 s, stopping the container\n", 1);
+	expect_said("error: c: not ready after 5.0 s, stopping the container: it has not "
+		    "written a newline to its descriptor 3\n",
+		    1);
 	expect_said("warning: e: not ready after 5.0 s; the service is optional, the container "
-		    "goes on\n",
+		    "goes on: its check has not ended yet\n",
 		    1);
 	expect_said("not ready after", 3);
 	/* Once only. */
@@ -866,7 +932,7 @@ static void test_health_teardown_begins_no_check(void **state)
 	config.ready_timeout_ms = 5000;
 	config.check_failures = 1;
 	start_all();
-	pass(0);
+	pass(2);
 	say(a, true, "");
 	health_begin_teardown(&health, BOARD_WHOLE_DELAYING, "signal 15 (Terminated)");
 	expect_whole(BOARD_WHOLE_DELAYING, false);
@@ -1002,6 +1068,8 @@ int main(void)
 		TEST(test_health_checks_begin_with_the_notification),
 		TEST(test_health_check_is_begun_at_once_and_then_each_second),
 		TEST(test_health_short_interval_is_that_of_retries_too),
+		TEST(test_health_first_checks_wait_until_all_services_are_started),
+		TEST(test_health_first_checks_are_those_of_services_that_run),
 		TEST(test_health_check_of_a_ready_service_comes_every_interval),
 		TEST(test_health_check_is_not_begun_twice_at_its_moment),
 		TEST(test_health_checks_are_spread_over_the_interval),
@@ -1009,6 +1077,7 @@ int main(void)
 		TEST(test_health_check_whose_process_stays_is_not_begun_twice),
 		TEST(test_health_loss_and_return_are_said_once),
 		TEST(test_health_each_failure_is_said_at_debug),
+		TEST(test_health_check_that_cannot_be_started_is_one_warning),
 		TEST(test_health_failures_in_a_row_of_a_ready_service_are_limited),
 		TEST(test_health_one_failure_can_be_the_limit),
 		TEST(test_health_optional_service_past_the_limit_is_a_warning),

@@ -20,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "board.h"
 #include "log.h"
 #include "logmux.h"
 #include "outlets.h"
@@ -2091,6 +2092,197 @@ static void test_logmux_last_line_without_memory_is_none(void **state)
 	lastline_clear(&last);
 }
 
+/* ---- counts ---- */
+
+/* Of the streams of a service. */
+static struct tally tallies[LOGMUX_STREAMS];
+
+static struct feeder *add_counted(struct rig *rig, enum logmux_stream stream)
+{
+	return add_source(rig, &(struct logmux_source_spec){ .service = "web",
+							     .stage = "run",
+							     .stream = stream,
+							     .tally = &tallies[stream] });
+}
+
+/* Opens the logmux, and begins to count anew. */
+static void open_counted(struct rig *rig, enum config_stdout mode)
+{
+	memset(tallies, 0, sizeof tallies);
+	open_mux(rig, mode);
+}
+
+static void assert_counted(enum logmux_stream stream, size_t lines, size_t bytes)
+{
+	assert_int_equal(tallies[stream].lines, lines);
+	assert_int_equal(tallies[stream].bytes, bytes);
+}
+
+static void test_logmux_counts_bytes_as_read_and_lines_that_are_not_empty(void **state)
+{
+	struct rig *rig = *state;
+	struct board_stream shown = { 7, 7 };
+
+	open_counted(rig, CONFIG_STDOUT_TEXT);
+	tally_show(&tallies[LOGMUX_STDOUT], &shown);
+	feed(add_counted(rig, LOGMUX_STDOUT), "one\n\n\r\ntwo\r\nthr");
+	feed(add_counted(rig, LOGMUX_STDERR), "x\n");
+	run(rig);
+	assert_counted(LOGMUX_STDOUT, 2, 15);
+	assert_counted(LOGMUX_STDERR, 1, 2);
+	assert_int_equal(shown.lines, 2);
+	assert_int_equal(shown.bytes, 15);
+	/* The last one has no newline. */
+	drain(rig);
+	assert_counted(LOGMUX_STDOUT, 3, 15);
+	assert_int_equal(shown.lines, 3);
+}
+
+static void count_bit_by_bit(struct rig *rig, enum config_stdout mode)
+{
+	static const char lines[] = "{\"a\":1}\nplain\n\n{}\r\n[1]\n";
+
+	open_counted(rig, mode);
+	for (size_t at_most = 0; at_most < 4; at_most++) {
+		struct feeder *feeder = add_counted(rig, LOGMUX_STDOUT);
+
+		memset(tallies, 0, sizeof tallies);
+		feed(feeder, lines);
+		feeder->at_most = at_most;
+		finish(feeder);
+		run(rig);
+		assert_counted(LOGMUX_STDOUT, 4, strlen(lines));
+	}
+	drain(rig);
+}
+
+static void test_logmux_counts_in_text_mode_bit_by_bit(void **state)
+{
+	count_bit_by_bit(*state, CONFIG_STDOUT_TEXT);
+}
+
+static void test_logmux_counts_in_json_mode_strays_where_they_came_from(void **state)
+{
+	count_bit_by_bit(*state, CONFIG_STDOUT_JSON);
+	assert_counted(LOGMUX_STDERR, 0, 0);
+}
+
+static void test_logmux_counts_in_wrap_mode_bit_by_bit(void **state)
+{
+	count_bit_by_bit(*state, CONFIG_STDOUT_WRAP);
+}
+
+static void test_logmux_counts_a_line_in_pieces_once(void **state)
+{
+	struct rig *rig = *state;
+	char *line = long_line(10000, 'x', "\nnext\n");
+
+	open_counted(rig, CONFIG_STDOUT_TEXT);
+	feed(add_counted(rig, LOGMUX_STDOUT), line);
+	drain(rig);
+	assert_int_equal(reader_count(&rig->out, "\n"), 4);
+	assert_counted(LOGMUX_STDOUT, 2, strlen(line));
+	__real_free(line);
+}
+
+static void test_logmux_counts_lines_once_that_waited_for_a_stalled_reader(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(50000, "number ");
+
+	open_counted(rig, CONFIG_STDOUT_TEXT);
+	rig->out.stalls = true;
+	feed(add_counted(rig, LOGMUX_STDOUT), lines);
+	run(rig);
+	assert_true(tallies[LOGMUX_STDOUT].lines < 50000);
+	assert_true(tallies[LOGMUX_STDOUT].bytes < strlen(lines));
+	rig->out.stalls = false;
+	rig->out.at_most = 3000;
+	drain(rig);
+	assert_counted(LOGMUX_STDOUT, 50000, strlen(lines));
+	__real_free(lines);
+}
+
+static void test_logmux_counts_lines_whose_reader_has_gone(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_counted(rig, CONFIG_STDOUT_TEXT);
+	reader_leave(&rig->out);
+	feeder = add_counted(rig, LOGMUX_STDOUT);
+	feed(feeder, "one\n");
+	run(rig);
+	assert_false(sink_is_open(&rig->outputs.list[0].sink));
+	feed(feeder, "two\nthree\n");
+	run(rig);
+	assert_counted(LOGMUX_STDOUT, 3, 14);
+	drain(rig);
+}
+
+static void test_logmux_counts_sources_of_one_service_together(void **state)
+{
+	struct rig *rig = *state;
+
+	open_counted(rig, CONFIG_STDOUT_TEXT);
+	feed(add_counted(rig, LOGMUX_STDOUT), "one\n");
+	feed(add_counted(rig, LOGMUX_STDOUT), "two\nthree\n");
+	drain(rig);
+	assert_counted(LOGMUX_STDOUT, 3, 14);
+	assert_counted(LOGMUX_STDERR, 0, 0);
+}
+
+static void test_logmux_forget_tallies_sources_live_on_uncounted(void **state)
+{
+	struct tally others[LOGMUX_STREAMS] = { 0 };
+	struct rig *rig = *state;
+	struct feeder *out, *err;
+
+	open_counted(rig, CONFIG_STDOUT_TEXT);
+	out = add_counted(rig, LOGMUX_STDOUT);
+	err = add_counted(rig, LOGMUX_STDERR);
+	feed(out, "one\n");
+	feed(err, "one\n");
+	run(rig);
+	logmux_forget_tallies(&rig->mux, others);
+	feed(out, "two\n");
+	run(rig);
+	assert_counted(LOGMUX_STDOUT, 2, 8);
+	logmux_forget_tallies(&rig->mux, tallies);
+	feed(out, "three\n");
+	feed(err, "three\n");
+	run(rig);
+	assert_counted(LOGMUX_STDOUT, 2, 8);
+	assert_counted(LOGMUX_STDERR, 1, 4);
+	assert_has(&rig->out, "three");
+	assert_has(&rig->err, "three");
+	drain(rig);
+}
+
+static void test_logmux_counts_each_line_once_whatever_memory_fails(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(3000, "{\"n\":");
+
+	open_counted(rig, CONFIG_STDOUT_JSON);
+	rig->out.at_most = 1000;
+	for (int calls = 0; calls < 10; calls++) {
+		struct feeder *feeder = add_counted(rig, LOGMUX_STDOUT);
+
+		memset(tallies, 0, sizeof tallies);
+		feed(feeder, lines);
+		feeder->at_most = 777;
+		finish(feeder);
+		memory_until_failure = calls;
+		memory_failures = 3;
+		run(rig);
+		memory_until_failure = -1;
+		assert_counted(LOGMUX_STDOUT, 3000, strlen(lines));
+	}
+	drain(rig);
+	__real_free(lines);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -2175,6 +2367,16 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_move_last_goes_on_elsewhere_or_nowhere),
 	TEST(test_logmux_last_line_in_pieces_is_its_beginning),
 	TEST(test_logmux_last_line_without_memory_is_none),
+	TEST(test_logmux_counts_bytes_as_read_and_lines_that_are_not_empty),
+	TEST(test_logmux_counts_in_text_mode_bit_by_bit),
+	TEST(test_logmux_counts_in_json_mode_strays_where_they_came_from),
+	TEST(test_logmux_counts_in_wrap_mode_bit_by_bit),
+	TEST(test_logmux_counts_a_line_in_pieces_once),
+	TEST(test_logmux_counts_lines_once_that_waited_for_a_stalled_reader),
+	TEST(test_logmux_counts_lines_whose_reader_has_gone),
+	TEST(test_logmux_counts_sources_of_one_service_together),
+	TEST(test_logmux_forget_tallies_sources_live_on_uncounted),
+	TEST(test_logmux_counts_each_line_once_whatever_memory_fails),
 };
 
 int main(void)

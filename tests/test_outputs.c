@@ -456,7 +456,7 @@ static void test_outputs_flush_reader_gone_is_said_once_on_the_other(void **stat
 		assert_false(is_open(rig, gone));
 		put(rig, gone, 100);
 		end(rig);
-		assert_int_equal(rig->outputs.list[gone].dropped, 100);
+		assert_int_equal(rig->outputs.list[gone].dropped, 200);
 		snprintf(expected, sizeof expected,
 			 STAMP " dinit: warning: %s cannot be written to, its lines are dropped "
 			       "from now on: Broken pipe\n",
@@ -800,6 +800,87 @@ static void test_outputs_write_own_lost_is_said_at_the_latest_at_the_end(void **
 	free(line);
 }
 
+/* ---- counts ---- */
+
+static void test_outputs_show_says_what_each_has_written(void **state)
+{
+	struct rig *rig = *state;
+	struct board_output shown[OUTPUTS_MAX] = { { 7, 7, 7 }, { 7, 7, 7 } };
+
+	open_outputs(rig, CONFIG_STDOUT_TEXT, false, false);
+	put(rig, STDOUT, 100);
+	put(rig, STDERR, 20);
+	outputs_show(&rig->outputs, shown);
+	assert_int_equal(shown[STDOUT].bytes, 0);
+	run(rig);
+	put(rig, STDOUT, 10);
+	run(rig);
+	outputs_show(&rig->outputs, shown);
+	assert_int_equal(shown[STDOUT].bytes, 110);
+	assert_int_equal(shown[STDERR].bytes, 20);
+	for (size_t i = 0; i < OUTPUTS_MAX; i++) {
+		assert_int_equal(shown[i].dropped_bytes, 0);
+		assert_int_equal(shown[i].stalled_ms, 0);
+	}
+}
+
+static void test_outputs_show_counts_what_is_dropped_and_how_long_it_stalled(void **state)
+{
+	struct rig *rig = *state;
+	struct board_output shown[OUTPUTS_MAX];
+	size_t in_queue;
+
+	open_outputs(rig, CONFIG_STDOUT_TEXT, false, false);
+	stall_and_teardown(rig, STDOUT);
+	in_queue = sink_len(outputs_sink(&rig->outputs, STDOUT));
+	move_clock(rig, OUTPUTS_GIVE_UP_MS - 1000);
+	outputs_show(&rig->outputs, shown);
+	assert_int_equal(shown[STDOUT].dropped_bytes, 0);
+	assert_in_range(shown[STDOUT].stalled_ms, OUTPUTS_GIVE_UP_MS - 1000, UINT64_MAX);
+	move_clock(rig, 1000);
+	assert_false(is_open(rig, STDOUT));
+	put(rig, STDOUT, 100);
+	outputs_show(&rig->outputs, shown);
+	assert_int_equal(shown[STDOUT].dropped_bytes, in_queue + 100);
+	assert_in_range(shown[STDOUT].stalled_ms, OUTPUTS_GIVE_UP_MS, UINT64_MAX);
+	assert_int_equal(shown[STDERR].dropped_bytes, 0);
+	assert_int_equal(shown[STDERR].stalled_ms, 0);
+}
+
+static void test_outputs_show_counts_what_its_reader_left_behind_as_dropped(void **state)
+{
+	struct rig *rig = *state;
+	struct board_output shown[OUTPUTS_MAX];
+
+	open_outputs(rig, CONFIG_STDOUT_TEXT, false, false);
+	put(rig, STDOUT, 10);
+	run(rig);
+	reader_leave(&rig->readers[STDOUT]);
+	put(rig, STDOUT, 100);
+	run(rig);
+	assert_false(is_open(rig, STDOUT));
+	put(rig, STDOUT, 20);
+	outputs_show(&rig->outputs, shown);
+	assert_int_equal(shown[STDOUT].bytes, 10);
+	assert_int_equal(shown[STDOUT].dropped_bytes, 120);
+	assert_int_equal(shown[STDERR].dropped_bytes, 0);
+}
+
+static void test_outputs_show_one_file_for_both_is_the_first(void **state)
+{
+	struct rig *rig = *state;
+	struct board_output shown[OUTPUTS_MAX] = { 0 };
+
+	assert_int_equal(dup2(STDOUT_FILENO, STDERR_FILENO), STDERR_FILENO);
+	open_outputs(rig, CONFIG_STDOUT_TEXT, false, false);
+	put(rig, OUTPUTS_STDOUT, 10);
+	put(rig, outputs_stderr(&rig->outputs), 5);
+	run(rig);
+	outputs_show(&rig->outputs, shown);
+	assert_int_equal(shown[STDOUT].bytes, 15);
+	assert_int_equal(shown[STDERR].bytes, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -836,6 +917,10 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_outputs_write_own_without_room_is_counted_and_said_later),
 	TEST(test_outputs_write_own_after_a_lost_one_is_lost_too),
 	TEST(test_outputs_write_own_lost_is_said_at_the_latest_at_the_end),
+	TEST(test_outputs_show_says_what_each_has_written),
+	TEST(test_outputs_show_counts_what_is_dropped_and_how_long_it_stalled),
+	TEST(test_outputs_show_counts_what_its_reader_left_behind_as_dropped),
+	TEST(test_outputs_show_one_file_for_both_is_the_first),
 };
 
 int main(void)

@@ -56,6 +56,7 @@ char *__wrap_strdup(const char *text);
 void __wrap_signaller_send(struct signaller *signaller, pid_t pid, int signal, const char *name);
 void __wrap_signaller_stop(struct signaller *signaller, pid_t pid, int signal, const char *name);
 int __wrap_logmux_add(struct logmux *mux, const struct logmux_source_spec *spec);
+void __wrap_logmux_forget_tallies(struct logmux *mux, const struct tally *from);
 bool __wrap_logmux_reads(const struct logmux *mux, dev_t device, ino_t inode);
 void __wrap_logmux_move_last(struct logmux *mux, struct lastline *from, struct lastline *to);
 int __real_procfs_each_child(const struct procfs *proc, pid_t parent,
@@ -75,7 +76,6 @@ struct adopt {
 struct rig {
 	struct loop loop;
 	struct reaper reaper;
-	/* Without a page. */
 	struct board board;
 	struct procfs proc;
 	struct signaller signaller;
@@ -98,6 +98,9 @@ struct rig {
 	/* Where that source notes its last line, and what was taken away from all sources. */
 	struct lastline *added_last;
 	const struct lastline *taken_away;
+	/* The same of its counts. */
+	struct tally *added_tally;
+	const struct tally *forgotten;
 	int takings_away;
 	const struct lastline *end_last;
 	int end_status;
@@ -176,6 +179,7 @@ int __wrap_logmux_add(struct logmux *mux, const struct logmux_source_spec *spec)
 	current->added++;
 	current->added_stream = spec->stream;
 	current->added_last = spec->last;
+	current->added_tally = spec->tally;
 	snprintf(current->added_name, sizeof current->added_name, "%s", spec->service);
 	snprintf(current->added_stage, sizeof current->added_stage, "%s", spec->stage);
 	return 0;
@@ -187,6 +191,12 @@ void __wrap_logmux_move_last(struct logmux *mux, struct lastline *from, struct l
 	assert_null(to);
 	current->taken_away = from;
 	current->takings_away++;
+}
+
+void __wrap_logmux_forget_tallies(struct logmux *mux, const struct tally *from)
+{
+	assert_ptr_equal(mux, current->mux);
+	current->forgotten = from;
 }
 
 bool __wrap_logmux_reads(const struct logmux *mux, dev_t device, ino_t inode)
@@ -295,6 +305,7 @@ static int setup(void **state)
 	rig->go = mmap(NULL, sizeof *rig->go, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		       -1, 0);
 	assert_ptr_not_equal(rig->go, MAP_FAILED);
+	assert_int_equal(board_open(&rig->board, 0, 0), 0);
 	/* only handed on */
 	rig->mux = (struct logmux *)(void *)rig;
 	rig->config = (struct config){ .keep = "",
@@ -456,6 +467,7 @@ static int teardown(void **state)
 	}
 	if (rig->open)
 		ration_close(&rig->policy.ration);
+	board_close(&rig->board);
 	loop_close(&rig->loop);
 	log_set_writer(NULL, NULL);
 	munmap(rig->go, sizeof *rig->go);
@@ -1783,6 +1795,141 @@ static void test_policy_close_forgets_orphans_in_every_state(void **state)
 	assert_int_equal(rig->sent_len, 1);
 }
 
+/* ---- counts, and what is shown ---- */
+
+static const struct board_entry *entry_at(const struct rig *rig, size_t place)
+{
+	return (const struct board_entry *)(rig->board.header + 1) + place;
+}
+
+static bool is_used(const struct rig *rig, size_t place)
+{
+	return entry_at(rig, place)->flags & BOARD_FLAG_USED;
+}
+
+static void assert_counts(const struct rig *rig, uint64_t terminated, uint64_t adopted,
+			  uint64_t killed)
+{
+	assert_int_equal(rig->policy.counts.terminated, terminated);
+	assert_int_equal(rig->policy.counts.adopted, adopted);
+	assert_int_equal(rig->policy.counts.killed, killed);
+}
+
+static void test_policy_counts_orphans_that_are_terminated_and_killed(void **state)
+{
+	struct rig *rig = *state;
+	pid_t obedient = make_child(rig);
+
+	make_child(rig);
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	assert_counts(rig, 0, 0, 0);
+	pass(rig, POLICY_MATURE_MS);
+	assert_counts(rig, 2, 0, 0);
+	end_and_reap(rig, obedient, SIGTERM);
+	pass(rig, KILL_TIMEOUT_MS);
+	assert_counts(rig, 2, 0, 1);
+	pass(rig, 10 * KILL_TIMEOUT_MS);
+	assert_counts(rig, 2, 0, 1);
+	assert_int_equal(rig->policy.counts.zombies, 0);
+}
+
+static void test_policy_counts_nothing_under_ignore(void **state)
+{
+	struct rig *rig = *state;
+
+	make_child(rig);
+	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	pass(rig, POLICY_MATURE_MS);
+	pass(rig, 10 * KILL_TIMEOUT_MS);
+	assert_counts(rig, 0, 0, 0);
+}
+
+static void test_policy_counts_zombies_whatever_the_log_level(void **state)
+{
+	struct rig *rig = *state;
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	log_set_level(CONFIG_LOG_NONE);
+	policy_on_unwatched_end(&rig->policy, 4711, 0);
+	log_set_level(CONFIG_LOG_INFO);
+	policy_on_unwatched_end(&rig->policy, 4712, 0);
+	assert_int_equal(rig->policy.counts.zombies, 2);
+}
+
+static void test_policy_adopted_is_shown_until_its_end(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = adopt_one(rig);
+	const struct tally *tallies;
+	char name[64];
+
+	assert_counts(rig, 0, 1, 0);
+	assert_true(is_used(rig, 0));
+	assert_int_equal(entry_at(rig, 0)->pid, pid);
+	snprintf(name, sizeof name, "%.40s/%d", rig->program, pid);
+	assert_string_equal((const char *)rig->board.header + entry_at(rig, 0)->name_at, name);
+	assert_int_equal(rig->adopt.hooks->on_pipe(rig->adopt.ctx, STDOUT_FILENO, 1234), 0);
+	tallies = rig->added_tally;
+	assert_non_null(tallies);
+	assert_int_equal(rig->adopt.hooks->on_pipe(rig->adopt.ctx, STDERR_FILENO, 1234), 0);
+	assert_ptr_equal(rig->added_tally, tallies + 1);
+	end_and_reap(rig, pid, SIGKILL);
+	assert_false(is_used(rig, 0));
+	assert_ptr_equal(rig->forgotten, tallies);
+	/* A descendant's pipe, for which it is too late. */
+	assert_int_equal(rig->adopt.hooks->on_pipe(rig->adopt.ctx, STDERR_FILENO, 1234), 0);
+	assert_null(rig->added_tally);
+	rig->adopt.hooks->on_end(rig->adopt.ctx);
+}
+
+static void test_policy_adopted_is_shown_while_it_is_terminated_in_the_teardown(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = adopt_one(rig);
+
+	policy_begin_teardown(&rig->policy);
+	assert_counts(rig, 1, 1, 0);
+	assert_true(is_used(rig, 0));
+	rig->adopt.hooks->on_end(rig->adopt.ctx);
+	end_and_reap(rig, pid, SIGTERM);
+	assert_false(is_used(rig, 0));
+	assert_int_equal(rig->policy.listing.unlisted, 0);
+}
+
+static void test_policy_adopted_without_memory_to_show_it_is_counted_until_its_end(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_child(rig);
+
+	open_policy(rig, CONFIG_REPARENTING_ADOPT);
+	memory_fails = true;
+	pass(rig, POLICY_MATURE_MS);
+	memory_fails = false;
+	assert_counts(rig, 0, 1, 0);
+	assert_int_equal(rig->policy.listing.unlisted, 1);
+	assert_int_equal(rig->adopt.hooks->on_pipe(rig->adopt.ctx, STDOUT_FILENO, 1234), 0);
+	assert_null(rig->added_tally);
+	rig->adopt.hooks->on_end(rig->adopt.ctx);
+	end_and_reap(rig, pid, SIGKILL);
+	assert_int_equal(rig->policy.listing.unlisted, 0);
+}
+
+/* One that is terminated is none that was adopted, and frees no place. */
+static void test_policy_newcomer_in_the_teardown_frees_no_place(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid;
+
+	open_policy(rig, CONFIG_REPARENTING_ADOPT);
+	policy_begin_teardown(&rig->policy);
+	pid = make_child(rig);
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	pass(rig, POLICY_MATURE_MS);
+	assert_counts(rig, 1, 0, 0);
+	end_and_reap(rig, pid, SIGTERM);
+	assert_int_equal(rig->policy.listing.unlisted, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -1853,6 +2000,13 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_kill_says_whether_there_was_anybody),
 	TEST(test_policy_kill_of_a_young_one_says_so),
 	TEST(test_policy_kill_of_one_that_was_told_says_so),
+	TEST(test_policy_counts_orphans_that_are_terminated_and_killed),
+	TEST(test_policy_counts_nothing_under_ignore),
+	TEST(test_policy_counts_zombies_whatever_the_log_level),
+	TEST(test_policy_adopted_is_shown_until_its_end),
+	TEST(test_policy_adopted_is_shown_while_it_is_terminated_in_the_teardown),
+	TEST(test_policy_adopted_without_memory_to_show_it_is_counted_until_its_end),
+	TEST(test_policy_newcomer_in_the_teardown_frees_no_place),
 	TEST(test_policy_kill_reaches_young_told_adopted_and_newcomers),
 	TEST(test_policy_close_forgets_orphans_in_every_state),
 };

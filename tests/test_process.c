@@ -412,9 +412,19 @@ static void test_process_read_environment_unknown_variable_is_a_warning(void **s
 	assert_string_equal(said, "");
 }
 
+/* What is needed again is read again. */
+static void test_process_forget_code_runs_on(void **state)
+{
+	(void)state;
+	process_forget_code((uintptr_t)test_process_forget_code_runs_on);
+	process_forget_code(UINTPTR_MAX / 2);
+	assert_true(getpid() > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_process_forget_code_runs_on),
 		cmocka_unit_test(test_process_fill_standard_fds_closed_ones_become_null),
 		cmocka_unit_test(test_process_fill_standard_fds_that_cannot_be_opened_fails),
 		cmocka_unit_test(test_process_copy_standard_fd_is_above_9_and_not_inherited),

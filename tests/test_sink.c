@@ -1122,6 +1122,83 @@ static void test_sink_stalled_ms_counts_no_time_in_which_the_queue_was_empty(voi
 	assert_int_equal(stalled_at(rig, 9000, 0), 1000);
 }
 
+/* ---- counts ---- */
+
+static uint64_t total_at(struct rig *rig, uint64_t now_ms)
+{
+	rig->loop.now_ms = now_ms;
+	return sink_total_stall_ms(&rig->sink);
+}
+
+static void test_sink_total_stall_ms_is_the_sum_of_the_times_it_was_blocked(void **state)
+{
+	struct rig *rig = *state;
+	size_t taken = 0;
+
+	open_on_pipe(rig);
+	assert_int_equal(total_at(rig, 900), 0);
+	block_at(rig, 1000);
+	assert_int_equal(total_at(rig, 1000), 0);
+	assert_int_equal(total_at(rig, 4000), 3000);
+	while (take_stream(rig, &taken, 65536) > 0)
+		;
+	/* What tells the sink is the loop, at the time of that turn. */
+	rig->loop.now_ms = 5000;
+	rig->sink.io.on_ready(rig->sink.io.ctx, 0);
+	assert_int_equal(total_at(rig, 9000), 4000);
+	block_at(rig, 10000);
+	assert_int_equal(total_at(rig, 10500), 4500);
+	/* A flush that is asked for meanwhile changes nothing. */
+	sink_flush(&rig->sink);
+	assert_int_equal(total_at(rig, 11000), 5000);
+}
+
+static void test_sink_total_stall_ms_grows_no_more_once_it_is_shut(void **state)
+{
+	struct rig *rig = *state;
+
+	open_on_pipe(rig);
+	block_at(rig, 1000);
+	rig->loop.now_ms = 3000;
+	sink_shut(&rig->sink);
+	assert_int_equal(total_at(rig, 9000), 2000);
+}
+
+static void test_sink_written_counts_what_went_out_and_nothing_else(void **state)
+{
+	struct rig *rig = *state;
+	size_t at = 0;
+
+	open_on_pipe(rig);
+	put_stream(rig, &at, 1000);
+	assert_int_equal(rig->sink.written, 0);
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_int_equal(rig->sink.written, 1000);
+	put_stream(rig, &at, 500);
+	write_error = EINTR;
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_int_equal(rig->sink.written, 1000);
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_int_equal(rig->sink.written, 1500);
+	put_stream(rig, &at, 500);
+	sink_shut(&rig->sink);
+	assert_int_equal(rig->sink.written, 1500);
+}
+
+static void test_sink_written_in_front_of_a_slow_reader_is_what_the_kernel_took(void **state)
+{
+	struct rig *rig = *state;
+	size_t put_at, taken = 0;
+
+	open_on_pipe(rig);
+	put_at = fill(rig);
+	assert_true(rig->sink.written < put_at);
+	assert_int_equal(rig->sink.written, put_at - sink_len(&rig->sink));
+	while (take_stream(rig, &taken, 65536) > 0)
+		;
+	assert_int_equal(rig->sink.written, taken);
+}
+
 static void test_sink_same_file_tells_copies_from_others(void **state)
 {
 	int pair[2], other[2], copy;
@@ -1197,6 +1274,10 @@ int main(void)
 		TEST(test_sink_stalled_ms_counts_from_since_at_the_earliest),
 		TEST(test_sink_stalled_ms_is_0_where_nothing_is_held_up),
 		TEST(test_sink_stalled_ms_counts_no_time_in_which_the_queue_was_empty),
+		TEST(test_sink_total_stall_ms_is_the_sum_of_the_times_it_was_blocked),
+		TEST(test_sink_total_stall_ms_grows_no_more_once_it_is_shut),
+		TEST(test_sink_written_counts_what_went_out_and_nothing_else),
+		TEST(test_sink_written_in_front_of_a_slow_reader_is_what_the_kernel_took),
 		TEST(test_sink_same_file_tells_copies_from_others),
 	};
 

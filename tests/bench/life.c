@@ -271,6 +271,96 @@ static void bench_idle(const struct bench *bench, const char *few_dir, const cha
 	stop(&many, NULL);
 }
 
+/* ---- what others see ---- */
+
+/* Starts dinit as a client of the instance, with output to nowhere. argument may be NULL. */
+static pid_t start_client(const struct bench *bench, const struct instance *instance,
+			  const char *option, const char *argument)
+{
+	char path[BENCH_PATH_SIZE], pid[16], words[2][32];
+	char *argv[6] = { path, words[0], (char[]){ "--pid" }, pid, argument ? words[1] : NULL };
+	const char *const extra[] = { NULL };
+
+	snprintf(path, sizeof path, "%s", bench->dinit_static);
+	snprintf(pid, sizeof pid, "%d", instance->pid);
+	snprintf(words[0], sizeof words[0], "%s", option);
+	snprintf(words[1], sizeof words[1], "%s", argument ? argument : "");
+	return proc_start(argv, &(struct proc_fds){ { -1, -1, -1, -1 } }, extra);
+}
+
+static void bench_status(const struct bench *bench, const char *many_dir)
+{
+	struct instance instance = start_dinit(bench, many_dir, NULL);
+	size_t rounds = bench->quick ? 7 : 15;
+	double took[BENCH_ROUNDS_MAX];
+
+	wait_up(&instance, MANY);
+	proc_sleep_ms(SETTLE_MS);
+	for (size_t i = 0; i < rounds; i++) {
+		uint64_t begun_ns = proc_now_ns();
+		pid_t client = start_client(bench, &instance, "--status", NULL);
+
+		took[i] = (double)(proc_wait(client, 0, NULL) - begun_ns) / 1e6;
+	}
+	table_row("--status of 1000 services", table_median(took, rounds), "ms", TABLE_AT_MOST, 30,
+		  NULL);
+	stop(&instance, NULL);
+}
+
+/* From TERM until whoever waits for the end of a service has ended as well: dinit's own way to it
+ * is in that. */
+static void bench_wait(const struct bench *bench, const char *few_dir)
+{
+	size_t rounds = bench->quick ? 7 : 15;
+	double took[BENCH_ROUNDS_MAX], cpu[BENCH_ROUNDS_MAX];
+	char detail[DETAIL_SIZE];
+
+	for (size_t i = 0; i < rounds; i++) {
+		struct instance instance = start_dinit(bench, few_dir, NULL);
+		uint64_t begun_ns;
+		pid_t client;
+
+		wait_up(&instance, FEW);
+		client = start_client(bench, &instance, "--wait", "-d");
+		proc_sleep_ms(200);
+		begun_ns = proc_now_ns();
+		proc_signal(instance.pid, SIGTERM);
+		took[i] = (double)(proc_wait(client, 0, &cpu[i]) - begun_ns) / 1e6;
+		proc_wait(instance.pid, 0, NULL);
+		close(instance.up_fd);
+	}
+	snprintf(detail, sizeof detail, "%.1f ms of CPU", table_median(cpu, rounds) * 1e3);
+	table_row("--wait -d: TERM to its end", table_median(took, rounds), "ms", TABLE_AT_MOST, 20,
+		  detail);
+}
+
+/* What a check of each of 1000 services costs, every ten seconds. */
+static void bench_checks(const struct bench *bench)
+{
+	char dir[BENCH_PATH_SIZE], path[BENCH_PATH_SIZE + 32];
+	struct instance instance;
+	unsigned seconds = bench->quick ? 5 : 10;
+	struct idle before, after;
+
+	make_named(bench, "checked", MANY, "sleeper", dir);
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(path, sizeof path, "%s/s%04u/check", dir, i);
+		if (symlink("/bin/true", path) < 0)
+			bench_fail(path);
+	}
+	instance = start_dinit(bench, dir, NULL);
+	wait_up(&instance, MANY);
+	proc_wait(start_client(bench, &instance, "--wait", NULL), 0, NULL);
+	before = look_at(&instance);
+	proc_sleep_ms(seconds * 1000);
+	after = look_at(&instance);
+	table_row("1000 checks every 10 s: CPU of dinit",
+		  (after.cpu_s - before.cpu_s) / seconds * 1e3, "ms/s", TABLE_NO_BAR, 0, NULL);
+	table_row("1000 checks every 10 s: PSS", (double)proc_pss_kb(instance.pid), "kB",
+		  TABLE_NO_BAR, 0, NULL);
+	stop(&instance, NULL);
+}
+
 /* ---- orphans ---- */
 
 static struct orphans *share_orphans(const char *path)
@@ -403,10 +493,13 @@ void life_bench(const struct bench *bench)
 	make_named(bench, "many", MANY, "sleeper", many);
 	table_title("processes: dinit-static, medians");
 	bench_size(bench);
-	bench_memory(bench, few, FEW, 400);
-	bench_memory(bench, many, MANY, 4000);
+	bench_memory(bench, few, FEW, 300);
+	bench_memory(bench, many, MANY, 2048);
 	bench_idle(bench, few, many);
 	bench_round_trips(bench, many);
 	bench_stop(bench, few);
+	bench_status(bench, many);
+	bench_wait(bench, few);
 	bench_orphans(bench, many);
+	bench_checks(bench);
 }
