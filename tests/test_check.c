@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -505,7 +506,7 @@ static void test_check_that_is_not_reaped_yet_when_its_time_is_over_has_its_resu
 	put_check(rig, "echo well");
 	check_start(&rig->check, 4711, LONG_MS);
 	while (!reaper_is_zombie(rig->check.program.watch.pid))
-		usleep(1000);
+		poll(NULL, 0, 1);
 	loop_timer_stop(&rig->loop, &rig->check.timer);
 	rig->check.timer.on_due(rig->check.timer.ctx);
 	assert_int_equal(rig->results, 0);
@@ -531,7 +532,7 @@ static void test_check_that_takes_too_long_is_killed_with_its_children(void **st
 	fclose(file);
 	/* It ends before its parent is reaped or soon after, and somebody else reaps it. */
 	for (int i = 0; i < 6000 && kill(atoi(text), 0) == 0; i++)
-		usleep(10000);
+		poll(NULL, 0, 10);
 	assert_int_equal(kill(atoi(text), 0), -1);
 }
 
