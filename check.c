@@ -125,9 +125,10 @@ static void tell(struct check *check, bool succeeded, const char *how)
 static void kill_process(const struct check *check)
 {
 	pid_t pid = check->program.watch.pid;
-	char name[CHECK_REASON_SIZE];
 
 	if (kill(pid, SIGKILL) < 0) {
+		char name[CHECK_REASON_SIZE];
+
 		snprintf(name, sizeof name, "%s/check", check->entry->name);
 		signaller_send(check->program.all->means.signaller, pid, SIGKILL, name);
 	}
