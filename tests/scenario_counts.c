@@ -6,6 +6,7 @@
 #include "rig.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,7 +14,6 @@
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define POLITE "trap 'exit 0' TERM; echo up; " SCENE_TRAPPING
@@ -149,7 +149,6 @@ static unsigned char *seize_page(pid_t pid, size_t *size)
  * the machine. */
 static pid_t make_noise(pid_t dinit)
 {
-	const struct timespec pause_for = { .tv_nsec = 200000 };
 	int ready[2];
 	char byte;
 	pid_t pid;
@@ -163,7 +162,7 @@ static pid_t make_noise(pid_t dinit)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (!bytes || write(ready[1], "r", 1) != 1)
 			_exit(1);
-		for (uint32_t noise = 1;; nanosleep(&pause_for, NULL))
+		for (uint32_t noise = 1;; poll(NULL, 0, 1))
 			for (size_t i = 0; i < size; i++)
 				bytes[i] = (unsigned char)((noise = noise * 1664525 + 1013904223) >>
 							   24);

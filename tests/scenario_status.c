@@ -128,10 +128,8 @@ static void test_status_check_decides(struct scene *scene)
 			    .environment = LIST("DINIT_JSON_STDOUT=0", "DINIT_CHECK_INTERVAL=3") },
 		    1);
 	stop(run);
-	run_expect_line(run, RUN_STDOUT,
-			" client/run: web +starting .*  refused$");
-	run_expect_line(run, RUN_STDOUT,
-			" client/run: web +unready .*  refused$");
+	run_expect_line(run, RUN_STDOUT, " client/run: web +starting .*  refused$");
+	run_expect_line(run, RUN_STDOUT, " client/run: web +unready .*  refused$");
 	run_expect_line(run, RUN_STDOUT, " client/run: \\[true,true\\]$");
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, " client/run: whole 1$"), 2);
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, " client/run: whole 0$"), 1);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -534,6 +535,68 @@ static void test_board_page_full_of_garbage_is_written_as_before(void **state)
 	assert_false(segment_exists());
 }
 
+/* The last byte of the page is that of the last reason, and no text lies in another. */
+static void test_board_texts_do_not_overlap(void **state)
+{
+	const struct board_header *page;
+	uint32_t end;
+
+	(void)state;
+	assert_int_equal(board_open(&board, 2, 8), 0);
+	page = attach();
+	board_write_name(&board, 0, "abc");
+	board_write_name(&board, 1, "def");
+	end = entry_of(page, 1)->name_at + 4;
+	assert_int_equal(entry_of(page, 0)->name_at,
+			 page->header_size + (2 + BOARD_ADOPTED_MAX) * page->entry_size);
+	for (size_t place = 2; place < 2 + BOARD_ADOPTED_MAX; place++) {
+		board_write_name(&board, place, "x");
+		assert_int_equal(entry_of(page, place)->name_at, end);
+		end += BOARD_ADOPTED_NAME_SIZE;
+	}
+	for (size_t place = 0; place < 2 + BOARD_ADOPTED_MAX; place++) {
+		board_write_reason(&board, place, "x");
+		assert_int_equal(entry_of(page, place)->reason_at, end);
+		end += BOARD_REASON_SIZE;
+	}
+	assert_int_equal(end, page->size);
+	shmdt(page);
+}
+
+/* One that would need the room of its NUL. */
+static void test_board_write_reason_as_long_as_its_room_is_cut(void **state)
+{
+	const struct board_header *page;
+	char reason[BOARD_REASON_SIZE + 1];
+
+	(void)state;
+	memset(reason, 'r', sizeof reason - 1);
+	reason[sizeof reason - 1] = '\0';
+	assert_int_equal(board_open(&board, 1, 4), 0);
+	page = attach();
+	board_write_reason(&board, 0, reason);
+	assert_int_equal(entry_of(page, 0)->reason_len, BOARD_REASON_SIZE - 1);
+	shmdt(page);
+}
+
+static uint64_t now_ms(clockid_t clock)
+{
+	struct timespec now;
+
+	assert_int_equal(clock_gettime(clock, &now), 0);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)(now.tv_nsec / 1000000);
+}
+
+static void test_board_now_is_what_the_clocks_say(void **state)
+{
+	uint64_t monotonic_ms = now_ms(CLOCK_MONOTONIC), realtime_ms = now_ms(CLOCK_REALTIME);
+	struct board_time now = board_now();
+
+	(void)state;
+	assert_in_range(now.monotonic_ms, monotonic_ms, now_ms(CLOCK_MONOTONIC));
+	assert_in_range(now.realtime_ms, realtime_ms, now_ms(CLOCK_REALTIME));
+}
+
 static void test_board_now_both_clocks_run(void **state)
 {
 	struct board_time first = board_now(), second = board_now();
@@ -569,6 +632,9 @@ int main(void)
 		TEST(test_board_write_name_without_room_is_cut),
 		TEST(test_board_write_reason_too_long_is_cut_and_emptied),
 		TEST(test_board_page_full_of_garbage_is_written_as_before),
+		TEST(test_board_texts_do_not_overlap),
+		TEST(test_board_write_reason_as_long_as_its_room_is_cut),
+		TEST(test_board_now_is_what_the_clocks_say),
 		TEST(test_board_now_both_clocks_run),
 	};
 

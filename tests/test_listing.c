@@ -71,7 +71,10 @@ static const char *name_at(size_t place)
 
 static bool is_used(size_t place)
 {
-	return entry_at(place)->flags & BOARD_FLAG_USED;
+	uint32_t flags = entry_at(place)->flags;
+
+	assert_true(flags == 0 || flags == BOARD_FLAG_USED);
+	return flags == BOARD_FLAG_USED;
 }
 
 static void test_listing_add_process_is_shown_in_the_first_place(void **state)
