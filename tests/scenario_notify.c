@@ -92,7 +92,7 @@ static void test_notification_of_a_child_counts(struct scene *scene)
 	stop(run);
 }
 
-#define NO_NEWLINE ": it has not written a newline to its descriptor 3"
+#define NO_NEWLINE ": it has not written a newline to its notification-fd"
 
 /* The end without a newline: it is never ready, and nothing else follows from it. */
 static void test_notification_without_a_newline_is_no_failure(struct scene *scene)
