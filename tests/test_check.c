@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -257,6 +258,16 @@ static void run(struct rig *rig, const char *body, uint64_t timeout_ms)
 	wait_until(rig, is_over);
 	assert_int_equal(rig->results, 1);
 	assert_int_equal(count_fds(), fds);
+}
+
+/* Waits until the process has ended, and does not reap it. */
+static void wait_for_end(const struct rig *rig)
+{
+	siginfo_t info;
+
+	assert_int_equal(waitid(P_PID, (id_t)rig->check.program.watch.pid, &info,
+				WEXITED | WNOWAIT),
+			 0);
 }
 
 static void expect(struct rig *rig, const char *body, bool succeeded, const char *reason)
@@ -505,8 +516,7 @@ static void test_check_that_is_not_reaped_yet_when_its_time_is_over_has_its_resu
 
 	put_check(rig, "echo well");
 	check_start(&rig->check, 4711, LONG_MS);
-	while (!reaper_is_zombie(rig->check.program.watch.pid))
-		poll(NULL, 0, 1);
+	wait_for_end(rig);
 	loop_timer_stop(&rig->loop, &rig->check.timer);
 	rig->check.timer.on_due(rig->check.timer.ctx);
 	assert_int_equal(rig->results, 0);
@@ -516,24 +526,24 @@ static void test_check_that_is_not_reaped_yet_when_its_time_is_over_has_its_resu
 	assert_string_equal(rig->reason, "well");
 }
 
-/* Its children do not outlive it. */
+/* Its children do not outlive it. (Somebody else reaps them.) */
 static void test_check_that_takes_too_long_is_killed_with_its_children(void **state)
 {
 	struct rig *rig = *state;
-	char path[100], text[20] = "";
-	FILE *file;
+	struct pollfd child = { .events = POLLIN };
+	char pid[LASTLINE_MAX + 1];
 
-	run(rig, "sleep 1000 & echo $! >pid.new; mv pid.new pid; wait", 2000);
-	snprintf(path, sizeof path, "%s/pid", rig->dir);
-	file = fopen(path, "re");
-	if (!file)
-		return;
-	assert_non_null(fgets(text, sizeof text, file));
-	fclose(file);
-	/* It ends before its parent is reaped or soon after, and somebody else reaps it. */
-	for (int i = 0; i < 6000 && kill(atoi(text), 0) == 0; i++)
-		poll(NULL, 0, 10);
-	assert_int_equal(kill(atoi(text), 0), -1);
+	put_check(rig, "sleep 1000 & echo $!; wait");
+	check_start(&rig->check, 4711, LONG_MS);
+	wait_until(rig, has_said);
+	assert_true(lastline_show(&rig->check.last, pid));
+	child.fd = (int)syscall(SYS_pidfd_open, atoi(pid), 0);
+	assert_true(child.fd >= 0);
+	loop_timer_start(&rig->loop, &rig->check.timer, 0);
+	assert_int_equal(poll(&child, 1, 0), 0);
+	wait_until(rig, is_over);
+	assert_int_equal(poll(&child, 1, DEADLINE_MS), 1);
+	close(child.fd);
 }
 
 /* An output that never ends has its time, and no more; memory does not grow with it. */
@@ -591,13 +601,10 @@ static void test_check_stop_kills_and_tells_nothing(void **state)
 static void test_check_stop_after_the_end_tells_nothing(void **state)
 {
 	struct rig *rig = *state;
-	siginfo_t info;
 
 	put_check(rig, "exit 0");
 	check_start(&rig->check, 4711, LONG_MS);
-	assert_int_equal(waitid(P_PID, (id_t)rig->check.program.watch.pid, &info,
-				WEXITED | WNOWAIT),
-			 0);
+	wait_for_end(rig);
 	check_stop(&rig->check);
 	wait_until(rig, is_over);
 	assert_int_equal(rig->results, 0);
