@@ -384,7 +384,7 @@ static enum loop_verdict on_turn_end(void *ctx)
 	show_counts(dinit);
 	board_wake(&dinit->board);
 	if (dinit->state == STATE_DRAINING && logmux_is_drained(&dinit->base.mux) &&
-	    !termlog_is_busy(&dinit->termlog)) {
+	    !termlog_is_busy(&dinit->termlog) && !health_is_busy(&dinit->health)) {
 		if (conclude(dinit))
 			return LOOP_STOP;
 		more = true;

@@ -50,17 +50,9 @@ static void show_whole(struct health *health, enum board_whole whole, bool ready
 	board_end(health->means.board);
 }
 
-/* Tells whoever waits for it that all services are ready. */
-static void announce(const struct health *health)
-{
-	const char *name = health->means.config->notify_socket;
-
-	if (*name && announce_ready(name) < 0)
-		log_info("READY=1 cannot be sent to NOTIFY_SOCKET: %s", strerror(errno));
-}
-
 static void finish_start(struct health *health)
 {
+	const char *name = health->means.config->notify_socket;
 	char duration[STAMP_DURATION_SIZE];
 
 	loop_timer_stop(health->means.loop, &health->timer);
@@ -68,7 +60,8 @@ static void finish_start(struct health *health)
 	if (health->watched_len > 0)
 		log_info("all services are ready after %s", duration);
 	show_whole(health, BOARD_WHOLE_RUNNING, true);
-	announce(health);
+	if (*name && announce_ready(name) < 0)
+		log_info("READY=1 cannot be sent to NOTIFY_SOCKET: %s", strerror(errno));
 }
 
 /* Shows what has become of the whole when a service has changed. */
@@ -446,13 +439,9 @@ void health_note_service(struct health *health, const struct service *service)
 /* Puts into words why a service is not ready of which no check has had a result. */
 static void describe_wait(struct health_watched *watched)
 {
-	int fd = find_entry(watched->health, watched->place)->notification_fd;
-
-	if (watched->checking)
-		snprintf(watched->reason, sizeof watched->reason, "its check has not ended yet");
-	else
-		snprintf(watched->reason, sizeof watched->reason,
-			 "it has not written a newline to its descriptor %d", fd);
+	snprintf(watched->reason, sizeof watched->reason, "%s",
+		 watched->checking ? "its check has not ended yet"
+				   : "it has not written a newline to its notification-fd");
 }
 
 static void on_ready_timeout(void *ctx)
@@ -589,4 +578,21 @@ void health_begin_teardown(struct health *health, enum board_whole whole, const 
 		stop_checking(&health->watched[i]);
 	show_cause(health, cause);
 	show_whole(health, whole, false);
+}
+
+static void on_gone_due(void *ctx)
+{
+	struct health *health = ctx;
+
+	health->abandoned = true;
+}
+
+bool health_is_busy(struct health *health)
+{
+	if (health->means.programs->aside == 0 || health->abandoned)
+		return false;
+	health->timer.on_due = on_gone_due;
+	if (!health->timer.running)
+		loop_timer_start(health->means.loop, &health->timer, HEALTH_GONE_MS);
+	return true;
 }

@@ -111,7 +111,9 @@ static void watch_process(struct program *program, enum program_state state, pid
 {
 	program->state = state;
 	program->watch.unwaited = program->aside;
-	if (!program->aside)
+	if (program->aside)
+		program->all->aside++;
+	else
 		program->all->living++;
 	reaper_watch(program->all->means.reaper, &program->watch, pid);
 }
@@ -221,7 +223,9 @@ static void on_process_exit(void *ctx, pid_t pid, int status)
 	char reason[PROGRAM_REASON_SIZE];
 	bool failed;
 
-	if (!program->aside) {
+	if (program->aside) {
+		program->all->aside--;
+	} else {
 		program->all->living--;
 		program->all->reaped++;
 	}
@@ -268,6 +272,7 @@ void program_abandon(struct program *program)
 {
 	if (program->state == PROGRAM_IDLE)
 		return;
+	program->all->aside--;
 	reaper_unwatch(program->all->means.reaper, &program->watch);
 	if (program->report_fd >= 0)
 		close(program->report_fd);

@@ -43,6 +43,8 @@ struct programs {
 	/* Processes that were started and have not been reaped, those included that could not
 	 * become their program. */
 	size_t living;
+	/* Such processes that run aside, and are not counted above. */
+	size_t aside;
 	/* How many processes of theirs have been reaped since the beginning. */
 	size_t reaped;
 };

@@ -638,11 +638,13 @@ static void test_check_counts_as_no_program(void **state)
 	put_check(rig, "exec sleep 1000");
 	check_start(&rig->check, 4711, LONG_MS);
 	assert_int_equal(rig->programs.living, 0);
+	assert_int_equal(rig->programs.aside, 1);
 	assert_true(rig->check.program.watch.unwaited);
 	check_stop(&rig->check);
 	wait_until(rig, is_over);
 	assert_int_equal(rig->programs.living, 0);
 	assert_int_equal(rig->programs.reaped, 0);
+	assert_int_equal(rig->programs.aside, 0);
 	assert_string_equal(rig->said, "");
 	log_set_level(CONFIG_LOG_DEBUG);
 	run(rig, "exit 0", LONG_MS);

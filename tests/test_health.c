@@ -857,7 +857,7 @@ static void test_health_ready_timeout_names_each_late_service(void **state)
 		    "1: refused\n",
 		    1);
 	expect_said("error: c: not ready after 5.0 s, stopping the container: it has not "
-		    "written a newline to its descriptor 3\n",
+		    "written a newline to its notification-fd\n",
 		    1);
 	expect_said("warning: e: not ready after 5.0 s; the service is optional, the container "
 		    "goes on: its check has not ended yet\n",
@@ -958,6 +958,28 @@ static void test_health_teardown_begins_no_check(void **state)
 	expect_whole(BOARD_WHOLE_STOPPING, false);
 	expect_said("not ready", 0);
 	expect_said("all services", 0);
+}
+
+/* They are not waited for without end. */
+static void test_health_is_busy_while_killed_checks_are_left_but_not_for_ever(void **state)
+{
+	add_checked("a");
+	(void)state;
+	config.ready_timeout_ms = 5000;
+	start_all();
+	pass(0);
+	health_begin_teardown(&health, BOARD_WHOLE_STOPPING, "");
+	programs.aside = 2;
+	assert_true(health_is_busy(&health));
+	pass(HEALTH_GONE_MS / 2);
+	assert_true(health_is_busy(&health));
+	programs.aside = 0;
+	assert_false(health_is_busy(&health));
+	programs.aside = 1;
+	pass(HEALTH_GONE_MS / 2);
+	assert_false(health_is_busy(&health));
+	assert_int_equal(failures, 0);
+	programs.aside = 0;
 }
 
 /* A check that is past the limit in the very turn in which its process was found to stay. */
@@ -1086,6 +1108,7 @@ int main(void)
 		TEST(test_health_ready_timeout_of_services_that_are_done_is_nothing),
 		TEST(test_health_result_for_a_service_that_was_told_to_stop_is_nothing),
 		TEST(test_health_teardown_begins_no_check),
+		TEST(test_health_is_busy_while_killed_checks_are_left_but_not_for_ever),
 		TEST(test_health_teardown_that_a_stuck_check_begins_stops_it),
 		TEST(test_health_cause_that_is_too_long_is_cut),
 		TEST(test_health_ready_is_announced_once),
