@@ -57,6 +57,7 @@ static void test_notification_makes_ready(struct scene *scene)
 	scene_let_go(scene, "go");
 	run_wait_line(run, RUN_STDERR, INFO "all services are ready after ");
 	run_expect_line(run, RUN_STDERR, INFO "web: ready after ");
+	run_wait_line(run, RUN_STDOUT, " web/run: up$");
 	stop(run);
 	run_expect_line(run, RUN_STDOUT, " web/run: told$");
 }
@@ -127,6 +128,7 @@ static void test_notification_pipe_takes_whatever_is_written(struct scene *scene
 	    "tr '\\0' '\\n' >&3; echo \"wrote $?\"; " POLITE);
 	run = start(scene, NULL);
 	run_wait_line(run, RUN_STDOUT, " web/run: wrote 0$");
+	run_wait_line(run, RUN_STDOUT, " web/run: up$");
 	stop(run);
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, ""), 3);
 	assert_int_equal(run_count_lines(run, RUN_STDERR, INFO "web: ready after "), 1);
