@@ -116,7 +116,8 @@ static void tell(struct check *check, bool succeeded, const char *how)
 	both = *how && *last;
 	snprintf(reason, sizeof reason, "%s%s%s", how, both ? ": " : "", last);
 	/* That its time was over says more than what it said until then. */
-	check->said_at = both && !check_is_running(check) ? strlen(how) + sizeof ": " - 1 : 0;
+	if (both && !check_is_running(check))
+		check->said_at = strnlen(how, sizeof reason - sizeof ": ") + strlen(": ");
 	check->pending = false;
 	loop_timer_stop(check->loop, &check->timer);
 	check->on_result(check->ctx, succeeded, reason);
@@ -223,6 +224,7 @@ void check_start(struct check *check, pid_t run_pid, uint64_t timeout_ms)
 	lastline_clear(&check->last);
 	check->pending = true;
 	check->extended = check->unstarted = false;
+	check->said_at = 0;
 	check->timeout_ms = timeout_ms;
 	if (start_process(check, run_pid, reason) == 0) {
 		loop_timer_start(check->loop, &check->timer, timeout_ms);

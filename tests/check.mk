@@ -37,7 +37,7 @@ wrap_spawn = fork read write setsid
 wrap_notify = malloc epoll_ctl read
 wrap_health = clock_gettime epoll_wait calloc check_start check_is_running check_stop check_close \
 	announce_ready
-wrap_check = pipe2 calloc epoll_ctl spawn_program_unwaited
+wrap_check = pipe2 calloc epoll_ctl spawn_program_unwaited read
 wrap_loop = clock_gettime epoll_wait epoll_create1 signalfd epoll_ctl
 wrap_reaper = waitpid waitid
 wrap_signaller = kill malloc fork setresuid syscall

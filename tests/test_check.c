@@ -37,6 +37,12 @@
 /* What the next calls fail with; 0: they do not. */
 static int pipe_error, calloc_error, watch_error, spawn_error;
 
+/* The next so many reads fail with this. */
+static int read_error;
+static unsigned failing_reads;
+
+ssize_t __real_read(int fd, void *buffer, size_t size);
+ssize_t __wrap_read(int fd, void *buffer, size_t size);
 int __real_pipe2(int pair[2], int flags);
 int __wrap_pipe2(int pair[2], int flags);
 void *__real_calloc(size_t count, size_t size);
@@ -47,6 +53,15 @@ pid_t __real_spawn_program_unwaited(const struct spawn_spec *spec, int *report_f
 				    struct spawn_failure *failure);
 pid_t __wrap_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd,
 				    struct spawn_failure *failure);
+
+ssize_t __wrap_read(int fd, void *buffer, size_t size)
+{
+	if (failing_reads == 0)
+		return __real_read(fd, buffer, size);
+	failing_reads--;
+	errno = read_error;
+	return -1;
+}
 
 int __wrap_pipe2(int pair[2], int flags)
 {
@@ -156,6 +171,7 @@ static int setup(void **state)
 	struct program_means means = { .environment = environment };
 
 	pipe_error = calloc_error = watch_error = spawn_error = 0;
+	failing_reads = 0;
 	strcpy(rig->dir, "/tmp/test_check.XXXXXX");
 	assert_non_null(mkdtemp(rig->dir));
 	assert_int_equal(chmod(rig->dir, 0755), 0);
@@ -319,9 +335,13 @@ static void test_check_result_is_how_it_ended_and_what_it_said_last(void **state
 
 	expect(rig, "exit 0", true, "");
 	expect(rig, "echo fine", true, "fine");
+	assert_int_equal(rig->check.said_at, 0);
 	expect(rig, "echo first; echo second >&2; exit 0", true, "second");
 	expect(rig, "exit 1", false, "exited with status 1");
+	assert_int_equal(rig->check.said_at, 0);
 	expect(rig, "echo refused >&2; exit 1", false, "exited with status 1: refused");
+	assert_string_equal(rig->reason + rig->check.said_at, "refused");
+	assert_false(rig->check.unstarted);
 	expect(rig, "exit 115", false, "exited with status 115");
 	expect(rig, "kill -TERM $$", false, "was killed by signal 15 (Terminated)");
 	expect(rig, "echo dying; kill -KILL $$", false, "was killed by signal 9 (Killed): dying");
@@ -384,6 +404,59 @@ static void test_check_flood_is_taken(void **state)
 	expect(rig, "head -c 100000 /dev/zero", true, rig->reason);
 }
 
+/* Its output has come, whether it has ended or not. */
+static bool has_said(struct rig *rig)
+{
+	return rig->check.line && rig->check.last.len > 0;
+}
+
+static bool has_closed(struct rig *rig)
+{
+	return rig->check.fd < 0;
+}
+
+/* A check that closes its streams and runs on: there is nothing to be read any more. */
+static void test_check_that_closes_its_streams_keeps_nobody_busy(void **state)
+{
+	struct rig *rig = *state;
+
+	put_check(rig, "echo closing; exec sleep 1000 >/dev/null 2>&1");
+	check_start(&rig->check, 4711, LONG_MS);
+	wait_until(rig, has_closed);
+	assert_true(check_is_running(&rig->check));
+	assert_int_equal(rig->results, 0);
+	loop_timer_start(&rig->loop, &rig->check.timer, 0);
+	wait_until(rig, is_over);
+	assert_string_equal(rig->reason, "took longer than 16 min 40 s: closing");
+}
+
+/* Interrupted, or woken for nothing: it is read again. Another error is the end of the output. */
+static void test_check_read_that_fails_for_now_is_repeated(void **state)
+{
+	static const int errors[] = { EINTR, EAGAIN };
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+		put_check(rig, "echo line; exec sleep 1000");
+		rig->results = 0;
+		read_error = errors[i];
+		failing_reads = 1;
+		check_start(&rig->check, 4711, LONG_MS);
+		wait_until(rig, has_said);
+		assert_int_equal(failing_reads, 0);
+		loop_timer_start(&rig->loop, &rig->check.timer, 0);
+		wait_until(rig, is_over);
+		assert_string_equal(rig->reason, "took longer than 16 min 40 s: line");
+	}
+	read_error = EIO;
+	failing_reads = 1;
+	check_start(&rig->check, 4711, LONG_MS);
+	wait_until(rig, has_closed);
+	loop_timer_start(&rig->loop, &rig->check.timer, 0);
+	wait_until(rig, is_over);
+	assert_string_equal(rig->reason, "took longer than 16 min 40 s");
+}
+
 static void test_check_that_cannot_be_executed_has_failed(void **state)
 {
 	struct rig *rig = *state;
@@ -399,6 +472,7 @@ static void test_check_that_cannot_be_executed_has_failed(void **state)
 	assert_int_equal(rig->results, 1);
 	assert_false(rig->succeeded);
 	assert_memory_equal(rig->reason, "cannot be started: ", 19);
+	assert_true(rig->check.unstarted);
 	assert_int_equal(count_fds(), fds);
 	/* Its directory has gone. */
 	rig->entry.dir = nowhere;
@@ -431,6 +505,7 @@ static void test_check_without_means_has_failed(void **state)
 		assert_int_equal(rig->results, 1);
 		assert_false(rig->succeeded);
 		assert_memory_equal(rig->reason, cases[i].reason, strlen(cases[i].reason));
+		assert_true(rig->check.unstarted);
 		assert_non_null(strstr(rig->reason, strerror(cases[i].value)));
 		assert_false(check_is_running(&rig->check));
 		assert_int_equal(count_fds(), fds);
@@ -455,12 +530,6 @@ static void test_check_that_takes_too_long_is_killed(void **state)
 	assert_string_equal(rig->said, "");
 }
 
-/* What it has said is the reason, also where that has no newline. */
-static bool has_said(struct rig *rig)
-{
-	return rig->check.line && rig->check.last.len > 0;
-}
-
 static void test_check_that_takes_too_long_says_what_it_said_last(void **state)
 {
 	struct rig *rig = *state;
@@ -472,6 +541,8 @@ static void test_check_that_takes_too_long_says_what_it_said_last(void **state)
 	wait_until(rig, is_over);
 	assert_int_equal(rig->results, 1);
 	assert_string_equal(rig->reason, "took longer than 16 min 40 s: asking");
+	/* That its time was over is shown, too. */
+	assert_int_equal(rig->check.said_at, 0);
 }
 
 /* Told as soon as the time is over; what its process does is another matter. */
@@ -664,6 +735,8 @@ int main(void)
 		TEST(test_check_reason_has_200_bytes),
 		TEST(test_check_line_in_pieces_is_one_line),
 		TEST(test_check_flood_is_taken),
+		TEST(test_check_that_closes_its_streams_keeps_nobody_busy),
+		TEST(test_check_read_that_fails_for_now_is_repeated),
 		TEST(test_check_that_cannot_be_executed_has_failed),
 		TEST(test_check_without_means_has_failed),
 		TEST(test_check_that_takes_too_long_is_killed),

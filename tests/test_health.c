@@ -20,7 +20,8 @@
 #include "log.h"
 
 #define SERVICES_MAX 1000
-#define BEGIN_MS 1000000
+/* No multiple of an interval. */
+#define BEGIN_MS 1003217
 #define EXITED(status) ((status) << 8)
 
 /* ---- what is taken ---- */
@@ -291,6 +292,14 @@ static void say(size_t place, bool succeeded, const char *reason)
 	play->check->on_result(play->check->ctx, succeeded, reason);
 }
 
+/* It is ready again, and the next check runs. */
+static void say_again(size_t place)
+{
+	pass(10000);
+	say(place, true, "");
+	pass(10000);
+}
+
 /* The next check of that service begins so much later, to the millisecond. */
 static void expect_begin(size_t place, uint64_t ms)
 {
@@ -411,6 +420,66 @@ static void test_health_finish_of_a_service_that_is_done_is_no_obstacle(void **s
 	expect_whole(BOARD_WHOLE_RUNNING, true);
 }
 
+/* The page says when the state changed, and not when something else did. */
+static void test_health_shows_since_when(void **state)
+{
+	size_t a = add("a"), b = add_checked("b");
+	uint32_t sequence;
+
+	(void)state;
+	open_health();
+	assert_int_equal(entry_of(a)->since.monotonic_ms, BEGIN_MS);
+	assert_int_equal(entry_of(a)->started.monotonic_ms, 0);
+	assert_int_equal(entry_of(a)->exit_status, -1);
+	assert_int_equal(entry_of(a)->flags, 0);
+	pass(10);
+	note(a, SERVICE_RUNNING);
+	note(b, SERVICE_RUNNING);
+	assert_int_equal(board.header->since.monotonic_ms, BEGIN_MS);
+	pass(10);
+	sequence = board.header->sequence;
+	say(b, true, "");
+	/* One change of the service, one of the whole. */
+	assert_int_equal(board.header->sequence, sequence + 4);
+	assert_int_equal(board.header->since.monotonic_ms, BEGIN_MS + 20);
+	pass(10);
+	sequence = board.header->sequence;
+	note(a, SERVICE_UNLOGGED);
+	assert_int_equal(board.header->sequence, sequence + 2);
+	assert_int_equal(entry_of(a)->since.monotonic_ms, BEGIN_MS + 10);
+	assert_int_equal(entry_of(a)->started.monotonic_ms, BEGIN_MS + 10);
+	assert_int_equal(entry_of(b)->since.monotonic_ms, BEGIN_MS + 20);
+	assert_int_equal(entry_of(b)->started.monotonic_ms, BEGIN_MS + 10);
+	assert_int_equal(entry_of(b)->flags, BOARD_FLAG_CHECK);
+	assert_int_equal(entry_of(b)->exit_status, -1);
+	note(b, SERVICE_STOPPING);
+	assert_int_equal(board.header->since.monotonic_ms, BEGIN_MS + 20);
+	assert_int_equal(entry_of(b)->since.monotonic_ms, BEGIN_MS + 30);
+	pass(10);
+	end(b, SIGKILL, SERVICE_ENDED);
+	assert_int_equal(entry_of(b)->exit_status, 128 + SIGKILL);
+	assert_int_equal(entry_of(b)->started.monotonic_ms, BEGIN_MS + 10);
+	assert_string_equal(reason_of(b), "was killed by signal 9 (Killed)");
+	end(a, EXITED(0), SERVICE_ENDED);
+	assert_int_equal(entry_of(a)->exit_status, 0);
+	assert_string_equal(reason_of(a), "exited with status 0");
+}
+
+static void test_health_optional_service_that_ends_has_ended(void **state)
+{
+	size_t a = add("a"), b = add("b");
+
+	(void)state;
+	entries[a].optional = entries[b].optional = true;
+	start_all();
+	end(a, EXITED(0), SERVICE_DISABLED);
+	expect_state(a, BOARD_ENDED);
+	assert_int_equal(entry_of(a)->flags, BOARD_FLAG_OPTIONAL | BOARD_FLAG_DONE);
+	end(b, SIGTERM, SERVICE_DISABLED);
+	expect_state(b, BOARD_ENDED);
+	expect_whole(BOARD_WHOLE_RUNNING, true);
+}
+
 /* ---- notification-fd ---- */
 
 static void test_health_notification_makes_ready(void **state)
@@ -510,7 +579,9 @@ static void test_health_first_checks_wait_until_all_services_are_started(void **
 	(void)state;
 	entries[b].optional = entries[d].down = true;
 	open_health();
-	note(a, SERVICE_RUNNING);
+	/* Whatever changes of one that has been started. */
+	for (unsigned i = 0; i < 4; i++)
+		note(a, SERVICE_RUNNING);
 	pass(60000);
 	/* It cannot be started. */
 	note(b, SERVICE_DISABLED);
@@ -647,6 +718,38 @@ static void test_health_check_that_took_its_whole_time_is_begun_again_at_once(vo
 	say(a, true, "");
 	/* At its moment again: 10 ms and the 3 ms of the late ones have passed of an interval. */
 	expect_begin(a, 9987);
+}
+
+/* Also at the very end of its time, and elsewhere than at its moment. */
+static void test_health_check_that_took_exactly_its_time_is_begun_again_at_once(void **state)
+{
+	size_t a = add_checked("a");
+
+	(void)state;
+	start_all();
+	expect_begin(a, 0);
+	say(a, false, "no");
+	expect_begin(a, 1000);
+	pass(10000);
+	say(a, true, "");
+	expect_begin(a, 0);
+	say(a, true, "");
+	expect_begin(a, 9000);
+}
+
+/* Who has none takes no part of the interval. */
+static void test_health_moments_are_those_of_services_with_a_check(void **state)
+{
+	size_t a = add_checked("a"), b = add("b"), c = add_checked("c");
+
+	(void)state;
+	entries[b].notification_fd = 3;
+	start_all();
+	pass(1);
+	say(a, true, "");
+	say(c, true, "");
+	expect_begin(c, 4999);
+	expect_begin(a, 5000);
 }
 
 /* It was killed, the result is told, and its process is still there. */
@@ -807,6 +910,22 @@ static void test_health_one_failure_can_be_the_limit(void **state)
 	say(a, false, "");
 	assert_int_equal(failures, 1);
 	assert_string_equal(cause, "a/check: failed 1 time in a row");
+	say_again(a);
+	say(a, false, "x");
+	assert_string_equal(cause, "a/check: failed 1 time in a row: x");
+}
+
+/* What is shown is what the check said itself. */
+static void test_health_reason_is_shown_from_what_the_check_said(void **state)
+{
+	size_t a = add_checked("a");
+
+	(void)state;
+	start_all();
+	pass(0);
+	plays[a].check->said_at = 22;
+	say(a, false, "exited with status 1: refused");
+	assert_string_equal(reason_of(a), "refused");
 }
 
 static void test_health_optional_service_past_the_limit_is_a_warning(void **state)
@@ -883,6 +1002,23 @@ static void test_health_ready_timeout_counts_until_all_were_ready(void **state)
 	pass(60000);
 	assert_int_equal(failures, 0);
 	expect_said("not ready after", 0);
+}
+
+/* What has ended by then is not late, and what is never ready for one letter's reason has that. */
+static void test_health_ready_timeout_names_none_that_has_ended(void **state)
+{
+	size_t a = add_checked("a"), b = add_checked("b");
+
+	(void)state;
+	config.ready_timeout_ms = 5000;
+	start_all();
+	end(a, EXITED(SERVICE_EXIT_DISABLED), SERVICE_DISABLED);
+	pass(1);
+	say(b, false, "x");
+	pass(5000);
+	assert_int_equal(failures, 1);
+	assert_string_equal(cause, "b: not ready after 5.0 s: x");
+	expect_said("not ready after", 1);
 }
 
 static void test_health_ready_timeout_of_services_that_are_done_is_nothing(void **state)
@@ -1027,6 +1163,7 @@ static void test_health_ready_is_announced_once(void **state)
 	assert_int_equal(announced, 0);
 	say(a, true, "");
 	assert_int_equal(announced, 1);
+	expect_said("NOTIFY_SOCKET", 0);
 	expect_begin(a, 10000);
 	say(a, false, "no");
 	expect_begin(a, 10000);
@@ -1064,6 +1201,7 @@ static void test_health_open_without_memory_leaves_nothing(void **state)
 
 	(void)state;
 	add_checked("a");
+	add_checked("b");
 	assert_int_equal(board_open(&board, svdir.len, 100), 0);
 	for (int i = 0; i < 2; i++) {
 		callocs_until_failure = i;
@@ -1075,7 +1213,7 @@ static void test_health_open_without_memory_leaves_nothing(void **state)
 	assert_int_equal(closed, 0);
 	assert_int_equal(health_open(&health, &means, on_failure, &failures), 0);
 	health_close(&health);
-	assert_int_equal(closed, 1);
+	assert_int_equal(closed, 2);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1086,6 +1224,8 @@ int main(void)
 		TEST(test_health_service_without_a_check_is_ready_while_it_runs),
 		TEST(test_health_disabled_and_optional_services_are_no_obstacle),
 		TEST(test_health_finish_of_a_service_that_is_done_is_no_obstacle),
+		TEST(test_health_shows_since_when),
+		TEST(test_health_optional_service_that_ends_has_ended),
 		TEST(test_health_notification_makes_ready),
 		TEST(test_health_checks_begin_with_the_notification),
 		TEST(test_health_check_is_begun_at_once_and_then_each_second),
@@ -1096,15 +1236,19 @@ int main(void)
 		TEST(test_health_check_is_not_begun_twice_at_its_moment),
 		TEST(test_health_checks_are_spread_over_the_interval),
 		TEST(test_health_check_that_took_its_whole_time_is_begun_again_at_once),
+		TEST(test_health_check_that_took_exactly_its_time_is_begun_again_at_once),
+		TEST(test_health_moments_are_those_of_services_with_a_check),
 		TEST(test_health_check_whose_process_stays_is_not_begun_twice),
 		TEST(test_health_loss_and_return_are_said_once),
 		TEST(test_health_each_failure_is_said_at_debug),
 		TEST(test_health_check_that_cannot_be_started_is_one_warning),
 		TEST(test_health_failures_in_a_row_of_a_ready_service_are_limited),
 		TEST(test_health_one_failure_can_be_the_limit),
+		TEST(test_health_reason_is_shown_from_what_the_check_said),
 		TEST(test_health_optional_service_past_the_limit_is_a_warning),
 		TEST(test_health_ready_timeout_names_each_late_service),
 		TEST(test_health_ready_timeout_counts_until_all_were_ready),
+		TEST(test_health_ready_timeout_names_none_that_has_ended),
 		TEST(test_health_ready_timeout_of_services_that_are_done_is_nothing),
 		TEST(test_health_result_for_a_service_that_was_told_to_stop_is_nothing),
 		TEST(test_health_teardown_begins_no_check),
