@@ -50,7 +50,7 @@ static void show_whole(struct health *health, enum board_whole whole, bool ready
 	board_end(health->means.board);
 }
 
-/* Tells whoever waits for it that all services are ready. */
+/* Tells whoever has started dinit that all services are ready. */
 static void announce(const struct health *health)
 {
 	const char *name = health->means.config->notify_socket;
@@ -278,7 +278,7 @@ static void apply_limit(struct health_watched *watched)
 
 /* ---- checks ---- */
 
-/* Returns in how many milliseconds the next check of a service is due that was never ready. */
+/* Returns in how many milliseconds the next check is due, for a service that was never ready. */
 static uint64_t choose_retry(const struct health_watched *watched)
 {
 	uint64_t interval = watched->health->means.config->check_interval_ms;
@@ -288,8 +288,8 @@ static uint64_t choose_retry(const struct health_watched *watched)
 	return due_ms > now ? due_ms - now : 0;
 }
 
-/* Returns in how many milliseconds the next check of a service is due that was ready: at a moment
- * of the interval that is its own, so that a thousand checks are not due at once. */
+/* Returns in how many milliseconds the next check is due, for a service that has been ready: at a
+ * moment of the interval that is its own, so that a thousand checks are not due at once. */
 static uint64_t choose_next(const struct health_watched *watched)
 {
 	const struct health *health = watched->health;
@@ -300,7 +300,7 @@ static uint64_t choose_next(const struct health_watched *watched)
 	/* It was killed at the end of its time: the next one is due, whatever the moment. */
 	if (now - watched->began_ms >= interval)
 		return 0;
-	/* One that was begun and is over at that moment is not the next one. */
+	/* The check that began at this very moment, and is over, is not the next one. */
 	return delay == 0 && now == watched->began_ms ? interval : delay;
 }
 
