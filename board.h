@@ -28,7 +28,7 @@
 /* So many adopted processes are shown; more are only counted. */
 #define BOARD_ADOPTED_MAX 64
 
-/* What a service is doing, or an adopted process, which is ready. */
+/* What a service is doing. An adopted process is always BOARD_READY. */
 enum board_state {
 	/* It is to be started; or it runs, has a check or a notification, and was never ready. */
 	BOARD_STARTING,
@@ -159,7 +159,7 @@ struct board_header {
 struct board {
 	/* The page, which is only written to; NULL where there is no such memory. */
 	struct board_header *header;
-	/* What is written to in its place then, or by a place that there is not. */
+	/* What is written to instead where there is no page, or no such place in it. */
 	struct board_header no_header;
 	struct board_entry no_entry;
 	/* Our own copies: what is in the page may have been written by others. */

@@ -48,8 +48,8 @@ struct check {
 	void *ctx;
 };
 
-/* Prepares the check of a service that has one. on_result is called once for each run: with the
- * last line that it printed, "" where there was none, and where it failed with how before it. */
+/* Prepares the check of a service that has one. on_result is called once for each run, with the
+ * last line that it printed ("" where there was none); where it failed, how stands before that. */
 void check_init(struct check *check, struct loop *loop, struct programs *programs,
 		const struct svdir_entry *entry,
 		void (*on_result)(void *ctx, bool succeeded, const char *reason), void *ctx);
@@ -58,7 +58,7 @@ void check_init(struct check *check, struct loop *loop, struct programs *program
  * result can be told before this returns, where it cannot be started. */
 void check_start(struct check *check, pid_t run_pid, uint64_t timeout_ms);
 
-/* Returns whether its process has not been reaped, even where its result has been told. */
+/* Returns whether its process is still to be reaped, even if its result has been told. */
 bool check_is_running(const struct check *check);
 
 /* Kills it, if it is running; no result is told any more. */

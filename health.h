@@ -39,9 +39,9 @@ struct health_watched {
 	/* Its run; 0 where it does not run, or was told to stop. */
 	pid_t run_pid;
 	struct check check;
-	/* When it is run next. */
+	/* When the check is run next. */
 	struct loop_timer timer;
-	/* When the last run began, as of loop_now_ms(). */
+	/* When the last run of the check began, as of loop_now_ms(). */
 	uint64_t began_ms;
 	/* Its number among the services with a check, which spreads their checks in time. */
 	size_t number;
@@ -49,7 +49,7 @@ struct health_watched {
 	bool checking;
 	/* A warning has said that its check cannot be started. */
 	bool warned;
-	/* It has been ready, and is now. */
+	/* Whether it has ever been ready, and whether it is now. */
 	bool was_ready, ready;
 	/* Since when it is not ready any more. */
 	uint64_t lost_ms;

@@ -36,8 +36,7 @@ void listing_init(struct listing *listing, struct board *board, struct logmux *m
  * is only counted then. */
 struct listed *listing_add(struct listing *listing, const char *program, pid_t pid);
 
-/* Frees the place of a process that has ended, whose sources may live on; NULL is one that has
- * none. */
+/* Frees the place of a process that has ended; its sources may live on. NULL: it had no place. */
 void listing_remove(struct listing *listing, struct listed *listed);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Whether a name that nothing has was probably meant for another one. */
+/* Whether a name that does not exist was probably meant for one that does. */
 #ifndef DINIT_NEAREST_H
 #define DINIT_NEAREST_H
 

@@ -14,7 +14,7 @@ struct notify;
 struct notify *notify_open(struct loop *loop, void (*on_newline)(void *ctx), void *ctx,
 			   int *write_fd);
 
-/* Closes the pipe. NULL is nothing. */
+/* Closes the pipe. NULL: there is none. */
 void notify_close(struct notify *notify);
 
 #endif

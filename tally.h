@@ -15,13 +15,13 @@ struct tally {
 	struct board_stream *shown;
 };
 
-/* Shows it there from now on, where it must stay until tally_hide. */
+/* Shows the counts in *shown, too, from now on; it must stay where it is until tally_hide. */
 void tally_show(struct tally *tally, struct board_stream *shown);
 
-/* Shows it no more. */
+/* Ends that; the counts go on. */
 void tally_hide(struct tally *tally);
 
-/* Counts more; to be called once a read at most. */
+/* Adds to the counts; to be called at most once for each read. */
 void tally_add(struct tally *tally, size_t lines, size_t bytes);
 
 #endif

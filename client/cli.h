@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-/* Returns whether argv (as main has it, with a name at least) asks for something else than to run
+/* Returns whether argv (as main has it, with a name at least) asks for anything but running
  * the services: there are arguments, or the name is sv. */
 bool cli_is_asked(char *const *argv);
 

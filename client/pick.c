@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns what is said of a name that nothing has; not where the names come from. */
+/* Owns what is said of a name that no service has; not where the names come from. */
 #include "client/pick.h"
 
 #include "nearest.h"

@@ -12,10 +12,10 @@
  * all unknown. */
 void statusjson_print(FILE *to, const struct snapshot *snapshot, const struct usage *usages);
 
-/* Prints the text (shorter than VIEW_TEXT_SIZE) as a JSON string; "": null. */
+/* Prints the text (shorter than VIEW_TEXT_SIZE) as a JSON string; "" becomes null. */
 void statusjson_print_text(FILE *to, const char *text);
 
-/* Prints the moment as a JSON string (RFC 3339); one that has not come: null. */
+/* Prints the moment as a JSON string (RFC 3339); one that has not come becomes null. */
 void statusjson_print_time(FILE *to, const struct board_time *time);
 
 #endif

@@ -63,8 +63,8 @@ static struct process *find(const struct processes *all, pid_t pid)
 	return bsearch(&key, all->list, all->len, sizeof key, compare_processes);
 }
 
-/* Gives the processes that are programs of services to these. What it cannot find makes the usage
- * of the service unknown. */
+/* Marks each process that is a program of a service as that service's. Where one is not found, the
+ * usage of the service is unknown. */
 static void mark_programs(const struct processes *all, const struct snapshot *snapshot,
 			  struct usage *usages)
 {
