@@ -49,6 +49,8 @@ static void test_watch_shows_each_change_from_the_beginning_to_the_stop(struct s
 		      " watch/run: " TIME
 		      "\"service\":\"migrate\",\"state\":\"disabled\",\"pid\":null,\"reason\":"
 		      "\"exited with status 115\"\\}$");
+	/* It has its trap now. */
+	run_wait_line(run, RUN_STDOUT, " web/run: up$");
 	run_signal(run, SIGTERM);
 	run_wait_line(run, RUN_STDOUT,
 		      " watch/run: " TIME
