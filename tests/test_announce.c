@@ -166,6 +166,8 @@ static void test_announce_ready_other_sockets_and_files_are_told(void **state)
 	expect_failure(path, EPROTOTYPE);
 	close(fd);
 	expect_failure("/dev/null", ECONNREFUSED);
+	/* The shortest path. */
+	expect_failure("/\x01", ENOENT);
 	expect_failure("/dev/null/socket", ENOTDIR);
 }
 

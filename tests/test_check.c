@@ -56,6 +56,8 @@ pid_t __wrap_spawn_program_unwaited(const struct spawn_spec *spec, int *report_f
 
 ssize_t __wrap_read(int fd, void *buffer, size_t size)
 {
+	/* A read that does not fail may leave that in errno, whatever it is. */
+	errno = EAGAIN;
 	if (failing_reads == 0)
 		return __real_read(fd, buffer, size);
 	failing_reads--;
@@ -410,6 +412,26 @@ static bool has_said(struct rig *rig)
 	return rig->check.line && rig->check.last.len > 0;
 }
 
+/* All that the pipe holds is read, however soon the check ends. */
+static void test_check_that_has_ended_is_read_out(void **state)
+{
+	struct rig *rig = *state;
+
+	put_check(rig, "head -c 60000 /dev/zero | tr '\\0' '\\n'; echo last");
+	check_start(&rig->check, 4711, LONG_MS);
+	wait_for_end(rig);
+	wait_until(rig, is_over);
+	assert_string_equal(rig->reason, "last");
+}
+
+static void test_check_byte_that_comes_alone_is_a_reason(void **state)
+{
+	struct rig *rig = *state;
+
+	expect(rig, "printf x", true, "x");
+	expect(rig, "printf 'on'; sleep 0.05; printf e", true, "one");
+}
+
 static bool has_closed(struct rig *rig)
 {
 	return rig->check.fd < 0;
@@ -589,6 +611,7 @@ static void test_check_that_is_not_reaped_yet_when_its_time_is_over_has_its_resu
 	check_start(&rig->check, 4711, LONG_MS);
 	wait_for_end(rig);
 	loop_timer_stop(&rig->loop, &rig->check.timer);
+	rig->loop.now_ms = rig->check.timer.due_ms;
 	rig->check.timer.on_due(rig->check.timer.ctx);
 	assert_int_equal(rig->results, 0);
 	wait_until(rig, is_over);
@@ -735,6 +758,8 @@ int main(void)
 		TEST(test_check_reason_has_200_bytes),
 		TEST(test_check_line_in_pieces_is_one_line),
 		TEST(test_check_flood_is_taken),
+		TEST(test_check_that_has_ended_is_read_out),
+		TEST(test_check_byte_that_comes_alone_is_a_reason),
 		TEST(test_check_that_closes_its_streams_keeps_nobody_busy),
 		TEST(test_check_read_that_fails_for_now_is_repeated),
 		TEST(test_check_that_cannot_be_executed_has_failed),

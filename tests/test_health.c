@@ -429,6 +429,7 @@ static void test_health_shows_since_when(void **state)
 	(void)state;
 	open_health();
 	assert_int_equal(entry_of(a)->since.monotonic_ms, BEGIN_MS);
+	note(a, SERVICE_WAITING);
 	assert_int_equal(entry_of(a)->started.monotonic_ms, 0);
 	assert_int_equal(entry_of(a)->exit_status, -1);
 	assert_int_equal(entry_of(a)->flags, 0);
@@ -452,6 +453,8 @@ static void test_health_shows_since_when(void **state)
 	assert_int_equal(entry_of(b)->started.monotonic_ms, BEGIN_MS + 10);
 	assert_int_equal(entry_of(b)->flags, BOARD_FLAG_CHECK);
 	assert_int_equal(entry_of(b)->exit_status, -1);
+	note(b, SERVICE_RUNNING);
+	assert_int_equal(entry_of(b)->started.monotonic_ms, BEGIN_MS + 10);
 	note(b, SERVICE_STOPPING);
 	assert_int_equal(board.header->since.monotonic_ms, BEGIN_MS + 20);
 	assert_int_equal(entry_of(b)->since.monotonic_ms, BEGIN_MS + 30);
@@ -987,6 +990,16 @@ static void test_health_ready_timeout_names_each_late_service(void **state)
 	expect_said("not ready after", 3);
 }
 
+static void test_health_ready_timeout_of_a_millisecond_is_one(void **state)
+{
+	(void)state;
+	add_checked("a");
+	config.ready_timeout_ms = 1;
+	start_all();
+	pass(1);
+	assert_int_equal(failures, 1);
+}
+
 static void test_health_ready_timeout_counts_until_all_were_ready(void **state)
 {
 	size_t a = add_checked("a");
@@ -1247,6 +1260,7 @@ int main(void)
 		TEST(test_health_reason_is_shown_from_what_the_check_said),
 		TEST(test_health_optional_service_past_the_limit_is_a_warning),
 		TEST(test_health_ready_timeout_names_each_late_service),
+		TEST(test_health_ready_timeout_of_a_millisecond_is_one),
 		TEST(test_health_ready_timeout_counts_until_all_were_ready),
 		TEST(test_health_ready_timeout_names_none_that_has_ended),
 		TEST(test_health_ready_timeout_of_services_that_are_done_is_nothing),

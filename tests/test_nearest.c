@@ -103,6 +103,8 @@ static void test_nearest_is_close_parts_are_close(void **state)
 	expect("RPRNTNGPLCY", "REPARENTING_POLICY", true, 7);
 	expect("RPRNTP", "REPARENTING_POLICY", false, 12);
 	expect("EPRNTNGPLCY", "REPARENTING_POLICY", false, 7);
+	/* Each letter counts once. */
+	expect("aab", "abxyz", false, 4);
 	/* Three letters are the fewest. */
 	expect("LOG", "LOG_LEVEL", true, 6);
 	expect("LO", "LOG_LEVEL", false, 7);

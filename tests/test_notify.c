@@ -94,6 +94,8 @@ static int teardown(void **state)
 	struct rig *rig = *state;
 
 	notify_close(rig->notify);
+	/* Nobody else's descriptor was closed. */
+	assert_true(fcntl(0, F_GETFD) >= 0);
 	if (rig->fd >= 0)
 		close(rig->fd);
 	loop_close(&rig->loop);
@@ -272,6 +274,7 @@ static void test_notify_open_without_means_leaves_nothing(void **state)
 	assert_int_equal(errno, EMFILE);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 	assert_int_equal(next_fd(), before);
+	assert_int_equal(fcntl(before + 1, F_GETFD), -1);
 }
 
 static void test_notify_close_forgets_what_was_said(void **state)
