@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* The check of a service: one run of the program after the other, and what each of them says. What
  * it prints is not logged; its last line is the reason that comes with the result. Nothing that a
- * check does keeps dinit from anything: it is not waited for, its output is read whether anybody
- * wants it or not, and it is killed when its time is over. */
+ * check does keeps dinit from anything: it is not waited for (but at the very end, for a moment,
+ * where it was killed), its output is read whether anybody wants it or not, and it is killed when
+ * its time is over. */
 #ifndef DINIT_CHECK_H
 #define DINIT_CHECK_H
 

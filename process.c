@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns what dinit does to its own process before and after its work; not the work, and no child.
- * Invariant: nothing here is called while services run. */
+ * Invariant: nothing here but process_forget_code is called while services run. */
 #include "process.h"
 
 #include "log.h"

@@ -121,8 +121,8 @@ struct program_spec {
 	/* Do not wait until the program has replaced the new process: its file may be on a
 	 * server that is dead. What keeps it from that is told to on_end. */
 	bool unwaited;
-	/* It says nothing but how a service is: a teardown does not wait for it, and its life is
-	 * told at level debug only. */
+	/* It says nothing but how a service is: it is not among those that a teardown waits for
+	 * (programs.living), and its life is told at level debug only. */
 	bool aside;
 	/* Keep the last line of each stream: its on_end finds them in reaper_end.last. */
 	bool keeps_last;

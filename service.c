@@ -85,7 +85,6 @@ static int start_programs(struct service *service, const struct program **failed
 		.logged = &service->logged,
 		.unlogged = &service->unlogged,
 	};
-
 	int result;
 
 	*failed = start.run;

@@ -208,10 +208,8 @@ int metrics_run(char *const *arguments, pid_t pid)
 		fprintf(stderr, "dinit: --metrics takes no argument: %s\n", *arguments);
 		return PROCESS_STATUS_UNABLE;
 	}
-	if (view_look(pid, &snapshot, why) < 0) {
-		fprintf(stderr, "dinit: %s\n", why);
-		return PROCESS_STATUS_UNABLE;
-	}
+	if (view_look(pid, &snapshot, why) < 0)
+		return view_fail(why);
 	usages = usage_measure(&proc, &snapshot);
 	metrics_print(stdout, &snapshot, usages);
 	free(usages);

@@ -70,12 +70,6 @@ int signal_send(const struct view *view, const char *name, int signal, char why[
 	return result;
 }
 
-static int say_why(const char *why)
-{
-	fprintf(stderr, "dinit: %s\n", why);
-	return PROCESS_STATUS_UNABLE;
-}
-
 int signal_run(char *const *arguments, pid_t pid)
 {
 	struct view view;
@@ -86,10 +80,10 @@ int signal_run(char *const *arguments, pid_t pid)
 		return -1;
 	signal = signame_parse(arguments[1], strlen(arguments[1]));
 	if (signal == 0)
-		return say_why("--signal takes, behind the name of a service, " SIGNAME_TAKES);
+		return view_fail("--signal takes, behind the name of a service, " SIGNAME_TAKES);
 	if (view_open(&view, pid, why) < 0)
-		return say_why(why);
+		return view_fail(why);
 	result = signal_send(&view, arguments[0], signal, why);
 	view_close(&view);
-	return result == 0 ? PROCESS_STATUS_STOPPED : say_why(why);
+	return result == 0 ? PROCESS_STATUS_STOPPED : view_fail(why);
 }

@@ -412,10 +412,8 @@ int status_run(char *const *arguments, pid_t pid)
 
 	if (as_json)
 		arguments++;
-	if (view_look(pid, &snapshot, why) < 0) {
-		fprintf(stderr, "dinit: %s\n", why);
-		return PROCESS_STATUS_UNABLE;
-	}
+	if (view_look(pid, &snapshot, why) < 0)
+		return view_fail(why);
 	status = report(as_json, &snapshot, arguments);
 	snapshot_free(&snapshot);
 	return status;

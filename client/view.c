@@ -6,6 +6,7 @@
 #include "client/view.h"
 
 #include "printable.h"
+#include "process.h"
 #include "procfs.h"
 
 #include <errno.h>
@@ -523,6 +524,12 @@ enum view_news view_wait(const struct view *view, const struct snapshot *snapsho
 		sleep_on(view, sequence, timeout_ms < 0 || left_ms > most_ms ? most_ms : left_ms);
 	}
 	return is_gone(view) ? VIEW_NEWS_GONE : VIEW_NEWS_CHANGE;
+}
+
+int view_fail(const char *why)
+{
+	fprintf(stderr, "dinit: %s\n", why);
+	return PROCESS_STATUS_UNABLE;
 }
 
 /* ---- what is in it ---- */

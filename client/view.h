@@ -83,6 +83,9 @@ void snapshot_free(struct snapshot *snapshot);
 enum view_news view_wait(const struct view *view, const struct snapshot *snapshot,
 			 int64_t timeout_ms);
 
+/* Says on stderr why something cannot be done. Returns the exit status. */
+int view_fail(const char *why);
+
 /* Returns the service or adopted process of that name, or NULL. */
 const struct view_service *snapshot_find(const struct snapshot *snapshot, const char *name);
 

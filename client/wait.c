@@ -290,13 +290,13 @@ static int look_and_wait(struct wait *wait, pid_t pid)
 	int status = PROCESS_STATUS_UNABLE;
 
 	if (view_open(&view, pid, wait->why) < 0)
-		return fail("", wait->why);
+		return view_fail(wait->why);
 	if (view_take(&view, &snapshot, wait->why) == 0) {
 		if (are_all_known(wait, &snapshot))
 			status = wait_on(wait, &view, &snapshot);
 		snapshot_free(&snapshot);
 	} else {
-		fail("", wait->why);
+		view_fail(wait->why);
 	}
 	view_close(&view);
 	return status;

@@ -106,12 +106,6 @@ void watch_print(FILE *to, const struct snapshot *before, const struct snapshot 
 
 /* ---- the watch ---- */
 
-static int say_why(const char *why)
-{
-	fprintf(stderr, "dinit: %s\n", why);
-	return PROCESS_STATUS_UNABLE;
-}
-
 /* Prints what has changed before dinit ended. */
 static void print_last(const struct view *view, const struct snapshot *before)
 {
@@ -140,7 +134,7 @@ static int watch(const struct view *view, struct snapshot *snapshot)
 			print_last(view, snapshot);
 			return view_wait(view, snapshot, 0) == VIEW_NEWS_GONE
 				       ? PROCESS_STATUS_STOPPED
-				       : say_why(why);
+				       : view_fail(why);
 		}
 		watch_print(stdout, snapshot, &next);
 		snapshot_free(snapshot);
@@ -159,12 +153,12 @@ int watch_run(char *const *arguments, pid_t pid)
 	if (arguments[0])
 		return -1;
 	if (view_open(&view, pid, why) < 0)
-		return say_why(why);
+		return view_fail(why);
 	if (view_take(&view, &snapshot, why) == 0) {
 		status = watch(&view, &snapshot);
 		snapshot_free(&snapshot);
 	} else {
-		status = say_why(why);
+		status = view_fail(why);
 	}
 	view_close(&view);
 	return status;
