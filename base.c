@@ -3,6 +3,7 @@
  * Invariant: nothing is started here, so a failure may end dinit (with status 1). */
 #include "base.h"
 
+#include "execfail.h"
 #include "log.h"
 #include "process.h"
 
@@ -10,6 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int base_fail(const char *what)
@@ -34,6 +36,53 @@ static int prepare_process(struct base *base, sigset_t *signals)
 	if (process_block_signals(signals) < 0)
 		return base_fail("signals cannot be blocked");
 	process_reset_dispositions();
+	return 0;
+}
+
+/* Returns whether the path is that of a script whose #! line names dinit and no option: dinit would
+ * run the script, which is dinit, and so on for ever. */
+static bool is_own_script(const char *path)
+{
+	if (!strchr(path, '/') || !execfail_is_script_of(path, "/proc/self/exe"))
+		return false;
+	log_error("%s: its #! line names dinit without an option, which would start it again and "
+		  "again",
+		  path);
+	return true;
+}
+
+static bool is_absent(const char *path)
+{
+	struct stat status;
+
+	return lstat(path, &status) < 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+/* Returns whether a service is to be started. */
+static bool has_service(const struct base *base)
+{
+	for (size_t i = 0; i < base->svdir.len; i++) {
+		const struct svdir_entry *entry = &base->svdir.entries[i];
+
+		if (!entry->command && !entry->down && !svdir_is_skipped(entry, base->config.skip))
+			return true;
+	}
+	return false;
+}
+
+/* Finds what is to be run: the services of the directory, and the command, with which there need
+ * not be such a directory. Returns 0, or -1 (reported). */
+static int find_services(struct base *base, char *const *command)
+{
+	if (command && is_own_script(command[0]))
+		return -1;
+	if (!(command && is_absent(base->config.dir)) &&
+	    svdir_scan(&base->svdir, base->config.dir, SVDIR_FILES, on_scan_problem, NULL) > 0)
+		return -1;
+	if (!command)
+		return 0;
+	if (svdir_add_command(&base->svdir, command[0], &base->command) < 0)
+		return base_fail("cannot set up the command");
 	return 0;
 }
 
@@ -106,7 +155,7 @@ static void close_all(struct base *base)
 	close(base->null_fd);
 }
 
-int base_open(struct base *base, char *const *environment, struct oom *oom,
+int base_open(struct base *base, char *const *command, char *const *environment, struct oom *oom,
 	      const struct base_callbacks *callbacks)
 {
 	sigset_t signals;
@@ -115,9 +164,11 @@ int base_open(struct base *base, char *const *environment, struct oom *oom,
 	if (prepare_process(base, &signals) < 0 ||
 	    process_read_environment(&base->config, environment) < 0)
 		return -1;
-	if (svdir_scan(&base->svdir, base->config.dir, SVDIR_FILES, on_scan_problem, NULL) > 0 ||
-	    open_all(base, &signals, callbacks) < 0)
+	if (find_services(base, command) < 0 || open_all(base, &signals, callbacks) < 0)
 		goto free_svdir;
+	if (command)
+		command_init(&base->command, command, base->config.command_output,
+			     !has_service(base), base->ownfds.output_fds);
 	if (open_programs(base, environment, oom) == 0)
 		return 0;
 	base_fail("cannot set up the services");
@@ -130,6 +181,7 @@ free_svdir:
 void base_close(struct base *base)
 {
 	programs_close(&base->programs);
+	command_close(&base->command);
 	close_all(base);
 	svdir_free(&base->svdir);
 }

@@ -5,6 +5,7 @@
 #ifndef DINIT_BASE_H
 #define DINIT_BASE_H
 
+#include "command.h"
 #include "config.h"
 #include "logmux.h"
 #include "loop.h"
@@ -24,6 +25,9 @@
 struct base {
 	struct config config;
 	struct svdir svdir;
+	/* What dinit was given to run beside the services; its argv is NULL where that is
+	 * nothing. */
+	struct command command;
 	struct loop loop;
 	struct reaper reaper;
 	struct procfs proc;
@@ -50,10 +54,11 @@ struct base_callbacks {
 };
 
 /* Blocks the signals, reads the environment and the service directory, and opens all of *base,
- * which the caller has zeroed. oom is what the programs ask whether memory ran out; it is not
+ * which the caller has zeroed. command is what main was given to run beside the services (NULL:
+ * nothing), and must outlive *base; with it the directory need not be there. oom is what the programs ask whether memory ran out; it is not
  * opened here. Returns 0, or -1 where that is impossible or something in it is wrong (reported),
  * and nothing is left open. */
-int base_open(struct base *base, char *const *environment, struct oom *oom,
+int base_open(struct base *base, char *const *command, char *const *environment, struct oom *oom,
 	      const struct base_callbacks *callbacks);
 
 /* Closes what base_open opened. No program may be running. */

@@ -70,6 +70,13 @@ static const char *const exit_status_words[] = {
 	NULL,
 };
 
+static const char *const command_output_words[] = {
+	[CONFIG_COMMAND_OUTPUT_AUTO] = "auto",
+	[CONFIG_COMMAND_OUTPUT_LINES] = "lines",
+	[CONFIG_COMMAND_OUTPUT_RAW] = "raw",
+	NULL,
+};
+
 static const char *const level_words[] = {
 	[CONFIG_LOG_NONE] = "none", [CONFIG_LOG_ERROR] = "error", [CONFIG_LOG_WARN] = "warn",
 	[CONFIG_LOG_INFO] = "info", [CONFIG_LOG_DEBUG] = "debug", NULL,
@@ -121,6 +128,8 @@ static const struct variable {
 	  "seconds until every service must be ready, 0 no limit", NULL },
 	{ "DINIT_EXIT_STATUS", KIND_WORD, offsetof(struct config, exit_status), "dinit",
 	  "dinit: 0, 1 or 3; service: that of the program that ended", exit_status_words },
+	{ "DINIT_COMMAND_OUTPUT", KIND_WORD, offsetof(struct config, command_output), "auto",
+	  "auto, lines, raw: what becomes of a command's output", command_output_words },
 	{ "DINIT_TERMINATION_LOG", KIND_TEXT, offsetof(struct config, termination_log),
 	  "/dev/termination-log", "existing file that gets the cause of the end", NULL },
 	{ "DINIT_KEEP", KIND_TEXT, offsetof(struct config, keep), "",
@@ -135,7 +144,8 @@ _Static_assert(sizeof(enum config_stdout) == sizeof(int) &&
 		       sizeof(enum config_log_level) == sizeof(int) &&
 		       sizeof(enum config_reparenting) == sizeof(int) &&
 		       sizeof(enum config_stderr) == sizeof(int) &&
-		       sizeof(enum config_exit_status) == sizeof(int),
+		       sizeof(enum config_exit_status) == sizeof(int) &&
+		       sizeof(enum config_command_output) == sizeof(int),
 	       "KIND_WORD is stored as an int");
 
 /* ---- values ---- */

@@ -44,6 +44,16 @@ enum config_stderr {
 	CONFIG_STDERR_WRAP,
 };
 
+/* What becomes of the output of the command that dinit was given. */
+enum config_command_output {
+	/* Raw where it is on a terminal or nothing else runs, else lines. */
+	CONFIG_COMMAND_OUTPUT_AUTO,
+	/* It is that of a service: lines with a label. */
+	CONFIG_COMMAND_OUTPUT_LINES,
+	/* It has dinit's own stdout and stderr. */
+	CONFIG_COMMAND_OUTPUT_RAW,
+};
+
 enum config_problem {
 	/* A value is invalid: dinit must not start. */
 	CONFIG_PROBLEM_ERROR,
@@ -73,6 +83,7 @@ struct config {
 	/* 0: services are told to stop at once. */
 	uint64_t stop_delay_ms;
 	enum config_exit_status exit_status;
+	enum config_command_output command_output;
 	/* Between two runs of a check; one that takes as long has failed. More than 0. */
 	uint64_t check_interval_ms;
 	/* So many failed checks in a row of a service that was ready end the container. 0: none

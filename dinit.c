@@ -13,10 +13,11 @@
 #include "process.h"
 #include "request.h"
 #include "services.h"
+#include "verdict.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum state {
@@ -25,19 +26,12 @@ enum state {
 	/* The teardown has begun, but the services run on: their prestop programs run, or the delay
 	 * is not over that the user has set. */
 	STATE_DELAYING,
+	/* The command was told to stop, and the services run on until it has ended. */
+	STATE_STOPPING_COMMAND,
 	/* The services were told to stop, and processes are left. */
 	STATE_STOPPING,
 	/* No process is left, but lines may be. */
 	STATE_DRAINING,
-};
-
-/* What began the teardown: a signal (CAUSE_OUTSIDE, even if a process inside has sent it), or what
- * dinit found out itself. DINIT_STOP_DELAY is for the first, DINIT_STOP_TIMEOUT for the second; any
- * signal, the first or a later one, starts DINIT_GRACE_PERIOD. */
-enum cause {
-	CAUSE_NONE,
-	CAUSE_OUTSIDE,
-	CAUSE_INSIDE,
 };
 
 struct dinit {
@@ -50,9 +44,7 @@ struct dinit {
 	struct termlog termlog;
 	struct ending ending;
 	enum state state;
-	enum cause cause;
-	/* The exit status, which the first cause has decided. */
-	int status;
+	struct verdict verdict;
 	/* Something has happened after which DINIT_STOP_DELAY is not waited for. */
 	bool undelayed;
 	/* A signal has come in the teardown, and the prestop programs are not waited for either. */
@@ -64,6 +56,8 @@ struct dinit {
 	/* The last message of all has been written. */
 	bool concluded;
 	struct requests requests;
+	/* What the command is sent when it is told to stop. */
+	int command_signal;
 	struct overtime overtime;
 	struct loop_timer delay_timer;
 };
@@ -72,27 +66,24 @@ struct dinit {
 
 static bool has_cause(const struct dinit *dinit)
 {
-	return dinit->cause != CAUSE_NONE;
+	return dinit->verdict.cause != VERDICT_NONE;
 }
 
-static void begin_teardown(struct dinit *dinit, enum cause cause, int status)
+/* Says that a process has ended after the teardown has begun. */
+static void note_later_end(struct dinit *dinit, const struct reaper_end *end)
+{
+	reaper_say_end(end);
+	dinit->undelayed = true;
+}
+
+static void note_command_end(struct dinit *dinit, const struct service *service,
+			     const struct reaper_end *end)
 {
 	if (has_cause(dinit))
-		return;
-	dinit->cause = cause;
-	dinit->status = status;
-}
-
-/* Returns what dinit exits with where an end with that status, as the kernel has it, begins the
- * teardown. */
-static int choose_exit_status(const struct dinit *dinit, int status)
-{
-	switch (dinit->base.config.exit_status) {
-	case CONFIG_EXIT_STATUS_SERVICE:
-		return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-	case CONFIG_EXIT_STATUS_DINIT: break;
-	}
-	return status != 0 ? PROCESS_STATUS_FAILED : PROCESS_STATUS_STOPPED;
+		note_later_end(dinit, end);
+	else
+		ending_tell_command(&dinit->ending, service, end);
+	verdict_note_command_end(&dinit->verdict, end->status);
 }
 
 /* Notes an end that begins the teardown, if nothing has begun it yet. service is NULL where an
@@ -101,17 +92,19 @@ static void note_end(struct dinit *dinit, const struct service *service,
 		     const struct reaper_end *end)
 {
 	if (has_cause(dinit)) {
-		reaper_say_end(end);
-		dinit->undelayed = true;
+		note_later_end(dinit, end);
 		return;
 	}
 	ending_tell(&dinit->ending, service, end);
-	begin_teardown(dinit, CAUSE_INSIDE, choose_exit_status(dinit, end->status));
+	verdict_note_end(&dinit->verdict, end->status);
 }
 
 static void on_service_end(void *ctx, const struct service *service, const struct reaper_end *end)
 {
-	note_end(ctx, service, end);
+	if (service_is_command(service))
+		note_command_end(ctx, service, end);
+	else
+		note_end(ctx, service, end);
 }
 
 static void on_adopted_end(void *ctx, const struct reaper_end *end)
@@ -119,24 +112,26 @@ static void on_adopted_end(void *ctx, const struct reaper_end *end)
 	note_end(ctx, NULL, end);
 }
 
-static void on_start_failure(void *ctx, const char *cause)
+/* Notes a cause that no end of a process is, and that a message has told. */
+static void note_failure(struct dinit *dinit, const char *cause, int status)
+{
+	if (!has_cause(dinit))
+		ending_note(&dinit->ending, cause);
+	verdict_note_failure(&dinit->verdict, status);
+}
+
+static void on_start_failure(void *ctx, const char *cause, int status)
 {
 	struct dinit *dinit = ctx;
 
 	dinit->start_abandoned = true;
-	if (!has_cause(dinit))
-		ending_note(&dinit->ending, cause);
-	begin_teardown(dinit, CAUSE_INSIDE, PROCESS_STATUS_UNABLE);
+	note_failure(dinit, cause, status);
 }
 
 /* Notes that a service is past the limits of its readiness. */
 static void on_unhealthy(void *ctx, const char *cause)
 {
-	struct dinit *dinit = ctx;
-
-	if (!has_cause(dinit))
-		ending_note(&dinit->ending, cause);
-	begin_teardown(dinit, CAUSE_INSIDE, PROCESS_STATUS_FAILED);
+	note_failure(ctx, cause, PROCESS_STATUS_FAILED);
 }
 
 static void on_service_change(void *ctx, const struct service *service)
@@ -162,13 +157,16 @@ static void note_stop(struct dinit *dinit, const struct signalfd_siginfo *info)
 			log_warn("%s: stopping the container", text);
 		else
 			log_info("%s: stopping the container", text);
-		ending_note(&dinit->ending, text);
+		ending_note_stop(&dinit->ending, text);
 	}
+	dinit->command_signal = request_choose_command_signal(info);
+	if (dinit->state == STATE_STOPPING_COMMAND)
+		services_stop_command(&dinit->services, dinit->command_signal);
 	dinit->hurried = has_cause(dinit);
 	dinit->undelayed |= dinit->hurried;
 	dinit->start_abandoned = true;
 	overtime_limit(&dinit->overtime, "DINIT_GRACE_PERIOD", dinit->base.config.grace_period_ms);
-	begin_teardown(dinit, CAUSE_OUTSIDE, PROCESS_STATUS_STOPPED);
+	verdict_note_stop(&dinit->verdict);
 }
 
 /* Runs the programs that a signal asks for. */
@@ -197,10 +195,14 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 	struct dinit *dinit = ctx;
 	enum svdir_control control;
 
+	dinit->requests.command_runs = services_find_command(&dinit->services) != NULL;
 	switch (request_read(&dinit->requests, info, &control)) {
 	case REQUEST_NOTHING: return;
 	case REQUEST_CHILDREN: dinit->children_changed = true; return;
-	case REQUEST_CONTROL: note_control(dinit, info, control); return;
+	case REQUEST_CONTROL: note_control(dinit, info, control); __attribute__((fallthrough));
+	case REQUEST_FORWARD:
+		services_signal_command(&dinit->services, (int)info->ssi_signo);
+		return;
 	case REQUEST_STOP: note_stop(dinit, info); return;
 	}
 }
@@ -218,12 +220,12 @@ static void show_teardown(struct dinit *dinit, enum board_whole whole)
 /* Begins the teardown: its limits start, but the services are not told to stop yet. */
 static void begin_delay(struct dinit *dinit)
 {
-	uint64_t delay_ms = dinit->cause == CAUSE_OUTSIDE && !dinit->undelayed
+	uint64_t delay_ms = dinit->verdict.cause == VERDICT_OUTSIDE && !dinit->undelayed
 				    ? dinit->base.config.stop_delay_ms
 				    : 0;
 
 	dinit->state = STATE_DELAYING;
-	if (dinit->cause == CAUSE_INSIDE)
+	if (dinit->verdict.cause == VERDICT_INSIDE)
 		overtime_limit(&dinit->overtime, "DINIT_STOP_TIMEOUT",
 			       dinit->base.config.stop_timeout_ms);
 	overtime_expect(&dinit->overtime);
@@ -247,14 +249,22 @@ static void on_delay_over(void *ctx)
 	outputs_begin_teardown(&dinit->base.outputs);
 }
 
-static void stop_everything(struct dinit *dinit)
+/* Ends the delay: the command, which may need the services, is told first. */
+static void stop_command(struct dinit *dinit)
 {
-	dinit->state = STATE_STOPPING;
+	dinit->state = STATE_STOPPING_COMMAND;
 	show_teardown(dinit, BOARD_WHOLE_STOPPING);
-	dinit->children_changed = true;
 	if (dinit->delay_timer.running)
 		outputs_begin_teardown(&dinit->base.outputs);
 	loop_timer_stop(&dinit->base.loop, &dinit->delay_timer);
+	overtime_expect(&dinit->overtime);
+	services_stop_command(&dinit->services, dinit->command_signal);
+}
+
+static void stop_everything(struct dinit *dinit)
+{
+	dinit->state = STATE_STOPPING;
+	dinit->children_changed = true;
 	overtime_expect(&dinit->overtime);
 	services_stop(&dinit->services);
 	policy_begin_teardown(&dinit->policy);
@@ -295,8 +305,13 @@ static void check_idleness(struct dinit *dinit)
 		cause = "all services have disabled themselves, or are optional and have ended, "
 			"and nothing else is running";
 	log_warn("%s: stopping the container", cause);
-	ending_note(&dinit->ending, cause);
-	begin_teardown(dinit, CAUSE_INSIDE, PROCESS_STATUS_STOPPED);
+	note_failure(dinit, cause, PROCESS_STATUS_STOPPED);
+}
+
+/* Returns whether the services are still to be told to stop, when the command has ended. */
+static bool is_command_waited_for(const struct dinit *dinit)
+{
+	return services_find_command(&dinit->services) && !overtime_is_over(&dinit->overtime);
 }
 
 /* Takes one step, if there is one to be taken. Returns whether there may be another one at once. */
@@ -320,6 +335,11 @@ static bool advance(struct dinit *dinit)
 		return true;
 	case STATE_DELAYING:
 		if (is_delayed(dinit))
+			return false;
+		stop_command(dinit);
+		return true;
+	case STATE_STOPPING_COMMAND:
+		if (is_command_waited_for(dinit))
 			return false;
 		stop_everything(dinit);
 		return true;
@@ -352,7 +372,7 @@ static bool conclude(struct dinit *dinit)
 	if (dinit->concluded || !dinit->base.programs.started)
 		return true;
 	dinit->concluded = true;
-	ending_say_last(&dinit->ending, dinit->status);
+	ending_say_last(&dinit->ending, dinit->verdict.status);
 	return outputs_are_empty(&dinit->base.outputs);
 }
 
@@ -406,7 +426,7 @@ static void check_for_services(struct dinit *dinit)
 		log_warn("%s: the only service is down or skipped", dinit->base.config.dir);
 	else
 		log_warn("%s: all %zu services are down or skipped", dinit->base.config.dir, found);
-	begin_teardown(dinit, CAUSE_INSIDE, PROCESS_STATUS_STOPPED);
+	verdict_note_failure(&dinit->verdict, PROCESS_STATUS_STOPPED);
 }
 
 static int prepare_services(struct dinit *dinit)
@@ -455,6 +475,7 @@ static int prepare_health(struct dinit *dinit)
 
 static void prepare_requests(struct dinit *dinit)
 {
+	dinit->command_signal = SIGTERM;
 	dinit->requests =
 		(struct requests){ .proc = &dinit->base.proc, .reaper = &dinit->base.reaper };
 	for (enum svdir_control control = 0; control < SVDIR_CONTROLS; control++)
@@ -500,8 +521,13 @@ static void say_start(const struct dinit *dinit)
 {
 	const struct config *config = &dinit->base.config;
 
-	log_info("dinit " DINIT_VERSION " runs %zu of %zu services in %s, as PID %d",
-		 dinit->services.len, dinit->base.svdir.len, config->dir, getpid());
+	if (dinit->base.command.argv)
+		log_info("dinit " DINIT_VERSION " runs a command, and %zu of %zu services in %s, "
+			 "as PID %d",
+			 dinit->services.len - 1, dinit->base.svdir.len - 1, config->dir, getpid());
+	else
+		log_info("dinit " DINIT_VERSION " runs %zu of %zu services in %s, as PID %d",
+			 dinit->services.len, dinit->base.svdir.len, config->dir, getpid());
 	log_debug("stdout mode %s, stderr mode %s, reparenting policy %s, kill timeout %llu ms, "
 		  "stop timeout %llu ms, stop delay %llu ms, grace period %llu ms, "
 		  "longest line %zu bytes",
@@ -531,10 +557,10 @@ static int supervise(struct dinit *dinit)
 		log_error("cannot wait for events: %s", strerror(errno));
 	}
 	policy_close(&dinit->policy);
-	return result == 0 ? dinit->status : PROCESS_STATUS_UNABLE;
+	return result == 0 ? dinit->verdict.status : PROCESS_STATUS_UNABLE;
 }
 
-static int run_services(char *const *environment)
+static int run_services(char *const *command)
 {
 	struct dinit dinit = { .delay_timer = { .on_due = on_delay_over, .ctx = &dinit } };
 	const struct base_callbacks callbacks = {
@@ -545,8 +571,9 @@ static int run_services(char *const *environment)
 	};
 	int status = PROCESS_STATUS_UNABLE;
 
-	if (base_open(&dinit.base, environment, &dinit.oom, &callbacks) < 0)
+	if (base_open(&dinit.base, command, environ, &dinit.oom, &callbacks) < 0)
 		return PROCESS_STATUS_UNABLE;
+	dinit.verdict.exit_status = dinit.base.config.exit_status;
 	if (prepare_health(&dinit) < 0)
 		goto close_base;
 	if (prepare_services(&dinit) == 0) {
@@ -562,11 +589,12 @@ close_base:
 
 int main(int argc, char **argv)
 {
+	char *const *command = NULL;
 	int status;
 
-	if (argc > 0 && cli_is_asked(argv))
+	if (argc > 0 && cli_is_asked(argv, &command))
 		return cli_run(argv);
-	status = run_services(environ);
+	status = run_services(command);
 	process_wait_for_console();
 	return status;
 }

@@ -4,11 +4,14 @@
  * once, and soon; until then ending_cause is "". */
 #include "ending.h"
 
+#include "command.h"
 #include "death.h"
 #include "log.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 /* Room for each of the parts that may be added to the message: a name in it has at most 255
  * bytes. */
@@ -76,7 +79,9 @@ static void tell_cause(struct ending *ending, const char *left, const char *last
 	logmux_move_last(ending->means.mux, ending->own_last, NULL);
 	add(ending, left);
 	add(ending, ending->logged);
-	if (ending->failed)
+	if (ending->quiet && !left[0])
+		log_info("%s, stopping the container%s", ending->cause, last);
+	else if (ending->failed)
 		log_error("%s, stopping the container%s", ending->cause, last);
 	else
 		log_warn("%s%s stopping the container", ending->cause, left[0] ? ";" : ",");
@@ -145,6 +150,29 @@ void ending_tell(struct ending *ending, const struct service *service, const str
 		tell_cause(ending, "", "");
 }
 
+/* Returns whether the end of the command is as usual: it exited with 0, or it has written to dinit's
+ * own stderr why not, or its user has ended it from the keyboard or has closed the pipe. A shell
+ * says nothing of these either. */
+static bool is_usual_end(const struct command *command, int status)
+{
+	if (WIFSIGNALED(status))
+		return command->raw && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGPIPE);
+	return status == 0 || command->raw;
+}
+
+void ending_tell_command(struct ending *ending, const struct service *service,
+			 const struct reaper_end *end)
+{
+	ending->quiet = is_usual_end(service->entry->command, end->status);
+	ending_tell(ending, service, end);
+}
+
+void ending_note_stop(struct ending *ending, const char *cause)
+{
+	ending->quiet = true;
+	ending_note(ending, cause);
+}
+
 void ending_note(struct ending *ending, const char *cause)
 {
 	add(ending, cause);
@@ -182,7 +210,7 @@ void ending_say_last(const struct ending *ending, int status)
 	stamp_duration(loop_now_ms(loop) - ending->started_ms, took);
 	snprintf(text, sizeof text, "stopped after %s with status %d%s%s", took, status,
 		 cause[0] ? ": " : "", cause);
-	if (status != 0)
+	if (status != 0 && !ending->quiet)
 		log_error("%s", text);
 	else
 		log_info("%s", text);

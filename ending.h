@@ -47,6 +47,8 @@ struct ending {
 	size_t bare_len;
 	/* The process whose end is told failed: status other than 0, or killed by a signal. */
 	bool failed;
+	/* Nobody is to be alarmed by it: it is said at level info. */
+	bool quiet;
 	/* Where the output of that process went, in words, or "". */
 	char logged[300];
 	/* The PID that it had; 0 where it was no program of a service. */
@@ -73,9 +75,17 @@ void ending_init(struct ending *ending, const struct ending_means *means);
 void ending_tell(struct ending *ending, const struct service *service,
 		 const struct reaper_end *end);
 
+/* Does the same for the end of the command (dinit(8), COMMAND): one that is nobody's concern but
+ * that of whoever sees its status and its own words is told at level info. */
+void ending_tell_command(struct ending *ending, const struct service *service,
+			 const struct reaper_end *end);
+
 /* Notes the cause of a teardown that no process has begun; a message has said so already. To be
  * called once, in place of ending_tell. */
 void ending_note(struct ending *ending, const char *cause);
+
+/* Notes in the same way that somebody has asked for the end. */
+void ending_note_stop(struct ending *ending, const char *cause);
 
 /* Tells what can be told by now, and returns whether there is nothing left to be told. To be called
  * at the end of each turn after ending_tell; the teardown begins after that. */

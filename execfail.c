@@ -48,8 +48,8 @@ struct file {
 	/* The errno of stat(2). 0: status is filled. */
 	int error;
 	struct stat status;
-	/* head_len bytes, filled up with 0, as the kernel has it. */
-	unsigned char head[HEAD_SIZE];
+	/* head_len bytes, filled up with 0, as the kernel has it; and one more that is 0. */
+	unsigned char head[HEAD_SIZE + 1];
 	/* 0 where it cannot be read. */
 	size_t head_len;
 	/* The file that it needs. "": none. */
@@ -513,4 +513,21 @@ bool execfail_foresee(const char *path, char *text, size_t size)
 		role = file.next_role;
 	}
 	return false;
+}
+
+bool execfail_is_script_of(const char *path, const char *other)
+{
+	struct file script, interpreter, expected;
+	const char *argument;
+
+	read_head(&script, path, path, ROLE_PROGRAM);
+	if (!needs_interpreter(&script))
+		return false;
+	read_head(&interpreter, path, script.next, ROLE_INTERPRETER);
+	read_head(&expected, other, other, ROLE_PROGRAM);
+	argument = strstr((const char *)script.head, script.next) + strlen(script.next);
+	argument += strspn(argument, " \t-");
+	return (*argument == '\0' || *argument == '\n') && interpreter.error == 0 &&
+	       expected.error == 0 && interpreter.status.st_dev == expected.status.st_dev &&
+	       interpreter.status.st_ino == expected.status.st_ino;
 }

@@ -105,7 +105,8 @@ static unsigned choose_flags(const struct svdir_entry *entry, bool done)
 {
 	return (entry->check ? BOARD_FLAG_CHECK : 0U) |
 	       (entry->notification_fd ? BOARD_FLAG_NOTIFY : 0U) |
-	       (entry->optional ? BOARD_FLAG_OPTIONAL : 0U) | (done ? BOARD_FLAG_DONE : 0U);
+	       (entry->optional ? BOARD_FLAG_OPTIONAL : 0U) |
+	       (entry->command ? BOARD_FLAG_COMMAND : 0U) | (done ? BOARD_FLAG_DONE : 0U);
 }
 
 /* Counts the service as what it is from now on, and shows that. */

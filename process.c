@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns what dinit does to its own process before and after its work; not the work, and no child.
- * Invariant: nothing here but process_forget_code is called while services run. */
+ * Invariant: nothing here but process_forget_code and what is about the foreground is called while
+ * services run. */
 #include "process.h"
 
 #include "log.h"
@@ -69,6 +70,16 @@ int process_replace_standard_fd(int fd)
 void process_restore_standard_fd(int fd, int copy_fd)
 {
 	dup2(copy_fd, fd);
+}
+
+bool process_has_foreground(void)
+{
+	return tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
+void process_take_foreground(void)
+{
+	tcsetpgrp(STDIN_FILENO, getpgrp());
 }
 
 /* Uses the kernel's own call, because libc's functions spare the signals that libc uses itself. */

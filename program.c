@@ -46,7 +46,8 @@ static void explain(const char *path, const char *dir, const struct spawn_failur
 	case SPAWN_PIPE: program_explain_pipe(failure->error, reason); return;
 	case SPAWN_FORK: explain_fork(failure->error, reason); return;
 	case SPAWN_SESSION:
-		snprintf(reason, PROGRAM_REASON_SIZE, "it cannot have a session of its own (%s)",
+		snprintf(reason, PROGRAM_REASON_SIZE,
+			 "it cannot have a session or a group of its own (%s)",
 			 strerror(failure->error));
 		return;
 	case SPAWN_SETUP:
@@ -132,6 +133,8 @@ static int start_process(struct program *program, const struct spawn_spec *spec,
 	pid = waited ? spawn_program(spec, &failure)
 		     : spawn_program_unwaited(spec, &program->report_fd, &failure);
 	if (pid < 0) {
+		if (failure.stage == SPAWN_EXEC)
+			program->exec_error = failure.error;
 		explain(spec->path, spec->dir, &failure, reason);
 		if (failure.pid > 0)
 			watch_process(program, PROGRAM_FAILING, failure.pid);
@@ -186,21 +189,24 @@ int program_start(struct program *program, const struct program_spec *spec,
 		.argv = spec->argv,
 		.dir = spec->dir,
 		.environment = choose_environment(program->all, spec->about_pid),
-		.fds = { spec->stdin_fd ? spec->stdin_fd : means->null_fd },
 		.extra_fd = spec->extra_fd,
 		.extra_number = spec->extra_number,
+		.on_terminal = spec->on_terminal,
 		.nofile = &means->nofile,
 	};
 	int pipes[2], result;
 
 	program->path = spec->path;
 	program->dir = spec->dir;
+	program->exec_error = 0;
 	program->keeps_last = spec->keeps_last;
 	program->aside = spec->aside;
 	if (open_streams(program, spec, pipes) < 0) {
 		program_explain_pipe(errno, reason);
 		return -1;
 	}
+	if (!spec->own_stdin)
+		how.fds[0] = spec->stdin_fd ? spec->stdin_fd : means->null_fd;
 	how.fds[1] = spec->stdout_fd ? spec->stdout_fd : pipes[0];
 	how.fds[2] = spec->stderr_fd ? spec->stderr_fd : pipes[1];
 	result = start_process(program, &how, !spec->unwaited, reason);
@@ -294,6 +300,16 @@ void program_stop(const struct program *program, int signal)
 		return;
 	make_name(program, name);
 	signaller_stop(program->all->means.signaller, program->watch.pid, signal, name);
+}
+
+void program_signal(const struct program *program, int signal)
+{
+	char name[NAME_SIZE];
+
+	if (!program_is_running(program))
+		return;
+	make_name(program, name);
+	signaller_send(program->all->means.signaller, program->watch.pid, signal, name);
 }
 
 bool program_kill(const struct program *program)

@@ -75,6 +75,8 @@ struct program {
 	 * comes why it could not be executed; else -1. */
 	int report_fd;
 	const char *path, *dir;
+	/* Why execve(2) failed, where program_start did for that reason; else 0. */
+	int exec_error;
 	/* As in struct program_spec. */
 	bool aside;
 	/* The last line of its stdout and of its stderr, where they are kept (struct
@@ -101,8 +103,8 @@ void program_close(struct program *program);
 
 /* How to start a program. */
 struct program_spec {
-	/* The absolute path, and the working directory. Both strings must outlive the program's
-	 * end. */
+	/* The path, and the working directory (NULL: dinit's own). Both strings must outlive the
+	 * program's end. */
 	const char *path, *dir;
 	/* As for execve(2); it is needed during the start only. NULL: the path is the only
 	 * argument. */
@@ -110,6 +112,8 @@ struct program_spec {
 	/* All stay the caller's. stdin_fd 0: /dev/null. stdout_fd and stderr_fd 0: a pipe that the
 	 * logmux reads. */
 	int stdin_fd, stdout_fd, stderr_fd;
+	/* Its stdin is dinit's own, in place of stdin_fd; and that is a terminal (spawn.h). */
+	bool own_stdin, on_terminal;
 	/* One more, and the number that it has in the program; 0: there is none. */
 	int extra_fd, extra_number;
 	/* Of the pipe of stdout: the stage that its lines are labelled with, and where its source
@@ -145,6 +149,9 @@ const struct program *program_find(const struct reaper *reaper, pid_t pid);
 /* Sends a signal that is to end the program gently, if it is running; CONT follows, for one that is
  * stopped. */
 void program_stop(const struct program *program, int signal);
+
+/* Sends any other signal to the program, if it is running. */
+void program_signal(const struct program *program, int signal);
 
 /* Says that the program is still running, and kills it. Returns false, and does neither, where
  * it is not running or has ended and is only not reaped yet. */

@@ -34,8 +34,8 @@ static bool find_control(int signal, enum svdir_control *control)
 
 /* Returns whether a signal for which no program in control/ is run stops the container. An image
  * has the STOPSIGNAL of the one that it was made from: httpd and php:apache have WINCH, haproxy
- * USR1. */
-static bool stops_container(const struct signalfd_siginfo *info)
+ * USR1. A command gets these itself. */
+static bool stops_container(const struct requests *requests, const struct signalfd_siginfo *info)
 {
 	switch ((int)info->ssi_signo) {
 	case SIGTERM:
@@ -43,9 +43,9 @@ static bool stops_container(const struct signalfd_siginfo *info)
 	case SIGQUIT:
 	case SIGPWR:
 	case SIGNAL_SYSTEMD_STOP: return true;
-	case SIGHUP: return getpid() != 1;
+	case SIGHUP: return getpid() != 1 && !requests->command_runs;
 	case SIGWINCH:
-	case SIGUSR1: return is_from_outside(info);
+	case SIGUSR1: return is_from_outside(info) && !requests->command_runs;
 	default: return false;
 	}
 }
@@ -75,10 +75,21 @@ enum request request_read(struct requests *requests, const struct signalfd_sigin
 		return REQUEST_CHILDREN;
 	if (find_control((int)info->ssi_signo, control) && requests->has_control[*control])
 		return REQUEST_CONTROL;
-	if (stops_container(info))
+	if (stops_container(requests, info))
 		return REQUEST_STOP;
+	if (requests->command_runs)
+		return REQUEST_FORWARD;
 	say_ignored(requests, info);
 	return REQUEST_NOTHING;
+}
+
+int request_choose_command_signal(const struct signalfd_siginfo *info)
+{
+	switch ((int)info->ssi_signo) {
+	case SIGINT:
+	case SIGQUIT: return (int)info->ssi_signo;
+	default: return SIGTERM;
+	}
 }
 
 bool request_describe(const struct requests *requests, const struct signalfd_siginfo *info,

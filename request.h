@@ -23,6 +23,8 @@ enum request {
 	REQUEST_CHILDREN,
 	/* To run a program in control/ of the services. */
 	REQUEST_CONTROL,
+	/* To pass it on to the command, which has a use for it if anybody has. */
+	REQUEST_FORWARD,
 	/* To stop the container. */
 	REQUEST_STOP,
 };
@@ -30,6 +32,8 @@ enum request {
 struct requests {
 	const struct procfs *proc;
 	const struct reaper *reaper;
+	/* The command that dinit was given is running. */
+	bool command_runs;
 	/* Which programs in control/ any service has. */
 	bool has_control[SVDIR_CONTROLS];
 	/* One bit for each signal that a warning was written about. */
@@ -40,6 +44,10 @@ struct requests {
  * means nothing. */
 enum request request_read(struct requests *requests, const struct signalfd_siginfo *info,
 			  enum svdir_control *control);
+
+/* Returns the signal that a command gets for one that asks to stop the container: the same, where it
+ * is one that programs know as such, else TERM. */
+int request_choose_command_signal(const struct signalfd_siginfo *info);
 
 /* Describes a signal that asks to stop the container: "signal 15 (Terminated) received", or, where
  * a process inside has sent it, of which nobody outside knows, "signal 15 (Terminated) from PID 9

@@ -5,9 +5,11 @@
  * to the service's stdout, somebody holds the read end. */
 #include "service.h"
 
+#include "command.h"
 #include "death.h"
 #include "hook.h"
 #include "log.h"
+#include "process.h"
 #include "start.h"
 
 #include <errno.h>
@@ -75,8 +77,10 @@ static int open_notify(struct service *service, int *fd)
 	return service->notify ? 0 : -1;
 }
 
+/* Starts run, and the logging program if there is one. Returns 0, or -1 with the reason, with which
+ * of the two did not start, and with what dinit is to exit with. */
 static int start_programs(struct service *service, const struct program **failed,
-			  char reason[PROGRAM_REASON_SIZE])
+			  char reason[PROGRAM_REASON_SIZE], int *status)
 {
 	struct start start = {
 		.entry = service->entry,
@@ -88,6 +92,9 @@ static int start_programs(struct service *service, const struct program **failed
 	int result;
 
 	*failed = start.run;
+	*status = PROCESS_STATUS_UNABLE;
+	if (service_is_command(service))
+		return command_start(service->entry->command, &service->run, reason, status);
 	if (open_notify(service, &start.notify_fd) < 0) {
 		program_explain_pipe(errno, reason);
 		return -1;
@@ -101,7 +108,7 @@ static int start_programs(struct service *service, const struct program **failed
 }
 
 static void tell_start_failure(const struct service *service, const struct program *failed,
-			       const char *reason)
+			       const char *reason, int status)
 {
 	const struct service_owner *owner = &service->all->owner;
 	char cause[CAUSE_SIZE];
@@ -115,7 +122,7 @@ static void tell_start_failure(const struct service *service, const struct progr
 		  failed->stage, reason);
 	snprintf(cause, sizeof cause, "%s/%s: cannot be started: %s", failed->service,
 		 failed->stage, reason);
-	owner->on_start_failure(owner->ctx, cause);
+	owner->on_start_failure(owner->ctx, cause, status);
 }
 
 /* ---- ends ---- */
@@ -123,6 +130,12 @@ static void tell_start_failure(const struct service *service, const struct progr
 static bool disabled_itself(const struct reaper_end *end)
 {
 	return WIFEXITED(end->status) && WEXITSTATUS(end->status) == SERVICE_EXIT_DISABLED;
+}
+
+/* Returns whether run, which ended so, has disabled the service. */
+static bool disabled_service(const struct service *service, const struct reaper_end *end)
+{
+	return disabled_itself(end) && !service_is_command(service);
 }
 
 /* Ends the grace of a service that is SERVICE_UNLOGGED: the end of its logging program is logged,
@@ -154,7 +167,7 @@ static void tell_run_end(const struct service *service, const struct reaper_end 
 {
 	const struct service_owner *owner = &service->all->owner;
 
-	if (disabled_itself(end))
+	if (disabled_service(service, end))
 		log_info("%s/run: PID %d exited with status %d: it has disabled itself", end->name,
 			 end->pid, SERVICE_EXIT_DISABLED);
 	else if (service->entry->optional)
@@ -185,9 +198,12 @@ static void end_run(struct service *service, const struct reaper_end *end)
 	bool finish = service->finish && service->all->phase != SERVICES_KILLED;
 
 	close_notify(service);
+	if (service_is_command(service))
+		command_take_terminal(service->entry->command);
 	service->run_status = end->status;
-	service->outcome =
-		disabled_itself(end) || service->entry->optional ? SERVICE_DISABLED : SERVICE_ENDED;
+	service->outcome = disabled_service(service, end) || service->entry->optional
+				   ? SERVICE_DISABLED
+				   : SERVICE_ENDED;
 	set_state(service, finish ? SERVICE_FINISHING : service->outcome);
 	tell_run_end(service, end);
 	if (!finish)
@@ -285,7 +301,8 @@ static int start_terminate(struct service *service, char reason[PROGRAM_REASON_S
 
 static void send_down_signal(struct service *service)
 {
-	program_stop(&service->run, service->entry->down_signal);
+	program_stop(&service->run, service_is_command(service) ? service->all->command_signal
+								: service->entry->down_signal);
 	set_state(service, SERVICE_STOPPING);
 }
 
@@ -436,13 +453,19 @@ void service_start(struct service *service)
 {
 	const struct program *failed;
 	char reason[PROGRAM_REASON_SIZE];
+	int status;
 
-	if (start_programs(service, &failed, reason) == 0) {
+	if (start_programs(service, &failed, reason, &status) == 0) {
 		handle(service, EVENT_STARTED, NULL);
 	} else {
 		handle(service, EVENT_START_FAILED, NULL);
-		tell_start_failure(service, failed, reason);
+		tell_start_failure(service, failed, reason, status);
 	}
+}
+
+bool service_is_command(const struct service *service)
+{
+	return service->entry->command != NULL;
 }
 
 bool service_is_up(const struct service *service)

@@ -14,7 +14,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A program that exits with this status has disabled itself (dinit(8), Starting). */
+/* A program that exits with this status has disabled itself (dinit(8), Starting); but the command
+ * has not. */
 #define SERVICE_EXIT_DISABLED 115
 /* How long a service may outlive its logging program: when both end together, the service's end is
  * the one to be told (dinit(8), Teardown). */
@@ -81,9 +82,10 @@ struct service_owner {
 	/* Something has changed of what others may see of the service: its state, which of its
 	 * programs run, or that it has said that it is ready. May be NULL. */
 	void (*on_change)(void *ctx, const struct service *service);
-	/* A service that is not optional could not be started. The cause is "web/run: cannot be
-	 * started: why" (valid during the call); an error message has said so. */
-	void (*on_start_failure)(void *ctx, const char *cause);
+	/* A service that is not optional could not be started, for which dinit is to exit with that
+	 * status. The cause is "web/run: cannot be started: why" (valid during the call); an error
+	 * message has said so. */
+	void (*on_start_failure)(void *ctx, const char *cause, int status);
 	void *ctx;
 };
 
@@ -93,6 +95,9 @@ enum services_phase {
 	SERVICES_UP,
 	/* It has begun: no service is started any more, and no program in a control directory. */
 	SERVICES_DELAYED,
+	/* The command was told to stop, and the services, which it may need, are to be told when it
+	 * has ended. */
+	SERVICES_COMMAND_STOPPED,
 	/* The services were told to stop. */
 	SERVICES_STOPPED,
 	/* All was killed: nothing is started any more. */
@@ -115,6 +120,8 @@ struct services {
 	size_t disabled;
 	/* So many prestop programs are running. */
 	size_t prestopping;
+	/* What the command is sent when it is told to stop. */
+	int command_signal;
 	enum services_phase phase;
 };
 
@@ -147,6 +154,10 @@ bool service_prestop(struct service *service);
 
 /* Tells the service to stop, if it runs. */
 void service_stop(struct service *service);
+
+/* Returns whether it is the command that dinit was given: a program, started last, whose end ends
+ * the container whatever its status. */
+bool service_is_command(const struct service *service);
 
 /* Returns whether end is that of the service's run, and a logging program has read what run wrote.
  * To be called by on_end. */

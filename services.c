@@ -7,6 +7,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 
 /* ---- what is asked of them ---- */
@@ -65,6 +66,44 @@ void services_prestop(struct services *services)
 	for (size_t i = 0; i < services->started; i++)
 		if (service_prestop(&services->list[i]))
 			services->prestopping++;
+}
+
+/* Returns the command, or NULL where there is none. It is the last of the list. */
+static struct service *find_command(const struct services *services)
+{
+	struct service *last = services->len > 0 ? &services->list[services->len - 1] : NULL;
+
+	return last && service_is_command(last) ? last : NULL;
+}
+
+const struct program *services_find_command(const struct services *services)
+{
+	const struct service *command = find_command(services);
+
+	return command && program_is_running(&command->run) ? &command->run : NULL;
+}
+
+void services_signal_command(const struct services *services, int signal)
+{
+	const struct program *command = services_find_command(services);
+
+	if (command)
+		program_signal(command, signal);
+}
+
+void services_stop_command(struct services *services, int signal)
+{
+	struct service *command = find_command(services);
+	bool again = services->phase >= SERVICES_COMMAND_STOPPED;
+
+	enter_phase(services, SERVICES_COMMAND_STOPPED);
+	services->command_signal = signal;
+	if (!command)
+		return;
+	if (again)
+		program_stop(&command->run, signal);
+	else
+		service_stop(command);
 }
 
 void services_stop(struct services *services)
@@ -142,7 +181,12 @@ int services_open(struct services *services, const struct svdir *svdir, const ch
 {
 	struct service_spares spares;
 
-	*services = (struct services){ .loop = loop, .programs = programs, .owner = *owner };
+	*services = (struct services){
+		.loop = loop,
+		.programs = programs,
+		.owner = *owner,
+		.command_signal = SIGTERM,
+	};
 	if (allocate(services, svdir) < 0) {
 		services_close(services);
 		errno = ENOMEM;

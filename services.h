@@ -42,6 +42,17 @@ bool services_have_optional(const struct services *services);
  * ended. Does nothing where the teardown has begun already. */
 void services_prestop(struct services *services);
 
+/* Tells the command, if it is running, to stop, or once more: it is sent that signal. The services
+ * run on. No further one is started after that. */
+void services_stop_command(struct services *services, int signal);
+
+/* Passes that signal on to the command, if it is running. */
+void services_signal_command(const struct services *services, int signal);
+
+/* Returns the command's program while it is running, whether it was told to stop or not; else
+ * NULL. */
+const struct program *services_find_command(const struct services *services);
+
 /* Tells every running service to stop. No further one is started after that. */
 void services_stop(struct services *services);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns what happens between fork and exec; not the descriptors it is given, nor the child once
  * it runs. Invariant: before the child executes the program it changes nothing but its own
- * stack, descriptors, signals, session, limit and working directory. */
+ * stack, descriptors, signals, session or group, limit, working directory, and the foreground
+ * of its terminal. */
 #include "spawn.h"
 
 #include <errno.h>
@@ -58,20 +59,30 @@ static int place_extra(const struct spawn_spec *spec, int *report_fd)
 	return place_fd(spec->extra_fd, number);
 }
 
-/* Makes a session of its own for the process. What was sent to dinit's group before the process had
- * left it (Ctrl-C in that moment) is pending, as all signals are blocked, and is thrown away: it
- * would end the process as soon as they are unblocked. Returns 0, or -1 with errno. */
-static int enter_session(void)
+/* Makes a session of its own for the process, or a process group. What was sent to dinit's group
+ * before the process had left it (Ctrl-C in that moment) is pending, as all signals are blocked,
+ * and is thrown away: it would end the process as soon as they are unblocked. Returns 0, or -1 with
+ * errno. */
+static int leave_group(bool on_terminal)
 {
 	const struct timespec now = { 0 };
 	sigset_t all;
 
-	if (setsid() < 0)
+	if (on_terminal ? setpgid(0, 0) < 0 : setsid() < 0)
 		return -1;
 	sigfillset(&all);
 	while (sigtimedwait(&all, NULL, &now) > 0 || errno == EINTR)
 		;
 	return 0;
+}
+
+/* Takes the foreground of the terminal from dinit's group (TTOU is blocked, so that this does not
+ * stop the process). Where that group does not have it, or the terminal is not that of our session,
+ * there is nothing to be taken, and job control is not to be had. */
+static void take_foreground(pid_t dinit_group)
+{
+	if (tcgetpgrp(STDIN_FILENO) == dinit_group)
+		tcsetpgrp(STDIN_FILENO, getpgrp());
 }
 
 static void unblock_signals(void)
@@ -88,14 +99,17 @@ static enum spawn_stage become_program(const struct spawn_spec *spec, int *repor
 {
 	/* execve never writes to argv (POSIX, execve, "Rationale"). */
 	char *const alone[] = { (char *)(ptrdiff_t)spec->path, NULL };
+	pid_t dinit_group = getpgrp();
 
-	if (enter_session() < 0)
+	if (leave_group(spec->on_terminal) < 0)
 		return SPAWN_SESSION;
 	if (place_fds(spec->fds) < 0 || place_extra(spec, report_fd) < 0 ||
 	    setrlimit(RLIMIT_NOFILE, spec->nofile) < 0)
 		return SPAWN_SETUP;
-	if (chdir(spec->dir) < 0)
+	if (spec->dir && chdir(spec->dir) < 0)
 		return SPAWN_CHDIR;
+	if (spec->on_terminal)
+		take_foreground(dinit_group);
 	unblock_signals();
 	execve(spec->path, spec->argv ? spec->argv : alone, spec->environment);
 	return SPAWN_EXEC;

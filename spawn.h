@@ -9,11 +9,11 @@
 #include <sys/types.h>
 
 struct spawn_spec {
-	/* Absolute. */
+	/* Absolute, or as seen from the working directory. */
 	const char *path;
 	/* As for execve(2); NULL: the path is the only argument. */
 	char *const *argv;
-	/* The working directory. */
+	/* The working directory; NULL: the one that dinit has. */
 	const char *dir;
 	char *const *environment;
 	/* Those that become stdin, stdout and stderr. They stay open here. */
@@ -21,6 +21,9 @@ struct spawn_spec {
 	/* One more that the program gets, and the number that it has there (3 or more; where
 	 * something else has it, that is closed there); 0: there is none. */
 	int extra_fd, extra_number;
+	/* Its stdin is a terminal, and it stays in dinit's session, so that it can use that terminal:
+	 * it gets a process group of its own, in the foreground, instead of a session. */
+	bool on_terminal;
 	/* RLIMIT_NOFILE of the program. */
 	const struct rlimit *nofile;
 };
@@ -31,7 +34,7 @@ enum spawn_stage {
 	SPAWN_PIPE,
 	/* There is no process. In the later stages there is one, which ends at once. */
 	SPAWN_FORK,
-	/* It cannot have a session of its own. */
+	/* It cannot have a session, or a process group, of its own. */
 	SPAWN_SESSION,
 	/* Its descriptors or its limit cannot be set. */
 	SPAWN_SETUP,
@@ -48,7 +51,7 @@ struct spawn_failure {
 	pid_t pid;
 };
 
-/* Starts the program in a session of its own, with an empty signal mask. The caller sees to it that
+/* Starts the program in a session of its own (unless it is on a terminal), with an empty signal mask. The caller sees to it that
  * every signal has its default disposition and is blocked, and that every descriptor which the
  * program shall not have is close-on-exec. Returns its pid, or -1 and fills *failure. Returns when
  * the new process has become the program, so it takes as long as execve(2) does. */

@@ -342,7 +342,9 @@ static int find_value(struct scan *scan, const char *directory, const char *name
 
 static void free_entry(struct svdir_entry *entry)
 {
-	/* The name is a part of dir. */
+	/* The name of a service is a part of dir. */
+	if (entry->command)
+		free(entry->name);
 	free(entry->dir);
 	free(entry->run);
 	free(entry->terminate);
@@ -502,6 +504,52 @@ unsigned svdir_scan(struct svdir *svdir, const char *dir, enum svdir_depth depth
 	return scan.problems;
 }
 
+static bool has_service(const struct svdir *svdir, const char *name, size_t len)
+{
+	for (size_t i = 0; i < svdir->len; i++) {
+		const struct svdir_entry *entry = &svdir->entries[i];
+
+		if (!entry->command && strlen(entry->name) == len &&
+		    memcmp(entry->name, name, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Fills name with the name that the command gets. */
+static void choose_command_name(const struct svdir *svdir, const char *path,
+				char name[NAME_MAX + 1])
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+
+	printable_copy(name, NAME_MAX + 1, PRINTABLE_MARKED, base, strlen(base));
+	if (*name == '\0' || has_service(svdir, name, strlen(name)))
+		strcpy(name, "command");
+	for (unsigned i = 2; has_service(svdir, name, strlen(name)); i++)
+		snprintf(name, NAME_MAX + 1, "command%u", i);
+}
+
+int svdir_add_command(struct svdir *svdir, const char *path, struct command *command)
+{
+	struct svdir_entry *entries =
+		realloc(svdir->entries, (svdir->len + 1) * sizeof *svdir->entries);
+	char name[NAME_MAX + 1];
+
+	if (!entries)
+		return -1;
+	svdir->entries = entries;
+	choose_command_name(svdir, path, name);
+	entries[svdir->len] = (struct svdir_entry){
+		.name = strdup(name),
+		.down_signal = SIGTERM,
+		.command = command,
+	};
+	if (!entries[svdir->len].name)
+		return -1;
+	svdir->len++;
+	return 0;
+}
+
 void svdir_free(struct svdir *svdir)
 {
 	for (size_t i = 0; i < svdir->len; i++)
@@ -512,16 +560,7 @@ void svdir_free(struct svdir *svdir)
 
 bool svdir_is_skipped(const struct svdir_entry *entry, const char *skip)
 {
-	return names_have(skip, entry->name);
-}
-
-static bool has_entry(const struct svdir *svdir, const char *name, size_t len)
-{
-	for (size_t i = 0; i < svdir->len; i++)
-		if (strlen(svdir->entries[i].name) == len &&
-		    memcmp(svdir->entries[i].name, name, len) == 0)
-			return true;
-	return false;
+	return !entry->command && (names_have(skip, entry->name) || names_have(skip, "*"));
 }
 
 void svdir_warn_of_skip(const struct svdir *svdir, const char *skip)
@@ -530,7 +569,7 @@ void svdir_warn_of_skip(const struct svdir *svdir, const char *skip)
 	size_t len;
 
 	while ((len = names_next(&skip, &name)) > 0)
-		if (!has_entry(svdir, name, len))
+		if (!has_service(svdir, name, len) && !(len == 1 && *name == '*'))
 			log_warn("DINIT_SKIP names \"%.*s\", but there is no such service",
 				 (int)len, name);
 }

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct command;
+
 /* The programs in control/ that are run for a signal to dinit. */
 enum svdir_control {
 	SVDIR_CONTROL_HUP,
@@ -18,7 +20,8 @@ enum svdir_control {
 /* What each of them is called there. */
 #define SVDIR_CONTROL_NAMES "h12"
 
-/* One service directory. All strings are owned by the struct svdir. */
+/* One service directory, or the command that dinit was given. All strings are owned by the struct
+ * svdir. */
 struct svdir_entry {
 	char *name;
 	/* The paths are absolute. This one is the service directory itself. */
@@ -43,10 +46,13 @@ struct svdir_entry {
 	bool optional;
 	/* It has a file named down: it is examined, but not to be started. */
 	bool down;
+	/* It is the command, which stays the caller's: it has a name, and none of the files above.
+	 * NULL: it is a service directory. */
+	struct command *command;
 };
 
 struct svdir {
-	/* In byte order of their names. */
+	/* In byte order of their names; the command, if there is one, is the last. */
 	struct svdir_entry *entries;
 	size_t len;
 };
@@ -77,11 +83,16 @@ unsigned svdir_scan(struct svdir *svdir, const char *dir, enum svdir_depth depth
 		    void (*on_finding)(void *ctx, enum svdir_finding finding, const char *text),
 		    void *ctx);
 
+/* Adds the command as one more entry, with the base name of that path as its name, or "command"
+ * where that is empty or a service has it already ("command2", and so on, where one has that).
+ * Bytes that cannot be printed become "?". Returns 0, or -1 with errno (memory). */
+int svdir_add_command(struct svdir *svdir, const char *path, struct command *command);
+
 /* Frees what the scan allocated. */
 void svdir_free(struct svdir *svdir);
 
-/* Returns whether the entry is among the names in skip, which are separated by commas
- * (DINIT_SKIP). */
+/* Returns whether the entry is a service among the names in skip, which are separated by commas
+ * (DINIT_SKIP); "*" stands for all. */
 bool svdir_is_skipped(const struct svdir_entry *entry, const char *skip);
 
 /* Warns of each name in skip that no entry has. */

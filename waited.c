@@ -13,8 +13,7 @@
 struct names {
 	char *text;
 	size_t len;
-	/* The services were not told to stop yet. */
-	bool delayed;
+	const struct services *services;
 	/* How many there are, those included that are not named. */
 	unsigned count;
 };
@@ -35,15 +34,27 @@ static void add_name(struct names *names, const char *what, const char *name, co
 		names->len += (size_t)len < room ? (size_t)len : room - 1;
 }
 
-/* Adds a program, but while the stop is delayed only one that delays it. */
+/* Returns whether the program is what is waited for in this phase of the teardown: a prestop, the
+ * command, or any. */
+static bool is_waited_for(const struct services *services, const struct program *program)
+{
+	switch (services->phase) {
+	case SERVICES_UP:
+	case SERVICES_DELAYED: return strcmp(program->stage, "prestop") == 0;
+	case SERVICES_COMMAND_STOPPED: return program == services_find_command(services);
+	case SERVICES_STOPPED:
+	case SERVICES_KILLED: return true;
+	}
+	return true;
+}
+
 static void on_program(void *ctx, const struct program *program)
 {
 	const struct names *names = ctx;
 	char stage[32];
 
-	if (names->delayed && strcmp(program->stage, "prestop") != 0)
+	if (!is_waited_for(names->services, program))
 		return;
-
 	snprintf(stage, sizeof stage, "/%s", program->stage);
 	add_name(ctx, "", program->service, stage, program->watch.pid);
 }
@@ -77,11 +88,11 @@ static void add_orphans(struct names *names, const struct policy *policy)
 bool waited_describe(const struct services *services, const struct policy *policy,
 		     char text[WAITED_TEXT_SIZE])
 {
-	struct names names = { .text = text, .delayed = services->phase < SERVICES_STOPPED };
+	struct names names = { .text = text, .services = services };
 
 	text[0] = '\0';
 	services_list_running(services, on_program, &names);
-	if (!names.delayed)
+	if (services->phase >= SERVICES_STOPPED)
 		add_orphans(&names, policy);
 	if (names.count > WAITED_NAMED_MAX)
 		snprintf(text + names.len, WAITED_TEXT_SIZE - names.len, " and %u more",

@@ -16,7 +16,7 @@
 
 /* Names each program of a service and each orphan that the teardown waits for: "web/run (PID 7),
  * the orphan sleep (PID 12) and 3 more". Before the services were told to stop, it waits for each
- * prestop only. Returns whether there is any. */
+ * prestop only, and then for the command only. Returns whether there is any. */
 bool waited_describe(const struct services *services, const struct policy *policy,
 		     char text[WAITED_TEXT_SIZE]);
 

@@ -154,7 +154,8 @@ static void print_option(FILE *to, const struct option *option)
 
 static void print_usage(FILE *to)
 {
-	fprintf(to, "usage: dinit %*s run the services of DINIT_DIR\n", SYNOPSIS_WIDTH, "");
+	fprintf(to, "usage: dinit %-*s run the services of DINIT_DIR, and COMMAND\n",
+		SYNOPSIS_WIDTH, "[--] [COMMAND...]");
 	for (size_t i = 0; i < OPTIONS; i++)
 		print_option(to, &options[i]);
 	fputs("\n"
@@ -173,7 +174,7 @@ static void print_usage(FILE *to)
 	fputs("\n"
 	      "exit status: 0 stopped by a signal or by a service that exited 0; 3 a service "
 	      "failed;\n"
-	      "1 dinit could not do its work. See dinit(8).\n",
+	      "1 dinit could not do its work; that of COMMAND. See dinit(8).\n",
 	      to);
 }
 
@@ -198,9 +199,13 @@ static int finish_output(int status)
 
 static int refuse_arguments(char *const *arguments)
 {
-	fputs("dinit: unexpected arguments:", stderr);
-	for (; *arguments; arguments++)
-		fprintf(stderr, " %s", *arguments);
+	if (strcmp(arguments[0], "--") == 0) {
+		fputs("dinit: no command follows --", stderr);
+	} else {
+		fputs("dinit: unexpected arguments:", stderr);
+		for (; *arguments; arguments++)
+			fprintf(stderr, " %s", *arguments);
+	}
 	fputs("\n\n", stderr);
 	print_usage(stderr);
 	return PROCESS_STATUS_UNABLE;
@@ -312,9 +317,16 @@ static bool is_called_sv(const char *name)
 	return strcmp(slash ? slash + 1 : name, "sv") == 0;
 }
 
-bool cli_is_asked(char *const *argv)
+bool cli_is_asked(char *const *argv, char *const **command)
 {
-	return argv[1] || is_called_sv(argv[0]);
+	bool dashes = argv[1] && strcmp(argv[1], "--") == 0;
+
+	*command = NULL;
+	if (is_called_sv(argv[0]) || (argv[1] && argv[1][0] == '-' && !(dashes && argv[2])))
+		return true;
+	if (argv[1])
+		*command = argv + 1 + dashes;
+	return false;
 }
 
 int cli_run(char **argv)
