@@ -21,7 +21,7 @@ ALL_CFLAGS = $(STANDARD) -DDINIT_VERSION='"$(VERSION)"' $(CFLAGS)
 # From the top down; tests/lint knows the same order, and who may include whom.
 MODULES = dinit client/cli client/probe client/target client/sv client/signal client/watch \
 	client/wait client/metrics client/status client/statusjson client/usage client/pick \
-	client/view base health check announce overtime waited ending services service control \
+	client/view base health check pace announce overtime waited ending services service control \
 	hook start left policy ration listing orphan adopt/adopt adopt/redirect adopt/obstacle \
 	adopt/tracee request sender program ownfds filter logmux splitter outputs signaller \
 	svdir svvalue termlog death reaper spawn script execfail sink notify process loop \

@@ -17,10 +17,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How long after a check that failed began the next one begins, until the first that succeeds (or
- * DINIT_CHECK_INTERVAL, where that is shorter). */
-#define HEALTH_RETRY_MS 1000
-
 /* What health needs from below. All must outlive the struct health. */
 struct health_means {
 	const struct config *config;

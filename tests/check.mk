@@ -21,7 +21,7 @@ setup-all:
 
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
-	filter sender request service lives ration policy left ending waited overtime announce \
+	filter sender request service lives ration policy left ending waited overtime announce pace \
 	board check cli health listing metrics nearest notify pick probe signal status \
 	statusjson sv tally target usage view wait watch
 

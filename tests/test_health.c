@@ -18,6 +18,7 @@
 #include "announce.h"
 #include "health.h"
 #include "log.h"
+#include "pace.h"
 
 #define SERVICES_MAX 1000
 /* No multiple of an interval. */
@@ -540,9 +541,9 @@ static void test_health_check_is_begun_at_once_and_then_each_second(void **state
 		/* However long one takes. */
 		pass(100 * i);
 		say(a, false, "exited with status 1");
-		expect_begin(a, HEALTH_RETRY_MS - 100 * i);
+		expect_begin(a, PACE_RETRY_MS - 100 * i);
 	}
-	pass(HEALTH_RETRY_MS + 1);
+	pass(PACE_RETRY_MS + 1);
 	say(a, false, "exited with status 1");
 	expect_begin(a, 0);
 	expect_state(a, BOARD_STARTING);
