@@ -583,6 +583,28 @@ static void test_check_that_takes_too_long_is_told_before_it_ends(void **state)
 	assert_int_equal(errno, ECHILD);
 }
 
+/* What is less than a tenth of a second is not told as nothing. */
+static void test_check_that_takes_too_long_of_a_short_time_is_told_it(void **state)
+{
+	static const struct {
+		uint64_t ms;
+		const char *reason;
+	} times[] = { { 1, "took longer than 0.001 s" },
+		      { 20, "took longer than 0.02 s" },
+		      { 99, "took longer than 0.099 s" },
+		      { 100, "took longer than 0.1 s" } };
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+		put_check(rig, "exec sleep 1000");
+		rig->results = 0;
+		check_start(&rig->check, 4711, times[i].ms);
+		wait_until(rig, is_over);
+		assert_int_equal(rig->results, 1);
+		assert_string_equal(rig->reason, times[i].reason);
+	}
+}
+
 /* Where dinit notices so late that the time is over that it must have been stopped, the check was
  * stopped, too: it gets its time once more, but only once. */
 static void test_check_that_was_stopped_with_dinit_gets_its_time_once_more(void **state)
@@ -770,6 +792,7 @@ int main(void)
 		TEST(test_check_that_takes_too_long_is_killed),
 		TEST(test_check_that_takes_too_long_says_what_it_said_last),
 		TEST(test_check_that_takes_too_long_is_told_before_it_ends),
+		TEST(test_check_that_takes_too_long_of_a_short_time_is_told_it),
 		TEST(test_check_that_was_stopped_with_dinit_gets_its_time_once_more),
 		TEST(test_check_that_is_not_reaped_yet_when_its_time_is_over_has_its_result),
 		TEST(test_check_that_takes_too_long_is_killed_with_its_children),
