@@ -5,7 +5,6 @@
  * counts the services that keep dinit from being ready. */
 #include "health.h"
 
-#include "announce.h"
 #include "log.h"
 #include "pace.h"
 #include "reaper.h"
@@ -53,7 +52,6 @@ static void show_whole(struct health *health, enum board_whole whole, bool ready
 
 static void finish_start(struct health *health)
 {
-	const char *name = health->means.config->notify_socket;
 	char duration[STAMP_DURATION_SIZE];
 
 	loop_timer_stop(health->means.loop, &health->timer);
@@ -61,8 +59,7 @@ static void finish_start(struct health *health)
 	if (health->watched_len > 0)
 		log_info("all services are ready after %s", duration);
 	show_whole(health, BOARD_WHOLE_RUNNING, true);
-	if (*name && announce_ready(name) < 0)
-		log_info("READY=1 cannot be sent to NOTIFY_SOCKET: %s", strerror(errno));
+	announce_begin(&health->announce, health->means.loop, health->means.config->notify_socket);
 }
 
 /* Shows what has become of the whole when a service has changed. */
@@ -545,6 +542,7 @@ void health_begin_teardown(struct health *health, enum board_whole whole, const 
 {
 	health->stopped = true;
 	loop_timer_stop(health->means.loop, &health->timer);
+	announce_stop(&health->announce);
 	for (size_t i = 0; i < health->watched_len; i++)
 		stop_checking(&health->watched[i]);
 	show_cause(health, cause);

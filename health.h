@@ -5,6 +5,7 @@
 #ifndef DINIT_HEALTH_H
 #define DINIT_HEALTH_H
 
+#include "announce.h"
 #include "board.h"
 #include "check.h"
 #include "config.h"
@@ -92,6 +93,8 @@ struct health {
 	size_t missing;
 	/* As the board shows it. */
 	bool ready;
+	/* To whoever waits for that, once. */
+	struct announce announce;
 	/* No check is begun any more. */
 	bool stopped;
 	/* Runs while DINIT_READY_TIMEOUT does; in the end, while killed checks are waited for. */
