@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the datagram that says READY=1, and how often it is tried; not when all are ready. Invariant:
- * nothing stays open. */
+/* Owns the datagram that says READY=1, and how often it is tried; not when all are ready.
+ * Invariant: nothing stays open. */
 #include "announce.h"
 
 #include "log.h"

@@ -6,8 +6,8 @@
 
 #include "loop.h"
 
-/* Where the receiver's queue is full, as that of a service manager can be at boot, it is tried again
- * after so many milliseconds, and so often. */
+/* Where the receiver's queue is full, as that of a service manager can be at boot, it is tried
+ * again after so many milliseconds, and so often in all. */
 #define ANNOUNCE_AGAIN_MS 100
 #define ANNOUNCE_TRIES 100
 
@@ -19,8 +19,8 @@ struct announce {
 	unsigned tries;
 };
 
-/* Announces that all are ready to the socket, which must outlive that; "": to nobody. That it cannot
- * be done is said at info. */
+/* Announces to the socket that all are ready ("": to nobody). The name must stay where it is until
+ * announce_stop. That it cannot be done is said at info. */
 void announce_begin(struct announce *announce, struct loop *loop, const char *socket_name);
 
 /* Does not try any more. */

@@ -196,8 +196,8 @@ static size_t finish_download(int fd)
 	return len;
 }
 
-/* Stops dinit while nginx sends a page, reads on when the worker that sends it has said what it does
- * (the master's word comes before that), and returns how much of the page has come. */
+/* Stops dinit while nginx sends a page, reads on when the worker that sends it has said that word
+ * (the master's come before that), and returns how much of the page has come. */
 static size_t stop_in_the_midst_of_a_download(struct run *run, int port, const char *word)
 {
 	char pattern[100];
