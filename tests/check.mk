@@ -21,7 +21,7 @@ setup-all:
 
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
-	filter sender request service lives ration policy left ending waited overtime announce \
+	filter sender request service lives ration policy left ending waited overtime announce pace \
 	board check cli health listing metrics nearest notify pick probe signal status \
 	statusjson sv tally target usage view wait watch
 
@@ -36,7 +36,8 @@ wrap_log = write
 wrap_spawn = fork read write setsid
 wrap_notify = malloc epoll_ctl read
 wrap_health = clock_gettime epoll_wait calloc check_start check_is_running check_stop check_close \
-	announce_ready
+	announce_begin announce_stop
+wrap_announce = clock_gettime epoll_wait
 wrap_check = pipe2 calloc epoll_ctl spawn_program_unwaited read
 wrap_loop = clock_gettime epoll_wait epoll_create1 signalfd epoll_ctl
 wrap_reaper = waitpid waitid
