@@ -68,7 +68,7 @@ wrap_statusjson = view_age_ms
 wrap_metrics = view_look usage_measure
 wrap_view = malloc calloc nanosleep clock_gettime syscall
 # Those that look at a dinit that the test plays (moments.h).
-MOMENTS_WRAPPED = view_open view_take view_take_last view_wait board_now
+MOMENTS_WRAPPED = view_open view_take view_take_last view_wait board_now nanosleep
 MOMENTS_UNITS = wait watch signal sv
 wrap_wait = $(MOMENTS_WRAPPED) execvp getsid getppid getpid procfs_usable procfs_read_stat
 wrap_watch = $(MOMENTS_WRAPPED)
