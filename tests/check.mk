@@ -63,7 +63,8 @@ wrap_request = getpid sender_describe
 wrap_sink = open epoll_ctl malloc realloc write
 wrap_outputs = malloc clock_gettime
 wrap_usage = malloc calloc realloc open
-wrap_status = view_look usage_measure view_age_ms isatty ioctl calloc
+wrap_status = view_look usage_measure view_age_ms isatty ioctl calloc procfs_usable \
+	procfs_read_stat
 wrap_statusjson = view_age_ms
 wrap_metrics = view_look usage_measure
 wrap_view = malloc calloc nanosleep clock_gettime syscall
