@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A dinit that a test plays to what looks at one: what it shows at one moment after the other, in
- * place of view.h, with a clock that goes on only in waits and sleeps. For test programs that are linked with
- * --wrap for MOMENTS_WRAPPED (tests/check.mk). */
+ * place of view.h, with a clock that goes on only in waits and sleeps. For test programs that are
+ * linked with --wrap for MOMENTS_WRAPPED (tests/check.mk). */
 #ifndef TESTS_MOMENTS_H
 #define TESTS_MOMENTS_H
 
