@@ -143,16 +143,14 @@ static int watch(const struct view *view, struct snapshot *snapshot)
 	watch_print(stdout, NULL, snapshot);
 	while (fflush(stdout) == 0) {
 		struct snapshot next;
-		enum view_news news = view_wait(view, snapshot, READER_MS);
 
 		if (!is_read()) {
 			/* As if there had been a line for it. */
 			raise(SIGPIPE);
 			return view_fail("nobody reads what is printed any more");
 		}
-		if (news == VIEW_NEWS_NONE)
-			continue;
-		if (news == VIEW_NEWS_GONE || view_take(view, &next, why) < 0) {
+		if (view_wait(view, snapshot, READER_MS) == VIEW_NEWS_GONE ||
+		    view_take(view, &next, why) < 0) {
 			print_last(view, snapshot);
 			return view_wait(view, snapshot, 0) == VIEW_NEWS_GONE
 				       ? PROCESS_STATUS_STOPPED
