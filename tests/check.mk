@@ -64,16 +64,17 @@ wrap_request = getpid sender_describe
 wrap_sink = open epoll_ctl malloc realloc write
 wrap_outputs = malloc clock_gettime
 wrap_usage = malloc calloc realloc open
-wrap_status = view_look usage_measure view_age_ms isatty ioctl calloc
+wrap_status = view_look usage_measure view_age_ms isatty ioctl calloc procfs_usable \
+	procfs_read_stat
 wrap_statusjson = view_age_ms
 wrap_metrics = view_look usage_measure
 wrap_view = malloc calloc nanosleep clock_gettime syscall
 # Those that look at a dinit that the test plays (moments.h).
-MOMENTS_WRAPPED = view_open view_take view_take_last view_wait board_now
+MOMENTS_WRAPPED = view_open view_take view_take_last view_wait board_now nanosleep
 MOMENTS_UNITS = wait watch signal sv
 wrap_wait = $(MOMENTS_WRAPPED) execvp getsid getppid getpid procfs_usable procfs_read_stat
 wrap_watch = $(MOMENTS_WRAPPED)
-wrap_signal = $(MOMENTS_WRAPPED) syscall kill
+wrap_signal = $(MOMENTS_WRAPPED) syscall kill procfs_usable procfs_read_stat
 wrap_sv = $(MOMENTS_WRAPPED) signal_send
 wrap_cli = status_run metrics_run wait_run watch_run signal_run probe_run sv_run calloc
 wrap_listing = calloc logmux_forget_tallies
