@@ -105,7 +105,7 @@ static const struct option options[] = {
 	{ "--signal", "NAME SIGNAL", "send a signal to a service's run", true, signal_run },
 	{ "--metrics", "", "show numbers for Prometheus", true, metrics_run },
 	{ "--probe", "[-t SECONDS] TARGET",
-	  "see whether tcp://HOST:PORT, unix:///PATH, http://HOST/PATH answers", false, run_probe },
+	  "test tcp://HOST:PORT, unix:///PATH, http://HOST/PATH or file:///PATH", false, run_probe },
 	{ "--version", "", "", false, run_version },
 	{ "--help", "", "", false, run_help },
 };
