@@ -2306,13 +2306,18 @@ static void test_services_stop_command_tells_it_before_the_services(void **state
 	assert_int_equal(rig->end_status, SIGKILL);
 }
 
+/* Each time also where it is stopped. */
 static void test_services_stop_command_again_sends_the_new_signal(void **state)
 {
 	struct rig *rig = *state;
+	pid_t pid;
 
 	run_beside_trapping_command(rig);
+	pid = rig->services.list[1].run.watch.pid;
+	kill(pid, SIGSTOP);
 	services_stop_command(&rig->services, SIGTERM);
 	wait_for(rig, " job/run: got TERM\n");
+	kill(pid, SIGSTOP);
 	services_stop_command(&rig->services, SIGINT);
 	wait_for(rig, " job/run: got INT\n");
 	assert_int_equal(rig->services.list[1].state, SERVICE_STOPPING);
