@@ -94,16 +94,15 @@ void services_signal_command(const struct services *services, int signal)
 void services_stop_command(struct services *services, int signal)
 {
 	struct service *command = find_command(services);
-	bool again = services->phase >= SERVICES_COMMAND_STOPPED;
 
 	enter_phase(services, SERVICES_COMMAND_STOPPED);
 	services->command_signal = signal;
 	if (!command)
 		return;
-	if (again)
-		program_stop(&command->run, signal);
-	else
+	if (service_is_up(command))
 		service_stop(command);
+	else
+		program_stop(&command->run, signal);
 }
 
 void services_stop(struct services *services)

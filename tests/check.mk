@@ -42,9 +42,11 @@ wrap_check = pipe2 calloc epoll_ctl spawn_program_unwaited read
 wrap_loop = clock_gettime epoll_wait epoll_create1 signalfd epoll_ctl
 wrap_reaper = waitpid waitid
 wrap_signaller = kill malloc fork setresuid syscall
-wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_release
+wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_release \
+	command_take_terminal
 wrap_lives = spawn_program spawn_program_unwaited spawn_read_failure pipe2 open close logmux_add \
-	logmux_release waitid waitpid kill calloc oom_has_killed
+	logmux_release waitid waitpid kill calloc oom_has_killed command_start \
+	command_take_terminal
 wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send signaller_stop logmux_add \
 	logmux_move_last logmux_forget_tallies logmux_reads procfs_each_child sysinfo
 wrap_filter = logmux_reads

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "announce.h"
+#include "command.h"
 #include "health.h"
 #include "log.h"
 #include "pace.h"
@@ -425,6 +426,54 @@ static void test_health_finish_of_a_service_that_is_done_is_no_obstacle(void **s
 	end(a, EXITED(SERVICE_EXIT_DISABLED), SERVICE_FINISHING);
 	expect_state(a, BOARD_FINISHING);
 	expect_whole(BOARD_WHOLE_RUNNING, true);
+}
+
+/* It is a service like any other, but that it never disables itself. */
+static void test_health_command_is_shown_as_what_it_is(void **state)
+{
+	static struct command command;
+	size_t a = add("a"), job = add("job");
+
+	(void)state;
+	entries[job].command = &command;
+	config.skip = "*";
+	open_health();
+	expect_state(a, BOARD_SKIPPED);
+	assert_int_equal(entry_of(a)->flags, 0);
+	expect_state(job, BOARD_STARTING);
+	assert_int_equal(entry_of(job)->flags, BOARD_FLAG_COMMAND);
+	expect_whole(BOARD_WHOLE_STARTING, false);
+	pass(10);
+	note(job, SERVICE_RUNNING);
+	expect_state(job, BOARD_READY);
+	expect_whole(BOARD_WHOLE_RUNNING, true);
+	assert_int_equal(entry_of(job)->pid, 100 + job);
+	assert_int_equal(entry_of(job)->started.monotonic_ms, BEGIN_MS + 10);
+	assert_int_equal(entry_of(job)->exit_status, -1);
+	note(job, SERVICE_STOPPING);
+	expect_state(job, BOARD_STOPPING);
+	end(job, EXITED(SERVICE_EXIT_DISABLED), SERVICE_ENDED);
+	expect_state(job, BOARD_ENDED);
+	expect_whole(BOARD_WHOLE_RUNNING, false);
+	assert_int_equal(entry_of(job)->exit_status, SERVICE_EXIT_DISABLED);
+	assert_int_equal(entry_of(job)->flags, BOARD_FLAG_COMMAND);
+	assert_string_equal(reason_of(job), "exited with status 115");
+}
+
+static void test_health_command_that_cannot_be_started_has_ended(void **state)
+{
+	static struct command command;
+	size_t job = add("job");
+
+	(void)state;
+	entries[job].command = &command;
+	open_health();
+	note(job, SERVICE_FAILED);
+	expect_state(job, BOARD_ENDED);
+	expect_whole(BOARD_WHOLE_STARTING, false);
+	assert_int_equal(entry_of(job)->flags, BOARD_FLAG_COMMAND);
+	assert_int_equal(entry_of(job)->started.monotonic_ms, 0);
+	assert_int_equal(entry_of(job)->exit_status, -1);
 }
 
 /* The page says when the state changed, and not when something else did. */
@@ -1231,6 +1280,8 @@ int main(void)
 		TEST(test_health_service_without_a_check_is_ready_while_it_runs),
 		TEST(test_health_disabled_and_optional_services_are_no_obstacle),
 		TEST(test_health_finish_of_a_service_that_is_done_is_no_obstacle),
+		TEST(test_health_command_is_shown_as_what_it_is),
+		TEST(test_health_command_that_cannot_be_started_has_ended),
 		TEST(test_health_shows_since_when),
 		TEST(test_health_optional_service_that_ends_has_ended),
 		TEST(test_health_notification_makes_ready),

@@ -2,11 +2,12 @@
 /* The state machine of service.c is explored: every sequence of events is walked, and after each
  * event it is looked whether what must always hold does. service.c, start.c, hook.c, control.c,
  * program.c and reaper.c are real; the kernel is played here (the linker's --wrap), with processes
- * that only exist as numbers.
+ * that only exist as numbers, and so is what command.c does.
  *
  * A state that was seen before is not walked on from again, as the same would follow. With one
- * service all states are seen, with two those that so many events lead to (depth). With TEST_QUICK
- * in the environment (tests/mutants, valgrind) it is fewer. */
+ * service all states are seen, and so beside a command where the service has one part more than
+ * run; else, and with two, those that so many events lead to (depth). With TEST_QUICK in the
+ * environment (tests/mutants, valgrind) it is fewer. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -20,14 +21,16 @@
 
 #include <cmocka.h>
 
+#include "command.h"
 #include "log.h"
+#include "process.h"
 #include "services.h"
 #include "spawn.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define SERVICES_MAX 2
 #define DEPTH_MAX 400
-#define SEEN_SIZE (1u << 22)
+#define SEEN_SIZE (1u << 21)
 #define FIRST_PID 100
 
 /* The programs of a service. */
@@ -79,6 +82,8 @@ struct record {
 	bool log_ended, released;
 	/* Its control program was asked for while it ran. */
 	bool owed;
+	/* The terminal was taken back from it. */
+	bool taken;
 };
 
 /* All that changes. */
@@ -86,7 +91,7 @@ struct world {
 	/* This part is compared with states that were seen before, byte for byte... */
 	struct process processes[SLOTS];
 	struct record records[SERVICES_MAX];
-	bool teardown, stopped, killed;
+	bool teardown, command_told, stopped, killed;
 	struct services services;
 	struct service list[SERVICES_MAX + 1];
 	/* ...and of these it is compared whether they run, and are to run again. */
@@ -106,9 +111,15 @@ static struct signaller signaller;
 static struct svdir svdir;
 static struct svdir_entry entries[SERVICES_MAX];
 static char paths[SERVICES_MAX][KINDS][24];
+static struct command command;
 
 /* What is being called: only then may that kind of program be started. */
 static bool starting, prestopping, stopping;
+/* What the command may be sent just now (0: nothing), whether that is passed on only, and how often
+ * it was. */
+static int command_signal;
+static bool passing;
+static unsigned sent;
 /* The program whose process is being reaped, or -1. */
 static int reaping = -1;
 /* The spawn that fails: 0 is the next one; -1: none. With a process that ends at once, where there
@@ -119,26 +130,31 @@ static int spawns;
 /* In which order zombies are reaped. */
 static bool backwards;
 
-/* The names of the events up to here. */
-static char trail[DEPTH_MAX + 1][48];
+/* The events up to here, and which spawn failed in each. */
+static struct {
+	int event, fail;
+} trail[DEPTH_MAX + 1];
 static size_t trail_len;
 static unsigned long long states, steps;
 
-static __attribute__((format(printf, 2, 3))) void check(bool condition, const char *format, ...)
+static void print_event(int event, int fail);
+
+static __attribute__((format(printf, 1, 2))) void fail_after_trail(const char *format, ...)
 {
 	char text[300];
 	va_list args;
 
-	if (condition)
-		return;
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	print_error("after");
 	for (size_t i = 0; i < trail_len; i++)
-		print_error(" %s,", trail[i]);
+		print_event(trail[i].event, trail[i].fail);
 	fail_msg(" %s", text);
 }
+
+/* What follows the condition says, as printf(3), what is wrong where it does not hold. */
+#define check(condition, ...) ((condition) ? (void)0 : fail_after_trail(__VA_ARGS__))
 
 static int slot_of(size_t service, enum kind kind)
 {
@@ -153,6 +169,11 @@ static const char *path_of(int slot)
 static struct process *process_of(size_t service, enum kind kind)
 {
 	return &world.processes[slot_of(service, kind)];
+}
+
+static bool is_command(size_t service)
+{
+	return entries[service].command != NULL;
 }
 
 static bool has(size_t service, enum kind kind)
@@ -175,6 +196,9 @@ int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
 pid_t __wrap_waitpid(pid_t pid, int *status, int options);
 int __wrap_kill(pid_t pid, int signal);
 bool __wrap_oom_has_killed(struct oom *oom, uint64_t *limit_bytes);
+int __wrap_command_start(struct command *started, struct program *program,
+			 char reason[PROGRAM_REASON_SIZE], int *status);
+void __wrap_command_take_terminal(const struct command *ended);
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 
@@ -237,12 +261,17 @@ static void check_spawn(size_t service, enum kind kind, const struct spawn_spec 
 
 	check(!has(service, kind), "%s is started although it is there", spec->path);
 	check(!world.killed, "%s is started although all was killed", spec->path);
-	snprintf(expected, sizeof expected, "DINIT_PID=%d", FIRST_PID + slot_of(service, RUN));
-	if (about_run)
+	if (about_run) {
+		snprintf(expected, sizeof expected, "DINIT_PID=%d",
+			 FIRST_PID + slot_of(service, RUN));
 		check(has(service, RUN) && strcmp(spec->environment[0], expected) == 0,
 		      "%s gets %s", spec->path, spec->environment[0]);
+	}
 	switch (kind) {
 	case RUN:
+		for (size_t i = 0; i < service; i++)
+			check(world.list[i].state != SERVICE_WAITING, "%s is started before %zu",
+			      spec->path, i);
 		check(!entries[service].log_run || process_of(service, LOG)->life == ALIVE,
 		      "%s is started without its logging program", spec->path);
 		__attribute__((fallthrough));
@@ -357,22 +386,45 @@ pid_t __wrap_waitpid(pid_t pid, int *status, int options)
 	return pid;
 }
 
+/* Checks that the command is sent what it is to be sent, and is not told to stop once more by what
+ * stops the services. */
+static void check_command_signal(const struct process *process, int signal)
+{
+	check(signal == command_signal, "the command is sent signal %d", signal);
+	check(!process->told || passing || !stopping, "the command is told to stop twice");
+	sent++;
+}
+
+/* The same for a service. */
+static void check_signal(int slot, int signal)
+{
+	check(signal == entries[slot / KINDS].down_signal && slot % KINDS == RUN,
+	      "%s is sent signal %d", path_of(slot), signal);
+	check(world.stopped, "%s is told to stop before all are", path_of(slot));
+	check(!world.processes[slot].told, "%s is told to stop twice", path_of(slot));
+}
+
 int __wrap_kill(pid_t pid, int signal)
 {
 	int slot = pid - FIRST_PID;
 	struct process *process = &world.processes[slot];
-	const struct svdir_entry *entry = &entries[slot / KINDS];
 
 	check(process->life != NO_PROCESS, "PID %d is signalled, which is void", pid);
 	if (signal == SIGKILL) {
 		process->killed = true;
-	} else if (signal != SIGCONT) {
-		check(signal == entry->down_signal && slot % KINDS == RUN, "%s is sent signal %d",
-		      path_of(slot), signal);
-		check(!process->told, "%s is told to stop twice", path_of(slot));
-		process->told = true;
-		world.records[slot / KINDS].stopped = true;
+		return 0;
 	}
+	check(signal != SIGCONT || (process->told && !passing), "%s is continued", path_of(slot));
+	if (signal == SIGCONT)
+		return 0;
+	if (is_command((size_t)slot / KINDS))
+		check_command_signal(process, signal);
+	else
+		check_signal(slot, signal);
+	if (passing)
+		return 0;
+	process->told = true;
+	world.records[slot / KINDS].stopped = true;
 	return 0;
 }
 
@@ -381,6 +433,30 @@ bool __wrap_oom_has_killed(struct oom *oom, uint64_t *limit_bytes)
 	(void)oom;
 	(void)limit_bytes;
 	return false;
+}
+
+/* ---- what command.c does ---- */
+
+int __wrap_command_start(struct command *started, struct program *program,
+			 char reason[PROGRAM_REASON_SIZE], int *status)
+{
+	size_t index = world.services.started - 1;
+	const struct program_spec spec = { .path = paths[index][RUN] };
+
+	check(started == &command && program == &world.list[index].run, "the command is started");
+	if (program_start(program, &spec, reason) == 0)
+		return 0;
+	*status = COMMAND_STATUS_NOT_EXECUTABLE;
+	return -1;
+}
+
+void __wrap_command_take_terminal(const struct command *ended)
+{
+	struct record *record = &world.records[reaping / KINDS];
+
+	check(ended == &command && reaping % KINDS == RUN && !record->taken && !record->told_run,
+	      "the terminal is taken back");
+	record->taken = true;
 }
 
 /* ---- the owner ---- */
@@ -406,14 +482,16 @@ static void on_end(void *ctx, const struct service *service, const struct reaper
 	record->told_log = true;
 }
 
-static void on_start_failure(void *ctx, const char *cause)
+static void on_start_failure(void *ctx, const char *cause, int status)
 {
-	struct record *record = &world.records[world.services.started - 1];
+	size_t index = world.services.started - 1;
+	struct record *record = &world.records[index];
+	int expected = is_command(index) ? COMMAND_STATUS_NOT_EXECUTABLE : PROCESS_STATUS_UNABLE;
 
 	(void)ctx;
+	check(status == expected, "the status is %d", status);
 	check(strstr(cause, "cannot be started: ") != NULL, "the cause is \"%s\"", cause);
-	check(!entries[world.services.started - 1].optional && !record->told_failure,
-	      "a failed start is told");
+	check(!entries[index].optional && !record->told_failure, "a failed start is told");
 	record->told_failure = true;
 }
 
@@ -426,6 +504,12 @@ static void on_orphan(void *ctx, pid_t pid, int status)
 
 /* ---- what always holds ---- */
 
+/* Returns whether its status, as it has ended, says that it is not needed. */
+static bool disabled_itself(size_t index)
+{
+	return !is_command(index) && world.records[index].status == SERVICE_EXIT_DISABLED << 8;
+}
+
 static void check_state(size_t index)
 {
 	const struct service *service = &world.list[index];
@@ -433,6 +517,7 @@ static void check_state(size_t index)
 	enum service_state state = service->state;
 	bool run = record->ran && has(index, RUN);
 	bool running = false, final = false;
+	bool told = world.stopped || (is_command(index) && world.command_told);
 
 	switch (state) {
 	case SERVICE_WAITING: break;
@@ -445,11 +530,11 @@ static void check_state(size_t index)
 		running = true;
 		break;
 	case SERVICE_STOPPING:
-		check(record->stopped && world.stopped, "stopping, but not told to stop");
+		check(record->stopped && told, "stopping, but not told to stop");
 		running = true;
 		break;
 	case SERVICE_RUNNING:
-		check(!world.stopped, "running, though all were told to stop");
+		check(!told, "running, though it was told to stop");
 		running = true;
 		break;
 	case SERVICE_FINISHING:
@@ -464,9 +549,9 @@ static void check_state(size_t index)
 	check(!final || !has(index, FINISH), "state %d, and finish is there", state);
 	check((state == SERVICE_UNLOGGED) == service->log_grace.running, "grace");
 	if (state == SERVICE_DISABLED)
-		check(service->entry->optional || WEXITSTATUS(record->status) == 115, "disabled");
+		check(service->entry->optional || disabled_itself(index), "disabled");
 	if (state == SERVICE_ENDED)
-		check(!service->entry->optional && record->status != 115 << 8, "ended");
+		check(!service->entry->optional && !disabled_itself(index), "ended");
 }
 
 static void check_told(size_t index)
@@ -474,13 +559,27 @@ static void check_told(size_t index)
 	const struct svdir_entry *entry = &entries[index];
 	const struct record *record = &world.records[index];
 
-	check(record->told_run == (record->ended && record->status != 115 << 8 && !entry->optional),
+	check(record->told_run == (record->ended && !disabled_itself(index) && !entry->optional),
 	      "the end of run is%s told", record->told_run ? "" : " not");
+	check(record->taken == (is_command(index) && record->ended), "the terminal is%s taken back",
+	      record->taken ? "" : " not");
 	check(record->released == record->log_ended, "the output is%s released",
 	      record->released ? "" : " not");
 	check(record->told_failure ==
 		      (index < world.services.started && !record->ran && !entry->optional),
 	      "the failed start is%s told", record->told_failure ? "" : " not");
+}
+
+/* Checks what dinit decides by whether the services can be told: the command is found from its
+ * start until it is reaped. */
+static void check_command(void)
+{
+	const struct program *found = services_find_command(&world.services), *there = NULL;
+
+	for (size_t i = 0; i < world.services.len; i++)
+		if (is_command(i) && world.records[i].ran && has(i, RUN))
+			there = &world.list[i].run;
+	check(found == there, "the command is%s found", found ? "" : " not");
 }
 
 static void check_invariants(void)
@@ -495,6 +594,7 @@ static void check_invariants(void)
 		disabled += world.list[i].state == SERVICE_DISABLED;
 		prestops += has(i, PRESTOP);
 	}
+	check_command();
 	check(world.programs.living == living, "living is %zu of %zu", world.programs.living,
 	      living);
 	check(world.services.disabled == disabled, "disabled is %zu", world.services.disabled);
@@ -560,10 +660,40 @@ static void fire_grace(size_t index)
 	      record->told_log ? "" : " not");
 }
 
+/* Tells the command to stop, or once more by another signal. */
+static void stop_command(void)
+{
+	unsigned expected = services_find_command(&world.services) ? 1 : 0;
+
+	command_signal = world.command_told ? SIGINT : SIGTERM;
+	sent = 0;
+	world.teardown = world.command_told = true;
+	services_stop_command(&world.services, command_signal);
+	command_signal = 0;
+	check(sent == expected, "the command is told to stop %u times", sent);
+}
+
+static void signal_command(void)
+{
+	unsigned expected = services_find_command(&world.services) ? 1 : 0;
+
+	command_signal = SIGUSR1;
+	sent = 0;
+	passing = true;
+	services_signal_command(&world.services, SIGUSR1);
+	passing = false;
+	command_signal = 0;
+	check(sent == expected, "the signal is passed on %u times", sent);
+}
+
+/* Tells all to stop. dinit does so when the command is not found any more, or where a limit of time
+ * is over: here it may happen whenever. */
 static void stop_all(void)
 {
 	world.teardown = world.stopped = stopping = true;
+	command_signal = SIGTERM;
 	services_stop(&world.services);
+	command_signal = 0;
 	stopping = false;
 }
 
@@ -614,6 +744,8 @@ enum event {
 	EVENT_KILL,
 	EVENT_KILL_ALL,
 	EVENT_CONTROL,
+	EVENT_STOP_COMMAND,
+	EVENT_SIGNAL_COMMAND,
 	EVENT_REAP,
 	EVENT_REAP_BACKWARDS,
 	/* and then for each service */
@@ -654,6 +786,11 @@ static bool has_zombies(void)
 	return find_zombie(P_ALL, 0) >= 0;
 }
 
+static bool has_command(void)
+{
+	return is_command(world.services.len - 1);
+}
+
 static bool is_possible(int event)
 {
 	size_t ending;
@@ -679,28 +816,32 @@ static bool is_possible(int event)
 	case EVENT_KILL:
 	case EVENT_KILL_ALL: return !world.killed;
 	case EVENT_CONTROL: return true;
+	case EVENT_STOP_COMMAND: return has_command() && !world.stopped;
+	case EVENT_SIGNAL_COMMAND: return has_command();
 	case EVENT_REAP: return has_zombies();
 	case EVENT_REAP_BACKWARDS: return has_zombies();
 	default: return world.list[event - EVENT_GRACE].log_grace.running;
 	}
 }
 
-static void name_event(int event, int fail)
+static void print_event(int event, int fail)
 {
-	static const char *const names[] = { "start",    "prestop", "stop", "kill prestops", "kill",
-					     "kill all", "control", "reap", "reap backwards" };
-	char *name = trail[trail_len - 1];
+	static const char *const names[] = {
+		"start",          "prestop",  "stop",           "kill prestops",
+		"kill",           "kill all", "control",        "stop command",
+		"signal command", "reap",     "reap backwards",
+	};
 	size_t ending;
 	int slot;
 
 	if (ends(event, &slot, &ending))
-		snprintf(name, sizeof *trail, "%s ends (%zu)", path_of(slot), ending);
+		print_error(" %s ends (%zu),", path_of(slot), ending);
 	else if (event >= EVENT_GRACE)
-		snprintf(name, sizeof *trail, "grace of %d is over", event - EVENT_GRACE);
+		print_error(" grace of %d is over,", event - EVENT_GRACE);
 	else if (fail >= 0)
-		snprintf(name, sizeof *trail, "%s (spawn %d fails)", names[event], fail);
+		print_error(" %s (spawn %d fails),", names[event], fail);
 	else
-		snprintf(name, sizeof *trail, "%s", names[event]);
+		print_error(" %s,", names[event]);
 }
 
 static void take_event(int event)
@@ -730,6 +871,8 @@ static void take_event(int event)
 	case EVENT_KILL: kill_all(false); return;
 	case EVENT_KILL_ALL: kill_all(true); return;
 	case EVENT_CONTROL: ask_control(); return;
+	case EVENT_STOP_COMMAND: stop_command(); return;
+	case EVENT_SIGNAL_COMMAND: signal_command(); return;
 	case EVENT_REAP:
 	case EVENT_REAP_BACKWARDS:
 		backwards = event == EVENT_REAP_BACKWARDS;
@@ -765,10 +908,27 @@ static void end_all(bool killed)
 	check_invariants();
 }
 
+/* Tells the command to stop, and lets it end by itself: then the services can be told. */
+static void leave_command(void)
+{
+	size_t last = world.services.len - 1;
+
+	if (!world.command_told)
+		stop_command();
+	check_invariants();
+	if (is_command(last) && process_of(last, RUN)->life == ALIVE)
+		end_process(slot_of(last, RUN), 0);
+	drain();
+	check_invariants();
+	check(!services_find_command(&world.services), "the command is waited for");
+}
+
 /* Stops all, and lets everything end by itself. The first are run, log and the like; then
  * finish. */
 static void leave_gently(void)
 {
+	if (!world.stopped)
+		leave_command();
 	if (!world.stopped)
 		stop_all();
 	check_invariants();
@@ -785,6 +945,20 @@ static void leave_by_force(void)
 	check_over("kill");
 }
 
+/* Stops all in its order, but nothing ends, so that one limit of time after the other is over. */
+static void leave_late(void)
+{
+	if (!world.command_told && !world.stopped)
+		stop_command();
+	kill_prestops();
+	if (!world.stopped)
+		stop_all();
+	check_invariants();
+	kill_all(false);
+	check_invariants();
+	leave_by_force();
+}
+
 /* ---- the walk ---- */
 
 /* The states that were seen, by their hash, and how many events were still walked from there. */
@@ -799,15 +973,24 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 	return hash ^ hash >> 32;
 }
 
+/* So many hashes do not wait for each other, which is faster. */
+#define LANES 4
+
 static uint64_t hash_world(void)
 {
 	const unsigned char *bytes = (const unsigned char *)&world;
-	uint64_t hash = world.programs.living, word;
+	uint64_t hash = world.programs.living, lanes[LANES] = { 1, 2, 3, 4 }, words[LANES];
+	size_t at = 0;
 
-	for (size_t i = 0; i < offsetof(struct world, others); i += sizeof word) {
-		memcpy(&word, bytes + i, sizeof word);
-		hash = mix(hash, word);
+	for (; at + sizeof words <= offsetof(struct world, others); at += sizeof words) {
+		memcpy(words, bytes + at, sizeof words);
+		for (size_t i = 0; i < LANES; i++)
+			lanes[i] = mix(lanes[i], words[i]);
 	}
+	memset(words, 0, sizeof words);
+	memcpy(words, bytes + at, offsetof(struct world, others) - at);
+	for (size_t i = 0; i < LANES; i++)
+		hash = mix(hash, mix(lanes[i], words[i]));
 	for (size_t i = 0; i < COUNT(world.others); i++)
 		hash = mix(hash, world.others[i].state);
 	for (size_t i = 0; i < COUNT(world.controls); i++)
@@ -843,8 +1026,9 @@ static int walk_event(size_t depth, unsigned left, int event, int fail, bool wit
 	failing_spawn = fail;
 	failing_with_process = with_process;
 	spawns = 0;
+	trail[depth].event = event;
+	trail[depth].fail = fail;
 	trail_len = depth + 1;
-	name_event(event, fail);
 	steps++;
 	take_event(event);
 	check_invariants();
@@ -868,6 +1052,8 @@ static void walk(size_t depth, unsigned left)
 		restore(&snapshots[depth]);
 		leave_by_force();
 		restore(&snapshots[depth]);
+		leave_late();
+		restore(&snapshots[depth]);
 	}
 	for (int event = 0; left > 0 && event < EVENTS; event++) {
 		int count;
@@ -886,6 +1072,8 @@ static void walk(size_t depth, unsigned left)
 /* What a service has, beside run: a bit for each kind. */
 #define BIT(kind) (1u << (kind))
 #define OPTIONAL BIT(KINDS)
+/* It is the command, and has nothing. */
+#define COMMAND BIT(KINDS + 1)
 #define EVERYTHING (BIT(LOG) | BIT(TERMINATE) | BIT(FINISH) | BIT(PRESTOP) | BIT(CONTROL))
 
 static char *put_path(size_t service, enum kind kind, unsigned parts)
@@ -900,6 +1088,13 @@ static void put_entry(size_t service, unsigned parts)
 {
 	static char dir[] = "/", names[SERVICES_MAX][2] = { "0", "1" };
 
+	if (parts == COMMAND) {
+		put_path(service, RUN, 0);
+		entries[service] = (struct svdir_entry){ .name = names[service],
+							 .down_signal = SIGTERM,
+							 .command = &command };
+		return;
+	}
 	entries[service] = (struct svdir_entry){
 		.name = names[service],
 		.dir = dir,
@@ -995,13 +1190,31 @@ static void test_one_service_keeps_its_promises_in_all_of_its_states(void **stat
 		explore(&larger[i], 1, DEPTH_MAX);
 }
 
+static void test_a_command_keeps_its_promises_beside_a_service_in_all_of_its_states(void **state)
+{
+	static const unsigned alone[] = { COMMAND };
+	static const unsigned beside[] = { 0,           BIT(LOG),     BIT(TERMINATE),
+					   BIT(FINISH), BIT(PRESTOP), BIT(CONTROL),
+					   OPTIONAL };
+
+	(void)state;
+	explore(alone, 1, DEPTH_MAX);
+	for (size_t i = 0; i < COUNT(beside); i++) {
+		const unsigned pair[] = { beside[i], COMMAND };
+
+		if (i == 0 || !is_quick())
+			explore(pair, SERVICES_MAX, DEPTH_MAX);
+	}
+}
+
 static void test_two_services_keep_their_promises_after_each_sequence_of_events(void **state)
 {
 	static const unsigned pairs[][SERVICES_MAX] = {
 		{ EVERYTHING, EVERYTHING | OPTIONAL },
 		{ BIT(LOG) | BIT(FINISH), BIT(TERMINATE) | BIT(PRESTOP) },
+		{ EVERYTHING, COMMAND },
 	};
-	static const unsigned depths[] = { 7, 9 };
+	static const unsigned depths[] = { 7, 9, 7 };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(pairs); i++)
@@ -1012,6 +1225,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_service_keeps_its_promises_in_all_of_its_states),
+		cmocka_unit_test(
+			test_a_command_keeps_its_promises_beside_a_service_in_all_of_its_states),
 		cmocka_unit_test(
 			test_two_services_keep_their_promises_after_each_sequence_of_events),
 	};

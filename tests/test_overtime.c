@@ -191,10 +191,12 @@ static void test_overtime_limit_kills_all_at_once_where_only_logs_are_left(void 
 	assert_true(overtime_is_hopeless(&overtime));
 }
 
-/* The services are told to stop, by whoever asks overtime_is_over, and have one step's time. */
-static void test_overtime_limit_during_the_delay_ends_that_first(void **state)
+/* The services are told to stop, by whoever asks overtime_is_over, and have one step's time; also
+ * where it is the command that is waited for. */
+static void test_overtime_limit_before_the_stop_comes_to_that_first(void **state)
 {
-	static const enum services_phase phases[] = { SERVICES_UP, SERVICES_DELAYED };
+	static const enum services_phase phases[] = { SERVICES_UP, SERVICES_DELAYED,
+						      SERVICES_COMMAND_STOPPED };
 
 	for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
 		services.phase = phases[i];
@@ -301,7 +303,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_overtime_limit_kills_step_by_step),
 		TEST(test_overtime_limit_kills_all_at_once_where_only_logs_are_left),
-		TEST(test_overtime_limit_during_the_delay_ends_that_first),
+		TEST(test_overtime_limit_before_the_stop_comes_to_that_first),
 		TEST(test_overtime_limit_of_0_is_none),
 		TEST(test_overtime_limit_earlier_one_counts),
 		TEST(test_overtime_limit_afterwards_changes_nothing),

@@ -19,7 +19,9 @@
 
 #include <cmocka.h>
 
+#include "command.h"
 #include "log.h"
+#include "process.h"
 #include "rig.h"
 #include "services.h"
 #include "spawn.h"
@@ -47,6 +49,18 @@ pid_t __real_spawn_program_unwaited(const struct spawn_spec *spec, int *report_f
 				    struct spawn_failure *failure);
 pid_t __wrap_spawn_program_unwaited(const struct spawn_spec *spec, int *report_fd,
 				    struct spawn_failure *failure);
+
+/* Whose terminal was taken back last, and how often one was. */
+static const struct command *taken;
+static unsigned times_taken;
+
+void __wrap_command_take_terminal(const struct command *command);
+
+void __wrap_command_take_terminal(const struct command *command)
+{
+	taken = command;
+	times_taken++;
+}
 
 /* What the last release was to come after. */
 static const struct logmux_source *released_after;
@@ -105,6 +119,7 @@ struct rig {
 	struct svdir_entry entries[SERVICES_MAX];
 	char paths[SERVICES_MAX][10][160];
 	struct svdir svdir;
+	struct command command;
 	struct loop loop;
 	struct reaper reaper;
 	struct procfs proc;
@@ -122,6 +137,8 @@ struct rig {
 	int saved[2], readers[2], null_fd, fds;
 	char out[2][40000];
 	size_t ends, failures, orphans;
+	/* What dinit is to exit with. */
+	int failure_status;
 	char end_name[32], end_stage[32], cause[300];
 	pid_t end_pid;
 	int end_status;
@@ -160,10 +177,11 @@ static void on_end(void *ctx, const struct service *service, const struct reaper
 	rig->end_last = end->last;
 }
 
-static void on_start_failure(void *ctx, const char *cause)
+static void on_start_failure(void *ctx, const char *cause, int status)
 {
 	struct rig *rig = ctx;
 
+	rig->failure_status = status;
 	snprintf(rig->cause, sizeof rig->cause, "%s", cause);
 	rig->failures++;
 }
@@ -199,6 +217,7 @@ static int setup(void **state)
 
 	pipes_until_failure = mallocs_until_failure = callocs_until_failure = -1;
 	spawns_until_failure = -1;
+	times_taken = 0;
 	strcpy(rig->dir, "/tmp/test_service.XXXXXX");
 	assert_non_null(mkdtemp(rig->dir));
 	rig->svdir.entries = rig->entries;
@@ -252,6 +271,7 @@ static int teardown(void **state)
 	close(rig->null_fd);
 	if (rig->open)
 		services_close(&rig->services);
+	command_close(&rig->command);
 	programs_close(&rig->programs);
 	sigprocmask(SIG_SETMASK, &rig->old_signals, NULL);
 	tree_remove(rig->dir);
@@ -344,6 +364,33 @@ static void put_control(struct rig *rig, enum svdir_control which, const char *b
 	snprintf(dir, sizeof dir, "%s/control", rig->entries[index].dir);
 	mkdir(dir, 0755);
 	rig->entries[index].control[which] = put_script(rig, index, 7 + which, names[which], body);
+}
+
+/* The command, after the services; its output is labelled. */
+static void put_command(struct rig *rig, char *const argv[])
+{
+	static char name[] = "job";
+	static const int fds[3] = { 0, 1, 2 };
+	size_t index = rig->svdir.len++;
+
+	assert_true(index < SERVICES_MAX);
+	command_init(&rig->command, argv, CONFIG_COMMAND_OUTPUT_LINES, false, fds);
+	rig->entries[index] = (struct svdir_entry){ .name = name,
+						    .command = &rig->command,
+						    .down_signal = SIGTERM };
+}
+
+/* A command that does this. */
+static void put_shell(struct rig *rig, const char *body)
+{
+	static char shell[] = "sh", option[] = "-c";
+	static char *argv[] = { shell, option, NULL, NULL };
+	char *text = rig->paths[rig->svdir.len][0];
+
+	snprintf(text, sizeof rig->paths[0][0], "%s", body);
+	assert_true(strlen(body) < sizeof rig->paths[0][0]);
+	argv[2] = text;
+	put_command(rig, argv);
 }
 
 /* A FIFO in the directory of the service, both ends of which the test holds: what waits for a line
@@ -664,6 +711,7 @@ static void assert_cannot_start(struct rig *rig, const char *who, const char *wh
 
 	wait_for_all(rig);
 	assert_int_equal(rig->failures, 1);
+	assert_int_equal(rig->failure_status, PROCESS_STATUS_UNABLE);
 	assert_int_equal(rig->services.list[0].state, SERVICE_FAILED);
 	assert_int_equal(count(rig->out[1], "cannot be started"), 1);
 	snprintf(line, sizeof line, "%s: cannot be started: %s", who, why);
@@ -728,7 +776,7 @@ static void test_service_run_without_a_session_of_its_own_is_said(void **state)
 
 	run_failing_at(rig, SPAWN_SESSION);
 	assert_cannot_start(rig, "web/run",
-			    "it cannot have a session of its own (Resource temporarily ");
+			    "it cannot have a session or a group of its own (Resource ");
 }
 
 static void test_service_run_whose_descriptors_cannot_be_set_up_is_said(void **state)
@@ -2072,6 +2120,388 @@ static void test_services_kill_says_nothing_of_who_has_ended(void **state)
 	assert_int_equal(count(rig->out[1], "killing it"), 0);
 }
 
+/* ---- the command ---- */
+
+static void test_services_open_skips_no_command(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exit 115");
+	put_shell(rig, "exit 0");
+	open_services(rig, "*,job");
+	assert_int_equal(rig->services.len, 1);
+	assert_true(service_is_command(&rig->services.list[0]));
+	logmux_turn(&rig->mux);
+	read_outputs(rig);
+	start_all(rig);
+	wait_for_all(rig);
+	assert_end(rig, "job", "run", 0);
+}
+
+static void test_services_find_command_is_there_while_it_runs(void **state)
+{
+	struct rig *rig = *state;
+	struct service *command;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_shell(rig, "exec sleep 1000");
+	open_services(rig, "");
+	command = &rig->services.list[1];
+	assert_false(service_is_command(&rig->services.list[0]));
+	assert_true(service_is_command(command));
+	assert_null(services_find_command(&rig->services));
+	assert_true(services_start_next(&rig->services));
+	assert_null(services_find_command(&rig->services));
+	assert_true(services_start_next(&rig->services));
+	assert_false(services_start_next(&rig->services));
+	assert_ptr_equal(services_find_command(&rig->services), &command->run);
+	services_stop_command(&rig->services, SIGTERM);
+	assert_ptr_equal(services_find_command(&rig->services), &command->run);
+	/* Not even while nobody has reaped it: only then is it known how it has ended. */
+	end(command->run.watch.pid, SIGKILL);
+	assert_ptr_equal(services_find_command(&rig->services), &command->run);
+	wait_until(rig, has_end, "the end of the command");
+	assert_null(services_find_command(&rig->services));
+	services_stop(&rig->services);
+	wait_for_all(rig);
+}
+
+static void test_services_find_command_without_one_is_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	open_services(rig, "");
+	assert_null(services_find_command(&rig->services));
+	services_stop_command(&rig->services, SIGTERM);
+	services_close(&rig->services);
+	programs_close(&rig->programs);
+	put_service(rig, "web", "exec sleep 1000");
+	run_all(rig);
+	assert_null(services_find_command(&rig->services));
+	services_signal_command(&rig->services, SIGTERM);
+	services_stop_command(&rig->services, SIGTERM);
+	assert_int_equal(rig->services.phase, SERVICES_COMMAND_STOPPED);
+	assert_int_equal(rig->services.list[0].state, SERVICE_RUNNING);
+	services_stop(&rig->services);
+	assert_int_equal(rig->services.list[0].state, SERVICE_STOPPING);
+	wait_for_all(rig);
+}
+
+static void test_services_command_is_a_program_with_its_label_and_last_lines(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exit 115");
+	put_shell(rig, "echo \"$OTHER\"; echo why >&2; readlink /proc/$$/cwd; exit 2");
+	run_all(rig);
+	wait_for_all(rig);
+	assert_end(rig, "job", "run", 2 << 8);
+	assert_false(rig->end_was_logged);
+	assert_has(rig->out[0], " job/run: 1\n");
+	assert_has(rig->out[1], " job/run: why\n");
+	assert_last(rig, LOGMUX_STDERR, "why");
+}
+
+/* 115 means nothing here. */
+static void test_services_command_end_is_told_whatever_its_status(void **state)
+{
+	static const struct {
+		const char *body;
+		int status;
+	} cases[] = { { "exit 0", 0 },
+		      { "exit 7", 7 << 8 },
+		      { "exit 115", 115 << 8 },
+		      { "kill -9 $$", SIGKILL } };
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct rig *rig = *state;
+
+		put_shell(rig, cases[i].body);
+		run_all(rig);
+		assert_int_equal(rig->services.list[0].state, SERVICE_RUNNING);
+		assert_int_equal(times_taken, 0);
+		wait_for_all(rig);
+		assert_end(rig, "job", "run", cases[i].status);
+		assert_int_equal(rig->services.list[0].state, SERVICE_ENDED);
+		assert_int_equal(rig->services.list[0].run_status, cases[i].status);
+		assert_int_equal(rig->services.disabled, 0);
+		assert_int_equal(times_taken, 1);
+		assert_ptr_equal(taken, &rig->command);
+		assert_string_equal(rig->out[1], "");
+		teardown(state);
+		setup(state);
+	}
+}
+
+static void test_services_end_of_a_service_takes_no_terminal(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exit 0");
+	run_all(rig);
+	wait_for_all(rig);
+	assert_end(rig, "web", "run", 0);
+	assert_int_equal(times_taken, 0);
+}
+
+/* A service "web", and a command that says which signals it gets. */
+static void open_with_trapping_command(struct rig *rig)
+{
+	put_service(rig, "web", "exec sleep 1000");
+	put_shell(rig, "for s in TERM INT USR1; do trap \"echo got $s\" $s; done\n"
+		       "echo up; while :; do sleep 0.01; done");
+	open_services(rig, "");
+}
+
+static void run_beside_trapping_command(struct rig *rig)
+{
+	open_with_trapping_command(rig);
+	start_all(rig);
+	wait_for(rig, " job/run: up\n");
+}
+
+static void test_services_stop_command_tells_it_before_the_services(void **state)
+{
+	struct rig *rig = *state;
+	const struct service *web, *command;
+
+	log_set_level(CONFIG_LOG_INFO);
+	run_beside_trapping_command(rig);
+	web = &rig->services.list[0];
+	command = &rig->services.list[1];
+	services_stop_command(&rig->services, SIGINT);
+	assert_int_equal(rig->services.phase, SERVICES_COMMAND_STOPPED);
+	assert_int_equal(command->state, SERVICE_STOPPING);
+	assert_int_equal(web->state, SERVICE_RUNNING);
+	wait_for(rig, " job/run: got INT\n");
+	assert_int_equal(count(rig->out[1], " job/run: sending INT to PID "), 1);
+	assert_int_equal(count(rig->out[1], ": sending "), 1);
+	/* The service is told, and the command not once more. */
+	services_stop(&rig->services);
+	assert_int_equal(web->state, SERVICE_STOPPING);
+	wait_until(rig, has_end, "the end of the service");
+	assert_end(rig, "web", "run", SIGTERM);
+	assert_int_equal(count(rig->out[1], " job/run: sending "), 1);
+	assert_int_equal(command->state, SERVICE_STOPPING);
+	assert_true(services_kill(&rig->services, false));
+	wait_for_all(rig);
+	assert_int_equal(rig->ends, 2);
+	assert_int_equal(rig->end_status, SIGKILL);
+}
+
+/* Each time also where it is stopped. */
+static void test_services_stop_command_again_sends_the_new_signal(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid;
+
+	run_beside_trapping_command(rig);
+	pid = rig->services.list[1].run.watch.pid;
+	kill(pid, SIGSTOP);
+	services_stop_command(&rig->services, SIGTERM);
+	wait_for(rig, " job/run: got TERM\n");
+	kill(pid, SIGSTOP);
+	services_stop_command(&rig->services, SIGINT);
+	wait_for(rig, " job/run: got INT\n");
+	assert_int_equal(rig->services.list[1].state, SERVICE_STOPPING);
+	assert_int_equal(rig->services.list[0].state, SERVICE_RUNNING);
+	services_stop_command(&rig->services, SIGKILL);
+	wait_until(rig, has_end, "the end of the command");
+	assert_end(rig, "job", "run", SIGKILL);
+	/* Nobody is there any more. */
+	services_stop_command(&rig->services, SIGTERM);
+	services_signal_command(&rig->services, SIGTERM);
+	assert_int_equal(rig->services.list[0].state, SERVICE_RUNNING);
+	services_stop(&rig->services);
+	wait_for_all(rig);
+	assert_int_equal(rig->orphans, 0);
+}
+
+/* Where the limit of time was over before the command was told. */
+static void test_services_stop_command_after_the_kill_tells_it_once(void **state)
+{
+	struct rig *rig = *state;
+
+	log_set_level(CONFIG_LOG_INFO);
+	run_beside_trapping_command(rig);
+	assert_true(services_kill(&rig->services, true));
+	services_stop_command(&rig->services, SIGINT);
+	assert_int_equal(rig->services.list[1].state, SERVICE_STOPPING);
+	services_stop(&rig->services);
+	assert_int_equal(rig->services.phase, SERVICES_KILLED);
+	wait_for_all(rig);
+	assert_int_equal(count(rig->out[1], " job/run: sending INT to PID "), 1);
+	assert_int_equal(count(rig->out[1], " job/run: sending TERM "), 0);
+}
+
+/* As where a limit of time is over: whoever was not told yet is told by TERM. */
+static void test_services_stop_tells_the_command_too(void **state)
+{
+	struct rig *rig = *state;
+
+	run_beside_trapping_command(rig);
+	services_stop(&rig->services);
+	wait_for(rig, " job/run: got TERM\n");
+	assert_int_equal(rig->services.list[1].state, SERVICE_STOPPING);
+	services_stop_command(&rig->services, SIGKILL);
+	wait_for_all(rig);
+	assert_int_equal(rig->services.phase, SERVICES_STOPPED);
+}
+
+static void test_services_signal_command_passes_it_on_and_stops_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	log_set_level(CONFIG_LOG_INFO);
+	open_with_trapping_command(rig);
+	services_signal_command(&rig->services, SIGUSR1);
+	start_all(rig);
+	wait_for(rig, " job/run: up\n");
+	services_signal_command(&rig->services, SIGUSR1);
+	wait_for(rig, " job/run: got USR1\n");
+	assert_int_equal(rig->services.phase, SERVICES_UP);
+	assert_int_equal(rig->services.list[1].state, SERVICE_RUNNING);
+	assert_int_equal(count(rig->out[1], ": sending "), 1);
+	/* Also where it was told to stop. */
+	services_stop_command(&rig->services, SIGTERM);
+	wait_for(rig, " job/run: got TERM\n");
+	rig->out[0][0] = '\0';
+	services_signal_command(&rig->services, SIGUSR1);
+	wait_for(rig, " job/run: got USR1\n");
+	services_stop(&rig->services);
+	services_signal_command(&rig->services, SIGKILL);
+	wait_for_all(rig);
+}
+
+static void test_services_stop_command_starts_nothing_more(void **state)
+{
+	struct rig *rig = *state;
+	int go;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_control(rig, SVDIR_CONTROL_HUP, "echo begun; read -r x < go");
+	put_prestop(rig, "echo never");
+	go = put_fifo(rig, "go");
+	put_shell(rig, "echo never");
+	open_services(rig, "");
+	assert_true(services_start_next(&rig->services));
+	assert_int_equal(services_control(&rig->services, SVDIR_CONTROL_HUP), 1);
+	wait_for(rig, " web/control: begun\n");
+	/* It is to run once more, and is forgotten. */
+	assert_int_equal(services_control(&rig->services, SVDIR_CONTROL_HUP), 1);
+	services_stop_command(&rig->services, SIGTERM);
+	assert_int_equal(rig->services.list[1].state, SERVICE_WAITING);
+	assert_false(services_start_next(&rig->services));
+	assert_int_equal(services_control(&rig->services, SVDIR_CONTROL_HUP), 0);
+	services_prestop(&rig->services);
+	assert_int_equal(rig->services.prestopping, 0);
+	assert_int_equal(rig->services.phase, SERVICES_COMMAND_STOPPED);
+	let_run(go);
+	wait_until(rig, controls_over, "the end of control");
+	close(go);
+	assert_int_equal(rig->programs.living, 1);
+	services_stop(&rig->services);
+	wait_for_all(rig);
+	assert_int_equal(count(rig->out[0], "begun"), 1);
+	assert_int_equal(count(rig->out[0], "never"), 0);
+}
+
+/* The services run on as usual: the end of one is what it always is, and finish runs. */
+static void test_services_stop_command_leaves_ends_what_they_are(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_finish(rig, "echo finished $2");
+	put_service(rig, "off", "read -r x < go; exit 115");
+	close(put_fifo(rig, "go"));
+	put_shell(rig, "trap '' TERM; echo up; exec sleep 1000");
+	run_all(rig);
+	wait_for(rig, " job/run: up\n");
+	services_stop_command(&rig->services, SIGTERM);
+	kill(rig->services.list[0].run.watch.pid, SIGKILL);
+	wait_for(rig, " web/finish: finished 9\n");
+	assert_end(rig, "web", "run", SIGKILL);
+	assert_int_equal(rig->services.list[1].state, SERVICE_RUNNING);
+	services_stop(&rig->services);
+	services_kill(&rig->services, false);
+	wait_for_all(rig);
+}
+
+static void test_services_list_running_names_the_command(void **state)
+{
+	struct rig *rig = *state;
+	char text[200] = "";
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_shell(rig, "exec sleep 1000");
+	run_all(rig);
+	services_list_running(&rig->services, on_running, text);
+	assert_string_equal(text, "web/run job/run ");
+	assert_true(services_kill(&rig->services, false));
+	wait_for_all(rig);
+	assert_int_equal(rig->ends, 2);
+	assert_int_equal(count(rig->out[1], "job/run: PID "), 1);
+}
+
+/* It is said once, the owner is told the status that a shell gives it, and nothing is left. */
+static void test_services_command_that_cannot_be_started_says_with_which_status(void **state)
+{
+	static char unknown[] = "there-is-no-such-command", empty[] = "",
+		    missing[] = "/dev/null/job", unfit[] = "/dev/null", dir[] = "/",
+		    true_path[] = "/bin/true";
+	static const struct {
+		char *name;
+		int *until_failure;
+		int status;
+		const char *why;
+	} cases[] = {
+		{ unknown, NULL, 127, "there is no \"there-is-no-such-command\" in PATH (" },
+		{ empty, NULL, 127, "there is no \"\" in PATH (" },
+		{ missing, NULL, 127, "" },
+		{ unfit, NULL, 126, "" },
+		{ dir, NULL, 126, "" },
+		{ true_path, &spawns_until_failure, 1, "no process can be made (" },
+		{ true_path, &pipes_until_failure, 1, "no pipe can be made (" },
+		{ true_path, &mallocs_until_failure, 1, "Cannot allocate memory" },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct rig *rig = *state;
+		char *argv[] = { cases[i].name, NULL };
+		char text[200];
+
+		put_service(rig, "web", "exec sleep 1000");
+		put_command(rig, argv);
+		open_services(rig, "");
+		assert_true(services_start_next(&rig->services));
+		if (cases[i].until_failure)
+			*cases[i].until_failure = 0;
+		assert_true(services_start_next(&rig->services));
+		assert_int_equal(rig->failures, 1);
+		assert_int_equal(rig->failure_status, cases[i].status);
+		assert_int_equal(rig->services.list[1].state, SERVICE_FAILED);
+		assert_null(services_find_command(&rig->services));
+		snprintf(text, sizeof text, "job/run: cannot be started: %s", cases[i].why);
+		assert_has(rig->cause, text);
+		/* There is nobody to be told, and only the service to be waited for. */
+		services_stop_command(&rig->services, SIGTERM);
+		assert_int_equal(rig->services.list[1].state, SERVICE_FAILED);
+		services_stop(&rig->services);
+		wait_for_all(rig);
+		assert_end(rig, "web", "run", SIGTERM);
+		snprintf(text, sizeof text,
+			 " dinit: error: job/run: cannot be started, stopping the container: %s",
+			 cases[i].why);
+		assert_has(rig->out[1], text);
+		assert_int_equal(count(rig->out[1], "\n"), 1);
+		assert_int_equal(times_taken, 0);
+		assert_int_equal(rig->orphans, 0);
+		teardown(state);
+		setup(state);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -2145,6 +2575,21 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_services_kill_takes_runs_and_terminates_and_says_so),
 	TEST(test_services_kill_takes_every_service),
 	TEST(test_services_kill_says_nothing_of_who_has_ended),
+	TEST(test_services_open_skips_no_command),
+	TEST(test_services_find_command_is_there_while_it_runs),
+	TEST(test_services_find_command_without_one_is_nothing),
+	TEST(test_services_command_is_a_program_with_its_label_and_last_lines),
+	TEST(test_services_command_end_is_told_whatever_its_status),
+	TEST(test_services_end_of_a_service_takes_no_terminal),
+	TEST(test_services_stop_command_tells_it_before_the_services),
+	TEST(test_services_stop_command_again_sends_the_new_signal),
+	TEST(test_services_stop_command_after_the_kill_tells_it_once),
+	TEST(test_services_stop_tells_the_command_too),
+	TEST(test_services_signal_command_passes_it_on_and_stops_nothing),
+	TEST(test_services_stop_command_starts_nothing_more),
+	TEST(test_services_stop_command_leaves_ends_what_they_are),
+	TEST(test_services_list_running_names_the_command),
+	TEST(test_services_command_that_cannot_be_started_says_with_which_status),
 };
 
 int main(void)

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "command.h"
 #include "waited.h"
 
 #define PROGRAMS_MAX 64
@@ -20,6 +21,8 @@
 /* The programs that services_list_running finds. */
 static struct program programs[PROGRAMS_MAX];
 static size_t programs_len;
+/* And the command's, after them; NULL: there is none. */
+static const struct program *command_run;
 /* How often a command line was read. */
 static unsigned commands_read;
 
@@ -36,6 +39,8 @@ void __wrap_services_list_running(const struct services *services,
 	(void)services;
 	for (size_t i = 0; i < programs_len; i++)
 		on_program(ctx, &programs[i]);
+	if (command_run)
+		on_program(ctx, command_run);
 }
 
 void __wrap_procfs_read_command(const struct procfs *proc, pid_t pid,
@@ -52,6 +57,8 @@ struct rig {
 	struct loop loop;
 	struct reaper reaper;
 	struct services services;
+	struct svdir_entry entries[2];
+	struct service list[2];
 	struct policy policy;
 	char text[WAITED_TEXT_SIZE];
 };
@@ -61,6 +68,7 @@ static int setup(void **state)
 	struct rig *rig = calloc(1, sizeof *rig);
 
 	programs_len = 0;
+	command_run = NULL;
 	commands_read = 0;
 	reaper_init(&rig->reaper, NULL, NULL);
 	orphans_init(&rig->policy.orphans, &rig->loop, &rig->reaper, &rig->policy);
@@ -86,6 +94,25 @@ static void add_program(const char *service, const char *stage, pid_t pid)
 		.stage = stage,
 		.watch = { .pid = pid },
 	};
+}
+
+/* A command that runs, behind a service. */
+static void add_command(struct rig *rig, const char *name, pid_t pid)
+{
+	static struct command command;
+
+	rig->entries[1].command = &command;
+	for (size_t i = 0; i < 2; i++)
+		rig->list[i].entry = &rig->entries[i];
+	rig->list[1].run = (struct program){
+		.service = name,
+		.stage = "run",
+		.state = PROGRAM_RUNNING,
+		.watch = { .pid = pid },
+	};
+	rig->services.list = rig->list;
+	rig->services.len = 2;
+	command_run = &rig->list[1].run;
 }
 
 static void add_orphan(struct rig *rig, pid_t pid, enum orphan_state state)
@@ -155,6 +182,35 @@ static void test_waited_describe_names_only_prestops_before_the_stop(void **stat
 	expect(rig, "db/prestop (PID 8)");
 }
 
+static void test_waited_describe_names_only_the_command_before_the_services_are_told(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->services.phase = SERVICES_COMMAND_STOPPED;
+	add_program("web", "run", 7);
+	add_program("web", "log", 8);
+	add_program("db", "prestop", 9);
+	add_orphan(rig, 12, ORPHAN_FILTER);
+	expect(rig, "");
+	add_command(rig, "psql", 10);
+	expect(rig, "psql/run (PID 10)");
+}
+
+/* The prestops come before it, and all others with it. */
+static void test_waited_describe_names_the_command_in_its_turn(void **state)
+{
+	struct rig *rig = *state;
+
+	add_program("web", "run", 7);
+	add_program("db", "prestop", 9);
+	add_command(rig, "psql", 10);
+	rig->services.phase = SERVICES_DELAYED;
+	expect(rig, "db/prestop (PID 9)");
+	for (rig->services.phase = SERVICES_STOPPED; rig->services.phase <= SERVICES_KILLED;
+	     rig->services.phase++)
+		expect(rig, "web/run (PID 7), db/prestop (PID 9), psql/run (PID 10)");
+}
+
 /* However many there are, the rest costs nothing but counting. */
 static void test_waited_describe_names_twenty_and_counts_the_rest(void **state)
 {
@@ -200,6 +256,8 @@ int main(void)
 		TEST(test_waited_describe_names_programs_and_orphans),
 		TEST(test_waited_describe_names_only_orphans_that_are_waited_for),
 		TEST(test_waited_describe_names_only_prestops_before_the_stop),
+		TEST(test_waited_describe_names_only_the_command_before_the_services_are_told),
+		TEST(test_waited_describe_names_the_command_in_its_turn),
 		TEST(test_waited_describe_names_twenty_and_counts_the_rest),
 		TEST(test_waited_describe_longest_names_fit),
 	};
