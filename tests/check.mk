@@ -23,13 +23,13 @@ UNITS = adopt fdtable json names signame printable lastline config process svdir
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
 	filter sender request service lives ration policy left ending waited overtime announce pace \
 	board check cli health listing metrics nearest notify pick probe signal status \
-	statusjson sv tally target usage view wait watch
+	statusjson sv tally target usage verdict view wait watch
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
 wrap_fdtable = syscall
 wrap_lastline = realloc
-wrap_svdir = malloc calloc scandir access open
+wrap_svdir = malloc calloc realloc strdup scandir access open
 wrap_procfs = read
 wrap_process = dup2
 wrap_log = write
