@@ -33,7 +33,7 @@ wrap_svdir = malloc calloc realloc strdup scandir access open
 wrap_procfs = read
 wrap_process = dup2
 wrap_log = write
-wrap_spawn = fork read write setsid
+wrap_spawn = fork read write setsid setpgid
 wrap_notify = malloc epoll_ctl read
 wrap_health = clock_gettime epoll_wait calloc check_start check_is_running check_stop check_close \
 	announce_begin announce_stop
