@@ -538,7 +538,6 @@ bool execfail_is_script_of(const char *path, const char *other)
 		return false;
 	read_head(&interpreter, path, script.next, ROLE_INTERPRETER);
 	read_head(&expected, other, other, ROLE_PROGRAM);
-	return interpreter.error == 0 && expected.error == 0 &&
-	       interpreter.status.st_dev == expected.status.st_dev &&
+	return expected.error == 0 && interpreter.status.st_dev == expected.status.st_dev &&
 	       interpreter.status.st_ino == expected.status.st_ino;
 }

@@ -1046,7 +1046,10 @@ static void test_execfail_is_script_of_other_files_is_no_matter(void **state)
 	assert_false(execfail_is_script_of(base, path_of("dinit")));
 	assert_false(execfail_is_script_of(path_of("script"), path_of("nonexistent")));
 	assert_false(execfail_is_script_of(path_of("script"), base));
+	put("script", "#!/nonexistent/dinit\n");
+	assert_false(execfail_is_script_of(path_of("script"), path_of("nonexistent")));
 	/* the same bytes in another file */
+	assert_true(is_line_of_dinit("#!", "\n"));
 	put("copy", "");
 	assert_false(execfail_is_script_of(path_of("script"), path_of("copy")));
 	snprintf(path, sizeof path, "%s", path_of("fifo"));
