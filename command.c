@@ -49,17 +49,24 @@ static const char *find_search_path(char *const *environment)
 
 enum found {
 	FOUND,
-	/* There is something of that name, which is no executable file. */
+	/* There is something of that name, which is no executable file, or it cannot be seen. */
 	FOUND_OTHER,
 	FOUND_NOTHING,
 };
+
+/* Returns whether the errno means that there is nothing of that name: a longer one than the kernel
+ * takes is not there, either. */
+static bool is_absence(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG;
+}
 
 static enum found look_at(const char *path)
 {
 	struct stat status;
 
 	if (stat(path, &status) < 0)
-		return errno == ENOENT || errno == ENOTDIR ? FOUND_NOTHING : FOUND_OTHER;
+		return is_absence(errno) ? FOUND_NOTHING : FOUND_OTHER;
 	return S_ISREG(status.st_mode) && access(path, X_OK) == 0 ? FOUND : FOUND_OTHER;
 }
 

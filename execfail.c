@@ -515,19 +515,29 @@ bool execfail_foresee(const char *path, char *text, size_t size)
 	return false;
 }
 
+/* Returns whether the interpreter of a script gets no argument but the script, or "--". Of a line
+ * that does not end there the kernel leaves out the last byte that it has read. */
+static bool has_no_argument(const struct file *script)
+{
+	const char *line = (const char *)script->head, *at = line + 2;
+
+	at += strspn(at, " \t") + strlen(script->next);
+	at += strspn(at, " \t");
+	if (strncmp(at, "--", 2) == 0)
+		at += 2;
+	at += strspn(at, " \t");
+	return *at == '\0' || *at == '\n' || at == line + HEAD_SIZE - 1;
+}
+
 bool execfail_is_script_of(const char *path, const char *other)
 {
 	struct file script, interpreter, expected;
-	const char *argument;
 
 	read_head(&script, path, path, ROLE_PROGRAM);
-	if (!needs_interpreter(&script))
+	if (!needs_interpreter(&script) || !has_no_argument(&script))
 		return false;
 	read_head(&interpreter, path, script.next, ROLE_INTERPRETER);
 	read_head(&expected, other, other, ROLE_PROGRAM);
-	argument = strstr((const char *)script.head, script.next) + strlen(script.next);
-	argument += strspn(argument, " \t-");
-	return (*argument == '\0' || *argument == '\n') && interpreter.error == 0 &&
-	       expected.error == 0 && interpreter.status.st_dev == expected.status.st_dev &&
+	return expected.error == 0 && interpreter.status.st_dev == expected.status.st_dev &&
 	       interpreter.status.st_ino == expected.status.st_ino;
 }

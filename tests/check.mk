@@ -22,18 +22,18 @@ setup-all:
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
 	filter sender request service lives ration policy left ending waited overtime announce pace \
-	board check cli health listing metrics nearest notify pick probe signal status \
-	statusjson sv tally target usage view wait watch
+	board check cli command health listing metrics nearest notify pick probe signal status \
+	statusjson sv tally target usage verdict view wait watch
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
 wrap_fdtable = syscall
 wrap_lastline = realloc
-wrap_svdir = malloc calloc scandir access open
+wrap_svdir = malloc calloc realloc strdup scandir access open
 wrap_procfs = read
 wrap_process = dup2
 wrap_log = write
-wrap_spawn = fork read write setsid
+wrap_spawn = fork read write setsid setpgid
 wrap_notify = malloc epoll_ctl read
 wrap_health = clock_gettime epoll_wait calloc check_start check_is_running check_stop check_close \
 	announce_begin announce_stop
@@ -79,6 +79,7 @@ wrap_watch = $(MOMENTS_WRAPPED)
 wrap_signal = $(MOMENTS_WRAPPED) syscall kill procfs_usable procfs_read_stat
 wrap_sv = $(MOMENTS_WRAPPED) signal_send
 wrap_cli = status_run metrics_run wait_run watch_run signal_run probe_run sv_run calloc
+wrap_command = malloc program_start process_has_foreground process_take_foreground
 wrap_listing = calloc logmux_forget_tallies
 wrap_board = shmget shmat shmctl stat syscall
 wrap_logmux = malloc realloc free clock_gettime epoll_ctl read

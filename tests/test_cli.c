@@ -220,12 +220,12 @@ static void test_run_anything_else_gets_the_usage(void **state)
 	(void)state;
 	expect_refusal("dinit|--stat", "dinit: unexpected arguments: --stat\n\nusage: dinit ");
 	expect_refusal("dinit|web|x", "dinit: unexpected arguments: web x\n");
-	expect_refusal("dinit|", "usage: dinit ");
+	expect_refusal("dinit|--", "dinit: no command follows --\n\nusage: dinit ");
 }
 
 #define COLUMN "                                   "
 #define USAGE \
-	"usage: dinit                       run the services of DINIT_DIR\n" \
+	"usage: dinit [--] [COMMAND...]     run the services of DINIT_DIR, and COMMAND\n" \
 	"       dinit --check [DIR]         report every problem of DIR (or DINIT_DIR)"
 #define SIGNAL_USAGE "       dinit --signal NAME SIGNAL  send a signal"
 #define WAIT_USAGE \
@@ -353,24 +353,77 @@ static void test_run_by_the_name_sv_is_sv(void **state)
 	expect_call("/sv/dinit|--status", "status 0");
 }
 
-static bool is_asked(const char *name, const char *argument)
+/* Asks of a name and arguments, separated by "|". Returns the index of the command in them, 0 where
+ * they ask to run the services only, or -1 where they ask for something else. */
+static int ask(const char *line)
 {
-	char *argv[] = { strdup(name), argument ? strdup(argument) : NULL, NULL };
-	bool asked = cli_is_asked(argv);
+	char copy[200], *argv[ARGUMENTS_MAX] = { NULL }, *rest = copy;
+	char *const *command = argv + 1;
+	bool asked;
 
-	free(argv[0]);
-	free(argv[1]);
-	return asked;
+	snprintf(copy, sizeof copy, "%s", line);
+	for (size_t len = 0; rest; len++) {
+		assert_true(len + 1 < COUNT(argv));
+		argv[len] = strsep(&rest, "|");
+	}
+	asked = cli_is_asked(argv, &command);
+	if (!asked)
+		return command ? (int)(command - argv) : 0;
+	assert_null(command);
+	return -1;
 }
 
 static void test_is_asked_without_arguments_is_only_sv(void **state)
 {
 	(void)state;
-	assert_false(is_asked("/sbin/dinit", NULL));
-	assert_false(is_asked("", NULL));
-	assert_false(is_asked("svx", NULL));
-	assert_true(is_asked("dinit", ""));
-	assert_true(is_asked("/bin/sv", NULL));
+	assert_int_equal(ask("/sbin/dinit"), 0);
+	assert_int_equal(ask(""), 0);
+	assert_int_equal(ask("svx"), 0);
+	assert_int_equal(ask("/bin/sv"), -1);
+	assert_int_equal(ask("sv"), -1);
+}
+
+static void test_is_asked_command_begins_where_the_options_end(void **state)
+{
+	static const struct {
+		const char *line;
+		int command;
+	} cases[] = {
+		{ "dinit|sh", 1 },
+		{ "dinit|sh|-c|exit 3", 1 },
+		{ "dinit|--|sh|-c|--", 2 },
+		/* as the kernel calls it for a script that has an option in its #! line, and for
+		 * one that has none */
+		{ "dinit|--wait db|/run/script", -1 },
+		{ "dinit|/run/script|--", 1 },
+		/* a name that looks like an option, and that of sv, is a command all the same */
+		{ "dinit|--|-x", 2 },
+		{ "dinit|--|--status", 2 },
+		{ "dinit|--|--", 2 },
+		{ "dinit|sv|check|db", 1 },
+		{ "dinit|a-b", 1 },
+		/* so is no name at all, which is not found */
+		{ "dinit|", 1 },
+		{ "dinit||-x", 1 },
+		{ "dinit|--|", 2 },
+		/* options, be there such ones or not */
+		{ "dinit|-x", -1 },
+		{ "dinit|-", -1 },
+		{ "dinit|---|sh", -1 },
+		{ "dinit|--status", -1 },
+		{ "dinit|--status|--|sh", -1 },
+		{ "dinit|-x|sh", -1 },
+		{ "dinit|--", -1 },
+		/* sv takes no command */
+		{ "/usr/bin/sv|--|sh", -1 },
+		{ "sv|sh", -1 },
+		{ "sv/dinit|sh", 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (ask(cases[i].line) != cases[i].command)
+			fail_msg("%s: %d", cases[i].line, ask(cases[i].line));
 }
 
 int main(void)
@@ -391,6 +444,7 @@ int main(void)
 		CLI_TEST(test_run_line_of_a_script_without_memory_says_so),
 		CLI_TEST(test_run_by_the_name_sv_is_sv),
 		CLI_TEST(test_is_asked_without_arguments_is_only_sv),
+		CLI_TEST(test_is_asked_command_begins_where_the_options_end),
 	};
 
 	return cmocka_run_group_tests_name("cli", tests, NULL, NULL);

@@ -60,6 +60,7 @@ static void assert_defaults(const struct config *config)
 	assert_int_equal(config->grace_period_ms, 0);
 	assert_int_equal(config->stderr_mode, CONFIG_STDERR_TEXT);
 	assert_int_equal(config->exit_status, CONFIG_EXIT_STATUS_DINIT);
+	assert_int_equal(config->command_output, CONFIG_COMMAND_OUTPUT_AUTO);
 	assert_int_equal(config->check_interval_ms, 10000);
 	assert_int_equal(config->check_failures, 0);
 	assert_int_equal(config->ready_timeout_ms, 0);
@@ -108,6 +109,7 @@ static void test_config_read_empty_value_is_default(void **state)
 				(char[]){ "DINIT_GRACE_PERIOD=" },
 				(char[]){ "DINIT_JSON_STDERR=" },
 				(char[]){ "DINIT_EXIT_STATUS=" },
+				(char[]){ "DINIT_COMMAND_OUTPUT=" },
 				(char[]){ "DINIT_CHECK_INTERVAL=" },
 				(char[]){ "DINIT_CHECK_FAILURES=" },
 				(char[]){ "DINIT_READY_TIMEOUT=" },
@@ -170,6 +172,15 @@ static const struct {
 	  CONFIG_EXIT_STATUS_SERVICE },
 	{ "DINIT_EXIT_STATUS=services", 0, -1 },
 	{ "DINIT_EXIT_STATUS=1", 0, -1 },
+	{ "DINIT_COMMAND_OUTPUT=auto", offsetof(struct config, command_output),
+	  CONFIG_COMMAND_OUTPUT_AUTO },
+	{ "DINIT_COMMAND_OUTPUT=lines", offsetof(struct config, command_output),
+	  CONFIG_COMMAND_OUTPUT_LINES },
+	{ "DINIT_COMMAND_OUTPUT=raw", offsetof(struct config, command_output),
+	  CONFIG_COMMAND_OUTPUT_RAW },
+	{ "DINIT_COMMAND_OUTPUT=line", 0, -1 },
+	{ "DINIT_COMMAND_OUTPUT=RAW", 0, -1 },
+	{ "DINIT_COMMAND_OUTPUT=1", 0, -1 },
 	{ "DINIT_LOG_LEVEL=none", offsetof(struct config, log_level), CONFIG_LOG_NONE },
 	{ "DINIT_LOG_LEVEL=error", offsetof(struct config, log_level), CONFIG_LOG_ERROR },
 	{ "DINIT_LOG_LEVEL=warn", offsetof(struct config, log_level), CONFIG_LOG_WARN },
@@ -687,7 +698,7 @@ static void test_config_describe_defaults_are_those_that_count(void **state)
 
 	(void)state;
 	config_describe(on_variable, &described);
-	assert_int_equal(described.count, 17);
+	assert_int_equal(described.count, 18);
 	assert_int_equal(config_read(&config, described.environment, on_problem, &problems), 0);
 	assert_int_equal(problems.len, 0);
 	assert_defaults(&config);

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "command.h"
 #include "ending.h"
 #include "log.h"
 
@@ -670,6 +671,168 @@ static void test_ending_say_last_without_a_cause_is_short(void **state)
 	assert_said(rig, " dinit: error: stopped after 0.0 s with status 1\n");
 }
 
+/* ---- quietly ---- */
+
+#define EXITED(status) ((status) << 8)
+#define DUMPED(signal) ((signal) | 0x80)
+
+static void tell_command(struct rig *rig, bool raw, int status)
+{
+	static struct command command;
+	static struct svdir_entry entry = { .command = &command };
+	const struct reaper_end end = {
+		.name = "web", .stage = "run", .pid = 7, .status = status, .last = rig->last
+	};
+
+	command.raw = raw;
+	rig->service.entry = &entry;
+	ending_tell_command(&rig->ending, &rig->service, &end);
+}
+
+/* What is usual is told at level info, and so is the last message, which has the status. */
+static void test_ending_tell_command_usual_end_is_quiet(void **state)
+{
+	static const struct {
+		bool raw;
+		int status;
+		bool quiet;
+	} cases[] = {
+		{ false, EXITED(0), true },     { false, EXITED(1), false },
+		{ false, EXITED(3), false },    { false, EXITED(255), false },
+		{ false, SIGINT, false },       { false, SIGPIPE, false },
+		{ false, SIGTERM, false },      { false, SIGSEGV, false },
+		{ true, EXITED(0), true },      { true, EXITED(1), true },
+		{ true, EXITED(127), true },    { true, EXITED(255), true },
+		{ true, SIGINT, true },         { true, SIGPIPE, true },
+		{ true, SIGTERM, false },       { true, SIGHUP, false },
+		{ true, SIGQUIT, false },       { true, SIGKILL, false },
+		{ true, SIGSEGV, false },       { true, DUMPED(SIGABRT), false },
+		{ true, DUMPED(SIGINT), true },
+	};
+	struct rig *rig;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const char *level = cases[i].quiet ? " dinit: info: " : " dinit: error: ";
+		char last[200];
+
+		teardown(state);
+		setup(state);
+		rig = *state;
+		log_set_level(CONFIG_LOG_INFO);
+		tell_command(rig, cases[i].raw, cases[i].status);
+		assert_true(ending_is_told(&rig->ending));
+		if (!strstr(rig->said, level) || !strstr(rig->said, ", stopping the container\n"))
+			fail_msg("%d %x: %s", cases[i].raw, cases[i].status, rig->said);
+		memset(rig->said, 0, sizeof rig->said);
+		ending_say_last(&rig->ending, cases[i].status != 0);
+		snprintf(last, sizeof last, "%sstopped after 0.0 s with status %d: web/run: PID 7 ",
+			 level, cases[i].status != 0);
+		if (!strstr(rig->said, last))
+			fail_msg("%d %x: %s", cases[i].raw, cases[i].status, rig->said);
+	}
+}
+
+/* Where nothing is said of it by default, it is known all the same. */
+static void test_ending_tell_command_quiet_end_is_a_cause(void **state)
+{
+	struct rig *rig = *state;
+
+	tell_command(rig, true, EXITED(2));
+	assert_true(ending_is_told(&rig->ending));
+	ending_say_last(&rig->ending, 2);
+	assert_string_equal(rig->said, "");
+	assert_string_equal(ending_cause(&rig->ending), "web/run: PID 7 exited with status 2");
+	assert_string_equal(logged_cause, "web/run: PID 7 exited with status 2");
+}
+
+static void test_ending_tell_command_failure_of_lines_cites_the_last(void **state)
+{
+	struct rig *rig = *state;
+
+	write_line(rig, LOGMUX_STDERR, "no\n");
+	tell_command(rig, false, EXITED(2));
+	assert_said(rig, FAILED LAST "no\n");
+}
+
+/* A raw command's lines are not read, so there is nothing to be waited for. */
+static void test_ending_tell_command_killed_with_raw_output_is_told_at_once(void **state)
+{
+	struct rig *rig = *state;
+
+	tell_command(rig, true, SIGTERM);
+	assert_said(rig, " dinit: error: web/run: PID 7 was killed by signal 15 (Terminated), "
+			 "stopping the container\n");
+}
+
+static void test_ending_tell_command_that_left_a_process_is_a_warning(void **state)
+{
+	struct rig *rig;
+
+	for (int raw = 0; raw <= 1; raw++) {
+		teardown(state);
+		setup(state);
+		rig = *state;
+		has_left = true;
+		tell_command(rig, raw, EXITED(0));
+		assert_false(ending_is_told(&rig->ending));
+		pass(rig, ENDING_WAIT_MS);
+		assert_said(rig, " dinit: warning: web/run: PID 7 exited with status 0; it left "
+				 "nginx (PID 9) in the background: keep it in the foreground; "
+				 "stopping the container\n");
+	}
+}
+
+/* One that ends within that moment was not left, and nobody is to be alarmed. */
+static void test_ending_tell_command_whose_children_end_is_quiet(void **state)
+{
+	struct rig *rig = *state;
+
+	log_set_level(CONFIG_LOG_INFO);
+	has_left = true;
+	tell_command(rig, false, EXITED(0));
+	has_left = false;
+	pass(rig, ENDING_WAIT_MS);
+	assert_said(rig,
+		    " dinit: info: web/run: PID 7 exited with status 0, stopping the container\n");
+}
+
+/* What a service does is told as ever. */
+static void test_ending_tell_service_is_not_quiet(void **state)
+{
+	struct rig *rig = *state;
+
+	tell(rig, true, SIGINT);
+	assert_said(rig,
+		    " dinit: error: web/run: PID 7 was killed by signal 2 (Interrupt), stopping "
+		    "the container\n");
+}
+
+static void test_ending_note_stop_is_no_error_whatever_the_status(void **state)
+{
+	struct rig *rig = *state;
+
+	ending_note_stop(&rig->ending, "signal 15 (Terminated) received");
+	assert_true(ending_is_told(&rig->ending));
+	assert_string_equal(ending_cause(&rig->ending), "signal 15 (Terminated) received");
+	assert_string_equal(logged_cause, "signal 15 (Terminated) received");
+	ending_say_last(&rig->ending, 143);
+	assert_string_equal(rig->said, "");
+	log_set_level(CONFIG_LOG_INFO);
+	ending_say_last(&rig->ending, 143);
+	assert_said(rig, " dinit: info: stopped after 0.0 s with status 143: signal 15 "
+			 "(Terminated) received\n");
+}
+
+static void test_ending_note_of_a_failure_is_an_error(void **state)
+{
+	struct rig *rig = *state;
+
+	ending_note(&rig->ending, "command: there is no \"x\" in PATH");
+	ending_say_last(&rig->ending, 127);
+	assert_said(rig, " dinit: error: stopped after 0.0 s with status 127: command: there is no "
+			 "\"x\" in PATH\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -705,6 +868,15 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_ending_say_last_failure_is_an_error),
 	TEST(test_ending_say_last_success_is_only_said_at_info),
 	TEST(test_ending_say_last_without_a_cause_is_short),
+	TEST(test_ending_tell_command_usual_end_is_quiet),
+	TEST(test_ending_tell_command_quiet_end_is_a_cause),
+	TEST(test_ending_tell_command_failure_of_lines_cites_the_last),
+	TEST(test_ending_tell_command_killed_with_raw_output_is_told_at_once),
+	TEST(test_ending_tell_command_that_left_a_process_is_a_warning),
+	TEST(test_ending_tell_command_whose_children_end_is_quiet),
+	TEST(test_ending_tell_service_is_not_quiet),
+	TEST(test_ending_note_stop_is_no_error_whatever_the_status),
+	TEST(test_ending_note_of_a_failure_is_an_error),
 };
 
 int main(void)

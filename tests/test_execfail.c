@@ -979,6 +979,153 @@ static void test_execfail_foresee_what_may_run_is_no_problem(void **state)
 	assert_not_foreseen(path_of("chain0"));
 }
 
+/* ---- whose script it is ---- */
+
+static bool is_script(const char *line)
+{
+	put("script", line);
+	return execfail_is_script_of(path_of("script"), path_of("dinit"));
+}
+
+/* `before` and the path of base/dinit and `behind`. */
+static bool is_line_of_dinit(const char *before, const char *behind)
+{
+	char line[400];
+
+	snprintf(line, sizeof line, "%s%s%s", before, path_of("dinit"), behind);
+	return is_script(line);
+}
+
+static void test_execfail_is_script_of_a_line_without_an_option(void **state)
+{
+	static const char *const none[] = {
+		"\n",    "",         " ",   "\t\n",           " \t \n",
+		" --\n", "\t--\t\n", " --", " -- \nexit 0\n", "\nx -y\n",
+	};
+	static const char *const some[] = {
+		" --wait\n", " --wait db\n", " -x\n",  " x\n",     " -- sh\n", " --\t-x\n",
+		" -\n",      " ---\n",       " - -\n", " -- --\n", "x\n",      "\r\n",
+	};
+
+	(void)state;
+	put("dinit", "");
+	for (size_t i = 0; i < COUNT(none); i++)
+		if (!is_line_of_dinit("#!", none[i]) || !is_line_of_dinit("#! \t", none[i]))
+			fail_msg("\"%s\"", none[i]);
+	for (size_t i = 0; i < COUNT(some); i++)
+		if (is_line_of_dinit("#!", some[i]) || is_line_of_dinit("#! \t", some[i]))
+			fail_msg("\"%s\"", some[i]);
+}
+
+static void test_execfail_is_script_of_other_files_is_no_matter(void **state)
+{
+	static const char *const others[] = {
+		"",
+		"#",
+		"#!",
+		"#!\n",
+		"#! \n",
+		"#!/nonexistent/dinit\n",
+		"#!/bin/sh\n",
+		"#!/\n",
+		"\x7f"
+		"ELF",
+	};
+	char path[400];
+
+	(void)state;
+	put("dinit", "");
+	for (size_t i = 0; i < COUNT(others); i++)
+		if (is_script(others[i]))
+			fail_msg("\"%s\"", others[i]);
+	assert_false(is_line_of_dinit("", "\n"));
+	assert_false(is_line_of_dinit(" #!", "\n"));
+	assert_true(is_line_of_dinit("#!", "\n"));
+	/* what is no file, or no regular one, or cannot be compared */
+	assert_false(execfail_is_script_of(path_of("nonexistent"), path_of("dinit")));
+	assert_false(execfail_is_script_of(base, path_of("dinit")));
+	assert_false(execfail_is_script_of(path_of("script"), path_of("nonexistent")));
+	assert_false(execfail_is_script_of(path_of("script"), base));
+	put("script", "#!/nonexistent/dinit\n");
+	assert_false(execfail_is_script_of(path_of("script"), path_of("nonexistent")));
+	/* the same bytes in another file */
+	assert_true(is_line_of_dinit("#!", "\n"));
+	put("copy", "");
+	assert_false(execfail_is_script_of(path_of("script"), path_of("copy")));
+	snprintf(path, sizeof path, "%s", path_of("fifo"));
+	assert_int_equal(mkfifo(path, 0755), 0);
+	assert_false(execfail_is_script_of(path, path_of("dinit")));
+}
+
+/* As the kernel finds it: from the current directory, and by whatever name. */
+static void test_execfail_is_script_of_the_same_file_by_another_name(void **state)
+{
+	(void)state;
+	put("dinit", "");
+	assert_int_equal(symlink("dinit", "init"), 0);
+	assert_int_equal(link("dinit", "hard"), 0);
+	assert_int_equal(mkdir("dir", 0755), 0);
+	assert_true(is_script("#!dinit\n"));
+	assert_true(is_script("#!./dinit\n"));
+	assert_true(is_script("#! dir/../init --\n"));
+	assert_true(is_script("#!hard\n"));
+	assert_false(is_script("#!dinit --status\n"));
+	assert_false(is_script("#!dir\n"));
+	assert_true(is_script("#!init\n"));
+	assert_true(execfail_is_script_of("script", "hard"));
+	assert_int_equal(chdir("dir"), 0);
+	assert_false(execfail_is_script_of("../script", "../dinit"));
+}
+
+/* The name stands in what comes before it, too. */
+static void test_execfail_is_script_of_an_interpreter_with_an_odd_name(void **state)
+{
+	(void)state;
+	put("!", "");
+	assert_int_equal(chmod("!", 0755), 0);
+	put("script", "#!!\n");
+	assert_true(execfail_is_script_of("script", "!"));
+	put("script", "#!! x\n");
+	assert_false(execfail_is_script_of("script", "!"));
+	put("#!", "");
+	put("script", "#!#!\n");
+	assert_true(execfail_is_script_of("script", "#!"));
+}
+
+/* The kernel reads 256 bytes, and takes a line that goes on behind them as it is there, unless the
+ * name goes on, too. */
+static void test_execfail_is_script_of_a_line_as_long_as_is_read(void **state)
+{
+	char line[400] = "#!dinit";
+	size_t len = strlen(line);
+
+	(void)state;
+	put("dinit", "");
+	memset(line + len, ' ', sizeof line - len);
+	for (size_t size = 254; size < 300; size++) {
+		put_bytes("script", line, size, 0755);
+		if (!execfail_is_script_of("script", "dinit"))
+			fail_msg("%zu bytes", size);
+	}
+	/* the last that counts, and the first that does not */
+	for (size_t at = 254; at <= 256; at++) {
+		line[at] = 'x';
+		put_bytes("script", line, 300, 0755);
+		assert_int_equal(execfail_is_script_of("script", "dinit"), at > 254);
+		put_bytes("script", line, at + 1, 0755);
+		assert_int_equal(execfail_is_script_of("script", "dinit"), at > 254);
+		line[at] = ' ';
+	}
+	/* a name of 253 bytes, and one of 254 */
+	memset(line + 2, '/', sizeof line - 2);
+	line[2] = '.';
+	for (size_t end = 255; end <= 256; end++) {
+		memcpy(line + end - 6, "/dinit\n", 7);
+		put_bytes("script", line, end + 1, 0755);
+		assert_int_equal(execfail_is_script_of("script", "dinit"), end == 255);
+	}
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -1010,6 +1157,11 @@ int main(void)
 		TEST(test_execfail_foresee_scripts_that_cannot_run_are_told),
 		TEST(test_execfail_foresee_programs_that_cannot_run_are_told),
 		TEST(test_execfail_foresee_what_may_run_is_no_problem),
+		TEST(test_execfail_is_script_of_a_line_without_an_option),
+		TEST(test_execfail_is_script_of_other_files_is_no_matter),
+		TEST(test_execfail_is_script_of_the_same_file_by_another_name),
+		TEST(test_execfail_is_script_of_an_interpreter_with_an_odd_name),
+		TEST(test_execfail_is_script_of_a_line_as_long_as_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

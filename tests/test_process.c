@@ -3,6 +3,7 @@
  * 0 if all is well, else with the line that found something. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pty.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -11,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -446,6 +449,92 @@ static void test_process_forget_code_gives_back_whole_pages_behind(void **state)
 	assert_int_equal(*second, 0);
 }
 
+/* ---- the foreground ---- */
+
+/* Makes a terminal under stdin, and this process the leader of its session. Returns the other
+ * end. */
+static int lead_terminal(void)
+{
+	int other_fd, fd;
+
+	CHECK(openpty(&other_fd, &fd, NULL, NULL, NULL) == 0);
+	CHECK(setsid() > 0 && ioctl(fd, TIOCSCTTY, 0) == 0);
+	CHECK(dup2(fd, STDIN_FILENO) == STDIN_FILENO);
+	return other_fd;
+}
+
+/* Does as dinit does with a command. */
+static void give_and_take_foreground(void)
+{
+	sigset_t ignored;
+	pid_t pid;
+
+	lead_terminal();
+	CHECK(process_block_signals(&ignored) == 0);
+	CHECK(process_has_foreground());
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	CHECK(pid > 0 && setpgid(pid, pid) == 0 && tcsetpgrp(STDIN_FILENO, pid) == 0);
+	CHECK(!process_has_foreground());
+	process_take_foreground();
+	CHECK(process_has_foreground() && tcgetpgrp(STDIN_FILENO) == getpgrp());
+	/* also from a group that is no more */
+	CHECK(tcsetpgrp(STDIN_FILENO, pid) == 0);
+	CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
+	CHECK(!process_has_foreground());
+	process_take_foreground();
+	CHECK(process_has_foreground());
+}
+
+static void test_process_take_foreground_takes_it_back(void **state)
+{
+	(void)state;
+	run_in_child(give_and_take_foreground);
+}
+
+static void ask_without_terminal(void)
+{
+	int fd = become_pipe(STDERR_FILENO), other_fd, terminal_fd;
+
+	CHECK(dup2(fd, STDIN_FILENO) == STDIN_FILENO);
+	CHECK(!process_has_foreground());
+	process_take_foreground();
+	/* nor is it taken of one that is not our session's */
+	CHECK(openpty(&other_fd, &terminal_fd, NULL, NULL, NULL) == 0);
+	CHECK(dup2(terminal_fd, STDIN_FILENO) == STDIN_FILENO);
+	CHECK(!process_has_foreground());
+	process_take_foreground();
+	CHECK(!process_has_foreground());
+}
+
+static void test_process_has_foreground_of_its_own_terminal_only(void **state)
+{
+	(void)state;
+	run_in_child(ask_without_terminal);
+}
+
+/* The user has closed the window. */
+static void ask_after_hangup(void)
+{
+	sigset_t ignored;
+
+	CHECK(process_block_signals(&ignored) == 0);
+	CHECK(close(lead_terminal()) == 0);
+	CHECK(!process_has_foreground());
+	process_take_foreground();
+	CHECK(!process_has_foreground());
+}
+
+static void test_process_has_foreground_of_a_lost_terminal_is_false(void **state)
+{
+	(void)state;
+	run_in_child(ask_after_hangup);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +557,9 @@ int main(void)
 		cmocka_unit_test(
 			test_process_read_environment_invalid_value_is_said_at_every_level),
 		cmocka_unit_test(test_process_read_environment_unknown_variable_is_a_warning),
+		cmocka_unit_test(test_process_take_foreground_takes_it_back),
+		cmocka_unit_test(test_process_has_foreground_of_its_own_terminal_only),
+		cmocka_unit_test(test_process_has_foreground_of_a_lost_terminal_is_false),
 	};
 
 	return cmocka_run_group_tests_name("process", tests, NULL, NULL);

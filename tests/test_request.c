@@ -235,6 +235,70 @@ static void test_request_read_control_goes_before_all_else(void **state)
 	}
 }
 
+/* ---- with a command ---- */
+
+/* What stops the container stops it with a command as well, and gets as far as that. All else is
+ * the command's, and no message says that it is ignored. */
+static void test_request_read_command_gets_what_does_not_stop(void **state)
+{
+	static const struct origin *const origins[] = { &outside, &inside, &terminal, &queued };
+	struct rig *rig = *state;
+
+	rig->requests.command_runs = true;
+	for (own_pid = 1; own_pid <= 7; own_pid += 6)
+		for (int signal = 1; signal <= LAST_SIGNAL; signal++)
+			for (size_t i = 0; i < COUNT(origins); i++)
+				expect_request(rig, signal, origins[i],
+					       signal == SIGCHLD ? REQUEST_CHILDREN
+					       : is_stop(signal) ? REQUEST_STOP
+								 : REQUEST_FORWARD);
+}
+
+/* Before the command has been started, and when it has ended. */
+static void test_request_read_command_that_does_not_run_gets_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->requests.command_runs = true;
+	expect_request(rig, SIGUSR1, &outside, REQUEST_FORWARD);
+	expect_request(rig, SIGTTIN, &outside, REQUEST_FORWARD);
+	rig->requests.command_runs = false;
+	expect_request(rig, SIGUSR1, &outside, REQUEST_STOP);
+	/* what was forwarded has not been warned of */
+	expect_ignored(rig, SIGTTIN, &outside, true);
+}
+
+/* The caller passes them on to the command besides. */
+static void test_request_read_control_goes_before_a_command(void **state)
+{
+	static const int signals[] = { SIGHUP, SIGUSR1, SIGUSR2 };
+	struct rig *rig = *state;
+
+	rig->requests.command_runs = true;
+	for (size_t i = 0; i < COUNT(signals); i++) {
+		rig->requests.has_control[i] = true;
+		for (own_pid = 1; own_pid <= 7; own_pid += 6) {
+			expect_request(rig, signals[i], &outside, REQUEST_CONTROL);
+			expect_request(rig, signals[i], &inside, REQUEST_CONTROL);
+		}
+		rig->requests.has_control[i] = false;
+		expect_request(rig, signals[i], &outside, REQUEST_FORWARD);
+	}
+}
+
+static void test_request_choose_command_signal_is_one_that_programs_know(void **state)
+{
+	(void)state;
+	for (int signal = 1; signal <= LAST_SIGNAL; signal++) {
+		const struct signalfd_siginfo info = { .ssi_signo = (uint32_t)signal };
+
+		assert_int_equal(request_choose_command_signal(&info),
+				 signal == SIGINT || signal == SIGQUIT ? signal : SIGTERM);
+	}
+}
+
+/* ---- the words ---- */
+
 static void test_request_describe_names_sender_inside(void **state)
 {
 	const struct signalfd_siginfo info = { .ssi_signo = SIGTERM, .ssi_code = SI_USER };
@@ -278,6 +342,10 @@ int main(void)
 		TEST(test_request_read_useless_signal_from_outside_is_warned_of_once),
 		TEST(test_request_read_cont_from_outside_is_no_warning),
 		TEST(test_request_read_control_goes_before_all_else),
+		TEST(test_request_read_command_gets_what_does_not_stop),
+		TEST(test_request_read_command_that_does_not_run_gets_nothing),
+		TEST(test_request_read_control_goes_before_a_command),
+		TEST(test_request_choose_command_signal_is_one_that_programs_know),
 		TEST(test_request_describe_names_sender_inside),
 		TEST(test_request_describe_longest_sender_fits),
 	};

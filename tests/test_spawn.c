@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pty.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,9 +33,9 @@
 /* How many calls of read and of write of the spawn are interrupted first, and how often fork was
  * called. */
 static int interrupted_reads, interrupted_writes, forks;
-/* What setsid fails with; 0: it does not. */
+/* What setsid and setpgid fail with; 0: they do not. */
 static int session_error;
-/* These signals come right before it, and then a 0. */
+/* These signals come right before, and then a 0. */
 static const int *early_signals;
 
 ssize_t __real_read(int fd, void *buffer, size_t size);
@@ -43,6 +46,8 @@ pid_t __real_fork(void);
 pid_t __wrap_fork(void);
 pid_t __real_setsid(void);
 pid_t __wrap_setsid(void);
+int __real_setpgid(pid_t pid, pid_t group);
+int __wrap_setpgid(pid_t pid, pid_t group);
 
 ssize_t __wrap_read(int fd, void *buffer, size_t size)
 {
@@ -68,14 +73,23 @@ pid_t __wrap_fork(void)
 	return __real_fork();
 }
 
-pid_t __wrap_setsid(void)
+/* Returns whether the old group may be left. */
+static bool may_leave(void)
 {
 	for (const int *signal = early_signals; signal && *signal; signal++)
 		kill(getpid(), *signal);
-	if (session_error == 0)
-		return __real_setsid();
 	errno = session_error;
-	return -1;
+	return session_error == 0;
+}
+
+pid_t __wrap_setsid(void)
+{
+	return may_leave() ? __real_setsid() : -1;
+}
+
+int __wrap_setpgid(pid_t pid, pid_t group)
+{
+	return may_leave() ? __real_setpgid(pid, group) : -1;
 }
 
 /* ---- the program ---- */
@@ -114,7 +128,8 @@ static int be_the_program(int argc, char **argv, const char *path)
 		fprintf(report, "argument %s\n", argv[i]);
 	fprintf(report, "nofile %llu %llu\n", (unsigned long long)limit.rlim_cur,
 		(unsigned long long)limit.rlim_max);
-	fprintf(report, "session %d group %d\n", getsid(0) == getpid(), getpgrp() == getpid());
+	fprintf(report, "session %d group %d foreground %d\n", getsid(0) == getpid(),
+		getpgrp() == getpid(), tcgetpgrp(STDIN_FILENO) == getpid());
 	fprintf(report, "environment %d %s\n", environ[1] == NULL, getenv("OTHER") ? "OTHER" : "");
 	report_fds(report);
 	fclose(report);
@@ -207,25 +222,31 @@ static pid_t start(const struct rig *rig, struct spawn_failure *failure)
 	return -1;
 }
 
+/* Reads what the program reported. */
+static void read_report(struct rig *rig)
+{
+	FILE *file = fopen(rig->report, "re");
+	size_t len;
+
+	assert_non_null(file);
+	len = fread(rig->text, 1, sizeof rig->text - 1, file);
+	rig->text[len] = '\0';
+	fclose(file);
+	unlink(rig->report);
+}
+
 /* Runs the program to its end and reads what it reported. */
 static void run(struct rig *rig)
 {
 	struct spawn_failure failure;
 	int before = count_fds(), status;
 	pid_t pid = start(rig, &failure);
-	size_t len;
-	FILE *file;
 
 	assert_true(pid > 0);
 	assert_int_equal(count_fds(), before);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	file = fopen(rig->report, "re");
-	assert_non_null(file);
-	len = fread(rig->text, 1, sizeof rig->text - 1, file);
-	rig->text[len] = '\0';
-	fclose(file);
-	unlink(rig->report);
+	read_report(rig);
 }
 
 static void assert_reported(const struct rig *rig, const char *line)
@@ -306,7 +327,7 @@ static void test_spawn_program_leads_a_session_and_a_group_of_its_own(void **sta
 	pid_t session = getsid(0), group = getpgrp();
 
 	run(rig);
-	assert_reported(rig, "session 1 group 1");
+	assert_reported(rig, "session 1 group 1 foreground 0");
 	assert_int_equal(getsid(0), session);
 	assert_int_equal(getpgrp(), group);
 }
@@ -533,6 +554,217 @@ static void test_spawn_program_extra_descriptor_above_the_programs_limit_is_ther
 	assert_extra(rig, from, 100);
 	assert_reported(rig, "nofile 20 21");
 	close(from);
+}
+
+/* ---- on a terminal ---- */
+
+/* What is said by the exit status of a process that plays dinit. */
+#define CHECK(condition) \
+	do { \
+		if (!(condition)) \
+			_exit(__LINE__ % 255 + 1); \
+	} while (0)
+
+/* Makes a terminal, and this process the leader of its session. Returns the other end. */
+static int lead_terminal(void)
+{
+	int other_fd, fd;
+
+	CHECK(openpty(&other_fd, &fd, NULL, NULL, NULL) == 0);
+	CHECK(__real_setsid() > 0 && ioctl(fd, TIOCSCTTY, 0) == 0);
+	CHECK(dup2(fd, STDIN_FILENO) == STDIN_FILENO && close(fd) == 0);
+	CHECK(tcgetpgrp(STDIN_FILENO) == getpgrp());
+	return other_fd;
+}
+
+/* Puts another group into the foreground: a child, which waits. */
+static pid_t put_other_foreground(void)
+{
+	pid_t pid = __real_fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	CHECK(pid > 0 && __real_setpgid(pid, pid) == 0 && tcsetpgrp(STDIN_FILENO, pid) == 0);
+	return pid;
+}
+
+/* Starts the program on that terminal, and waits for its end. Returns its PID where its group had
+ * the foreground, else 0. */
+static pid_t start_on_terminal(struct rig *rig)
+{
+	struct spawn_failure failure;
+	pid_t pid, foreground;
+	int status;
+
+	rig->spec.fds[0] = STDIN_FILENO;
+	rig->spec.on_terminal = true;
+	pid = start(rig, &failure);
+	CHECK(pid > 0);
+	foreground = tcgetpgrp(STDIN_FILENO);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	CHECK(getsid(0) == getpid());
+	return foreground == pid ? pid : 0;
+}
+
+/* Has the function called by a process that plays dinit: it blocks all signals. */
+static void play_dinit(struct rig *rig, void (*play)(struct rig *rig))
+{
+	sigset_t all;
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = __real_fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		sigfillset(&all);
+		sigprocmask(SIG_SETMASK, &all, NULL);
+		play(rig);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void play_in_foreground(struct rig *rig)
+{
+	int other_fd = lead_terminal();
+
+	CHECK(start_on_terminal(rig) > 0);
+	close(other_fd);
+}
+
+static void test_spawn_program_on_a_terminal_is_in_the_foreground(void **state)
+{
+	struct rig *rig = *state;
+
+	play_dinit(rig, play_in_foreground);
+	read_report(rig);
+	assert_reported(rig, "session 0 group 1 foreground 1");
+	assert_reported(rig, "blocked 0");
+}
+
+/* As Ctrl-C does, pressed between fork and setpgid. */
+static void test_spawn_program_on_a_terminal_signals_of_the_old_group_are_thrown_away(void **state)
+{
+	static const int signals[] = { SIGINT, SIGTSTP, SIGQUIT, SIGTTOU, SIGTERM, 64, 0 };
+	struct rig *rig = *state;
+
+	early_signals = signals;
+	play_dinit(rig, play_in_foreground);
+	early_signals = NULL;
+	read_report(rig);
+	assert_reported(rig, "session 0 group 1 foreground 1");
+}
+
+/* dinit itself is in the background of a shell. */
+static void play_in_background(struct rig *rig)
+{
+	int other_fd = lead_terminal();
+	pid_t other = put_other_foreground();
+
+	CHECK(start_on_terminal(rig) == 0 && tcgetpgrp(STDIN_FILENO) == other);
+	CHECK(kill(other, SIGKILL) == 0);
+	close(other_fd);
+}
+
+static void test_spawn_program_on_a_terminal_takes_it_from_no_other_group(void **state)
+{
+	struct rig *rig = *state;
+
+	play_dinit(rig, play_in_background);
+	read_report(rig);
+	assert_reported(rig, "session 0 group 1 foreground 0");
+}
+
+/* It is the terminal of another session, or of none. */
+static void play_on_foreign_terminal(struct rig *rig)
+{
+	int other_fd, fd;
+
+	CHECK(openpty(&other_fd, &fd, NULL, NULL, NULL) == 0);
+	CHECK(__real_setsid() > 0 && dup2(fd, STDIN_FILENO) == STDIN_FILENO);
+	CHECK(start_on_terminal(rig) == 0 && tcgetpgrp(STDIN_FILENO) == -1);
+}
+
+static void play_on_no_terminal(struct rig *rig)
+{
+	CHECK(__real_setsid() > 0 && dup2(rig->null_fd, STDIN_FILENO) == STDIN_FILENO);
+	CHECK(start_on_terminal(rig) == 0);
+}
+
+/* The other end is closed: whoever leads the session has got HUP, and the terminal is nobody's. */
+static void play_on_lost_terminal(struct rig *rig)
+{
+	close(lead_terminal());
+	CHECK(start_on_terminal(rig) == 0);
+}
+
+static void test_spawn_program_on_a_terminal_that_is_not_ours_starts_all_the_same(void **state)
+{
+	static void (*const plays[])(struct rig *) = { play_on_foreign_terminal,
+						       play_on_no_terminal, play_on_lost_terminal };
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < sizeof plays / sizeof *plays; i++) {
+		play_dinit(rig, plays[i]);
+		read_report(rig);
+		assert_reported(rig, "session 0 group 1 foreground 0");
+	}
+}
+
+/* The process that could not become the program has taken the foreground: the caller takes it
+ * back. */
+static void play_missing_file(struct rig *rig)
+{
+	struct spawn_failure failure;
+	int other_fd = lead_terminal(), status;
+
+	rig->spec.fds[0] = STDIN_FILENO;
+	rig->spec.on_terminal = true;
+	rig->spec.path = "/nonexistent/app";
+	CHECK(start(rig, &failure) == -1 && failure.pid > 0);
+	CHECK(failure.stage == SPAWN_EXEC && failure.error == ENOENT);
+	CHECK(tcgetpgrp(STDIN_FILENO) == failure.pid);
+	CHECK(waitpid(failure.pid, &status, 0) == failure.pid && WEXITSTATUS(status) == 127);
+	CHECK(tcsetpgrp(STDIN_FILENO, getpgrp()) == 0);
+	/* what stops before that has not taken it */
+	rig->spec.dir = "/nonexistent";
+	CHECK(start(rig, &failure) == -1 && failure.stage == SPAWN_CHDIR);
+	CHECK(tcgetpgrp(STDIN_FILENO) == getpgrp());
+	close(other_fd);
+}
+
+static void test_spawn_program_on_a_terminal_missing_file_stops_at_exec(void **state)
+{
+	play_dinit(*state, play_missing_file);
+}
+
+static void test_spawn_program_on_a_terminal_without_a_group_stops_there(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->spec.on_terminal = true;
+	session_error = EPERM;
+	assert_failure(rig, SPAWN_SESSION, EPERM, 1);
+	session_error = 0;
+}
+
+static void test_spawn_program_without_a_directory_has_ours(void **state)
+{
+	struct rig *rig = *state;
+	char before[PATH_MAX], line[PATH_MAX];
+
+	assert_non_null(getcwd(before, sizeof before));
+	snprintf(line, sizeof line, "cwd %s", rig->dir);
+	assert_int_equal(chdir(rig->dir), 0);
+	rig->spec.dir = NULL;
+	run(rig);
+	assert_int_equal(chdir(before), 0);
+	assert_reported(rig, line);
 }
 
 /* ---- where it stops ---- */
@@ -816,6 +1048,13 @@ static const struct CMUnitTest tests[] = {
 	TEST_BOTH(test_spawn_program_extra_descriptor_replaces_an_inherited_one),
 	TEST_BOTH(test_spawn_program_extra_descriptor_at_the_number_of_a_standard_one),
 	TEST_BOTH(test_spawn_program_extra_descriptor_above_the_programs_limit_is_there),
+	TEST_BOTH(test_spawn_program_on_a_terminal_is_in_the_foreground),
+	TEST_BOTH(test_spawn_program_on_a_terminal_signals_of_the_old_group_are_thrown_away),
+	TEST_BOTH(test_spawn_program_on_a_terminal_takes_it_from_no_other_group),
+	TEST_BOTH(test_spawn_program_on_a_terminal_that_is_not_ours_starts_all_the_same),
+	TEST_BOTH(test_spawn_program_on_a_terminal_missing_file_stops_at_exec),
+	TEST_BOTH(test_spawn_program_on_a_terminal_without_a_group_stops_there),
+	TEST_BOTH(test_spawn_program_without_a_directory_has_ours),
 	TEST_BOTH(test_spawn_program_missing_file_stops_at_exec),
 	TEST_BOTH(test_spawn_program_file_that_is_not_executable_stops_at_exec),
 	TEST_BOTH(test_spawn_program_file_without_a_format_stops_at_exec),

@@ -20,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "command.h"
 #include "log.h"
 #include "rig.h"
 #include "svdir.h"
@@ -47,6 +48,10 @@ void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+char *__real_strdup(const char *text);
+char *__wrap_strdup(const char *text);
 int __real_access(const char *path, int mode);
 int __wrap_access(const char *path, int mode);
 int __real_scandir(const char *dir, struct dirent ***names, int (*filter)(const struct dirent *),
@@ -74,6 +79,16 @@ void *__wrap_malloc(size_t size)
 void *__wrap_calloc(size_t count, size_t size)
 {
 	return fails_now() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return fails_now() ? NULL : __real_realloc(old, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return fails_now() ? NULL : __real_strdup(text);
 }
 
 /* (The mode of a new file is the third argument wherever there is one.) */
@@ -135,7 +150,7 @@ static void on_finding(void *ctx, enum svdir_finding finding, const char *text)
 	}
 	assert_int_equal(finding, SVDIR_PROBLEM);
 	assert_true(found->len < COUNT(found->texts));
-	found->texts[found->len++] = strdup(text);
+	found->texts[found->len++] = __real_strdup(text);
 }
 
 static void forget(void)
@@ -161,6 +176,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	failing_allocation = 0;
+	failing_ever_after = false;
 	failing_scandir = 0;
 	failing_access = NULL;
 	opened_instead = NULL;
@@ -1624,6 +1640,214 @@ static void test_svdir_warn_of_skip_names_what_is_unknown(void **state)
 	assert_null(strstr(warnings, "\"web\""));
 }
 
+/* ---- the command ---- */
+
+/* Only its address counts here. */
+static struct command one;
+
+/* Scans, and adds a command found at that path. Returns the name that it gets. */
+static const char *add_command(const char *path)
+{
+	size_t len;
+
+	scan();
+	assert_int_equal(problems.len, 0);
+	len = svdir.len;
+	assert_int_equal(svdir_add_command(&svdir, path, &one), 0);
+	assert_int_equal(svdir.len, len + 1);
+	return svdir.entries[len].name;
+}
+
+static void test_svdir_add_command_is_the_last_entry(void **state)
+{
+	const struct svdir_entry *entry;
+
+	(void)state;
+	put("web/run", 0755);
+	put("zoo/run", 0755);
+	assert_string_equal(add_command("/usr/bin/psql"), "psql");
+	assert_string_equal(svdir.entries[0].name, "web");
+	assert_string_equal(svdir.entries[1].name, "zoo");
+	assert_null(svdir.entries[0].command);
+	assert_null(svdir.entries[1].command);
+	assert_path(svdir.entries[1].run, "zoo/run");
+	entry = &svdir.entries[2];
+	assert_ptr_equal(entry->command, &one);
+	assert_int_equal(entry->down_signal, SIGTERM);
+	assert_int_equal(entry->notification_fd, 0);
+	assert_false(entry->optional);
+	assert_false(entry->down);
+	assert_true(!entry->dir && !entry->run && !entry->terminate && !entry->log_dir &&
+		    !entry->log_run && !entry->finish && !entry->prestop && !entry->check);
+	for (int i = 0; i < SVDIR_CONTROLS; i++)
+		assert_null(entry->control[i]);
+}
+
+static void test_svdir_add_command_has_the_base_name(void **state)
+{
+	static const struct {
+		const char *path, *name;
+	} cases[] = {
+		{ "sh", "sh" },
+		{ "/bin/sh", "sh" },
+		{ "./my app", "my app" },
+		{ "../a.b-c", "a.b-c" },
+		{ "//x", "x" },
+		/* what ends in a slash has none, nor has nothing */
+		{ "/bin/", "command" },
+		{ "/", "command" },
+		{ "", "command" },
+		/* what a message and a label can show */
+		{ "/bin/\xc3\xa9", "\xc3\xa9" },
+		{ "a\nb\x1b[m\x7f", "a?b?[m?" },
+		{ "\xff", "?" },
+		{ "\xc3", "?" },
+		{ "a\\x", "a\\x" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_string_equal(add_command(cases[i].path), cases[i].name);
+}
+
+/* Also of services that are not started: what is said of them must not be taken for the
+ * command's. */
+static void test_svdir_add_command_does_not_have_the_name_of_a_service(void **state)
+{
+	(void)state;
+	put("psql/run", 0755);
+	put("psql/down", 0755);
+	put("psql2/run", 0755);
+	put("?/run", 0755);
+	assert_string_equal(add_command("/usr/bin/psql"), "command");
+	assert_string_equal(add_command("psq"), "psq");
+	assert_string_equal(add_command("psql22"), "psql22");
+	assert_string_equal(add_command("Psql"), "Psql");
+	assert_string_equal(add_command("/opt/\x01"), "command");
+	put("command/run", 0755);
+	put("command/down", 0755);
+	assert_string_equal(add_command("/usr/bin/psql"), "command2");
+	assert_string_equal(add_command("command"), "command2");
+	assert_string_equal(add_command(""), "command2");
+	assert_string_equal(add_command("sh"), "sh");
+	for (int i = 2; i < 12; i++) {
+		char run[40];
+
+		snprintf(run, sizeof run, "command%d/run", i);
+		put(run, 0755);
+	}
+	assert_string_equal(add_command("psql"), "command12");
+	assert_string_equal(add_command("command3"), "command12");
+	assert_string_equal(add_command("command12"), "command12");
+}
+
+/* As long as a service's may be, and cut between two characters. */
+static void test_svdir_add_command_long_name_is_cut(void **state)
+{
+	char path[400] = "/bin/", run[300], *name = path + strlen(path);
+
+	(void)state;
+	memset(name, 'n', 255);
+	assert_string_equal(add_command(path), name);
+	/* that of a service, too */
+	snprintf(run, sizeof run, "%s/run", name);
+	put(run, 0755);
+	assert_string_equal(add_command(path), "command");
+	memset(name, 'n', 300);
+	add_command(path);
+	name[252] = '\0';
+	strcat(name, "...");
+	assert_string_equal(svdir.entries[1].name, name);
+	for (int i = 0; i < 100; i++)
+		memcpy(name + 3 * i, "\xe2\x82\xac", 3);
+	name[300] = '\0';
+	add_command(path);
+	name[252] = '\0';
+	strcat(name, "...");
+	assert_string_equal(svdir.entries[1].name, name);
+}
+
+static void test_svdir_add_command_needs_no_directory(void **state)
+{
+	struct svdir alone = { .entries = NULL };
+
+	(void)state;
+	assert_int_equal(svdir_add_command(&alone, "/bin/sh", &one), 0);
+	assert_int_equal(alone.len, 1);
+	assert_string_equal(alone.entries[0].name, "sh");
+	assert_ptr_equal(alone.entries[0].command, &one);
+	svdir_free(&alone);
+	/* nor a service in it */
+	assert_string_equal(add_command("/bin/sh"), "sh");
+	assert_int_equal(svdir.len, 1);
+}
+
+static void test_svdir_add_command_without_memory_leaves_the_services(void **state)
+{
+	(void)state;
+	put("web/run", 0755);
+	for (unsigned n = 1; n <= 2; n++) {
+		scan();
+		failing_allocation = n;
+		assert_int_equal(svdir_add_command(&svdir, "sh", &one), -1);
+		assert_int_equal(failing_allocation, 0);
+		assert_int_equal(svdir.len, 1);
+		assert_string_equal(svdir.entries[0].name, "web");
+		assert_int_equal(svdir_add_command(&svdir, "sh", &one), 0);
+		assert_string_equal(svdir.entries[1].name, "sh");
+	}
+}
+
+static void test_svdir_is_skipped_star_is_every_service(void **state)
+{
+	char web[] = "web", star[] = "*";
+	const struct svdir_entry service = { .name = web }, odd = { .name = star };
+
+	(void)state;
+	assert_true(svdir_is_skipped(&service, "*"));
+	assert_true(svdir_is_skipped(&service, "db,*"));
+	assert_true(svdir_is_skipped(&service, ",*,db"));
+	assert_true(svdir_is_skipped(&odd, "*"));
+	/* it is no pattern, and no part of a name */
+	assert_false(svdir_is_skipped(&service, "w*"));
+	assert_false(svdir_is_skipped(&service, "**"));
+	assert_false(svdir_is_skipped(&service, " *"));
+	assert_false(svdir_is_skipped(&odd, "web"));
+}
+
+static void test_svdir_is_skipped_never_the_command(void **state)
+{
+	char name[] = "sh";
+	const struct svdir_entry entry = { .name = name, .command = &one };
+
+	(void)state;
+	assert_false(svdir_is_skipped(&entry, "sh"));
+	assert_false(svdir_is_skipped(&entry, "*"));
+	assert_false(svdir_is_skipped(&entry, "sh,*"));
+}
+
+static void test_svdir_warn_of_skip_knows_the_star_and_no_command(void **state)
+{
+	char db[] = "db", sh[] = "sh";
+	struct svdir_entry entries[] = { { .name = db }, { .name = sh, .command = &one } };
+	const struct svdir two = { .entries = entries, .len = 2 }, none = { .entries = NULL };
+
+	(void)state;
+	*warnings = '\0';
+	log_set_writer(on_line, NULL);
+	svdir_warn_of_skip(&two, "*");
+	svdir_warn_of_skip(&two, "*,db");
+	svdir_warn_of_skip(&none, "*");
+	assert_string_equal(warnings, "");
+	svdir_warn_of_skip(&two, "db,sh");
+	assert_non_null(
+		strstr(warnings, " DINIT_SKIP names \"sh\", but there is no such service\n"));
+	*warnings = '\0';
+	svdir_warn_of_skip(&two, "**");
+	log_set_writer(NULL, NULL);
+	assert_non_null(strstr(warnings, " DINIT_SKIP names \"**\", but there is no such"));
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -1682,6 +1906,15 @@ int main(void)
 		TEST(test_svdir_free_nothing_is_harmless),
 		TEST(test_svdir_is_skipped_whole_names_only),
 		TEST(test_svdir_warn_of_skip_names_what_is_unknown),
+		TEST(test_svdir_add_command_is_the_last_entry),
+		TEST(test_svdir_add_command_has_the_base_name),
+		TEST(test_svdir_add_command_does_not_have_the_name_of_a_service),
+		TEST(test_svdir_add_command_long_name_is_cut),
+		TEST(test_svdir_add_command_needs_no_directory),
+		TEST(test_svdir_add_command_without_memory_leaves_the_services),
+		TEST(test_svdir_is_skipped_star_is_every_service),
+		TEST(test_svdir_is_skipped_never_the_command),
+		TEST(test_svdir_warn_of_skip_knows_the_star_and_no_command),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
