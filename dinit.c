@@ -86,8 +86,7 @@ static void note_command_end(struct dinit *dinit, const struct service *service,
 	verdict_note_command_end(&dinit->verdict, end->status);
 }
 
-/* Notes an end that begins the teardown, if nothing has begun it yet. service is NULL where an
- * adopted orphan has ended. */
+/* Notes an end that begins the teardown, unless it has begun. An orphan's has no service. */
 static void note_end(struct dinit *dinit, const struct service *service,
 		     const struct reaper_end *end)
 {
@@ -545,7 +544,8 @@ static int supervise(struct dinit *dinit)
 	int result;
 
 	log_set_writer(outputs_write_own, &dinit->base.outputs);
-	ownfds_read(&dinit->base.ownfds, &dinit->base.mux);
+	if (!dinit->base.command.raw)
+		ownfds_read(&dinit->base.ownfds, &dinit->base.mux);
 	say_start(dinit);
 	prepare_policy(dinit);
 	prepare_end(dinit);
