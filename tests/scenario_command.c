@@ -677,13 +677,10 @@ static void test_command_is_stopped_first(struct scene *scene)
 
 static void test_orphans_are_told_when_the_command_has_ended(struct scene *scene)
 {
-	struct run *run;
-
-	scene_fifo(scene, "go");
-	run = start_waiting(scene,
-			    "trap 'sleep 0.1; exit 0' TERM; "
-			    "sh -c '(trap \"\" HUP; exec sleep 1000) &'",
-			    LIST(TEXT, INFO, "DINIT_KEEP=sleep"));
+	struct run *run = start_waiting(scene,
+					"trap 'sleep 0.1; exit 0' TERM; "
+					"sh -c '(trap \"\" HUP; exec sleep 1000) &'",
+					LIST(TEXT, INFO, "DINIT_KEEP=sleep"));
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
 	expect_order(run, RUN_STDERR, "info: sh/run: PID [0-9]+ exited with status 0",
@@ -721,6 +718,32 @@ static void test_service_ending_first_decides(struct scene *scene)
 static void test_service_failing_first_decides_with_its_status(struct scene *scene)
 {
 	expect_service_first(scene, "exit 7", 7, LIST(TEXT, INFO, "DINIT_EXIT_STATUS=service"));
+}
+
+static void test_service_never_ready_decides(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "db", "exec sleep 1000");
+	scene_script(scene, "services/db/check", "exit 1");
+	run = start_waiting(scene, "trap 'echo told; exit 9' TERM",
+			    LIST(TEXT, INFO, "DINIT_READY_TIMEOUT=0.3"));
+	run_expect_exit(run, 3);
+	run_expect_line(run, RUN_STDOUT, LABEL "told$");
+	expect_order(run, RUN_STDERR, "info: sh/run: PID [0-9]+ exited with status 9",
+		     "info: db/run: sending TERM to PID ");
+}
+
+static void test_optional_service_that_ends_changes_nothing(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "db", "exit 4");
+	scene_file(scene, "services/db/optional", 0644, "");
+	run = start_waiting(scene, "trap 'exit 6' TERM", LIST(TEXT, INFO));
+	run_wait_line(run, RUN_STDERR, "warning: db/run: PID [0-9]+ exited with status 4");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 6);
 }
 
 static void test_service_that_disables_itself_changes_nothing(struct scene *scene)
@@ -1280,6 +1303,8 @@ int main(void)
 		SCENE(test_service_failing_first_decides),
 		SCENE(test_service_ending_first_decides),
 		SCENE(test_service_failing_first_decides_with_its_status),
+		SCENE(test_service_never_ready_decides),
+		SCENE(test_optional_service_that_ends_changes_nothing),
 		SCENE(test_service_that_disables_itself_changes_nothing),
 		SCENE(test_stop_signals_pass),
 		SCENE(test_stop_signals_kill),
