@@ -196,7 +196,7 @@ static void test_process_left_in_background_is_a_warning(struct scene *scene)
 
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDERR,
-			"warning: sh/run: PID [0-9]+ exited with status 0; it left sleep "
+			"warning: sh/run: PID [0-9]+ exited with status 0; it left (sleep|sh) "
 			"\\(PID [0-9]+\\) in the background");
 }
 
@@ -1210,12 +1210,14 @@ static void test_status_shows_the_command(struct scene *scene)
 
 	scene_add_dinit(scene);
 	scene_service(scene, "web", "exec sleep 1000");
-	run = start_shell(scene, "dinit --status; dinit --status sh && exit 6",
-			  LIST("DINIT_COMMAND_OUTPUT=raw"));
+	run = start_shell(
+		scene, "dinit --wait sh web; dinit --status; dinit --status sh && exit 6",
+		LIST("DINIT_COMMAND_OUTPUT=raw"));
 	run_expect_exit(run, 6);
 	run_expect_line(run, RUN_STDOUT, "^sh +ready +[0-9]+ ");
 	run_expect_line(run, RUN_STDOUT, "^web +ready +[0-9]+ ");
-	run = start_shell(scene, "dinit --status --json", LIST("DINIT_COMMAND_OUTPUT=raw"));
+	run = start_shell(scene, "dinit --wait web sh; dinit --status --json",
+			  LIST("DINIT_COMMAND_OUTPUT=raw"));
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDOUT, "\"name\":\"sh\",\"state\":\"ready\",\"pid\":[0-9]+");
 }
