@@ -185,3 +185,36 @@ void base_close(struct base *base)
 	close_all(base);
 	svdir_free(&base->svdir);
 }
+
+/* ---- what is said at the start ---- */
+
+void base_say_start(const struct base *base, size_t len)
+{
+	const struct config *config = &base->config;
+	size_t commands = base->command.argv != NULL;
+
+	log_info("dinit " DINIT_VERSION " runs %s%zu of %zu services in %s, as PID %d",
+		 commands ? "a command, and " : "", len - commands, base->svdir.len - commands,
+		 config->dir, getpid());
+	log_debug("stdout mode %s, stderr mode %s, reparenting policy %s, kill timeout %llu ms, "
+		  "stop timeout %llu ms, stop delay %llu ms, grace period %llu ms, "
+		  "longest line %zu bytes",
+		  config_stdout_word(config->stdout_mode), config_stderr_word(config->stderr_mode),
+		  config_reparenting_word(config->reparenting),
+		  (unsigned long long)config->kill_timeout_ms,
+		  (unsigned long long)config->stop_timeout_ms,
+		  (unsigned long long)config->stop_delay_ms,
+		  (unsigned long long)config->grace_period_ms, config->max_line);
+}
+
+void base_warn_of_idleness(const struct base *base)
+{
+	size_t found = base->svdir.len;
+
+	if (found == 0)
+		log_warn("%s: there is no service to run", base->config.dir);
+	else if (found == 1)
+		log_warn("%s: the only service is down or skipped", base->config.dir);
+	else
+		log_warn("%s: all %zu services are down or skipped", base->config.dir, found);
+}

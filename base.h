@@ -55,14 +55,21 @@ struct base_callbacks {
 
 /* Blocks the signals, reads the environment and the service directory, and opens all of *base,
  * which the caller has zeroed. command is what main was given to run beside the services (NULL:
- * nothing), and must outlive *base; with it the directory need not be there. oom is what the programs ask whether memory ran out; it is not
- * opened here. Returns 0, or -1 where that is impossible or something in it is wrong (reported),
- * and nothing is left open. */
+ * nothing), and must outlive *base; with it the directory need not be there. oom is what the
+ * programs ask whether memory ran out; it is not opened here. Returns 0, or -1 where that is
+ * impossible or something in it is wrong (reported), and nothing is left open. */
 int base_open(struct base *base, char *const *command, char *const *environment, struct oom *oom,
 	      const struct base_callbacks *callbacks);
 
 /* Closes what base_open opened. No program may be running. */
 void base_close(struct base *base);
+
+/* Says at the start what is going to run: so many of the entries of the directory, the command
+ * included. */
+void base_say_start(const struct base *base, size_t len);
+
+/* Warns that there is nothing to run. */
+void base_warn_of_idleness(const struct base *base);
 
 /* Logs an error with what could not be done and errno in words. Returns -1. */
 int base_fail(const char *what);

@@ -134,8 +134,8 @@ struct board_header {
 	uint32_t version;
 	/* All in bytes; the entries follow the header. */
 	uint32_t size, header_size, entry_size;
-	/* How many entries: first those of the services, by name, then the places for adopted
-	 * processes. */
+	/* How many entries: first those of the services, by name, and of the command, then the
+	 * places for adopted processes. */
 	uint32_t services, adopted;
 	/* dinit's PID in its own PID namespace, and the file of its mount namespace
 	 * (/proc/PID/ns/mnt, as of stat(2)); 0 where that is unknown. */

@@ -64,7 +64,7 @@ static enum found look_at(const char *path)
 }
 
 /* Writes "directory/name" to path; an empty directory is the current one. */
-static void join(char *path, const char *directory, size_t len, const char *name)
+static void join_name(char *path, const char *directory, size_t len, const char *name)
 {
 	memcpy(path, directory, len);
 	path[len] = '/';
@@ -74,27 +74,26 @@ static void join(char *path, const char *directory, size_t len, const char *name
 /* Looks for the name in the directories, and writes the path to where it is, or else the first at
  * which there is something that cannot be executed. path has room for both. Returns what was
  * found. */
-static enum found search(const char *directories, const char *name, char *path)
+static enum found search_directories(const char *directories, const char *name, char *path)
 {
-	enum found result = FOUND_NOTHING;
 	const char *other = NULL;
 
 	for (const char *at = directories;; at++) {
 		size_t len = strcspn(at, ":");
 
-		join(path, at, len, name);
-		result = look_at(path);
-		if (result == FOUND)
-			return FOUND;
-		if (result == FOUND_OTHER && !other)
-			other = at;
+		join_name(path, at, len, name);
+		switch (look_at(path)) {
+		case FOUND: return FOUND;
+		case FOUND_OTHER: other = other ? other : at; break;
+		case FOUND_NOTHING: break;
+		}
 		at += len;
 		if (*at == '\0')
 			break;
 	}
 	if (!other)
 		return FOUND_NOTHING;
-	join(path, other, strcspn(other, ":"), name);
+	join_name(path, other, strcspn(other, ":"), name);
 	return FOUND_OTHER;
 }
 
@@ -111,8 +110,8 @@ static void explain_absence(const char *name, const char *directories,
 }
 
 /* Fills command->path. Returns 0, or -1 with the reason and the exit status. */
-static int find(struct command *command, char *const *environment, char reason[PROGRAM_REASON_SIZE],
-		int *status)
+static int locate(struct command *command, char *const *environment,
+		  char reason[PROGRAM_REASON_SIZE], int *status)
 {
 	const char *name = command->argv[0], *directories = find_search_path(environment);
 
@@ -125,7 +124,8 @@ static int find(struct command *command, char *const *environment, char reason[P
 	}
 	if (strchr(name, '/')) {
 		strcpy(command->path, name);
-	} else if (*name == '\0' || search(directories, name, command->path) == FOUND_NOTHING) {
+	} else if (*name == '\0' ||
+		   search_directories(directories, name, command->path) == FOUND_NOTHING) {
 		explain_absence(name, directories, reason);
 		*status = COMMAND_STATUS_NOT_FOUND;
 		return -1;
@@ -156,7 +156,7 @@ int command_start(struct command *command, struct program *program,
 		.keeps_last = !command->raw,
 	};
 
-	if (find(command, program->all->means.environment, reason, status) < 0)
+	if (locate(command, program->all->means.environment, reason, status) < 0)
 		return -1;
 	spec.path = command->path;
 	if (command->raw) {

@@ -413,21 +413,6 @@ static enum loop_verdict on_turn_end(void *ctx)
 
 /* ---- getting ready ---- */
 
-static void check_for_services(struct dinit *dinit)
-{
-	size_t found = dinit->base.svdir.len;
-
-	if (dinit->services.len > 0)
-		return;
-	if (found == 0)
-		log_warn("%s: there is no service to run", dinit->base.config.dir);
-	else if (found == 1)
-		log_warn("%s: the only service is down or skipped", dinit->base.config.dir);
-	else
-		log_warn("%s: all %zu services are down or skipped", dinit->base.config.dir, found);
-	verdict_note_failure(&dinit->verdict, PROCESS_STATUS_STOPPED);
-}
-
 static int prepare_services(struct dinit *dinit)
 {
 	struct service_owner owner = {
@@ -441,7 +426,10 @@ static int prepare_services(struct dinit *dinit)
 			  &dinit->base.loop, &dinit->base.programs, &owner) < 0)
 		return base_fail("cannot set up the services");
 	services_show_tallies(&dinit->services, &dinit->base.svdir, &dinit->board);
-	check_for_services(dinit);
+	if (dinit->services.len == 0) {
+		base_warn_of_idleness(&dinit->base);
+		verdict_note_failure(&dinit->verdict, PROCESS_STATUS_STOPPED);
+	}
 	return 0;
 }
 
@@ -516,28 +504,6 @@ static void prepare_end(struct dinit *dinit)
 
 /* ---- from the beginning to the end ---- */
 
-static void say_start(const struct dinit *dinit)
-{
-	const struct config *config = &dinit->base.config;
-
-	if (dinit->base.command.argv)
-		log_info("dinit " DINIT_VERSION " runs a command, and %zu of %zu services in %s, "
-			 "as PID %d",
-			 dinit->services.len - 1, dinit->base.svdir.len - 1, config->dir, getpid());
-	else
-		log_info("dinit " DINIT_VERSION " runs %zu of %zu services in %s, as PID %d",
-			 dinit->services.len, dinit->base.svdir.len, config->dir, getpid());
-	log_debug("stdout mode %s, stderr mode %s, reparenting policy %s, kill timeout %llu ms, "
-		  "stop timeout %llu ms, stop delay %llu ms, grace period %llu ms, "
-		  "longest line %zu bytes",
-		  config_stdout_word(config->stdout_mode), config_stderr_word(config->stderr_mode),
-		  config_reparenting_word(config->reparenting),
-		  (unsigned long long)config->kill_timeout_ms,
-		  (unsigned long long)config->stop_timeout_ms,
-		  (unsigned long long)config->stop_delay_ms,
-		  (unsigned long long)config->grace_period_ms, config->max_line);
-}
-
 /* Runs the services to their end. From here on nothing ends dinit but the state machine. */
 static int supervise(struct dinit *dinit)
 {
@@ -546,7 +512,7 @@ static int supervise(struct dinit *dinit)
 	log_set_writer(outputs_write_own, &dinit->base.outputs);
 	if (!dinit->base.command.raw)
 		ownfds_read(&dinit->base.ownfds, &dinit->base.mux);
-	say_start(dinit);
+	base_say_start(&dinit->base, dinit->services.len);
 	prepare_policy(dinit);
 	prepare_end(dinit);
 	prepare_requests(dinit);

@@ -150,9 +150,9 @@ void ending_tell(struct ending *ending, const struct service *service, const str
 		tell_cause(ending, "", "");
 }
 
-/* Returns whether the end of the command is as usual: it exited with 0, or it has written to dinit's
- * own stderr why not, or its user has ended it from the keyboard or has closed the pipe. A shell
- * says nothing of these either. */
+/* Returns whether the end of the command is as usual: it exited with 0, or it has written to
+ * dinit's own stderr why not, or its user has ended it from the keyboard or has closed the pipe. A
+ * shell says nothing of these either. */
 static bool is_usual_end(const struct command *command, int status)
 {
 	if (WIFSIGNALED(status))

@@ -472,7 +472,7 @@ bool logmux_reads(const struct logmux *mux, dev_t device, ino_t inode)
 	for (const struct logmux_source *source = mux->sources; source; source = source->next)
 		if (source->inode == inode && source->device == device)
 			return true;
-	return false;
+	return outputs_write_to(mux->outputs, device, inode);
 }
 
 /* ---- the whole ---- */

@@ -102,7 +102,8 @@ int logmux_add(struct logmux *mux, const struct logmux_source_spec *spec);
  * now. Does nothing where it is not held any more, because the drain has begun. */
 void logmux_release(struct logmux_source *source, struct logmux_source *after);
 
-/* Returns whether the file of that device and inode (as of stat(2)) is the pipe of a source. */
+/* Returns whether the file of that device and inode (as of stat(2)) is the pipe of a source, or
+ * what an output writes to: a command may have that itself. */
 bool logmux_reads(const struct logmux *mux, dev_t device, ino_t inode);
 
 /* Takes what the sources of that last line hold of an unfinished line for their last one: whoever

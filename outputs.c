@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define WARNING_SIZE 160
@@ -306,4 +307,17 @@ void outputs_show(const struct outputs *outputs, struct board_output shown[OUTPU
 		shown[i].dropped_bytes = output->dropped;
 		shown[i].stalled_ms = sink_total_stall_ms(&output->sink);
 	}
+}
+
+bool outputs_write_to(const struct outputs *outputs, dev_t device, ino_t inode)
+{
+	struct stat status;
+
+	for (size_t i = 0; i < outputs->len; i++) {
+		int fd = outputs->list[i].sink.fd;
+
+		if (fstat(fd, &status) == 0 && status.st_ino == inode && status.st_dev == device)
+			return !S_ISCHR(status.st_mode) || isatty(fd) == 1;
+	}
+	return false;
 }

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 #include <stdint.h>
 
 /* During a teardown: well within the time that container engines give a container to stop. */
@@ -94,6 +95,10 @@ bool outputs_can_flush(const struct outputs *outputs);
 /* Writes what was written, dropped and waited for so far to shown[], which is only written to: by
  * its place in the list, so that stdout stands for both where there is only one. */
 void outputs_show(const struct outputs *outputs, struct board_output shown[OUTPUTS_MAX]);
+
+/* Returns whether an output writes to the file of that device and inode (as of stat(2)); not where
+ * that is /dev/null or the like, which others have without having it from us. */
+bool outputs_write_to(const struct outputs *outputs, dev_t device, ino_t inode);
 
 /* Tells whether everything is written out, as far as it can be. */
 bool outputs_are_empty(const struct outputs *outputs);

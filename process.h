@@ -38,12 +38,12 @@ int process_replace_standard_fd(int fd);
 /* Puts the copy of standard descriptor fd, which stays the caller's, back in its place. */
 void process_restore_standard_fd(int fd, int copy_fd);
 
-/* Returns whether our process group is in the foreground of the terminal on stdin; false where stdin
- * is no terminal, or not that of our session. */
+/* Returns whether our process group is in the foreground of the terminal on stdin; false where
+ * stdin is no terminal, or not that of our session. */
 bool process_has_foreground(void);
 
-/* Makes our process group the one in the foreground of that terminal. Does nothing where that cannot
- * be done: the terminal may be gone. TTOU must be blocked. */
+/* Makes our process group the one in the foreground of that terminal. Does nothing where that
+ * cannot be done: the terminal may be gone. TTOU must be blocked. */
 void process_take_foreground(void);
 
 /* Blocks every signal except faults (SEGV, BUS, ...), including those that libc reserves for

@@ -45,8 +45,8 @@ struct requests {
 enum request request_read(struct requests *requests, const struct signalfd_siginfo *info,
 			  enum svdir_control *control);
 
-/* Returns the signal that a command gets for one that asks to stop the container: the same, where it
- * is one that programs know as such, else TERM. */
+/* Returns the signal that a command gets for one that asks to stop the container: the same, where
+ * it is one that programs know as such, else TERM. */
 int request_choose_command_signal(const struct signalfd_siginfo *info);
 
 /* Describes a signal that asks to stop the container: "signal 15 (Terminated) received", or, where

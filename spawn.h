@@ -21,8 +21,8 @@ struct spawn_spec {
 	/* One more that the program gets, and the number that it has there (3 or more; where
 	 * something else has it, that is closed there); 0: there is none. */
 	int extra_fd, extra_number;
-	/* Its stdin is a terminal, and it stays in dinit's session, so that it can use that terminal:
-	 * it gets a process group of its own, in the foreground, instead of a session. */
+	/* Its stdin is a terminal, and it stays in dinit's session, so that it can use that
+	 * terminal: it gets a process group of its own, in the foreground, instead of a session. */
 	bool on_terminal;
 	/* RLIMIT_NOFILE of the program. */
 	const struct rlimit *nofile;
@@ -51,10 +51,11 @@ struct spawn_failure {
 	pid_t pid;
 };
 
-/* Starts the program in a session of its own (unless it is on a terminal), with an empty signal mask. The caller sees to it that
- * every signal has its default disposition and is blocked, and that every descriptor which the
- * program shall not have is close-on-exec. Returns its pid, or -1 and fills *failure. Returns when
- * the new process has become the program, so it takes as long as execve(2) does. */
+/* Starts the program in a session of its own (unless it is on a terminal), with an empty signal
+ * mask. The caller sees to it that every signal has its default disposition and is blocked, and
+ * that every descriptor which the program shall not have is close-on-exec. Returns its pid, or -1
+ * and fills *failure. Returns when the new process has become the program, so it takes as long as
+ * execve(2) does. */
 pid_t spawn_program(const struct spawn_spec *spec, struct spawn_failure *failure);
 
 /* Starts a program that may be on a dead file server: returns at once, which costs a copy of our

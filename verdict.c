@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the choice of the exit status (dinit(8), EXIT STATUS); not the words for the cause. Invariant:
- * the cause is set once, and the status with it, but for the command's after a signal. */
+/* Owns the choice of the exit status (dinit(8), EXIT STATUS); not the words for the cause.
+ * Invariant: the cause is set once, and the status with it; only the command's end changes that,
+ * after a signal. */
 #include "verdict.h"
 
 #include "process.h"

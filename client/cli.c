@@ -199,7 +199,7 @@ static int finish_output(int status)
 
 static int refuse_arguments(char *const *arguments)
 {
-	if (strcmp(arguments[0], "--") == 0) {
+	if (strcmp(arguments[0], "--") == 0 && !arguments[1]) {
 		fputs("dinit: no command follows --", stderr);
 	} else {
 		fputs("dinit: unexpected arguments:", stderr);

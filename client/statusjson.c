@@ -88,6 +88,7 @@ static void print_service(FILE *to, const struct view_service *service, const st
 	fputs(",\"since\":", to);
 	statusjson_print_time(to, &entry->since);
 	print_bool(to, "ready", entry->state == BOARD_READY);
+	print_bool(to, "command", entry->flags & BOARD_FLAG_COMMAND);
 	fputs(",\"reason\":", to);
 	statusjson_print_text(to, service->reason);
 	if (entry->exit_status >= 0)

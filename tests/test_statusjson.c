@@ -54,7 +54,7 @@ static int setup(void **state)
 		.name = "cron/99",
 		.reason = "killed by signal 9",
 		.adopted = true,
-		.entry = { .state = BOARD_ENDED, .exit_status = 137 },
+		.entry = { .state = BOARD_ENDED, .flags = BOARD_FLAG_COMMAND, .exit_status = 137 },
 	};
 	rig->usages[0] = (struct usage){
 		.known = true, .cpu_ms = 1002, .memory_bytes = 4096, .processes = 2
@@ -114,12 +114,13 @@ static void test_print_says_all_there_is(void **state)
 		"{\"version\":\"0.1.0\",\"pid\":1,\"state\":\"running\",\"ready\":true,"
 		"\"since\":\"2026-11-22T06:03:40.642Z\",\"uptime\":192.345,\"cause\":null,"
 		"\"services\":[{\"name\":\"web\",\"state\":\"ready\",\"pid\":7,\"log_pid\":6,"
-		"\"since\":\"2026-11-22T06:03:40.642Z\",\"ready\":true,\"reason\":null,"
+		"\"since\":\"2026-11-22T06:03:40.642Z\",\"ready\":true,\"command\":false,"
+		"\"reason\":null,"
 		"\"exit_status\":null,\"cpu_seconds\":1.002,\"memory_bytes\":4096,"
 		"\"processes\":2,\"check_failures\":0,\"check_failures_total\":3,"
 		"\"stdout\":{\"lines\":4,\"bytes\":400},\"stderr\":{\"lines\":1,\"bytes\":10}}],"
 		"\"adopted\":[{\"name\":\"cron/99\",\"state\":\"ended\",\"pid\":null,"
-		"\"log_pid\":null,\"since\":null,\"ready\":false,"
+		"\"log_pid\":null,\"since\":null,\"ready\":false,\"command\":true,"
 		"\"reason\":\"killed by signal 9\",\"exit_status\":137,\"cpu_seconds\":null,"
 		"\"memory_bytes\":null,\"processes\":null,\"check_failures\":0,"
 		"\"check_failures_total\":0,\"stdout\":{\"lines\":0,\"bytes\":0},"
