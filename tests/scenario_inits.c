@@ -69,17 +69,21 @@ struct init_case {
 /* (Debian's tini takes a command's own options for its own where no -- stands before.) */
 #define COMMAND(...) .command = LIST("--", __VA_ARGS__)
 #define SHELL(...) COMMAND("sh", "-c", __VA_ARGS__)
-#define ALL(...) \
-	.ends = { [TINI] = __VA_ARGS__, [DUMB_INIT] = __VA_ARGS__, [DINIT] = __VA_ARGS__ }
+#define ALL(...) .ends = { [TINI] = __VA_ARGS__, [DUMB_INIT] = __VA_ARGS__, [DINIT] = __VA_ARGS__ }
 #define EACH(of_tini, of_dumb_init, of_dinit) \
 	.ends = { [TINI] = of_tini, [DUMB_INIT] = of_dumb_init, [DINIT] = of_dinit }
-#define END(...) { __VA_ARGS__ }
+#define END(...) \
+	{ \
+		__VA_ARGS__ \
+	}
 #define GETS(of_tini, of_dumb_init, of_dinit) \
 	.gets = { [TINI] = (of_tini), [DUMB_INIT] = (of_dumb_init), [DINIT] = (of_dinit) }
 
 /* A shell that exits with the status; that kills itself with the signal. */
 #define EXITS(number) \
-	{ .name = "exit status " #number, SHELL("exit " #number), ALL({ number, "", NULL }) }
+	{ \
+		.name = "exit status " #number, SHELL("exit " #number), ALL({ number, "", NULL }) \
+	}
 #define DIES(number, err_of_dinit, reason) \
 	{ \
 		.name = "death by signal " #number, SHELL("kill -" #number " $$"), \
@@ -88,7 +92,9 @@ struct init_case {
 		.why = reason, \
 	}
 #define PASSES(number) \
-	{ .name = #number, .signal = number, GETS(number, number, number) }
+	{ \
+		.name = #number, .signal = number, GETS(number, number, number) \
+	}
 #define UNTRAPPED(number) \
 	{ \
 		.name = #number " without a trap", SHELL("echo waiting; exec sleep 1000"), \
@@ -292,10 +298,11 @@ static const struct init_case cases[] = {
 	},
 	{
 		.name = "signal and a process that the command has started",
-		SHELL("(trap '>$SCENE/told; exit 0' TERM; trap 'exit 0' USR1; echo waiting; " SCENE_TRAPPING ") & "
-		      "trap 'i=0; while [ $i -lt 50 ] && ! [ -e $SCENE/told ]; do sleep 0.02; "
+		SHELL("trap 'i=0; while [ $i -lt 50 ] && ! [ -e $SCENE/told ]; do sleep 0.02; "
 		      "i=$((i+1)); done; [ -e $SCENE/told ] && echo both; rm -f $SCENE/told; "
-		      "kill -USR1 $! 2>/dev/null; wait $!; exit 0' TERM; " SCENE_TRAPPING),
+		      "kill -USR1 $! 2>/dev/null; wait $!; exit 0' TERM; "
+		      "(trap '>$SCENE/told; exit 0' TERM; trap 'exit 0' USR1; echo "
+		      "waiting; " SCENE_TRAPPING ") & " SCENE_TRAPPING),
 		.signals = { SIGTERM },
 		EACH(END(0, "waiting\n", NULL), END(0, "waiting\nboth\n", NULL),
 		     END(0, "waiting\n", NULL)),
@@ -333,7 +340,12 @@ static const struct init_case cases[] = {
 	PASSES(SIGUSR1),
 	PASSES(SIGUSR2),
 	PASSES(SIGALRM),
-	PASSES(SIGPIPE),
+	{
+		.name = "SIGPIPE",
+		.signal = SIGPIPE,
+		GETS(SIGPIPE, SIGPIPE, 0),
+		.why = "dinit writes to pipes itself, and ignores it",
+	},
 	PASSES(SIGWINCH),
 	PASSES(SIGURG),
 	PASSES(SIGIO),
@@ -357,25 +369,55 @@ static const struct init_case cases[] = {
 		GETS(SYSTEMD_STOP, SYSTEMD_STOP, SIGTERM),
 		.why = "it is how systemd and podman stop an init; programs know TERM",
 	},
-	PASSES(SIGTSTP),
-	PASSES(SIGTTIN),
-	PASSES(SIGTTOU),
-	PASSES(SIGABRT),
-	PASSES(SIGSEGV),
-	PASSES(SIGSYS),
+	{
+		.name = "SIGTSTP",
+		.signal = SIGTSTP,
+		GETS(SIGTSTP, 0, SIGTSTP),
+		.why = "as tini: dumb-init stops the command by STOP",
+	},
+	{
+		.name = "SIGTTIN",
+		.signal = SIGTTIN,
+		GETS(0, 0, SIGTTIN),
+		.why = "what dinit has no use for is the command's",
+	},
+	{
+		.name = "SIGTTOU",
+		.signal = SIGTTOU,
+		GETS(0, 0, SIGTTOU),
+		.why = "what dinit has no use for is the command's",
+	},
+	{
+		.name = "SIGABRT",
+		.signal = SIGABRT,
+		GETS(0, SIGABRT, 0),
+		.why = "as tini: a signal that means a fault of dinit's own is not passed on",
+	},
+	{
+		.name = "SIGSEGV",
+		.signal = SIGSEGV,
+		GETS(0, SIGSEGV, 0),
+		.why = "as tini: a signal that means a fault of dinit's own is not passed on",
+	},
+	{
+		.name = "SIGSYS",
+		.signal = SIGSYS,
+		GETS(0, SIGSYS, 0),
+		.why = "as tini: a signal that means a fault of dinit's own is not passed on",
+	},
 
 	/* processes that nobody waits for */
 	{
 		.name = "zombies",
 		SHELL("i=0; while [ $i -lt 30 ]; do sh -c 'sh -c : & exit 0'; i=$((i+1)); done; "
-		      "i=0; while [ $i -lt 50 ] && grep -qs '^State:.Z' /proc/[0-9]*/status; do "
-		      "sleep 0.02; i=$((i+1)); done; echo $((i < 50))"),
+		      "i=0; while [ $i -lt 250 ] && grep -qs '^State:.Z' /proc/[0-9]*/status; do "
+		      "sleep 0.02; i=$((i+1)); done; echo $((i < 250))"),
 		ALL({ 0, "1\n", NULL }),
 	},
 	{
 		.name = "orphan",
 		SHELL("sh -c 'sleep 1000 & echo $! >$SCENE/pid'; i=0; pid=$(cat $SCENE/pid); "
-		      "while [ $i -lt 25 ] && kill -0 $pid 2>/dev/null; do sleep 0.02; "
+		      "while [ $i -lt 75 ] && kill -0 $pid 2>/dev/null; do sleep 0.02; "
 		      "i=$((i+1)); done; kill -0 $pid 2>/dev/null && echo alive; exit 0"),
 		EACH(END(0, "alive\n", NULL), END(0, "alive\n", NULL),
 		     END(0, "", "warning: sleep/[0-9]+: lost its parent, terminating it")),
@@ -406,15 +448,16 @@ static void prepare_all(void *ctx)
 static struct run *start(struct scene *scene, const struct init_case *init_case, enum init init,
 			 const char *const *command)
 {
-	struct run *run = run_start(
-		scene, &(struct run_spec){
-			       .program = paths[init],
-			       .arguments = command,
-			       .environment = LIST("A=b  c\nd", "NOTIFY_SOCKET=/no/such/socket"),
-			       .in = init_case->in,
-			       .out = init_case->out,
-			       .prepare = prepare_all,
-			       .prepare_ctx = (void *)(uintptr_t)init_case });
+	struct run *run =
+		run_start(scene,
+			  &(struct run_spec){
+				  .program = paths[init],
+				  .arguments = command,
+				  .environment = LIST("A=b  c\nd", "NOTIFY_SOCKET=/no/such/socket"),
+				  .in = init_case->in,
+				  .out = init_case->out,
+				  .prepare = prepare_all,
+				  .prepare_ctx = (void *)(uintptr_t)init_case });
 
 	if (init_case->input) {
 		run_write(run, init_case->input, init_case->input_len);
@@ -442,20 +485,22 @@ static void expect_end(struct run *run, const struct init_case *init_case, enum 
 			   expected->err);
 }
 
+/* A shell says it where a child of its is killed, as it is by dumb-init. */
 static void play(struct scene *scene, const struct init_case *init_case, enum init init)
 {
 	struct run *run = start(scene, init_case, init, init_case->command);
+	struct outcome expected = init_case->ends[init];
 
-fprintf(stderr, "%s\n", init_case->name);
+	if (init == DUMB_INIT && init_case->signals[0] != 0)
+		expected.err = ANYTHING;
 	for (size_t i = 0; i < COUNT(init_case->signals) && init_case->signals[i] != 0; i++) {
 		run_wait_line(run, RUN_STDOUT, "^waiting$");
 		run_signal(run, init_case->signals[i]);
 	}
-	expect_end(run, init_case, init, &init_case->ends[init]);
+	expect_end(run, init_case, init, &expected);
 }
 
-/* The end is asked for by TERM, and what the signal has stopped is continued before. A shell says it
- * where a child of its is killed, as by dumb-init. */
+/* The end is asked for by TERM, and what the signal has stopped is continued before. */
 static void play_signal(struct scene *scene, const struct init_case *init_case, enum init init)
 {
 	const char *body = scene_format(
@@ -465,7 +510,7 @@ static void play_signal(struct scene *scene, const struct init_case *init_case, 
 	const char *before = got == 0 || got == SIGTERM ? "" : scene_format(scene, "got %d\n", got);
 	struct outcome expected = { 0, scene_format(scene, "waiting\n%sgot 15\n", before),
 				    init == DUMB_INIT ? ANYTHING : NULL };
-	struct run *run = start(scene, init_case, init, LIST("sh", "-c", body));
+	struct run *run = start(scene, init_case, init, LIST("--", "sh", "-c", body));
 
 	run_wait_line(run, RUN_STDOUT, "^waiting$");
 	run_signal(run, init_case->signal);
