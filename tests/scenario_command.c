@@ -1187,19 +1187,31 @@ static void test_orphan_is_ignored(struct scene *scene)
 	run_expect_no_line(run, RUN_STDERR, "sleep/");
 }
 
-/* The filter gets its input's end only when the command has ended. */
+/* The filter is there when the command goes on, and its input ends when the command has ended. */
+static struct run *start_with_filter(struct scene *scene, const char *output)
+{
+	const char *body = "exec > >(echo up >\"$SCENE/go\"; "
+			   "exec sed -u 's/^/x/; s/last/&, slowly/'); "
+			   "read -r line <\"$SCENE/go\"; echo first; echo last";
+
+	return run_start(scene, &(struct run_spec){ .arguments = LIST("bash", "-c", body),
+						    .environment = LIST(TEXT, output) });
+}
+
 static void test_filter_keeps_its_last_words(struct scene *scene)
 {
-	const char *body = "exec > >(sed -u 's/^/x/; s/last/&, slowly/'); echo first; echo last";
-	struct run *run =
-		run_start(scene, &(struct run_spec){
-					 .arguments = LIST("bash", "-c", body),
-					 .environment = LIST(TEXT, "DINIT_COMMAND_OUTPUT=lines") });
+	struct run *run;
 
+	scene_fifo(scene, "go");
+	run = start_with_filter(scene, "DINIT_COMMAND_OUTPUT=lines");
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDOUT, " bash/run: xfirst$");
 	run_expect_line(run, RUN_STDOUT, " bash/run: xlast, slowly$");
 	expect_complaints(run, 0);
+	run = start_with_filter(scene, "DINIT_COMMAND_OUTPUT=raw");
+	run_expect_exit(run, 0);
+	expect_text(run, RUN_STDOUT, "xfirst\nxlast, slowly\n");
+	expect_text(run, RUN_STDERR, "");
 }
 
 /* ---- clients beside it ---- */
@@ -1210,9 +1222,8 @@ static void test_status_shows_the_command(struct scene *scene)
 
 	scene_add_dinit(scene);
 	scene_service(scene, "web", "exec sleep 1000");
-	run = start_shell(
-		scene, "dinit --wait sh web; dinit --status; dinit --status sh && exit 6",
-		LIST("DINIT_COMMAND_OUTPUT=raw"));
+	run = start_shell(scene, "dinit --wait sh web; dinit --status; dinit --status sh && exit 6",
+			  LIST("DINIT_COMMAND_OUTPUT=raw"));
 	run_expect_exit(run, 6);
 	run_expect_line(run, RUN_STDOUT, "^sh +ready +[0-9]+ ");
 	run_expect_line(run, RUN_STDOUT, "^web +ready +[0-9]+ ");
