@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the datagram that says READY=1; not when all are ready. Invariant: nothing stays open. */
+/* Owns the datagram that says READY=1, and how often it is tried; not when all are ready.
+ * Invariant: nothing stays open. */
 #include "announce.h"
+
+#include "log.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -51,4 +54,32 @@ int announce_ready(const char *socket_name)
 	close(fd);
 	errno = error;
 	return n < 0 ? -1 : 0;
+}
+
+static void try_sending(void *ctx)
+{
+	struct announce *announce = ctx;
+
+	if (announce_ready(announce->socket_name) == 0)
+		return;
+	if (errno == EAGAIN && ++announce->tries < ANNOUNCE_TRIES)
+		loop_timer_start(announce->loop, &announce->timer, ANNOUNCE_AGAIN_MS);
+	else
+		log_info("READY=1 cannot be sent to NOTIFY_SOCKET: %s", strerror(errno));
+}
+
+void announce_begin(struct announce *announce, struct loop *loop, const char *socket_name)
+{
+	*announce = (struct announce){
+		.loop = loop,
+		.socket_name = socket_name,
+		.timer = { .on_due = try_sending, .ctx = announce },
+	};
+	if (*socket_name)
+		try_sending(announce);
+}
+
+void announce_stop(struct announce *announce)
+{
+	loop_timer_stop(announce->loop, &announce->timer);
 }

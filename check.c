@@ -21,6 +21,8 @@
 /* At the end of a check its pipe is read out: so many reads take what a pipe holds. */
 #define READS_MAX 17
 #define PIPE_MODE 0666
+/* What is less stamp_duration() shows as nothing. */
+#define TENTH_MS 100
 /* As lastline.h wants to have it. */
 #define BEGUN_SIZE (2 * (size_t)LASTLINE_MAX)
 
@@ -151,7 +153,10 @@ static void on_timeout(void *ctx)
 		return;
 	}
 	kill_process(check);
-	stamp_duration(check->timeout_ms, duration);
+	if (check->timeout_ms < TENTH_MS)
+		snprintf(duration, sizeof duration, "%g s", (double)check->timeout_ms / 1000);
+	else
+		stamp_duration(check->timeout_ms, duration);
 	snprintf(how, sizeof how, "took longer than %s", duration);
 	tell(check, false, how);
 }

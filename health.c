@@ -5,8 +5,8 @@
  * counts the services that keep dinit from being ready. */
 #include "health.h"
 
-#include "announce.h"
 #include "log.h"
+#include "pace.h"
 #include "reaper.h"
 #include "stamp.h"
 
@@ -52,7 +52,6 @@ static void show_whole(struct health *health, enum board_whole whole, bool ready
 
 static void finish_start(struct health *health)
 {
-	const char *name = health->means.config->notify_socket;
 	char duration[STAMP_DURATION_SIZE];
 
 	loop_timer_stop(health->means.loop, &health->timer);
@@ -60,8 +59,7 @@ static void finish_start(struct health *health)
 	if (health->watched_len > 0)
 		log_info("all services are ready after %s", duration);
 	show_whole(health, BOARD_WHOLE_RUNNING, true);
-	if (*name && announce_ready(name) < 0)
-		log_info("READY=1 cannot be sent to NOTIFY_SOCKET: %s", strerror(errno));
+	announce_begin(&health->announce, health->means.loop, health->means.config->notify_socket);
 }
 
 /* Shows what has become of the whole when a service has changed. */
@@ -164,18 +162,19 @@ static pid_t find_pid(const struct program *program)
 	return program && program_is_running(program) ? program->watch.pid : 0;
 }
 
-/* Returns the status as a shell counts it, -1 where there is none yet. */
+/* Returns the status as a shell counts it. */
 static int count_status(int status)
 {
-	if (status < 0)
-		return -1;
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Shows the PIDs of the service, and when they were started. */
-static void show_programs(struct health_service *known, struct board_entry *shown,
+/* Shows the PIDs of the service, when they were started, and how its run has ended, if it has. */
+static void show_programs(struct health *health, size_t place, struct board_entry *shown,
 			  const struct service *service)
 {
+	struct health_service *known = &health->list[place];
+	char how[REAPER_STATUS_SIZE];
+
 	if (!known->started && service->state == SERVICE_RUNNING) {
 		known->started = true;
 		shown->started = shown->log_started = board_now();
@@ -183,14 +182,10 @@ static void show_programs(struct health_service *known, struct board_entry *show
 	shown->pid = find_pid(&service->run);
 	shown->log_pid = find_pid(service->log);
 	shown->finish_pid = find_pid(service->finish);
+	if (service->run_status < 0)
+		return;
 	shown->exit_status = count_status(service->run_status);
-}
-
-static void show_end(struct health *health, size_t place, int status)
-{
-	char how[REAPER_STATUS_SIZE];
-
-	reaper_describe_status(status, how);
+	reaper_describe_status(service->run_status, how);
 	board_write_reason(health->means.board, place, how);
 }
 
@@ -272,36 +267,16 @@ static void apply_limit(struct health_watched *watched)
 
 /* ---- checks ---- */
 
-/* Returns in how many milliseconds the next check of a service is due that was never ready. */
-static uint64_t choose_retry(const struct health_watched *watched)
-{
-	uint64_t interval = watched->health->means.config->check_interval_ms;
-	uint64_t due_ms = watched->began_ms, now = now_ms(watched->health);
-
-	due_ms += interval < HEALTH_RETRY_MS ? interval : HEALTH_RETRY_MS;
-	return due_ms > now ? due_ms - now : 0;
-}
-
-/* Returns in how many milliseconds the next check of a service is due that was ready: at a moment
- * of the interval that is its own, so that a thousand checks are not due at once. */
-static uint64_t choose_next(const struct health_watched *watched)
+static void plan_check(struct health_watched *watched)
 {
 	const struct health *health = watched->health;
 	uint64_t interval = health->means.config->check_interval_ms, now = now_ms(health);
-	uint64_t moment = interval * watched->number / health->checks;
-	uint64_t delay = (moment + interval - (now - health->began_ms) % interval) % interval;
+	uint64_t age = now - watched->began_ms;
 
-	/* It was killed at the end of its time: the next one is due, whatever the moment. */
-	if (now - watched->began_ms >= interval)
-		return 0;
-	/* One that was begun and is over at that moment is not the next one. */
-	return delay == 0 && now == watched->began_ms ? interval : delay;
-}
-
-static void plan_check(struct health_watched *watched)
-{
-	loop_timer_start(watched->health->means.loop, &watched->timer,
-			 watched->was_ready ? choose_next(watched) : choose_retry(watched));
+	loop_timer_start(health->means.loop, &watched->timer,
+			 watched->was_ready ? pace_next(interval, watched->number, health->checks,
+							now - health->began_ms, age)
+					    : pace_retry(interval, age));
 }
 
 /* Says that a check has failed. One that cannot be started at all is not a service's failure but a
@@ -427,9 +402,7 @@ void health_note_service(struct health *health, const struct service *service)
 		watch_run(known->watched, service);
 	count_start(health, known);
 	shown = board_begin_entry(health->means.board, place);
-	show_programs(known, shown, service);
-	if (service->run_status >= 0)
-		show_end(health, place, service->run_status);
+	show_programs(health, place, shown, service);
 	set_state(health, place, shown, choose_state(known, service), is_done(service));
 	board_end(health->means.board);
 	review_whole(health);
@@ -437,16 +410,10 @@ void health_note_service(struct health *health, const struct service *service)
 
 /* ---- the time until all are ready ---- */
 
-/* Puts into words why a service is not ready of which no check has had a result. */
-static void describe_wait(struct health_watched *watched)
-{
-	snprintf(watched->reason, sizeof watched->reason, "%s",
-		 watched->checking ? "its check has not ended yet"
-				   : "it has not written a newline to its notification-fd");
-}
-
 static void on_ready_timeout(void *ctx)
 {
+	static const char without_result[] = "its check has not ended yet";
+	static const char without_newline[] = "it has not written a newline to its notification-fd";
 	struct health *health = ctx;
 	char words[CAUSE_SIZE], duration[STAMP_DURATION_SIZE];
 
@@ -457,7 +424,8 @@ static void on_ready_timeout(void *ctx)
 		if (watched->was_ready || health->list[watched->place].state != BOARD_STARTING)
 			continue;
 		if (!watched->reason[0])
-			describe_wait(watched);
+			snprintf(watched->reason, sizeof watched->reason, "%s",
+				 watched->checking ? without_result : without_newline);
 		snprintf(words, sizeof words, "%s: not ready after %s", name_of(watched), duration);
 		report_limit(watched, words);
 	}
@@ -575,6 +543,7 @@ void health_begin_teardown(struct health *health, enum board_whole whole, const 
 {
 	health->stopped = true;
 	loop_timer_stop(health->means.loop, &health->timer);
+	announce_stop(&health->announce);
 	for (size_t i = 0; i < health->watched_len; i++)
 		stop_checking(&health->watched[i]);
 	show_cause(health, cause);

@@ -5,6 +5,7 @@
 #ifndef DINIT_HEALTH_H
 #define DINIT_HEALTH_H
 
+#include "announce.h"
 #include "board.h"
 #include "check.h"
 #include "config.h"
@@ -16,10 +17,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* How long after a check that failed began the next one begins, until the first that succeeds (or
- * DINIT_CHECK_INTERVAL, where that is shorter). */
-#define HEALTH_RETRY_MS 1000
 
 /* What health needs from below. All must outlive the struct health. */
 struct health_means {
@@ -96,6 +93,8 @@ struct health {
 	size_t missing;
 	/* As the board shows it. */
 	bool ready;
+	/* To whoever waits for that, once. */
+	struct announce announce;
 	/* No check is begun any more. */
 	bool stopped;
 	/* Runs while DINIT_READY_TIMEOUT does; in the end, while killed checks are waited for. */

@@ -105,7 +105,7 @@ static const struct option options[] = {
 	{ "--signal", "NAME SIGNAL", "send a signal to a service's run", true, signal_run },
 	{ "--metrics", "", "show numbers for Prometheus", true, metrics_run },
 	{ "--probe", "[-t SECONDS] TARGET",
-	  "see whether tcp://HOST:PORT, unix:///PATH, http://HOST/PATH answers", false, run_probe },
+	  "test tcp://HOST:PORT, unix:///PATH, http://HOST/PATH or file:///PATH", false, run_probe },
 	{ "--version", "", "", false, run_version },
 	{ "--help", "", "", false, run_help },
 };
@@ -286,12 +286,15 @@ static int run_option(char **arguments)
 	pid_t pid = 0;
 	int status;
 
-	if (!option)
-		return refuse_arguments(arguments);
-	if (option->takes_pid && take_pid(arguments, &pid) < 0) {
-		fputs("dinit: --pid takes the PID of a running dinit\n", stderr);
+	if (strcmp(arguments[0], "--pid") == 0 ||
+	    (option && option->takes_pid && take_pid(arguments, &pid) < 0)) {
+		fputs("dinit: --pid takes the PID of a running dinit, and comes behind the option: "
+		      "dinit --status --pid 1\n",
+		      stderr);
 		return PROCESS_STATUS_UNABLE;
 	}
+	if (!option)
+		return refuse_arguments(arguments);
 	status = option->run(arguments + 1, pid);
 	return status == USAGE ? refuse_operands(option) : status;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the way of a signal to a service. Invariant: it reaches no process but the one that dinit
- * has shown as that service's, also where that has ended meanwhile and its PID is another's. */
+ * has shown as that service's, also where that has ended meanwhile and its PID is another's; and
+ * none that is no child of dinit's, whatever somebody wrote over what is shown. */
 #include "client/signal.h"
 
 #include "client/pick.h"
 #include "process.h"
+#include "procfs.h"
 #include "signame.h"
 
 #include <errno.h>
@@ -33,6 +35,31 @@ static pid_t look_up(const struct view *view, const char *name, char why[VIEW_WH
 	return pid;
 }
 
+/* Returns whether the process of which we have taken hold is the service's and a child of dinit's;
+ * else why it gets no signal. Whoever is of dinit's user can write any PID into the page, and would
+ * have root signal it. */
+static bool is_its_own(const struct view *view, const char *name, pid_t pid,
+		       char why[VIEW_WHY_SIZE])
+{
+	static const struct procfs proc = { .root = "/proc" };
+	pid_t again = look_up(view, name, why);
+	struct procfs_stat stat;
+
+	if (again == 0)
+		return false;
+	if (again != pid) {
+		snprintf(why, VIEW_WHY_SIZE, "%.80s has ended meanwhile", name);
+		return false;
+	}
+	if (procfs_usable(&proc) && procfs_read_stat(&proc, pid, &stat) == 0 &&
+	    stat.parent == view->pid)
+		return true;
+	snprintf(why, VIEW_WHY_SIZE,
+		 "%.80s: no signal was sent, as /proc does not show PID %d as a child of dinit's",
+		 name, (int)pid);
+	return false;
+}
+
 /* Sends it to the process; by its number where no pidfd can be had, for which pidfd_error says why.
  * Returns 0, or -1 with errno. */
 static int send_to(pid_t pid, int pid_fd, int pidfd_error, int signal)
@@ -48,22 +75,18 @@ static int send_to(pid_t pid, int pid_fd, int pidfd_error, int signal)
 
 int signal_send(const struct view *view, const char *name, int signal, char why[VIEW_WHY_SIZE])
 {
-	pid_t pid = look_up(view, name, why), again;
+	pid_t pid = look_up(view, name, why);
 	int pid_fd, error, result = -1;
 
 	if (pid == 0)
 		return -1;
 	pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	error = errno;
-	again = look_up(view, name, why);
-	if (again == pid) {
-		/* It was this one's, then, when we took hold of it. */
+	if (is_its_own(view, name, pid, why)) {
 		result = send_to(pid, pid_fd, error, signal);
 		if (result < 0)
 			snprintf(why, VIEW_WHY_SIZE, "%.80s (PID %d): %s", name, (int)pid,
 				 strerror(errno));
-	} else if (again != 0) {
-		snprintf(why, VIEW_WHY_SIZE, "%.80s has ended meanwhile", name);
 	}
 	if (pid_fd >= 0)
 		close(pid_fd);

@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 /* Sends the signal to the run of that service, or to the adopted process of that name, as this
- * process may. Returns 0, or -1 and why not. */
+ * process may, if /proc shows that as a child of dinit's. Returns 0, or -1 and why not. */
 int signal_send(const struct view *view, const char *name, int signal, char why[VIEW_WHY_SIZE]);
 
 /* Sends a signal to a service of the dinit with that PID (0: as view_open chooses). arguments are

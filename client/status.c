@@ -26,6 +26,8 @@
 #define ELLIPSIS "..."
 #define ELLIPSIS_WIDTH 3
 
+static const struct procfs proc = { .root = "/proc" };
+
 /* ---- times and amounts ---- */
 
 /* Room for one field of the table. */
@@ -249,7 +251,7 @@ static void print_table(struct table *table, const struct snapshot *snapshot,
 	}
 }
 
-/* ---- the sentence above it ---- */
+/* ---- what stands above it ---- */
 
 /* Prints the text in lines of at most that width, broken at spaces. */
 static void print_wrapped(FILE *to, const char *text, size_t width)
@@ -293,19 +295,32 @@ static void describe_missing(char *text, size_t size, const struct snapshot *sna
 			 counted == 1 ? "" : "s", missing == 1 ? "is" : "are");
 }
 
-/* Prints one sentence on dinit as a whole. */
-static void print_whole(FILE *to, const struct snapshot *snapshot, size_t width)
+/* Says so where dinit itself stands still: what it shows is how it was then. */
+static void print_stopped(FILE *to, pid_t pid)
 {
-	const struct board_header *header = &snapshot->header;
-	bool stops = header->state >= BOARD_WHOLE_DELAYING;
-	char text[2 * VIEW_TEXT_SIZE], missing[80], time[CELL_SIZE];
+	struct procfs_stat stat;
 
-	describe_missing(missing, sizeof missing, snapshot);
+	if (procfs_usable(&proc) && procfs_read_stat(&proc, pid, &stat) == 0 && stat.state == 'T')
+		fprintf(to, "dinit is stopped by a signal (kill -CONT %d lets it go on)\n",
+			(int)pid);
+}
+
+/* Prints one sentence on dinit as a whole: why it stops, or, where all services are shown, how many
+ * are not ready. */
+static void print_whole(FILE *to, const struct snapshot *whole, bool all_shown, size_t width)
+{
+	const struct board_header *header = &whole->header;
+	bool stops = header->state >= BOARD_WHOLE_DELAYING;
+	char text[2 * VIEW_TEXT_SIZE], missing[80] = "", time[CELL_SIZE];
+	const char *more = stops && header->cause[0] ? header->cause : missing;
+
+	if (all_shown)
+		describe_missing(missing, sizeof missing, whole);
 	write_time(time, view_age_ms(stops ? &header->since : &header->started));
-	snprintf(text, sizeof text, "dinit %s (PID %d), %s%s for %s: %s", header->dinit_version,
+	snprintf(text, sizeof text, "dinit %s (PID %d), %s%s for %s%s%s", header->dinit_version,
 		 (int)header->pid, view_whole_word(header->state),
-		 header->state == BOARD_WHOLE_DELAYING ? " its stop" : "", time,
-		 stops && header->cause[0] ? header->cause : missing);
+		 header->state == BOARD_WHOLE_DELAYING ? " its stop" : "", time, *more ? ": " : "",
+		 more);
 	print_wrapped(to, text, width);
 }
 
@@ -353,7 +368,7 @@ static bool are_good(const struct snapshot *snapshot)
 
 /* ---- all together ---- */
 
-/* Prints the table to stdout. */
+/* Prints the table of the snapshot to stdout, which is the whole one, or a part of it. */
 static void print_for_people(const struct snapshot *whole, const struct snapshot *snapshot,
 			     const struct usage *usages)
 {
@@ -367,7 +382,8 @@ static void print_for_people(const struct snapshot *whole, const struct snapshot
 			 strcmp(term, "dumb") != 0;
 	if (on_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > WIDTH)
 		width = size.ws_col;
-	print_whole(stdout, whole, width);
+	print_stopped(stdout, whole->header.pid);
+	print_whole(stdout, whole, snapshot == whole, width);
 	lay_out(&table, width, snapshot, usages);
 	print_table(&table, snapshot, usages);
 }
@@ -375,7 +391,6 @@ static void print_for_people(const struct snapshot *whole, const struct snapshot
 /* Prints the services that were chosen (of chosen->list) of the whole snapshot. */
 static void print(bool as_json, const struct snapshot *whole, const struct snapshot *chosen)
 {
-	static const struct procfs proc = { .root = "/proc" };
 	struct usage *usages = usage_measure(&proc, chosen);
 
 	if (as_json)

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* With which run says that it has nothing more to do (dinit(8)). */
@@ -108,10 +109,15 @@ enum wait_verdict wait_judge(const struct snapshot *snapshot, const struct view_
 /* So many generations of processes are looked at. */
 #define OWN_MAX 64
 
+/* How long a dinit is waited for that does not show itself yet, as one whose container has only
+ * just been started; and how often it is looked for. */
+#define BEGIN_MS 1000
+#define BEGIN_PAUSE_MS 20
+
 struct wait {
 	enum wait_goal goal;
-	/* In milliseconds; without a limit where limited is false. */
-	uint64_t timeout_ms;
+	/* When it began, and for how long at most; without a limit where limited is false. */
+	uint64_t begin_ms, timeout_ms;
 	bool limited;
 	/* What the names are among. Where there are none, all services but the caller's own are
 	 * waited for. */
@@ -259,7 +265,7 @@ static int fail_late(const struct wait *wait)
  * status. */
 static int wait_on(struct wait *wait, const struct view *view, struct snapshot *snapshot)
 {
-	uint64_t until_ms = board_now().monotonic_ms + wait->timeout_ms;
+	uint64_t until_ms = wait->begin_ms + wait->timeout_ms;
 
 	for (;;) {
 		enum wait_verdict verdict = judge_all(wait, snapshot);
@@ -283,13 +289,30 @@ static int wait_on(struct wait *wait, const struct view *view, struct snapshot *
 	}
 }
 
+/* Attaches the page of a dinit that runs, or, where its services are to become ready, of one that
+ * begins to run now. Returns 0, or -1 with wait->why. */
+static int open_page(struct wait *wait, struct view *view, pid_t pid)
+{
+	static const struct timespec pause = { .tv_nsec = BEGIN_PAUSE_MS * 1000000 };
+	uint64_t patience_ms = wait->goal == WAIT_READY ? BEGIN_MS : 0;
+
+	if (wait->limited && wait->timeout_ms < patience_ms)
+		patience_ms = wait->timeout_ms;
+	while (view_open(view, pid, wait->why) < 0) {
+		if (board_now().monotonic_ms >= wait->begin_ms + patience_ms)
+			return -1;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 static int look_and_wait(struct wait *wait, pid_t pid)
 {
 	struct view view;
 	struct snapshot snapshot;
 	int status = PROCESS_STATUS_UNABLE;
 
-	if (view_open(&view, pid, wait->why) < 0)
+	if (open_page(wait, &view, pid) < 0)
 		return view_fail(wait->why);
 	if (view_take(&view, &snapshot, wait->why) == 0) {
 		if (are_all_known(wait, &snapshot))
@@ -304,7 +327,8 @@ static int look_and_wait(struct wait *wait, pid_t pid)
 
 /* ---- the arguments ---- */
 
-/* Fills *wait with its arguments. Returns 0, or -1 where they make no sense. */
+/* Fills *wait with its arguments. Returns 0, or the exit status where one of them is wrong, which
+ * was said, or -1 where they are not what --wait takes. */
 static int parse(struct wait *wait)
 {
 	char *const *at = wait->arguments;
@@ -315,7 +339,7 @@ static int parse(struct wait *wait)
 		} else if (strcmp(*at, "-t") == 0) {
 			at++;
 			if (!*at || !config_parse_seconds(*at, &wait->timeout_ms))
-				return -1;
+				return view_fail("--wait takes behind -t " CONFIG_SECONDS_TAKE);
 			wait->limited = true;
 		} else if (**at == '-') {
 			return -1;
@@ -340,11 +364,13 @@ static int execute(char *const *command)
 
 int wait_run(char *const *arguments, pid_t pid)
 {
-	struct wait wait = { .goal = WAIT_READY, .arguments = arguments };
-	int status;
+	struct wait wait = { .goal = WAIT_READY,
+			     .begin_ms = board_now().monotonic_ms,
+			     .arguments = arguments };
+	int status = parse(&wait);
 
-	if (parse(&wait) < 0)
-		return -1;
+	if (status != 0)
+		return status;
 	find_own(&wait);
 	status = look_and_wait(&wait, pid);
 	if (status == PROCESS_STATUS_STOPPED && wait.command)

@@ -7,7 +7,13 @@
 #include "process.h"
 
 #include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
+
+/* How often we look whether somebody still reads what is printed. */
+#define READER_MS 1000
 
 /* ---- what has changed ---- */
 
@@ -119,6 +125,15 @@ static void print_last(const struct view *view, const struct snapshot *before)
 	snapshot_free(&last);
 }
 
+/* Returns whether what is printed goes to somebody: a pipe, a socket or a terminal has another end.
+ */
+static bool is_read(void)
+{
+	struct pollfd polled = { .fd = STDOUT_FILENO };
+
+	return poll(&polled, 1, 0) <= 0;
+}
+
 /* Prints each change from the snapshot on, which is the caller's, and replaced meanwhile. Returns
  * the exit status, when dinit has ended, or nobody takes what is printed. */
 static int watch(const struct view *view, struct snapshot *snapshot)
@@ -129,7 +144,12 @@ static int watch(const struct view *view, struct snapshot *snapshot)
 	while (fflush(stdout) == 0) {
 		struct snapshot next;
 
-		if (view_wait(view, snapshot, -1) == VIEW_NEWS_GONE ||
+		if (!is_read()) {
+			/* As if there had been a line for it. */
+			raise(SIGPIPE);
+			return view_fail("nobody reads what is printed any more");
+		}
+		if (view_wait(view, snapshot, READER_MS) == VIEW_NEWS_GONE ||
 		    view_take(view, &next, why) < 0) {
 			print_last(view, snapshot);
 			return view_wait(view, snapshot, 0) == VIEW_NEWS_GONE

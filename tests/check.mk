@@ -21,7 +21,7 @@ setup-all:
 
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
-	filter sender request service lives ration policy left ending waited overtime announce \
+	filter sender request service lives ration policy left ending waited overtime announce pace \
 	board check cli health listing metrics nearest notify pick probe signal status \
 	statusjson sv tally target usage view wait watch
 
@@ -36,7 +36,8 @@ wrap_log = write
 wrap_spawn = fork read write setsid
 wrap_notify = malloc epoll_ctl read
 wrap_health = clock_gettime epoll_wait calloc check_start check_is_running check_stop check_close \
-	announce_ready
+	announce_begin announce_stop
+wrap_announce = clock_gettime epoll_wait
 wrap_check = pipe2 calloc epoll_ctl spawn_program_unwaited read
 wrap_loop = clock_gettime epoll_wait epoll_create1 signalfd epoll_ctl
 wrap_reaper = waitpid waitid
@@ -63,16 +64,17 @@ wrap_request = getpid sender_describe
 wrap_sink = open epoll_ctl malloc realloc write
 wrap_outputs = malloc clock_gettime
 wrap_usage = malloc calloc realloc open
-wrap_status = view_look usage_measure view_age_ms isatty ioctl calloc
+wrap_status = view_look usage_measure view_age_ms isatty ioctl calloc procfs_usable \
+	procfs_read_stat
 wrap_statusjson = view_age_ms
 wrap_metrics = view_look usage_measure
 wrap_view = malloc calloc nanosleep clock_gettime syscall
 # Those that look at a dinit that the test plays (moments.h).
-MOMENTS_WRAPPED = view_open view_take view_take_last view_wait board_now
+MOMENTS_WRAPPED = view_open view_take view_take_last view_wait board_now nanosleep
 MOMENTS_UNITS = wait watch signal sv
 wrap_wait = $(MOMENTS_WRAPPED) execvp getsid getppid getpid procfs_usable procfs_read_stat
 wrap_watch = $(MOMENTS_WRAPPED)
-wrap_signal = $(MOMENTS_WRAPPED) syscall kill
+wrap_signal = $(MOMENTS_WRAPPED) syscall kill procfs_usable procfs_read_stat
 wrap_sv = $(MOMENTS_WRAPPED) signal_send
 wrap_cli = status_run metrics_run wait_run watch_run signal_run probe_run sv_run calloc
 wrap_listing = calloc logmux_forget_tallies

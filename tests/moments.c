@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #define ARGUMENTS_MAX 16
+/* More than any test makes. */
+#define WAITS_MAX 1000
 
 struct moments moments;
 char *moments_out, *moments_err;
@@ -24,12 +27,13 @@ int __wrap_view_take_last(const struct view *view, struct snapshot *snapshot);
 enum view_news __wrap_view_wait(const struct view *view, const struct snapshot *snapshot,
 				int64_t timeout_ms);
 struct board_time __wrap_board_now(void);
+int __wrap_nanosleep(const struct timespec *time, struct timespec *left);
 
 int __wrap_view_open(struct view *view, pid_t pid, char why[VIEW_WHY_SIZE])
 {
 	*view = (struct view){ .pid = 1 };
 	moments.pid = pid;
-	if (!moments.nothing_runs)
+	if (!moments.nothing_runs && moments.now_ms >= moments.begins_ms)
 		return 0;
 	snprintf(why, VIEW_WHY_SIZE, "no dinit runs here");
 	return -1;
@@ -80,7 +84,7 @@ enum view_news __wrap_view_wait(const struct view *view, const struct snapshot *
 	if (moments.ends || moments.ends_when_taken)
 		return VIEW_NEWS_GONE;
 	/* It would never end. */
-	assert_true(timeout_ms >= 0);
+	assert_true(timeout_ms >= 0 && moments.waits < WAITS_MAX);
 	moments.now_ms += (uint64_t)timeout_ms;
 	return VIEW_NEWS_NONE;
 }
@@ -88,6 +92,14 @@ enum view_news __wrap_view_wait(const struct view *view, const struct snapshot *
 struct board_time __wrap_board_now(void)
 {
 	return (struct board_time){ .monotonic_ms = moments.now_ms, .realtime_ms = moments.now_ms };
+}
+
+int __wrap_nanosleep(const struct timespec *time, struct timespec *left)
+{
+	(void)left;
+	assert_true(time->tv_sec > 0 || time->tv_nsec >= 1000000);
+	moments.now_ms += (uint64_t)time->tv_sec * 1000 + (uint64_t)time->tv_nsec / 1000000;
+	return 0;
 }
 
 int moments_set_up(void **state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A dinit that a test plays to what looks at one: what it shows at one moment after the other, in
- * place of view.h, with a clock that goes on only in waits. For test programs that are linked with
- * --wrap for MOMENTS_WRAPPED (tests/check.mk). */
+ * place of view.h, with a clock that goes on only in waits and sleeps. For test programs that are
+ * linked with --wrap for MOMENTS_WRAPPED (tests/check.mk). */
 #ifndef TESTS_MOMENTS_H
 #define TESTS_MOMENTS_H
 
@@ -22,6 +22,8 @@ struct moments {
 	struct view_service services[MOMENTS_MAX][MOMENTS_SERVICES_MAX];
 	/* How many there are, and which is shown. */
 	size_t len, shown;
+	/* When it begins to run; 0: it runs already. */
+	uint64_t begins_ms;
 	/* No dinit runs; it ends after the moment before the last, which is what is left of it; it
 	 * ends before anybody looks at the last moment. */
 	bool nothing_runs, ends, ends_when_taken;

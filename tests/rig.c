@@ -3,6 +3,7 @@
  * allows is found out by trying, in a child, and never by the user that the test runs as. */
 #include "rig.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <grp.h>
 #include <sched.h>
@@ -11,8 +12,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -105,4 +108,26 @@ bool rig_can_trace_others(void)
 	static int known;
 
 	return ask_once(&known, trace_other_user);
+}
+
+int rig_count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int count = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+void rig_write_script(const char *path, const char *body)
+{
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	fprintf(file, "#!/bin/sh\n%s\n", body);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(chmod(path, 0755), 0);
 }

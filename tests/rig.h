@@ -22,4 +22,10 @@ bool rig_can_mount(void);
 bool rig_can_take_user(void);
 bool rig_can_trace_others(void);
 
+/* Returns a number that grows with each descriptor of this process. */
+int rig_count_fds(void);
+
+/* Writes a script for sh, which may be executed. */
+void rig_write_script(const char *path, const char *body);
+
 #endif

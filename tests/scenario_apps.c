@@ -196,14 +196,17 @@ static size_t finish_download(int fd)
 	return len;
 }
 
-/* Stops dinit while nginx sends a page, and returns how much of it has come. */
-static size_t stop_in_the_midst_of_a_download(struct run *run, int port)
+/* Stops dinit while nginx sends a page, reads on when the worker that sends it has said that word
+ * (the master's come before that), and returns how much of the page has come. */
+static size_t stop_in_the_midst_of_a_download(struct run *run, int port, const char *word)
 {
+	char pattern[100];
 	int fd = begin_download(port);
 	size_t len;
 
 	run_signal(run, SIGTERM);
-	run_wait_line(run, RUN_STDERR, " web/run: .*(gracefully shutting down|exiting)$");
+	snprintf(pattern, sizeof pattern, " web/run: .* [0-9]+#[0-9]+: %s$", word);
+	run_wait_line(run, RUN_STDERR, pattern);
 	len = finish_download(fd);
 	run_expect_exit(run, 0);
 	return len;
@@ -234,7 +237,8 @@ static void test_example_down_signal_lets_nginx_finish_a_download(struct scene *
 	need_program("nginx");
 	scene_example(scene, "down-signal");
 	run = start_download_server(scene, port);
-	assert_true(stop_in_the_midst_of_a_download(run, port) > PAGE_BYTES);
+	assert_true(stop_in_the_midst_of_a_download(run, port, "gracefully shutting down") >
+		    PAGE_BYTES);
 	run_expect_line(run, RUN_STDERR, "info: web/run: sending QUIT to PID [0-9]+$");
 	run_expect_no_line(run, RUN_STDERR, "dinit: (warning|error)");
 }
@@ -250,7 +254,7 @@ static void test_nginx_without_down_signal_cuts_a_download_off(struct scene *sce
 	scene_example(scene, "down-signal");
 	assert_int_equal(unlink(scene_path(scene, "services/web/down-signal")), 0);
 	run = start_download_server(scene, port);
-	assert_true(stop_in_the_midst_of_a_download(run, port) < PAGE_BYTES);
+	assert_true(stop_in_the_midst_of_a_download(run, port, "exiting") < PAGE_BYTES);
 }
 
 static void test_example_disabled_is_what_is_not_wanted(struct scene *scene)

@@ -109,19 +109,33 @@ static void test_watch_output_that_nobody_takes_is_a_failure(struct scene *scene
 	add_dinit(scene);
 	scene_service(scene, "web", POLITE);
 	scene_service(scene, "client",
-		      "trap 'exit 0' TERM; \"$SCENE/dinit\" --watch >/dev/full; echo \"full $?\"\n"
-		      "\"$SCENE/dinit\" --watch | head -n 1; echo over\n" SCENE_TRAPPING);
-	/* (What is closed is seen at the next change.) */
-	scene_service(scene, "migrate", "read go <\"$SCENE/go\"; exit 115");
-	scene_fifo(scene, "go");
+		      "trap 'exit 0' TERM; \"$SCENE/dinit\" --watch >/dev/full; echo \"full "
+		      "$?\"\n" SCENE_TRAPPING);
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
 	run_wait_line(run, RUN_STDOUT, " client/run: full 1$");
-	run_wait_line(run, RUN_STDOUT, " client/run: " TIME);
-	scene_let_go(scene, "go");
-	run_wait_line(run, RUN_STDOUT, " client/run: over$");
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDERR, " client/run: .*stdout cannot be written to");
+}
+
+/* All is ready when it begins, so that nothing changes meanwhile. */
+static void test_watch_ends_when_its_reader_has_gone(struct scene *scene)
+{
+	struct run *run;
+
+	add_dinit(scene);
+	scene_service(scene, "web", POLITE);
+	scene_service(scene, "client",
+		      "PATH=$SCENE:$PATH; trap 'exit 0' TERM\n"
+		      "until dinit --status >/dev/null; do sleep 0.02; done\n"
+		      "{ dinit --watch; echo $? >&2; } | { read line; exec <&-; echo \"$line\"; }\n"
+		      "echo over; " SCENE_TRAPPING);
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
+	run_wait_line(run, RUN_STDOUT, " client/run: " TIME);
+	run_wait_line(run, RUN_STDOUT, " client/run: over$");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, " client/run: 141$");
 }
 
 /* ---- --signal ---- */
@@ -184,6 +198,7 @@ int main(void)
 		SCENE(test_watch_shows_each_change_from_the_beginning_to_the_stop),
 		SCENE_AS_SUBREAPER(test_watch_ends_with_dinit_and_has_seen_everything),
 		SCENE(test_watch_output_that_nobody_takes_is_a_failure),
+		SCENE(test_watch_ends_when_its_reader_has_gone),
 		SCENE(test_signal_reaches_run_of_the_service),
 		SCENE(test_signal_that_kills_ends_the_container),
 	};

@@ -1,23 +1,78 @@
 /* SPDX-License-Identifier: ISC */
-/* announce.c: the datagram, as sockets of every kind of name get it. */
+/* announce.c: the datagram, as sockets of every kind of name get it, and with the clock in the
+ * test's hand, how often it is tried. */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "announce.h"
+#include "log.h"
 
 #define NAME_MAX_LEN sizeof((struct sockaddr_un *)NULL)->sun_path
+
+static uint64_t clock_ms;
+static char said[1000];
+static struct loop loop;
+static struct announce announce;
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+int __real_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout_ms);
+int __wrap_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout_ms);
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+	(void)clock;
+	*now = (struct timespec){ (time_t)(clock_ms / 1000), (long)(clock_ms % 1000) * 1000000 };
+	return 0;
+}
+
+int __wrap_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout_ms)
+{
+	(void)timeout_ms;
+	return __real_epoll_wait(epoll_fd, events, max, 0);
+}
+
+static void keep(void *ctx, const char *line, size_t len)
+{
+	size_t so_far = strlen(said);
+
+	(void)ctx;
+	assert_true(so_far + len < sizeof said);
+	memcpy(said + so_far, line, len);
+}
+
+static void on_signal(void *ctx, const struct signalfd_siginfo *info)
+{
+	(void)ctx;
+	(void)info;
+}
+
+static enum loop_verdict stop(void *ctx)
+{
+	(void)ctx;
+	return LOOP_STOP;
+}
+
+/* A turn that begins so much later. */
+static void pass(uint64_t ms)
+{
+	clock_ms += ms;
+	assert_int_equal(loop_run(&loop, stop, NULL), 0);
+}
 
 static int next_fd(void)
 {
@@ -68,17 +123,26 @@ static void expect_failure(const char *name, int error)
 static int setup(void **state)
 {
 	static char dir[32];
+	sigset_t none;
 
 	strcpy(dir, "/tmp/test_announce.XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	*state = dir;
-	return 0;
+	clock_ms = 1000000;
+	memset(said, 0, sizeof said);
+	memset(&announce, 0, sizeof announce);
+	log_set_level(CONFIG_LOG_INFO);
+	log_set_writer(keep, NULL);
+	sigemptyset(&none);
+	return loop_open(&loop, &none, on_signal, NULL);
 }
 
 static int teardown(void **state)
 {
 	char path[200];
 
+	loop_close(&loop);
+	log_set_writer(NULL, NULL);
 	snprintf(path, sizeof path, "%s/socket", (const char *)*state);
 	unlink(path);
 	return rmdir(*state);
@@ -171,20 +235,39 @@ static void test_announce_ready_other_sockets_and_files_are_told(void **state)
 	expect_failure("/dev/null/socket", ENOTDIR);
 }
 
-/* A receiver that takes nothing: its queue is full at some time. Nobody waits. */
-static void test_announce_ready_full_queue_is_not_waited_for(void **state)
+/* Fills the queue of a receiver that takes nothing. Returns how much it holds. */
+static int fill(const char *path)
 {
-	char path[200];
-	int fd, sent = 0;
+	int sent = 0;
 
-	snprintf(path, sizeof path, "%s/socket", (const char *)*state);
-	fd = listen_at(path, SOCK_DGRAM);
 	alarm(60);
 	while (announce_ready(path) == 0)
 		assert_true(++sent < 1000000);
 	assert_int_equal(errno, EAGAIN);
 	alarm(0);
-	assert_true(sent > 0);
+	return sent;
+}
+
+/* Takes all that is in the queue. Returns how much that was. */
+static int empty(int fd)
+{
+	char bytes[64];
+	int received = 0;
+
+	while (recv(fd, bytes, sizeof bytes, 0) > 0)
+		received++;
+	return received;
+}
+
+/* Nobody waits. */
+static void test_announce_ready_full_queue_is_not_waited_for(void **state)
+{
+	char path[200];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/socket", (const char *)*state);
+	fd = listen_at(path, SOCK_DGRAM);
+	assert_true(fill(path) > 0);
 	close(fd);
 }
 
@@ -202,6 +285,109 @@ static void test_announce_ready_without_a_descriptor_says_so(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 }
 
+/* ---- how often it is tried ---- */
+
+static void test_announce_begin_sends_at_once_and_once(void **state)
+{
+	char path[200];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/socket", (const char *)*state);
+	fd = listen_at(path, SOCK_DGRAM);
+	announce_begin(&announce, &loop, path);
+	expect_ready(fd);
+	pass(ANNOUNCE_AGAIN_MS);
+	assert_int_equal(empty(fd), 0);
+	assert_null(loop.first);
+	assert_string_equal(said, "");
+	close(fd);
+}
+
+static void test_announce_begin_to_nobody_is_nothing(void **state)
+{
+	(void)state;
+	announce_begin(&announce, &loop, "");
+	assert_null(loop.first);
+	assert_string_equal(said, "");
+	announce_stop(&announce);
+}
+
+static void test_announce_begin_tries_again_until_there_is_room(void **state)
+{
+	char path[200];
+	int fd, full;
+
+	snprintf(path, sizeof path, "%s/socket", (const char *)*state);
+	fd = listen_at(path, SOCK_DGRAM);
+	full = fill(path);
+	announce_begin(&announce, &loop, path);
+	for (unsigned i = 0; i < 3; i++)
+		pass(ANNOUNCE_AGAIN_MS);
+	assert_int_equal(empty(fd), full);
+	pass(ANNOUNCE_AGAIN_MS - 1);
+	assert_int_equal(empty(fd), 0);
+	pass(1);
+	expect_ready(fd);
+	assert_null(loop.first);
+	assert_string_equal(said, "");
+	close(fd);
+}
+
+static void test_announce_begin_gives_up_and_says_so(void **state)
+{
+	char path[200], text[200];
+	int fd, full;
+
+	snprintf(path, sizeof path, "%s/socket", (const char *)*state);
+	fd = listen_at(path, SOCK_DGRAM);
+	full = fill(path);
+	announce_begin(&announce, &loop, path);
+	for (unsigned i = 1; i < ANNOUNCE_TRIES; i++) {
+		assert_string_equal(said, "");
+		assert_non_null(loop.first);
+		pass(ANNOUNCE_AGAIN_MS);
+	}
+	snprintf(text, sizeof text, "info: READY=1 cannot be sent to NOTIFY_SOCKET: %s\n",
+		 strerror(EAGAIN));
+	assert_non_null(strstr(said, text));
+	assert_null(loop.first);
+	assert_int_equal(empty(fd), full);
+	close(fd);
+}
+
+/* Only a queue gets room in time. */
+static void test_announce_begin_other_failures_are_said_at_once(void **state)
+{
+	char text[200];
+
+	(void)state;
+	announce_begin(&announce, &loop, "/dev/null/socket");
+	snprintf(text, sizeof text, "info: READY=1 cannot be sent to NOTIFY_SOCKET: %s\n",
+		 strerror(ENOTDIR));
+	assert_non_null(strstr(said, text));
+	assert_null(loop.first);
+}
+
+static void test_announce_stop_tries_no_more(void **state)
+{
+	char path[200];
+	int fd, full;
+
+	/* One that has not begun. */
+	announce_stop(&announce);
+	snprintf(path, sizeof path, "%s/socket", (const char *)*state);
+	fd = listen_at(path, SOCK_DGRAM);
+	full = fill(path);
+	announce_begin(&announce, &loop, path);
+	announce_stop(&announce);
+	assert_null(loop.first);
+	assert_int_equal(empty(fd), full);
+	pass(ANNOUNCE_AGAIN_MS);
+	assert_int_equal(empty(fd), 0);
+	assert_string_equal(said, "");
+	close(fd);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -214,6 +400,12 @@ int main(void)
 		TEST(test_announce_ready_other_sockets_and_files_are_told),
 		TEST(test_announce_ready_full_queue_is_not_waited_for),
 		TEST(test_announce_ready_without_a_descriptor_says_so),
+		TEST(test_announce_begin_sends_at_once_and_once),
+		TEST(test_announce_begin_to_nobody_is_nothing),
+		TEST(test_announce_begin_tries_again_until_there_is_room),
+		TEST(test_announce_begin_gives_up_and_says_so),
+		TEST(test_announce_begin_other_failures_are_said_at_once),
+		TEST(test_announce_stop_tries_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

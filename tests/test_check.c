@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* check.c with real programs (shell scripts of a directory made for each test) and everything below
  * it. Failing calls are scripted by the linker's --wrap. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -114,17 +113,6 @@ struct rig {
 	char reason[CHECK_REASON_SIZE], said[2000];
 };
 
-static int count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int count = 0;
-
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
-
 static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 {
 	struct rig *rig = ctx;
@@ -179,7 +167,7 @@ static int setup(void **state)
 	assert_int_equal(chmod(rig->dir, 0755), 0);
 	snprintf(rig->path, sizeof rig->path, "%s/check", rig->dir);
 	rig->entry = (struct svdir_entry){ .name = name, .dir = rig->dir, .check = rig->path };
-	rig->fds = count_fds();
+	rig->fds = rig_count_fds();
 	sigemptyset(&rig->signals);
 	sigaddset(&rig->signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &rig->signals, &rig->old_signals);
@@ -220,12 +208,7 @@ static int teardown(void **state)
 
 static void put_check(struct rig *rig, const char *body)
 {
-	FILE *file = fopen(rig->path, "we");
-
-	assert_non_null(file);
-	fprintf(file, "#!/bin/sh\n%s\n", body);
-	fclose(file);
-	assert_int_equal(chmod(rig->path, 0755), 0);
+	rig_write_script(rig->path, body);
 }
 
 static enum loop_verdict on_turn_end(void *ctx)
@@ -268,14 +251,14 @@ static bool at_once(struct rig *rig)
 /* Runs the check to its end; the result was told once, and nothing is left open. */
 static void run(struct rig *rig, const char *body, uint64_t timeout_ms)
 {
-	int fds = count_fds();
+	int fds = rig_count_fds();
 
 	put_check(rig, body);
 	rig->results = 0;
 	check_start(&rig->check, 4711, timeout_ms);
 	wait_until(rig, is_over);
 	assert_int_equal(rig->results, 1);
-	assert_int_equal(count_fds(), fds);
+	assert_int_equal(rig_count_fds(), fds);
 }
 
 /* Waits until the process has ended, and does not reap it. */
@@ -482,7 +465,7 @@ static void test_check_read_that_fails_for_now_is_repeated(void **state)
 static void test_check_that_cannot_be_executed_has_failed(void **state)
 {
 	struct rig *rig = *state;
-	int fds = count_fds();
+	int fds = rig_count_fds();
 	char nowhere[] = "/nonexistent";
 
 	put_check(rig, "exit 0");
@@ -495,7 +478,7 @@ static void test_check_that_cannot_be_executed_has_failed(void **state)
 	assert_false(rig->succeeded);
 	assert_memory_equal(rig->reason, "cannot be started: ", 19);
 	assert_true(rig->check.unstarted);
-	assert_int_equal(count_fds(), fds);
+	assert_int_equal(rig_count_fds(), fds);
 	/* Its directory has gone. */
 	rig->entry.dir = nowhere;
 	run(rig, "exit 0", LONG_MS);
@@ -518,7 +501,7 @@ static void test_check_without_means_has_failed(void **state)
 
 	put_check(rig, "exit 0");
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		int fds = count_fds();
+		int fds = rig_count_fds();
 
 		rig->results = 0;
 		*cases[i].error = cases[i].value;
@@ -530,7 +513,7 @@ static void test_check_without_means_has_failed(void **state)
 		assert_true(rig->check.unstarted);
 		assert_non_null(strstr(rig->reason, strerror(cases[i].value)));
 		assert_false(check_is_running(&rig->check));
-		assert_int_equal(count_fds(), fds);
+		assert_int_equal(rig_count_fds(), fds);
 		/* No timer is left. */
 		assert_null(rig->loop.first);
 	}
@@ -581,6 +564,28 @@ static void test_check_that_takes_too_long_is_told_before_it_ends(void **state)
 	assert_int_equal(rig->results, 1);
 	assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);
+}
+
+/* What is less than a tenth of a second is not told as nothing. */
+static void test_check_that_takes_too_long_of_a_short_time_is_told_it(void **state)
+{
+	static const struct {
+		uint64_t ms;
+		const char *reason;
+	} times[] = { { 1, "took longer than 0.001 s" },
+		      { 20, "took longer than 0.02 s" },
+		      { 99, "took longer than 0.099 s" },
+		      { 100, "took longer than 0.1 s" } };
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+		put_check(rig, "exec sleep 1000");
+		rig->results = 0;
+		check_start(&rig->check, 4711, times[i].ms);
+		wait_until(rig, is_over);
+		assert_int_equal(rig->results, 1);
+		assert_string_equal(rig->reason, times[i].reason);
+	}
 }
 
 /* Where dinit notices so late that the time is over that it must have been stopped, the check was
@@ -680,7 +685,7 @@ static void test_check_that_leaves_its_pipe_behind_is_over(void **state)
 static void test_check_stop_kills_and_tells_nothing(void **state)
 {
 	struct rig *rig = *state;
-	int fds = count_fds();
+	int fds = rig_count_fds();
 
 	put_check(rig, "trap '' TERM; while :; do sleep 1000; done");
 	check_start(&rig->check, 4711, LONG_MS);
@@ -688,7 +693,7 @@ static void test_check_stop_kills_and_tells_nothing(void **state)
 	assert_null(rig->loop.first);
 	wait_until(rig, is_over);
 	assert_int_equal(rig->results, 0);
-	assert_int_equal(count_fds(), fds);
+	assert_int_equal(rig_count_fds(), fds);
 	/* It can be stopped as often as wanted, and run again. */
 	check_stop(&rig->check);
 	expect(rig, "echo fine", true, "fine");
@@ -770,6 +775,7 @@ int main(void)
 		TEST(test_check_that_takes_too_long_is_killed),
 		TEST(test_check_that_takes_too_long_says_what_it_said_last),
 		TEST(test_check_that_takes_too_long_is_told_before_it_ends),
+		TEST(test_check_that_takes_too_long_of_a_short_time_is_told_it),
 		TEST(test_check_that_was_stopped_with_dinit_gets_its_time_once_more),
 		TEST(test_check_that_is_not_reaped_yet_when_its_time_is_over_has_its_result),
 		TEST(test_check_that_takes_too_long_is_killed_with_its_children),

@@ -185,7 +185,19 @@ static void test_run_pid_that_is_none_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(lines); i++) {
 		snprintf(line, sizeof line, "dinit|--status|%s", lines[i]);
-		expect_refusal(line, "dinit: --pid takes the PID of a running dinit\n");
+		expect_refusal(line, "dinit: --pid takes the PID of a running dinit, ");
+	}
+}
+
+static void test_run_pid_before_the_option_is_refused_in_one_line(void **state)
+{
+	static const char *const lines[] = { "dinit|--pid", "dinit|--pid|12",
+					     "dinit|--pid|12|--status" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(lines); i++) {
+		expect_refusal(lines[i], " comes behind the option: dinit --status --pid 1\n");
+		assert_int_equal(strcspn(err, "\n"), strlen(err) - 1);
 	}
 }
 
@@ -368,6 +380,7 @@ int main(void)
 		CLI_TEST(test_run_returns_what_the_option_returns),
 		CLI_TEST(test_run_pid_is_taken_out),
 		CLI_TEST(test_run_pid_that_is_none_is_refused),
+		CLI_TEST(test_run_pid_before_the_option_is_refused_in_one_line),
 		CLI_TEST(test_run_arguments_that_an_option_refuses_are_explained),
 		CLI_TEST(test_run_anything_else_gets_the_usage),
 		CLI_TEST(test_run_help_and_version_go_to_stdout),

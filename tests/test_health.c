@@ -18,6 +18,7 @@
 #include "announce.h"
 #include "health.h"
 #include "log.h"
+#include "pace.h"
 
 #define SERVICES_MAX 1000
 /* No multiple of an interval. */
@@ -31,8 +32,8 @@ static uint64_t clock_ms;
 static int callocs_until_failure;
 /* What a check fails with that cannot be started; NULL: it can. */
 static const char *start_failure;
-static unsigned announced;
-static int announce_error;
+/* How often it was announced that all are ready, and that this is given up. */
+static unsigned announced, announce_stops;
 
 /* What the checks do: by the place of their service. */
 static struct play {
@@ -44,6 +45,7 @@ static struct play {
 	unsigned begun, stopped;
 } plays[SERVICES_MAX];
 static struct svdir_entry entries[SERVICES_MAX];
+static struct config config;
 static unsigned closed;
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
@@ -55,7 +57,8 @@ void __wrap_check_start(struct check *check, pid_t run_pid, uint64_t timeout_ms)
 bool __wrap_check_is_running(const struct check *check);
 void __wrap_check_stop(struct check *check);
 void __wrap_check_close(struct check *check);
-int __wrap_announce_ready(const char *socket_name);
+void __wrap_announce_begin(struct announce *announce, struct loop *loop, const char *socket_name);
+void __wrap_announce_stop(struct announce *announce);
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
@@ -114,12 +117,18 @@ void __wrap_check_close(struct check *check)
 	closed++;
 }
 
-int __wrap_announce_ready(const char *socket_name)
+void __wrap_announce_begin(struct announce *announce, struct loop *loop, const char *socket_name)
 {
-	assert_string_equal(socket_name, "/run/notify");
+	(void)announce;
+	assert_non_null(loop);
+	assert_string_equal(socket_name, config.notify_socket);
 	announced++;
-	errno = announce_error;
-	return announce_error ? -1 : 0;
+}
+
+void __wrap_announce_stop(struct announce *announce)
+{
+	(void)announce;
+	announce_stops++;
 }
 
 /* ---- the rig ---- */
@@ -129,7 +138,6 @@ static char cause[1000];
 static unsigned failures;
 static struct loop loop;
 static struct board board;
-static struct config config;
 static struct svdir svdir;
 static struct programs programs;
 static struct health health;
@@ -166,8 +174,7 @@ static int setup(void **state)
 	clock_ms = BEGIN_MS;
 	callocs_until_failure = -1;
 	start_failure = NULL;
-	announced = failures = closed = 0;
-	announce_error = 0;
+	announced = announce_stops = failures = closed = 0;
 	memset(said, 0, sizeof said);
 	memset(cause, 0, sizeof cause);
 	memset(plays, 0, sizeof plays);
@@ -540,9 +547,9 @@ static void test_health_check_is_begun_at_once_and_then_each_second(void **state
 		/* However long one takes. */
 		pass(100 * i);
 		say(a, false, "exited with status 1");
-		expect_begin(a, HEALTH_RETRY_MS - 100 * i);
+		expect_begin(a, PACE_RETRY_MS - 100 * i);
 	}
-	pass(HEALTH_RETRY_MS + 1);
+	pass(PACE_RETRY_MS + 1);
 	say(a, false, "exited with status 1");
 	expect_begin(a, 0);
 	expect_state(a, BOARD_STARTING);
@@ -1176,28 +1183,15 @@ static void test_health_ready_is_announced_once(void **state)
 	assert_int_equal(announced, 0);
 	say(a, true, "");
 	assert_int_equal(announced, 1);
-	expect_said("NOTIFY_SOCKET", 0);
 	expect_begin(a, 10000);
 	say(a, false, "no");
 	expect_begin(a, 10000);
 	say(a, true, "");
 	assert_int_equal(announced, 1);
-}
-
-static void test_health_ready_that_cannot_be_announced_is_said_at_info(void **state)
-{
-	char text[200];
-
-	(void)state;
-	config.notify_socket = "/run/notify";
-	announce_error = ECONNREFUSED;
-	add("a");
-	start_all();
-	assert_int_equal(announced, 1);
-	snprintf(text, sizeof text, "info: READY=1 cannot be sent to NOTIFY_SOCKET: %s\n",
-		 strerror(ECONNREFUSED));
-	expect_said(text, 1);
-	expect_whole(BOARD_WHOLE_RUNNING, true);
+	/* A teardown is not announced as ready. */
+	assert_int_equal(announce_stops, 0);
+	health_begin_teardown(&health, BOARD_WHOLE_STOPPING, "");
+	assert_int_equal(announce_stops, 1);
 }
 
 /* ---- memory ---- */
@@ -1270,7 +1264,6 @@ int main(void)
 		TEST(test_health_teardown_that_a_stuck_check_begins_stops_it),
 		TEST(test_health_cause_that_is_too_long_is_cut),
 		TEST(test_health_ready_is_announced_once),
-		TEST(test_health_ready_that_cannot_be_announced_is_said_at_info),
 		TEST(test_health_open_without_memory_leaves_nothing),
 	};
 

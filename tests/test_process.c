@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -412,19 +413,43 @@ static void test_process_read_environment_unknown_variable_is_a_warning(void **s
 	assert_string_equal(said, "");
 }
 
-/* What is needed again is read again. */
-static void test_process_forget_code_runs_on(void **state)
+/* ---- code that is not needed ---- */
+
+/* Among the code, whole pages that are none, of whatever size pages are. */
+#define BALLAST_SIZE (4 * 65536)
+__asm__(".pushsection .text\n"
+	"ballast: .skip 262144\n"
+	".popsection");
+extern __attribute__((visibility("hidden"))) unsigned char ballast[];
+
+/* A change shows whether a page was given back: it is the program's file that is read again. What
+ * is needed, as what is behind the ballast, is read again, too. */
+static void test_process_forget_code_gives_back_whole_pages_behind(void **state)
 {
+	uintptr_t size = (uintptr_t)sysconf(_SC_PAGESIZE);
+	size_t at = (size_t)(-(uintptr_t)ballast & (size - 1));
+	volatile unsigned char *first = ballast + at, *second = first + size;
+
 	(void)state;
-	process_forget_code((uintptr_t)test_process_forget_code_runs_on);
-	process_forget_code(UINTPTR_MAX / 2);
-	assert_true(getpid() > 0);
+	assert_true(at + 2 * size <= BALLAST_SIZE);
+	assert_int_equal(mprotect(ballast + at, 2 * size, PROT_READ | PROT_WRITE), 0);
+	*first = *second = 1;
+	process_forget_code((uintptr_t)UINTPTR_MAX / 2);
+	assert_int_equal(*first, 1);
+	assert_int_equal(*second, 1);
+	process_forget_code((uintptr_t)first + 1);
+	assert_int_equal(*first, 1);
+	assert_int_equal(*second, 0);
+	*second = 1;
+	process_forget_code((uintptr_t)first);
+	assert_int_equal(*first, 0);
+	assert_int_equal(*second, 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_process_forget_code_runs_on),
+		cmocka_unit_test(test_process_forget_code_gives_back_whole_pages_behind),
 		cmocka_unit_test(test_process_fill_standard_fds_closed_ones_become_null),
 		cmocka_unit_test(test_process_fill_standard_fds_that_cannot_be_opened_fails),
 		cmocka_unit_test(test_process_copy_standard_fd_is_above_9_and_not_inherited),

@@ -2,7 +2,6 @@
 /* service.c and program.c with real programs (shell scripts of a directory made for each test)
  * and everything below it, dinit's state machine left out: the tests start, stop and kill, and
  * look at what is told and written. Failing calls are scripted by the linker's --wrap. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,6 +20,7 @@
 #include <cmocka.h>
 
 #include "log.h"
+#include "rig.h"
 #include "services.h"
 #include "spawn.h"
 #include "tree.h"
@@ -130,17 +130,6 @@ struct rig {
 	struct lastline *end_last;
 };
 
-static int count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int count = 0;
-
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
-
 static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 {
 	struct rig *rig = ctx;
@@ -214,7 +203,7 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(rig->dir));
 	rig->svdir.entries = rig->entries;
 	log_set_level(CONFIG_LOG_WARN);
-	rig->fds = count_fds();
+	rig->fds = rig_count_fds();
 	sigemptyset(&rig->signals);
 	sigaddset(&rig->signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &rig->signals, &rig->old_signals);
@@ -287,18 +276,12 @@ static __attribute__((format(printf, 1, 2))) void wrong(const char *format, ...)
 static char *put_script(struct rig *rig, size_t service, size_t which, const char *name,
 			const char *body)
 {
-	char *path = rig->paths[service][which];
-	FILE *file;
+	char path[sizeof rig->paths[service][which]];
 
-	snprintf(path, sizeof rig->paths[service][which], "%s/%s", rig->entries[service].dir, name);
-	if (!body)
-		return path;
-	file = fopen(path, "we");
-	assert_non_null(file);
-	fprintf(file, "#!/bin/sh\n%s\n", body);
-	fclose(file);
-	assert_int_equal(chmod(path, 0755), 0);
-	return path;
+	snprintf(path, sizeof path, "%s/%s", rig->entries[service].dir, name);
+	if (body)
+		rig_write_script(path, body);
+	return strcpy(rig->paths[service][which], path);
 }
 
 /* A service whose run does this; a body that is NULL makes no file. */
@@ -765,7 +748,7 @@ static void test_service_run_without_a_pipe_or_memory_is_said_and_leaves_nothing
 
 		put_service(rig, "web", "exit 0");
 		open_services(rig, "");
-		before = count_fds();
+		before = rig_count_fds();
 		*(calls < 2 ? &pipes_until_failure : &mallocs_until_failure) = calls % 2;
 		start_all(rig);
 		assert_cannot_start(
@@ -773,7 +756,7 @@ static void test_service_run_without_a_pipe_or_memory_is_said_and_leaves_nothing
 			calls < 2 ? "no pipe can be made (Too many open files; raise the limit of "
 				    "open files, ulimit -n)\n"
 				  : "no pipe can be made (Cannot allocate memory)\n");
-		assert_int_equal(count_fds(), before);
+		assert_int_equal(rig_count_fds(), before);
 		teardown(state);
 		setup(state);
 	}
@@ -1048,7 +1031,7 @@ static void test_service_logged_start_failing_anywhere_is_said_and_leaves_nothin
 		put_service(rig, "web", "exit 0");
 		put_log(rig, "cat");
 		open_services(rig, "");
-		before = count_fds();
+		before = rig_count_fds();
 		if (calls < 4)
 			pipes_until_failure = calls;
 		else if (calls < 8)
@@ -1065,7 +1048,7 @@ static void test_service_logged_start_failing_anywhere_is_said_and_leaves_nothin
 			assert_has(rig->out[1], ": no pipe can be made (Too many open files; raise "
 						"the limit of open");
 		assert_int_equal(rig->ends, 0);
-		assert_int_equal(count_fds(), before);
+		assert_int_equal(rig_count_fds(), before);
 		teardown(state);
 		setup(state);
 	}

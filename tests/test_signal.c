@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "client/signal.h"
+#include "procfs.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define SIGNAL_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, moments_tear_down)
@@ -24,9 +25,29 @@ static int sent, killed;
 static pid_t opened;
 /* After pidfd_open, the next moment is shown. */
 static bool changes;
+/* Whether /proc is of no use, whether it does not show the process, and the parent in it. */
+static bool proc_unusable, hidden;
+static pid_t parent;
 
 long __wrap_syscall(long number, long a, long b, long c, long d);
 int __wrap_kill(pid_t pid, int signal);
+bool __wrap_procfs_usable(const struct procfs *proc);
+int __wrap_procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *stat);
+
+bool __wrap_procfs_usable(const struct procfs *proc)
+{
+	assert_string_equal(proc->root, "/proc");
+	return !proc_unusable;
+}
+
+/* What is read before the process is held may be another's when it gets the signal. */
+int __wrap_procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *stat)
+{
+	assert_string_equal(proc->root, "/proc");
+	assert_int_equal(pid, opened);
+	stat->parent = parent;
+	return hidden ? -1 : 0;
+}
 
 /* (What a caller does not pass is not looked at.) */
 long __wrap_syscall(long number, long a, long b, long c, long d)
@@ -57,7 +78,8 @@ static int set_up(void **state)
 	moments_set_up(state);
 	open_error = send_error = sent = killed = 0;
 	opened = 0;
-	changes = false;
+	changes = proc_unusable = hidden = false;
+	parent = 1;
 	moments_add();
 	moments_add_service("web", BOARD_READY, 5);
 	moments_add_service("off", BOARD_DOWN, 0);
@@ -126,6 +148,33 @@ static void test_signal_process_that_is_gone_gets_none(void **state)
 	assert_int_equal(sent, 0);
 }
 
+static void expect_no_child(void)
+{
+	expect_failure("web TERM", "dinit: web: no signal was sent, as /proc does not show PID 5 "
+				   "as a child of dinit's\n");
+	assert_int_equal(sent, 0);
+}
+
+/* Somebody wrote the PID of another process into the page. */
+static void test_signal_process_that_is_no_child_of_dinit_gets_none(void **state)
+{
+	(void)state;
+	parent = 2;
+	expect_no_child();
+	open_error = ENOSYS;
+	expect_no_child();
+}
+
+static void test_signal_without_proc_none_is_sent(void **state)
+{
+	(void)state;
+	hidden = true;
+	expect_no_child();
+	hidden = false;
+	proc_unusable = true;
+	expect_no_child();
+}
+
 static void test_signal_that_may_not_be_sent_says_why(void **state)
 {
 	(void)state;
@@ -178,6 +227,8 @@ int main(void)
 		SIGNAL_TEST(test_signal_without_pidfds_is_sent_by_number),
 		SIGNAL_TEST(test_signal_service_that_ends_meanwhile_gets_none),
 		SIGNAL_TEST(test_signal_process_that_is_gone_gets_none),
+		SIGNAL_TEST(test_signal_process_that_is_no_child_of_dinit_gets_none),
+		SIGNAL_TEST(test_signal_without_proc_none_is_sent),
 		SIGNAL_TEST(test_signal_that_may_not_be_sent_says_why),
 		SIGNAL_TEST(test_signal_service_that_does_not_run_is_refused),
 		SIGNAL_TEST(test_signal_that_is_none_is_refused),

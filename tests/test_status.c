@@ -29,6 +29,9 @@ static struct snapshot shown;
 static struct view_service services[SERVICES_MAX];
 static struct usage usages[SERVICES_MAX];
 static bool nothing_runs, no_usage, calloc_fails;
+/* Whether /proc is of no use, whether it does not show dinit, and the state that it shows. */
+static bool proc_unusable, hidden;
+static char dinit_state;
 /* The columns of the terminal; 0: there is none. */
 static unsigned short columns;
 
@@ -37,6 +40,8 @@ void *__wrap_calloc(size_t count, size_t size);
 int __wrap_view_look(pid_t pid, struct snapshot *snapshot, char why[VIEW_WHY_SIZE]);
 struct usage *__wrap_usage_measure(const struct procfs *proc, const struct snapshot *snapshot);
 uint64_t __wrap_view_age_ms(const struct board_time *time);
+bool __wrap_procfs_usable(const struct procfs *proc);
+int __wrap_procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *stat);
 int __wrap_isatty(int fd);
 int __wrap_ioctl(int fd, unsigned long request, struct winsize *size);
 
@@ -76,6 +81,20 @@ uint64_t __wrap_view_age_ms(const struct board_time *time)
 	return time->monotonic_ms;
 }
 
+bool __wrap_procfs_usable(const struct procfs *proc)
+{
+	assert_string_equal(proc->root, "/proc");
+	return !proc_unusable;
+}
+
+int __wrap_procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *stat)
+{
+	assert_string_equal(proc->root, "/proc");
+	assert_int_equal(pid, 1);
+	stat->state = dinit_state;
+	return hidden ? -1 : 0;
+}
+
 int __wrap_isatty(int fd)
 {
 	return fd == STDOUT_FILENO && columns > 0;
@@ -108,6 +127,8 @@ static int setup(void **state)
 			    .since = { .monotonic_ms = 2 * SECOND } },
 	};
 	nothing_runs = no_usage = calloc_fails = false;
+	proc_unusable = hidden = false;
+	dinit_state = 'S';
 	columns = 0;
 	setenv("TERM", "xterm", 1);
 	unsetenv("NO_COLOR");
@@ -441,6 +462,25 @@ static void test_status_sentence_without_a_cause_says_how_all_are(void **state)
 	expect_sentence("dinit 0.1.0 (PID 1), running for 3m12s: all services are ready\n");
 }
 
+static void test_status_sentence_says_that_dinit_is_stopped(void **state)
+{
+	static const char running[] =
+		"dinit 0.1.0 (PID 1), running for 3m12s: all services are ready\n";
+
+	(void)state;
+	add("web", BOARD_READY, "");
+	dinit_state = 't';
+	expect_sentence(running);
+	dinit_state = 'T';
+	expect_sentence("dinit is stopped by a signal (kill -CONT 1 lets it go on)\n"
+			"dinit 0.1.0 (PID 1), running for 3m12s: all services are ready\n");
+	hidden = true;
+	expect_sentence(running);
+	hidden = false;
+	proc_unusable = true;
+	expect_sentence(running);
+}
+
 static void test_status_sentence_fills_its_line(void **state)
 {
 	static const char start[] = "dinit 0.1.0 (PID 1), stopping for 2s: ";
@@ -501,7 +541,8 @@ static void test_status_names_alone_are_shown_and_judged(void **state)
 	add("off", BOARD_DOWN, "");
 	shown.header.ready = false;
 	assert_int_equal(run("db"), 0);
-	assert_non_null(strstr(out, "1 of 3 services is not ready"));
+	/* (Of others nothing is said.) */
+	assert_non_null(strstr(out, "dinit 0.1.0 (PID 1), running for 3m12s\nNAME "));
 	assert_non_null(strstr(out, "\ndb "));
 	assert_null(strstr(out, "\nweb "));
 	assert_int_equal(run("migrate db"), 0);
@@ -511,6 +552,10 @@ static void test_status_names_alone_are_shown_and_judged(void **state)
 	assert_int_equal(run("--json db"), 0);
 	assert_non_null(strstr(out, "\"services\":[{\"name\":\"db\","));
 	assert_null(strstr(out, "\"web\""));
+	shown.header.state = BOARD_WHOLE_STOPPING;
+	strcpy(shown.header.cause, "signal 15");
+	assert_int_equal(run("db"), 0);
+	assert_non_null(strstr(out, "dinit 0.1.0 (PID 1), stopping for 2s: signal 15\n"));
 }
 
 static void test_status_unknown_name_is_told_the_nearest(void **state)
@@ -562,6 +607,7 @@ int main(void)
 		STATUS_TEST(test_status_processor_times_are_short),
 		STATUS_TEST(test_status_texts_that_just_fit_are_whole),
 		STATUS_TEST(test_status_sentence_without_a_cause_says_how_all_are),
+		STATUS_TEST(test_status_sentence_says_that_dinit_is_stopped),
 		STATUS_TEST(test_status_sentence_fills_its_line),
 		STATUS_TEST(test_status_long_texts_fit_eighty_columns),
 		STATUS_TEST(test_status_wide_terminal_is_used),

@@ -303,12 +303,48 @@ static void test_wait_unknown_name_is_refused_with_the_nearest(void **state)
 	expect_said("dinit: there is no service postgresql\n");
 }
 
-static void test_wait_without_dinit_says_why(void **state)
+/* Expects that nothing runs to be said after so many milliseconds, or one pause more. */
+static void expect_no_dinit(const char *line, uint64_t ms)
+{
+	moments.now_ms = MOMENTS_BEGIN_MS;
+	moments.nothing_runs = true;
+	assert_int_equal(run(line), 1);
+	expect_said("dinit: no dinit runs here\n");
+	assert_in_range(moments.now_ms, MOMENTS_BEGIN_MS + ms, MOMENTS_BEGIN_MS + ms + 19);
+}
+
+static void test_wait_without_dinit_looks_for_a_second_and_says_why(void **state)
 {
 	(void)state;
-	moments.nothing_runs = true;
-	assert_int_equal(run("web"), 1);
-	expect_said("dinit: no dinit runs here\n");
+	expect_no_dinit("web", 1000);
+	expect_no_dinit("-t 5", 1000);
+	expect_no_dinit("-t 0.3 web", 300);
+	expect_no_dinit("-t 0", 0);
+	/* What does not run has ended. */
+	expect_no_dinit("-d web", 0);
+}
+
+/* The container has only just been started. */
+static void test_wait_dinit_that_begins_to_run_is_found(void **state)
+{
+	(void)state;
+	moments_add();
+	moments_add_service("db", BOARD_READY, 5);
+	moments.begins_ms = MOMENTS_BEGIN_MS + 400;
+	assert_int_equal(run("db"), 0);
+	expect_said("");
+	assert_in_range(moments.now_ms, MOMENTS_BEGIN_MS + 400, MOMENTS_BEGIN_MS + 419);
+}
+
+static void test_wait_time_counts_from_before_dinit_runs(void **state)
+{
+	(void)state;
+	moments_add();
+	moments_add_service("db", BOARD_STARTING, 5);
+	moments.begins_ms = MOMENTS_BEGIN_MS + 400;
+	assert_int_equal(run("-t 1 db"), 1);
+	expect_said("dinit: db has not become ready within 1 s: starting\n");
+	assert_int_equal(moments.timeout_ms, 600);
 }
 
 /* ---- without names ---- */
@@ -519,15 +555,27 @@ static void test_wait_does_not_execute_the_command_otherwise(void **state)
 
 static void test_wait_arguments_that_make_no_sense_are_refused(void **state)
 {
-	static const char *const lines[] = {
-		"-t", "-t x db", "-t -1", "-x db", "--d", "db --", "--"
-	};
+	static const char *const lines[] = { "-x db", "--d", "db --", "--" };
 
 	(void)state;
 	moments_add();
 	moments_add_service("db", BOARD_READY, 5);
 	for (size_t i = 0; i < COUNT(lines); i++)
 		assert_int_equal(run(lines[i]), -1);
+}
+
+static void test_wait_time_that_is_none_is_explained(void **state)
+{
+	static const char *const lines[] = { "-t", "-t x db", "db -t -1", "-t 1.2.3", "-t --" };
+
+	(void)state;
+	moments_add();
+	moments_add_service("db", BOARD_READY, 5);
+	for (size_t i = 0; i < COUNT(lines); i++) {
+		assert_int_equal(run(lines[i]), 1);
+		expect_said("dinit: --wait takes behind -t seconds, as digits with at most one "
+			    "point, up to 1000000000\n");
+	}
 }
 
 int main(void)
@@ -547,7 +595,9 @@ int main(void)
 		WAIT_TEST(test_wait_in_a_teardown_takes_what_is_ready),
 		WAIT_TEST(test_wait_for_the_end_sees_it),
 		WAIT_TEST(test_wait_unknown_name_is_refused_with_the_nearest),
-		WAIT_TEST(test_wait_without_dinit_says_why),
+		WAIT_TEST(test_wait_without_dinit_looks_for_a_second_and_says_why),
+		WAIT_TEST(test_wait_dinit_that_begins_to_run_is_found),
+		WAIT_TEST(test_wait_time_counts_from_before_dinit_runs),
 		WAIT_TEST(test_wait_for_all_leaves_out_what_does_not_count),
 		WAIT_TEST(test_wait_for_all_waits_for_each),
 		WAIT_TEST(test_wait_for_all_leaves_out_the_own_service),
@@ -563,6 +613,7 @@ int main(void)
 		WAIT_TEST(test_wait_executes_the_command_when_it_is_so),
 		WAIT_TEST(test_wait_does_not_execute_the_command_otherwise),
 		WAIT_TEST(test_wait_arguments_that_make_no_sense_are_refused),
+		WAIT_TEST(test_wait_time_that_is_none_is_explained),
 	};
 
 	return cmocka_run_group_tests_name("wait", tests, NULL, NULL);

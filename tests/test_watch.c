@@ -3,8 +3,10 @@
 #include "moments.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -121,7 +123,7 @@ static void test_watch_what_dinit_has_left_may_be_garbage(void **state)
 	expect_lines(
 		SINCE
 		"\"service\":\"db\",\"state\":\"ready\",\"pid\":5,\"reason\":null}\n" WHOLE_LINE);
-	assert_int_equal(moments.timeout_ms, -1);
+	assert_int_equal(moments.timeout_ms, 1000);
 }
 
 /* What happened since the last look is shown also when dinit has ended. */
@@ -159,6 +161,33 @@ static void test_watch_dinit_that_ends_before_it_is_looked_at_is_no_failure(void
 	assert_string_equal(moments_err, "");
 }
 
+/* Runs --watch with stdout a pipe that nobody reads. Returns the exit status. */
+static int watch_unread(void)
+{
+	int old = dup(STDOUT_FILENO), ends[2], status;
+	void (*on_pipe)(int) = signal(SIGPIPE, SIG_IGN);
+
+	assert_int_equal(pipe(ends), 0);
+	close(ends[0]);
+	dup2(ends[1], STDOUT_FILENO);
+	close(ends[1]);
+	status = moments_run(watch_run, "");
+	dup2(old, STDOUT_FILENO);
+	close(old);
+	signal(SIGPIPE, on_pipe);
+	return status;
+}
+
+static void test_watch_ends_when_nobody_reads_it(void **state)
+{
+	(void)state;
+	moments_add();
+	moments_add_service("db", BOARD_READY, 5);
+	assert_int_equal(watch_unread(), 1);
+	assert_int_equal(moments.waits, 0);
+	assert_string_equal(moments_err, "dinit: nobody reads what is printed any more\n");
+}
+
 static void test_watch_without_dinit_says_why(void **state)
 {
 	(void)state;
@@ -189,6 +218,7 @@ int main(void)
 		WATCH_TEST(test_watch_what_dinit_has_left_may_be_garbage),
 		WATCH_TEST(test_watch_shows_what_dinit_has_left),
 		WATCH_TEST(test_watch_dinit_that_ends_before_it_is_looked_at_is_no_failure),
+		WATCH_TEST(test_watch_ends_when_nobody_reads_it),
 		WATCH_TEST(test_watch_without_dinit_says_why),
 		WATCH_TEST(test_watch_arguments_are_refused),
 	};
