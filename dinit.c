@@ -56,8 +56,8 @@ struct dinit {
 	/* The last message of all has been written. */
 	bool concluded;
 	struct requests requests;
-	/* What the command is sent when it is told to stop. */
-	int command_signal;
+	/* What the command is to be sent when it is told to stop: a bit for each signal. */
+	unsigned command_signals;
 	struct overtime overtime;
 	struct loop_timer delay_timer;
 };
@@ -86,8 +86,7 @@ static void note_command_end(struct dinit *dinit, const struct service *service,
 	verdict_note_command_end(&dinit->verdict, end->status);
 }
 
-/* Notes an end that begins the teardown, if nothing has begun it yet. service is NULL where an
- * adopted orphan has ended. */
+/* Notes an end that begins the teardown, unless it has begun. An orphan's has no service. */
 static void note_end(struct dinit *dinit, const struct service *service,
 		     const struct reaper_end *end)
 {
@@ -141,6 +140,18 @@ static void on_service_change(void *ctx, const struct service *service)
 	health_note_service(&dinit->health, service);
 }
 
+/* Tells the command to stop, by each signal that came for it: it may heed only one of those that
+ * came at once, or in the delay. */
+static void tell_command(struct dinit *dinit)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGQUIT };
+
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		if (dinit->command_signals & 1U << signals[i])
+			services_stop_command(&dinit->services, signals[i]);
+	dinit->command_signals = 0;
+}
+
 /* Notes a signal that stops the container. */
 static void note_stop(struct dinit *dinit, const struct signalfd_siginfo *info)
 {
@@ -159,9 +170,9 @@ static void note_stop(struct dinit *dinit, const struct signalfd_siginfo *info)
 			log_info("%s: stopping the container", text);
 		ending_note_stop(&dinit->ending, text);
 	}
-	dinit->command_signal = request_choose_command_signal(info);
+	dinit->command_signals |= 1U << request_choose_command_signal(info);
 	if (dinit->state == STATE_STOPPING_COMMAND)
-		services_stop_command(&dinit->services, dinit->command_signal);
+		tell_command(dinit);
 	dinit->hurried = has_cause(dinit);
 	dinit->undelayed |= dinit->hurried;
 	dinit->start_abandoned = true;
@@ -258,7 +269,9 @@ static void stop_command(struct dinit *dinit)
 		outputs_begin_teardown(&dinit->base.outputs);
 	loop_timer_stop(&dinit->base.loop, &dinit->delay_timer);
 	overtime_expect(&dinit->overtime);
-	services_stop_command(&dinit->services, dinit->command_signal);
+	if (dinit->command_signals == 0)
+		dinit->command_signals = 1U << SIGTERM;
+	tell_command(dinit);
 }
 
 static void stop_everything(struct dinit *dinit)
@@ -463,7 +476,6 @@ static int prepare_health(struct dinit *dinit)
 
 static void prepare_requests(struct dinit *dinit)
 {
-	dinit->command_signal = SIGTERM;
 	dinit->requests =
 		(struct requests){ .proc = &dinit->base.proc, .reaper = &dinit->base.reaper };
 	for (enum svdir_control control = 0; control < SVDIR_CONTROLS; control++)
@@ -511,7 +523,8 @@ static int supervise(struct dinit *dinit)
 	int result;
 
 	log_set_writer(outputs_write_own, &dinit->base.outputs);
-	ownfds_read(&dinit->base.ownfds, &dinit->base.mux);
+	if (!dinit->base.command.raw)
+		ownfds_read(&dinit->base.ownfds, &dinit->base.mux);
 	base_say_start(&dinit->base, dinit->services.len);
 	prepare_policy(dinit);
 	prepare_end(dinit);

@@ -2,7 +2,7 @@
 # The tests: make check, and what .ci/run adds to it.
 
 # What the tests need beside gcc and make, as Debian's packages.
-CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server postgresql dumb-init procps runit prometheus
+CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server postgresql dumb-init tini procps runit prometheus
 LINT_PACKAGES = clang clang-format clang-tidy cppcheck shellcheck mandoc
 BUILDS_PACKAGES = clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
 	libc6-dev-riscv64-cross

@@ -120,6 +120,17 @@ void run_signal(struct run *run, int signal)
 	SCENE_CHECK(kill(run->pid, signal) == 0, "kill");
 }
 
+void run_write(struct run *run, const char *bytes, size_t len)
+{
+	SCENE_CHECK(write(run->in_fd, bytes, len) == (ssize_t)len, "stdin");
+}
+
+void run_end_input(struct run *run)
+{
+	scene_close_fd(run->in_fd);
+	run->in_fd = -1;
+}
+
 void scene_wait_process_at(pid_t pid, const char *where)
 {
 	struct pollfd polled = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };

@@ -169,8 +169,9 @@ uint64_t scene_deadline_ms(uint64_t ms);
 enum run_fd {
 	/* stdin: /dev/null; stdout and stderr: a pipe each */
 	RUN_FD_DEFAULT,
+	/* stdin: run_write writes to it */
 	RUN_FD_PIPE,
-	/* a regular file, opened for appending */
+	/* a regular file, opened for appending; stdin: run_spec.in_path, opened for reading */
 	RUN_FD_FILE,
 	/* a pseudo terminal in raw mode */
 	RUN_FD_TTY,
@@ -195,7 +196,11 @@ struct run_spec {
 	const char *const *environment;
 	/* beside argv[0]; LIST("--check") */
 	const char *const *arguments;
+	/* the absolute path of what is started in place of dinit: another init */
+	const char *program;
 	enum run_fd in, out, err;
+	/* below $SCENE */
+	const char *in_path;
 	/* the user (and group) that dinit runs as, 0: the test's own; needs root */
 	uid_t user;
 	/* Start it in a user namespace as its root, which is an ordinary user outside, as a
@@ -235,6 +240,8 @@ struct run {
 	bool ended;
 	/* as of wait(2) */
 	int status;
+	/* our end of its stdin, where that is a pipe and not closed yet; else -1 */
+	int in_fd;
 	struct run_output outputs[2];
 };
 
@@ -287,6 +294,10 @@ const char *run_match_at(struct run *run, enum run_stream stream, const char *re
 long run_stamp_ms(struct run *run, const char *regex);
 
 void run_signal(struct run *run, int signal);
+
+/* Writes len bytes to stdin (RUN_FD_PIPE), at most what a pipe holds; or ends it. */
+void run_write(struct run *run, const char *bytes, size_t len);
+void run_end_input(struct run *run);
 
 /* Waits until that process has ended, reaped or not, although it is not the test's child: a
  * service that printed its $$. Only as subreaper: elsewhere the PIDs are others. */

@@ -200,9 +200,10 @@ static void make_environment(struct scene *scene, const struct run_spec *spec, c
 
 static void make_arguments(struct scene *scene, const struct run_spec *spec, char **arguments)
 {
+	const char *slash = spec->program ? strrchr(spec->program, '/') : NULL;
 	size_t count = 0;
 
-	arguments[count++] = copy(scene, "dinit");
+	arguments[count++] = copy(scene, slash ? slash + 1 : "dinit");
 	for (const char *const *argument = spec->arguments;
 	     argument && *argument && count < ENVIRONMENT_MAX - 1; argument++)
 		arguments[count++] = copy(scene, *argument);
@@ -231,6 +232,8 @@ static const char *find_binary(struct scene *scene, const struct run_spec *spec)
 	const char *name = launch_binary_name(), *copied = scene_path(scene, "dinit");
 	char path[SCENE_PATH_SIZE];
 
+	if (spec->program)
+		return spec->program;
 	SCENE_CHECK(realpath(name, path), name);
 	if (spec->user == 0 &&
 	    !(namespace_flags(spec) & CLONE_NEWUSER && scene->mode == RUN_AS_INIT))
@@ -305,15 +308,24 @@ static int make_output(struct scene *scene, struct run_output *output, enum run_
 	return pair[1];
 }
 
-static int make_input(enum run_fd kind)
+/* The same for stdin; our end is *in_fd. */
+static int make_input(struct scene *scene, const struct run_spec *spec, int *in_fd)
 {
-	int fd;
+	const char *path = "/dev/null";
+	int pair[2];
 
-	if (kind == RUN_FD_CLOSED)
+	if (spec->in == RUN_FD_CLOSED)
 		return -1;
-	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	SCENE_CHECK(fd >= 0, "/dev/null");
-	return fd;
+	if (spec->in == RUN_FD_PIPE) {
+		make_pair(pair, false);
+		*in_fd = pair[1];
+		return pair[0];
+	}
+	if (spec->in == RUN_FD_FILE)
+		path = scene_path(scene, "%s", spec->in_path);
+	pair[0] = open(path, O_RDONLY | O_CLOEXEC);
+	SCENE_CHECK(pair[0] >= 0, path);
+	return pair[0];
 }
 
 /* ---- starting ---- */
@@ -378,13 +390,14 @@ struct run *run_start_at(struct scene *scene, const struct run_spec *spec, const
 	*run = (struct run){ .scene = scene,
 			     .next = scene->runs,
 			     .pid_fd = -1,
+			     .in_fd = -1,
 			     .outputs = { { .fd = -1, .notify_fd = -1 },
 					  { .fd = -1, .notify_fd = -1 } } };
 	scene->runs = run;
 	launch.binary = find_binary(scene, spec);
 	make_arguments(scene, spec, arguments);
 	make_environment(scene, spec, environment);
-	launch.fds[0] = make_input(spec->in);
+	launch.fds[0] = make_input(scene, spec, &run->in_fd);
 	launch.fds[1] = make_output(scene, &run->outputs[RUN_STDOUT], spec->out, -1);
 	launch.fds[2] = make_output(scene, &run->outputs[RUN_STDERR], spec->err, launch.fds[1]);
 	make_pair(launch.go, false);

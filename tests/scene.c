@@ -464,6 +464,7 @@ static void free_runs(struct scene *scene)
 			run_end_output(&run->outputs[i]);
 			free(run->outputs[i].bytes);
 		}
+		run_end_input(run);
 		scene_close_fd(run->pid_fd);
 		scene->runs = run->next;
 		free(run);
