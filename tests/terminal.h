@@ -8,8 +8,6 @@
 
 #include "harness.h"
 
-#include <termios.h>
-
 struct terminal {
 	struct run *run;
 	/* So much of what was shown has been waited for. */
@@ -64,10 +62,7 @@ void terminal_wait_front_at(const struct terminal *terminal, pid_t group, const 
 void terminal_wait_taken_at(const struct terminal *terminal, const char *where);
 void terminal_wait_stopped_at(const struct terminal *terminal, const char *where);
 
-/* Reads the modes; fails unless they are these. */
-struct termios terminal_read_modes(const struct terminal *terminal);
-#define terminal_expect_modes(terminal, modes) terminal_expect_modes_at(terminal, modes, SCENE_HERE)
-void terminal_expect_modes_at(const struct terminal *terminal, const struct termios *modes,
-			      const char *where);
+/* Returns whether the terminal is in the modes in which it was at the start. */
+bool terminal_has_usual_modes(const struct terminal *terminal);
 
 #endif
