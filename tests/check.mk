@@ -2,7 +2,8 @@
 # The tests: make check, and what .ci/run adds to it.
 
 # What the tests need beside gcc and make, as Debian's packages.
-CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server postgresql dumb-init tini procps runit prometheus
+CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server postgresql dumb-init tini procps runit \
+	prometheus bash less vim-tiny python3-minimal
 LINT_PACKAGES = clang clang-format clang-tidy cppcheck shellcheck mandoc
 BUILDS_PACKAGES = clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
 	libc6-dev-riscv64-cross
@@ -131,6 +132,7 @@ $(SCENARIO_PROGRAMS): $(BUILD)/scenario_%: $(BUILD)/tests/scenario_%.o $(SCENARI
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(LDFLAGS) -lcmocka
 
 $(STREAM_SCENARIOS:%=$(BUILD)/scenario_%): $(BUILD)/tests/streams.o | $(BUILD)/actor
+$(BUILD)/scenario_terminal: $(BUILD)/tests/terminal.o
 $(BUILD)/scenario_deadfs: | $(BUILD)/deadfs
 $(BUILD)/scenario_board: | $(BUILD)/page
 
