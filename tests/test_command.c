@@ -416,8 +416,8 @@ enum element {
 	ELEMENTS,
 };
 
-/* Makes the element at that place of PATH, and appends it. An executable file there exits with 1 and
- * the place. */
+/* Makes the element at that place of PATH, and appends it. An executable file there exits with 1
+ * more than the place. */
 static void put_element(char *search_path, enum element element, int place)
 {
 	char directory[40], link[80], text[40];
