@@ -5,8 +5,10 @@
 #include "rig.h"
 
 #include <arpa/inet.h>
+#include <glob.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -313,6 +315,104 @@ static void test_example_logging_makes_json_of_text(struct scene *scene)
 	run_expect_no_line(run, RUN_STDERR, ".");
 }
 
+/* ---- PostgreSQL, and commands beside it ---- */
+
+static void need_postgresql(struct scene *scene)
+{
+	glob_t found;
+	bool there = glob("/usr/lib/postgresql/*/bin/postgres", 0, NULL, &found) == 0 &&
+		     found.gl_pathc == 1;
+
+	globfree(&found);
+	scene_need(there, "there is not exactly one PostgreSQL here: install postgresql");
+	need_program("psql");
+	scene_need(geteuid() != 0 || getpwnam("postgres"), "there is no user postgres here");
+	scene_need(geteuid() == 0 || scene->mode == RUN_AS_SUBREAPER,
+		   "PostgreSQL needs a second user where it is root: run as root");
+}
+
+/* Runs a command beside the database of the example, whose files stay in the scene. */
+static struct run *run_beside_database(struct scene *scene, const char *output,
+				       const char *const *arguments)
+{
+	return run_start(scene,
+			 &(struct run_spec){
+				 .arguments = arguments,
+				 .environment =
+					 LIST(scene_format(scene, "PGDATA=%s/data", scene->dir),
+					      scene_format(scene, "PGHOST=%s/socket", scene->dir),
+					      "PGUSER=postgres", "LC_ALL=C", "DINIT_JSON_STDOUT=0",
+					      output, "DINIT_LOG_LEVEL=info") });
+}
+
+/* The run has ended with this status, and the database has shut down when the command had ended. */
+static void expect_database_was_shut_down(struct run *run, int status)
+{
+	run_expect_exit(run, status);
+	run_expect_line(run, RUN_STDERR, " db/run: .*ready to accept connections$");
+	run_expect_line(run, RUN_STDERR, " db/run: .*database system is shut down$");
+	run_expect_line(run, RUN_STDERR, "info: db/run: PID [0-9]+ exited with status 0");
+	assert_true(
+		run_stamp_ms(run, " dinit: [a-z]+: dinit/run: PID [0-9]+ exited with status ") <=
+		run_stamp_ms(run, " db/run: .*received fast shutdown request"));
+}
+
+static void test_example_command_is_psql_once_and_its_status(struct scene *scene)
+{
+	struct run *run;
+
+	need_postgresql(scene);
+	scene_add_dinit(scene);
+	scene_example(scene, "command");
+	run = run_beside_database(scene, "DINIT_COMMAND_OUTPUT=auto",
+				  LIST("--", "dinit", "--wait", "-t", "60", "db", "--", "psql",
+				       "-tA", "-c", "create table visit as select 6 * 7 as answer",
+				       "-c", "select answer from visit"));
+	expect_database_was_shut_down(run, 0);
+	run_expect_line(run, RUN_STDOUT, " dinit/run: 42$");
+	run_expect_no_line(run, RUN_STDERR, "dinit: (warning|error)");
+
+	run = run_beside_database(scene, "DINIT_COMMAND_OUTPUT=auto",
+				  LIST("dinit", "--wait", "-t", "60", "db", "--", "psql", "-c",
+				       "select nothing"));
+	expect_database_was_shut_down(run, 1);
+	run_expect_line(run, RUN_STDERR,
+			"error: dinit/run: PID [0-9]+ exited with status 1, stopping the "
+			"container; its last line was: ");
+	run_expect_line(run, RUN_STDERR, " dinit/run: ERROR:  column \"nothing\" does not exist$");
+
+	/* The dump is all that there is on stdout. */
+	run = run_beside_database(scene, "DINIT_COMMAND_OUTPUT=raw",
+				  LIST(scene_path(scene, "services/backup")));
+	run_wait_exit(run);
+	run_expect_line(run, RUN_STDOUT, "^CREATE TABLE public.visit \\($");
+	run_expect_line(run, RUN_STDOUT, "^42$");
+	run_expect_no_line(run, RUN_STDOUT, "/run: ");
+	run_expect_line(run, RUN_STDERR, "status 0: backup/run: PID [0-9]+ exited with status 0$");
+	run_expect_line(run, RUN_STDERR, " db/run: .*database system is shut down$");
+}
+
+/* A stop from outside ends the command first, which can still use the database. */
+static void test_example_command_outlasted_by_its_database(struct scene *scene)
+{
+	struct run *run;
+
+	need_postgresql(scene);
+	scene_add_dinit(scene);
+	scene_example(scene, "command");
+	scene_script(
+		scene, "app",
+		"trap 'psql -tAc \"select 6 * 7\"; exit 21' TERM; echo serving; " SCENE_TRAPPING);
+	run = run_beside_database(scene, "DINIT_COMMAND_OUTPUT=auto",
+				  LIST("dinit", "--wait", "-t", "60", "db", "--",
+				       scene_path(scene, "app")));
+	run_wait_line(run, RUN_STDOUT, " dinit/run: serving$");
+	run_signal(run, SIGTERM);
+	expect_database_was_shut_down(run, 21);
+	run_expect_line(run, RUN_STDOUT, " dinit/run: 42$");
+	run_expect_no_line(run, RUN_STDERR, "dinit: (warning|error)");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +424,8 @@ int main(void)
 		SCENE(test_example_disabled_is_what_is_not_wanted),
 		SCENE(test_example_drop_root_opens_its_streams),
 		SCENE(test_example_logging_makes_json_of_text),
+		SCENE(test_example_command_is_psql_once_and_its_status),
+		SCENE(test_example_command_outlasted_by_its_database),
 	};
 
 	return scene_run_all("apps", tests, COUNT(tests));

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* A command on a real terminal, as under `docker run -it`: job control, Ctrl-C, sizes, modes, who is
- * in the foreground, hang-up; shells, editors and pagers. */
+/* A command on a real terminal, as under `docker run -it`: job control, Ctrl-C, sizes, modes, who
+ * is in the foreground, hang-up; shells, editors and pagers. */
 #include "terminal.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -91,8 +92,8 @@ static void test_shell_ctrl_c_ends_its_job_alone(struct scene *scene)
 		terminal_wait(&terminal, PROMPT);
 		ask(&terminal, "echo st=$?", "st=130\r\n");
 	}
-	/* At the prompt it ends nothing. (A shell that has only just shown its prompt may lose it, and
-	 * a key.) */
+	/* At the prompt it ends nothing. (A shell that has only just shown its prompt may lose it,
+	 * and a key.) */
 	terminal_type(&terminal, CTRL_C);
 	terminal_wait(&terminal, "\\^C.*2004h");
 	enter(&terminal, " ");
@@ -149,6 +150,22 @@ static void test_shell_knows_each_size_of_the_terminal(struct scene *scene)
 	terminal_wait(&terminal, "30 100\r\n.*" PROMPT);
 	ask(&terminal, "echo st=$?", "st=5\r\n");
 	leave_bash(&terminal, 0);
+}
+
+/* As under tini: an interactive shell ignores TERM, and ends on HUP. */
+static void test_shell_ends_on_hup_and_not_on_term(struct scene *scene)
+{
+	struct terminal terminal = start_bash(scene);
+
+	run_signal(terminal.run, SIGTERM);
+	ask(&terminal, "echo st=$?", "st=0\r\n");
+	leave_bash(&terminal, 3);
+	/* While it waits: one that has only just shown its prompt needs a key to notice. */
+	terminal = start_bash(scene);
+	enter(&terminal, LASTING);
+	terminal_wait(&terminal, LASTING_UP);
+	run_signal(terminal.run, SIGHUP);
+	run_expect_exit(terminal.run, 129);
 }
 
 /* One that runs, and one that is stopped; neither has the terminal, and neither outlives dinit. */
@@ -250,8 +267,8 @@ static void test_python_ctrl_c_is_its_interrupt(struct scene *scene)
 	need_program("/usr/bin/python3", "python3-minimal");
 	terminal = terminal_start(scene, TEXT,
 				  LIST("/usr/bin/python3", "-c",
-				       "import time; print('on', flush=True)\n"
-				       "while True: time.sleep(0.02)"));
+				       "print('on', flush=True)\n"
+				       "while True: pass"));
 	terminal_wait(&terminal, "on\r\n");
 	terminal_type(&terminal, CTRL_C);
 	terminal_wait(&terminal, "KeyboardInterrupt");
@@ -267,9 +284,7 @@ static void test_python_at_its_prompt_works(struct scene *scene)
 	terminal_wait(&terminal, ">>> ");
 	enter(&terminal, "print(6 * 7)");
 	terminal_wait(&terminal, "42\r\n.*>>> ");
-	enter(&terminal, "import time");
-	terminal_wait(&terminal, ">>> ");
-	enter(&terminal, "print('o' + 'n'); exec('while True: time.sleep(0.02)')");
+	enter(&terminal, "print('o' + 'n'); exec('while True: pass')");
 	terminal_wait(&terminal, "on\r\n");
 	terminal_type(&terminal, CTRL_C);
 	terminal_wait(&terminal, "KeyboardInterrupt\r\n.*>>> ");
@@ -346,6 +361,21 @@ static void test_hang_up_ends_services_as_well(struct scene *scene)
 	terminal_hang_up(&terminal);
 	run_expect_exit(terminal.run, 129);
 	assert_string_equal(scene_read(scene, "told"), "told\n");
+}
+
+/* What is being done is done all the same. */
+static void test_hang_up_after_the_command_changes_no_status(struct scene *scene)
+{
+	struct terminal terminal;
+
+	put_lingering(scene);
+	scene_script(scene, "services/web/finish", "echo over >\"$SCENE/over\"");
+	terminal = terminal_start(scene, TEXT, LIST("sh", "-c", "exit 5"));
+	expect_front_back(&terminal);
+	terminal_hang_up(&terminal);
+	scene_let_go(scene, "go");
+	run_expect_exit(terminal.run, 5);
+	assert_string_equal(scene_read(scene, "over"), "over\n");
 }
 
 /* ---- who is in the foreground ---- */
@@ -440,6 +470,24 @@ static void test_dinit_in_the_group_of_a_script_gives_the_foreground_back(struct
 }
 
 /* ---- dinit as a job of a shell, which another dinit runs ---- */
+
+static void test_dinit_in_the_background_takes_nothing_at_its_end(struct scene *scene)
+{
+	struct terminal terminal;
+	pid_t shell;
+
+	scene_add_dinit(scene);
+	put_lingering(scene);
+	terminal = terminal_start(scene, LIST(USUAL, "DINIT_SKIP=*"), BASH);
+	terminal_wait(&terminal, PROMPT);
+	shell = terminal_front(&terminal);
+	enter(&terminal, "DINIT_SKIP= dinit true &");
+	terminal_wait(&terminal, " web/term: asking\r\n");
+	assert_int_equal(terminal_front(&terminal), shell);
+	scene_let_go(scene, "go");
+	ask(&terminal, "wait; echo st=$?", "st=0\r\n");
+	leave_bash(&terminal, 0);
+}
 
 static void test_dinit_in_the_background_takes_no_foreground(struct scene *scene)
 {
@@ -547,16 +595,29 @@ static void test_output_as_lines_leaves_the_terminal_to_the_command(struct scene
 	"[ $session = $$ ] && echo ' leads' || echo ' follows'; " \
 	"(: </dev/tty) 2>/dev/null && echo controlled || echo free; exit 4"
 
-static void expect_streams(struct scene *scene, void (*prepare)(void *ctx), const char *shown)
+/* There is a service, so that it is the terminal that makes the output raw. */
+static struct run *run_streams(struct scene *scene, enum run_fd out, enum run_fd err,
+			       void (*prepare)(void *ctx))
 {
 	struct run_spec spec = { .environment = TEXT,
 				 .arguments = LIST("sh", "-c", SHOW_STREAMS),
-				 .out = RUN_FD_TTY,
-				 .err = RUN_FD_STDOUT,
+				 .out = out,
+				 .err = err,
 				 .prepare = prepare };
-	struct terminal terminal = { .run = run_start(scene, &spec) };
+	struct run *run;
 
-	run_expect_exit(terminal.run, 4);
+	scene_service(scene, "quiet", "exec sleep 1000");
+	run = run_start(scene, &spec);
+	run_expect_exit(run, 4);
+	return run;
+}
+
+static void expect_streams(struct scene *scene, void (*prepare)(void *ctx), const char *shown)
+{
+	struct terminal terminal = {
+		.run = run_streams(scene, RUN_FD_TTY, RUN_FD_STDOUT, prepare),
+	};
+
 	terminal_expect(&terminal, shown);
 }
 
@@ -576,6 +637,22 @@ static void test_streams_on_a_terminal_that_does_not_control(struct scene *scene
 	expect_streams(scene, terminal_add_stdin, "ttt follows\r\nfree\r\n");
 }
 
+static void take_stderr_as_stdin(void *ctx)
+{
+	(void)ctx;
+	if (dup2(STDERR_FILENO, STDIN_FILENO) < 0 || ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
+		_exit(126);
+}
+
+static void test_streams_with_stdout_alone_on_a_pipe(struct scene *scene)
+{
+	struct terminal terminal = {
+		.run = run_streams(scene, RUN_FD_PIPE, RUN_FD_TTY, take_stderr_as_stdin),
+	};
+
+	terminal_expect(&terminal, "tnt follows\ncontrolled\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -583,6 +660,7 @@ int main(void)
 		SCENE(test_shell_ctrl_z_fg_bg_and_jobs_work),
 		SCENE(test_shell_ctrl_d_ends_with_the_last_status),
 		SCENE(test_shell_knows_each_size_of_the_terminal),
+		SCENE(test_shell_ends_on_hup_and_not_on_term),
 		SCENE(test_shell_leaving_jobs_behind_leaves_nothing),
 		SCENE(test_shell_killed_with_a_stopped_job_leaves_nothing),
 		SCENE(test_command_ctrl_c_ends_it_quietly),
@@ -596,12 +674,14 @@ int main(void)
 		SCENE(test_hang_up_ends_a_shell_and_its_jobs),
 		SCENE(test_hang_up_ends_a_shell_at_its_prompt),
 		SCENE(test_hang_up_ends_services_as_well),
+		SCENE(test_hang_up_after_the_command_changes_no_status),
 		SCENE(test_command_ended_ctrl_c_reaches_dinit),
 		SCENE(test_command_ended_ctrl_c_ends_the_wait_for_prestop),
 		SCENE(test_command_killed_gives_the_foreground_back),
 		SCENE(test_command_not_executed_gives_the_foreground_back),
 		SCENE(test_dinit_in_the_group_of_a_script_gives_the_foreground_back),
 		SCENE(test_dinit_in_the_background_takes_no_foreground),
+		SCENE(test_dinit_in_the_background_takes_nothing_at_its_end),
 		SCENE(test_dinit_in_the_foreground_of_a_shell_works),
 		SCENE(test_dinit_without_terminal_as_stdin_passes_ctrl_c_on),
 		SCENE(test_output_is_raw_and_that_of_services_is_lines),
@@ -610,6 +690,7 @@ int main(void)
 		SCENE(test_streams_on_a_terminal_that_controls),
 		SCENE(test_streams_with_stdout_alone_on_a_terminal),
 		SCENE(test_streams_on_a_terminal_that_does_not_control),
+		SCENE(test_streams_with_stdout_alone_on_a_pipe),
 	};
 
 	return scene_run_all("terminal", tests, COUNT(tests));

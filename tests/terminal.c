@@ -121,8 +121,8 @@ static void add_shown(struct run_output *output, const char *bytes, size_t len)
 	output->bytes[output->len] = '\0';
 }
 
-/* Waits for more to be shown. Returns false where the time is over, or the terminal is closed (EIO),
- * which is left for the harness to be found. */
+/* Waits for more to be shown. Returns false where the time is over, or the terminal is closed
+ * (EIO), which is left for the harness to be found. */
 static bool read_more(struct run_output *output, uint64_t until_ms)
 {
 	struct pollfd polled = { .fd = output->fd, .events = POLLIN };

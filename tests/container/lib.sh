@@ -123,6 +123,11 @@ wait_status() {
 	[ "$_status" -eq "$2" ] || fail "$1: exit status $_status, not $2"
 }
 
+# is_health NAME healthy|unhealthy
+is_health() {
+	[ "$(inspect "$1" '{{.State.Health.Status}}')" = "$2" ]
+}
+
 expect_running() {
 	expect_equal "$1: state" "$(inspect "$1" '{{.State.Status}}')" running
 }
@@ -140,6 +145,37 @@ stop() {
 expect_json() {
 	output "$1" out | jq -es 'length > 0 and all(type == "object" and has("service") and has("stage") and has("logged"))' \
 		> /dev/null || fail "$1: not JSON with dinit's fields on stdout: $(output "$1" out | head -n 3)"
+}
+
+# ---- another engine, and what it is told ----
+
+# receive NAME: datagrams to $dir/NAME become lines of $dir/NAME.received, until $_receiver is killed.
+receive() {
+	python3 -c 'import socket, sys
+receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+receiver.bind(sys.argv[1])
+while True:
+    print(receiver.recv(4096).decode(), flush=True)' "$dir/$1" > "$dir/$1.received" 2>&1 &
+	_receiver=$!
+	eventually 10 test -S "$dir/$1"
+}
+
+# has_received NAME LINE
+has_received() {
+	grep -q "^$2\$" "$dir/$1.received"
+}
+
+# podman_here [PACKAGE...]: $podman is how podman is called here, $podman_limits are options for its `run` (lists of words both).
+# $dir/root is a system that it can run. Where it does not run here, says so as a reason to skip, and returns false.
+podman_here() {
+	"$top/tests/setup" podman "$@" || { echo "# skipped: podman cannot be installed"; return 1; }
+	# (The path of --runroot has 50 characters at most.)
+	podman="podman --root $dir/podman --runroot $work/podman --cgroup-manager cgroupfs"
+	# The limits of its own would be above those of this machine.
+	podman_limits="--ulimit nofile=1024:1024 --ulimit nproc=1024:1024"
+	# shellcheck disable=SC2086 # lists of words
+	timeout 60 $podman run --rm --network none $podman_limits --rootfs "$dir/root" sh -c : > "$dir/podman.log" 2>&1 ||
+		{ echo "# skipped: podman does not run here: $(tail -n 1 "$dir/podman.log")"; return 1; }
 }
 
 # top_of NAME: "pid ppid args" of each process, as the engine sees them: not the zombies, for they are in no control group.

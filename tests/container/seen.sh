@@ -140,10 +140,6 @@ test_healthcheck_turns_healthy_and_unhealthy() {
 	stop web 0 3000
 }
 
-is_health() {
-	[ "$(inspect "$1" '{{.State.Health.Status}}')" = "$2" ]
-}
-
 # Whoever runs as dinit's own user may allow itself to write there. Readers bear it, and dinit does not notice.
 test_garbage_by_the_own_user_disturbs_only_readers() {
 	start_seen web
@@ -190,17 +186,6 @@ forged() {
 
 # ---- other engines tell what they wait for ----
 
-# receive NAME: a datagram a line that comes to $dir/NAME.
-receive() {
-	python3 -c 'import socket, sys
-receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-receiver.bind(sys.argv[1])
-while True:
-    print(receiver.recv(4096).decode(), flush=True)' "$dir/$1" > "$dir/$1.received" 2>&1 &
-	_receiver=$!
-	eventually 10 test -S "$dir/$1"
-}
-
 # make_root: a system with dinit for engines that want a directory; the services are $dir/services.
 make_root() {
 	mkdir "$dir/root"
@@ -213,27 +198,16 @@ until test -e /state/good; do sleep 0.05; done; touch /state/begun; while :; do 
 	mkdir "$dir/state"
 }
 
-has_received() {
-	grep -q "^$2\$" "$dir/$1.received"
-}
-
 test_podman_waits_until_all_is_ready() {
-	"$top/tests/setup" podman python3 || { echo "# skipped: podman cannot be installed"; return 0; }
 	make_root
-	# (The path of --runroot has 50 characters at most.)
-	set -- podman --root "$dir/podman" --runroot "$work/podman" --cgroup-manager cgroupfs
-	# The limits of its own would be above those of this machine.
-	_limits="--ulimit nofile=1024:1024 --ulimit nproc=1024:1024"
+	podman_here python3 || return 0
 	# shellcheck disable=SC2086 # a list of words
-	if ! timeout 60 "$@" run --rm --network none $_limits --rootfs "$dir/root" true > "$dir/podman.log" 2>&1; then
-		echo "# skipped: podman does not run here: $(tail -n 1 "$dir/podman.log")"
-		return 0
-	fi
+	set -- $podman
 	receive notify
 	# shellcheck disable=SC2064 # now
 	trap "kill $_receiver; $* rm -f -t 0 $run-web > /dev/null 2>&1 || :" EXIT
 	# shellcheck disable=SC2086 # a list of words
-	NOTIFY_SOCKET=$dir/notify timeout 60 "$@" run --detach --name "$run-web" --sdnotify=container --network none $_limits \
+	NOTIFY_SOCKET=$dir/notify timeout 60 "$@" run --detach --name "$run-web" --sdnotify=container --network none $podman_limits \
 		--env DINIT_CHECK_INTERVAL=0.2 --env DINIT_LOG_LEVEL=info --volume "$dir/services:/etc/service:ro" \
 		--volume "$dir/state:/state" --rootfs "$dir/root" /usr/local/sbin/dinit > "$dir/started" 2>&1 ||
 		fail "podman: $(cat "$dir/started")"
