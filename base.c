@@ -3,7 +3,6 @@
  * Invariant: nothing is started here, so a failure may end dinit (with status 1). */
 #include "base.h"
 
-#include "execfail.h"
 #include "log.h"
 #include "process.h"
 
@@ -39,18 +38,6 @@ static int prepare_process(struct base *base, sigset_t *signals)
 	return 0;
 }
 
-/* Returns whether the path is that of a script whose #! line names dinit and no option: dinit would
- * run the script, which is dinit, and so on for ever. */
-static bool is_own_script(const char *path)
-{
-	if (!strchr(path, '/') || !execfail_is_script_of(path, "/proc/self/exe"))
-		return false;
-	log_error("%s: its #! line names dinit without an option, which would start it again and "
-		  "again",
-		  path);
-	return true;
-}
-
 static bool is_absent(const char *path)
 {
 	struct stat status;
@@ -74,8 +61,6 @@ static bool has_service(const struct base *base)
  * not be such a directory. Returns 0, or -1 (reported). */
 static int find_services(struct base *base, char *const *command)
 {
-	if (command && is_own_script(command[0]))
-		return -1;
 	if (!(command && is_absent(base->config.dir)) &&
 	    svdir_scan(&base->svdir, base->config.dir, SVDIR_FILES, on_scan_problem, NULL) > 0)
 		return -1;

@@ -48,8 +48,8 @@ struct file {
 	/* The errno of stat(2). 0: status is filled. */
 	int error;
 	struct stat status;
-	/* head_len bytes, filled up with 0, as the kernel has it; and one more that is 0. */
-	unsigned char head[HEAD_SIZE + 1];
+	/* head_len bytes, filled up with 0, as the kernel has it. */
+	unsigned char head[HEAD_SIZE];
 	/* 0 where it cannot be read. */
 	size_t head_len;
 	/* The file that it needs. "": none. */
@@ -513,31 +513,4 @@ bool execfail_foresee(const char *path, char *text, size_t size)
 		role = file.next_role;
 	}
 	return false;
-}
-
-/* Returns whether the interpreter of a script gets no argument but the script, or "--". Of a line
- * that does not end there the kernel leaves out the last byte that it has read. */
-static bool has_no_argument(const struct file *script)
-{
-	const char *line = (const char *)script->head, *at = line + 2;
-
-	at += strspn(at, " \t") + strlen(script->next);
-	at += strspn(at, " \t");
-	if (strncmp(at, "--", 2) == 0)
-		at += 2;
-	at += strspn(at, " \t");
-	return *at == '\0' || *at == '\n' || at == line + HEAD_SIZE - 1;
-}
-
-bool execfail_is_script_of(const char *path, const char *other)
-{
-	struct file script, interpreter, expected;
-
-	read_head(&script, path, path, ROLE_PROGRAM);
-	if (!needs_interpreter(&script) || !has_no_argument(&script))
-		return false;
-	read_head(&interpreter, path, script.next, ROLE_INTERPRETER);
-	read_head(&expected, other, other, ROLE_PROGRAM);
-	return expected.error == 0 && interpreter.status.st_dev == expected.status.st_dev &&
-	       interpreter.status.st_ino == expected.status.st_ino;
 }

@@ -21,8 +21,4 @@ void execfail_explain(const char *path, int error, char *text, size_t size);
  * registered for it (binfmt_misc). */
 bool execfail_foresee(const char *path, char *text, size_t size);
 
-/* Returns whether path is a script that names the file `other` as its interpreter, and has no
- * argument behind it (but "--"). */
-bool execfail_is_script_of(const char *path, const char *other);
-
 #endif

@@ -13,8 +13,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* During a teardown: well within the time that container engines give a container to stop. */
 #define OUTPUTS_GIVE_UP_MS 5000

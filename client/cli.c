@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 static void on_finding(void *ctx, enum svdir_finding finding, const char *text)
@@ -105,7 +106,8 @@ static const struct option options[] = {
 	{ "--signal", "NAME SIGNAL", "send a signal to a service's run", true, signal_run },
 	{ "--metrics", "", "show numbers for Prometheus", true, metrics_run },
 	{ "--probe", "[-t SECONDS] TARGET",
-	  "test tcp://HOST:PORT, unix:///PATH, http://HOST/PATH or file:///PATH", false, run_probe },
+	  "test tcp://HOST:PORT, unix:///PATH, http://HOST/PATH or file:///PATH", false,
+	  run_probe },
 	{ "--version", "", "", false, run_version },
 	{ "--help", "", "", false, run_help },
 };
@@ -201,6 +203,9 @@ static int refuse_arguments(char *const *arguments)
 {
 	if (strcmp(arguments[0], "--") == 0 && !arguments[1]) {
 		fputs("dinit: no command follows --", stderr);
+	} else if (arguments[0][0] != '-') {
+		fprintf(stderr, "dinit: the #! line of %s needs an option behind dinit",
+			arguments[0]);
 	} else {
 		fputs("dinit: unexpected arguments:", stderr);
 		for (; *arguments; arguments++)
@@ -320,6 +325,16 @@ static bool is_called_sv(const char *name)
 	return strcmp(slash ? slash + 1 : name, "sv") == 0;
 }
 
+/* Returns whether the kernel has started us for a script with a line "#!/sbin/dinit" and no option
+ * (execve(2)): the command would be that script, which would start us again, and so on. AT_EXECFN
+ * is what was to be executed (getauxval(3)), and that is the script then. */
+static bool is_own_script(const char *name, const char *command)
+{
+	const char *executed = (const char *)getauxval(AT_EXECFN);
+
+	return executed && strcmp(executed, command) == 0 && strcmp(name, command) != 0;
+}
+
 bool cli_is_asked(char *const *argv, char *const **command)
 {
 	bool dashes = argv[1] && strcmp(argv[1], "--") == 0;
@@ -327,8 +342,11 @@ bool cli_is_asked(char *const *argv, char *const **command)
 	*command = NULL;
 	if (is_called_sv(argv[0]) || (argv[1] && argv[1][0] == '-' && !(dashes && argv[2])))
 		return true;
-	if (argv[1])
-		*command = argv + 1 + dashes;
+	if (!argv[1])
+		return false;
+	if (is_own_script(argv[0], argv[1 + dashes]))
+		return true;
+	*command = argv + 1 + dashes;
 	return false;
 }
 

@@ -7,8 +7,9 @@
 #include <stdbool.h>
 
 /* Returns whether argv (as main has it, with a name at least) asks for anything but running
- * the services: its first argument is an option, or the name is sv. If not, *command is the command
- * that it asks to run beside them, with its arguments; NULL: there is none. */
+ * the services: its first argument is an option, or the name is sv; or a script has a #! line that
+ * names dinit without an option, which is a mistake. If not, *command is the command that it asks
+ * to run beside them, with its arguments; NULL: there is none. */
 bool cli_is_asked(char *const *argv, char *const **command);
 
 /* Does what argv says, which is as main has it, and is changed: one of the options, or what sv

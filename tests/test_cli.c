@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -24,6 +25,8 @@ static char called[200];
 static int answer;
 static bool calloc_fails;
 static char *out, *err;
+/* What the kernel was to execute. */
+static const char *executed;
 
 int __wrap_status_run(char *const *arguments, pid_t pid);
 int __wrap_metrics_run(char *const *arguments, pid_t pid);
@@ -32,12 +35,19 @@ int __wrap_watch_run(char *const *arguments, pid_t pid);
 int __wrap_signal_run(char *const *arguments, pid_t pid);
 int __wrap_probe_run(char *const *arguments);
 int __wrap_sv_run(char *const *argv);
+unsigned long __wrap_getauxval(unsigned long type);
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 
 void *__wrap_calloc(size_t count, size_t size)
 {
 	return calloc_fails ? NULL : __real_calloc(count, size);
+}
+
+unsigned long __wrap_getauxval(unsigned long type)
+{
+	assert_int_equal(type, AT_EXECFN);
+	return (unsigned long)executed;
 }
 
 static int note_call(const char *name, char *const *arguments, pid_t pid)
@@ -219,7 +229,7 @@ static void test_run_anything_else_gets_the_usage(void **state)
 {
 	(void)state;
 	expect_refusal("dinit|--stat", "dinit: unexpected arguments: --stat\n\nusage: dinit ");
-	expect_refusal("dinit|web|x", "dinit: unexpected arguments: web x\n");
+	expect_refusal("dinit|--web|x", "dinit: unexpected arguments: --web x\n");
 	expect_refusal("dinit|--", "dinit: no command follows --\n\nusage: dinit ");
 }
 
@@ -329,7 +339,6 @@ static void test_run_argument_with_a_space_is_none_of_a_script_without_a_path(vo
 {
 	(void)state;
 	expect_refusal("dinit|--wait db", "unexpected arguments: --wait db\n");
-	expect_refusal("dinit|my dir|x", "unexpected arguments: my dir x\n");
 	expect_call("dinit|--probe|file:///a b", "probe -1 [file:///a b]");
 }
 
@@ -426,6 +435,24 @@ static void test_is_asked_command_begins_where_the_options_end(void **state)
 			fail_msg("%s: %d", cases[i].line, ask(cases[i].line));
 }
 
+/* What the kernel executes is the script, and the interpreter's name comes first. */
+static void test_is_asked_by_a_script_of_dinit_is_refused(void **state)
+{
+	(void)state;
+	executed = "/run/script";
+	assert_int_equal(ask("/sbin/dinit|/run/script|a"), -1);
+	assert_int_equal(ask("/sbin/dinit|--|/run/script"), -1);
+	expect_refusal("/sbin/dinit|/run/script|a",
+		       "dinit: the #! line of /run/script needs an option behind dinit\n");
+	assert_int_equal(ask("/sbin/dinit|/run/other"), 1);
+	assert_int_equal(ask("/sbin/dinit|sh|/run/script"), 1);
+	executed = "/sbin/dinit";
+	assert_int_equal(ask("/sbin/dinit|/run/script"), 1);
+	assert_int_equal(ask("/sbin/dinit|/sbin/dinit"), 1);
+	executed = NULL;
+	assert_int_equal(ask("/sbin/dinit|/run/script"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -445,6 +472,7 @@ int main(void)
 		CLI_TEST(test_run_by_the_name_sv_is_sv),
 		CLI_TEST(test_is_asked_without_arguments_is_only_sv),
 		CLI_TEST(test_is_asked_command_begins_where_the_options_end),
+		CLI_TEST(test_is_asked_by_a_script_of_dinit_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("cli", tests, NULL, NULL);
