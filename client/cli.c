@@ -201,11 +201,13 @@ static int finish_output(int status)
 
 static int refuse_arguments(char *const *arguments)
 {
+	if (arguments[0][0] != '-') {
+		fprintf(stderr, "dinit: the #! line of %s needs an option behind dinit\n",
+			arguments[0]);
+		return PROCESS_STATUS_UNABLE;
+	}
 	if (strcmp(arguments[0], "--") == 0 && !arguments[1]) {
 		fputs("dinit: no command follows --", stderr);
-	} else if (arguments[0][0] != '-') {
-		fprintf(stderr, "dinit: the #! line of %s needs an option behind dinit",
-			arguments[0]);
 	} else {
 		fputs("dinit: unexpected arguments:", stderr);
 		for (; *arguments; arguments++)
