@@ -151,13 +151,19 @@ void ending_tell(struct ending *ending, const struct service *service, const str
 }
 
 /* Returns whether the end of the command is as usual: it exited with 0, or it has written to
- * dinit's own stderr why not, or its user has ended it from the keyboard or has closed the pipe. A
- * shell says nothing of these either. */
+ * dinit's own stderr why not, or its user has ended it from the keyboard or has closed the pipe. */
 static bool is_usual_end(const struct command *command, int status)
 {
-	if (WIFSIGNALED(status))
-		return command->raw && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGPIPE);
-	return status == 0 || command->raw;
+	if (!command->raw)
+		return status == 0;
+	if (!WIFSIGNALED(status))
+		return true;
+	switch (WTERMSIG(status)) {
+	case SIGINT:
+	case SIGQUIT:
+	case SIGPIPE: return true;
+	default: return false;
+	}
 }
 
 void ending_tell_command(struct ending *ending, const struct service *service,

@@ -523,7 +523,7 @@ static void choose_command_name(const struct svdir *svdir, const char *path,
 	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
 
 	printable_copy(name, NAME_MAX + 1, PRINTABLE_MARKED, base, strlen(base));
-	if (*name == '\0' || has_service(svdir, name, strlen(name)))
+	if (*name == '\0' || strcmp(name, "dinit") == 0 || has_service(svdir, name, strlen(name)))
 		strcpy(name, "command");
 	for (unsigned i = 2; has_service(svdir, name, strlen(name)); i++)
 		snprintf(name, NAME_MAX + 1, "command%u", i);

@@ -84,8 +84,9 @@ unsigned svdir_scan(struct svdir *svdir, const char *dir, enum svdir_depth depth
 		    void *ctx);
 
 /* Adds the command as one more entry, with the base name of that path as its name, or "command"
- * where that is empty or a service has it already ("command2", and so on, where one has that).
- * Bytes that cannot be printed become "?". Returns 0, or -1 with errno (memory). */
+ * where that is empty, or "dinit", with which our own messages are labelled, or a service has it
+ * already ("command2", and so on, where one has that). Bytes that cannot be printed become "?".
+ * Returns 0, or -1 with errno (memory). */
 int svdir_add_command(struct svdir *svdir, const char *path, struct command *command);
 
 /* Frees what the scan allocated. */

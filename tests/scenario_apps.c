@@ -353,7 +353,7 @@ static void expect_database_was_shut_down(struct run *run, int status)
 	run_expect_line(run, RUN_STDERR, " db/run: .*database system is shut down$");
 	run_expect_line(run, RUN_STDERR, "info: db/run: PID [0-9]+ exited with status 0");
 	assert_true(
-		run_stamp_ms(run, " dinit: [a-z]+: dinit/run: PID [0-9]+ exited with status ") <=
+		run_stamp_ms(run, " dinit: [a-z]+: command/run: PID [0-9]+ exited with status ") <=
 		run_stamp_ms(run, " db/run: .*received fast shutdown request"));
 }
 
@@ -369,7 +369,7 @@ static void test_example_command_is_psql_once_and_its_status(struct scene *scene
 				       "-tA", "-c", "create table visit as select 6 * 7 as answer",
 				       "-c", "select answer from visit"));
 	expect_database_was_shut_down(run, 0);
-	run_expect_line(run, RUN_STDOUT, " dinit/run: 42$");
+	run_expect_line(run, RUN_STDOUT, " command/run: 42$");
 	run_expect_no_line(run, RUN_STDERR, "dinit: (warning|error)");
 
 	run = run_beside_database(scene, "DINIT_COMMAND_OUTPUT=auto",
@@ -377,9 +377,9 @@ static void test_example_command_is_psql_once_and_its_status(struct scene *scene
 				       "select nothing"));
 	expect_database_was_shut_down(run, 1);
 	run_expect_line(run, RUN_STDERR,
-			"error: dinit/run: PID [0-9]+ exited with status 1, stopping the "
+			"error: command/run: PID [0-9]+ exited with status 1, stopping the "
 			"container; its last line was: ");
-	run_expect_line(run, RUN_STDERR, " dinit/run: ERROR:  column \"nothing\" does not exist$");
+	run_expect_line(run, RUN_STDERR, " command/run: ERROR:  column \"nothing\" does not exist$");
 
 	/* The dump is all that there is on stdout. */
 	run = run_beside_database(scene, "DINIT_COMMAND_OUTPUT=raw",
@@ -406,10 +406,10 @@ static void test_example_command_outlasted_by_its_database(struct scene *scene)
 	run = run_beside_database(scene, "DINIT_COMMAND_OUTPUT=auto",
 				  LIST("dinit", "--wait", "-t", "60", "db", "--",
 				       scene_path(scene, "app")));
-	run_wait_line(run, RUN_STDOUT, " dinit/run: serving$");
+	run_wait_line(run, RUN_STDOUT, " command/run: serving$");
 	run_signal(run, SIGTERM);
 	expect_database_was_shut_down(run, 21);
-	run_expect_line(run, RUN_STDOUT, " dinit/run: 42$");
+	run_expect_line(run, RUN_STDOUT, " command/run: 42$");
 	run_expect_no_line(run, RUN_STDERR, "dinit: (warning|error)");
 }
 

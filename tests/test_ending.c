@@ -705,7 +705,7 @@ static void test_ending_tell_command_usual_end_is_quiet(void **state)
 		{ true, EXITED(127), true },    { true, EXITED(255), true },
 		{ true, SIGINT, true },         { true, SIGPIPE, true },
 		{ true, SIGTERM, false },       { true, SIGHUP, false },
-		{ true, SIGQUIT, false },       { true, SIGKILL, false },
+		{ true, SIGQUIT, true },        { true, SIGKILL, false },
 		{ true, SIGSEGV, false },       { true, DUMPED(SIGABRT), false },
 		{ true, DUMPED(SIGINT), true },
 	};

@@ -1693,6 +1693,10 @@ static void test_svdir_add_command_has_the_base_name(void **state)
 		{ "./my app", "my app" },
 		{ "../a.b-c", "a.b-c" },
 		{ "//x", "x" },
+		/* dinit's own name stands for dinit itself */
+		{ "dinit", "command" },
+		{ "/sbin/dinit", "command" },
+		{ "dinit2", "dinit2" },
 		/* what ends in a slash has none, nor has nothing */
 		{ "/bin/", "command" },
 		{ "/", "command" },

@@ -599,7 +599,7 @@ test_healthcheck_of_a_command_is_that_of_its_services() {
 	expect_no_line app out 'begun'
 	touch "$dir/state/good"
 	eventually 20 is_health app healthy
-	wait_line app out ' dinit/run: begun$'
+	wait_line app out ' command/run: begun$'
 	stop app 143 3000
 }
 
@@ -713,7 +713,7 @@ with_database() {
 test_psql_is_run_beside_its_database() {
 	with_database
 	once '--env DINIT_JSON_STDOUT=0'
-	grep -q 'Z dinit/run:  *42$' "$dir/out" || fail "$(cat "$dir/out" "$dir/err")"
+	grep -q 'Z command/run:  *42$' "$dir/out" || fail "$(cat "$dir/out" "$dir/err")"
 	expect_equal status $status 0
 	expect_clean_end "$dir/err"
 	# Only once was there nothing yet.
