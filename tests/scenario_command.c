@@ -64,7 +64,8 @@ static void expect_text(struct run *run, enum run_stream stream, const char *exp
 	expect_bytes(run, stream, expected, strlen(expected));
 }
 
-/* Fails unless the first line that matches `before` stands before the first that matches `after`. */
+/* Fails unless the first line that matches `before` stands before the first that matches the
+ * other. */
 static void expect_order(struct run *run, enum run_stream stream, const char *before,
 			 const char *after)
 {
@@ -410,6 +411,8 @@ static void test_large_volume_passes_untouched(struct scene *scene)
 					     .events = POLLIN } };
 
 		poll(polled, COUNT(polled), 1000);
+		if (polled[0].revents & POLLERR)
+			scene_fail("nobody reads stdin");
 		if (polled[0].revents)
 			pass_in(run, &in);
 		if (polled[1].revents)
@@ -1239,7 +1242,8 @@ static void test_status_shows_the_command(struct scene *scene)
 	run = start_shell(scene, "dinit --wait web sh; dinit --status --json",
 			  LIST("DINIT_COMMAND_OUTPUT=raw"));
 	run_expect_exit(run, 0);
-	run_expect_line(run, RUN_STDOUT, "\"name\":\"sh\",\"state\":\"ready\",\"pid\":[0-9]+");
+	run_expect_line(run, RUN_STDOUT,
+			"\"name\":\"sh\",\"state\":\"ready\",\"pid\":[0-9]+,.*\"command\":true,");
 }
 
 static void test_wait_waits_for_the_command(struct scene *scene)
@@ -1284,7 +1288,8 @@ static void test_command_without_proc(struct scene *scene)
 	run_expect_line(run, RUN_STDOUT, "^on$");
 }
 
-int main(void)
+/* What it is given, and what becomes of its output. */
+static int run_streams(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCENE(test_each_exit_status_is_dinits),
@@ -1319,6 +1324,15 @@ int main(void)
 		SCENE(test_skip_of_its_name_does_not_skip_it),
 		SCENE(test_missing_and_empty_directories_are_no_error),
 		SCENE(test_bad_directories_are_errors),
+	};
+
+	return scene_run_all("command", tests, COUNT(tests));
+}
+
+/* Its life. */
+static int run_life(void)
+{
+	const struct CMUnitTest tests[] = {
 		SCENE(test_command_is_started_last),
 		SCENE(test_command_is_stopped_first),
 		SCENE(test_orphans_are_told_when_the_command_has_ended),
@@ -1359,4 +1373,11 @@ int main(void)
 	};
 
 	return scene_run_all("command", tests, COUNT(tests));
+}
+
+int main(void)
+{
+	int failed = run_streams();
+
+	return failed + run_life();
 }

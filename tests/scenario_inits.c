@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What the inits of other images do with a command, and what dinit does with it: one table, in which
- * each difference has its reason. Each init is PID 1. */
+/* What the inits of other images do with a command, and what dinit does with it: one table, in
+ * which each difference has its reason. Each init is PID 1. */
 #include "harness.h"
 
 #include <fcntl.h>
