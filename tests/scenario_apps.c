@@ -379,7 +379,8 @@ static void test_example_command_is_psql_once_and_its_status(struct scene *scene
 	run_expect_line(run, RUN_STDERR,
 			"error: command/run: PID [0-9]+ exited with status 1, stopping the "
 			"container; its last line was: ");
-	run_expect_line(run, RUN_STDERR, " command/run: ERROR:  column \"nothing\" does not exist$");
+	run_expect_line(run, RUN_STDERR,
+			" command/run: ERROR:  column \"nothing\" does not exist$");
 
 	/* The dump is all that there is on stdout. */
 	run = run_beside_database(scene, "DINIT_COMMAND_OUTPUT=raw",
