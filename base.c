@@ -38,6 +38,24 @@ static int prepare_process(struct base *base, sigset_t *signals)
 	return 0;
 }
 
+/* Returns whether our parent was started with the same arguments: the command is a script whose #!
+ * line leads to dinit, as "#!/usr/bin/env dinit" does, which would start it again and again. */
+static bool is_repetition(const struct procfs *proc)
+{
+	struct procfs_command own, parent;
+
+	if (!procfs_usable(proc))
+		return false;
+	procfs_read_command(proc, getpid(), &own);
+	procfs_read_command(proc, getppid(), &parent);
+	if (strcmp(own.line, parent.line) != 0)
+		return false;
+	log_error("the #! line of the command leads to dinit, which would start it again and "
+		  "again: %s",
+		  own.line);
+	return true;
+}
+
 static bool is_absent(const char *path)
 {
 	struct stat status;
@@ -61,6 +79,8 @@ static bool has_service(const struct base *base)
  * not be such a directory. Returns 0, or -1 (reported). */
 static int find_services(struct base *base, char *const *command)
 {
+	if (command && is_repetition(&base->proc))
+		return -1;
 	if (!(command && is_absent(base->config.dir)) &&
 	    svdir_scan(&base->svdir, base->config.dir, SVDIR_FILES, on_scan_problem, NULL) > 0)
 		return -1;

@@ -1130,6 +1130,18 @@ static void test_service_with_dinit_as_interpreter_ends_container(struct scene *
 		run_expect_line(run, RUN_STDERR, "error: web/run: PID [23] exited with status 1");
 }
 
+/* A script that gets to dinit by way of another program. */
+static void test_script_that_leads_to_dinit_is_refused(struct scene *scene)
+{
+	const char *script = scene_path(scene, "script"), *dinit = scene_add_dinit(scene);
+	struct run *run;
+
+	scene_file(scene, "script", 0755, scene_format(scene, "#!/usr/bin/env %s\n", dinit));
+	run = run_start(scene, &(struct run_spec){ .arguments = LIST(script) });
+	run_expect_exit(run, 1);
+	run_expect_line(run, RUN_STDERR, "error: the #! line of the command leads to dinit");
+}
+
 /* ---- orphans ---- */
 
 /* Waits until dinit has no child but the command, which a zombie would be. */
@@ -1361,6 +1373,7 @@ static int run_life(void)
 		SCENE(test_no_process_is_1),
 		SCENE(test_dinit_as_interpreter_is_refused),
 		SCENE(test_service_with_dinit_as_interpreter_ends_container),
+		SCENE(test_script_that_leads_to_dinit_is_refused),
 		SCENE(test_zombies_are_reaped),
 		SCENE(test_orphan_is_terminated),
 		SCENE(test_orphan_is_kept),
