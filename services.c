@@ -76,6 +76,11 @@ static struct service *find_command(const struct services *services)
 	return last && service_is_command(last) ? last : NULL;
 }
 
+bool services_is_command_next(const struct services *services)
+{
+	return services->started + 1 == services->len && find_command(services);
+}
+
 const struct program *services_find_command(const struct services *services)
 {
 	const struct service *command = find_command(services);

@@ -46,6 +46,9 @@ void services_prestop(struct services *services);
  * run on. No further one is started after that. */
 void services_stop_command(struct services *services, int signal);
 
+/* Returns whether services_start_next is going to start the command. */
+bool services_is_command_next(const struct services *services);
+
 /* Passes that signal on to the command, if it is running. */
 void services_signal_command(const struct services *services, int signal);
 

@@ -125,8 +125,8 @@ static void test_death_by_signal_is_128_and_the_signal(struct scene *scene)
 					  .prepare = forbid_cores });
 
 		run_expect_exit(run, 128 + deadly[i]);
-		/* What nobody else can have said: all but Ctrl-C and a closed pipe. */
-		if (deadly[i] == SIGINT || deadly[i] == SIGPIPE) {
+		/* What nobody else can have said: all but Ctrl-C, Ctrl-\ and a closed pipe. */
+		if (deadly[i] == SIGINT || deadly[i] == SIGQUIT || deadly[i] == SIGPIPE) {
 			expect_text(run, RUN_STDERR, "");
 			continue;
 		}
@@ -706,6 +706,22 @@ static void expect_service_first(struct scene *scene, const char *body, int stat
 		     "info: sh/run: sending TERM to PID ");
 	expect_order(run, RUN_STDERR, "info: sh/run: PID [0-9]+ exited with status 9",
 		     "info: web/run: sending TERM to PID ");
+}
+
+/* A command that may need the service that has failed is not begun. The end of that one is known
+ * before the many behind it have been started. */
+static void test_service_failing_during_the_start_leaves_the_command_out(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "a", "exit 7");
+	for (int i = 0; i < 200; i++)
+		scene_service(scene, scene_format(scene, "s%03d", i), "exec sleep 1000");
+	run = start_shell(scene, "echo on", LIST(TEXT, INFO));
+	run_expect_exit(run, 3);
+	run_expect_line(run, RUN_STDERR, "error: a/run: PID [0-9]+ exited with status 7");
+	run_expect_no_line(run, RUN_STDERR, "sh/run: ");
+	run_expect_line(run, RUN_STDERR, "info: s199/run: running with PID ");
 }
 
 static void test_service_failing_first_decides(struct scene *scene)
@@ -1336,6 +1352,7 @@ static int run_life(void)
 		SCENE(test_command_is_started_last),
 		SCENE(test_command_is_stopped_first),
 		SCENE(test_orphans_are_told_when_the_command_has_ended),
+		SCENE(test_service_failing_during_the_start_leaves_the_command_out),
 		SCENE(test_service_failing_first_decides),
 		SCENE(test_service_ending_first_decides),
 		SCENE(test_service_failing_first_decides_with_its_status),
