@@ -56,6 +56,9 @@ void services_signal_command(const struct services *services, int signal);
  * NULL. */
 const struct program *services_find_command(const struct services *services);
 
+/* Returns whether the command was told to stop and is running, and no other program is. */
+bool services_is_command_last(const struct services *services);
+
 /* Tells every running service to stop. No further one is started after that. */
 void services_stop(struct services *services);
 

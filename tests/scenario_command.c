@@ -960,6 +960,19 @@ static void test_grace_period_ends_a_command_that_ignores(struct scene *scene)
 	run_expect_line(run, RUN_STDERR, "sh/run: PID [0-9]+ was killed by signal 9");
 }
 
+/* Where no service is to be told, the command is killed at once: the engine's own limit is near. */
+static void test_grace_period_kills_a_command_that_is_alone(struct scene *scene)
+{
+	struct run *run =
+		start_waiting(scene, IGNORING, LIST(TEXT, INFO, "DINIT_GRACE_PERIOD=0.3"));
+
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 137);
+	run_expect_line(run, RUN_STDERR, "DINIT_GRACE_PERIOD allows .*: killing what is left$");
+	run_expect_line(run, RUN_STDERR, "sh/run: PID [0-9]+ was killed by signal 9");
+	run_expect_no_line(run, RUN_STDERR, "telling the services");
+}
+
 static void test_stop_timeout_ends_a_command_that_ignores(struct scene *scene)
 {
 	struct run *run;
@@ -1368,6 +1381,7 @@ static int run_life(void)
 		SCENE(test_stopped_command_is_continued_for_its_end),
 		SCENE(test_stop_during_the_start_leaves_the_command_out),
 		SCENE(test_grace_period_ends_a_command_that_ignores),
+		SCENE(test_grace_period_kills_a_command_that_is_alone),
 		SCENE(test_stop_timeout_ends_a_command_that_ignores),
 		SCENE(test_stop_timeout_ends_a_service_after_the_command),
 		SCENE(test_command_is_told_after_delay_and_prestop),
