@@ -327,12 +327,23 @@ static bool is_command_waited_for(const struct dinit *dinit)
 	return services_find_command(&dinit->services) && !overtime_is_over(&dinit->overtime);
 }
 
-/* Takes one step, if there is one to be taken. Returns whether there may be another one at once. */
+/* Starts the next service. The command, which may need them all, is not begun when the teardown has
+ * a cause already. Returns false where there is nothing to be started. */
+static bool start_next(struct dinit *dinit)
+{
+	if (dinit->start_abandoned ||
+	    (has_cause(dinit) && services_is_command_next(&dinit->services)))
+		return false;
+	return services_start_next(&dinit->services);
+}
+
+/* Starts the next service, or goes on with the teardown as far as it can in this turn. Returns
+ * whether there may be more to do at once. */
 static bool advance(struct dinit *dinit)
 {
 	switch (dinit->state) {
 	case STATE_STARTING:
-		if (dinit->start_abandoned || !services_start_next(&dinit->services)) {
+		if (!start_next(dinit)) {
 			dinit->state = STATE_RUNNING;
 			/* The Makefile links what clients need behind all else. */
 			process_forget_code((uintptr_t)cli_run);
@@ -345,12 +356,12 @@ static bool advance(struct dinit *dinit)
 		if (!has_cause(dinit) || !ending_is_told(&dinit->ending))
 			return false;
 		begin_delay(dinit);
-		return true;
+		__attribute__((fallthrough));
 	case STATE_DELAYING:
 		if (is_delayed(dinit))
 			return false;
 		stop_command(dinit);
-		return true;
+		__attribute__((fallthrough));
 	case STATE_STOPPING_COMMAND:
 		if (is_command_waited_for(dinit))
 			return false;

@@ -47,7 +47,8 @@ static void on_limit_due(void *ctx)
 	switch (overtime->step) {
 	case OVERTIME_NONE:
 		overtime->step = OVERTIME_TOLD;
-		if (overtime->services->phase < SERVICES_STOPPED) {
+		if (overtime->services->phase < SERVICES_STOPPED &&
+		    !services_is_command_last(overtime->services)) {
 			say_over(overtime, "telling the services to stop now");
 			services_kill_prestops(overtime->services);
 			return;

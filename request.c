@@ -68,6 +68,17 @@ static void say_ignored(struct requests *requests, const struct signalfd_siginfo
 		signal, strsignal(signal));
 }
 
+/* Returns whether the kernel tells dinit itself, with that signal, of a limit (setrlimit(2)) that it
+ * has met: it wrote to a file that may not grow, or has used up its CPU time. */
+static bool is_of_own_limit(const struct signalfd_siginfo *info)
+{
+	switch ((int)info->ssi_signo) {
+	case SIGXFSZ: return info->ssi_code == SI_USER && (pid_t)info->ssi_pid == getpid();
+	case SIGXCPU: return info->ssi_code == SI_KERNEL;
+	default: return false;
+	}
+}
+
 enum request request_read(struct requests *requests, const struct signalfd_siginfo *info,
 			  enum svdir_control *control)
 {
@@ -77,7 +88,7 @@ enum request request_read(struct requests *requests, const struct signalfd_sigin
 		return REQUEST_CONTROL;
 	if (stops_container(requests, info))
 		return REQUEST_STOP;
-	if (requests->command_runs)
+	if (requests->command_runs && !is_of_own_limit(info))
 		return REQUEST_FORWARD;
 	say_ignored(requests, info);
 	return REQUEST_NOTHING;

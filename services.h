@@ -46,12 +46,18 @@ void services_prestop(struct services *services);
  * run on. No further one is started after that. */
 void services_stop_command(struct services *services, int signal);
 
+/* Returns whether services_start_next is going to start the command. */
+bool services_is_command_next(const struct services *services);
+
 /* Passes that signal on to the command, if it is running. */
 void services_signal_command(const struct services *services, int signal);
 
 /* Returns the command's program while it is running, whether it was told to stop or not; else
  * NULL. */
 const struct program *services_find_command(const struct services *services);
+
+/* Returns whether the command was told to stop and is running, and no other program is. */
+bool services_is_command_last(const struct services *services);
 
 /* Tells every running service to stop. No further one is started after that. */
 void services_stop(struct services *services);

@@ -16,6 +16,7 @@
 #include "svdir.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -327,14 +328,29 @@ static bool is_called_sv(const char *name)
 	return strcmp(slash ? slash + 1 : name, "sv") == 0;
 }
 
+/* Returns whether the file is a script, as far as can be seen: one that only root may read is taken
+ * for one. */
+static bool is_script(const char *path)
+{
+	char begun[2] = "#!";
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? 0 : pread(fd, begun, sizeof begun, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return len <= 0 || memcmp(begun, "#!", sizeof begun) == 0;
+}
+
 /* Returns whether the kernel has started us for a script with a line "#!/sbin/dinit" and no option
  * (execve(2)): the command would be that script, which would start us again, and so on. AT_EXECFN
- * is what was to be executed (getauxval(3)), and that is the script then. */
+ * is what was to be executed (getauxval(3)), and that is the script then. (It is also dinit's own
+ * path, where that is the command and we were called by our name alone: "dinit /sbin/dinit".) */
 static bool is_own_script(const char *name, const char *command)
 {
 	const char *executed = (const char *)getauxval(AT_EXECFN);
 
-	return executed && strcmp(executed, command) == 0 && strcmp(name, command) != 0;
+	return executed && strcmp(executed, command) == 0 && strcmp(name, command) != 0 &&
+	       is_script(command);
 }
 
 bool cli_is_asked(char *const *argv, char *const **command)

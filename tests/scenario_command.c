@@ -125,8 +125,7 @@ static void test_death_by_signal_is_128_and_the_signal(struct scene *scene)
 					  .prepare = forbid_cores });
 
 		run_expect_exit(run, 128 + deadly[i]);
-		/* What nobody else can have said: all but a key of the terminal and a closed
-		 * pipe. */
+		/* What nobody else can have said: all but Ctrl-C, Ctrl-\ and a closed pipe. */
 		if (deadly[i] == SIGINT || deadly[i] == SIGQUIT || deadly[i] == SIGPIPE) {
 			expect_text(run, RUN_STDERR, "");
 			continue;
@@ -709,6 +708,22 @@ static void expect_service_first(struct scene *scene, const char *body, int stat
 		     "info: web/run: sending TERM to PID ");
 }
 
+/* A command that may need the service that has failed is not begun. The end of that one is known
+ * before the many behind it have been started. */
+static void test_service_failing_during_the_start_leaves_the_command_out(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "a", "exit 7");
+	for (int i = 0; i < 200; i++)
+		scene_service(scene, scene_format(scene, "s%03d", i), "exec sleep 1000");
+	run = start_shell(scene, "echo on", LIST(TEXT, INFO));
+	run_expect_exit(run, 3);
+	run_expect_line(run, RUN_STDERR, "error: a/run: PID [0-9]+ exited with status 7");
+	run_expect_no_line(run, RUN_STDERR, "sh/run: ");
+	run_expect_line(run, RUN_STDERR, "info: s199/run: running with PID ");
+}
+
 static void test_service_failing_first_decides(struct scene *scene)
 {
 	expect_service_first(scene, "exit 7", 3, LIST(TEXT, INFO));
@@ -943,6 +958,19 @@ static void test_grace_period_ends_a_command_that_ignores(struct scene *scene)
 	run_expect_line(run, RUN_STDERR,
 			"DINIT_GRACE_PERIOD allows .*telling the services to stop now$");
 	run_expect_line(run, RUN_STDERR, "sh/run: PID [0-9]+ was killed by signal 9");
+}
+
+/* Where no service is to be told, the command is killed at once: the engine's own limit is near. */
+static void test_grace_period_kills_a_command_that_is_alone(struct scene *scene)
+{
+	struct run *run =
+		start_waiting(scene, IGNORING, LIST(TEXT, INFO, "DINIT_GRACE_PERIOD=0.3"));
+
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 137);
+	run_expect_line(run, RUN_STDERR, "DINIT_GRACE_PERIOD allows .*: killing what is left$");
+	run_expect_line(run, RUN_STDERR, "sh/run: PID [0-9]+ was killed by signal 9");
+	run_expect_no_line(run, RUN_STDERR, "telling the services");
 }
 
 static void test_stop_timeout_ends_a_command_that_ignores(struct scene *scene)
@@ -1349,6 +1377,7 @@ static int run_life(void)
 		SCENE(test_command_is_started_last),
 		SCENE(test_command_is_stopped_first),
 		SCENE(test_orphans_are_told_when_the_command_has_ended),
+		SCENE(test_service_failing_during_the_start_leaves_the_command_out),
 		SCENE(test_service_failing_first_decides),
 		SCENE(test_service_ending_first_decides),
 		SCENE(test_service_failing_first_decides_with_its_status),
@@ -1364,6 +1393,7 @@ static int run_life(void)
 		SCENE(test_stopped_command_is_continued_for_its_end),
 		SCENE(test_stop_during_the_start_leaves_the_command_out),
 		SCENE(test_grace_period_ends_a_command_that_ignores),
+		SCENE(test_grace_period_kills_a_command_that_is_alone),
 		SCENE(test_stop_timeout_ends_a_command_that_ignores),
 		SCENE(test_stop_timeout_ends_a_service_after_the_command),
 		SCENE(test_command_is_told_after_delay_and_prestop),

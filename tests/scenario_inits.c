@@ -4,9 +4,12 @@
 #include "harness.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -440,7 +443,11 @@ static void prepare_all(void *ctx)
 {
 	const struct init_case *init_case = ctx;
 	const struct rlimit none = { 0, 0 };
+	static const uint64_t by_default[8];
 
+	/* Whoever runs the tests may have had signals ignored, also some that libc hides. */
+	for (int signal = 1; signal <= LAST_RT; signal++)
+		syscall(SYS_rt_sigaction, signal, by_default, NULL, sizeof *by_default);
 	setrlimit(RLIMIT_CORE, &none);
 	if (init_case->prepare)
 		init_case->prepare();

@@ -448,6 +448,10 @@ static void test_is_asked_by_a_script_of_dinit_is_refused(void **state)
 	assert_int_equal(ask("/sbin/dinit|sh|/run/script"), 1);
 	executed = "/sbin/dinit";
 	assert_int_equal(ask("/sbin/dinit|/run/script"), 1);
+	/* A program that is there is none: this is how an engine calls ENTRYPOINT ["dinit"] with
+	 * dinit's own path as the command. */
+	executed = "/proc/self/exe";
+	assert_int_equal(ask("dinit|/proc/self/exe|--version"), 1);
 	assert_int_equal(ask("/sbin/dinit|/sbin/dinit"), 1);
 	executed = NULL;
 	assert_int_equal(ask("/sbin/dinit|/run/script"), 1);

@@ -248,10 +248,31 @@ static void test_request_read_command_gets_what_does_not_stop(void **state)
 	for (own_pid = 1; own_pid <= 7; own_pid += 6)
 		for (int signal = 1; signal <= LAST_SIGNAL; signal++)
 			for (size_t i = 0; i < COUNT(origins); i++)
-				expect_request(rig, signal, origins[i],
-					       signal == SIGCHLD ? REQUEST_CHILDREN
-					       : is_stop(signal) ? REQUEST_STOP
-								 : REQUEST_FORWARD);
+				if (signal != SIGXCPU || origins[i] != &terminal)
+					expect_request(rig, signal, origins[i],
+						       signal == SIGCHLD ? REQUEST_CHILDREN
+						       : is_stop(signal) ? REQUEST_STOP
+									 : REQUEST_FORWARD);
+}
+
+/* With these the kernel tells dinit of its own limits: who writes too much, or has used up its CPU
+ * time, is not the command. */
+static void test_request_read_own_limit_is_not_the_commands(void **state)
+{
+	static const struct origin first = { "itself as PID 1", SI_USER, 1 },
+				   later = { "itself as PID 7", SI_USER, 7 };
+	struct rig *rig = *state;
+
+	rig->requests.command_runs = true;
+	for (own_pid = 1; own_pid <= 7; own_pid += 6) {
+		const struct origin *itself = own_pid == 1 ? &first : &later;
+
+		expect_ignored(rig, SIGXFSZ, itself, false);
+		expect_ignored(rig, SIGXCPU, &terminal, false);
+		expect_request(rig, SIGXFSZ, own_pid == 1 ? &later : &first, REQUEST_FORWARD);
+		expect_request(rig, SIGXCPU, itself, REQUEST_FORWARD);
+		expect_request(rig, SIGUSR1, itself, REQUEST_FORWARD);
+	}
 }
 
 /* Before the command has been started, and when it has ended. */
@@ -343,6 +364,7 @@ int main(void)
 		TEST(test_request_read_cont_from_outside_is_no_warning),
 		TEST(test_request_read_control_goes_before_all_else),
 		TEST(test_request_read_command_gets_what_does_not_stop),
+		TEST(test_request_read_own_limit_is_not_the_commands),
 		TEST(test_request_read_command_that_does_not_run_gets_nothing),
 		TEST(test_request_read_control_goes_before_a_command),
 		TEST(test_request_choose_command_signal_is_one_that_programs_know),
