@@ -6,12 +6,12 @@
 
 #include "loop.h"
 
-/* Where the receiver's queue is full, as that of a service manager can be at boot, it is tried
- * again after so many milliseconds, and so often in all. */
+/* Where the receiver's queue is full, as that of a service manager can be at boot, dinit tries
+ * again after so many milliseconds, and so many times in all. */
 #define ANNOUNCE_AGAIN_MS 100
 #define ANNOUNCE_TRIES 100
 
-/* Owned by the caller; when it is zeroed nothing is announced. */
+/* Owned by the caller. A zeroed one has nothing to announce. */
 struct announce {
 	struct loop *loop;
 	const char *socket_name;
@@ -19,11 +19,12 @@ struct announce {
 	unsigned tries;
 };
 
-/* Announces to the socket that all are ready ("": to nobody). The name must stay where it is until
- * announce_stop. That it cannot be done is said at info. */
+/* Announces to the socket of that name that all services are ready; where the name is empty, to
+ * nobody. The name must stay where it is until announce_stop. A failure is a message at level
+ * info. */
 void announce_begin(struct announce *announce, struct loop *loop, const char *socket_name);
 
-/* Does not try any more. */
+/* Gives up what is still to be announced. */
 void announce_stop(struct announce *announce);
 
 /* Sends READY=1 in one datagram to the socket: a path, or @ and an abstract name (unix(7)). Returns

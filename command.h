@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* The command that dinit was given: where its file is, and how it is started with dinit's own
- * stdin, and perhaps its stdout and stderr and its terminal. What its life is, is for the service
- * that it is (service.h). */
+/* The command that dinit was given: where its file is, and how it is started. It has dinit's own
+ * stdin, and may have dinit's stdout, stderr and terminal as well. To the rest of dinit it is a
+ * service, so its start and end are in service.h. */
 #ifndef DINIT_COMMAND_H
 #define DINIT_COMMAND_H
 
@@ -10,26 +10,26 @@
 
 #include <stdbool.h>
 
-/* With what dinit exits where the command cannot be executed (as sh(1) does): there is no such
- * file, or another reason. */
+/* With these dinit exits, as sh(1) does, where the command cannot be executed: there is no such
+ * file, or there is another reason. */
 #define COMMAND_STATUS_NOT_FOUND 127
 #define COMMAND_STATUS_NOT_EXECUTABLE 126
 
 struct command {
 	/* As main has them, from the command on. */
 	char *const *argv;
-	/* It has dinit's own stdout and stderr, which are these; else pipes. */
+	/* It has dinit's own stdout and stderr, which are output_fds; otherwise it has pipes. */
 	bool raw;
 	int output_fds[2];
 	/* stdin is a terminal; and, when the command was started, dinit's process group was in the
 	 * foreground there. */
 	bool on_terminal, in_foreground;
-	/* What it was found as; NULL before. */
+	/* The file that it was found as; NULL before it is looked for. */
 	char *path;
 };
 
-/* Prepares the command. alone: nothing else is to be run. output_fds are dinit's own stdout and
- * stderr, at 1 and 2 (-1: it has none), which stay the caller's. */
+/* Prepares the command. alone: there is no service to run beside it. Elements 1 and 2 of output_fds
+ * are dinit's own stdout and stderr (-1: dinit has none); they stay the caller's. */
 void command_init(struct command *command, char *const *argv, enum config_command_output output,
 		  bool alone, const int output_fds[3]);
 
@@ -39,7 +39,7 @@ void command_init(struct command *command, char *const *argv, enum config_comman
 int command_start(struct command *command, struct program *program,
 		  char reason[PROGRAM_REASON_SIZE], int *status);
 
-/* Takes back, when the command has ended, the foreground of the terminal that it had. */
+/* When the command has ended, takes back the foreground of the terminal, if the command had it. */
 void command_take_terminal(const struct command *command);
 
 /* Frees what command_start allocated. The command may not be running. */

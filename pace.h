@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* When the next run of a check is due. All numbers are milliseconds, those that are returned from
- * now on, and an interval is at least one.
+/* When the next run of a check is due. All times are milliseconds; those that are returned count
+ * from now on. An interval is at least one millisecond.
  *
- * Until its service is ready, a check is retried soon. After that the checks are spread: each
- * interval since a beginning that they share is divided among them, the one with number n of count
- * is due at n / count of it, and so no part of an interval has more runs than its share. */
+ * Until its service has been ready once, a check is retried soon. After that the checks are spread
+ * over the interval, so that they do not all run at once: intervals follow each other since a
+ * beginning that all checks share, and in each of them check n of count is due when n / count of
+ * the interval is over. */
 #ifndef DINIT_PACE_H
 #define DINIT_PACE_H
 
@@ -19,10 +20,11 @@
  * began age_ms ago. */
 uint64_t pace_retry(uint64_t interval_ms, uint64_t age_ms);
 
-/* Returns in how many milliseconds a check is due whose service was ready: at its own moment of the
- * interval, number (below count) being its place among the checks. The shared beginning was
- * elapsed_ms ago, and its last run began age_ms ago. One that has taken the whole interval is due
- * at once; one that has taken no time, at its moment, is due at the next. */
+/* Returns in how many milliseconds a check is due whose service has been ready: at its own moment
+ * of the interval, where number (below count) is its place among the checks. The shared beginning
+ * was elapsed_ms ago, and the last run of the check began age_ms ago. A check whose run has taken
+ * the whole interval is due at once. One whose run has begun just now, at its moment, is due at
+ * that of the next interval. */
 uint64_t pace_next(uint64_t interval_ms, size_t number, size_t count, uint64_t elapsed_ms,
 		   uint64_t age_ms);
 

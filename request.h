@@ -17,13 +17,14 @@
 #define REQUEST_TEXT_SIZE (SENDER_SIZE + 80)
 
 enum request {
-	/* Nothing: it is said that it is ignored. */
+	/* Nothing. A message has said that the signal is ignored. */
 	REQUEST_NOTHING,
 	/* Something has happened to a child. */
 	REQUEST_CHILDREN,
-	/* To run a program in control/ of the services. */
+	/* To run a program in control/ of the services, and to pass the signal on to the command as
+	 * well, if one runs. */
 	REQUEST_CONTROL,
-	/* To pass it on to the command, which has a use for it if anybody has. */
+	/* Nothing of dinit itself: to pass it on to the command. */
 	REQUEST_FORWARD,
 	/* To stop the container. */
 	REQUEST_STOP,
@@ -45,13 +46,13 @@ struct requests {
 enum request request_read(struct requests *requests, const struct signalfd_siginfo *info,
 			  enum svdir_control *control);
 
-/* Returns the signal that a command gets for one that asks to stop the container: the same, where
- * it is one that programs know as such, else TERM. */
+/* Returns the signal that a command gets for one that asks to stop the container: the same for INT
+ * and QUIT, which programs know, and TERM for all others. */
 int request_choose_command_signal(const struct signalfd_siginfo *info);
 
-/* Describes a signal that asks to stop the container: "signal 15 (Terminated) received", or, where
- * a process inside has sent it, of which nobody outside knows, "signal 15 (Terminated) from PID 9
- * (watchdog/run)". Returns whether it came from inside. */
+/* Describes a signal that asks to stop the container: "signal 15 (Terminated) received". Where a
+ * process inside the container has sent it, nobody outside knows of that, and its sender is named:
+ * "signal 15 (Terminated) from PID 9 (watchdog/run)". Returns whether it came from inside. */
 bool request_describe(const struct requests *requests, const struct signalfd_siginfo *info,
 		      char text[REQUEST_TEXT_SIZE]);
 

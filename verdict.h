@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What began the teardown, and with which status dinit exits for it: the first cause decides both.
- * Says nothing. */
+/* What began the teardown, and with which status dinit exits for it. The first cause decides both,
+ * but the status of a command counts after a signal, too. Writes no message. */
 #ifndef DINIT_VERDICT_H
 #define DINIT_VERDICT_H
 
@@ -26,15 +26,16 @@ struct verdict {
 	int status;
 };
 
-/* Each of these is a cause of the teardown, unless there is one already: a signal that stops the
- * container, something else for which dinit exits with that status, the end of a program or of an
- * adopted process with that status as of wait(2). */
+/* Each of these notes a cause of the teardown, and changes nothing where there is one already.
+ * _stop: a signal that stops the container. _failure: something else, for which dinit exits with
+ * that status. _end: a program of a service or an adopted process has ended, with that status as of
+ * wait(2). */
 void verdict_note_stop(struct verdict *verdict);
 void verdict_note_failure(struct verdict *verdict, int status);
 void verdict_note_end(struct verdict *verdict, int wait_status);
 
-/* In the same way, the end of the command: its status is dinit's own, also where a signal had begun
- * the teardown. */
+/* Notes that the command has ended: it is a cause like those above, and its status becomes dinit's
+ * own. That is so as well where a signal had begun the teardown. */
 void verdict_note_command_end(struct verdict *verdict, int wait_status);
 
 #endif
