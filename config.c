@@ -135,7 +135,7 @@ static const struct variable {
 	{ "DINIT_KEEP", KIND_TEXT, offsetof(struct config, keep), "",
 	  "orphans that are left alone, by name: epmd,screen*", NULL },
 	{ "DINIT_SKIP", KIND_TEXT, offsetof(struct config, skip), "",
-	  "names of services not to start, separated by commas", NULL },
+	  "names of services not to start, by commas; * all", NULL },
 	{ "DINIT_MAX_LINE", KIND_LINE_SIZE, offsetof(struct config, max_line), "1M",
 	  "longest line kept whole, in bytes, k or M", NULL },
 };

@@ -68,8 +68,8 @@ static void say_ignored(struct requests *requests, const struct signalfd_siginfo
 		signal, strsignal(signal));
 }
 
-/* Returns whether the kernel tells dinit itself, with that signal, of a limit (setrlimit(2)) that it
- * has met: it wrote to a file that may not grow, or has used up its CPU time. */
+/* Returns whether the kernel tells dinit itself, with that signal, of a limit (setrlimit(2)) that
+ * it has met: it wrote to a file that may not grow, or has used up its CPU time. */
 static bool is_of_own_limit(const struct signalfd_siginfo *info)
 {
 	switch ((int)info->ssi_signo) {

@@ -177,7 +177,7 @@ static void print_usage(FILE *to)
 	fputs("\n"
 	      "exit status: 0 stopped by a signal or by a service that exited 0; 3 a service "
 	      "failed;\n"
-	      "1 dinit could not do its work; that of COMMAND. See dinit(8).\n",
+	      "1 dinit could not do its work. Where COMMAND ended: its own. See dinit(8).\n",
 	      to);
 }
 
