@@ -196,7 +196,9 @@ static void note_control(struct dinit *dinit, const struct signalfd_siginfo *inf
 		log_info("%s: running control/%c of %zu service%s", text,
 			 SVDIR_CONTROL_NAMES[control], asked, asked == 1 ? "" : "s");
 	else
-		log_info("%s: ignored, %s", text,
+		log_info("%s: %s, %s", text,
+			 services_find_command(&dinit->services) ? "passed on to the command"
+								 : "ignored",
 			 has_cause(dinit) ? "the container is being stopped already"
 					  : "no service that has a program for it is running");
 }

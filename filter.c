@@ -13,6 +13,16 @@
 /* After how many seconds a process has long set up its descriptors. */
 #define OLD_S 2
 
+/* Returns whether the file is our own stdin, which a command has: it ends when a user closes it,
+ * who may not know that anybody still reads it. */
+static bool is_own_stdin(const struct fdtable_file *file)
+{
+	struct stat own;
+
+	return fstat(STDIN_FILENO, &own) == 0 && own.st_ino == file->inode &&
+	       own.st_dev == makedev(file->dev_major, file->dev_minor);
+}
+
 /* Returns whether stdin is a pipe that ends when others have closed it. */
 static bool has_input(const struct procfs *proc, pid_t pid)
 {
@@ -20,7 +30,7 @@ static bool has_input(const struct procfs *proc, pid_t pid)
 	int flags;
 
 	return fdtable_identify(proc, pid, STDIN_FILENO, &file) == 0 && S_ISFIFO(file.mode) &&
-	       fdtable_read_flags(proc, pid, STDIN_FILENO, &flags) == 0 &&
+	       !is_own_stdin(&file) && fdtable_read_flags(proc, pid, STDIN_FILENO, &flags) == 0 &&
 	       !fdtable_is_writable(flags);
 }
 

@@ -12,9 +12,10 @@
 #include <sys/types.h>
 
 /* Returns whether process pid, an orphan, is a filter: its stdin is a pipe that it can only read
- * (one opened for writing as well, as by "read line <>pipe", never ends), and its stdout or its
- * stderr is one that the logmux reads, or dinit's own, which a command may have. False where /proc
- * does not show its descriptors, as for a process of another user without CAP_SYS_PTRACE. */
+ * (one opened for writing as well, as by "read line <>pipe", never ends) and that is not dinit's
+ * own stdin, and its stdout or its stderr is one that the logmux reads, or dinit's own, which a
+ * command may have. False where /proc does not show its descriptors, as for a process of another
+ * user without CAP_SYS_PTRACE. */
 bool filter_is(const struct procfs *proc, const struct logmux *mux, pid_t pid);
 
 /* Returns whether /proc shows what process pid, an orphan, is going to be. One that has just begun

@@ -251,10 +251,10 @@ static void test_limit_of_files_unreadable_ends_with_1(struct scene *scene)
 static void test_session_refused_ends_with_1(struct scene *scene)
 {
 	expect_refused(scene,
-		       &(struct refusal){
-			       SYS_setsid, -1, EPERM, 0,
-			       "web/run: cannot be started, stopping the container: it "
-			       "cannot have a session of its own \\(Operation not permitted\\)" });
+		       &(struct refusal){ SYS_setsid, -1, EPERM, 0,
+					  "web/run: cannot be started, stopping the container: it "
+					  "cannot have a session or a group of its own "
+					  "\\(Operation not permitted\\)" });
 }
 
 static void hide_devices(void *ctx)

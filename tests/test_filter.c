@@ -55,13 +55,11 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Returns what filter_is says of a child with these descriptors, of which -1 is closed, as the
- * given user. */
-static bool is_filter(int stdin_fd, int stdout_fd, int stderr_fd, uid_t uid)
+/* Starts a child with these descriptors, of which -1 is closed, as the given user. */
+static pid_t start_child(int stdin_fd, int stdout_fd, int stderr_fd, uid_t uid)
 {
 	const int fds[] = { stdin_fd, stdout_fd, stderr_fd };
 	int ready[2];
-	bool result;
 	pid_t pid;
 	char byte;
 
@@ -83,9 +81,22 @@ static bool is_filter(int stdin_fd, int stdout_fd, int stderr_fd, uid_t uid)
 	assert_int_equal(read(ready[0], &byte, 1), 1);
 	close(ready[0]);
 	close(ready[1]);
-	result = filter_is(&proc, mux, pid);
+	return pid;
+}
+
+static void end_child(pid_t pid)
+{
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+}
+
+/* Returns what filter_is says of such a child. */
+static bool is_filter(int stdin_fd, int stdout_fd, int stderr_fd, uid_t uid)
+{
+	pid_t pid = start_child(stdin_fd, stdout_fd, stderr_fd, uid);
+	bool result = filter_is(&proc, mux, pid);
+
+	end_child(pid);
 	return result;
 }
 
@@ -155,36 +166,34 @@ static void test_filter_is_of_another_user_is_seen_with_the_right_to(void **stat
 	assert_true(is_filter(input[0], output[1], output[1], 65534));
 }
 
-/* Returns 0 where a process that is a filter, and of this user, does not look like one to another
- * user. */
-static int look_as_other_user(void)
-{
-	pid_t filter = getpid(), looker;
-	int status;
-
-	dup2(input[0], STDIN_FILENO);
-	dup2(output[1], STDOUT_FILENO);
-	if (!filter_is(&proc, mux, filter))
-		return 2;
-	looker = fork();
-	if (looker == 0)
-		_exit(setresuid(65534, 65534, 65534) < 0 || filter_is(&proc, mux, filter));
-	return waitpid(looker, &status, 0) == looker && status == 0 ? 0 : 1;
-}
-
 static void test_filter_is_without_the_right_to_look_is_none(void **state)
 {
+	pid_t filter, looker;
 	int status;
-	pid_t pid;
 
 	(void)state;
 	rig_need(rig_can_take_user(), RIG_WHY_USER);
-	/* A child is a filter; another one, who has become another user, may not look. */
-	pid = fork();
-	if (pid == 0)
-		_exit(look_as_other_user());
-	assert_int_equal(waitpid(pid, &status, 0), pid);
+	filter = start_child(input[0], output[1], output[1], getuid());
+	looker = fork();
+	if (looker == 0)
+		_exit(setresuid(65534, 65534, 65534) < 0 || filter_is(&proc, mux, filter));
+	assert_int_equal(waitpid(looker, &status, 0), looker);
 	assert_int_equal(status, 0);
+	assert_true(filter_is(&proc, mux, filter));
+	end_child(filter);
+}
+
+/* A command has dinit's stdin, and so has what it leaves behind. */
+static void test_filter_is_with_our_own_stdin_is_none(void **state)
+{
+	int own_stdin = dup(STDIN_FILENO);
+
+	(void)state;
+	dup2(input[0], STDIN_FILENO);
+	assert_false(is_filter(input[0], output[1], output[1], getuid()));
+	dup2(own_stdin, STDIN_FILENO);
+	close(own_stdin);
+	assert_true(is_filter(input[0], output[1], output[1], getuid()));
 }
 
 int main(void)
@@ -197,6 +206,7 @@ int main(void)
 		cmocka_unit_test(test_filter_is_process_that_has_ended_is_none),
 		cmocka_unit_test(test_filter_is_of_another_user_is_seen_with_the_right_to),
 		cmocka_unit_test(test_filter_is_without_the_right_to_look_is_none),
+		cmocka_unit_test(test_filter_is_with_our_own_stdin_is_none),
 	};
 
 	return cmocka_run_group_tests_name("filter", tests, setup, teardown);
