@@ -306,8 +306,6 @@ void program_signal(const struct program *program, int signal)
 {
 	char name[NAME_SIZE];
 
-	if (!program_is_running(program))
-		return;
 	make_name(program, name);
 	signaller_send(program->all->means.signaller, program->watch.pid, signal, name);
 }

@@ -150,7 +150,7 @@ const struct program *program_find(const struct reaper *reaper, pid_t pid);
  * stopped. */
 void program_stop(const struct program *program, int signal);
 
-/* Sends any other signal to the program, if it is running. */
+/* Sends any other signal to the program, which must be running. */
 void program_signal(const struct program *program, int signal);
 
 /* Says that the program is still running, and kills it. Returns false, and does neither, where

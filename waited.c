@@ -43,7 +43,7 @@ static bool is_waited_for(const struct services *services, const struct program 
 	case SERVICES_DELAYED: return strcmp(program->stage, "prestop") == 0;
 	case SERVICES_COMMAND_STOPPED: return program == services_find_command(services);
 	case SERVICES_STOPPED:
-	case SERVICES_KILLED: return true;
+	case SERVICES_KILLED: break;
 	}
 	return true;
 }

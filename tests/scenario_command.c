@@ -1329,10 +1329,17 @@ static void test_command_without_proc(struct scene *scene)
 	scene_need(false, "the sanitizers need /proc");
 #endif
 	run = run_start(scene, &(struct run_spec){ .arguments = SHELL("echo on; exit 6"),
-						   .no_proc = true,
-						   .read_only = true });
+						   .no_proc = true });
 	run_expect_exit(run, 6);
 	run_expect_line(run, RUN_STDOUT, "^on$");
+}
+
+static void test_command_on_a_read_only_root(struct scene *scene)
+{
+	struct run *run = run_start(scene, &(struct run_spec){ .arguments = SHELL("exit 6"),
+							       .read_only = true });
+
+	run_expect_exit(run, 6);
 }
 
 /* What it is given, and what becomes of its output. */
@@ -1420,6 +1427,7 @@ static int run_life(void)
 		SCENE(test_wait_waits_for_the_command),
 		SCENE(test_command_that_waits_for_a_service),
 		SCENE_AS_INIT(test_command_without_proc),
+		SCENE_AS_INIT(test_command_on_a_read_only_root),
 	};
 
 	return scene_run_all("command", tests, COUNT(tests));
