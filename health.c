@@ -162,12 +162,6 @@ static pid_t find_pid(const struct program *program)
 	return program && program_is_running(program) ? program->watch.pid : 0;
 }
 
-/* Returns the status as a shell counts it. */
-static int count_status(int status)
-{
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 /* Shows the PIDs of the service, when they were started, and how its run has ended, if it has. */
 static void show_programs(struct health *health, size_t place, struct board_entry *shown,
 			  const struct service *service)
@@ -184,7 +178,7 @@ static void show_programs(struct health *health, size_t place, struct board_entr
 	shown->finish_pid = find_pid(service->finish);
 	if (service->run_status < 0)
 		return;
-	shown->exit_status = count_status(service->run_status);
+	shown->exit_status = reaper_count_status(service->run_status);
 	reaper_describe_status(service->run_status, how);
 	board_write_reason(health->means.board, place, how);
 }

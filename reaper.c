@@ -180,6 +180,11 @@ void reaper_describe_status(int status, char text[REAPER_STATUS_SIZE])
 			 strsignal(WTERMSIG(status)));
 }
 
+int reaper_count_status(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
 void reaper_say_end(const struct reaper_end *end)
 {
 	char how[REAPER_STATUS_SIZE];

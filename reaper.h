@@ -90,6 +90,9 @@ bool reaper_is_zombie(pid_t pid);
  * (Killed)". */
 void reaper_describe_status(int status, char text[REAPER_STATUS_SIZE]);
 
+/* Returns a status of wait(2) as a shell counts it: 128+N for signal N. */
+int reaper_count_status(int status);
+
 /* Logs, at level info, how the process ended. */
 void reaper_say_end(const struct reaper_end *end);
 

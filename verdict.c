@@ -5,8 +5,7 @@
 #include "verdict.h"
 
 #include "process.h"
-
-#include <sys/wait.h>
+#include "reaper.h"
 
 void verdict_note_failure(struct verdict *verdict, int status)
 {
@@ -22,18 +21,12 @@ void verdict_note_stop(struct verdict *verdict)
 		verdict->cause = VERDICT_OUTSIDE;
 }
 
-/* Returns the status as a shell counts it. */
-static int count_status(int wait_status)
-{
-	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
-}
-
 void verdict_note_end(struct verdict *verdict, int wait_status)
 {
 	int status = wait_status != 0 ? PROCESS_STATUS_FAILED : PROCESS_STATUS_STOPPED;
 
 	switch (verdict->exit_status) {
-	case CONFIG_EXIT_STATUS_SERVICE: status = count_status(wait_status); break;
+	case CONFIG_EXIT_STATUS_SERVICE: status = reaper_count_status(wait_status); break;
 	case CONFIG_EXIT_STATUS_DINIT: break;
 	}
 	verdict_note_failure(verdict, status);
@@ -41,7 +34,7 @@ void verdict_note_end(struct verdict *verdict, int wait_status)
 
 void verdict_note_command_end(struct verdict *verdict, int wait_status)
 {
-	int status = count_status(wait_status);
+	int status = reaper_count_status(wait_status);
 
 	if (verdict->cause == VERDICT_OUTSIDE)
 		verdict->status = status;

@@ -17,7 +17,7 @@
 
 /* ---- collecting what a run writes ---- */
 
-static void append(struct run_output *output, const char *bytes, size_t len)
+void run_add_output(struct run_output *output, const char *bytes, size_t len)
 {
 	if (output->len + len + 1 > output->size) {
 		output->size = (output->len + len + 1) * 2;
@@ -48,7 +48,7 @@ static void collect(struct run_output *output)
 		while (read(output->notify_fd, bytes, sizeof bytes) > 0)
 			;
 	while ((len = read(output->fd, bytes, sizeof bytes)) > 0)
-		append(output, bytes, (size_t)len);
+		run_add_output(output, bytes, (size_t)len);
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (output->notify_fd < 0)

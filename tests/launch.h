@@ -42,6 +42,9 @@ const char *launch_binary_name(void);
 /* Closes what a stream of a run is read from. */
 void run_end_output(struct run_output *output);
 
+/* Adds these bytes to what the run has written. */
+void run_add_output(struct run_output *output, const char *bytes, size_t len);
+
 /* "stdout" or "stderr". */
 const char *run_stream_name(enum run_stream stream);
 

@@ -109,18 +109,6 @@ bool terminal_has_usual_modes(const struct terminal *terminal)
 
 /* ---- what is shown ---- */
 
-static void add_shown(struct run_output *output, const char *bytes, size_t len)
-{
-	if (output->len + len + 1 > output->size) {
-		output->size = (output->len + len + 1) * 2;
-		output->bytes = realloc(output->bytes, output->size);
-		SCENE_CHECK(output->bytes, "realloc");
-	}
-	memcpy(output->bytes + output->len, bytes, len);
-	output->len += len;
-	output->bytes[output->len] = '\0';
-}
-
 /* Waits for more to be shown. Returns false where the time is over, or the terminal is closed
  * (EIO), which is left for the harness to be found. */
 static bool read_more(struct run_output *output, uint64_t until_ms)
@@ -134,7 +122,7 @@ static bool read_more(struct run_output *output, uint64_t until_ms)
 	len = read(output->fd, bytes, sizeof bytes);
 	if (len <= 0)
 		return len < 0 && (errno == EINTR || errno == EAGAIN);
-	add_shown(output, bytes, (size_t)len);
+	run_add_output(output, bytes, (size_t)len);
 	return true;
 }
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -241,6 +242,39 @@ static void test_outputs_open_two_files_are_two_outputs(void **state)
 	assert_true(outputs_are_empty(&rig->outputs));
 	assert_text(&rig->readers[STDOUT], "p\n");
 	assert_text(&rig->readers[STDERR], STAMP " dinit: warning: own\n");
+}
+
+/* Returns whether an output writes to the file of that descriptor. */
+static bool write_to(const struct rig *rig, int fd)
+{
+	struct stat status;
+
+	assert_int_equal(fstat(fd, &status), 0);
+	return outputs_write_to(&rig->outputs, status.st_dev, status.st_ino);
+}
+
+static void test_outputs_write_to_what_they_were_opened_on(void **state)
+{
+	struct rig *rig = *state;
+	int other = memfd_create("other", MFD_CLOEXEC);
+
+	open_outputs(rig, CONFIG_STDOUT_JSON, false, false);
+	assert_true(write_to(rig, STDOUT_FILENO));
+	assert_true(write_to(rig, STDERR_FILENO));
+	assert_false(write_to(rig, other));
+	close(other);
+}
+
+/* Anybody may have /dev/null from somewhere else. */
+static void test_outputs_write_to_dev_null_is_no_matter(void **state)
+{
+	struct rig *rig = *state;
+	int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	dup2(null_fd, STDOUT_FILENO);
+	open_outputs(rig, CONFIG_STDOUT_JSON, false, true);
+	assert_false(write_to(rig, null_fd));
+	close(null_fd);
 }
 
 /* A file is written to by that very descriptor, and not by one that is opened for it. */
@@ -886,6 +920,8 @@ static void test_outputs_show_one_file_for_both_is_the_first(void **state)
 static const struct CMUnitTest tests[] = {
 	TEST(test_outputs_open_same_open_file_is_one_output),
 	TEST(test_outputs_open_two_files_are_two_outputs),
+	TEST(test_outputs_write_to_what_they_were_opened_on),
+	TEST(test_outputs_write_to_dev_null_is_no_matter),
 	TEST(test_outputs_open_writes_to_those_that_are_given),
 	TEST(test_outputs_are_empty_when_both_are),
 	TEST(test_outputs_one_file_for_both_has_text_for_its_own),

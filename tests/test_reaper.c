@@ -624,6 +624,15 @@ static void test_reaper_drain_peek_refused_takes_children_for_there(void **state
 
 /* ---- words ---- */
 
+static void test_reaper_count_status_as_a_shell(void **state)
+{
+	(void)state;
+	assert_int_equal(reaper_count_status(0), 0);
+	assert_int_equal(reaper_count_status(255 << 8), 255);
+	assert_int_equal(reaper_count_status(SIGKILL), 137);
+	assert_int_equal(reaper_count_status(SIGSEGV | 0x80), 139);
+}
+
 static void test_reaper_describe_status_in_words(void **state)
 {
 	char text[REAPER_STATUS_SIZE];
@@ -669,6 +678,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_reaper_drain_interrupted_waits_are_made_again),
 	TEST(test_reaper_drain_peek_refused_takes_children_for_there),
 	TEST(test_reaper_describe_status_in_words),
+	TEST(test_reaper_count_status_as_a_shell),
 };
 
 int main(void)

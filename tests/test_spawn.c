@@ -23,6 +23,7 @@
 
 #include <cmocka.h>
 
+#include "rig.h"
 #include "spawn.h"
 
 #define REPORT "TEST_SPAWN_REPORT="
@@ -192,17 +193,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static int count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int count = 0;
-
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
-
 /* Either way to start a program, with the promises of spawn_program. */
 static pid_t start(const struct rig *rig, struct spawn_failure *failure)
 {
@@ -239,11 +229,11 @@ static void read_report(struct rig *rig)
 static void run(struct rig *rig)
 {
 	struct spawn_failure failure;
-	int before = count_fds(), status;
+	int before = rig_count_fds(), status;
 	pid_t pid = start(rig, &failure);
 
 	assert_true(pid > 0);
-	assert_int_equal(count_fds(), before);
+	assert_int_equal(rig_count_fds(), before);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	read_report(rig);
@@ -263,12 +253,12 @@ static void assert_reported(const struct rig *rig, const char *line)
 static void assert_failure(struct rig *rig, enum spawn_stage stage, int error, int zombies)
 {
 	struct spawn_failure failure;
-	int before = count_fds(), status;
+	int before = rig_count_fds(), status;
 
 	assert_int_equal(start(rig, &failure), -1);
 	assert_int_equal(failure.stage, stage);
 	assert_int_equal(failure.error, error);
-	assert_int_equal(count_fds(), before);
+	assert_int_equal(rig_count_fds(), before);
 	assert_int_equal(failure.pid > 0, zombies > 0);
 	for (; zombies > 0; zombies--) {
 		assert_int_equal(waitpid(failure.pid, &status, 0), failure.pid);
@@ -987,12 +977,12 @@ static void test_spawn_program_without_a_process_stops_at_fork(void **state)
 		if (getuid() == 0 && setresuid(NOBODY, NOBODY, NOBODY) < 0)
 			_exit(10);
 		setrlimit(RLIMIT_NPROC, &none);
-		before = count_fds();
+		before = rig_count_fds();
 		if (start(rig, &failure) != -1)
 			_exit(11);
 		if (failure.stage != SPAWN_FORK || failure.error != EAGAIN || failure.pid != -1)
 			_exit(12);
-		_exit(count_fds() == before ? 0 : 13);
+		_exit(rig_count_fds() == before ? 0 : 13);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
