@@ -19,7 +19,8 @@ STANDARD = -std=gnu11 -D_GNU_SOURCE $(WARN) $(WERROR)
 ALL_CFLAGS = $(STANDARD) -DDINIT_VERSION='"$(VERSION)"' $(CFLAGS)
 
 # From the top down; tests/lint knows the same order, and who may include whom.
-MODULES = dinit client/cli client/probe client/target client/sv client/signal client/watch \
+MODULES = dinit client/cli client/http client/listener client/answers client/page \
+	client/httprequest client/probe client/target client/sv client/signal client/watch \
 	client/wait client/metrics client/status client/statusjson client/usage client/pick \
 	client/view base health check pace announce overtime waited verdict ending services service \
 	control command hook start left policy ration listing orphan adopt/adopt adopt/redirect \

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+/* What people are shown of a snapshot, as text: the cells of a service's row, and the sentence on
+ * the whole. */
+#ifndef DINIT_CLIENT_CELLS_H
+#define DINIT_CLIENT_CELLS_H
+
+#include "client/usage.h"
+#include "client/view.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Room for one cell. */
+#define CELLS_SIZE 24
+
+/* Room for the sentence on the whole. */
+#define CELLS_WHOLE_SIZE (2 * VIEW_TEXT_SIZE)
+
+/* The columns between NAME and REASON. */
+enum cells_column {
+	CELLS_STATE,
+	CELLS_PID,
+	CELLS_FOR,
+	CELLS_CPU,
+	CELLS_MEMORY,
+	CELLS_LINES,
+	CELLS_COLUMNS,
+};
+
+struct cells {
+	char texts[CELLS_COLUMNS][CELLS_SIZE];
+};
+
+/* The names of the columns. */
+extern const struct cells cells_head;
+
+/* Fills the row of a service: "-" stands for what there is not. usage may be NULL. */
+void cells_fill(struct cells *cells, const struct view_service *service, const struct usage *usage);
+
+/* Writes one sentence on dinit as a whole: why it stops, or, if counted, how many of the services
+ * are not ready. */
+void cells_describe_whole(char text[CELLS_WHOLE_SIZE], const struct snapshot *snapshot,
+			  bool counted);
+
+#endif
