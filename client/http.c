@@ -187,19 +187,17 @@ static void begin_closing(struct server *server, struct connection *connection)
 /* Sends on what is left of the answer. Returns how many bytes were sent, or -1 with errno. */
 static ssize_t send_rest(const struct connection *connection)
 {
-	static char keep_alive[] = "Connection: keep-alive\r\n\r\n";
-	static char closing[] = "Connection: close\r\n\r\n";
+	static char ends[][27] = { "Connection: close\r\n\r\n", "Connection: keep-alive\r\n\r\n" };
+	char *end = ends[connection->keep_alive];
 	struct answer *answer = connection->answer;
 	struct iovec parts[] = {
 		{ answer->head, answer->head_len },
-		{ closing, sizeof closing - 1 },
+		{ end, strlen(end) },
 		{ answer->content, connection->head ? 0 : answer->content_len },
 	};
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = sizeof parts / sizeof *parts };
 	size_t skipped = connection->sent;
 
-	if (connection->keep_alive)
-		parts[1] = (struct iovec){ keep_alive, sizeof keep_alive - 1 };
 	for (size_t i = 0; i < sizeof parts / sizeof *parts && skipped > 0; i++) {
 		size_t part = skipped < parts[i].iov_len ? skipped : parts[i].iov_len;
 
