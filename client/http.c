@@ -119,8 +119,15 @@ static void come_back(const struct server *server, struct connection *connection
 	      (size_t)(connection - server->connections));
 }
 
-/* Returns the connection that is the first to go: one that is between two requests, else any, and
- * of these the one that has waited longest. NULL: there is none. */
+/* Returns whether it is no loss: it is between two requests, or has had its answer. */
+static bool is_idle(const struct connection *connection)
+{
+	return connection->phase == PHASE_CLOSING ||
+	       (connection->phase == PHASE_READING && !connection->begun);
+}
+
+/* Returns the connection that is the first to go: an idle one, else any, and of these the one that
+ * has been so longest. NULL: there is none. */
 static struct connection *find_oldest(struct server *server)
 {
 	struct connection *oldest = NULL;
@@ -128,7 +135,7 @@ static struct connection *find_oldest(struct server *server)
 
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *connection = &server->connections[i];
-		bool idle = connection->phase == PHASE_READING && !connection->begun;
+		bool idle = is_idle(connection);
 
 		if (connection->phase == PHASE_FREE || (oldest_idle && !idle))
 			continue;
