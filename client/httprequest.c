@@ -138,26 +138,27 @@ static bool is_host(const char *text, const char *end)
 static bool parse_target(struct httprequest *request, const char *target, const char *end)
 {
 	static const char scheme[] = "http://";
-	const char *host, *host_end, *query = memchr(target, '?', (size_t)(end - target));
+	const char *query = memchr(target, '?', (size_t)(end - target)), *path = target;
 
 	if (query)
 		end = query;
-	request->path = target;
 	if (*target != '/') {
+		const char *host = target + sizeof scheme - 1, *host_end;
+
 		if (strncasecmp(target, scheme, sizeof scheme - 1) != 0)
 			return false;
-		host = target + sizeof scheme - 1;
-		request->path = memchr(host, '/', (size_t)(end - host));
-		host_end = request->path ? request->path : end;
+		path = memchr(host, '/', (size_t)(end - host));
+		host_end = path ? path : end;
 		if (host == host_end || *host == ':' || !is_host(host, host_end))
 			return false;
 		/* An empty path is a slash, and one stands before the host. */
-		if (!request->path) {
-			request->path = host - 1;
+		if (!path) {
+			path = host - 1;
 			end = host;
 		}
 	}
-	request->path_len = (size_t)(end - request->path);
+	request->path = path;
+	request->path_len = (size_t)(end - path);
 	return true;
 }
 

@@ -398,11 +398,10 @@ static const struct bad several_errors[] = {
 
 static void test_parse_several_errors_malformed_goes_first(void **state)
 {
-	struct bad cut;
-
 	(void)state;
 	for (size_t i = 0; i < COUNT(several_errors); i++) {
-		cut = several_errors[i];
+		struct bad cut = several_errors[i];
+
 		/* (A blank is one byte earlier than the end of its line.) */
 		if (strstr(cut.bytes, "\n "))
 			cut.len = (size_t)(strstr(cut.bytes, "\n ") - cut.bytes) + 2;

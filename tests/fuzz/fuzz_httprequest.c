@@ -5,8 +5,8 @@
  * Invariant: httprequest.c only ever sees buffers of exactly the length it is told; a difference
  * ends in abort().
  *
- * A first byte of 0xe0 or more, which begins no request, says that a byte of the rest is repeated, so
- * that the limit is nearly or just reached; the second says which one. */
+ * A first byte of 0xe0 or more, which begins no request, says that a byte of the rest is repeated,
+ * so that the limit is nearly or just reached; the second says which one. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
