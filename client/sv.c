@@ -37,7 +37,7 @@ enum kind {
 };
 
 struct command {
-	const char *word;
+	char word[12];
 	/* Its first letter is enough, and then the rest does not matter, as with sv. */
 	bool short_form;
 	enum kind kind;
