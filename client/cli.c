@@ -14,11 +14,11 @@
 #include "config.h"
 #include "log.h"
 #include "process.h"
+#include "procfs.h"
 #include "svdir.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,9 +259,6 @@ static int act(enum action action, char *const *arguments, pid_t pid)
  * them, or -1 where N is no PID. */
 static int take_pid(char **arguments, pid_t *pid)
 {
-	char *end = NULL;
-	long number;
-
 	*pid = 0;
 	while (*arguments && strcmp(*arguments, "--pid") != 0 && strcmp(*arguments, "--") != 0)
 		arguments++;
@@ -269,11 +266,9 @@ static int take_pid(char **arguments, pid_t *pid)
 		return 0;
 	if (!arguments[1])
 		return -1;
-	number = strtol(arguments[1], &end, 10);
-	if (arguments[1][0] < '0' || arguments[1][0] > '9' || *end != '\0' || number <= 0 ||
-	    number > INT_MAX)
+	*pid = procfs_parse_number(arguments[1]);
+	if (*pid <= 0)
 		return -1;
-	*pid = (pid_t)number;
 	do
 		arguments[0] = arguments[2];
 	while (*arguments++);
