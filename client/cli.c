@@ -222,7 +222,7 @@ static int run_version(char *const *arguments)
 {
 	if (arguments[0])
 		return USAGE;
-	puts("dinit " DINIT_VERSION);
+	fputs("dinit " DINIT_VERSION "\n", stdout);
 	return PROCESS_STATUS_STOPPED;
 }
 

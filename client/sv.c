@@ -115,7 +115,7 @@ static void print_state(const char *name, const struct view_service *service, bo
 									 : &entry->started));
 	if (entry->pid > 0 && entry->flags & (BOARD_FLAG_CHECK | BOARD_FLAG_NOTIFY))
 		fputs(entry->state == BOARD_READY ? ", ready" : ", not ready", stdout);
-	putchar('\n');
+	fputc('\n', stdout);
 }
 
 /* ---- one service ---- */
