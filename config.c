@@ -97,11 +97,11 @@ static const struct variable {
 	char by_default[22];
 	/* For the usage. */
 	char meaning[60];
-	enum kind kind;
+	enum kind kind : 8;
 	/* Of KIND_WORD. */
-	enum list words;
+	enum list words : 8;
 	/* Of its member in struct config. */
-	size_t offset;
+	unsigned short offset;
 } variables[] = {
 	{ "DINIT_DIR", "/etc/service", "where the service directories are", KIND_TEXT, LIST_NONE,
 	  offsetof(struct config, dir) },
@@ -339,9 +339,9 @@ static size_t fold_name(char folded[SUFFIX_SIZE], const char *name, size_t len)
 }
 
 /* Returns the variable that the name was probably meant for, or NULL. */
-static const char *find_close_name(const char *name, size_t len)
+static const struct variable *find_meant(const char *name, size_t len)
 {
-	const char *closest = NULL;
+	const struct variable *closest = NULL;
 	unsigned fewest = SUFFIX_SIZE;
 	char wrong[SUFFIX_SIZE], right[SUFFIX_SIZE];
 	size_t wrong_len = fold_name(wrong, name, len);
@@ -353,7 +353,7 @@ static const char *find_close_name(const char *name, size_t len)
 		if (nearest_is_close(wrong, wrong_len, right, right_len, &errors) &&
 		    errors < fewest) {
 			fewest = errors;
-			closest = variables[i].name;
+			closest = &variables[i];
 		}
 	}
 	return closest;
@@ -378,17 +378,18 @@ static void warn_of_unknown(char *const *environment,
 	char shown[SHOWN_SIZE], text[TEXT_SIZE];
 
 	for (; *environment; environment++) {
-		const char *name = *environment, *end = strchr(name, '='), *close_name;
+		const char *name = *environment, *end = strchr(name, '=');
+		const struct variable *meant;
 
 		if (!end || strncmp(name, PREFIX, PREFIX_LEN) != 0 ||
 		    is_known_name(name, (size_t)(end - name)))
 			continue;
 		printable_copy(shown, sizeof shown, PRINTABLE_MARKED, name, (size_t)(end - name));
-		close_name = find_close_name(name, (size_t)(end - name));
-		if (close_name)
+		meant = find_meant(name, (size_t)(end - name));
+		if (meant)
 			snprintf(text, sizeof text,
 				 "unknown variable %s is ignored: did you mean %s?", shown,
-				 close_name);
+				 meant->name);
 		else
 			snprintf(text, sizeof text, "unknown variable %s is ignored", shown);
 		on_problem(ctx, CONFIG_PROBLEM_WARNING, text);

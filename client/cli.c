@@ -78,7 +78,7 @@ struct option {
 	char operands[48], meaning[76];
 	/* --pid N may follow it. */
 	bool takes_pid;
-	enum action action;
+	enum action action : 8;
 };
 
 static const struct option options[] = {

@@ -40,9 +40,9 @@ struct command {
 	char word[12];
 	/* Its first letter is enough, and then the rest does not matter, as with sv. */
 	bool short_form;
-	enum kind kind;
+	enum kind kind : 8;
 	/* What it sends. */
-	int signal;
+	unsigned char signal;
 	/* Its result is waited for and printed without -v, too. */
 	bool verbose;
 };
