@@ -23,7 +23,7 @@ setup-all:
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
 	filter sender request service lives ration policy left ending waited overtime announce pace \
-	board check cli command health httprequest listing metrics nearest notify pick probe \
+	board check cli command health httprequest listing metrics nearest notify page pick probe \
 	signal status statusjson sv tally target usage verdict view wait watch
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
@@ -70,6 +70,7 @@ wrap_usage = malloc calloc realloc open
 wrap_status = view_look usage_measure view_age_ms isatty ioctl calloc procfs_usable \
 	procfs_read_stat
 wrap_statusjson = view_age_ms
+wrap_page = view_age_ms
 wrap_metrics = view_look usage_measure
 wrap_view = malloc calloc nanosleep clock_gettime syscall
 # Those that look at a dinit that the test plays (moments.h).
