@@ -79,7 +79,8 @@ wrap_wait = $(MOMENTS_WRAPPED) execvp getsid getppid getpid procfs_usable procfs
 wrap_watch = $(MOMENTS_WRAPPED)
 wrap_signal = $(MOMENTS_WRAPPED) syscall kill procfs_usable procfs_read_stat
 wrap_sv = $(MOMENTS_WRAPPED) signal_send
-wrap_cli = status_run metrics_run wait_run watch_run signal_run probe_run sv_run calloc getauxval
+wrap_cli = status_run metrics_run wait_run watch_run signal_run probe_run http_run sv_run calloc \
+	getauxval
 wrap_command = malloc program_start process_has_foreground process_take_foreground
 wrap_listing = calloc logmux_forget_tallies
 wrap_board = shmget shmat shmctl stat syscall
