@@ -23,8 +23,8 @@ setup-all:
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
 	filter sender request service lives ration policy left ending waited overtime announce pace \
-	board check cli command health listing metrics nearest notify pick probe signal status \
-	statusjson sv tally target usage verdict view wait watch
+	board check cli command health listener listing metrics nearest notify pick probe signal \
+	status statusjson sv tally target usage verdict view wait watch
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
@@ -82,6 +82,7 @@ wrap_sv = $(MOMENTS_WRAPPED) signal_send
 wrap_cli = status_run metrics_run wait_run watch_run signal_run probe_run http_run sv_run calloc \
 	getauxval
 wrap_command = malloc program_start process_has_foreground process_take_foreground
+wrap_listener = socket bind listen setsockopt getuid geteuid setgroups setresgid setresuid prctl
 wrap_listing = calloc logmux_forget_tallies
 wrap_board = shmget shmat shmctl stat syscall
 wrap_logmux = malloc realloc free clock_gettime epoll_ctl read
