@@ -20,14 +20,16 @@ setup-all:
 
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
-UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
-	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
-	filter sender request service lives ration policy left ending waited overtime announce pace \
-	board check cli command health listener listing metrics nearest notify pick probe signal \
-	status statusjson sv tally target usage verdict view wait watch
+UNITS = adopt answers fdtable json names signame printable lastline config process svdir script \
+	execfail procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs \
+	logmux filter sender request service lives ration policy left ending waited overtime \
+	announce pace board check cli command health listener listing metrics nearest notify pick \
+	probe signal status statusjson sv tally target usage verdict view wait watch
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
+wrap_answers = clock_gettime view_open view_close view_take view_sequence usage_measure open_memstream \
+	fflush ferror
 wrap_fdtable = syscall
 wrap_lastline = realloc
 wrap_svdir = malloc calloc realloc strdup scandir access open
