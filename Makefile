@@ -21,13 +21,13 @@ ALL_CFLAGS = $(STANDARD) -DDINIT_VERSION='"$(VERSION)"' $(CFLAGS)
 # From the top down; tests/lint knows the same order, and who may include whom.
 MODULES = dinit client/cli client/http client/listener client/answers client/page \
 	client/httprequest client/probe client/target client/sv client/signal client/watch \
-	client/wait client/metrics client/status client/statusjson client/usage client/pick \
-	client/view base health check pace announce overtime waited verdict ending services service \
-	control command hook start left policy ration listing orphan adopt/adopt adopt/redirect \
-	adopt/obstacle adopt/tracee request sender program ownfds filter logmux splitter outputs \
-	signaller svdir svvalue termlog death reaper spawn script execfail sink notify process \
-	loop fdtable oom procfs log line config tally board nearest lastline printable signame \
-	names stamp json
+	client/wait client/metrics client/status client/statusjson client/cells client/usage \
+	client/pick client/view base health check pace announce overtime waited verdict ending \
+	services service control command hook start left policy ration listing orphan adopt/adopt \
+	adopt/redirect adopt/obstacle adopt/tracee request sender program ownfds filter logmux \
+	splitter outputs signaller svdir svvalue termlog death reaper spawn script execfail sink \
+	notify process loop fdtable oom procfs log line config tally board nearest lastline \
+	printable signame names stamp json
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 
 # Linked behind all else, also of libc: dinit as PID 1 keeps none of it in memory.

@@ -76,6 +76,8 @@ enum board_flag {
 	BOARD_FLAG_DONE = 1 << 4,
 	/* An adopted process is in this place. */
 	BOARD_FLAG_USED = 1 << 5,
+	/* Its check has failed so often in a row that the container ends for it. */
+	BOARD_FLAG_FAILED = 1 << 6,
 };
 
 /* A moment: in milliseconds of CLOCK_MONOTONIC, which never jumps, and of CLOCK_REALTIME, which

@@ -49,6 +49,8 @@ enum kind {
 	KIND_COUNT,
 	/* size_t: bytes. */
 	KIND_LINE_SIZE,
+	/* It has no member: a program beside dinit reads it. */
+	KIND_FOREIGN,
 };
 
 static const char *const stdout_words[] = {
@@ -138,6 +140,7 @@ static const struct variable {
 	  "names of services not to start, by commas; * all", NULL },
 	{ "DINIT_MAX_LINE", KIND_LINE_SIZE, offsetof(struct config, max_line), "1M",
 	  "longest line kept whole, in bytes, k or M", NULL },
+	{ "DINIT_HTTP_TOKEN", KIND_FOREIGN, 0, "", "what --http wants of those who ask", NULL },
 };
 
 _Static_assert(sizeof(enum config_stdout) == sizeof(int) &&
@@ -256,6 +259,7 @@ static bool set_value(struct config *config, const struct variable *variable, co
 		size = (size_t)number;
 		memcpy(member, &size, sizeof size);
 		return true;
+	case KIND_FOREIGN: return true;
 	}
 	return false;
 }
@@ -277,7 +281,8 @@ static void explain_kind(const struct variable *variable, char *text, size_t siz
 {
 	switch (variable->kind) {
 	/* There is no invalid text. */
-	case KIND_TEXT: return;
+	case KIND_TEXT:
+	case KIND_FOREIGN: return;
 	case KIND_WORD: join_words(text, size, variable->words); return;
 	case KIND_SECONDS: snprintf(text, size, "%s", CONFIG_SECONDS_TAKE); return;
 	case KIND_INTERVAL:

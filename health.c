@@ -99,12 +99,26 @@ static bool is_missing(const struct health_service *known)
 	return false;
 }
 
-static unsigned choose_flags(const struct svdir_entry *entry, bool done)
+/* Returns whether the service was ready, has failed too often in a row since, and is one that the
+ * container does not go on without. */
+static bool has_failed(const struct health *health, const struct health_service *known,
+		       const struct svdir_entry *entry)
 {
+	uint64_t limit = health->means.config->check_failures;
+
+	return limit > 0 && !entry->optional && known->watched && known->watched->was_ready &&
+	       known->watched->failures >= limit;
+}
+
+static unsigned choose_flags(const struct health *health, size_t place, bool done)
+{
+	const struct svdir_entry *entry = find_entry(health, place);
+
 	return (entry->check ? BOARD_FLAG_CHECK : 0U) |
 	       (entry->notification_fd ? BOARD_FLAG_NOTIFY : 0U) |
 	       (entry->optional ? BOARD_FLAG_OPTIONAL : 0U) |
-	       (entry->command ? BOARD_FLAG_COMMAND : 0U) | (done ? BOARD_FLAG_DONE : 0U);
+	       (entry->command ? BOARD_FLAG_COMMAND : 0U) | (done ? BOARD_FLAG_DONE : 0U) |
+	       (has_failed(health, &health->list[place], entry) ? BOARD_FLAG_FAILED : 0U);
 }
 
 /* Counts the service as what it is from now on, and shows that. */
@@ -120,7 +134,7 @@ static void set_state(struct health *health, size_t place, struct board_entry *s
 	known->done = done;
 	health->missing += is_missing(known);
 	shown->state = state;
-	shown->flags = choose_flags(find_entry(health, place), done);
+	shown->flags = choose_flags(health, place, done);
 }
 
 static enum board_state judge(const struct health_watched *watched)
@@ -442,7 +456,7 @@ static void show_entry(struct health *health, size_t place)
 	health->waiting += known->waiting;
 	health->missing += is_missing(known);
 	shown->state = known->state;
-	shown->flags = choose_flags(entry, false);
+	shown->flags = choose_flags(health, place, false);
 	shown->exit_status = -1;
 	shown->since = board_now();
 	board_write_name(health->means.board, place, entry->name);

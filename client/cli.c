@@ -3,6 +3,7 @@
  * Invariant: nothing here runs in a dinit that supervises services. */
 #include "client/cli.h"
 
+#include "client/http.h"
 #include "client/metrics.h"
 #include "client/probe.h"
 #include "client/signal.h"
@@ -109,6 +110,8 @@ static const struct option options[] = {
 	{ "--probe", "[-t SECONDS] TARGET",
 	  "test tcp://HOST:PORT, unix:///PATH, http://HOST/PATH or file:///PATH", false,
 	  run_probe },
+	{ "--http", "[ADDRESS:]PORT", "answer probes and show what runs, over HTTP", true,
+	  http_run },
 	{ "--version", "", "", false, run_version },
 	{ "--help", "", "", false, run_help },
 };

@@ -1,2 +1,488 @@
 /* SPDX-License-Identifier: ISC */
+/* Owns the connections: who may have one, how long, and what is read and sent. Invariant: nothing
+ * here waits for one client, and none costs memory: what was not understood yet, and what was not
+ * taken yet, stays with the kernel or is shared by all. */
 #include "client/http.h"
+
+#include "client/answers.h"
+#include "client/httprequest.h"
+#include "client/listener.h"
+#include "client/target.h"
+#include "process.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define CONNECTIONS_MAX 256
+/* Our own descriptors: three standard ones, of the listener, epoll, /proc and a file in it, and two
+ * to spare. */
+#define OWN_FDS 9
+
+/* From its first byte to the end of its header. */
+#define REQUEST_MS 5000
+/* Between two requests, and while a client takes nothing of its answer. */
+#define IDLE_MS 30000
+/* So long what a client still sends is thrown away after our end: else the kernel would reset the
+ * connection, and the client might lose the answer. */
+#define CLOSING_MS 2000
+/* How often deadlines are looked at, and whether dinit still runs. */
+#define TICK_MS 250
+#define IDLE_TICK_MS 1000
+
+/* In one turn: so many requests of one connection, so many new connections. */
+#define REQUESTS_PER_TURN 16
+#define ARRIVALS_PER_TURN 64
+#define EVENTS_PER_TURN 64
+
+#define TOKEN_MAX 4096
+
+enum phase {
+	PHASE_FREE,
+	/* Between two requests, or within one. */
+	PHASE_READING,
+	PHASE_SENDING,
+	/* Our end is closed. */
+	PHASE_CLOSING,
+};
+
+struct connection {
+	int fd;
+	enum phase phase;
+	/* A part of a request is there. */
+	bool begun;
+	/* Its end is closed: nothing more will come. */
+	bool half_closed;
+	/* Of the answer that is being sent. */
+	bool keep_alive, head;
+	struct answer *answer;
+	/* Bytes of it, with its head. */
+	size_t sent;
+	/* Since when it has been in its phase, and when that must have an end. */
+	uint64_t since_ms, deadline_ms;
+};
+
+struct server {
+	int listener_fd, epoll_fd;
+	/* The kernel has no room for a new connection: nobody is let in until the next tick. */
+	bool full;
+	/* dinit has ended. */
+	bool gone;
+	uint64_t now_ms, tick_ms;
+	/* How many there may be, and how many there are. */
+	size_t most, len;
+	struct connection connections[CONNECTIONS_MAX];
+	struct answers answers;
+	/* For one moment: what one connection has sent. */
+	char bytes[HTTPREQUEST_MAX];
+};
+
+/* ---- connections ---- */
+
+static void close_connection(struct server *server, struct connection *connection)
+{
+	if (connection->answer)
+		connection->answer->users--;
+	close(connection->fd);
+	connection->answer = NULL;
+	connection->phase = PHASE_FREE;
+	server->len--;
+}
+
+static void enter(const struct server *server, struct connection *connection, enum phase phase,
+		  uint64_t limit_ms)
+{
+	connection->phase = phase;
+	connection->since_ms = server->now_ms;
+	connection->deadline_ms = server->now_ms + limit_ms;
+}
+
+/* Asks epoll for news of a descriptor. A connection tells each only once (EPOLLET). */
+static int watch(const struct server *server, int operation, int fd, uint32_t events, size_t place)
+{
+	struct epoll_event event = { .events = events, .data.u64 = place };
+
+	return epoll_ctl(server->epoll_fd, operation, fd, &event);
+}
+
+#define CONNECTION_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+
+/* Has epoll tell again what it has told: there is more to be done, after the others had their
+ * turn. */
+static void come_back(const struct server *server, struct connection *connection)
+{
+	watch(server, EPOLL_CTL_MOD, connection->fd, CONNECTION_EVENTS,
+	      (size_t)(connection - server->connections));
+}
+
+/* Returns the connection that is the first to go: one that is between two requests, else any, and
+ * of these the one that has waited longest. NULL: there is none. */
+static struct connection *find_oldest(struct server *server)
+{
+	struct connection *oldest = NULL;
+	bool oldest_idle = false;
+
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct connection *connection = &server->connections[i];
+		bool idle = connection->phase == PHASE_READING && !connection->begun;
+
+		if (connection->phase == PHASE_FREE || (oldest_idle && !idle))
+			continue;
+		if (!oldest || idle > oldest_idle || connection->since_ms < oldest->since_ms) {
+			oldest = connection;
+			oldest_idle = idle;
+		}
+	}
+	return oldest;
+}
+
+/* Closes the connection that has been sending longest, so that its answer can become another.
+ * Returns whether there was one. */
+static bool cut_longest_sender(struct server *server)
+{
+	struct connection *longest = NULL;
+
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct connection *connection = &server->connections[i];
+
+		if (connection->answer && (!longest || connection->since_ms < longest->since_ms))
+			longest = connection;
+	}
+	if (longest)
+		close_connection(server, longest);
+	return longest;
+}
+
+/* ---- closing ---- */
+
+/* Throws away what the client still sends, until its end. */
+static void drain(struct server *server, struct connection *connection)
+{
+	for (unsigned i = 0; i < REQUESTS_PER_TURN; i++) {
+		ssize_t len = recv(connection->fd, server->bytes, sizeof server->bytes, 0);
+
+		if (len < 0 && errno == EAGAIN)
+			return;
+		if (len <= 0) {
+			close_connection(server, connection);
+			return;
+		}
+	}
+	come_back(server, connection);
+}
+
+static void begin_closing(struct server *server, struct connection *connection)
+{
+	shutdown(connection->fd, SHUT_WR);
+	enter(server, connection, PHASE_CLOSING, CLOSING_MS);
+	drain(server, connection);
+}
+
+/* ---- sending ---- */
+
+/* Sends on what is left of the answer. Returns how many bytes were sent, or -1 with errno. */
+static ssize_t send_rest(const struct connection *connection)
+{
+	static char keep_alive[] = "Connection: keep-alive\r\n\r\n";
+	static char closing[] = "Connection: close\r\n\r\n";
+	struct answer *answer = connection->answer;
+	struct iovec parts[] = {
+		{ answer->head, answer->head_len },
+		{ closing, sizeof closing - 1 },
+		{ answer->content, connection->head ? 0 : answer->content_len },
+	};
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = sizeof parts / sizeof *parts };
+	size_t skipped = connection->sent;
+
+	if (connection->keep_alive)
+		parts[1] = (struct iovec){ keep_alive, sizeof keep_alive - 1 };
+	for (size_t i = 0; i < sizeof parts / sizeof *parts && skipped > 0; i++) {
+		size_t part = skipped < parts[i].iov_len ? skipped : parts[i].iov_len;
+
+		parts[i].iov_base = (char *)parts[i].iov_base + part;
+		parts[i].iov_len -= part;
+		skipped -= part;
+	}
+	if (parts[0].iov_len + parts[1].iov_len + parts[2].iov_len == 0)
+		return 0;
+	return sendmsg(connection->fd, &message, MSG_NOSIGNAL);
+}
+
+/* Sends the answer as far as the client takes it. Returns whether the next request can be read. */
+static bool send_answer(struct server *server, struct connection *connection)
+{
+	ssize_t len;
+
+	while ((len = send_rest(connection)) > 0) {
+		connection->sent += (size_t)len;
+		connection->deadline_ms = server->now_ms + IDLE_MS;
+	}
+	if (len < 0) {
+		if (errno != EAGAIN)
+			close_connection(server, connection);
+		return false;
+	}
+	connection->answer->users--;
+	connection->answer = NULL;
+	if (!connection->keep_alive) {
+		begin_closing(server, connection);
+		return false;
+	}
+	enter(server, connection, PHASE_READING, IDLE_MS);
+	connection->begun = false;
+	return true;
+}
+
+/* Begins to send the answer to a request (NULL: an error with that status). Returns whether the
+ * next request can be read. */
+static bool begin_answer(struct server *server, struct connection *connection,
+			 const struct httprequest *request, int status)
+{
+	struct answer *answer;
+
+	do
+		answer = request ? answers_find(&server->answers, request)
+				 : answers_find_error(&server->answers, status);
+	while (!answer && cut_longest_sender(server));
+	if (!answer) {
+		close_connection(server, connection);
+		return false;
+	}
+	answer->users++;
+	connection->answer = answer;
+	connection->sent = 0;
+	connection->keep_alive = request && request->keep_alive;
+	connection->head = request && request->head;
+	enter(server, connection, PHASE_SENDING, IDLE_MS);
+	return send_answer(server, connection);
+}
+
+/* ---- reading ---- */
+
+/* Answers the first request of what has come, which is looked at, and taken from the kernel only
+ * when it is whole. Returns whether the next one can be read. */
+static bool answer_request(struct server *server, struct connection *connection, size_t len)
+{
+	struct httprequest request;
+	int status = 0;
+
+	switch (httprequest_parse(&request, server->bytes, len, &status)) {
+	case HTTPREQUEST_BAD: return begin_answer(server, connection, NULL, status);
+	case HTTPREQUEST_MORE:
+		if (connection->half_closed)
+			return begin_answer(server, connection, NULL, 400);
+		if (!connection->begun)
+			enter(server, connection, PHASE_READING, REQUEST_MS);
+		connection->begun = true;
+		return false;
+	case HTTPREQUEST_WHOLE:
+		/* (The same bytes come to the same place.) */
+		if (recv(connection->fd, server->bytes, request.len, 0) != (ssize_t)request.len) {
+			close_connection(server, connection);
+			return false;
+		}
+		return begin_answer(server, connection, &request, 0);
+	}
+	return false;
+}
+
+static void read_requests(struct server *server, struct connection *connection)
+{
+	for (unsigned i = 0; i < REQUESTS_PER_TURN; i++) {
+		ssize_t len = recv(connection->fd, server->bytes, sizeof server->bytes, MSG_PEEK);
+
+		if (len < 0 && errno == EAGAIN)
+			return;
+		if (len <= 0) {
+			close_connection(server, connection);
+			return;
+		}
+		if (!answer_request(server, connection, (size_t)len))
+			return;
+	}
+	come_back(server, connection);
+}
+
+static void on_connection(struct server *server, struct connection *connection, uint32_t events)
+{
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		connection->half_closed = true;
+	switch (connection->phase) {
+	/* It was closed in this turn. */
+	case PHASE_FREE: return;
+	case PHASE_CLOSING: drain(server, connection); return;
+	case PHASE_SENDING:
+		if (!send_answer(server, connection))
+			return;
+		break;
+	case PHASE_READING: break;
+	}
+	read_requests(server, connection);
+}
+
+/* ---- arrivals ---- */
+
+static void add_connection(struct server *server, int fd)
+{
+	int on = 1;
+	size_t place = 0;
+
+	/* Answers are sent whole: none waits for the one before it to arrive (tcp(7)). */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (server->len >= server->most)
+		close_connection(server, find_oldest(server));
+	while (server->connections[place].phase != PHASE_FREE)
+		place++;
+	if (watch(server, EPOLL_CTL_ADD, fd, CONNECTION_EVENTS, place) < 0) {
+		close(fd);
+		return;
+	}
+	server->connections[place] = (struct connection){ .fd = fd };
+	server->len++;
+	enter(server, &server->connections[place], PHASE_READING, REQUEST_MS);
+}
+
+/* Lets nobody in until the next tick, or again. */
+static void set_full(struct server *server, bool full)
+{
+	if (server->full != full)
+		watch(server, EPOLL_CTL_MOD, server->listener_fd, full ? 0 : EPOLLIN,
+		      CONNECTIONS_MAX);
+	server->full = full;
+}
+
+static void accept_connections(struct server *server)
+{
+	for (unsigned i = 0; i < ARRIVALS_PER_TURN; i++) {
+		int fd = accept4(server->listener_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			add_connection(server, fd);
+			continue;
+		}
+		/* All others are of that one connection, which has gone (accept(2)). */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			set_full(server, true);
+		if (errno == EAGAIN || server->full)
+			return;
+	}
+}
+
+/* ---- time ---- */
+
+static void expire(struct server *server, struct connection *connection)
+{
+	if (connection->phase == PHASE_READING && connection->begun)
+		begin_answer(server, connection, NULL, 408);
+	else
+		close_connection(server, connection);
+}
+
+static void tick(struct server *server)
+{
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct connection *connection = &server->connections[i];
+
+		if (connection->phase != PHASE_FREE && server->now_ms >= connection->deadline_ms)
+			expire(server, connection);
+	}
+	set_full(server, false);
+	server->gone = view_is_gone(&server->answers.view);
+	server->tick_ms = server->now_ms + (server->len > 0 ? TICK_MS : IDLE_TICK_MS);
+}
+
+static int find_timeout(const struct server *server)
+{
+	uint64_t now_ms = board_now().monotonic_ms;
+
+	return now_ms < server->tick_ms ? (int)(server->tick_ms - now_ms) : 0;
+}
+
+/* ---- the whole ---- */
+
+/* Waits for what happens, once, and does what follows. New connections come last: what was told of
+ * a connection that is closed in this turn is not taken for news of one in its place. */
+static void turn(struct server *server)
+{
+	struct epoll_event events[EVENTS_PER_TURN];
+	int count = epoll_wait(server->epoll_fd, events, EVENTS_PER_TURN, find_timeout(server));
+	bool arrivals = false;
+
+	server->now_ms = board_now().monotonic_ms;
+	for (int i = 0; i < count; i++) {
+		if (events[i].data.u64 == CONNECTIONS_MAX)
+			arrivals = true;
+		else
+			on_connection(server, &server->connections[events[i].data.u64],
+				      events[i].events);
+	}
+	if (server->now_ms >= server->tick_ms)
+		tick(server);
+	if (arrivals && !server->full)
+		accept_connections(server);
+}
+
+static int serve(struct server *server)
+{
+	struct rlimit unused;
+
+	server->most = CONNECTIONS_MAX;
+	process_raise_nofile(&unused);
+	if (getrlimit(RLIMIT_NOFILE, &unused) == 0 && unused.rlim_cur < CONNECTIONS_MAX + OWN_FDS)
+		server->most = unused.rlim_cur > OWN_FDS ? unused.rlim_cur - OWN_FDS : 1;
+	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (server->epoll_fd < 0 ||
+	    watch(server, EPOLL_CTL_ADD, server->listener_fd, EPOLLIN, CONNECTIONS_MAX) < 0)
+		return view_fail(strerror(errno));
+	while (!server->gone)
+		turn(server);
+	return PROCESS_STATUS_STOPPED;
+}
+
+/* Says why the server cannot begin. Returns the exit status. */
+static int fail(const char *what, const char *why)
+{
+	fprintf(stderr, "dinit: %s %s\n", what, why);
+	return PROCESS_STATUS_UNABLE;
+}
+
+static bool is_token(const char *token)
+{
+	const char *byte = token;
+
+	while (*byte > ' ' && *byte < 0x7f)
+		byte++;
+	return *byte == '\0' && byte > token && byte - token <= TOKEN_MAX;
+}
+
+int http_run(char *const *arguments, pid_t pid)
+{
+	const char *token = getenv("DINIT_HTTP_TOKEN");
+	char why[VIEW_WHY_SIZE], own_why[LISTENER_WHY_SIZE];
+	struct server *server;
+	struct target target;
+	int status;
+
+	if (!arguments[0] || arguments[1] || target_parse_local(&target, arguments[0]) < 0)
+		return -1;
+	if (token && !is_token(token))
+		return fail("DINIT_HTTP_TOKEN", "takes 1 to 4096 visible ASCII characters");
+	server = calloc(1, sizeof *server);
+	if (!server)
+		return view_fail("there is no memory");
+	if (answers_open(&server->answers, pid, token, why) < 0)
+		return view_fail(why);
+	server->listener_fd = listener_open(&target, own_why);
+	if (server->listener_fd < 0)
+		return fail(arguments[0], own_why);
+	if (listener_drop_root(own_why) < 0)
+		return fail("--http:", own_why);
+	status = serve(server);
+	answers_close(&server->answers);
+	free(server);
+	return status;
+}

@@ -26,7 +26,7 @@ struct httprequest {
 	/* What is asked for, without the query: it begins with a slash. */
 	const char *path;
 	size_t path_len;
-	/* What follows "Bearer" in Authorization; NULL: there is no such thing. */
+	/* What follows "Bearer" in Authorization, visible ASCII; NULL: there is no such thing. */
 	const char *token;
 	size_t token_len;
 	/* It is a HEAD: the answer has no content. */
@@ -36,8 +36,9 @@ struct httprequest {
 };
 
 /* Takes the first request of the bytes apart. HTTPREQUEST_WHOLE: *request is filled.
- * HTTPREQUEST_BAD: *status is that of the error (400, 405, 413, 414, 431, 501 or 505). With
- * HTTPREQUEST_MAX bytes or more it is never HTTPREQUEST_MORE. */
+ * HTTPREQUEST_BAD: *status is that of the error (400, 405, 413, 414, 431, 501 or 505), and of
+ * *request only head is filled: false where not even that is known. With HTTPREQUEST_MAX bytes or
+ * more it is never HTTPREQUEST_MORE; bytes behind the first HTTPREQUEST_MAX are not looked at. */
 enum httprequest_verdict httprequest_parse(struct httprequest *request, const char *bytes,
 					   size_t len, int *status);
 

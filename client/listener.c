@@ -1,2 +1,58 @@
 /* SPDX-License-Identifier: ISC */
+/* Owns how a server begins: its socket, and the rights that it gives away; not what is read from a
+ * client. Invariant: what has passed listener_drop_root is not root, and will not be. */
 #include "client/listener.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* Returns the socket, or -1 with errno. */
+static int listen_on(const struct target_address *address)
+{
+	int family = address->socket.any.sa_family, on = 1, off = 0, error;
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	/* What the last server on this port has closed may still be waiting (tcp(7)). */
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+	    (family == AF_INET ||
+	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0) &&
+	    bind(fd, &address->socket.any, address->len) == 0 && listen(fd, SOMAXCONN) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+int listener_open(const struct target *target, char why[LISTENER_WHY_SIZE])
+{
+	int fd = -1;
+
+	for (size_t i = 0; i < target->addresses_len && fd < 0; i++)
+		fd = listen_on(&target->addresses[i]);
+	if (fd < 0)
+		snprintf(why, LISTENER_WHY_SIZE, "cannot be listened on: %s%s", strerror(errno),
+			 errno == EACCES ? " (choose a port from 1024 on)" : "");
+	return fd;
+}
+
+int listener_drop_root(char why[LISTENER_WHY_SIZE])
+{
+	if ((geteuid() == 0 || getuid() == 0) &&
+	    (setgroups(0, NULL) < 0 || setresgid(LISTENER_USER, LISTENER_USER, LISTENER_USER) < 0 ||
+	     setresuid(LISTENER_USER, LISTENER_USER, LISTENER_USER) < 0)) {
+		snprintf(why, LISTENER_WHY_SIZE,
+			 "nobody is answered as root, and this process cannot become user %d: %s "
+			 "(start it as another user)",
+			 LISTENER_USER, strerror(errno));
+		return -1;
+	}
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	return 0;
+}

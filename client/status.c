@@ -4,6 +4,7 @@
  * none or it is narrower, unless it begins with a word that is. */
 #include "client/status.h"
 
+#include "client/cells.h"
 #include "client/pick.h"
 #include "client/statusjson.h"
 #include "client/usage.h"
@@ -28,109 +29,13 @@
 
 static const struct procfs proc = { .root = "/proc" };
 
-/* ---- times and amounts ---- */
-
-/* Room for one field of the table. */
-#define CELL_SIZE 24
-
-/* Writes a time as "12s", "3m12s", "5h3m" or "3d5h". */
-static void write_time(char cell[CELL_SIZE], uint64_t ms)
-{
-	uint64_t s = ms / 1000, m = s / 60, h = m / 60, d = h / 24;
-
-	if (m == 0)
-		snprintf(cell, CELL_SIZE, "%" PRIu64 "s", s);
-	else if (h == 0)
-		snprintf(cell, CELL_SIZE, "%" PRIu64 "m%" PRIu64 "s", m, s % 60);
-	else if (d == 0)
-		snprintf(cell, CELL_SIZE, "%" PRIu64 "h%" PRIu64 "m", h, m % 60);
-	else
-		snprintf(cell, CELL_SIZE, "%" PRIu64 "d%" PRIu64 "h", d, h % 24);
-}
-
-/* Writes the time of processors: below a minute with its tenths, "0.4s". */
-static void write_cpu_time(char cell[CELL_SIZE], uint64_t ms)
-{
-	if (ms >= 60000)
-		write_time(cell, ms);
-	else
-		snprintf(cell, CELL_SIZE, "%" PRIu64 ".%" PRIu64 "s", ms / 1000, ms / 100 % 10);
-}
-
-/* Writes an amount in at most five characters ("999", "12.3k", "1023M"), where a unit is so many of
- * the one before it. */
-static void write_amount(char cell[CELL_SIZE], uint64_t amount, uint64_t unit)
-{
-	static const char units[] = "kMGTPE";
-	uint64_t rest = 0;
-	size_t i = 0;
-
-	if (amount < unit) {
-		snprintf(cell, CELL_SIZE, "%" PRIu64, amount);
-		return;
-	}
-	for (; amount >= unit; i++) {
-		rest = amount % unit;
-		amount /= unit;
-	}
-	if (amount < 100)
-		snprintf(cell, CELL_SIZE, "%" PRIu64 ".%" PRIu64 "%c", amount, rest * 10 / unit,
-			 units[i - 1]);
-	else
-		snprintf(cell, CELL_SIZE, "%" PRIu64 "%c", amount, units[i - 1]);
-}
-
 /* ---- the table ---- */
-
-/* The columns between NAME and REASON. */
-enum column {
-	COLUMN_STATE,
-	COLUMN_PID,
-	COLUMN_FOR,
-	COLUMN_CPU,
-	COLUMN_MEMORY,
-	COLUMN_LINES,
-	COLUMNS,
-};
-
-struct row {
-	char cells[COLUMNS][CELL_SIZE];
-};
-
-static const struct row head = { {
-	[COLUMN_STATE] = "STATE",
-	[COLUMN_PID] = "PID",
-	[COLUMN_FOR] = "FOR",
-	[COLUMN_CPU] = "CPU",
-	[COLUMN_MEMORY] = "MEMORY",
-	[COLUMN_LINES] = "LINES",
-} };
 
 struct table {
 	FILE *to;
 	bool coloured;
-	size_t name_width, widths[COLUMNS], reason_width;
+	size_t name_width, widths[CELLS_COLUMNS], reason_width;
 };
-
-/* Fills the row of a service. usage may be NULL. */
-static void fill_row(struct row *row, const struct view_service *service, const struct usage *usage)
-{
-	const struct board_entry *entry = &service->entry;
-	int32_t pid = entry->pid > 0 ? entry->pid : entry->finish_pid;
-
-	for (size_t i = 0; i < COLUMNS; i++)
-		strcpy(row->cells[i], "-");
-	strcpy(row->cells[COLUMN_STATE], view_state_word(entry->state));
-	if (pid > 0)
-		snprintf(row->cells[COLUMN_PID], CELL_SIZE, "%" PRId32, pid);
-	write_time(row->cells[COLUMN_FOR], view_age_ms(&entry->since));
-	if (usage && usage->known && usage->processes > 0) {
-		write_cpu_time(row->cells[COLUMN_CPU], usage->cpu_ms);
-		write_amount(row->cells[COLUMN_MEMORY], usage->memory_bytes, 1024);
-	}
-	write_amount(row->cells[COLUMN_LINES], entry->streams[0].lines + entry->streams[1].lines,
-		     1000);
-}
 
 /* Returns how many characters the text has. */
 static size_t count_chars(const char *text)
@@ -179,16 +84,16 @@ static const char *choose_colour(enum board_state state)
 	return "\033[2m";
 }
 
-static void print_row(const struct table *table, const char *name, const struct row *row,
+static void print_row(const struct table *table, const char *name, const struct cells *cells,
 		      const char *colour, const char *reason)
 {
 	FILE *to = table->to;
 
 	print_text(to, name, table->name_width);
-	fprintf(to, "  %s%-*s%s", colour, (int)table->widths[COLUMN_STATE],
-		row->cells[COLUMN_STATE], *colour ? "\033[0m" : "");
-	for (size_t i = COLUMN_PID; i < COLUMNS; i++)
-		fprintf(to, "  %*s", (int)table->widths[i], row->cells[i]);
+	fprintf(to, "  %s%-*s%s", colour, (int)table->widths[CELLS_STATE],
+		cells->texts[CELLS_STATE], *colour ? "\033[0m" : "");
+	for (size_t i = CELLS_PID; i < CELLS_COLUMNS; i++)
+		fprintf(to, "  %*s", (int)table->widths[i], cells->texts[i]);
 	if (*reason) {
 		fputs("  ", to);
 		print_text(to, reason,
@@ -204,10 +109,10 @@ static void widen(size_t *width, size_t other)
 		*width = other;
 }
 
-static void widen_columns(struct table *table, const struct row *row)
+static void widen_columns(struct table *table, const struct cells *cells)
 {
-	for (size_t i = 0; i < COLUMNS; i++)
-		widen(&table->widths[i], strlen(row->cells[i]));
+	for (size_t i = 0; i < CELLS_COLUMNS; i++)
+		widen(&table->widths[i], strlen(cells->texts[i]));
 }
 
 /* Decides how wide the columns are, in a line of that width: the reasons get what is left. */
@@ -217,16 +122,16 @@ static void lay_out(struct table *table, size_t width, const struct snapshot *sn
 	size_t taken = GAP, reason_width = strlen("REASON");
 
 	table->name_width = strlen("NAME");
-	widen_columns(table, &head);
+	widen_columns(table, &cells_head);
 	for (size_t i = 0; i < snapshot->len; i++) {
-		struct row row;
+		struct cells cells;
 
-		fill_row(&row, &snapshot->list[i], usages ? &usages[i] : NULL);
-		widen_columns(table, &row);
+		cells_fill(&cells, &snapshot->list[i], usages ? &usages[i] : NULL);
+		widen_columns(table, &cells);
 		widen(&table->name_width, count_chars(snapshot->list[i].name));
 		widen(&reason_width, count_chars(snapshot->list[i].reason));
 	}
-	for (size_t i = 0; i < COLUMNS; i++)
+	for (size_t i = 0; i < CELLS_COLUMNS; i++)
 		taken += GAP + table->widths[i];
 	if (reason_width > REASON_WIDTH_MIN)
 		reason_width = REASON_WIDTH_MIN;
@@ -239,13 +144,13 @@ static void lay_out(struct table *table, size_t width, const struct snapshot *sn
 static void print_table(struct table *table, const struct snapshot *snapshot,
 			const struct usage *usages)
 {
-	print_row(table, "NAME", &head, "", "REASON");
+	print_row(table, "NAME", &cells_head, "", "REASON");
 	for (size_t i = 0; i < snapshot->len; i++) {
 		const struct view_service *service = &snapshot->list[i];
-		struct row row;
+		struct cells cells;
 
-		fill_row(&row, service, usages ? &usages[i] : NULL);
-		print_row(table, service->name, &row,
+		cells_fill(&cells, service, usages ? &usages[i] : NULL);
+		print_row(table, service->name, &cells,
 			  table->coloured ? choose_colour(service->entry.state) : "",
 			  service->reason);
 	}
@@ -277,24 +182,6 @@ static void print_wrapped(FILE *to, const char *text, size_t width)
 	fputc('\n', to);
 }
 
-/* Writes how many services are not ready. */
-static void describe_missing(char *text, size_t size, const struct snapshot *snapshot)
-{
-	size_t missing = 0, counted = 0;
-
-	for (size_t i = 0; i < snapshot->services; i++) {
-		uint32_t state = snapshot->list[i].entry.state;
-
-		missing += view_is_missing(&snapshot->list[i]);
-		counted += state != BOARD_DOWN && state != BOARD_SKIPPED;
-	}
-	if (missing == 0)
-		snprintf(text, size, "all services are ready");
-	else
-		snprintf(text, size, "%zu of %zu service%s %s not ready", missing, counted,
-			 counted == 1 ? "" : "s", missing == 1 ? "is" : "are");
-}
-
 /* Says so where dinit itself stands still: what it shows is how it was then. */
 static void print_stopped(FILE *to, pid_t pid)
 {
@@ -303,25 +190,6 @@ static void print_stopped(FILE *to, pid_t pid)
 	if (procfs_usable(&proc) && procfs_read_stat(&proc, pid, &stat) == 0 && stat.state == 'T')
 		fprintf(to, "dinit is stopped by a signal (kill -CONT %d lets it go on)\n",
 			(int)pid);
-}
-
-/* Prints one sentence on dinit as a whole: why it stops, or, where all services are shown, how many
- * are not ready. */
-static void print_whole(FILE *to, const struct snapshot *whole, bool all_shown, size_t width)
-{
-	const struct board_header *header = &whole->header;
-	bool stops = header->state >= BOARD_WHOLE_DELAYING;
-	char text[2 * VIEW_TEXT_SIZE], missing[80] = "", time[CELL_SIZE];
-	const char *more = stops && header->cause[0] ? header->cause : missing;
-
-	if (all_shown)
-		describe_missing(missing, sizeof missing, whole);
-	write_time(time, view_age_ms(stops ? &header->since : &header->started));
-	snprintf(text, sizeof text, "dinit %s (PID %d), %s%s for %s%s%s", header->dinit_version,
-		 (int)header->pid, view_whole_word(header->state),
-		 header->state == BOARD_WHOLE_DELAYING ? " its stop" : "", time, *more ? ": " : "",
-		 more);
-	print_wrapped(to, text, width);
 }
 
 /* ---- which services ---- */
@@ -375,6 +243,7 @@ static void print_for_people(const struct snapshot *whole, const struct snapshot
 	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
 	bool on_terminal = isatty(STDOUT_FILENO) == 1;
 	struct table table = { .to = stdout };
+	char sentence[CELLS_WHOLE_SIZE];
 	struct winsize size;
 	size_t width = WIDTH;
 
@@ -383,7 +252,8 @@ static void print_for_people(const struct snapshot *whole, const struct snapshot
 	if (on_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > WIDTH)
 		width = size.ws_col;
 	print_stopped(stdout, whole->header.pid);
-	print_whole(stdout, whole, snapshot == whole, width);
+	cells_describe_whole(sentence, whole, snapshot == whole);
+	print_wrapped(stdout, sentence, width);
 	lay_out(&table, width, snapshot, usages);
 	print_table(&table, snapshot, usages);
 }

@@ -126,6 +126,21 @@ static int parse_rest(struct target *target, const char *rest)
 	return -1;
 }
 
+int target_parse_local(struct target *target, const char *text)
+{
+	size_t len = strlen(text);
+	in_port_t port = htons((in_port_t)parse_port(text, len));
+
+	*target = (struct target){ .kind = TARGET_TCP };
+	if (port != 0) {
+		add_ipv6(target, in6addr_any, port);
+		add_ipv4(target, (struct in_addr){ .s_addr = htonl(INADDR_ANY) }, port);
+		return 0;
+	}
+	/* (localhost is two, and it would be left open on which.) */
+	return parse_authority(target, text, len, 0) == 0 && target->addresses_len == 1 ? 0 : -1;
+}
+
 int target_parse(struct target *target, const char *text)
 {
 	static const char *const schemes[] = {

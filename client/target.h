@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What --probe looks at, taken apart. Pure: no I/O, no allocation. */
+/* What --probe looks at, and where --http listens, taken apart. Pure: no I/O, no allocation. */
 #ifndef DINIT_CLIENT_TARGET_H
 #define DINIT_CLIENT_TARGET_H
 
@@ -45,5 +45,9 @@ struct target {
 
 /* Fills *target from the text. Returns 0, or -1 where it is no target. */
 int target_parse(struct target *target, const char *text);
+
+/* Fills the addresses of *target from [ADDRESS:]PORT, to listen on: one, or without ADDRESS all of
+ * IPv6, and instead of it all of IPv4. Returns 0, or -1 where the text is not that. */
+int target_parse_local(struct target *target, const char *text);
 
 #endif

@@ -279,7 +279,7 @@ enum trouble {
 	TROUBLE_MEMORY,
 };
 
-static uint32_t load_sequence(const struct view *view)
+uint32_t view_sequence(const struct view *view)
 {
 	const struct board_header *header = (const struct board_header *)(const void *)view->page;
 
@@ -404,7 +404,7 @@ static enum trouble copy_page(const struct view *view, struct snapshot *snapshot
  * allocated. */
 static bool try_to_take(const struct view *view, struct snapshot *snapshot, enum trouble *trouble)
 {
-	uint32_t sequence = load_sequence(view);
+	uint32_t sequence = view_sequence(view);
 	bool whole;
 
 	*snapshot = (struct snapshot){ .len = 0 };
@@ -413,7 +413,7 @@ static bool try_to_take(const struct view *view, struct snapshot *snapshot, enum
 	*trouble = copy_page(view, snapshot);
 	/* What was read above was read before the sequence is read again. */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	whole = load_sequence(view) == sequence;
+	whole = view_sequence(view) == sequence;
 	snapshot->header.sequence = sequence;
 	snapshot->header.pid = view->pid;
 	if (!whole || *trouble != TROUBLE_NONE)
@@ -498,7 +498,7 @@ static void sleep_on(const struct view *view, uint32_t sequence, int64_t ms)
 	sleep_ms(ms < LOOK_MS ? ms : LOOK_MS);
 }
 
-static bool is_gone(const struct view *view)
+bool view_is_gone(const struct view *view)
 {
 	struct board_header header;
 
@@ -514,7 +514,7 @@ enum view_news view_wait(const struct view *view, const struct snapshot *snapsho
 	/* Where PID 1 is killed, so are all others. */
 	int64_t most_ms = view->pid == 1 ? INT_MAX : ALIVE_MS;
 
-	while (load_sequence(view) == sequence) {
+	while (view_sequence(view) == sequence) {
 		int64_t left_ms = timeout_ms - (int64_t)(now_ms() - begin_ms);
 
 		if (has_ended(view->pid))
@@ -523,7 +523,7 @@ enum view_news view_wait(const struct view *view, const struct snapshot *snapsho
 			return VIEW_NEWS_NONE;
 		sleep_on(view, sequence, timeout_ms < 0 || left_ms > most_ms ? most_ms : left_ms);
 	}
-	return is_gone(view) ? VIEW_NEWS_GONE : VIEW_NEWS_CHANGE;
+	return view_is_gone(view) ? VIEW_NEWS_GONE : VIEW_NEWS_CHANGE;
 }
 
 int view_fail(const char *why)
