@@ -87,10 +87,10 @@ void cells_fill(struct cells *cells, const struct view_service *service, const s
 		     1000);
 }
 
-/* ---- the sentence ---- */
+/* ---- the whole ---- */
 
 /* Writes how many services are not ready. */
-static void describe_missing(char *text, size_t size, const struct snapshot *snapshot)
+static void describe_missing(char text[CELLS_BRIEF_SIZE], const struct snapshot *snapshot)
 {
 	size_t missing = 0, counted = 0;
 
@@ -101,10 +101,17 @@ static void describe_missing(char *text, size_t size, const struct snapshot *sna
 		counted += state != BOARD_DOWN && state != BOARD_SKIPPED;
 	}
 	if (missing == 0)
-		snprintf(text, size, "all services are ready");
+		strcpy(text, "all services are ready");
 	else
-		snprintf(text, size, "%zu of %zu service%s %s not ready", missing, counted,
-			 counted == 1 ? "" : "s", missing == 1 ? "is" : "are");
+		snprintf(text, CELLS_BRIEF_SIZE, "%zu of %zu service%s %s not ready", missing,
+			 counted, counted == 1 ? "" : "s", missing == 1 ? "is" : "are");
+}
+
+/* Writes what dinit is doing. */
+static void describe_state(char text[CELLS_BRIEF_SIZE], uint32_t state)
+{
+	snprintf(text, CELLS_BRIEF_SIZE, "%s%s", view_whole_word(state),
+		 state == BOARD_WHOLE_DELAYING ? " its stop" : "");
 }
 
 void cells_describe_whole(char text[CELLS_WHOLE_SIZE], const struct snapshot *snapshot,
@@ -112,14 +119,21 @@ void cells_describe_whole(char text[CELLS_WHOLE_SIZE], const struct snapshot *sn
 {
 	const struct board_header *header = &snapshot->header;
 	bool stops = header->state >= BOARD_WHOLE_DELAYING;
-	char missing[80] = "", time[CELLS_SIZE];
+	char missing[CELLS_BRIEF_SIZE] = "", state[CELLS_BRIEF_SIZE], time[CELLS_SIZE];
 	const char *more = stops && header->cause[0] ? header->cause : missing;
 
 	if (counted)
-		describe_missing(missing, sizeof missing, snapshot);
+		describe_missing(missing, snapshot);
+	describe_state(state, header->state);
 	write_time(time, view_age_ms(stops ? &header->since : &header->started));
-	snprintf(text, CELLS_WHOLE_SIZE, "dinit %s (PID %d), %s%s for %s%s%s",
-		 header->dinit_version, (int)header->pid, view_whole_word(header->state),
-		 header->state == BOARD_WHOLE_DELAYING ? " its stop" : "", time, *more ? ": " : "",
-		 more);
+	snprintf(text, CELLS_WHOLE_SIZE, "dinit %s (PID %d), %s for %s%s%s", header->dinit_version,
+		 (int)header->pid, state, time, *more ? ": " : "", more);
+}
+
+void cells_describe_briefly(char text[CELLS_BRIEF_SIZE], const struct snapshot *snapshot)
+{
+	if (snapshot->header.state >= BOARD_WHOLE_DELAYING)
+		describe_state(text, snapshot->header.state);
+	else
+		describe_missing(text, snapshot);
 }

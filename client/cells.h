@@ -16,6 +16,9 @@
 /* Room for the sentence on the whole. */
 #define CELLS_WHOLE_SIZE (2 * VIEW_TEXT_SIZE)
 
+/* Room for a few words on the whole. */
+#define CELLS_BRIEF_SIZE 80
+
 /* The columns between NAME and REASON. */
 enum cells_column {
 	CELLS_STATE,
@@ -41,5 +44,9 @@ void cells_fill(struct cells *cells, const struct view_service *service, const s
  * are not ready. */
 void cells_describe_whole(char text[CELLS_WHOLE_SIZE], const struct snapshot *snapshot,
 			  bool counted);
+
+/* Writes a few words on dinit as a whole: "stopping" and "delaying its stop" in a teardown, else
+ * how many of the services are not ready. */
+void cells_describe_briefly(char text[CELLS_BRIEF_SIZE], const struct snapshot *snapshot);
 
 #endif
