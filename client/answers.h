@@ -38,15 +38,16 @@ struct answers {
 	struct answer kept[ANSWERS_KEPT];
 };
 
-/* Opens the page of the dinit with that PID (0: as view_open chooses). Returns 0, or -1 and why not;
- * nothing is to be closed then. */
+/* Opens the page of the dinit with that PID (0: as view_open chooses). Returns 0, or -1 and why
+ * not; nothing is to be closed then. */
 int answers_open(struct answers *answers, pid_t pid, const char *token, char why[VIEW_WHY_SIZE]);
 
 /* Closes the page, and frees what is kept, which nobody sends any more. */
 void answers_close(struct answers *answers);
 
 /* Return the answer to a request, or that with the status of an error (400, 408, ...). The caller
- * counts in users while it is sent. NULL: there is no memory, or all that are kept are being sent. */
+ * counts in users while it is sent. NULL: there is no memory, or all that are kept are being sent.
+ * */
 struct answer *answers_find(struct answers *answers, const struct httprequest *request);
 struct answer *answers_find_error(struct answers *answers, int status);
 

@@ -119,8 +119,15 @@ static void come_back(const struct server *server, struct connection *connection
 	      (size_t)(connection - server->connections));
 }
 
-/* Returns the connection that is the first to go: one that is between two requests, else any, and
- * of these the one that has waited longest. NULL: there is none. */
+/* Returns whether it is no loss: it is between two requests, or has had its answer. */
+static bool is_idle(const struct connection *connection)
+{
+	return connection->phase == PHASE_CLOSING ||
+	       (connection->phase == PHASE_READING && !connection->begun);
+}
+
+/* Returns the connection that is the first to go: an idle one, else any, and of these the one that
+ * has been so longest. NULL: there is none. */
 static struct connection *find_oldest(struct server *server)
 {
 	struct connection *oldest = NULL;
@@ -128,7 +135,7 @@ static struct connection *find_oldest(struct server *server)
 
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *connection = &server->connections[i];
-		bool idle = connection->phase == PHASE_READING && !connection->begun;
+		bool idle = is_idle(connection);
 
 		if (connection->phase == PHASE_FREE || (oldest_idle && !idle))
 			continue;
@@ -187,19 +194,17 @@ static void begin_closing(struct server *server, struct connection *connection)
 /* Sends on what is left of the answer. Returns how many bytes were sent, or -1 with errno. */
 static ssize_t send_rest(const struct connection *connection)
 {
-	static char keep_alive[] = "Connection: keep-alive\r\n\r\n";
-	static char closing[] = "Connection: close\r\n\r\n";
+	static char ends[][27] = { "Connection: close\r\n\r\n", "Connection: keep-alive\r\n\r\n" };
+	char *end = ends[connection->keep_alive];
 	struct answer *answer = connection->answer;
 	struct iovec parts[] = {
 		{ answer->head, answer->head_len },
-		{ closing, sizeof closing - 1 },
+		{ end, strlen(end) },
 		{ answer->content, connection->head ? 0 : answer->content_len },
 	};
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = sizeof parts / sizeof *parts };
 	size_t skipped = connection->sent;
 
-	if (connection->keep_alive)
-		parts[1] = (struct iovec){ keep_alive, sizeof keep_alive - 1 };
 	for (size_t i = 0; i < sizeof parts / sizeof *parts && skipped > 0; i++) {
 		size_t part = skipped < parts[i].iov_len ? skipped : parts[i].iov_len;
 

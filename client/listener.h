@@ -12,8 +12,8 @@
 #define LISTENER_USER 65534
 
 /* Opens a socket that listens on the first address of the target on which that is possible; one for
- * all of IPv6 takes IPv4, too. It does not block. Returns it, which the caller closes, or -1 and why
- * not. */
+ * all of IPv6 takes IPv4, too. It does not block. Returns it, which the caller closes, or -1 and
+ * why not. */
 int listener_open(const struct target *target, char why[LISTENER_WHY_SIZE]);
 
 /* Becomes LISTENER_USER for good, and leaves all groups, if this process is root. Whoever it is, it
