@@ -53,94 +53,95 @@ enum kind {
 	KIND_FOREIGN,
 };
 
-static const char *const stdout_words[] = {
-	[CONFIG_STDOUT_TEXT] = "0",
-	[CONFIG_STDOUT_JSON] = "1",
-	[CONFIG_STDOUT_WRAP] = "wrap",
-	NULL,
+/* The lists of words. */
+enum list {
+	LIST_NONE,
+	LIST_STDOUT,
+	LIST_STDERR,
+	LIST_LEVEL,
+	LIST_REPARENTING,
+	LIST_EXIT_STATUS,
+	LIST_COMMAND_OUTPUT,
 };
 
-static const char *const stderr_words[] = {
-	[CONFIG_STDERR_TEXT] = "0",
-	[CONFIG_STDERR_WRAP] = "wrap",
-	NULL,
+/* The most words that a list has, and the size of the longest one. */
+#define WORDS_MAX 5
+#define WORD_SIZE 10
+
+/* Each list is ended by "". */
+static const char lists[][WORDS_MAX + 1][WORD_SIZE] = {
+	[LIST_STDOUT] = { [CONFIG_STDOUT_TEXT] = "0",
+			  [CONFIG_STDOUT_JSON] = "1",
+			  [CONFIG_STDOUT_WRAP] = "wrap" },
+	[LIST_STDERR] = { [CONFIG_STDERR_TEXT] = "0", [CONFIG_STDERR_WRAP] = "wrap" },
+	[LIST_LEVEL] = { [CONFIG_LOG_NONE] = "none",
+			 [CONFIG_LOG_ERROR] = "error",
+			 [CONFIG_LOG_WARN] = "warn",
+			 [CONFIG_LOG_INFO] = "info",
+			 [CONFIG_LOG_DEBUG] = "debug" },
+	[LIST_REPARENTING] = { [CONFIG_REPARENTING_ADOPT] = "adopt",
+			       [CONFIG_REPARENTING_TERMINATE] = "terminate",
+			       [CONFIG_REPARENTING_IGNORE] = "ignore" },
+	[LIST_EXIT_STATUS] = { [CONFIG_EXIT_STATUS_DINIT] = "dinit",
+			       [CONFIG_EXIT_STATUS_SERVICE] = "service" },
+	[LIST_COMMAND_OUTPUT] = { [CONFIG_COMMAND_OUTPUT_AUTO] = "auto",
+				  [CONFIG_COMMAND_OUTPUT_LINES] = "lines",
+				  [CONFIG_COMMAND_OUTPUT_RAW] = "raw" },
 };
 
-static const char *const exit_status_words[] = {
-	[CONFIG_EXIT_STATUS_DINIT] = "dinit",
-	[CONFIG_EXIT_STATUS_SERVICE] = "service",
-	NULL,
-};
-
-static const char *const command_output_words[] = {
-	[CONFIG_COMMAND_OUTPUT_AUTO] = "auto",
-	[CONFIG_COMMAND_OUTPUT_LINES] = "lines",
-	[CONFIG_COMMAND_OUTPUT_RAW] = "raw",
-	NULL,
-};
-
-static const char *const level_words[] = {
-	[CONFIG_LOG_NONE] = "none", [CONFIG_LOG_ERROR] = "error", [CONFIG_LOG_WARN] = "warn",
-	[CONFIG_LOG_INFO] = "info", [CONFIG_LOG_DEBUG] = "debug", NULL,
-};
-
-static const char *const reparenting_words[] = {
-	[CONFIG_REPARENTING_ADOPT] = "adopt",
-	[CONFIG_REPARENTING_TERMINATE] = "terminate",
-	[CONFIG_REPARENTING_IGNORE] = "ignore",
-	NULL,
-};
-
-/* The one place where a variable stands: from here it is read, explained and suggested. */
+/* The one place where a variable stands: from here it is read, explained and suggested. (Its texts
+ * are in it rather than pointed to, as the pointers would have to be relocated at every start.) */
 static const struct variable {
-	const char *name;
-	enum kind kind;
-	/* Of its member in struct config. */
-	size_t offset;
+	char name[26];
 	/* As a user would write it: it is parsed like any other value. */
-	const char *by_default;
+	char by_default[22];
 	/* For the usage. */
-	const char *meaning;
-	/* Of KIND_WORD, ended by NULL. */
-	const char *const *words;
+	char meaning[60];
+	enum kind kind : 8;
+	/* Of KIND_WORD. */
+	enum list words : 8;
+	/* Of its member in struct config. */
+	unsigned short offset;
 } variables[] = {
-	{ "DINIT_DIR", KIND_TEXT, offsetof(struct config, dir), "/etc/service",
-	  "where the service directories are", NULL },
-	{ "DINIT_JSON_STDOUT", KIND_WORD, offsetof(struct config, stdout_mode), "1",
-	  "1 JSON lines, 0 text, wrap: text becomes JSON", stdout_words },
-	{ "DINIT_JSON_STDERR", KIND_WORD, offsetof(struct config, stderr_mode), "0",
-	  "0 text, wrap: every line becomes JSON", stderr_words },
-	{ "DINIT_LOG_LEVEL", KIND_WORD, offsetof(struct config, log_level), "warn",
-	  "none, error, warn, info, debug", level_words },
-	{ "DINIT_REPARENTING_POLICY", KIND_WORD, offsetof(struct config, reparenting), "terminate",
-	  "adopt, terminate, ignore", reparenting_words },
-	{ "DINIT_KILL_TIMEOUT", KIND_SECONDS, offsetof(struct config, kill_timeout_ms), "30",
-	  "seconds from TERM to KILL for orphans", NULL },
-	{ "DINIT_STOP_TIMEOUT", KIND_SECONDS, offsetof(struct config, stop_timeout_ms), "60",
-	  "seconds for a stop that no signal began, 0 no limit", NULL },
-	{ "DINIT_STOP_DELAY", KIND_SECONDS, offsetof(struct config, stop_delay_ms), "0",
-	  "seconds that services go on after a stop signal", NULL },
-	{ "DINIT_GRACE_PERIOD", KIND_SECONDS, offsetof(struct config, grace_period_ms), "0",
-	  "seconds for a stop that a signal began, 0 no limit", NULL },
-	{ "DINIT_CHECK_INTERVAL", KIND_INTERVAL, offsetof(struct config, check_interval_ms), "10",
-	  "seconds between two runs of a check, and the longest one", NULL },
-	{ "DINIT_CHECK_FAILURES", KIND_COUNT, offsetof(struct config, check_failures), "0",
-	  "failed checks in a row that end the container, 0 none do", NULL },
-	{ "DINIT_READY_TIMEOUT", KIND_SECONDS, offsetof(struct config, ready_timeout_ms), "0",
-	  "seconds until every service must be ready, 0 no limit", NULL },
-	{ "DINIT_EXIT_STATUS", KIND_WORD, offsetof(struct config, exit_status), "dinit",
-	  "dinit: 0, 1 or 3; service: that of the program that ended", exit_status_words },
-	{ "DINIT_COMMAND_OUTPUT", KIND_WORD, offsetof(struct config, command_output), "auto",
-	  "auto, lines, raw: what becomes of a command's output", command_output_words },
-	{ "DINIT_TERMINATION_LOG", KIND_TEXT, offsetof(struct config, termination_log),
-	  "/dev/termination-log", "existing file that gets the cause of the end", NULL },
-	{ "DINIT_KEEP", KIND_TEXT, offsetof(struct config, keep), "",
-	  "orphans that are left alone, by name: epmd,screen*", NULL },
-	{ "DINIT_SKIP", KIND_TEXT, offsetof(struct config, skip), "",
-	  "names of services not to start, by commas; * all", NULL },
-	{ "DINIT_MAX_LINE", KIND_LINE_SIZE, offsetof(struct config, max_line), "1M",
-	  "longest line kept whole, in bytes, k or M", NULL },
-	{ "DINIT_HTTP_TOKEN", KIND_FOREIGN, 0, "", "what --http wants of those who ask", NULL },
+	{ "DINIT_DIR", "/etc/service", "where the service directories are", KIND_TEXT, LIST_NONE,
+	  offsetof(struct config, dir) },
+	{ "DINIT_JSON_STDOUT", "1", "1 JSON lines, 0 text, wrap: text becomes JSON", KIND_WORD,
+	  LIST_STDOUT, offsetof(struct config, stdout_mode) },
+	{ "DINIT_JSON_STDERR", "0", "0 text, wrap: every line becomes JSON", KIND_WORD, LIST_STDERR,
+	  offsetof(struct config, stderr_mode) },
+	{ "DINIT_LOG_LEVEL", "warn", "none, error, warn, info, debug", KIND_WORD, LIST_LEVEL,
+	  offsetof(struct config, log_level) },
+	{ "DINIT_REPARENTING_POLICY", "terminate", "adopt, terminate, ignore", KIND_WORD,
+	  LIST_REPARENTING, offsetof(struct config, reparenting) },
+	{ "DINIT_KILL_TIMEOUT", "30", "seconds from TERM to KILL for orphans", KIND_SECONDS,
+	  LIST_NONE, offsetof(struct config, kill_timeout_ms) },
+	{ "DINIT_STOP_TIMEOUT", "60", "seconds for a stop that no signal began, 0 no limit",
+	  KIND_SECONDS, LIST_NONE, offsetof(struct config, stop_timeout_ms) },
+	{ "DINIT_STOP_DELAY", "0", "seconds that services go on after a stop signal", KIND_SECONDS,
+	  LIST_NONE, offsetof(struct config, stop_delay_ms) },
+	{ "DINIT_GRACE_PERIOD", "0", "seconds for a stop that a signal began, 0 no limit",
+	  KIND_SECONDS, LIST_NONE, offsetof(struct config, grace_period_ms) },
+	{ "DINIT_CHECK_INTERVAL", "10", "seconds between two runs of a check, and the longest one",
+	  KIND_INTERVAL, LIST_NONE, offsetof(struct config, check_interval_ms) },
+	{ "DINIT_CHECK_FAILURES", "0", "failed checks in a row that end the container, 0 none do",
+	  KIND_COUNT, LIST_NONE, offsetof(struct config, check_failures) },
+	{ "DINIT_READY_TIMEOUT", "0", "seconds until every service must be ready, 0 no limit",
+	  KIND_SECONDS, LIST_NONE, offsetof(struct config, ready_timeout_ms) },
+	{ "DINIT_EXIT_STATUS", "dinit", "dinit: 0, 1 or 3; service: that of the program that ended",
+	  KIND_WORD, LIST_EXIT_STATUS, offsetof(struct config, exit_status) },
+	{ "DINIT_COMMAND_OUTPUT", "auto", "auto, lines, raw: what becomes of a command's output",
+	  KIND_WORD, LIST_COMMAND_OUTPUT, offsetof(struct config, command_output) },
+	{ "DINIT_TERMINATION_LOG", "/dev/termination-log",
+	  "existing file that gets the cause of the end", KIND_TEXT, LIST_NONE,
+	  offsetof(struct config, termination_log) },
+	{ "DINIT_KEEP", "", "orphans that are left alone, by name: epmd,screen*", KIND_TEXT,
+	  LIST_NONE, offsetof(struct config, keep) },
+	{ "DINIT_SKIP", "", "names of services not to start, by commas; * all", KIND_TEXT,
+	  LIST_NONE, offsetof(struct config, skip) },
+	{ "DINIT_MAX_LINE", "1M", "longest line kept whole, in bytes, k or M", KIND_LINE_SIZE,
+	  LIST_NONE, offsetof(struct config, max_line) },
+	{ "DINIT_HTTP_TOKEN", "", "what --http wants of those who ask", KIND_FOREIGN, LIST_NONE,
+	  0 },
 };
 
 _Static_assert(sizeof(enum config_stdout) == sizeof(int) &&
@@ -154,9 +155,9 @@ _Static_assert(sizeof(enum config_stdout) == sizeof(int) &&
 /* ---- values ---- */
 
 /* Returns which of the words the value is, or -1. */
-static int find_word(const char *const *words, const char *value)
+static int find_word(const char (*words)[WORD_SIZE], const char *value)
 {
-	for (int i = 0; words[i]; i++)
+	for (int i = 0; *words[i]; i++)
 		if (strcmp(value, words[i]) == 0)
 			return i;
 	return -1;
@@ -235,7 +236,7 @@ static bool set_value(struct config *config, const struct variable *variable, co
 	switch (variable->kind) {
 	case KIND_TEXT: memcpy(member, &value, sizeof value); return true;
 	case KIND_WORD:
-		word = find_word(variable->words, value);
+		word = find_word(lists[variable->words], value);
 		if (word < 0)
 			return false;
 		memcpy(member, &word, sizeof word);
@@ -265,12 +266,12 @@ static bool set_value(struct config *config, const struct variable *variable, co
 }
 
 /* Writes "0, 1 or wrap". */
-static void join_words(char *text, size_t size, const char *const *words)
+static void join_words(char *text, size_t size, const char (*words)[WORD_SIZE])
 {
 	size_t len = 0;
 
-	for (int i = 0; words[i]; i++) {
-		const char *before = i == 0 ? "" : words[i + 1] ? ", " : " or ";
+	for (int i = 0; *words[i]; i++) {
+		const char *before = i == 0 ? "" : *words[i + 1] ? ", " : " or ";
 
 		len += (size_t)snprintf(text + len, size - len, "%s%s", before, words[i]);
 	}
@@ -283,7 +284,7 @@ static void explain_kind(const struct variable *variable, char *text, size_t siz
 	/* There is no invalid text. */
 	case KIND_TEXT:
 	case KIND_FOREIGN: return;
-	case KIND_WORD: join_words(text, size, variable->words); return;
+	case KIND_WORD: join_words(text, size, lists[variable->words]); return;
 	case KIND_SECONDS: snprintf(text, size, "%s", CONFIG_SECONDS_TAKE); return;
 	case KIND_INTERVAL:
 		snprintf(text, size,
@@ -338,9 +339,9 @@ static size_t fold_name(char folded[SUFFIX_SIZE], const char *name, size_t len)
 }
 
 /* Returns the variable that the name was probably meant for, or NULL. */
-static const char *find_close_name(const char *name, size_t len)
+static const struct variable *find_meant(const char *name, size_t len)
 {
-	const char *closest = NULL;
+	const struct variable *closest = NULL;
 	unsigned fewest = SUFFIX_SIZE;
 	char wrong[SUFFIX_SIZE], right[SUFFIX_SIZE];
 	size_t wrong_len = fold_name(wrong, name, len);
@@ -352,7 +353,7 @@ static const char *find_close_name(const char *name, size_t len)
 		if (nearest_is_close(wrong, wrong_len, right, right_len, &errors) &&
 		    errors < fewest) {
 			fewest = errors;
-			closest = variables[i].name;
+			closest = &variables[i];
 		}
 	}
 	return closest;
@@ -377,17 +378,18 @@ static void warn_of_unknown(char *const *environment,
 	char shown[SHOWN_SIZE], text[TEXT_SIZE];
 
 	for (; *environment; environment++) {
-		const char *name = *environment, *end = strchr(name, '='), *close_name;
+		const char *name = *environment, *end = strchr(name, '=');
+		const struct variable *meant;
 
 		if (!end || strncmp(name, PREFIX, PREFIX_LEN) != 0 ||
 		    is_known_name(name, (size_t)(end - name)))
 			continue;
 		printable_copy(shown, sizeof shown, PRINTABLE_MARKED, name, (size_t)(end - name));
-		close_name = find_close_name(name, (size_t)(end - name));
-		if (close_name)
+		meant = find_meant(name, (size_t)(end - name));
+		if (meant)
 			snprintf(text, sizeof text,
 				 "unknown variable %s is ignored: did you mean %s?", shown,
-				 close_name);
+				 meant->name);
 		else
 			snprintf(text, sizeof text, "unknown variable %s is ignored", shown);
 		on_problem(ctx, CONFIG_PROBLEM_WARNING, text);
@@ -443,15 +445,15 @@ void config_describe(void (*on_variable)(void *ctx, const char *name, const char
 
 const char *config_stdout_word(enum config_stdout mode)
 {
-	return stdout_words[mode];
+	return lists[LIST_STDOUT][mode];
 }
 
 const char *config_stderr_word(enum config_stderr mode)
 {
-	return stderr_words[mode];
+	return lists[LIST_STDERR][mode];
 }
 
 const char *config_reparenting_word(enum config_reparenting policy)
 {
-	return reparenting_words[policy];
+	return lists[LIST_REPARENTING][policy];
 }

@@ -16,7 +16,7 @@
  * MiB or GiB, so a limit of 1536 MiB stays in MiB. */
 static void add_limit(uint64_t limit, char *text, size_t size)
 {
-	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB" };
+	static const char units[][6] = { "bytes", "KiB", "MiB", "GiB" };
 	size_t unit = 0;
 
 	while (unit + 1 < sizeof units / sizeof *units && limit >= 1024 &&

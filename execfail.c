@@ -59,11 +59,11 @@ struct file {
 
 static const struct machine {
 	unsigned number;
-	const char *name;
+	char name[8];
 	/* What uname(2) says begins with this on a machine where such a program runs. */
-	const char *uname;
+	char uname[8];
 	/* What uname(2) says on a 64-bit kernel of the family, where it mostly runs as well. */
-	const char *wider;
+	char wider[8];
 } machines[] = {
 	{ EM_X86_64, "x86_64", "x86_64", "x86_64" },
 	{ EM_AARCH64, "aarch64", "aarch64", "aarch64" },
@@ -213,7 +213,7 @@ static void read_head(struct file *file, const char *program, const char *path, 
 /* Writes "PATH problem" or "PATH needs the interpreter X, which problem". Returns true. */
 static bool say_of(const struct file *file, const char *problem, char *text, size_t size)
 {
-	static const char *const roles[] = {
+	static const char roles[][16] = {
 		[ROLE_INTERPRETER] = "interpreter",
 		[ROLE_LOADER] = "dynamic loader",
 	};
@@ -231,7 +231,7 @@ static bool say_of(const struct file *file, const char *problem, char *text, siz
 
 static bool explain_absence(const struct file *file, char *text, size_t size)
 {
-	static const char *const problems[] = {
+	static const char problems[][64] = {
 		[ROLE_PROGRAM] = "does not exist",
 		[ROLE_INTERPRETER] = "does not exist (install it, or correct the #! line)",
 		[ROLE_LOADER] = "does not exist (install its C library, or link statically)",

@@ -7,9 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -96,15 +93,6 @@ int fdtable_identify_own(int fd, struct fdtable_file *file)
 	return identify_at(fd, "", AT_EMPTY_PATH, file);
 }
 
-/* Returns the descriptor that is a file's name, or -1 where it is none ("." and ".."). */
-static int parse_fd(const char *name)
-{
-	char *end;
-	long fd = strtol(name, &end, 10);
-
-	return end != name && *end == '\0' && fd >= 0 && fd <= INT_MAX ? (int)fd : -1;
-}
-
 int fdtable_each(const struct procfs *proc, pid_t pid,
 		 bool (*on_fd)(void *ctx, int fd, const struct fdtable_file *file), void *ctx)
 {
@@ -121,7 +109,8 @@ int fdtable_each(const struct procfs *proc, pid_t pid,
 		return -1;
 	while (wanted && (errno = 0, entry = readdir(table))) {
 		struct fdtable_file file;
-		int fd = parse_fd(entry->d_name);
+		/* (There are "." and ".." too.) */
+		int fd = procfs_parse_number(entry->d_name);
 
 		if (fd < 0)
 			continue;
@@ -142,6 +131,7 @@ int fdtable_read_flags(const struct procfs *proc, pid_t pid, int fd, int *flags)
 	const char *at;
 	ssize_t len;
 	int info_fd, error;
+	unsigned octal = 0;
 
 	if (procfs_format_path(proc, pid, path, "fdinfo/%d", fd) < 0)
 		return -1;
@@ -155,12 +145,14 @@ int fdtable_read_flags(const struct procfs *proc, pid_t pid, int fd, int *flags)
 	if (len < 0)
 		return -1;
 	info[len] = '\0';
-	at = strstr(info, "flags:");
+	at = procfs_find_field(info, "flags:\t");
 	if (!at) {
 		errno = EPROTO;
 		return -1;
 	}
-	*flags = (int)strtol(at + strlen("flags:"), NULL, 8);
+	for (; *at >= '0' && *at <= '7'; at++)
+		octal = octal * 8 + (unsigned)(*at - '0');
+	*flags = (int)octal;
 	return 0;
 }
 

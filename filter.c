@@ -5,6 +5,7 @@
 #include "fdtable.h"
 
 #include <stdint.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/sysmacros.h>
@@ -51,10 +52,11 @@ bool filter_is(const struct procfs *proc, const struct logmux *mux, pid_t pid)
 /* Returns whether a process began so long ago that its descriptors are in place. */
 static bool is_old(const struct procfs_stat *stat)
 {
+	uint64_t ticks_per_second = getauxval(AT_CLKTCK);
 	struct sysinfo info;
 
-	return sysinfo(&info) == 0 &&
-	       (uint64_t)info.uptime > stat->start_time / (uint64_t)sysconf(_SC_CLK_TCK) + OLD_S;
+	return sysinfo(&info) == 0 && (uint64_t)info.uptime * ticks_per_second >
+					      stat->start_time + OLD_S * ticks_per_second;
 }
 
 bool filter_is_at_rest(const struct procfs *proc, pid_t pid)

@@ -164,7 +164,7 @@ void process_forget_code(uintptr_t begin)
 {
 	/* Where the linker has put the end of the code (end(3)). */
 	extern const char etext[];
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), end = (uintptr_t)etext;
+	uintptr_t page = (uintptr_t)getpagesize(), end = (uintptr_t)etext;
 
 	begin = (begin + page - 1) & -page;
 	if (begin < end)

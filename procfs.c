@@ -12,7 +12,6 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -45,14 +44,22 @@ static uint64_t append_digit(uint64_t number, char digit)
 	return number > (UINT64_MAX - value) / 10 ? UINT64_MAX : number * 10 + value;
 }
 
-/* Returns the pid that is a directory's name, 0 where it is not that of a process or thread. */
-static pid_t parse_pid(const char *name)
+/* Reads digits, and moves *at behind them. */
+static uint64_t take_number(const char **at)
 {
-	uint64_t pid = 0;
+	uint64_t number = 0;
 
-	for (; is_digit(*name); name++)
-		pid = append_digit(pid, *name);
-	return *name == '\0' && pid <= INT_MAX ? (pid_t)pid : 0;
+	for (; is_digit(**at); (*at)++)
+		number = append_digit(number, **at);
+	return number;
+}
+
+int procfs_parse_number(const char *text)
+{
+	const char *end = text;
+	uint64_t number = take_number(&end);
+
+	return end > text && *end == '\0' && number <= INT_MAX ? (int)number : -1;
 }
 
 int procfs_format_path(const struct procfs *proc, pid_t pid, char path[PROCFS_PATH_SIZE],
@@ -137,7 +144,7 @@ bool procfs_usable(const struct procfs *proc)
 	if (len <= 0)
 		return false;
 	target[len] = '\0';
-	return parse_pid(target) == getpid();
+	return procfs_parse_number(target) == getpid();
 }
 
 /* Calls on_child for each number of the list, which can be longer than any buffer (ten thousand
@@ -197,9 +204,9 @@ static int list_children(const struct procfs *proc, pid_t parent,
 	if (!tasks)
 		return -1;
 	while ((errno = 0, entry = readdir(tasks))) {
-		pid_t tid = parse_pid(entry->d_name);
+		pid_t tid = procfs_parse_number(entry->d_name);
 
-		if (tid == 0)
+		if (tid <= 0)
 			continue;
 		if (list_thread_children(proc, parent, tid, on_child, ctx) == 0)
 			listed = true;
@@ -231,9 +238,9 @@ int procfs_each_process(const struct procfs *proc,
 		return -1;
 	while ((errno = 0, entry = readdir(root))) {
 		struct procfs_stat stat;
-		pid_t pid = parse_pid(entry->d_name);
+		pid_t pid = procfs_parse_number(entry->d_name);
 
-		if (pid == 0)
+		if (pid <= 0)
 			continue;
 		if (procfs_read_stat(proc, pid, &stat) == 0)
 			on_process(ctx, pid, &stat);
@@ -286,15 +293,13 @@ static int parse_field(const char **at, uint64_t *number)
 {
 	const char *byte = *at;
 
-	*number = 0;
 	if (*byte == ' ')
 		byte++;
 	if (*byte == '-')
 		byte++;
 	if (!is_digit(*byte))
 		return -1;
-	for (; is_digit(*byte); byte++)
-		*number = append_digit(*number, *byte);
+	*number = take_number(&byte);
 	*at = byte;
 	return *byte == '\0' ? -1 : 0;
 }
@@ -358,12 +363,13 @@ static bool is_executing(const struct procfs *proc, pid_t tid)
 {
 	char call[SYSCALL_SIZE];
 	ssize_t len = read_proc_file(proc, tid, "syscall", call, sizeof call - 1);
-	long number;
+	const char *at = call;
+	uint64_t number;
 
 	if (len <= 0 || !is_digit(call[0]))
 		return false;
 	call[len] = '\0';
-	number = strtol(call, NULL, 10);
+	number = take_number(&at);
 	return number == SYS_execve || number == SYS_execveat;
 }
 
@@ -385,9 +391,9 @@ static pid_t find_thread(const struct procfs *proc, pid_t pid,
 	if (!tasks)
 		return 0;
 	while (found == 0 && (entry = readdir(tasks))) {
-		pid_t tid = parse_pid(entry->d_name);
+		pid_t tid = procfs_parse_number(entry->d_name);
 
-		if (tid != 0 && tid != pid && is_so(proc, tid))
+		if (tid > 0 && tid != pid && is_so(proc, tid))
 			found = tid;
 	}
 	closedir(tasks);
@@ -409,16 +415,28 @@ bool procfs_is_executing(const struct procfs *proc, pid_t pid)
 	return find_thread(proc, pid, is_executing) != 0;
 }
 
-/* Returns the number behind name, which is "\nNAME:\t", or -1 where status has no such line. */
+const char *procfs_find_field(const char *text, const char *name)
+{
+	size_t len = strlen(name);
+
+	while (strncmp(text, name, len) != 0) {
+		text = strchr(text, '\n');
+		if (!text)
+			return NULL;
+		text++;
+	}
+	return text + len;
+}
+
+/* Returns the number in the field, or -1 where status has no such field. */
 static int find_number(const char *status, const char *name)
 {
-	const char *at = strstr(status, name);
-	uint64_t number = 0;
+	const char *at = procfs_find_field(status, name);
+	uint64_t number;
 
 	if (!at)
 		return -1;
-	for (at += strlen(name); is_digit(*at); at++)
-		number = append_digit(number, *at);
+	number = take_number(&at);
 	return number <= INT_MAX ? (int)number : INT_MAX;
 }
 
@@ -431,11 +449,11 @@ int procfs_read_guard(const struct procfs *proc, pid_t tid, struct procfs_guard 
 	if (len < 0)
 		return -1;
 	status[len] = '\0';
-	number = find_number(status, "\nTracerPid:\t");
+	number = find_number(status, "TracerPid:\t");
 	guard->tracer = number > 0 ? number : 0;
-	number = find_number(status, "\nSeccomp:\t");
+	number = find_number(status, "Seccomp:\t");
 	guard->seccomp_mode = number > 0 ? (unsigned)number : 0;
-	guard->seccomp_filters = find_number(status, "\nSeccomp_filters:\t");
+	guard->seccomp_filters = find_number(status, "Seccomp_filters:\t");
 	return 0;
 }
 

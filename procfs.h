@@ -49,6 +49,14 @@ __attribute__((format(printf, 4, 5))) int procfs_format_path(const struct procfs
 							     char path[PROCFS_PATH_SIZE],
 							     const char *format, ...);
 
+/* Returns the number, in decimal digits, that the text is, or -1 where it is none that an int
+ * holds. */
+int procfs_parse_number(const char *text);
+
+/* Returns what stands behind the name at the beginning of a line of the text, or NULL where it
+ * begins none. The name is given with the colon and the tab behind it. */
+const char *procfs_find_field(const char *text, const char *name);
+
 /* Calls on_child for each child of process parent (for every thread of it), zombies included.
  * Uses task/TID/children, or, where the kernel has none (CONFIG_PROC_CHILDREN; gVisor), stat of
  * every process. on_child must not reap: the kernel finds its place in a long list by counting,

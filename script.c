@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the search in a script's text; not what a finding means. Invariant: it returns soon, for it
- * reads a regular file only, of that no more than TEXT_SIZE bytes, and looks at each of these a
- * fixed number of times. */
+ * reads a regular file only, and of that no more than TEXT_SIZE bytes. */
 #include "script.h"
 
 #include <fcntl.h>
@@ -56,16 +55,27 @@ static bool is_quote(char byte)
 	return byte == '"' || byte == '\'';
 }
 
+/* Returns where the word stands first, or NULL where it does not. (memmem(3) would not take longer
+ * for a word that is not as short as these, and is larger than all that is here.) */
+static const char *find(const char *code, const char *end, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (; (code = memchr(code, *word, (size_t)(end - code))); code++)
+		if ((size_t)(end - code) >= len && memcmp(code, word, len) == 0)
+			return code;
+	return NULL;
+}
+
 /* Returns whether the code names the directory, in one of the ways of script_find_directory. */
 static bool names_directory(const char *code, size_t len, const char *name)
 {
-	size_t name_len = strlen(name);
 	const char *end = code + len, *from = code, *at;
 
-	while ((at = memmem(from, (size_t)(end - from), name, name_len))) {
+	while ((at = find(from, end, name))) {
 		char before = at == code ? ' ' : at[-1];
 
-		from = at + name_len;
+		from = at + strlen(name);
 		if (from == end)
 			return false;
 		if (!is_in_name(before) &&
@@ -77,7 +87,7 @@ static bool names_directory(const char *code, size_t len, const char *name)
 
 static bool has_word(const char *code, size_t len, const char *word)
 {
-	return memmem(code, len, word, strlen(word)) != NULL;
+	return find(code, code + len, word) != NULL;
 }
 
 /* Returns the number of the first line whose code holds the word in that way, 0 where there is

@@ -13,7 +13,8 @@
 #define REALTIME_FIRST 34
 #define REALTIME_LAST 64
 
-static const char *const names[] = {
+/* "": of none that Linux sends. */
+static const char names[][7] = {
 	[SIGHUP] = "HUP",       [SIGINT] = "INT",   [SIGQUIT] = "QUIT",   [SIGILL] = "ILL",
 	[SIGTRAP] = "TRAP",     [SIGABRT] = "ABRT", [SIGBUS] = "BUS",     [SIGFPE] = "FPE",
 	[SIGKILL] = "KILL",     [SIGUSR1] = "USR1", [SIGSEGV] = "SEGV",   [SIGUSR2] = "USR2",
@@ -28,7 +29,7 @@ static const char *const names[] = {
 
 const char *signame_find(int signal)
 {
-	return signal > 0 && (size_t)signal < NAMES ? names[signal] : NULL;
+	return signal > 0 && (size_t)signal < NAMES && *names[signal] ? names[signal] : NULL;
 }
 
 /* Returns the number that the text is, all of it, or -1 where it is none or larger than any
@@ -78,7 +79,7 @@ int signame_parse(const char *text, size_t len)
 		len -= 3;
 	}
 	for (size_t i = 0; i < NAMES; i++)
-		if (names[i] && strlen(names[i]) == len && strncasecmp(names[i], text, len) == 0)
+		if (len > 0 && strlen(names[i]) == len && strncasecmp(names[i], text, len) == 0)
 			return (int)i;
 	number = parse_realtime(text, len, "RTMIN", REALTIME_FIRST, '+');
 	return number > 0 ? number : parse_realtime(text, len, "RTMAX", REALTIME_LAST, '-');

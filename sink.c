@@ -225,7 +225,7 @@ static size_t count_unread(const struct sink *sink)
  * last page. So n unread bytes lie on at most n / (page / 2) pages, and two for the ends. */
 static size_t room_for_certain(const struct sink *sink)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), unread, used;
+	size_t page = (size_t)getpagesize(), unread, used;
 
 	if (sink->kind == SINK_KIND_POLLED_PIPE)
 		return PIPE_BUF;

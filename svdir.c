@@ -29,7 +29,7 @@
 /* Room for why a program cannot be executed. */
 #define REASON_SIZE 512
 
-static const char *const control_files[SVDIR_CONTROLS] = {
+static const char control_files[SVDIR_CONTROLS][10] = {
 	[SVDIR_CONTROL_HUP] = "control/h",
 	[SVDIR_CONTROL_USR1] = "control/1",
 	[SVDIR_CONTROL_USR2] = "control/2",
@@ -206,7 +206,7 @@ static char *find_optional_program(struct scan *scan, const char *directory, con
 static const char *explain_missing_run(const char *directory)
 {
 	static const struct {
-		const char *file, *problem;
+		char file[12], problem[144];
 	} signs[] = {
 		{ "up", "is missing: this is an s6-rc oneshot, and dinit runs none (do what its up "
 			"does in the entry point's script before exec dinit, or in a run)" },

@@ -14,11 +14,11 @@
 #include "config.h"
 #include "log.h"
 #include "process.h"
+#include "procfs.h"
 #include "svdir.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,62 +58,46 @@ static int check(const char *dir)
 
 /* ---- the options ---- */
 
-/* What the first argument can be. */
-struct option {
-	const char *name;
-	/* What may follow it, and what it does: for people. */
-	const char *operands, *meaning;
-	/* --pid N may follow it. */
-	bool takes_pid;
-	/* Does it, with the arguments behind it, for the dinit with that PID (0: any). Returns the
-	 * exit status, or USAGE where the arguments are not what it takes. */
-	int (*run)(char *const *arguments, pid_t pid);
+enum action {
+	ACTION_CHECK,
+	ACTION_STATUS,
+	ACTION_WAIT,
+	ACTION_WATCH,
+	ACTION_SIGNAL,
+	ACTION_METRICS,
+	ACTION_PROBE,
+	ACTION_HTTP,
+	ACTION_VERSION,
+	ACTION_HELP,
 };
 
-/* No exit status. */
-#define USAGE (-1)
-
-static int run_check(char *const *arguments, pid_t pid)
-{
-	(void)pid;
-	if (arguments[0] && (arguments[0][0] == '-' || arguments[1]))
-		return USAGE;
-	return check(arguments[0]);
-}
-
-static int run_probe(char *const *arguments, pid_t pid)
-{
-	(void)pid;
-	return probe_run(arguments);
-}
-
-static int run_version(char *const *arguments, pid_t pid)
-{
-	(void)pid;
-	if (arguments[0])
-		return USAGE;
-	puts("dinit " DINIT_VERSION);
-	return PROCESS_STATUS_STOPPED;
-}
-
-static int run_help(char *const *arguments, pid_t pid);
+/* What the first argument can be. */
+struct option {
+	char name[12];
+	/* What may follow it, and what it does: for people. */
+	char operands[48], meaning[76];
+	/* --pid N may follow it. */
+	bool takes_pid;
+	enum action action : 8;
+};
 
 static const struct option options[] = {
 	{ "--check", "[DIR]", "report every problem of DIR (or DINIT_DIR), start nothing", false,
-	  run_check },
-	{ "--status", "[--json] [NAME...]", "show what runs; 0 if all is ready", true, status_run },
+	  ACTION_CHECK },
+	{ "--status", "[--json] [NAME...]", "show what runs; 0 if all is ready", true,
+	  ACTION_STATUS },
 	{ "--wait", "[-d] [-t SECONDS] [NAME...] [-- COMMAND...]",
-	  "wait until services are ready (-d: have ended), then run COMMAND", true, wait_run },
-	{ "--watch", "", "show every change as a line of JSON", true, watch_run },
-	{ "--signal", "NAME SIGNAL", "send a signal to a service's run", true, signal_run },
-	{ "--metrics", "", "show numbers for Prometheus", true, metrics_run },
+	  "wait until services are ready (-d: have ended), then run COMMAND", true, ACTION_WAIT },
+	{ "--watch", "", "show every change as a line of JSON", true, ACTION_WATCH },
+	{ "--signal", "NAME SIGNAL", "send a signal to a service's run", true, ACTION_SIGNAL },
+	{ "--metrics", "", "show numbers for Prometheus", true, ACTION_METRICS },
 	{ "--probe", "[-t SECONDS] TARGET",
 	  "test tcp://HOST:PORT, unix:///PATH, http://HOST/PATH or file:///PATH", false,
-	  run_probe },
+	  ACTION_PROBE },
 	{ "--http", "[ADDRESS:]PORT", "answer probes and show what runs, over HTTP", true,
-	  http_run },
-	{ "--version", "", "", false, run_version },
-	{ "--help", "", "", false, run_help },
+	  ACTION_HTTP },
+	{ "--version", "", "", false, ACTION_VERSION },
+	{ "--help", "", "", false, ACTION_HELP },
 };
 
 #define OPTIONS (sizeof options / sizeof *options)
@@ -184,15 +168,6 @@ static void print_usage(FILE *to)
 	      to);
 }
 
-static int run_help(char *const *arguments, pid_t pid)
-{
-	(void)pid;
-	if (arguments[0])
-		return USAGE;
-	print_usage(stdout);
-	return PROCESS_STATUS_STOPPED;
-}
-
 /* Writes out what was printed. Returns the given status, or that of a failure where it could not be
  * written. */
 static int finish_output(int status)
@@ -231,15 +206,59 @@ static int refuse_operands(const struct option *option)
 	return PROCESS_STATUS_UNABLE;
 }
 
+/* ---- doing what they say ---- */
+
+/* No exit status. */
+#define USAGE (-1)
+
+static int run_check(char *const *arguments)
+{
+	if (arguments[0] && (arguments[0][0] == '-' || arguments[1]))
+		return USAGE;
+	return check(arguments[0]);
+}
+
+static int run_version(char *const *arguments)
+{
+	if (arguments[0])
+		return USAGE;
+	fputs("dinit " DINIT_VERSION "\n", stdout);
+	return PROCESS_STATUS_STOPPED;
+}
+
+static int run_help(char *const *arguments)
+{
+	if (arguments[0])
+		return USAGE;
+	print_usage(stdout);
+	return PROCESS_STATUS_STOPPED;
+}
+
+/* Does it, with the arguments behind the option, for the dinit with that PID (0: any). Returns the
+ * exit status, or USAGE where the arguments are not what the option takes. */
+static int act(enum action action, char *const *arguments, pid_t pid)
+{
+	switch (action) {
+	case ACTION_CHECK: return run_check(arguments);
+	case ACTION_STATUS: return status_run(arguments, pid);
+	case ACTION_WAIT: return wait_run(arguments, pid);
+	case ACTION_WATCH: return watch_run(arguments, pid);
+	case ACTION_SIGNAL: return signal_run(arguments, pid);
+	case ACTION_METRICS: return metrics_run(arguments, pid);
+	case ACTION_PROBE: return probe_run(arguments);
+	case ACTION_HTTP: return http_run(arguments, pid);
+	case ACTION_VERSION: return run_version(arguments);
+	case ACTION_HELP: return run_help(arguments);
+	}
+	return USAGE;
+}
+
 /* ---- taking the arguments apart ---- */
 
 /* Takes "--pid N" out of the arguments, up to a "--". Returns 0 with *pid, 0 where it is not among
  * them, or -1 where N is no PID. */
 static int take_pid(char **arguments, pid_t *pid)
 {
-	char *end = NULL;
-	long number;
-
 	*pid = 0;
 	while (*arguments && strcmp(*arguments, "--pid") != 0 && strcmp(*arguments, "--") != 0)
 		arguments++;
@@ -247,11 +266,9 @@ static int take_pid(char **arguments, pid_t *pid)
 		return 0;
 	if (!arguments[1])
 		return -1;
-	number = strtol(arguments[1], &end, 10);
-	if (arguments[1][0] < '0' || arguments[1][0] > '9' || *end != '\0' || number <= 0 ||
-	    number > INT_MAX)
+	*pid = procfs_parse_number(arguments[1]);
+	if (*pid <= 0)
 		return -1;
-	*pid = (pid_t)number;
 	do
 		arguments[0] = arguments[2];
 	while (*arguments++);
@@ -306,7 +323,7 @@ static int run_option(char **arguments)
 	}
 	if (!option)
 		return refuse_arguments(arguments);
-	status = option->run(arguments + 1, pid);
+	status = act(option->action, arguments + 1, pid);
 	return status == USAGE ? refuse_operands(option) : status;
 }
 

@@ -4,7 +4,8 @@
  *
  * Invariant: what is not wholly understood is an error. Lines are looked at in their order, and the
  * first that is malformed decides, however much follows it. What is well formed, but is not done
- * here, is refused when the whole request is there: 400 goes before that. */
+ * here, is refused when the whole request is there: 400 goes before that. Only whole lines are
+ * taken apart: a control character is behind them, at which all that goes through one stops. */
 #include "client/httprequest.h"
 
 #include <string.h>
@@ -51,21 +52,19 @@ enum option {
 
 struct parser {
 	struct httprequest *request;
-	/* The request line has been read. */
-	bool begun;
-	/* It is HTTP/1.0. */
-	bool old;
-	/* There is more than none of it. */
-	bool content;
+	/* The request line has been read; it is HTTP/1.0; there is content. */
+	bool begun, old, content;
 	/* An enum method; what has been there: a bit for each enum field, and each enum option. */
 	unsigned method, fields, options;
 };
 
 typedef int compare_names(const char *, const char *, size_t);
 
-/* Returns which of the names it is, or how many there are where it is none. */
-static unsigned find_name(const char *names, const char *text, size_t len, compare_names *compare)
+/* Returns which of the names the text is, or how many there are where it is none. */
+static unsigned find_name(const char *names, const char *text, const char *end,
+			  compare_names *compare)
 {
+	size_t len = (size_t)(end - text);
 	unsigned at;
 
 	for (at = 0; *names; names += strlen(names) + 1, at++)
@@ -84,16 +83,20 @@ static bool is_digit(char byte)
 	return byte >= '0' && byte <= '9';
 }
 
-/* Returns the first byte that is no letter, no digit, and none of the others. */
-static const char *skip(const char *text, const char *end, const char *others)
+/* Whether it is a letter, a digit, or one of the others. */
+static bool is_one(char byte, const char *others)
 {
-	for (; text < end; text++) {
-		char lower = *text | 0x20;
+	char lower = byte | 0x20;
 
-		if (!(lower >= 'a' && lower <= 'z') && !is_digit(*text) &&
-		    (*text == '\0' || !strchr(others, *text)))
-			break;
-	}
+	return (lower >= 'a' && lower <= 'z') || is_digit(byte) ||
+	       (byte != '\0' && strchr(others, byte));
+}
+
+/* Returns the first byte that is none of those; the end of the line is one. */
+static const char *skip(const char *text, const char *others)
+{
+	while (is_one(*text, others))
+		text++;
 	return text;
 }
 
@@ -108,7 +111,7 @@ static const char *skip_text(const char *text, const char *end)
 /* Takes the blanks at both ends off. */
 static void trim(const char **text, const char **end)
 {
-	while (*text < *end && is_blank(**text))
+	while (is_blank(**text))
 		++*text;
 	while (*text < *end && is_blank((*end)[-1]))
 		--*end;
@@ -117,17 +120,17 @@ static void trim(const char **text, const char **end)
 /* Whether it is HOST[:PORT], where both may be empty. */
 static bool is_host(const char *text, const char *end)
 {
-	if (text < end && *text == '[') {
-		text = skip(text + 1, end, IN_ADDRESS);
-		if (text == end || *text++ != ']')
+	if (*text == '[') {
+		text = skip(text + 1, IN_ADDRESS);
+		if (*text++ != ']')
 			return false;
 	} else {
-		text = skip(text, end, IN_HOST);
+		text = skip(text, IN_HOST);
 	}
-	if (text < end && *text == ':')
+	if (*text == ':')
 		do
 			text++;
-		while (text < end && is_digit(*text));
+		while (is_digit(*text));
 	return text == end;
 }
 
@@ -135,26 +138,27 @@ static bool is_host(const char *text, const char *end)
 static bool parse_target(struct httprequest *request, const char *target, const char *end)
 {
 	static const char scheme[] = "http://";
-	const char *host, *host_end, *query = memchr(target, '?', (size_t)(end - target));
+	const char *query = memchr(target, '?', (size_t)(end - target)), *path = target;
 
 	if (query)
 		end = query;
-	request->path = target;
 	if (*target != '/') {
+		const char *host = target + sizeof scheme - 1, *host_end;
+
 		if (strncasecmp(target, scheme, sizeof scheme - 1) != 0)
 			return false;
-		host = target + sizeof scheme - 1;
-		request->path = memchr(host, '/', (size_t)(end - host));
-		host_end = request->path ? request->path : end;
+		path = memchr(host, '/', (size_t)(end - host));
+		host_end = path ? path : end;
 		if (host == host_end || *host == ':' || !is_host(host, host_end))
 			return false;
 		/* An empty path is a slash, and one stands before the host. */
-		if (!request->path) {
-			request->path = host - 1;
+		if (!path) {
+			path = host - 1;
 			end = host;
 		}
 	}
-	request->path_len = (size_t)(end - request->path);
+	request->path = path;
+	request->path_len = (size_t)(end - path);
 	return true;
 }
 
@@ -162,13 +166,13 @@ static bool parse_target(struct httprequest *request, const char *target, const 
 
 static int parse_request_line(struct parser *parser, const char *line, const char *end)
 {
-	const char *method_end = skip(line, end, IN_TOKEN), *target, *target_end, *version;
+	const char *method_end = skip(line, IN_TOKEN), *target, *target_end, *version;
 
-	if (method_end == end || *method_end != ' ')
+	if (*method_end != ' ')
 		return 400;
 	target = method_end + 1;
-	target_end = skip(target, end, IN_TARGET);
-	if (target_end == target || target_end == end || *target_end != ' ')
+	target_end = skip(target, IN_TARGET);
+	if (target_end == target || *target_end != ' ')
 		return 400;
 	version = target_end + 1;
 	if (end - version != 8 || memcmp(version, "HTTP/", 5) != 0 || !is_digit(version[5]) ||
@@ -177,7 +181,7 @@ static int parse_request_line(struct parser *parser, const char *line, const cha
 	if (version[5] != '1')
 		return 505;
 	parser->old = version[7] == '0';
-	parser->method = find_name(method_names, line, (size_t)(method_end - line), strncmp);
+	parser->method = find_name(method_names, line, method_end, strncmp);
 	if (!parse_target(parser->request, target, target_end) &&
 	    !(parser->method == METHOD_OPTIONS && *target == '*' && target + 1 == target_end) &&
 	    !(parser->method == METHOD_CONNECT && is_host(target, target_end)))
@@ -192,7 +196,7 @@ static int parse_content_length(struct parser *parser, const char *value, const 
 {
 	const char *digit = value;
 
-	for (; digit < end && is_digit(*digit); digit++)
+	for (; is_digit(*digit); digit++)
 		if (*digit != '0')
 			parser->content = true;
 	return digit == end && digit > value ? 0 : 400;
@@ -200,16 +204,14 @@ static int parse_content_length(struct parser *parser, const char *value, const 
 
 static int parse_authorization(struct httprequest *request, const char *value, const char *end)
 {
-	static const char scheme[] = "Bearer ";
+	const char *token = skip(value, IN_TOKEN);
 
-	if ((size_t)(end - value) < sizeof scheme ||
-	    strncasecmp(value, scheme, sizeof scheme - 1) != 0)
+	if (token == end || *token != ' ' || find_name("Bearer\0", value, token, strncasecmp) != 0)
 		return 0;
-	value += sizeof scheme - 1;
-	trim(&value, &end);
-	if (skip(value, end, IN_VISIBLE) == end) {
-		request->token = value;
-		request->token_len = (size_t)(end - value);
+	trim(&token, &end);
+	if (skip(token, IN_VISIBLE) == end) {
+		request->token = token;
+		request->token_len = (size_t)(end - token);
 	}
 	return 0;
 }
@@ -222,20 +224,19 @@ static int parse_connection(struct parser *parser, const char *value, const char
 
 		value = comma ? comma + 1 : end;
 		trim(&text, &text_end);
-		parser->options |=
-			1U << find_name(option_names, text, (size_t)(text_end - text), strncasecmp);
+		parser->options |= 1U << find_name(option_names, text, text_end, strncasecmp);
 	}
 	return 0;
 }
 
 static int parse_field(struct parser *parser, const char *line, const char *end)
 {
-	const char *value = skip(line, end, IN_TOKEN);
+	const char *value = skip(line, IN_TOKEN);
 	unsigned field;
 
-	if (value == end || *value != ':')
+	if (*value != ':')
 		return 400;
-	field = find_name(field_names, line, (size_t)(value - line), strncasecmp);
+	field = find_name(field_names, line, value, strncasecmp);
 	value++;
 	trim(&value, &end);
 	if (field < FIELD_CONNECTION && parser->fields & 1U << field)
@@ -277,7 +278,7 @@ enum httprequest_verdict httprequest_parse(struct httprequest *request, const ch
 		line_end = skip_text(line, end);
 		*status = 400;
 		/* No line begins with a blank, nor with what can be in no name. */
-		if (line < line_end && skip(line, line + 1, IN_TOKEN) == line)
+		if (line < line_end && !is_one(*line, IN_TOKEN))
 			return HTTPREQUEST_BAD;
 		next = line_end < end && *line_end == '\r' ? line_end + 1 : line_end;
 		if (next == end)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* One request of HTTP/1.1 or 1.0 (RFC 9110, RFC 9112), taken apart. Pure: no I/O, no allocation, and
- * no memory of what came before: whoever has more of a request gives all of it again. */
+/* One request of HTTP/1.1 or 1.0 (RFC 9110, RFC 9112), taken apart. Pure: no I/O, no allocation,
+ * and no memory of what came before: whoever has more of a request gives all of it again. */
 #ifndef DINIT_CLIENT_HTTPREQUEST_H
 #define DINIT_CLIENT_HTTPREQUEST_H
 

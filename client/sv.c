@@ -37,12 +37,12 @@ enum kind {
 };
 
 struct command {
-	const char *word;
+	char word[12];
 	/* Its first letter is enough, and then the rest does not matter, as with sv. */
 	bool short_form;
-	enum kind kind;
+	enum kind kind : 8;
 	/* What it sends. */
-	int signal;
+	unsigned char signal;
 	/* Its result is waited for and printed without -v, too. */
 	bool verbose;
 };
@@ -115,7 +115,7 @@ static void print_state(const char *name, const struct view_service *service, bo
 									 : &entry->started));
 	if (entry->pid > 0 && entry->flags & (BOARD_FLAG_CHECK | BOARD_FLAG_NOTIFY))
 		fputs(entry->state == BOARD_READY ? ", ready" : ", not ready", stdout);
-	putchar('\n');
+	fputc('\n', stdout);
 }
 
 /* ---- one service ---- */

@@ -143,7 +143,7 @@ int target_parse_local(struct target *target, const char *text)
 
 int target_parse(struct target *target, const char *text)
 {
-	static const char *const schemes[] = {
+	static const char schemes[][8] = {
 		[TARGET_TCP] = "tcp://",
 		[TARGET_UNIX] = "unix://",
 		[TARGET_HTTP] = "http://",

@@ -5,6 +5,7 @@
 #include "client/usage.h"
 
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 /* How many programs a service may have at a time: run, its logging program, its finish. */
@@ -101,8 +102,8 @@ static int32_t find_owner(const struct processes *all, struct process *process)
 
 static void add_up(const struct processes *all, struct usage *usages)
 {
-	uint64_t ticks_per_second = (uint64_t)sysconf(_SC_CLK_TCK);
-	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t ticks_per_second = getauxval(AT_CLKTCK);
+	uint64_t page_size = (uint64_t)getpagesize();
 
 	for (size_t i = 0; i < all->len; i++) {
 		const struct process *process = &all->list[i];

@@ -570,7 +570,7 @@ uint64_t view_age_ms(const struct board_time *time)
 
 const char *view_state_word(enum board_state state)
 {
-	static const char *const words[BOARD_STATES] = {
+	static const char words[BOARD_STATES][10] = {
 		[BOARD_STARTING] = "starting",   [BOARD_READY] = "ready",
 		[BOARD_UNREADY] = "unready",     [BOARD_STOPPING] = "stopping",
 		[BOARD_FINISHING] = "finishing", [BOARD_DISABLED] = "disabled",
@@ -583,7 +583,7 @@ const char *view_state_word(enum board_state state)
 
 const char *view_whole_word(enum board_whole whole)
 {
-	static const char *const words[BOARD_WHOLES] = {
+	static const char words[BOARD_WHOLES][10] = {
 		[BOARD_WHOLE_STARTING] = "starting", [BOARD_WHOLE_RUNNING] = "running",
 		[BOARD_WHOLE_DELAYING] = "delaying", [BOARD_WHOLE_STOPPING] = "stopping",
 		[BOARD_WHOLE_GONE] = "gone",

@@ -23,8 +23,8 @@ setup-all:
 UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
 	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
 	filter sender request service lives ration policy left ending waited overtime announce pace \
-	board check cli command health listing metrics nearest notify pick probe signal status \
-	statusjson sv tally target usage verdict view wait watch
+	board check cli command health httprequest listing metrics nearest notify pick probe \
+	signal status statusjson sv tally target usage verdict view wait watch
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
