@@ -144,6 +144,7 @@ $(STREAM_SCENARIOS:%=$(BUILD)/scenario_%): $(BUILD)/tests/streams.o | $(BUILD)/a
 $(BUILD)/scenario_terminal: $(BUILD)/tests/terminal.o
 $(BUILD)/scenario_deadfs: | $(BUILD)/deadfs
 $(BUILD)/scenario_board: | $(BUILD)/page
+$(BUILD)/scenario_recipes: $(BUILD)/tests/httpclient.o
 
 # Static, as it looks at pages in containers, too.
 $(BUILD)/page: tests/page.c board.c board.h Makefile
