@@ -7,9 +7,10 @@ CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server postgresql dumb-init 
 LINT_PACKAGES = clang clang-format clang-tidy cppcheck shellcheck mandoc
 BUILDS_PACKAGES = clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
 	libc6-dev-riscv64-cross
+HTTP_PACKAGES = curl apache2-utils wrk hey haproxy prometheus tidy jq iproute2
 DOCS_PACKAGES = graphviz fonts-liberation
 ALL_PACKAGES = $(sort $(CHECK_PACKAGES) $(LINT_PACKAGES) $(BUILDS_PACKAGES) $(DOCS_PACKAGES) \
-	$(FUZZ_PACKAGES) $(BOOT_PACKAGES) $(AARCH64_PACKAGES) $(RELEASE_PACKAGES) $(DEB_PACKAGES) \
+	$(HTTP_PACKAGES) $(FUZZ_PACKAGES) $(BOOT_PACKAGES) $(AARCH64_PACKAGES) $(RELEASE_PACKAGES) $(DEB_PACKAGES) \
 	valgrind strace lintian file qemu-user mmdebstrap)
 
 setup:
@@ -142,6 +143,7 @@ $(SCENARIO_PROGRAMS): $(BUILD)/scenario_%: $(BUILD)/tests/scenario_%.o $(SCENARI
 
 $(STREAM_SCENARIOS:%=$(BUILD)/scenario_%): $(BUILD)/tests/streams.o | $(BUILD)/actor
 $(BUILD)/scenario_terminal: $(BUILD)/tests/terminal.o
+$(BUILD)/scenario_http $(BUILD)/scenario_badclients: $(BUILD)/tests/httpclient.o
 $(BUILD)/scenario_deadfs: | $(BUILD)/deadfs
 $(BUILD)/scenario_board: | $(BUILD)/page
 $(BUILD)/scenario_recipes: $(BUILD)/tests/httpclient.o
@@ -246,6 +248,11 @@ check-faults: dinit-static
 check-container: dinit-static $(BUILD)/page
 	@PAGE=$(CURDIR)/$(BUILD)/page tests/container/run dinit-static $(BUILD)/container $(THEMES)
 
+# dinit --http asked by clients that others wrote (tests/http/run).
+check-http: dinit-static
+	@tests/setup $(HTTP_PACKAGES)
+	@tests/http/run $(CURDIR)/dinit-static
+
 # Whether what packagers get (packaging/packaging.mk) is what others would want.
 check-package:
 	@tests/package $(BUILD) $(BUILD)/package
@@ -261,6 +268,6 @@ check-docs: dinit
 
 .PHONY: setup setup-all programs check check-built check-suites units scenarios check-asan \
 	check-static check-size check-valgrind check-portable check-builds coverage lint \
-	check-faults check-container check-package docs check-docs
+	check-faults check-container check-http check-package docs check-docs
 
 include tests/fuzz/fuzz.mk tests/soak/soak.mk tests/bench/bench.mk tests/boot/boot.mk

@@ -6,6 +6,7 @@
 #include "launch.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -19,6 +20,51 @@
 
 #define DEADLINE_MS 60000
 #define READ_SIZE 65536
+
+/* ---- the service ---- */
+
+unsigned httpclient_add_service(struct scene *scene)
+{
+	unsigned port = httpclient_reserve_port();
+
+	scene_add_dinit(scene);
+	scene_service(scene, "http",
+		      scene_format(scene, "echo \"pid $$\"; exec dinit --http %u", port));
+	return port;
+}
+
+const char *httpclient_find_pid(struct run *run)
+{
+	run_wait_line(run, RUN_STDOUT, " http/run: pid ");
+	return run_match(run, RUN_STDOUT, " http/run: pid ([0-9]+)$", 1);
+}
+
+size_t httpclient_count_connections(struct scene *scene, const char *pid)
+{
+	const char *path = scene_format(scene, "/proc/%s/fd", pid);
+	DIR *dir = opendir(path);
+	size_t count = 0;
+
+	SCENE_CHECK(dir, path);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	/* "." and "..", the three standard ones, the listener, and epoll. */
+	return count < 7 ? 0 : count - 7;
+}
+
+void httpclient_wait_connections_at(struct scene *scene, const char *pid, size_t wanted,
+				    const char *where)
+{
+	uint64_t until_ms = scene_now_ms() + scene_deadline_ms(DEADLINE_MS);
+
+	while (httpclient_count_connections(scene, pid) != wanted) {
+		if (scene_left_ms(until_ms) == 0)
+			scene_fail_at(where, "the server has %zu connections, not %zu",
+				      httpclient_count_connections(scene, pid), wanted);
+		httpclient_pause();
+	}
+}
 
 /* ---- ports ---- */
 

@@ -25,6 +25,20 @@ struct httpclient_answer {
 	size_t content_len;
 };
 
+/* Adds the service "http", and dinit for it, on a port of its own, and returns that. */
+unsigned httpclient_add_service(struct scene *scene);
+
+/* Returns the PID of that service, once it runs; and how many connections it has. Only as subreaper:
+ * elsewhere the PIDs are others. */
+const char *httpclient_find_pid(struct run *run);
+size_t httpclient_count_connections(struct scene *scene, const char *pid);
+
+/* Waits until it has just so many. */
+#define httpclient_wait_connections(scene, pid, wanted) \
+	httpclient_wait_connections_at(scene, pid, wanted, SCENE_HERE)
+void httpclient_wait_connections_at(struct scene *scene, const char *pid, size_t wanted,
+				    const char *where);
+
 /* Returns a port that nobody else gets before the next call: a socket is bound to it, and does not
  * listen. A server that sets SO_REUSEADDR may use it. */
 unsigned httpclient_reserve_port(void);
