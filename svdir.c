@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "execfail.h"
+#include "foreign.h"
 #include "json.h"
 #include "log.h"
 #include "names.h"
@@ -203,32 +204,6 @@ static char *find_optional_program(struct scan *scan, const char *directory, con
 	return NULL;
 }
 
-/* Returns what to say of a service directory without run. There are such directories, with another
- * meaning, among those that are written for s6-rc: its oneshots have up, its bundles contents.d
- * (older ones contents), and all have type. */
-static const char *explain_missing_run(const char *directory)
-{
-	static const struct {
-		char file[12], problem[144];
-	} signs[] = {
-		{ "up", "is missing: this is an s6-rc oneshot, and dinit runs none (do what its up "
-			"does in the entry point's script before exec dinit, or in a run)" },
-		{ "contents.d", "is missing: this is an s6-rc bundle, and dinit has none (remove "
-				"it; all services start)" },
-		{ "type", "is missing: this is an s6-rc source directory, of which only a longrun, "
-			  "which has this executable file, is a service here" },
-	};
-	char path[PATH_MAX];
-	struct stat status;
-
-	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
-		snprintf(path, sizeof path, "%s/%s", directory, signs[i].file);
-		if (lstat(path, &status) == 0)
-			return signs[i].problem;
-	}
-	return "is missing: every service needs this executable file";
-}
-
 static char *find_run(struct scan *scan, const char *directory)
 {
 	char *path = join_path(scan, directory, "run");
@@ -237,7 +212,7 @@ static char *find_run(struct scan *scan, const char *directory)
 	if (found == FOUND)
 		return path;
 	if (found == FOUND_NOTHING)
-		report(scan, path, explain_missing_run(directory), "");
+		report(scan, path, foreign_explain_missing_run(directory), "");
 	free(path);
 	return NULL;
 }
@@ -453,25 +428,41 @@ static bool is_entry(const struct dirent *entry)
 	return entry->d_name[0] != '.' && strcmp(entry->d_name, "lost+found") != 0;
 }
 
-/* Adds a name where it belongs by its bytes. Returns false where memory is lacking (reported). */
+/* Adds a name. Returns false where memory is lacking (reported). */
 static bool add_entry(struct scan *scan, struct svdir *svdir, const char *base, const char *name)
 {
-	size_t at = svdir->len;
+	size_t len = svdir->len;
 	char *dir = join_path(scan, base, name);
-	struct svdir_entry *entries =
-		dir ? realloc(svdir->entries, (at + 1) * sizeof *entries) : NULL;
+	struct svdir_entry *entries = svdir->entries;
 
-	if (!entries) {
+	/* There is room for the next power of two. */
+	if (dir && (len & (len - 1)) == 0)
+		entries = realloc(entries, (len > 0 ? 2 * len : 1) * sizeof *entries);
+	if (!dir || !entries) {
 		free(dir);
 		report_no_memory(scan, base);
 		return false;
 	}
 	svdir->entries = entries;
-	for (; at > 0 && strcmp(entries[at - 1].dir, dir) > 0; at--)
-		entries[at] = entries[at - 1];
-	entries[at] = (struct svdir_entry){ .dir = dir };
-	svdir->len++;
+	entries[svdir->len++] = (struct svdir_entry){ .dir = dir };
 	return true;
+}
+
+/* Sorts the entries by the bytes of their names (Shell's sort; qsort(3) is large). */
+static void sort_entries(struct svdir *svdir)
+{
+	struct svdir_entry *entries = svdir->entries;
+
+	for (size_t gap = svdir->len / 2; gap > 0; gap /= 2) {
+		for (size_t i = gap; i < svdir->len; i++) {
+			struct svdir_entry entry = entries[i];
+			size_t at = i;
+
+			for (; at >= gap && strcmp(entries[at - gap].dir, entry.dir) > 0; at -= gap)
+				entries[at] = entries[at - gap];
+			entries[at] = entry;
+		}
+	}
 }
 
 /* Adds an entry for each name in the directory. */
@@ -511,6 +502,7 @@ static void scan_directory(struct scan *scan, struct svdir *svdir, const char *b
 	if (!may_enter(scan, base))
 		return;
 	read_entries(scan, svdir, base);
+	sort_entries(svdir);
 	examine_entries(scan, svdir);
 }
 
