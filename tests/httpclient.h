@@ -28,8 +28,8 @@ struct httpclient_answer {
 /* Adds the service "http", and dinit for it, on a port of its own, and returns that. */
 unsigned httpclient_add_service(struct scene *scene);
 
-/* Returns the PID of that service, once it runs; and how many connections it has. Only as subreaper:
- * elsewhere the PIDs are others. */
+/* Returns the PID of that service, once it runs; and how many connections it has. Only as
+ * subreaper: elsewhere the PIDs are others. */
 const char *httpclient_find_pid(struct run *run);
 size_t httpclient_count_connections(struct scene *scene, const char *pid);
 
