@@ -21,17 +21,20 @@ setup-all:
 
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
-UNITS = adopt fdtable json names signame printable lastline config process svdir script execfail \
-	procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs logmux \
-	filter sender request service lives ration policy left ending waited overtime announce pace \
-	board check cli command health httprequest listing metrics nearest notify pick probe \
-	signal status statusjson sv tally target usage verdict view wait watch
+UNITS = adopt answers fdtable json names signame printable lastline config process svdir script \
+	execfail procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs \
+	logmux filter sender request service lives ration policy left ending waited overtime \
+	announce pace board check cli command health http httprequest listener listing metrics \
+	nearest notify page pick probe signal status statusjson sv tally target usage verdict view \
+	wait watch
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
+wrap_answers = clock_gettime view_open view_close view_take view_sequence usage_measure \
+	open_memstream fflush ferror
 wrap_fdtable = syscall
 wrap_lastline = realloc
-wrap_svdir = malloc calloc realloc strdup scandir access open
+wrap_svdir = malloc calloc realloc strdup opendir access open
 wrap_procfs = read
 wrap_process = dup2
 wrap_log = write
@@ -71,6 +74,7 @@ wrap_usage = malloc calloc realloc open
 wrap_status = view_look usage_measure view_age_ms isatty ioctl calloc procfs_usable \
 	procfs_read_stat
 wrap_statusjson = view_age_ms
+wrap_page = view_age_ms
 wrap_metrics = view_look usage_measure
 wrap_view = malloc calloc nanosleep clock_gettime syscall
 # Those that look at a dinit that the test plays (moments.h).
@@ -80,8 +84,13 @@ wrap_wait = $(MOMENTS_WRAPPED) execvp getsid getppid getpid procfs_usable procfs
 wrap_watch = $(MOMENTS_WRAPPED)
 wrap_signal = $(MOMENTS_WRAPPED) syscall kill procfs_usable procfs_read_stat
 wrap_sv = $(MOMENTS_WRAPPED) signal_send
-wrap_cli = status_run metrics_run wait_run watch_run signal_run probe_run sv_run calloc getauxval
+wrap_cli = status_run metrics_run wait_run watch_run signal_run probe_run http_run sv_run calloc \
+	getauxval
 wrap_command = malloc program_start process_has_foreground process_take_foreground
+wrap_http = answers_open answers_close answers_find answers_find_error view_is_gone board_now \
+	listener_open listener_drop_root process_raise_nofile getrlimit calloc free epoll_create1 \
+	epoll_ctl epoll_wait accept4 recv __recv_chk sendmsg
+wrap_listener = socket bind listen setsockopt getuid geteuid setgroups setresgid setresuid prctl
 wrap_listing = calloc logmux_forget_tallies
 wrap_board = shmget shmat shmctl stat syscall
 wrap_logmux = malloc realloc free clock_gettime epoll_ctl read
@@ -96,7 +105,7 @@ UNIT_OBJECTS = $(addprefix $(BUILD)/tests/,rig.o tree.o)
 
 $(UNIT_PROGRAMS): $(BUILD)/test_%: $(BUILD)/tests/test_%.o $(UNIT_OBJECTS) $(BUILD)/modules.a
 	$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/modules.a $(LDFLAGS) \
-		$(wrap_$*:%=-Wl,--wrap=%) -lcmocka -lutil
+		$(wrap_$*:%=-Wl,--wrap=%) -lcmocka -lutil -lpthread
 
 $(BUILD)/test_outputs $(BUILD)/test_logmux: $(BUILD)/tests/outlets.o
 $(MOMENTS_UNITS:%=$(BUILD)/test_%): $(BUILD)/tests/moments.o
@@ -137,6 +146,7 @@ $(BUILD)/scenario_terminal: $(BUILD)/tests/terminal.o
 $(BUILD)/scenario_http $(BUILD)/scenario_badclients: $(BUILD)/tests/httpclient.o
 $(BUILD)/scenario_deadfs: | $(BUILD)/deadfs
 $(BUILD)/scenario_board: | $(BUILD)/page
+$(BUILD)/scenario_recipes: $(BUILD)/tests/httpclient.o
 
 # Static, as it looks at pages in containers, too.
 $(BUILD)/page: tests/page.c board.c board.h Makefile

@@ -34,6 +34,7 @@ int __wrap_wait_run(char *const *arguments, pid_t pid);
 int __wrap_watch_run(char *const *arguments, pid_t pid);
 int __wrap_signal_run(char *const *arguments, pid_t pid);
 int __wrap_probe_run(char *const *arguments);
+int __wrap_http_run(char *const *arguments, pid_t pid);
 int __wrap_sv_run(char *const *argv);
 unsigned long __wrap_getauxval(unsigned long type);
 void *__real_calloc(size_t count, size_t size);
@@ -87,6 +88,11 @@ int __wrap_signal_run(char *const *arguments, pid_t pid)
 int __wrap_probe_run(char *const *arguments)
 {
 	return note_call("probe", arguments, -1);
+}
+
+int __wrap_http_run(char *const *arguments, pid_t pid)
+{
+	return note_call("http", arguments, pid);
 }
 
 int __wrap_sv_run(char *const *argv)
@@ -162,6 +168,7 @@ static void test_run_option_gets_what_stands_behind_it(void **state)
 	expect_call("dinit|--watch", "watch 0");
 	expect_call("dinit|--signal|web|HUP", "signal 0 [web] [HUP]");
 	expect_call("dinit|--probe|tcp://127.0.0.1:1", "probe -1 [tcp://127.0.0.1:1]");
+	expect_call("dinit|--http|127.0.0.1:9100", "http 0 [127.0.0.1:9100]");
 }
 
 static void test_run_returns_what_the_option_returns(void **state)
@@ -177,6 +184,7 @@ static void test_run_pid_is_taken_out(void **state)
 	expect_call("dinit|--status|--pid|12|web", "status 12 [web]");
 	expect_call("dinit|--status|web|--pid|12", "status 12 [web]");
 	expect_call("dinit|--watch|--pid|1", "watch 1");
+	expect_call("dinit|--http|9100|--pid|1", "http 1 [9100]");
 	expect_call("dinit|--signal|web|--pid|2147483647|HUP", "signal 2147483647 [web] [HUP]");
 	/* What follows is a command's. */
 	expect_call("dinit|--wait|--|a|--pid|12", "wait 0 [--] [a] [--pid] [12]");
@@ -219,6 +227,9 @@ static void test_run_arguments_that_an_option_refuses_are_explained(void **state
 	assert_string_equal(called, "signal 0 [web]");
 	assert_non_null(strstr(err, "dinit --signal NAME SIGNAL "));
 	assert_null(strstr(err, "--watch"));
+	assert_int_equal(run("dinit|--http"), 1);
+	assert_string_equal(called, "http 0");
+	assert_non_null(strstr(err, "dinit --http [ADDRESS:]PORT "));
 	expect_refusal("dinit|--version|x", "dinit --version\n");
 	expect_refusal("dinit|--help|x", "dinit --help\n");
 	expect_refusal("dinit|--check|a|b", "dinit --check [DIR]");
@@ -333,6 +344,7 @@ static void test_run_line_of_a_script_is_taken_apart(void **state)
 		    "wait 0 [db] [-t] [5] [--] [/srv/app] [-x]");
 	expect_call("/sbin/dinit|--wait --pid 9 db|./run|more|again", "wait 9 [db] [more] [again]");
 	expect_call("/sbin/dinit|--status --json|./run", "status 0 [--json]");
+	expect_call("/sbin/dinit|--http 9100|/etc/service/http/run", "http 0 [9100]");
 }
 
 static void test_run_argument_with_a_space_is_none_of_a_script_without_a_path(void **state)

@@ -118,6 +118,7 @@ static void test_config_read_empty_value_is_default(void **state)
 				(char[]){ "DINIT_KEEP=" },
 				(char[]){ "DINIT_SKIP=" },
 				(char[]){ "DINIT_MAX_LINE=" },
+				(char[]){ "DINIT_HTTP_TOKEN=" },
 				NULL };
 	struct problems problems = { .len = 0 };
 	struct config config;
@@ -604,6 +605,9 @@ static const struct {
 	{ "DINIT_STDOUT", "DINIT_JSON_STDOUT" },
 	{ "DINIT_DIRECTORY", "DINIT_DIR" },
 	{ "DINIT_SKIPPED_SERVICES", "DINIT_SKIP" },
+	{ "DINIT_HTTP_TOKN", "DINIT_HTTP_TOKEN" },
+	{ "DINIT_TOKEN", "DINIT_HTTP_TOKEN" },
+	{ "DINIT_HTTP", "DINIT_HTTP_TOKEN" },
 	{ "DINIT_MAX_LINE_LENGTH", "DINIT_MAX_LINE" },
 	{ "DINIT_RPTG_POLICY", "DINIT_REPARENTING_POLICY" },
 	{ "DINIT_LEVEL_LOG", NULL },
@@ -670,6 +674,25 @@ static void test_config_read_pid_variable_is_no_unknown(void **state)
 	assert_int_equal(problems.len, 0);
 }
 
+/* Another program reads it: any value is good here, and changes nothing. */
+static void test_config_read_foreign_variable_is_known_and_not_read(void **state)
+{
+	static const char *const strings[] = { "DINIT_HTTP_TOKEN=secret",
+					       "DINIT_HTTP_TOKEN=", "DINIT_HTTP_TOKEN=\n \xff%n" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(strings); i++) {
+		struct problems problems;
+		struct config config;
+
+		memset(&config, 0xff, sizeof config);
+		read_strings(&config, &problems, strings[i], NULL, NULL);
+		assert_int_equal(problems.len, 0);
+		assert_defaults(&config);
+		assert_false(config.colour);
+	}
+}
+
 struct described {
 	size_t count;
 	char *environment[32];
@@ -698,7 +721,7 @@ static void test_config_describe_defaults_are_those_that_count(void **state)
 
 	(void)state;
 	config_describe(on_variable, &described);
-	assert_int_equal(described.count, 18);
+	assert_int_equal(described.count, 19);
 	assert_int_equal(config_read(&config, described.environment, on_problem, &problems), 0);
 	assert_int_equal(problems.len, 0);
 	assert_defaults(&config);
@@ -752,6 +775,7 @@ int main(void)
 		cmocka_unit_test(test_config_read_hostile_values_are_shown_harmless),
 		cmocka_unit_test(test_config_read_unknown_variable_is_warned_of),
 		cmocka_unit_test(test_config_read_pid_variable_is_no_unknown),
+		cmocka_unit_test(test_config_read_foreign_variable_is_known_and_not_read),
 		cmocka_unit_test(test_config_describe_defaults_are_those_that_count),
 		cmocka_unit_test(test_config_read_colour_by_no_color_and_term),
 	};

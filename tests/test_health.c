@@ -956,6 +956,102 @@ static void test_health_failures_in_a_row_of_a_ready_service_are_limited(void **
 	assert_int_equal(failures, 1);
 }
 
+static void expect_failed(size_t place, bool failed)
+{
+	assert_int_equal(board.header->sequence % 2, 0);
+	assert_int_equal(entry_of(place)->flags & BOARD_FLAG_FAILED,
+			 failed ? BOARD_FLAG_FAILED : 0);
+}
+
+static void test_health_service_past_the_limit_is_shown_as_failed(void **state)
+{
+	size_t a = add_checked("a"), b = add("b");
+
+	(void)state;
+	config.check_failures = 2;
+	start_all();
+	pass(0);
+	/* Failures of one that was never ready are no more than a start that takes long. */
+	for (unsigned i = 0; i < 3; i++) {
+		expect_failed(a, false);
+		say(a, false, "no");
+		expect_begin(a, 1000);
+	}
+	say(a, true, "");
+	pass(10000);
+	say(a, false, "no");
+	expect_failed(a, false);
+	pass(10000);
+	say(a, false, "no");
+	assert_int_equal(failures, 1);
+	expect_failed(a, true);
+	/* Past it, and with a success not any more. */
+	pass(10000);
+	say(a, false, "no");
+	expect_failed(a, true);
+	pass(10000);
+	say(a, true, "");
+	expect_failed(a, false);
+	expect_failed(b, false);
+	assert_int_equal(entry_of(a)->flags, BOARD_FLAG_CHECK);
+}
+
+static void test_health_failed_service_is_that_until_its_end(void **state)
+{
+	size_t a = add_checked("a");
+
+	(void)state;
+	config.check_failures = 1;
+	start_all();
+	pass(0);
+	say(a, true, "");
+	pass(10000);
+	say(a, false, "no");
+	expect_failed(a, true);
+	health_begin_teardown(&health, BOARD_WHOLE_DELAYING, cause);
+	note(a, SERVICE_RUNNING);
+	expect_failed(a, true);
+	health_begin_teardown(&health, BOARD_WHOLE_STOPPING, cause);
+	note(a, SERVICE_STOPPING);
+	expect_state(a, BOARD_STOPPING);
+	expect_failed(a, true);
+	end(a, EXITED(0), SERVICE_ENDED);
+	expect_state(a, BOARD_ENDED);
+	expect_failed(a, true);
+}
+
+static void test_health_service_without_a_limit_is_never_failed(void **state)
+{
+	size_t a = add_checked("a");
+
+	(void)state;
+	start_all();
+	pass(0);
+	say(a, true, "");
+	for (unsigned i = 0; i < 3; i++) {
+		pass(10000);
+		say(a, false, "no");
+		expect_failed(a, false);
+	}
+	assert_int_equal(entry_of(a)->check_failures, 3);
+}
+
+static void test_health_optional_service_is_never_failed(void **state)
+{
+	size_t a = add_checked("a");
+
+	(void)state;
+	config.check_failures = 1;
+	entries[a].optional = true;
+	start_all();
+	pass(0);
+	say(a, true, "");
+	pass(10000);
+	say(a, false, "no");
+	expect_failed(a, false);
+	assert_int_equal(entry_of(a)->flags, BOARD_FLAG_CHECK | BOARD_FLAG_OPTIONAL);
+}
+
 static void test_health_one_failure_can_be_the_limit(void **state)
 {
 	size_t a = add_checked("a");
@@ -1301,6 +1397,10 @@ int main(void)
 		TEST(test_health_each_failure_is_said_at_debug),
 		TEST(test_health_check_that_cannot_be_started_is_one_warning),
 		TEST(test_health_failures_in_a_row_of_a_ready_service_are_limited),
+		TEST(test_health_service_past_the_limit_is_shown_as_failed),
+		TEST(test_health_failed_service_is_that_until_its_end),
+		TEST(test_health_service_without_a_limit_is_never_failed),
+		TEST(test_health_optional_service_is_never_failed),
 		TEST(test_health_one_failure_can_be_the_limit),
 		TEST(test_health_reason_is_shown_from_what_the_check_said),
 		TEST(test_health_optional_service_past_the_limit_is_a_warning),

@@ -201,6 +201,79 @@ static void test_target_parse_anything_else_is_none(void **state)
 			fail_msg("\"%s\" is a target", others[i]);
 }
 
+/* ---- where to listen ---- */
+
+static void test_target_parse_local_is_a_port_or_an_address_with_one(void **state)
+{
+	static const struct {
+		const char *text, *first, *second;
+	} cases[] = {
+		/* All of IPv6, and where that is not to be had, all of IPv4. */
+		{ "9100", "[::]:9100", "0.0.0.0:9100" },
+		{ "1", "[::]:1", "0.0.0.0:1" },
+		{ "65535", "[::]:65535", "0.0.0.0:65535" },
+		{ "0080", "[::]:80", "0.0.0.0:80" },
+		{ "127.0.0.1:9100", "127.0.0.1:9100", NULL },
+		{ "0.0.0.0:9100", "0.0.0.0:9100", NULL },
+		{ "[::1]:9100", "[::1]:9100", NULL },
+		{ "[::]:9100", "[::]:9100", NULL },
+		{ "[fd00::2]:1", "[fd00::2]:1", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		memset(&target, 0xff, sizeof target);
+		assert_int_equal(target_parse_local(&target, cases[i].text), 0);
+		assert_int_equal(target.kind, TARGET_TCP);
+		assert_addresses(cases[i].first, cases[i].second);
+	}
+}
+
+static void test_target_parse_local_anything_else_is_none(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"0",
+		"00",
+		"65536",
+		"4294976396",
+		"-1",
+		"+9100",
+		" 9100",
+		"9100 ",
+		"9100x",
+		"http",
+		":",
+		":9100",
+		"*:9100",
+		"127.0.0.1",
+		"127.0.0.1:",
+		"127.0.0.1:0",
+		"127.0.0.1:65536",
+		"127.0.0.1:9100:1",
+		"::1:9100",
+		"[::1]",
+		"[::1]9100",
+		"[::1]:",
+		"[:9100",
+		"[",
+		"]",
+		"[]:9100",
+		"[127.0.0.1]:9100",
+		"example.org:9100",
+		"/run/socket",
+		"tcp://127.0.0.1:9100",
+		/* Which of the two would it be? */
+		"localhost:9100",
+		"LOCALHOST:9100",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++)
+		if (target_parse_local(&target, texts[i]) == 0)
+			fail_msg("\"%s\" can be listened on", texts[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +282,8 @@ int main(void)
 		cmocka_unit_test(test_target_parse_paths_are_absolute),
 		cmocka_unit_test(test_target_parse_long_socket_path_is_none),
 		cmocka_unit_test(test_target_parse_anything_else_is_none),
+		cmocka_unit_test(test_target_parse_local_is_a_port_or_an_address_with_one),
+		cmocka_unit_test(test_target_parse_local_anything_else_is_none),
 	};
 
 	return cmocka_run_group_tests_name("target", tests, NULL, NULL);

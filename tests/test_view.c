@@ -474,15 +474,18 @@ static void test_ended_dinit_is_gone_for_those_who_look(void **state)
 
 	open_other(rig, pid);
 	take(rig);
+	assert_false(view_is_gone(&rig->view));
 	kill(pid, SIGKILL);
 	/* A zombie. */
 	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
 	assert_int_equal(view_wait(&rig->view, &rig->snapshot, -1), VIEW_NEWS_GONE);
+	assert_true(view_is_gone(&rig->view));
 	expect_refusal(rig, "has ended");
 	assert_int_equal(view_open(&view, pid, rig->why), -1);
 	/* And less. */
 	stop_other(pid);
 	assert_int_equal(view_wait(&rig->view, &rig->snapshot, -1), VIEW_NEWS_GONE);
+	assert_true(view_is_gone(&rig->view));
 	expect_refusal(rig, "has ended");
 	assert_int_equal(view_open(&view, pid, rig->why), -1);
 }
@@ -513,9 +516,11 @@ static void test_closed_page_is_that_of_one_that_has_ended(void **state)
 	struct board_header *header;
 
 	take(rig);
+	assert_false(view_is_gone(&rig->view));
 	header = board_begin(&rig->board);
 	header->state = BOARD_WHOLE_GONE;
 	board_end(&rig->board);
+	assert_true(view_is_gone(&rig->view));
 	assert_int_equal(view_wait(&rig->view, &rig->snapshot, -1), VIEW_NEWS_GONE);
 	expect_refusal(rig, "has ended");
 	/* What it has left can be looked at. */
@@ -792,6 +797,22 @@ static void end_change(void)
 	on_sleep = NULL;
 }
 
+static void test_sequence_changes_with_each_change(void **state)
+{
+	struct rig *rig = *state;
+	uint32_t before = view_sequence(&rig->view);
+
+	take(rig);
+	assert_int_equal(rig->snapshot.header.sequence, before);
+	assert_int_equal(view_sequence(&rig->view), before);
+	board_begin_entry(&rig->board, 0);
+	assert_int_not_equal(view_sequence(&rig->view), before);
+	board_end(&rig->board);
+	assert_int_not_equal(view_sequence(&rig->view), before);
+	take(rig);
+	assert_int_equal(rig->snapshot.header.sequence, view_sequence(&rig->view));
+}
+
 static void test_take_in_a_change_waits_for_its_end(void **state)
 {
 	struct rig *rig = *state;
@@ -1054,6 +1075,7 @@ int main(void)
 		VIEW_TEST(test_take_texts_become_printable),
 		VIEW_TEST(test_take_texts_of_every_length_are_whole),
 		VIEW_TEST(test_take_negative_pids_are_none),
+		VIEW_TEST(test_sequence_changes_with_each_change),
 		VIEW_TEST(test_take_in_a_change_waits_for_its_end),
 		VIEW_TEST(test_take_change_meanwhile_is_seen_whole),
 		VIEW_TEST(test_take_endless_change_is_given_up),
