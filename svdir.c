@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "execfail.h"
+#include "foreign.h"
 #include "json.h"
 #include "log.h"
 #include "names.h"
@@ -77,6 +78,13 @@ static void report(struct scan *scan, const char *path, const char *problem, con
 	tell(scan, SVDIR_PROBLEM, path, problem, detail);
 }
 
+static void report_no_memory(struct scan *scan, const char *path)
+{
+	if (!scan->out_of_memory)
+		report(scan, path, "cannot be examined: ", strerror(ENOMEM));
+	scan->out_of_memory = true;
+}
+
 /* Returns "directory/name", which the caller frees, or NULL (reported) where memory is lacking. */
 static char *join_path(struct scan *scan, const char *directory, const char *name)
 {
@@ -84,10 +92,7 @@ static char *join_path(struct scan *scan, const char *directory, const char *nam
 	char *path = malloc(directory_len + name_len + 2);
 
 	if (!path) {
-		if (!scan->out_of_memory)
-			report(scan, *directory ? directory : name,
-			       "cannot be examined: ", strerror(ENOMEM));
-		scan->out_of_memory = true;
+		report_no_memory(scan, *directory ? directory : name);
 		return NULL;
 	}
 	memcpy(path, directory, directory_len);
@@ -188,8 +193,7 @@ static enum found find_program(struct scan *scan, const char *path)
 	return FOUND_PROBLEM;
 }
 
-/* Returns the path of the program, which the caller frees, or NULL where there is none or it has a
- * problem (reported). */
+/* Returns the path of the program, to be freed, or NULL where it is absent or bad (reported). */
 static char *find_optional_program(struct scan *scan, const char *directory, const char *name)
 {
 	char *path = join_path(scan, directory, name);
@@ -200,42 +204,15 @@ static char *find_optional_program(struct scan *scan, const char *directory, con
 	return NULL;
 }
 
-/* Returns what to say of a service directory without run. There are such directories, with another
- * meaning, among those that are written for s6-rc: its oneshots have up, its bundles contents.d
- * (older ones contents), and all have type. */
-static const char *explain_missing_run(const char *directory)
-{
-	static const struct {
-		char file[12], problem[144];
-	} signs[] = {
-		{ "up", "is missing: this is an s6-rc oneshot, and dinit runs none (do what its up "
-			"does in the entry point's script before exec dinit, or in a run)" },
-		{ "contents.d", "is missing: this is an s6-rc bundle, and dinit has none (remove "
-				"it; all services start)" },
-		{ "type", "is missing: this is an s6-rc source directory, of which only a longrun, "
-			  "which has this executable file, is a service here" },
-	};
-	char path[PATH_MAX];
-	struct stat status;
-
-	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
-		snprintf(path, sizeof path, "%s/%s", directory, signs[i].file);
-		if (lstat(path, &status) == 0)
-			return signs[i].problem;
-	}
-	return "is missing: every service needs this executable file";
-}
-
 static char *find_run(struct scan *scan, const char *directory)
 {
 	char *path = join_path(scan, directory, "run");
 	enum found found = path ? find_program(scan, path) : FOUND_PROBLEM;
 
-	switch (found) {
-	case FOUND: return path;
-	case FOUND_NOTHING: report(scan, path, explain_missing_run(directory), ""); break;
-	case FOUND_PROBLEM: break;
-	}
+	if (found == FOUND)
+		return path;
+	if (found == FOUND_NOTHING)
+		report(scan, path, foreign_explain_missing_run(directory), "");
 	free(path);
 	return NULL;
 }
@@ -392,12 +369,12 @@ static void examine_scripts(struct scan *scan, const struct svdir_entry *entry)
 
 /* Looks at everything, even after a problem, so that all are known at once. Where log or control is
  * no directory, no file is found below it. */
-static void examine_service(struct scan *scan, struct svdir_entry *entry, const char *name)
+static void examine_service(struct scan *scan, struct svdir_entry *entry)
 {
-	check_name(scan, entry->dir, name);
+	entry->name = strrchr(entry->dir, '/') + 1;
+	check_name(scan, entry->dir, entry->name);
 	if (!may_enter(scan, entry->dir))
 		return;
-	entry->name = strrchr(entry->dir, '/') + 1;
 	entry->run = find_run(scan, entry->dir);
 	examine_control(scan, entry);
 	entry->finish = find_optional_program(scan, entry->dir, "finish");
@@ -416,45 +393,97 @@ static void examine_service(struct scan *scan, struct svdir_entry *entry, const 
 	entry->down = has_part(scan, entry->dir, "down");
 }
 
-static void examine_entry(struct scan *scan, struct svdir *svdir, const char *base,
-			  const char *name)
+/* Returns whether the entry is a service without a problem, with all its parts then. */
+static bool examine_entry(struct scan *scan, struct svdir_entry *entry)
 {
-	struct svdir_entry entry = { .name = NULL };
 	unsigned problems = scan->problems;
 	struct stat status;
 
-	entry.dir = join_path(scan, base, name);
 	/* What has vanished since its name was read is no entry any more. */
-	if (!entry.dir || find_file(scan, entry.dir, &status) != FOUND || !S_ISDIR(status.st_mode))
-		goto drop;
-	examine_service(scan, &entry, name);
-	if (scan->problems > problems)
-		goto drop;
-	svdir->entries[svdir->len++] = entry;
-	return;
+	if (find_file(scan, entry->dir, &status) != FOUND || !S_ISDIR(status.st_mode))
+		return false;
+	examine_service(scan, entry);
+	return scan->problems == problems;
+}
 
-drop:
-	free_entry(&entry);
+/* Examines all entries, and keeps those that are services without a problem. */
+static void examine_entries(struct scan *scan, struct svdir *svdir)
+{
+	size_t len = svdir->len;
+
+	svdir->len = 0;
+	for (size_t i = 0; i < len; i++) {
+		struct svdir_entry entry = svdir->entries[i];
+
+		if (!scan->out_of_memory && examine_entry(scan, &entry))
+			svdir->entries[svdir->len++] = entry;
+		else
+			free_entry(&entry);
+	}
 }
 
 /* lost+found is made by the file system at the top of each volume. */
-static int is_entry(const struct dirent *entry)
+static bool is_entry(const struct dirent *entry)
 {
 	return entry->d_name[0] != '.' && strcmp(entry->d_name, "lost+found") != 0;
 }
 
-/* Orders by bytes, unlike alphasort(3), which follows the locale. */
-static int compare_names(const struct dirent **a, const struct dirent **b)
+/* Adds a name. Returns false where memory is lacking (reported). */
+static bool add_entry(struct scan *scan, struct svdir *svdir, const char *base, const char *name)
 {
-	return strcmp((*a)->d_name, (*b)->d_name);
+	size_t len = svdir->len;
+	char *dir = join_path(scan, base, name);
+	struct svdir_entry *entries = svdir->entries;
+
+	/* There is room for the next power of two. */
+	if (dir && (len & (len - 1)) == 0)
+		entries = realloc(entries, (len > 0 ? 2 * len : 1) * sizeof *entries);
+	if (!dir || !entries) {
+		free(dir);
+		report_no_memory(scan, base);
+		return false;
+	}
+	svdir->entries = entries;
+	entries[svdir->len++] = (struct svdir_entry){ .dir = dir };
+	return true;
+}
+
+/* Sorts the entries by the bytes of their names (Shell's sort; qsort(3) is large). */
+static void sort_entries(struct svdir *svdir)
+{
+	struct svdir_entry *entries = svdir->entries;
+
+	for (size_t gap = svdir->len / 2; gap > 0; gap /= 2) {
+		for (size_t i = gap; i < svdir->len; i++) {
+			struct svdir_entry entry = entries[i];
+			size_t at = i;
+
+			for (; at >= gap && strcmp(entries[at - gap].dir, entry.dir) > 0; at -= gap)
+				entries[at] = entries[at - gap];
+			entries[at] = entry;
+		}
+	}
+}
+
+/* Adds an entry for each name in the directory. */
+static void read_entries(struct scan *scan, struct svdir *svdir, const char *base)
+{
+	DIR *directory = opendir(base);
+	const struct dirent *entry = NULL;
+
+	while (directory && (errno = 0, entry = readdir(directory)))
+		if (is_entry(entry) && !add_entry(scan, svdir, base, entry->d_name))
+			break;
+	if (!entry && errno != 0)
+		report(scan, base, "cannot be read: ", strerror(errno));
+	if (directory)
+		closedir(directory);
 }
 
 static void scan_directory(struct scan *scan, struct svdir *svdir, const char *base)
 {
-	struct dirent **names;
 	struct stat status;
 	enum found found = find_file(scan, base, &status);
-	int len;
 
 	if (found == FOUND_PROBLEM)
 		return;
@@ -472,21 +501,9 @@ static void scan_directory(struct scan *scan, struct svdir *svdir, const char *b
 	}
 	if (!may_enter(scan, base))
 		return;
-	len = scandir(base, &names, is_entry, compare_names);
-	if (len < 0) {
-		report(scan, base, "cannot be read: ", strerror(errno));
-		return;
-	}
-	/* There is room for at least one, because calloc(0) may be NULL without having failed. */
-	svdir->entries = calloc(len > 0 ? (size_t)len : 1, sizeof *svdir->entries);
-	if (!svdir->entries)
-		report(scan, base, "cannot be examined: ", strerror(ENOMEM));
-	for (int i = 0; i < len; i++) {
-		if (svdir->entries && !scan->out_of_memory)
-			examine_entry(scan, svdir, base, names[i]->d_name);
-		free(names[i]);
-	}
-	free(names);
+	read_entries(scan, svdir, base);
+	sort_entries(svdir);
+	examine_entries(scan, svdir);
 }
 
 unsigned svdir_scan(struct svdir *svdir, const char *dir, enum svdir_depth depth,

@@ -4,6 +4,7 @@
  * needed for tells only the names of services. */
 #include "client/answers.h"
 
+#include "client/cells.h"
 #include "client/metrics.h"
 #include "client/page.h"
 #include "client/statusjson.h"
@@ -65,13 +66,16 @@ static int print_alive(FILE *to, const struct snapshot *snapshot)
 
 static int print_ready(FILE *to, const struct snapshot *snapshot)
 {
+	char brief[CELLS_BRIEF_SIZE];
+
 	if (snapshot->header.ready) {
 		fputs("ok\n", to);
 		return 200;
 	}
-	if (!print_names(to, snapshot, view_is_missing))
-		fprintf(to, "dinit is %s%s\n", view_whole_word(snapshot->header.state),
-			snapshot->header.state == BOARD_WHOLE_DELAYING ? " its stop" : "");
+	if (!print_names(to, snapshot, view_is_missing)) {
+		cells_describe_state(brief, snapshot->header.state);
+		fprintf(to, "dinit is %s\n", brief);
+	}
 	return 503;
 }
 

@@ -107,8 +107,7 @@ static void describe_missing(char text[CELLS_BRIEF_SIZE], const struct snapshot 
 			 counted, counted == 1 ? "" : "s", missing == 1 ? "is" : "are");
 }
 
-/* Writes what dinit is doing. */
-static void describe_state(char text[CELLS_BRIEF_SIZE], uint32_t state)
+void cells_describe_state(char text[CELLS_BRIEF_SIZE], enum board_whole state)
 {
 	snprintf(text, CELLS_BRIEF_SIZE, "%s%s", view_whole_word(state),
 		 state == BOARD_WHOLE_DELAYING ? " its stop" : "");
@@ -124,7 +123,7 @@ void cells_describe_whole(char text[CELLS_WHOLE_SIZE], const struct snapshot *sn
 
 	if (counted)
 		describe_missing(missing, snapshot);
-	describe_state(state, header->state);
+	cells_describe_state(state, header->state);
 	write_time(time, view_age_ms(stops ? &header->since : &header->started));
 	snprintf(text, CELLS_WHOLE_SIZE, "dinit %s (PID %d), %s for %s%s%s", header->dinit_version,
 		 (int)header->pid, state, time, *more ? ": " : "", more);
@@ -133,7 +132,7 @@ void cells_describe_whole(char text[CELLS_WHOLE_SIZE], const struct snapshot *sn
 void cells_describe_briefly(char text[CELLS_BRIEF_SIZE], const struct snapshot *snapshot)
 {
 	if (snapshot->header.state >= BOARD_WHOLE_DELAYING)
-		describe_state(text, snapshot->header.state);
+		cells_describe_state(text, snapshot->header.state);
 	else
 		describe_missing(text, snapshot);
 }

@@ -45,6 +45,9 @@ void cells_fill(struct cells *cells, const struct view_service *service, const s
 void cells_describe_whole(char text[CELLS_WHOLE_SIZE], const struct snapshot *snapshot,
 			  bool counted);
 
+/* Writes what dinit in that state is doing: "running", "delaying its stop". */
+void cells_describe_state(char text[CELLS_BRIEF_SIZE], enum board_whole state);
+
 /* Writes a few words on dinit as a whole: "stopping" and "delaying its stop" in a teardown, else
  * how many of the services are not ready. */
 void cells_describe_briefly(char text[CELLS_BRIEF_SIZE], const struct snapshot *snapshot);

@@ -242,7 +242,7 @@ static bool send_answer(struct server *server, struct connection *connection)
 	return true;
 }
 
-/* Begins to send the answer to a request (NULL: an error with that status). Returns whether the
+/* Begins to send the answer to a request; where status is not 0, that error. Returns whether the
  * next request can be read. */
 static bool begin_answer(struct server *server, struct connection *connection,
 			 const struct httprequest *request, int status)
@@ -250,8 +250,8 @@ static bool begin_answer(struct server *server, struct connection *connection,
 	struct answer *answer;
 
 	do
-		answer = request ? answers_find(&server->answers, request)
-				 : answers_find_error(&server->answers, status);
+		answer = status == 0 ? answers_find(&server->answers, request)
+				     : answers_find_error(&server->answers, status);
 	while (!answer && cut_longest_sender(server));
 	if (!answer) {
 		close_connection(server, connection);
@@ -260,8 +260,8 @@ static bool begin_answer(struct server *server, struct connection *connection,
 	answer->users++;
 	connection->answer = answer;
 	connection->sent = 0;
-	connection->keep_alive = request && request->keep_alive;
-	connection->head = request && request->head;
+	connection->keep_alive = status == 0 && request->keep_alive;
+	connection->head = request->head;
 	enter(server, connection, PHASE_SENDING, IDLE_MS);
 	return send_answer(server, connection);
 }
@@ -276,10 +276,10 @@ static bool answer_request(struct server *server, struct connection *connection,
 	int status = 0;
 
 	switch (httprequest_parse(&request, server->bytes, len, &status)) {
-	case HTTPREQUEST_BAD: return begin_answer(server, connection, NULL, status);
+	case HTTPREQUEST_BAD: return begin_answer(server, connection, &request, status);
 	case HTTPREQUEST_MORE:
 		if (connection->half_closed)
-			return begin_answer(server, connection, NULL, 400);
+			return begin_answer(server, connection, &request, 400);
 		if (!connection->begun)
 			enter(server, connection, PHASE_READING, REQUEST_MS);
 		connection->begun = true;
@@ -381,8 +381,10 @@ static void accept_connections(struct server *server)
 
 static void expire(struct server *server, struct connection *connection)
 {
+	static const struct httprequest unknown;
+
 	if (connection->phase == PHASE_READING && connection->begun)
-		begin_answer(server, connection, NULL, 408);
+		begin_answer(server, connection, &unknown, 408);
 	else
 		close_connection(server, connection);
 }

@@ -5,7 +5,8 @@
  * Invariant: what is not wholly understood is an error. Lines are looked at in their order, and the
  * first that is malformed decides, however much follows it. What is well formed, but is not done
  * here, is refused when the whole request is there: 400 goes before that. Only whole lines are
- * taken apart: a control character is behind them, at which all that goes through one stops. */
+ * taken apart: a carriage return or a line feed is behind them, and all that goes through one stops
+ * there. */
 #include "client/httprequest.h"
 
 #include <string.h>
@@ -83,13 +84,12 @@ static bool is_digit(char byte)
 	return byte >= '0' && byte <= '9';
 }
 
-/* Whether it is a letter, a digit, or one of the others. */
+/* Whether it is a letter, a digit, or one of the others. (NUL never comes here.) */
 static bool is_one(char byte, const char *others)
 {
 	char lower = byte | 0x20;
 
-	return (lower >= 'a' && lower <= 'z') || is_digit(byte) ||
-	       (byte != '\0' && strchr(others, byte));
+	return (lower >= 'a' && lower <= 'z') || is_digit(byte) || strchr(others, byte);
 }
 
 /* Returns the first byte that is none of those; the end of the line is one. */

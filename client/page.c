@@ -7,9 +7,10 @@
 
 #include <string.h>
 
-/* A class is the word for a state, and stands for its colour; the word is there to be read, too. On
- * a narrow screen a row becomes a block: its name and state, its numbers with their labels, its
- * reason. Printed, the page is light. */
+/* A class is the word for a state, and stands for its colour; the word is there to be read, too.
+ * Text and background have the browser's own colours, light or dark; printed, they are light. On a
+ * narrow screen a row becomes a block: its name and state, its numbers with their labels, its
+ * reason. */
 static const char head[] =
 	"<!DOCTYPE html>\n"
 	"<html lang=\"en\">\n"
@@ -19,42 +20,40 @@ static const char head[] =
 	"<meta http-equiv=\"refresh\" content=\"5\">\n"
 	"<link rel=\"icon\" href=\"data:,\">\n"
 	"<style>\n"
-	":root{color-scheme:light "
-	"dark;--good:#1a7f37;--busy:#8a5d00;--bad:#c9202b;--idle:#59636e}\n"
-	"@media screen and (prefers-color-scheme:dark){\n"
-	":root{--good:#3fb950;--busy:#d29922;--bad:#ff7b72;--idle:#9ea5ae}}\n"
+	":root{color-scheme:light dark}\n"
 	"body{max-width:72rem;margin:2.5rem auto;padding:0 1.5rem;overflow-wrap:anywhere;\n"
 	"font:1rem/1.5 system-ui,sans-serif}\n"
 	"header{margin-bottom:2rem;padding-left:1rem;border-left:.3rem solid}\n"
 	"h1,p{margin:0;color:CanvasText}\n"
 	"h1{font-size:1.5rem;line-height:1.3}\n"
 	"h1::first-letter{text-transform:uppercase}\n"
-	"table{width:100%;border-collapse:collapse;text-align:left}\n"
-	"caption{padding-bottom:.5rem;text-align:left}\n"
-	"tr{border-bottom:1px solid #8884;vertical-align:baseline}\n"
+	"table{width:100%;border-collapse:collapse}\n"
+	"caption{padding-bottom:.5rem}\n"
+	"th,caption{text-align:left}\n"
+	"tr{border-bottom:1px solid #8884;vertical-align:top;break-inside:avoid}\n"
 	"th,td{padding:.6rem 1.5rem .6rem 0}\n"
 	"tbody th,td:last-child{min-width:9rem}\n"
 	"td:last-child{padding-right:0}\n"
 	"thead,td[class],[data-label]{white-space:nowrap}\n"
-	"thead :nth-child(n+3):not(:last-child),[data-label]{text-align:right;\n"
+	"th:nth-child(n+3):not(:last-child),[data-label]{text-align:right;\n"
 	"font-variant-numeric:tabular-nums}\n"
-	"thead,[data-label]::before{font-size:.75rem;letter-spacing:.04em}\n"
+	"thead,[data-label]::before{font-size:.75rem}\n"
 	"td[class]::before{display:inline-block;margin-right:.5em;border:.3em solid;\n"
 	"border-radius:50%;content:''}\n"
-	".ready{color:var(--good)}\n"
-	".starting,.stopping,.delaying,.finishing{color:var(--busy)}\n"
-	".running,.unready,.ended{color:var(--bad)}\n"
-	".disabled,.down,.skipped,caption,thead,[data-label]::before{color:var(--idle)}\n"
-	"@media screen and (max-width:48rem){\n"
+	".ready{color:light-dark(#1a7f37,#3fb950)}\n"
+	".starting,.stopping,.delaying,.finishing{color:light-dark(#8a5d00,#d29922)}\n"
+	".running,.unready,.ended{color:light-dark(#c9202b,#ff7b72)}\n"
+	".disabled,.down,.skipped,caption,thead,[data-label]::before{\n"
+	"color:light-dark(#59636e,#9ea5ae)}\n"
+	"@media screen and (max-width:56rem){\n"
 	"table,tbody,caption{display:block}\n"
-	"tr{display:grid;grid:auto/repeat(auto-fill,minmax(3.5rem,1fr));\n"
-	"gap:.4rem .75rem;padding:1rem 0}\n"
+	"tr{display:flex;flex-wrap:wrap;gap:.5rem;padding:1rem 0}\n"
 	"th,td{padding:0}\n"
-	"th{grid-column:1/-3}\n"
-	"td[class]{grid-column:-3/-1;text-align:right}\n"
-	"[data-label]{text-align:left}\n"
+	"th{flex:1 0 55%}\n"
+	"td[class]{flex:1 0 40%;text-align:right}\n"
+	"[data-label]{flex:1 0 3.5rem;text-align:left}\n"
 	"[data-label]::before{display:block;content:attr(data-label)}\n"
-	"td:last-child{grid-column:1/-1}\n"
+	"td:last-child{flex-basis:100%}\n"
 	"thead,td:empty{display:none}}\n"
 	"</style>\n";
 
@@ -88,12 +87,12 @@ static void print_whole(FILE *to, const struct snapshot *snapshot)
 static void print_row(FILE *to, const struct view_service *service, const struct usage *usage)
 {
 	struct cells cells;
-	const char *state = cells.texts[CELLS_STATE];
 
 	cells_fill(&cells, service, usage);
 	fputs("<tr>\n<th scope=\"row\">", to);
 	print_text(to, service->name);
-	fprintf(to, "</th>\n<td class=\"%s\">%s", state, state);
+	fprintf(to, "</th>\n<td class=\"%s\">%s", cells.texts[CELLS_STATE],
+		cells.texts[CELLS_STATE]);
 	for (size_t i = CELLS_PID; i < CELLS_COLUMNS; i++)
 		fprintf(to, "</td>\n<td data-label=\"%s\">%s", cells_head.texts[i], cells.texts[i]);
 	fputs("</td>\n<td>", to);

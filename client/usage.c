@@ -28,9 +28,11 @@ struct processes {
 	bool failed;
 };
 
+/* Adds a process where it belongs by its PID: mostly at the end, as the kernel lists them so. */
 static void add_process(void *ctx, pid_t pid, const struct procfs_stat *stat)
 {
 	struct processes *all = ctx;
+	size_t at;
 
 	if (all->len == all->size) {
 		size_t size = all->size * 2 + 64;
@@ -43,11 +45,13 @@ static void add_process(void *ctx, pid_t pid, const struct procfs_stat *stat)
 		all->list = list;
 		all->size = size;
 	}
-	all->list[all->len++] = (struct process){ .pid = pid,
-						  .parent = stat->parent,
-						  .cpu_ticks = stat->cpu_ticks,
-						  .resident_pages = stat->resident_pages,
-						  .owner = OWNER_UNKNOWN };
+	for (at = all->len++; at > 0 && all->list[at - 1].pid > pid; at--)
+		all->list[at] = all->list[at - 1];
+	all->list[at] = (struct process){ .pid = pid,
+					  .parent = stat->parent,
+					  .cpu_ticks = stat->cpu_ticks,
+					  .resident_pages = stat->resident_pages,
+					  .owner = OWNER_UNKNOWN };
 }
 
 static int compare_processes(const void *one, const void *other)
@@ -130,7 +134,6 @@ struct usage *usage_measure(const struct procfs *proc, const struct snapshot *sn
 	/* A part of them says nothing. */
 	if (procfs_usable(proc) && (procfs_each_process(proc, add_process, &all) < 0 || all.failed))
 		all.len = 0;
-	qsort(all.list, all.len, sizeof *all.list, compare_processes);
 	mark_programs(&all, snapshot, usages);
 	add_up(&all, usages);
 	free(all.list);

@@ -7,9 +7,10 @@ CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server postgresql dumb-init 
 LINT_PACKAGES = clang clang-format clang-tidy cppcheck shellcheck mandoc
 BUILDS_PACKAGES = clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
 	libc6-dev-riscv64-cross
+HTTP_PACKAGES = curl apache2-utils wrk hey haproxy prometheus tidy jq iproute2
 DOCS_PACKAGES = graphviz fonts-liberation
 ALL_PACKAGES = $(sort $(CHECK_PACKAGES) $(LINT_PACKAGES) $(BUILDS_PACKAGES) $(DOCS_PACKAGES) \
-	$(FUZZ_PACKAGES) $(BOOT_PACKAGES) $(AARCH64_PACKAGES) $(RELEASE_PACKAGES) $(DEB_PACKAGES) \
+	$(HTTP_PACKAGES) $(FUZZ_PACKAGES) $(BOOT_PACKAGES) $(AARCH64_PACKAGES) $(RELEASE_PACKAGES) $(DEB_PACKAGES) \
 	valgrind strace lintian file qemu-user mmdebstrap)
 
 setup:
@@ -24,8 +25,8 @@ UNITS = adopt answers fdtable json names signame printable lastline config proce
 	execfail procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs \
 	logmux filter sender request service lives ration policy left ending waited overtime \
 	announce pace board check cli command health http httprequest listener listing metrics \
-	nearest notify pick probe signal status statusjson sv tally target usage verdict view wait \
-	watch
+	nearest notify page pick probe signal status statusjson sv tally target usage verdict view \
+	wait watch
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
@@ -33,7 +34,7 @@ wrap_answers = clock_gettime view_open view_close view_take view_sequence usage_
 	open_memstream fflush ferror
 wrap_fdtable = syscall
 wrap_lastline = realloc
-wrap_svdir = malloc calloc realloc strdup scandir access open
+wrap_svdir = malloc calloc realloc strdup opendir access open
 wrap_procfs = read
 wrap_process = dup2
 wrap_log = write
@@ -73,6 +74,7 @@ wrap_usage = malloc calloc realloc open
 wrap_status = view_look usage_measure view_age_ms isatty ioctl calloc procfs_usable \
 	procfs_read_stat
 wrap_statusjson = view_age_ms
+wrap_page = view_age_ms
 wrap_metrics = view_look usage_measure
 wrap_view = malloc calloc nanosleep clock_gettime syscall
 # Those that look at a dinit that the test plays (moments.h).
@@ -141,8 +143,10 @@ $(SCENARIO_PROGRAMS): $(BUILD)/scenario_%: $(BUILD)/tests/scenario_%.o $(SCENARI
 
 $(STREAM_SCENARIOS:%=$(BUILD)/scenario_%): $(BUILD)/tests/streams.o | $(BUILD)/actor
 $(BUILD)/scenario_terminal: $(BUILD)/tests/terminal.o
+$(BUILD)/scenario_http $(BUILD)/scenario_badclients: $(BUILD)/tests/httpclient.o
 $(BUILD)/scenario_deadfs: | $(BUILD)/deadfs
 $(BUILD)/scenario_board: | $(BUILD)/page
+$(BUILD)/scenario_recipes: $(BUILD)/tests/httpclient.o
 
 # Static, as it looks at pages in containers, too.
 $(BUILD)/page: tests/page.c board.c board.h Makefile
@@ -244,6 +248,11 @@ check-faults: dinit-static
 check-container: dinit-static $(BUILD)/page
 	@PAGE=$(CURDIR)/$(BUILD)/page tests/container/run dinit-static $(BUILD)/container $(THEMES)
 
+# dinit --http asked by clients that others wrote (tests/http/run).
+check-http: dinit-static
+	@tests/setup $(HTTP_PACKAGES)
+	@tests/http/run $(CURDIR)/dinit-static
+
 # Whether what packagers get (packaging/packaging.mk) is what others would want.
 check-package:
 	@tests/package $(BUILD) $(BUILD)/package
@@ -259,6 +268,6 @@ check-docs: dinit
 
 .PHONY: setup setup-all programs check check-built check-suites units scenarios check-asan \
 	check-static check-size check-valgrind check-portable check-builds coverage lint \
-	check-faults check-container check-package docs check-docs
+	check-faults check-container check-http check-package docs check-docs
 
 include tests/fuzz/fuzz.mk tests/soak/soak.mk tests/bench/bench.mk tests/boot/boot.mk

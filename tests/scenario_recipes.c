@@ -2,6 +2,7 @@
 /* The recipes of dinit.8, for what dinit leaves to others: each as it stands in test-services, and
  * what goes wrong without it. */
 #include "harness.h"
+#include "httpclient.h"
 #include "rig.h"
 
 #include <stdio.h>
@@ -605,6 +606,50 @@ static void test_control_h_keeps_bad_configuration_from_the_server(struct scene 
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, "greeting"), 2);
 }
 
+/* ---- over HTTP ---- */
+
+static struct run *start_http(struct scene *scene, unsigned port)
+{
+	/* The only user of a user namespace cannot become another. */
+	scene_need(geteuid() == 0 ? rig_can_take_user() : scene->mode == RUN_AS_SUBREAPER,
+		   RIG_WHY_USER);
+	scene_example(scene, "http");
+	scene_add_dinit(scene);
+	return run_start(
+		scene,
+		&(struct run_spec){
+			.environment = LIST(scene_format(scene, "SCRATCH=%s", scene->dir),
+					    scene_format(scene, "HTTP_LISTEN=127.0.0.1:%u", port),
+					    "DINIT_CHECK_INTERVAL=0.1", "DINIT_LOG_LEVEL=info") });
+}
+
+/* The answers follow what the check of app finds. */
+static void test_http_tells_outside_whether_app_is_ready(struct scene *scene)
+{
+	unsigned port = httpclient_reserve_port();
+	struct run *run = start_http(scene, port);
+
+	assert_int_equal(httpclient_get_until(scene, port, "/livez", 200).status, 200);
+	httpclient_get_until(scene, port, "/readyz", 200);
+	assert_int_equal(access(scene_path(scene, "app-is-ready"), F_OK), 0);
+	run_wait_line(run, RUN_STDOUT, "\"percent\":100,\"service\":\"app\"");
+
+	assert_int_equal(unlink(scene_path(scene, "app-is-ready")), 0);
+	assert_string_equal(httpclient_get_until(scene, port, "/readyz", 503).content, "app\n");
+	run_wait_line(run, RUN_STDERR, "warning: app/check: not ready any more: .*still loading$");
+	assert_int_equal(httpclient_get(scene, port, "/livez").status, 200);
+	assert_non_null(strstr(httpclient_get(scene, port, "/status").content, "still loading"));
+	assert_non_null(strstr(httpclient_get(scene, port, "/").content, "still loading"));
+
+	scene_file(scene, "app-is-ready", 0666, "");
+	httpclient_get_until(scene, port, "/readyz", 200);
+	assert_non_null(strstr(httpclient_get(scene, port, "/metrics").content,
+			       "\ndinit_service_ready{service=\"app\"} 1\n"));
+	stop_at_once(run);
+	run_expect_line(run, RUN_STDERR, "info: http/run: PID [0-9]+ was killed by signal 15");
+	assert_true(httpclient_is_refused("127.0.0.1", port));
+}
+
 /* ---- jobs of docker exec ---- */
 
 /* Runs the command in the container, as docker exec does; its parent is outside. */
@@ -745,6 +790,7 @@ int main(void)
 		SCENE(test_service_that_is_not_optional_ends_the_container),
 		SCENE(test_control_h_reloads_on_hup),
 		SCENE(test_control_h_keeps_bad_configuration_from_the_server),
+		SCENE(test_http_tells_outside_whether_app_is_ready),
 		SCENE(test_temporary_server_kept_can_be_prepared),
 		SCENE(test_temporary_server_is_terminated),
 		SCENE_AS_INIT(test_job_of_exec_is_terminated),

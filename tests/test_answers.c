@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* client/answers.c over snapshots that the test makes, and with its clock: what is answered to whom,
- * and how long an answer is kept. */
+/* client/answers.c over snapshots that the test makes, and with its clock: what is answered to
+ * whom, and how long an answer is kept. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -5,6 +5,7 @@
  * directory it made. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -152,6 +153,46 @@ static void make_self(const struct fake *fake, const char *target)
 	snprintf(path, sizeof path, "%s/self", fake->root);
 	unlink(path);
 	assert_int_equal(symlink(target, path), 0);
+}
+
+static void test_parse_number_takes_digits_alone(void **state)
+{
+	static const struct {
+		const char *text;
+		int number;
+	} cases[] = {
+		{ "0", 0 },
+		{ "7", 7 },
+		{ "2147483647", INT_MAX },
+		{ "2147483648", -1 },
+		{ "", -1 },
+		{ "-1", -1 },
+		{ "+1", -1 },
+		{ " 1", -1 },
+		{ "1 ", -1 },
+		{ "1x", -1 },
+		{ ".", -1 },
+		{ "self", -1 },
+		{ "18446744073709551617", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		assert_int_equal(procfs_parse_number(cases[i].text), cases[i].number);
+}
+
+static void test_find_field_only_at_the_beginning_of_a_line(void **state)
+{
+	static const char text[] = "Name:\tUid:\t5\nUid:\t7\nGid:\t9";
+
+	(void)state;
+	assert_string_equal(procfs_find_field(text, "Uid:\t"), "7\nGid:\t9");
+	assert_string_equal(procfs_find_field(text, "Gid:\t"), "9");
+	assert_ptr_equal(procfs_find_field(text, "Name:\t"), text + strlen("Name:\t"));
+	assert_null(procfs_find_field(text, "Pid:\t"));
+	assert_null(procfs_find_field(text, "id:\t"));
+	assert_null(procfs_find_field("", "Uid:\t"));
+	assert_null(procfs_find_field("a\n", "Uid:\t"));
 }
 
 static void test_usable_real_proc_is(void **state)
@@ -1233,6 +1274,8 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(test_parse_number_takes_digits_alone),
+		TEST(test_find_field_only_at_the_beginning_of_a_line),
 		TEST(test_usable_real_proc_is),
 		TEST(test_usable_self_must_be_this_process),
 		TEST(test_usable_root_too_long_is_not),

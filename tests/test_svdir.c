@@ -32,10 +32,10 @@
 #define SKIPPED 77
 
 /* The failures that are scripted: the n-th allocation from now (0: none), all after it too, and
- * scandir's errno. */
+ * opendir's errno. */
 static unsigned failing_allocation;
 static bool failing_ever_after;
-static int failing_scandir;
+static int failing_opendir;
 /* of the path that ends so, with EIO */
 static const char *failing_access;
 
@@ -54,10 +54,8 @@ char *__real_strdup(const char *text);
 char *__wrap_strdup(const char *text);
 int __real_access(const char *path, int mode);
 int __wrap_access(const char *path, int mode);
-int __real_scandir(const char *dir, struct dirent ***names, int (*filter)(const struct dirent *),
-		   int (*compare)(const struct dirent **, const struct dirent **));
-int __wrap_scandir(const char *dir, struct dirent ***names, int (*filter)(const struct dirent *),
-		   int (*compare)(const struct dirent **, const struct dirent **));
+DIR *__real_opendir(const char *path);
+DIR *__wrap_opendir(const char *path);
 
 static bool fails_now(void)
 {
@@ -114,13 +112,12 @@ int __wrap_access(const char *path, int mode)
 	return -1;
 }
 
-int __wrap_scandir(const char *dir, struct dirent ***names, int (*filter)(const struct dirent *),
-		   int (*compare)(const struct dirent **, const struct dirent **))
+DIR *__wrap_opendir(const char *path)
 {
-	if (failing_scandir == 0)
-		return __real_scandir(dir, names, filter, compare);
-	errno = failing_scandir;
-	return -1;
+	if (failing_opendir == 0)
+		return __real_opendir(path);
+	errno = failing_opendir;
+	return NULL;
 }
 
 struct problems {
@@ -177,7 +174,7 @@ static int teardown(void **state)
 	(void)state;
 	failing_allocation = 0;
 	failing_ever_after = false;
-	failing_scandir = 0;
+	failing_opendir = 0;
 	failing_access = NULL;
 	opened_instead = NULL;
 	forget();
@@ -1228,9 +1225,9 @@ static void test_svdir_scan_unreadable_entries_are_a_problem(void **state)
 {
 	(void)state;
 	put("web/run", 0755);
-	failing_scandir = EIO;
+	failing_opendir = EIO;
 	scan_only(base, strerror(EIO));
-	failing_scandir = ENOMEM;
+	failing_opendir = ENOMEM;
 	scan_only(base, strerror(ENOMEM));
 }
 

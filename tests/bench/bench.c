@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* The driver of `make bench`: every bar of the specification, side by side with what it is
  * compared to, in one run. Usage: bench DINIT DINIT_STATIC PROGRAMS RATIOS. BENCH_QUICK=1: fewer
- * rounds. BENCH_SAVE=1: writes RATIOS. BENCH_ONLY=flow, life, or the name of a case of flow.c:
- * only that. */
+ * rounds. BENCH_SAVE=1: writes RATIOS. BENCH_ONLY=flow, life, web, or the name of a case of
+ * flow.c: only that. */
 #include "bench.h"
 #include "../tree.h"
 
@@ -133,6 +133,8 @@ int main(int argc, char **argv)
 	say_load();
 	if (bench_is_wanted("life"))
 		life_bench(&bench);
+	if (bench_is_wanted("web"))
+		web_bench(&bench);
 	flow_bench(&bench);
 	table_compare(argv[4], is_set("BENCH_SAVE"));
 	table_summary();

@@ -31,7 +31,7 @@ struct bench {
  * removed. */
 _Noreturn void bench_fail(const char *what);
 
-/* Whether this part is to be measured: "flow", "life", or one case of flow.c. */
+/* Whether this part is to be measured: "flow", "life", "web", or one case of flow.c. */
 bool bench_is_wanted(const char *part);
 
 /* ---- table.c: what is printed, and the verdicts ---- */
@@ -124,5 +124,26 @@ void life_bench(const struct bench *bench);
 
 /* Makes a service directory in which each of the services has program as its run. */
 void life_make_services(const char *dir, unsigned services, const char *program);
+
+/* A dinit, or what it is compared to, with services that say when they are up. */
+struct instance {
+	pid_t pid;
+	int up_fd;
+	uint64_t begun_ns;
+};
+
+/* Starts dinit-static; more is one more string for the environment, or NULL. */
+struct instance life_start(const struct bench *bench, const char *dir, const char *more);
+
+/* Returns the seconds from the start until the last of the services said that it is up. */
+double life_wait_up(struct instance *instance, unsigned services);
+
+/* Ends it by TERM. Returns the seconds that takes; *cpu_s (may be NULL): CPU time of its whole
+ * life. */
+double life_stop(struct instance *instance, double *cpu_s);
+
+/* ---- web.c: what is answered over HTTP ---- */
+
+void web_bench(const struct bench *bench);
 
 #endif

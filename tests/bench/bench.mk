@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: ISC
-# Every bar of speed and size, beside cat, s6-log and a bare loop: BENCH_QUICK=1 for a short one,
-# BENCH_ONLY=flow or life for a part, BENCH_SAVE=1 to write the table that later runs are compared
-# to.
+# Every bar of speed and size, beside cat, s6-log, nginx and a bare loop: BENCH_QUICK=1 for a short
+# one, BENCH_ONLY=flow, life or web for a part, BENCH_SAVE=1 to write the table that later runs are
+# compared to.
 
-BENCH_PACKAGES = s6 runit
-BENCH_PARTS = bench table proc corpus flow life
+BENCH_PACKAGES = s6 runit nginx-light wrk
+BENCH_PARTS = bench table proc corpus flow life web
 BENCH_HELPERS = writer floor sleeper spawnloop orphans
 
 $(BUILD)/bench/driver: $(BENCH_PARTS:%=$(BUILD)/tests/bench/%.o) $(BUILD)/tests/tree.o

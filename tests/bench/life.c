@@ -23,12 +23,6 @@
 #define SETTLE_MS 1500
 #define DETAIL_SIZE 128
 
-struct instance {
-	pid_t pid;
-	int up_fd;
-	uint64_t begun_ns;
-};
-
 void life_make_services(const char *dir, unsigned services, const char *program)
 {
 	char path[BENCH_PATH_SIZE + 32];
@@ -72,8 +66,7 @@ static struct instance start_with(char *const argv[], const char *const extra[])
 	return instance;
 }
 
-/* more: one more string for the environment, or NULL. */
-static struct instance start_dinit(const struct bench *bench, const char *dir, const char *more)
+struct instance life_start(const struct bench *bench, const char *dir, const char *more)
 {
 	char path[BENCH_PATH_SIZE], variable[BENCH_PATH_SIZE + 16];
 	char *const argv[] = { path, NULL };
@@ -96,8 +89,7 @@ static struct instance start_loop(const struct bench *bench, const char *dir, un
 	return start_with(argv, extra);
 }
 
-/* Seconds from the start until the last of the services said that it is up. */
-static double wait_up(struct instance *instance, unsigned services)
+double life_wait_up(struct instance *instance, unsigned services)
 {
 	char bytes[MANY];
 
@@ -116,8 +108,7 @@ static double wait_up(struct instance *instance, unsigned services)
 	return (double)(proc_now_ns() - instance->begun_ns) / 1e9;
 }
 
-/* Seconds from TERM to the end; *cpu_s: CPU time over its whole life. */
-static double stop(struct instance *instance, double *cpu_s)
+double life_stop(struct instance *instance, double *cpu_s)
 {
 	uint64_t begun_ns = proc_now_ns();
 	double took;
@@ -138,9 +129,9 @@ static struct round_trip go_round(struct instance instance, unsigned services)
 {
 	struct round_trip trip;
 
-	trip.up = wait_up(&instance, services);
+	trip.up = life_wait_up(&instance, services);
 	proc_sleep_ms(50);
-	trip.down = stop(&instance, &trip.cpu);
+	trip.down = life_stop(&instance, &trip.cpu);
 	return trip;
 }
 
@@ -180,10 +171,10 @@ static void bench_round_trips(const struct bench *bench, const char *dir)
 	double with_lines[BENCH_ROUNDS_MAX];
 
 	for (size_t i = 0; i < rounds; i++) {
-		ours[i] = go_round(start_dinit(bench, dir, NULL), MANY);
+		ours[i] = go_round(life_start(bench, dir, NULL), MANY);
 		bare[i] = go_round(start_loop(bench, dir, MANY), MANY);
 		with_lines[i] =
-			go_round(start_dinit(bench, dir, "BENCH_LINE=1"), MANY).up / bare[i].up;
+			go_round(life_start(bench, dir, "BENCH_LINE=1"), MANY).up / bare[i].up;
 	}
 	compare_trips(ours, bare, rounds);
 	table_row("1000 services: all up and a line each / bare loop",
@@ -197,7 +188,7 @@ static void bench_stop(const struct bench *bench, const char *dir)
 	double took[BENCH_ROUNDS_MAX];
 
 	for (size_t i = 0; i < rounds; i++)
-		took[i] = go_round(start_dinit(bench, dir, "BENCH_LINE=1"), FEW).down * 1e3;
+		took[i] = go_round(life_start(bench, dir, "BENCH_LINE=1"), FEW).down * 1e3;
 	table_row("10 services: TERM to exit", table_median(took, rounds), "ms", TABLE_AT_MOST, 10,
 		  NULL);
 }
@@ -242,23 +233,23 @@ static void print_memory(const struct instance *instance, unsigned services, dou
 static void bench_memory(const struct bench *bench, const char *dir, unsigned services,
 			 double bar_kb)
 {
-	struct instance instance = start_dinit(bench, dir, "BENCH_LINE=1");
+	struct instance instance = life_start(bench, dir, "BENCH_LINE=1");
 
-	wait_up(&instance, services);
+	life_wait_up(&instance, services);
 	proc_sleep_ms(SETTLE_MS);
 	print_memory(&instance, services, bar_kb);
-	stop(&instance, NULL);
+	life_stop(&instance, NULL);
 }
 
 static void bench_idle(const struct bench *bench, const char *few_dir, const char *many_dir)
 {
-	struct instance few = start_dinit(bench, few_dir, "BENCH_LINE=1");
-	struct instance many = start_dinit(bench, many_dir, "BENCH_LINE=1");
+	struct instance few = life_start(bench, few_dir, "BENCH_LINE=1");
+	struct instance many = life_start(bench, many_dir, "BENCH_LINE=1");
 	struct idle few_before, few_after, many_before, many_after;
 	unsigned seconds = bench->quick ? 5 : 10;
 
-	wait_up(&few, FEW);
-	wait_up(&many, MANY);
+	life_wait_up(&few, FEW);
+	life_wait_up(&many, MANY);
 	proc_sleep_ms(SETTLE_MS);
 	few_before = look_at(&few);
 	many_before = look_at(&many);
@@ -267,8 +258,8 @@ static void bench_idle(const struct bench *bench, const char *few_dir, const cha
 	many_after = look_at(&many);
 	print_idle(FEW, &few_before, &few_after, seconds);
 	print_idle(MANY, &many_before, &many_after, seconds);
-	stop(&few, NULL);
-	stop(&many, NULL);
+	life_stop(&few, NULL);
+	life_stop(&many, NULL);
 }
 
 /* ---- what others see ---- */
@@ -290,11 +281,11 @@ static pid_t start_client(const struct bench *bench, const struct instance *inst
 
 static void bench_status(const struct bench *bench, const char *many_dir)
 {
-	struct instance instance = start_dinit(bench, many_dir, NULL);
+	struct instance instance = life_start(bench, many_dir, NULL);
 	size_t rounds = bench->quick ? 7 : 15;
 	double took[BENCH_ROUNDS_MAX];
 
-	wait_up(&instance, MANY);
+	life_wait_up(&instance, MANY);
 	proc_sleep_ms(SETTLE_MS);
 	for (size_t i = 0; i < rounds; i++) {
 		uint64_t begun_ns = proc_now_ns();
@@ -304,7 +295,7 @@ static void bench_status(const struct bench *bench, const char *many_dir)
 	}
 	table_row("--status of 1000 services", table_median(took, rounds), "ms", TABLE_AT_MOST, 30,
 		  NULL);
-	stop(&instance, NULL);
+	life_stop(&instance, NULL);
 }
 
 /* From TERM until whoever waits for the end of a service has ended as well: dinit's own way to it
@@ -316,11 +307,11 @@ static void bench_wait(const struct bench *bench, const char *few_dir)
 	char detail[DETAIL_SIZE];
 
 	for (size_t i = 0; i < rounds; i++) {
-		struct instance instance = start_dinit(bench, few_dir, NULL);
+		struct instance instance = life_start(bench, few_dir, NULL);
 		uint64_t begun_ns;
 		pid_t client;
 
-		wait_up(&instance, FEW);
+		life_wait_up(&instance, FEW);
 		client = start_client(bench, &instance, "--wait", "-d");
 		proc_sleep_ms(200);
 		begun_ns = proc_now_ns();
@@ -348,8 +339,8 @@ static void bench_checks(const struct bench *bench)
 		if (symlink("/bin/true", path) < 0)
 			bench_fail(path);
 	}
-	instance = start_dinit(bench, dir, NULL);
-	wait_up(&instance, MANY);
+	instance = life_start(bench, dir, NULL);
+	life_wait_up(&instance, MANY);
 	proc_wait(start_client(bench, &instance, "--wait", NULL), 0, NULL);
 	before = look_at(&instance);
 	proc_sleep_ms(seconds * 1000);
@@ -358,7 +349,7 @@ static void bench_checks(const struct bench *bench)
 		  (after.cpu_s - before.cpu_s) / seconds * 1e3, "ms/s", TABLE_NO_BAR, 0, NULL);
 	table_row("1000 checks every 10 s: PSS", (double)proc_pss_kb(instance.pid), "kB",
 		  TABLE_NO_BAR, 0, NULL);
-	stop(&instance, NULL);
+	life_stop(&instance, NULL);
 }
 
 /* ---- orphans ---- */
@@ -415,9 +406,9 @@ static double lose_once(const struct bench *bench, const char *dir, const char *
 	snprintf(services, sizeof services, "DINIT_DIR=%s", dir);
 	orphans = share_orphans(path);
 	instance = start_with(argv, extra);
-	wait_up(&instance, up);
+	life_wait_up(&instance, up);
 	took = wait_gone(orphans, count);
-	stop(&instance, NULL);
+	life_stop(&instance, NULL);
 	munmap(orphans, sizeof *orphans);
 	return took;
 }

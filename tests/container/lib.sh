@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154,SC2069
+# shellcheck shell=sh disable=SC2016,SC2154,SC2069
 # SPDX-License-Identifier: ISC
 # What the scenarios of this directory are made of. Each is a shell function test_<what>_<condition>_<outcome>, run in a
 # subshell under `set -eu`; the first command that fails fails it. They look at containers only as a user of the engine can:
@@ -6,7 +6,7 @@
 #
 # Of run: $top, $run (a name that is this run's alone), $dir (this scenario's directory, readable for everyone), $image.
 # TEST_DEADLINE_FACTOR makes every deadline so many times longer.
-# (For shellcheck: run sets those variables, and `2>&1 >/dev/null` means stderr alone.)
+# (For shellcheck: run sets those variables, filters are jq's, and `2>&1 >/dev/null` means stderr alone.)
 
 docker() {
 	timeout -k 5 $((60 * ${TEST_DEADLINE_FACTOR:-1})) docker "$@"
@@ -147,6 +147,31 @@ expect_json() {
 		> /dev/null || fail "$1: not JSON with dinit's fields on stdout: $(output "$1" out | head -n 3)"
 }
 
+# ---- what is in images/ ----
+
+# manifest FILTER: of the container in images/$manifest, or of its Pod (as $pod), what jq finds.
+manifest() {
+	yq -er ".spec.template.spec as \$pod | \$pod.containers[0] | $1" "$top/images/$manifest"
+}
+
+# start_manifest NAME SERVICES FILE: as a kubelet runs images/FILE, which is $manifest then, as far as this engine has the same
+# options: its user, limit, environment and volume, and without all that it takes away.
+start_manifest() {
+	_name=$1 _services=$2 manifest=$3
+	manifest '$pod.securityContext.runAsNonRoot and (.securityContext | .readOnlyRootFilesystem and
+		(.allowPrivilegeEscalation | not) and .capabilities == {"drop": ["ALL"]})' > /dev/null
+	set -- --read-only --security-opt no-new-privileges --cap-drop ALL \
+		--user "$(manifest '$pod.securityContext | "\(.runAsUser):\(.runAsGroup)"')" \
+		--memory "$(manifest '.resources.limits.memory | sub("i$"; "")')"
+	for variable in $(manifest '.env[] | "\(.name)=\(.value)"'); do
+		set -- "$@" --env "$variable"
+	done
+	# Not --tmpfs, which takes over the mode of the image's directory.
+	docker volume create --label "dinit-check=$run" --opt type=tmpfs --opt device=tmpfs \
+		--opt o="$(manifest '"mode=2777,gid=\($pod.securityContext.fsGroup)"')" "$(container run)" > /dev/null
+	start "$_name" "$_services" "$@" --volume "$(container run):$(manifest '.volumeMounts[].mountPath'):nocopy"
+}
+
 # ---- another engine, and what it is told ----
 
 # receive NAME: datagrams to $dir/NAME become lines of $dir/NAME.received, until $_receiver is killed.
@@ -218,4 +243,7 @@ remove_containers() {
 	_ids=$(docker volume ls -q --filter "label=dinit-check=$run")
 	# shellcheck disable=SC2086 # a list of words
 	[ -z "$_ids" ] || docker volume rm $_ids > /dev/null
+	_ids=$(docker network ls -q --filter "label=dinit-check=$run")
+	# shellcheck disable=SC2086 # a list of words
+	[ -z "$_ids" ] || docker network rm $_ids > /dev/null
 }

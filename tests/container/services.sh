@@ -26,26 +26,8 @@ test_nginx_stopped_finishes_request_in_flight() {
 	expect_no_line web err 'dinit: (warning|error)'
 }
 
-# manifest FILTER: of the container in images/kubernetes.yaml, or of its Pod (as $pod), what jq finds.
-manifest() {
-	yq -er ".spec.template.spec as \$pod | \$pod.containers[0] | $1" "$top/images/kubernetes.yaml"
-}
-
-# As a kubelet runs the manifest, as far as this engine has the same options: its user, limit, environment, volume and probes,
-# and without all that it takes away.
 test_nginx_of_kubernetes_manifest_serves() {
-	manifest '$pod.securityContext.runAsNonRoot and (.securityContext | .readOnlyRootFilesystem and
-		(.allowPrivilegeEscalation | not) and .capabilities == {"drop": ["ALL"]})' > /dev/null
-	set -- --read-only --security-opt no-new-privileges --cap-drop ALL \
-		--user "$(manifest '$pod.securityContext | "\(.runAsUser):\(.runAsGroup)"')" \
-		--memory "$(manifest '.resources.limits.memory | sub("i$"; "")')"
-	for variable in $(manifest '.env[] | "\(.name)=\(.value)"'); do
-		set -- "$@" --env "$variable"
-	done
-	# Not --tmpfs, which takes over the mode of the image's directory.
-	docker volume create --label "dinit-check=$run" --opt type=tmpfs --opt device=tmpfs \
-		--opt o="$(manifest '"mode=2777,gid=\($pod.securityContext.fsGroup)"')" "$(container run)" > /dev/null
-	start web nginx "$@" --volume "$(container run):$(manifest '.volumeMounts[].mountPath'):nocopy"
+	start_manifest web nginx kubernetes-exec.yaml
 	_port=$(manifest '.ports[] | select(.name == "http").containerPort')
 	for probe in startupProbe readinessProbe; do
 		# shellcheck disable=SC2046 # the words of a command

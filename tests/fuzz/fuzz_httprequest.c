@@ -130,6 +130,13 @@ static const char *next_line(const char **at, size_t *len)
 	return line;
 }
 
+static void insist_on_text(const char *line, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		insist(((unsigned char)line[i] >= ' ' && line[i] != 0x7f) || line[i] == '\t',
+		       "a control character in a line");
+}
+
 /* METHOD TARGET HTTP/1.x. */
 static void check_request_line(const char *line, size_t len, const struct result *result)
 {
@@ -165,7 +172,7 @@ static void check_whole(const char *bytes, const struct result *result)
 
 		insist(colon && colon > line && is_visible(line, (size_t)(colon - line)),
 		       "a field without a name");
-		insist(!memchr(line, '\r', len), "a carriage return in a line");
+		insist_on_text(line, len);
 		insist(strncasecmp(line, "transfer-encoding:", 18) != 0, "content that is coded");
 		hosts += strncasecmp(line, "host:", 5) == 0;
 		if (strncasecmp(line, "content-length:", 15) == 0) {
