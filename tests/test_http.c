@@ -53,7 +53,8 @@
 #define SMALL SMALL_HEAD KEEP_ALIVE SMALL_CONTENT
 #define LAST SMALL_HEAD CLOSE SMALL_CONTENT
 #define BIG_HEAD "HTTP/1.1 200 OK\r\nFor: big\r\n"
-#define ERROR(status) "HTTP/1.1 " #status " Error\r\n" CLOSE "error " #status "\n"
+#define ERROR_HEAD(status) "HTTP/1.1 " #status " Error\r\n" CLOSE
+#define ERROR(status) ERROR_HEAD(status) "error " #status "\n"
 
 static char small_content[] = SMALL_CONTENT, big_content[BIG_LEN], error_content[20];
 static struct answer small_answer, big_answer, error_answer;
@@ -1043,6 +1044,8 @@ static void test_request_that_is_bad_gets_an_error_and_the_end(void **state)
 	hear(client, SMALL ERROR(400));
 	hear_end(client);
 	/* What it still sends is thrown away, and its connection is not reset. */
+	say(client, "m");
+	hear_end(client);
 	say_bytes(client, more, sizeof more);
 	turn();
 	say(client, "more");
@@ -1055,6 +1058,27 @@ static void test_request_that_is_bad_gets_an_error_and_the_end(void **state)
 	hear(client, ERROR(405));
 	hear_end(client);
 	assert_int_equal(error_answer.users, 0);
+}
+
+static void test_head_that_is_bad_gets_an_error_without_content(void **state)
+{
+	int client;
+
+	(void)state;
+	serve();
+	client = join();
+	say(client, "HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n");
+	hear(client, ERROR_HEAD(413));
+	hear_end(client);
+	client = join();
+	say(client, "HEAD / HTTP/1.1\r\nHost: a\r\n b\r\n");
+	hear(client, ERROR_HEAD(400));
+	hear_end(client);
+	client = join();
+	say(client, GET "HEAD / HTTP/1.1\r\n");
+	hang_up(client);
+	hear(client, SMALL ERROR_HEAD(400));
+	expect_closed(client);
 }
 
 static void test_client_that_hangs_up_behind_a_request_is_answered(void **state)
@@ -1605,6 +1629,13 @@ static void test_one_more_client_than_there_is_room_for_closes_the_oldest(void *
 	assert_true(find_end(clients[0]) >= 0);
 	for (size_t i = 3; i < clients_len; i++)
 		expect_served(clients[i]);
+	/* Each of them has its time. */
+	assert_int_equal(count_clients(), CONNECTIONS_MAX);
+	pass(29000);
+	assert_int_equal(count_clients(), CONNECTIONS_MAX);
+	pass(1500);
+	assert_int_equal(count_clients(), 0);
+	expect_served(join());
 }
 
 static void test_client_within_a_request_goes_after_those_that_wait(void **state)
@@ -1864,6 +1895,7 @@ int main(void)
 		HTTP_TEST(test_request_may_come_in_pieces),
 		HTTP_TEST(test_request_may_have_as_much_as_is_looked_at),
 		HTTP_TEST(test_request_that_is_bad_gets_an_error_and_the_end),
+		HTTP_TEST(test_head_that_is_bad_gets_an_error_without_content),
 		HTTP_TEST(test_client_that_hangs_up_behind_a_request_is_answered),
 		HTTP_TEST(test_client_that_hangs_up_within_a_request_gets_an_error),
 		HTTP_TEST(test_client_that_hangs_up_between_requests_is_closed),
