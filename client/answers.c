@@ -276,11 +276,12 @@ static struct answer *provide(struct answers *answers, const struct document *do
 	answer->what = NULL;
 	if (!begin(answer))
 		return NULL;
-	answer->made_ms = now_ms;
 	answer->sequence = view_sequence(&answers->view);
 	if (!(document ? make_document(answers, answer, document) : make_error(answer, error)))
 		return NULL;
 	answer->what = what;
+	/* (To make it may have taken longer than it is kept.) */
+	answer->made_ms = board_now().monotonic_ms;
 	return answer;
 }
 

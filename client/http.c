@@ -68,7 +68,7 @@ struct connection {
 
 struct server {
 	int listener_fd, epoll_fd;
-	/* The kernel has no room for a new connection: nobody is let in until the next tick. */
+	/* The kernel gives us no new connection: nobody is let in until the next tick. */
 	bool full;
 	/* dinit has ended. */
 	bool gone;
@@ -369,11 +369,13 @@ static void accept_connections(struct server *server)
 			add_connection(server, fd);
 			continue;
 		}
-		/* All others are of that one connection, which has gone (accept(2)). */
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		/* That one connection has gone (accept(2)). */
+		if (errno == ECONNABORTED)
+			continue;
+		/* Whatever it is, it may stay: there is no room, or it is forbidden. */
+		if (errno != EAGAIN)
 			set_full(server, true);
-		if (errno == EAGAIN || server->full)
-			return;
+		return;
 	}
 }
 
