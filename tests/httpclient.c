@@ -18,7 +18,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define DEADLINE_MS 60000
+#define DEADLINE_MS 20000
 #define READ_SIZE 65536
 
 /* ---- the service ---- */

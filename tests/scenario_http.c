@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
@@ -252,7 +252,7 @@ static void test_http_works_with_a_read_only_root(struct scene *scene)
 
 /* ---- the documents ---- */
 
-/* Adds a service that prints what the commands of the shell print when it is let go, and says "over". */
+/* Adds a service that runs the commands when it is let go, and says "over". */
 static void add_client(struct scene *scene, const char *commands)
 {
 	scene_fifo(scene, "go");
@@ -379,6 +379,21 @@ static void test_http_page_names_the_services(struct scene *scene)
 
 /* ---- the protocol ---- */
 
+/* "Sun, 06 Nov 1994 08:49:37 GMT", of today: the day of the week is that of the date. */
+static void expect_date(const char *text)
+{
+	struct tm date = { .tm_mday = 0 };
+	char again[64];
+	time_t when, now = time(NULL);
+
+	if (!text || !strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &date))
+		scene_fail("no date: %s", text ? text : "(none)");
+	when = timegm(&date);
+	strftime(again, sizeof again, "%a, %d %b %Y %H:%M:%S GMT", &date);
+	assert_string_equal(text, again);
+	assert_true(when <= now && when >= now - (time_t)scene_deadline_ms(20000) / 1000);
+}
+
 static void test_http_answers_say_what_they_are(struct scene *scene)
 {
 	static const char *const paths[] = {
@@ -388,14 +403,12 @@ static void test_http_answers_say_what_they_are(struct scene *scene)
 
 	for (size_t i = 0; i < COUNT(paths); i++) {
 		struct httpclient_answer answer = httpclient_get(scene, site.port, paths[i]);
-		const char *date = httpclient_find(scene, &answer, "Date");
 
 		assert_int_equal(answer.status, i < 5 ? 200 : 404);
 		expect_field(scene, &answer, "Cache-Control", "no-store");
 		expect_field(scene, &answer, "X-Content-Type-Options", "nosniff");
 		expect_field(scene, &answer, "Connection", "close");
-		/* "Sun, 06 Nov 1994 08:49:37 GMT" */
-		assert_true(date && strlen(date) == 29 && strcmp(date + 25, " GMT") == 0);
+		expect_date(httpclient_find(scene, &answer, "Date"));
 	}
 	stop(&site);
 }
@@ -882,6 +895,28 @@ static void test_http_root_that_cannot_change_is_told_what_to_do(struct scene *s
 	}
 }
 
+/* Becomes the root of its user namespace. */
+static void become_root(void *unused)
+{
+	(void)unused;
+	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		_exit(126);
+}
+
+/* The only user of a user namespace cannot become another one. */
+static void test_http_root_of_a_small_namespace_is_told_so(struct scene *scene)
+{
+	struct run *run;
+
+	httpclient_add_service(scene);
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(INFO),
+						   .user_namespace = true,
+						   .prepare = become_root });
+	run_expect_exit(run, 3);
+	run_expect_line(run, RUN_STDERR, " http/run: dinit: .*65534");
+	run_expect_line(run, RUN_STDERR, " http/run: PID [0-9]+ exited with status 1");
+}
+
 /* Starts --http beside a dinit, as a child of the test. */
 static struct run *start_beside(struct scene *scene, const struct run *dinit, unsigned port)
 {
@@ -1045,6 +1080,7 @@ int main(void)
 		SCENE_AS_SUBREAPER(test_http_root_becomes_nobody),
 		SCENE_AS_SUBREAPER(test_http_another_user_stays),
 		SCENE(test_http_root_that_cannot_change_is_told_what_to_do),
+		SCENE_AS_INIT(test_http_root_of_a_small_namespace_is_told_so),
 		SCENE_AS_SUBREAPER(test_http_ends_with_its_dinit),
 		SCENE_AS_SUBREAPER(test_http_orphan_ends),
 		SCENE_AS_SUBREAPER(test_http_takes_little_with_many_connections),
