@@ -526,7 +526,7 @@ static int setup(void **state)
 	return 0;
 }
 
-/* What the server leaves open its process ends with. */
+/* The connections that the server leaves open its process ends with. */
 static void close_all(void)
 {
 	struct linger reset = { .l_onoff = 1 };
@@ -540,10 +540,6 @@ static void close_all(void)
 	}
 	while (ends_len > 0)
 		close(ends[0].fd);
-	if (listener_fd >= 0)
-		close(listener_fd);
-	if (epoll_fd >= 0)
-		close(epoll_fd);
 	clients_len = 0;
 	listener_fd = epoll_fd = -1;
 	free(memory);
