@@ -7,7 +7,7 @@ CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server postgresql dumb-init 
 LINT_PACKAGES = clang clang-format clang-tidy cppcheck shellcheck mandoc
 BUILDS_PACKAGES = clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
 	libc6-dev-riscv64-cross
-HTTP_PACKAGES = curl apache2-utils wrk hey haproxy prometheus tidy jq iproute2
+HTTP_PACKAGES = curl apache2-utils wrk hey haproxy prometheus tidy chromium jq iproute2
 DOCS_PACKAGES = graphviz fonts-liberation
 ALL_PACKAGES = $(sort $(CHECK_PACKAGES) $(LINT_PACKAGES) $(BUILDS_PACKAGES) $(DOCS_PACKAGES) \
 	$(HTTP_PACKAGES) $(FUZZ_PACKAGES) $(BOOT_PACKAGES) $(AARCH64_PACKAGES) $(RELEASE_PACKAGES) $(DEB_PACKAGES) \
@@ -88,8 +88,8 @@ wrap_cli = status_run metrics_run wait_run watch_run signal_run probe_run http_r
 	getauxval
 wrap_command = malloc program_start process_has_foreground process_take_foreground
 wrap_http = answers_open answers_close answers_find answers_find_error view_is_gone board_now \
-	listener_open listener_drop_root process_raise_nofile getrlimit calloc free epoll_create1 \
-	epoll_ctl epoll_wait accept4 recv __recv_chk sendmsg
+	listener_open listener_drop_root process_raise_nofile getrlimit calloc free close \
+	epoll_create1 epoll_ctl epoll_wait accept4 recv __recv_chk sendmsg
 wrap_listener = socket bind listen setsockopt getuid geteuid setgroups setresgid setresuid prctl
 wrap_listing = calloc logmux_forget_tallies
 wrap_board = shmget shmat shmctl stat syscall
