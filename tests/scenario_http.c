@@ -7,6 +7,7 @@
 #include "rig.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -845,12 +846,24 @@ static void expect_user(struct scene *scene, const char *pid, unsigned user)
 	assert_string_equal(read_field(scene, pid, "status", "\nCapPrm"), "0000000000000000");
 }
 
+/* Becomes a member of groups. */
+static void join_groups(void *unused)
+{
+	const gid_t groups[] = { 0, 4, 65533 };
+
+	(void)unused;
+	if (setgroups(COUNT(groups), groups) < 0)
+		_exit(126);
+}
+
 static void test_http_root_becomes_nobody(struct scene *scene)
 {
-	struct site site;
+	struct site site = { .scene = scene };
 
 	scene_need(rig_can_take_user(), RIG_WHY_USER);
-	site = start(scene, NULL);
+	site.port = httpclient_add_service(scene);
+	site.run = run_start(scene, &(struct run_spec){ .environment = LIST(INFO),
+							.prepare = join_groups });
 	expect(&site, "/livez", 200, "ok\n");
 	expect_user(scene, httpclient_find_pid(site.run), NOBODY);
 	stop(&site);
