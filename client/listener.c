@@ -48,7 +48,7 @@ int listener_drop_root(char why[LISTENER_WHY_SIZE])
 	    (setgroups(0, NULL) < 0 || setresgid(LISTENER_USER, LISTENER_USER, LISTENER_USER) < 0 ||
 	     setresuid(LISTENER_USER, LISTENER_USER, LISTENER_USER) < 0)) {
 		snprintf(why, LISTENER_WHY_SIZE,
-			 "nobody is answered as root, and this process cannot become user %d: %s "
+			 "does not answer as root, and cannot become user %d: %s "
 			 "(start it as another user)",
 			 LISTENER_USER, strerror(errno));
 		return -1;
