@@ -526,7 +526,7 @@ static int setup(void **state)
 	return 0;
 }
 
-/* What the server leaves open its process ends with. */
+/* The connections that the server leaves open its process ends with. */
 static void close_all(void)
 {
 	struct linger reset = { .l_onoff = 1 };
@@ -540,10 +540,6 @@ static void close_all(void)
 	}
 	while (ends_len > 0)
 		close(ends[0].fd);
-	if (listener_fd >= 0)
-		close(listener_fd);
-	if (epoll_fd >= 0)
-		close(epoll_fd);
 	clients_len = 0;
 	listener_fd = epoll_fd = -1;
 	free(memory);
@@ -736,7 +732,7 @@ static void hear_end(int client)
 		fail_msg("there comes \"%s\" instead of the end", bytes);
 }
 
-/* The server has closed the connection, without a word. (Where it has not read all, it is reset.) */
+/* The server has closed the connection without a word; with a reset where it has not read all. */
 static void expect_closed(int client)
 {
 	char byte;
@@ -1045,7 +1041,8 @@ static void test_request_that_is_bad_gets_an_error_and_the_end(void **state)
 	hear_end(client);
 	/* What it still sends is thrown away, and its connection is not reset. */
 	say(client, "m");
-	hear_end(client);
+	turn();
+	assert_true(find_end(client) >= 0);
 	say_bytes(client, more, sizeof more);
 	turn();
 	say(client, "more");
@@ -1724,7 +1721,8 @@ static void test_limit_of_open_files_leaves_room_for_fewer(void **state)
 
 static void test_kernel_without_room_is_asked_again_at_the_next_look(void **state)
 {
-	static const int errors[] = { EMFILE, ENFILE, ENOBUFS, ENOMEM };
+	/* Those of no room, and what a filter of system calls may say. */
+	static const int errors[] = { EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, ENOSYS };
 	int client;
 
 	(void)state;
