@@ -49,7 +49,7 @@ enum kind {
 	KIND_COUNT,
 	/* size_t: bytes. */
 	KIND_LINE_SIZE,
-	/* It has no member: a program beside dinit reads it. */
+	/* dinit --http reads it; struct config has no member for it. */
 	KIND_FOREIGN,
 };
 
