@@ -281,7 +281,7 @@ static struct answer *provide(struct answers *answers, const struct document *do
 	if (!(document ? make_document(answers, answer, document) : make_error(answer, error)))
 		return NULL;
 	answer->what = what;
-	/* (To make it may have taken longer than it is kept.) */
+	/* (Making it may have taken longer than it is kept.) */
 	answer->made_ms = board_now().monotonic_ms;
 	return answer;
 }

@@ -70,7 +70,7 @@ struct connection {
 
 struct server {
 	int listener_fd, epoll_fd;
-	/* The kernel gives us no new connection: nobody is let in until the next tick. */
+	/* The kernel refused a new connection: none is accepted until the next tick. */
 	bool full;
 	/* dinit has ended. */
 	bool gone;
@@ -376,7 +376,7 @@ static void accept_connections(struct server *server)
 		/* That one connection has gone (accept(2)). */
 		if (errno == ECONNABORTED)
 			continue;
-		/* Whatever it is, it may stay: there is no room, or it is forbidden. */
+		/* Whatever the reason, it may last: there is no room, or it is forbidden. */
 		if (errno != EAGAIN)
 			set_full(server, true);
 		return;
@@ -485,7 +485,7 @@ static bool is_token(const char *token)
 	return *byte == '\0' && byte > token && byte - token <= TOKEN_MAX;
 }
 
-/* Opens the page, then the socket, and gives away the rights of root. Returns the exit status. */
+/* Opens the view, then the socket, gives up root, and serves. Returns the exit status. */
 static int run(struct server *server, const struct target *target, const char *address, pid_t pid,
 	       const char *token)
 {

@@ -54,7 +54,7 @@ int listener_drop_root(char why[LISTENER_WHY_SIZE])
 			 LISTENER_USER, strerror(errno));
 		return -1;
 	}
-	/* Nor does it get any by a program that it might be made to execute (prctl(2)). */
+	/* Nor can a program that it might be made to execute give it any rights (prctl(2)). */
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	return 0;
 }
