@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns how a server begins: its socket, and the rights that it gives away; not what is read from a
- * client. Invariant: what has passed listener_drop_root is not root, and will not be. */
+/* Owns how a server begins: its socket, and the rights that it gives up; not what is read from a
+ * client. Invariant: a process that has passed listener_drop_root is not root, and cannot become it
+ * again. */
 #include "client/listener.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@ static int listen_on(const struct target_address *address)
 
 	if (fd < 0)
 		return -1;
-	/* What the last server on this port has closed may still be waiting (tcp(7)). */
+	/* Connections that the last server on this port has closed may still be in TIME_WAIT. */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
 	    (family == AF_INET ||
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0) &&
@@ -48,12 +49,12 @@ int listener_drop_root(char why[LISTENER_WHY_SIZE])
 	    (setgroups(0, NULL) < 0 || setresgid(LISTENER_USER, LISTENER_USER, LISTENER_USER) < 0 ||
 	     setresuid(LISTENER_USER, LISTENER_USER, LISTENER_USER) < 0)) {
 		snprintf(why, LISTENER_WHY_SIZE,
-			 "nobody is answered as root, and this process cannot become user %d: %s "
+			 "does not answer as root, and cannot become user %d: %s "
 			 "(start it as another user)",
 			 LISTENER_USER, strerror(errno));
 		return -1;
 	}
-	/* Nor does it get any by a program that it might be made to execute (prctl(2)). */
+	/* Nor can a program that it might be made to execute give it any rights (prctl(2)). */
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	return 0;
 }

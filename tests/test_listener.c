@@ -533,7 +533,7 @@ static void expect_still_root(const char *expected, const char *error)
 	assert_int_equal(listener_drop_root(why), -1);
 	assert_string_equal(asked, expected);
 	snprintf(line, sizeof line,
-		 "nobody is answered as root, and this process cannot become user 65534: %s "
+		 "does not answer as root, and cannot become user 65534: %s "
 		 "(start it as another user)",
 		 error);
 	assert_string_equal(why, line);
