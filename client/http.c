@@ -30,6 +30,8 @@
 /* So long what a client still sends is thrown away after our end: else the kernel would reset the
  * connection, and the client might lose the answer. */
 #define CLOSING_MS 2000
+/* So long a client that has just come is not taken for one that has nothing to ask. */
+#define ARRIVAL_MS 250
 /* How often deadlines are looked at, and whether dinit still runs. */
 #define TICK_MS 250
 #define IDLE_TICK_MS 1000
@@ -53,8 +55,8 @@ enum phase {
 struct connection {
 	int fd;
 	enum phase phase;
-	/* A part of a request is there. */
-	bool begun;
+	/* A part of a request is there; it has had an answer. */
+	bool begun, answered;
 	/* Its end is closed: nothing more will come. */
 	bool half_closed;
 	/* Of the answer that is being sent. */
@@ -119,11 +121,14 @@ static void come_back(const struct server *server, struct connection *connection
 	      (size_t)(connection - server->connections));
 }
 
-/* Returns whether it is no loss: it is between two requests, or has had its answer. */
-static bool is_idle(const struct connection *connection)
+/* Returns whether it is no loss: it is between two requests, or has had its answer. (What has just
+ * come is on its way to ask: else, beside many that are within a request, it would be the one to go
+ * for the next that comes.) */
+static bool is_idle(const struct server *server, const struct connection *connection)
 {
 	return connection->phase == PHASE_CLOSING ||
-	       (connection->phase == PHASE_READING && !connection->begun);
+	       (connection->phase == PHASE_READING && !connection->begun &&
+		(connection->answered || server->now_ms - connection->since_ms >= ARRIVAL_MS));
 }
 
 /* Returns the connection that is the first to go: an idle one, else any, and of these the one that
@@ -135,7 +140,7 @@ static struct connection *find_oldest(struct server *server)
 
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *connection = &server->connections[i];
-		bool idle = is_idle(connection);
+		bool idle = is_idle(server, connection);
 
 		if (connection->phase == PHASE_FREE || (oldest_idle && !idle))
 			continue;
@@ -239,6 +244,7 @@ static bool send_answer(struct server *server, struct connection *connection)
 	}
 	enter(server, connection, PHASE_READING, IDLE_MS);
 	connection->begun = false;
+	connection->answered = true;
 	return true;
 }
 
@@ -362,11 +368,14 @@ static void set_full(struct server *server, bool full)
 
 static void accept_connections(struct server *server)
 {
+	bool any = false;
+
 	for (unsigned i = 0; i < ARRIVALS_PER_TURN; i++) {
 		int fd = accept4(server->listener_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
 			add_connection(server, fd);
+			any = true;
 			continue;
 		}
 		/* All others are of that one connection, which has gone (accept(2)). */
@@ -375,6 +384,9 @@ static void accept_connections(struct server *server)
 		if (errno == EAGAIN || server->full)
 			return;
 	}
+	/* It is none of that, and stays so: we may not accept, say. */
+	if (!any)
+		set_full(server, true);
 }
 
 /* ---- time ---- */
