@@ -228,22 +228,28 @@ static struct answer *make_document(const struct answers *answers, struct answer
 
 /* ---- keeping them ---- */
 
-static bool is_fresh(const struct answers *answers, const struct answer *answer, uint64_t now_ms)
+/* What dinit shows is looked at once for all: it can change at any moment. */
+struct moment {
+	uint64_t now_ms;
+	uint32_t sequence;
+};
+
+static bool is_fresh(const struct answer *answer, const void *what, const struct moment *moment)
 {
-	return now_ms - answer->made_ms < KEPT_MS &&
-	       answer->sequence == view_sequence(&answers->view);
+	return answer->what == what && moment->now_ms - answer->made_ms < KEPT_MS &&
+	       answer->sequence == moment->sequence;
 }
 
 /* Returns the fresh answer with that document or error, or else one that can be made anew: the
  * oldest of those that are not being sent. NULL where there is none. */
-static struct answer *choose(struct answers *answers, const void *what, uint64_t now_ms)
+static struct answer *choose(struct answers *answers, const void *what, const struct moment *moment)
 {
 	struct answer *oldest = NULL;
 
 	for (size_t i = 0; i < ANSWERS_KEPT; i++) {
 		struct answer *answer = &answers->kept[i];
 
-		if (answer->what == what && is_fresh(answers, answer, now_ms))
+		if (is_fresh(answer, what, moment))
 			return answer;
 		if (answer->users == 0 && (!oldest || answer->made_ms < oldest->made_ms))
 			oldest = answer;
@@ -269,15 +275,15 @@ static struct answer *provide(struct answers *answers, const struct document *do
 			      const struct error *error)
 {
 	const void *what = document ? (const void *)document : error;
-	uint64_t now_ms = board_now().monotonic_ms;
-	struct answer *answer = choose(answers, what, now_ms);
+	const struct moment moment = { board_now().monotonic_ms, view_sequence(&answers->view) };
+	struct answer *answer = choose(answers, what, &moment);
 
-	if (!answer || (answer->what == what && is_fresh(answers, answer, now_ms)))
+	if (!answer || is_fresh(answer, what, &moment))
 		return answer;
 	answer->what = NULL;
 	if (!begin(answer))
 		return NULL;
-	answer->sequence = view_sequence(&answers->view);
+	answer->sequence = moment.sequence;
 	if (!(document ? make_document(answers, answer, document) : make_error(answer, error)))
 		return NULL;
 	answer->what = what;

@@ -31,6 +31,8 @@
 /* How long what a client still sends is thrown away after we have closed our end: otherwise the
  * kernel would reset the connection, and the client might lose the answer. */
 #define CLOSING_MS 2000
+/* So long a client that has just come is not taken for one that has nothing to ask. */
+#define ARRIVAL_MS 250
 /* How often deadlines are looked at, and whether dinit still runs. */
 #define TICK_MS 250
 #define IDLE_TICK_MS 1000
@@ -54,8 +56,8 @@ enum phase {
 struct connection {
 	int fd;
 	enum phase phase;
-	/* A part of a request is there. */
-	bool begun;
+	/* A part of a request is there; it has had an answer. */
+	bool begun, answered;
 	/* The client has closed its end: nothing more will come. */
 	bool half_closed;
 	/* Of the answer that is being sent: whether the connection outlives it, and whether it is
@@ -122,11 +124,13 @@ static void come_back(const struct server *server, struct connection *connection
 }
 
 /* Returns whether it can be closed without loss: it is between two requests, or has had its last
- * answer. */
-static bool is_idle(const struct connection *connection)
+ * answer. (One that has just come is about to ask: otherwise, beside many that are within a
+ * request, it would be the one to go for the next that comes.) */
+static bool is_idle(const struct server *server, const struct connection *connection)
 {
 	return connection->phase == PHASE_CLOSING ||
-	       (connection->phase == PHASE_READING && !connection->begun);
+	       (connection->phase == PHASE_READING && !connection->begun &&
+		(connection->answered || server->now_ms - connection->since_ms >= ARRIVAL_MS));
 }
 
 /* Returns the connection that is to be closed first: of the idle ones, or, where none is idle, of
@@ -138,7 +142,7 @@ static struct connection *find_oldest(struct server *server)
 
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *connection = &server->connections[i];
-		bool idle = is_idle(connection);
+		bool idle = is_idle(server, connection);
 
 		if (connection->phase == PHASE_FREE || (oldest_idle && !idle))
 			continue;
@@ -243,6 +247,7 @@ static bool send_answer(struct server *server, struct connection *connection)
 	}
 	enter(server, connection, PHASE_READING, IDLE_MS);
 	connection->begun = false;
+	connection->answered = true;
 	return true;
 }
 

@@ -6,24 +6,39 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+/* So many may wait to be let in, where the system allows it (listen(2)). (SOMAXCONN of musl is so
+ * few that a burst of them costs those behind it a second.) */
+#define BACKLOG 4096
+
+/* What the kernel keeps for each connection and direction, in bytes (it takes twice as much). By
+ * itself it would keep megabytes for one that takes no answers and asks on. */
+#define KERNEL_BUFFER 32768
+
+/* Of capset(2), which has a header of the kernel only: three sets of 64 bits each. */
+#define CAPABILITY_VERSION 0x20080522
 
 /* Returns the socket, or -1 with errno. */
 static int listen_on(const struct target_address *address)
 {
-	int family = address->socket.any.sa_family, on = 1, off = 0, error;
+	int family = address->socket.any.sa_family, on = 1, off = 0, size = KERNEL_BUFFER, error;
 	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
 	/* Connections that the last server on this port has closed may still be in TIME_WAIT. */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size) == 0 &&
 	    (family == AF_INET ||
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0) &&
-	    bind(fd, &address->socket.any, address->len) == 0 && listen(fd, SOMAXCONN) == 0)
+	    bind(fd, &address->socket.any, address->len) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
 	error = errno;
 	close(fd);
@@ -45,6 +60,9 @@ int listener_open(const struct target *target, char why[LISTENER_WHY_SIZE])
 
 int listener_drop_root(char why[LISTENER_WHY_SIZE])
 {
+	uint32_t header[] = { CAPABILITY_VERSION, 0 };
+	static const uint32_t none[6];
+
 	if ((geteuid() == 0 || getuid() == 0) &&
 	    (setgroups(0, NULL) < 0 || setresgid(LISTENER_USER, LISTENER_USER, LISTENER_USER) < 0 ||
 	     setresuid(LISTENER_USER, LISTENER_USER, LISTENER_USER) < 0)) {
@@ -54,6 +72,8 @@ int listener_drop_root(char why[LISTENER_WHY_SIZE])
 			 LISTENER_USER, strerror(errno));
 		return -1;
 	}
+	/* Capabilities outlive setresuid(2) where securebits say so, and any user can have some. */
+	syscall(SYS_capset, &header, none);
 	/* Nor can a program that it might be made to execute give it any rights (prctl(2)). */
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	return 0;

@@ -17,8 +17,8 @@
  * why not. */
 int listener_open(const struct target *target, char why[LISTENER_WHY_SIZE]);
 
-/* Becomes LISTENER_USER for good, and leaves all groups, if this process is root. Returns 0, or -1
- * and why not. */
+/* Becomes LISTENER_USER for good, and leaves all groups, if this process is root. Whoever it is, it
+ * has no capabilities and cannot become anybody else afterwards. Returns 0, or -1 and why not. */
 int listener_drop_root(char why[LISTENER_WHY_SIZE]);
 
 #endif
