@@ -228,7 +228,7 @@ static struct answer *make_document(const struct answers *answers, struct answer
 
 /* ---- keeping them ---- */
 
-/* What dinit shows is looked at once for all: it can change at any moment. */
+/* The time and the view_sequence, read once for each request, as both can change meanwhile. */
 struct moment {
 	uint64_t now_ms;
 	uint32_t sequence;

@@ -31,7 +31,7 @@
 /* How long what a client still sends is thrown away after we have closed our end: otherwise the
  * kernel would reset the connection, and the client might lose the answer. */
 #define CLOSING_MS 2000
-/* So long a client that has just come is not taken for one that has nothing to ask. */
+/* How long a new connection is not yet taken for an idle one: its client is about to ask. */
 #define ARRIVAL_MS 250
 /* How often deadlines are looked at, and whether dinit still runs. */
 #define TICK_MS 250
@@ -56,7 +56,7 @@ enum phase {
 struct connection {
 	int fd;
 	enum phase phase;
-	/* A part of a request is there; it has had an answer. */
+	/* A part of a request is there; the connection has had an answer. */
 	bool begun, answered;
 	/* The client has closed its end: nothing more will come. */
 	bool half_closed;
@@ -124,8 +124,8 @@ static void come_back(const struct server *server, struct connection *connection
 }
 
 /* Returns whether it can be closed without loss: it is between two requests, or has had its last
- * answer. (One that has just come is about to ask: otherwise, beside many that are within a
- * request, it would be the one to go for the next that comes.) */
+ * answer. (A new one does not count as idle: beside many that are within a request, it would
+ * otherwise be closed for the next that arrives.) */
 static bool is_idle(const struct server *server, const struct connection *connection)
 {
 	return connection->phase == PHASE_CLOSING ||

@@ -13,15 +13,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* So many may wait to be let in, where the system allows it (listen(2)). (SOMAXCONN of musl is so
- * few that a burst of them costs those behind it a second.) */
+/* How many new connections may wait for accept, where the system allows it (listen(2)). (musl's
+ * SOMAXCONN is so small that in a burst the last ones would wait for a second.) */
 #define BACKLOG 4096
 
-/* What the kernel keeps for each connection and direction, in bytes (it takes twice as much). By
- * itself it would keep megabytes for one that takes no answers and asks on. */
+/* How much the kernel keeps for each connection and direction, in bytes (it doubles that). By
+ * itself it would keep megabytes for a client that goes on to ask and reads no answer. */
 #define KERNEL_BUFFER 32768
 
-/* Of capset(2), which has a header of the kernel only: three sets of 64 bits each. */
+/* For capset(2), which libc does not declare: three sets of 64 bits each. */
 #define CAPABILITY_VERSION 0x20080522
 
 /* Returns the socket, or -1 with errno. */
