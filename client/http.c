@@ -475,9 +475,9 @@ static int serve(struct server *server)
 }
 
 /* Says why the server cannot begin. Returns the exit status. */
-static int fail(const char *what, const char *why)
+static int fail(const char *what, const char *object, const char *why)
 {
-	fprintf(stderr, "dinit: %s %s\n", what, why);
+	fprintf(stderr, "dinit: %s%s: %s\n", what, object, why);
 	return PROCESS_STATUS_UNABLE;
 }
 
@@ -501,9 +501,10 @@ static int run(struct server *server, const struct target *target, const char *a
 		return view_fail(why);
 	server->listener_fd = listener_open(target, own_why);
 	if (server->listener_fd < 0) {
-		status = fail(address, own_why);
+		status = fail("cannot listen on ", address, own_why);
 	} else {
-		status = listener_drop_root(own_why) < 0 ? fail("--http:", own_why) : serve(server);
+		status = listener_drop_root(own_why) < 0 ? fail("--http", "", own_why)
+							 : serve(server);
 		close(server->listener_fd);
 	}
 	answers_close(&server->answers);
@@ -520,7 +521,7 @@ int http_run(char *const *arguments, pid_t pid)
 	if (!arguments[0] || arguments[1] || target_parse_local(&target, arguments[0]) < 0)
 		return -1;
 	if (token && !is_token(token))
-		return fail("DINIT_HTTP_TOKEN", "takes 1 to 4096 visible ASCII characters");
+		return view_fail("DINIT_HTTP_TOKEN takes 1 to 4096 visible ASCII characters");
 	server = calloc(1, sizeof *server);
 	if (!server)
 		return view_fail("there is no memory");

@@ -53,7 +53,7 @@ int listener_open(const struct target *target, char why[LISTENER_WHY_SIZE])
 	for (size_t i = 0; i < target->addresses_len && fd < 0; i++)
 		fd = listen_on(&target->addresses[i]);
 	if (fd < 0)
-		snprintf(why, LISTENER_WHY_SIZE, "cannot be listened on: %s%s", strerror(errno),
+		snprintf(why, LISTENER_WHY_SIZE, "%s%s", strerror(errno),
 			 errno == EACCES ? " (choose a port from 1024 on)" : "");
 	return fd;
 }

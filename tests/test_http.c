@@ -370,7 +370,7 @@ int __wrap_listener_open(const struct target *target, char why[LISTENER_WHY_SIZE
 	note_step("listen");
 	port = own.addresses[0].socket.ipv4.sin_port;
 	own.addresses[0].socket.ipv4.sin_port = 0;
-	snprintf(why, LISTENER_WHY_SIZE, "cannot be listened on: busy");
+	snprintf(why, LISTENER_WHY_SIZE, "busy");
 	listener_fd =
 		listener_error ? take_error(&listener_error) : __real_listener_open(&own, why);
 	if (listener_fd >= 0) {
@@ -892,7 +892,7 @@ static void test_run_what_fails_at_the_beginning_is_said(void **state)
 	nothing_runs = false;
 	*steps = '\0';
 	listener_error = EADDRINUSE;
-	expect_start_fails("127.0.0.1:9100", "dinit: 127.0.0.1:9100 cannot be listened on: busy\n");
+	expect_start_fails("127.0.0.1:9100", "dinit: cannot listen on 127.0.0.1:9100: busy\n");
 	assert_string_equal(steps, "page listen ");
 	assert_int_equal(port, htons(9100));
 	drop_fails = true;
