@@ -66,16 +66,16 @@ static int print_alive(FILE *to, const struct snapshot *snapshot)
 
 static int print_ready(FILE *to, const struct snapshot *snapshot)
 {
-	char brief[CELLS_BRIEF_SIZE];
+	char state[CELLS_BRIEF_SIZE];
 
 	if (snapshot->header.ready) {
 		fputs("ok\n", to);
 		return 200;
 	}
-	if (!print_names(to, snapshot, view_is_missing)) {
-		cells_describe_state(brief, snapshot->header.state);
-		fprintf(to, "dinit is %s\n", brief);
-	}
+	if (print_names(to, snapshot, view_is_missing))
+		return 503;
+	cells_describe_state(state, snapshot->header.state);
+	fprintf(to, "dinit is %s\n", state);
 	return 503;
 }
 
@@ -282,11 +282,12 @@ static struct answer *provide(struct answers *answers, const struct document *do
 	answer->what = NULL;
 	if (!begin(answer))
 		return NULL;
-	answer->made_ms = moment.now_ms;
 	answer->sequence = moment.sequence;
 	if (!(document ? make_document(answers, answer, document) : make_error(answer, error)))
 		return NULL;
 	answer->what = what;
+	/* (To make it may have taken longer than it is kept.) */
+	answer->made_ms = board_now().monotonic_ms;
 	return answer;
 }
 

@@ -70,7 +70,7 @@ struct connection {
 
 struct server {
 	int listener_fd, epoll_fd;
-	/* The kernel has no room for a new connection: nobody is let in until the next tick. */
+	/* The kernel gives us no new connection: nobody is let in until the next tick. */
 	bool full;
 	/* dinit has ended. */
 	bool gone;
@@ -368,25 +368,21 @@ static void set_full(struct server *server, bool full)
 
 static void accept_connections(struct server *server)
 {
-	bool any = false;
-
 	for (unsigned i = 0; i < ARRIVALS_PER_TURN; i++) {
 		int fd = accept4(server->listener_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
 			add_connection(server, fd);
-			any = true;
 			continue;
 		}
-		/* All others are of that one connection, which has gone (accept(2)). */
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		/* That one connection has gone (accept(2)). */
+		if (errno == ECONNABORTED)
+			continue;
+		/* Whatever it is, it may stay: there is no room, or it is forbidden. */
+		if (errno != EAGAIN)
 			set_full(server, true);
-		if (errno == EAGAIN || server->full)
-			return;
+		return;
 	}
-	/* It is none of that, and stays so: we may not accept, say. */
-	if (!any)
-		set_full(server, true);
 }
 
 /* ---- time ---- */
@@ -445,21 +441,33 @@ static void turn(struct server *server)
 		accept_connections(server);
 }
 
+/* Sets how many connections there may be: fewer where few files may be open. */
+static void set_most(struct server *server)
+{
+	struct rlimit limit;
+
+	process_raise_nofile(&limit);
+	server->most = CONNECTIONS_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < CONNECTIONS_MAX + OWN_FDS)
+		server->most = limit.rlim_cur > OWN_FDS ? limit.rlim_cur - OWN_FDS : 1;
+}
+
+/* Answers until dinit has ended. Returns the exit status. */
 static int serve(struct server *server)
 {
-	struct rlimit unused;
+	int status = PROCESS_STATUS_STOPPED;
 
-	server->most = CONNECTIONS_MAX;
-	process_raise_nofile(&unused);
-	if (getrlimit(RLIMIT_NOFILE, &unused) == 0 && unused.rlim_cur < CONNECTIONS_MAX + OWN_FDS)
-		server->most = unused.rlim_cur > OWN_FDS ? unused.rlim_cur - OWN_FDS : 1;
+	set_most(server);
 	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (server->epoll_fd < 0 ||
-	    watch(server, EPOLL_CTL_ADD, server->listener_fd, EPOLLIN, CONNECTIONS_MAX) < 0)
+	if (server->epoll_fd < 0)
 		return view_fail(strerror(errno));
-	while (!server->gone)
-		turn(server);
-	return PROCESS_STATUS_STOPPED;
+	if (watch(server, EPOLL_CTL_ADD, server->listener_fd, EPOLLIN, CONNECTIONS_MAX) < 0)
+		status = view_fail(strerror(errno));
+	else
+		while (!server->gone)
+			turn(server);
+	close(server->epoll_fd);
+	return status;
 }
 
 /* Says why the server cannot begin. Returns the exit status. */
@@ -478,10 +486,29 @@ static bool is_token(const char *token)
 	return *byte == '\0' && byte > token && byte - token <= TOKEN_MAX;
 }
 
+/* Opens the page, then the socket, and gives away the rights of root. Returns the exit status. */
+static int run(struct server *server, const struct target *target, const char *address, pid_t pid,
+	       const char *token)
+{
+	char why[VIEW_WHY_SIZE], own_why[LISTENER_WHY_SIZE];
+	int status;
+
+	if (answers_open(&server->answers, pid, token, why) < 0)
+		return view_fail(why);
+	server->listener_fd = listener_open(target, own_why);
+	if (server->listener_fd < 0) {
+		status = fail(address, own_why);
+	} else {
+		status = listener_drop_root(own_why) < 0 ? fail("--http:", own_why) : serve(server);
+		close(server->listener_fd);
+	}
+	answers_close(&server->answers);
+	return status;
+}
+
 int http_run(char *const *arguments, pid_t pid)
 {
 	const char *token = getenv("DINIT_HTTP_TOKEN");
-	char why[VIEW_WHY_SIZE], own_why[LISTENER_WHY_SIZE];
 	struct server *server;
 	struct target target;
 	int status;
@@ -493,15 +520,7 @@ int http_run(char *const *arguments, pid_t pid)
 	server = calloc(1, sizeof *server);
 	if (!server)
 		return view_fail("there is no memory");
-	if (answers_open(&server->answers, pid, token, why) < 0)
-		return view_fail(why);
-	server->listener_fd = listener_open(&target, own_why);
-	if (server->listener_fd < 0)
-		return fail(arguments[0], own_why);
-	if (listener_drop_root(own_why) < 0)
-		return fail("--http:", own_why);
-	status = serve(server);
-	answers_close(&server->answers);
+	status = run(server, &target, arguments[0], pid, token);
 	free(server);
 	return status;
 }

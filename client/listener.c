@@ -73,6 +73,7 @@ int listener_drop_root(char why[LISTENER_WHY_SIZE])
 	}
 	/* (They outlive setresuid(2) where securebits say so, and a user can have them too.) */
 	syscall(SYS_capset, &header, none);
+	/* Nor does it get any by a program that it might be made to execute (prctl(2)). */
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	return 0;
 }

@@ -17,7 +17,7 @@
 int listener_open(const struct target *target, char why[LISTENER_WHY_SIZE]);
 
 /* Becomes LISTENER_USER for good, and leaves all groups, if this process is root. Whoever it is, it
- * has no capabilities and cannot become anybody else afterwards. Returns 0, or -1 and why not. */
+ * has no capabilities afterwards. Returns 0, or -1 and why not. */
 int listener_drop_root(char why[LISTENER_WHY_SIZE]);
 
 #endif

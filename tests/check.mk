@@ -7,7 +7,7 @@ CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server postgresql dumb-init 
 LINT_PACKAGES = clang clang-format clang-tidy cppcheck shellcheck mandoc
 BUILDS_PACKAGES = clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
 	libc6-dev-riscv64-cross
-HTTP_PACKAGES = curl apache2-utils wrk hey haproxy prometheus tidy jq iproute2
+HTTP_PACKAGES = curl apache2-utils wrk hey haproxy prometheus tidy chromium jq iproute2
 DOCS_PACKAGES = graphviz fonts-liberation
 ALL_PACKAGES = $(sort $(CHECK_PACKAGES) $(LINT_PACKAGES) $(BUILDS_PACKAGES) $(DOCS_PACKAGES) \
 	$(HTTP_PACKAGES) $(FUZZ_PACKAGES) $(BOOT_PACKAGES) $(AARCH64_PACKAGES) $(RELEASE_PACKAGES) $(DEB_PACKAGES) \

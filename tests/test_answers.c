@@ -42,6 +42,8 @@ static bool hidden;
  * look at the sequence. */
 static bool changes_before, changes_after, changes_after_look;
 static unsigned taken, opened, closed;
+/* So long it takes to look. */
+static uint64_t looking_ms;
 /* The next call fails. */
 static bool memstream_fails, fflush_fails, ferror_says_so;
 
@@ -88,6 +90,7 @@ int __wrap_view_take(const struct view *view, struct snapshot *snapshot, char wh
 {
 	assert_int_equal(view->pid, 7);
 	taken++;
+	clock_ms += looking_ms;
 	if (hidden) {
 		snprintf(why, VIEW_WHY_SIZE, "the dinit with PID 7 sleeps");
 		return -1;
@@ -172,6 +175,7 @@ static int setup(void **state)
 	hidden = changes_before = changes_after = changes_after_look = false;
 	memstream_fails = fflush_fails = ferror_says_so = false;
 	taken = opened = closed = 0;
+	looking_ms = 0;
 	own_token = NULL;
 	memset(list, 0, sizeof list);
 	shown = (struct snapshot){ .header = { .state = BOARD_WHOLE_RUNNING, .ready = true } };
@@ -593,6 +597,21 @@ static void test_answer_is_shared_until_something_changes(void **state)
 	assert_int_equal(taken, 6);
 }
 
+/* As where dinit is stopped in the middle of a change. */
+static void test_answer_that_takes_long_is_shared_from_its_end(void **state)
+{
+	(void)state;
+	hidden = true;
+	looking_ms = 1000;
+	find("/livez");
+	clock_ms += 249;
+	find("/livez");
+	assert_int_equal(taken, 1);
+	clock_ms++;
+	find("/livez");
+	assert_int_equal(taken, 2);
+}
+
 static void test_answer_that_is_an_error_is_shared(void **state)
 {
 	struct answer *answer = answers_find_error(&answers, 408);
@@ -811,6 +830,7 @@ int main(void)
 		ANSWERS_TEST(test_date_is_right_on_each_day_of_four_years),
 		ANSWERS_TEST(test_answer_is_shared_for_a_moment),
 		ANSWERS_TEST(test_answer_is_shared_until_something_changes),
+		ANSWERS_TEST(test_answer_that_takes_long_is_shared_from_its_end),
 		ANSWERS_TEST(test_answer_that_is_an_error_is_shared),
 		ANSWERS_TEST(test_answer_that_is_being_sent_does_not_change),
 		ANSWERS_TEST(test_answer_that_is_being_sent_does_not_change_at_any_moment),

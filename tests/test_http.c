@@ -526,7 +526,7 @@ static int setup(void **state)
 	return 0;
 }
 
-/* What the server leaves open its process ends with. */
+/* The connections that the server leaves open its process ends with. */
 static void close_all(void)
 {
 	struct linger reset = { .l_onoff = 1 };
@@ -540,10 +540,6 @@ static void close_all(void)
 	}
 	while (ends_len > 0)
 		close(ends[0].fd);
-	if (listener_fd >= 0)
-		close(listener_fd);
-	if (epoll_fd >= 0)
-		close(epoll_fd);
 	clients_len = 0;
 	listener_fd = epoll_fd = -1;
 	free(memory);
@@ -736,7 +732,7 @@ static void hear_end(int client)
 		fail_msg("there comes \"%s\" instead of the end", bytes);
 }
 
-/* The server has closed the connection, without a word. (Where it has not read all, it is reset.) */
+/* The server has closed the connection without a word; with a reset where it has not read all. */
 static void expect_closed(int client)
 {
 	char byte;
@@ -1045,7 +1041,8 @@ static void test_request_that_is_bad_gets_an_error_and_the_end(void **state)
 	hear_end(client);
 	/* What it still sends is thrown away, and its connection is not reset. */
 	say(client, "m");
-	hear_end(client);
+	turn();
+	assert_true(find_end(client) >= 0);
 	say_bytes(client, more, sizeof more);
 	turn();
 	say(client, "more");
@@ -1747,7 +1744,8 @@ static void test_limit_of_open_files_leaves_room_for_fewer(void **state)
 
 static void test_kernel_without_room_is_asked_again_at_the_next_look(void **state)
 {
-	static const int errors[] = { EMFILE, ENFILE, ENOBUFS, ENOMEM };
+	/* Those of no room, and what a filter of system calls may say. */
+	static const int errors[] = { EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, ENOSYS };
 	int client;
 
 	(void)state;
@@ -1778,28 +1776,6 @@ static void test_kernel_without_room_is_asked_again_at_the_next_look(void **stat
 		assert_true(find_end(client) >= 0);
 		expect_served(client);
 	}
-}
-
-static void test_kernel_that_lets_nobody_in_is_asked_again_at_the_next_look(void **state)
-{
-	int client;
-
-	(void)state;
-	serve();
-	turn();
-	accept_error = EPERM;
-	accept_failures = 1000000;
-	accepts = 0;
-	client = join_later();
-	turn();
-	assert_in_range(accepts, 1, 100);
-	accepts = accept_failures = 0;
-	for (unsigned i = 0; i < 5; i++)
-		turn();
-	assert_int_equal(accepts, 0);
-	pass(1000);
-	turn();
-	expect_served(client);
 }
 
 static void test_connection_that_goes_before_it_is_accepted_is_passed_over(void **state)
@@ -1969,7 +1945,6 @@ int main(void)
 		HTTP_TEST(test_client_that_is_sent_to_gives_its_answer_back_when_it_goes),
 		HTTP_TEST(test_limit_of_open_files_leaves_room_for_fewer),
 		HTTP_TEST(test_kernel_without_room_is_asked_again_at_the_next_look),
-		HTTP_TEST(test_kernel_that_lets_nobody_in_is_asked_again_at_the_next_look),
 		HTTP_TEST(test_connection_that_goes_before_it_is_accepted_is_passed_over),
 		HTTP_TEST(test_client_that_cannot_be_watched_is_closed),
 		HTTP_TEST(test_request_without_an_answer_cuts_the_longest_sender),
