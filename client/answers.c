@@ -240,21 +240,22 @@ static bool is_fresh(const struct answer *answer, const void *what, const struct
 	       answer->sequence == moment->sequence;
 }
 
-/* Returns the answer that is that, or one that can become it: the oldest of those that nobody
- * sends. NULL where there is none. */
+/* Returns the answer that is that, or one that can become it, of those that nobody sends: what was
+ * that before, which has the room for it, else the oldest. NULL where there is none. */
 static struct answer *choose(struct answers *answers, const void *what, const struct moment *moment)
 {
-	struct answer *oldest = NULL;
+	struct answer *best = NULL;
 
 	for (size_t i = 0; i < ANSWERS_KEPT; i++) {
 		struct answer *answer = &answers->kept[i];
 
 		if (is_fresh(answer, what, moment))
 			return answer;
-		if (answer->users == 0 && (!oldest || answer->made_ms < oldest->made_ms))
-			oldest = answer;
+		if (answer->users == 0 && (!best || answer->what == what ||
+					   (best->what != what && answer->made_ms < best->made_ms)))
+			best = answer;
 	}
-	return oldest;
+	return best;
 }
 
 /* Returns whether there is an empty stream for the answer: that of the last one, from its
