@@ -240,21 +240,23 @@ static bool is_fresh(const struct answer *answer, const void *what, const struct
 	       answer->sequence == moment->sequence;
 }
 
-/* Returns the fresh answer with that document or error, or else one that can be made anew: the
- * oldest of those that are not being sent. NULL where there is none. */
+/* Returns the fresh answer with that document or error, or else one that can be made anew, of those
+ * that are not being sent: the one that had it before, which has the room for it, or else the
+ * oldest. NULL where there is none. */
 static struct answer *choose(struct answers *answers, const void *what, const struct moment *moment)
 {
-	struct answer *oldest = NULL;
+	struct answer *best = NULL;
 
 	for (size_t i = 0; i < ANSWERS_KEPT; i++) {
 		struct answer *answer = &answers->kept[i];
 
 		if (is_fresh(answer, what, moment))
 			return answer;
-		if (answer->users == 0 && (!oldest || answer->made_ms < oldest->made_ms))
-			oldest = answer;
+		if (answer->users == 0 && (!best || answer->what == what ||
+					   (best->what != what && answer->made_ms < best->made_ms)))
+			best = answer;
 	}
-	return oldest;
+	return best;
 }
 
 /* Makes the stream of the answer ready for new content. The stream is the one it has had before, at

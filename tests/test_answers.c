@@ -698,6 +698,25 @@ static void test_answer_that_is_oldest_makes_room(void **state)
 	assert_ptr_equal(answers_find_error(&answers, statuses[7]), all[7]);
 }
 
+/* Else each would grow to the largest that there is. */
+static void test_answer_that_is_made_again_takes_its_own_room(void **state)
+{
+	struct answer *metrics = find("/metrics"), *status;
+
+	(void)state;
+	clock_ms++;
+	status = find("/status");
+	for (unsigned i = 0; i < 2 * ANSWERS_KEPT; i++) {
+		assert_ptr_equal(find_later("/metrics"), metrics);
+		assert_ptr_equal(find_later("/status"), status);
+		answers_find_error(&answers, 400);
+	}
+	/* But not while that is being sent. */
+	metrics->users = 1;
+	assert_ptr_not_equal(find_later("/metrics"), metrics);
+	metrics->users = 0;
+}
+
 static void test_answer_is_none_while_all_are_being_sent(void **state)
 {
 	struct answer *all[ANSWERS_KEPT];
@@ -835,6 +854,7 @@ int main(void)
 		ANSWERS_TEST(test_answer_that_is_being_sent_does_not_change),
 		ANSWERS_TEST(test_answer_that_is_being_sent_does_not_change_at_any_moment),
 		ANSWERS_TEST(test_answer_that_is_oldest_makes_room),
+		ANSWERS_TEST(test_answer_that_is_made_again_takes_its_own_room),
 		ANSWERS_TEST(test_answer_is_none_while_all_are_being_sent),
 		ANSWERS_TEST(test_answer_has_the_length_of_its_own_content),
 		ANSWERS_TEST(test_answer_without_memory_is_none_and_the_next_is_whole),

@@ -1778,28 +1778,6 @@ static void test_kernel_without_room_is_asked_again_at_the_next_look(void **stat
 	}
 }
 
-static void test_kernel_that_lets_nobody_in_is_asked_again_at_the_next_look(void **state)
-{
-	int client;
-
-	(void)state;
-	serve();
-	turn();
-	accept_error = EPERM;
-	accept_failures = 1000000;
-	accepts = 0;
-	client = join_later();
-	turn();
-	assert_in_range(accepts, 1, 100);
-	accepts = accept_failures = 0;
-	for (unsigned i = 0; i < 5; i++)
-		turn();
-	assert_int_equal(accepts, 0);
-	pass(1000);
-	turn();
-	expect_served(client);
-}
-
 static void test_connection_that_goes_before_it_is_accepted_is_passed_over(void **state)
 {
 	int client;
@@ -1967,7 +1945,6 @@ int main(void)
 		HTTP_TEST(test_client_that_is_sent_to_gives_its_answer_back_when_it_goes),
 		HTTP_TEST(test_limit_of_open_files_leaves_room_for_fewer),
 		HTTP_TEST(test_kernel_without_room_is_asked_again_at_the_next_look),
-		HTTP_TEST(test_kernel_that_lets_nobody_in_is_asked_again_at_the_next_look),
 		HTTP_TEST(test_connection_that_goes_before_it_is_accepted_is_passed_over),
 		HTTP_TEST(test_client_that_cannot_be_watched_is_closed),
 		HTTP_TEST(test_request_without_an_answer_cuts_the_longest_sender),
