@@ -49,7 +49,7 @@ enum kind {
 	KIND_COUNT,
 	/* size_t: bytes. */
 	KIND_LINE_SIZE,
-	/* It has no member: a program beside dinit reads it. */
+	/* dinit --http reads it; struct config has no member for it. */
 	KIND_FOREIGN,
 };
 
@@ -140,7 +140,7 @@ static const struct variable {
 	  LIST_NONE, offsetof(struct config, skip) },
 	{ "DINIT_MAX_LINE", "1M", "longest line kept whole, in bytes, k or M", KIND_LINE_SIZE,
 	  LIST_NONE, offsetof(struct config, max_line) },
-	{ "DINIT_HTTP_TOKEN", "", "what --http wants of those who ask", KIND_FOREIGN, LIST_NONE,
+	{ "DINIT_HTTP_TOKEN", "", "token for --http; probes need none", KIND_FOREIGN, LIST_NONE,
 	  0 },
 };
 

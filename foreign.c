@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns what is known of directories that were written for another supervisor. Invariant: it looks
- * only whether a file is there. */
+/* Owns what is known about directories that were written for another supervisor. Does not read a
+ * file: it only looks whether it is there. */
 #include "foreign.h"
 
 #include <limits.h>

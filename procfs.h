@@ -49,12 +49,12 @@ __attribute__((format(printf, 4, 5))) int procfs_format_path(const struct procfs
 							     char path[PROCFS_PATH_SIZE],
 							     const char *format, ...);
 
-/* Returns the number, in decimal digits, that the text is, or -1 where it is none that an int
- * holds. */
+/* Returns the number that the text is, or -1 where it is not made of decimal digits alone, or is
+ * too large for an int. */
 int procfs_parse_number(const char *text);
 
-/* Returns what stands behind the name at the beginning of a line of the text, or NULL where it
- * begins none. The name is given with the colon and the tab behind it. */
+/* Returns what follows the name in the first line of the text that begins with it, or NULL where no
+ * line does. The name is given with the colon and the tab behind it. */
 const char *procfs_find_field(const char *text, const char *name);
 
 /* Calls on_child for each child of process parent (for every thread of it), zombies included.

@@ -55,8 +55,8 @@ static bool is_quote(char byte)
 	return byte == '"' || byte == '\'';
 }
 
-/* Returns where the word stands first, or NULL where it does not. (memmem(3) would not take longer
- * for a word that is not as short as these, and is larger than all that is here.) */
+/* Returns where the word stands first, or NULL where it does not. (memmem(3) is faster only for
+ * longer words than these, and its code is larger than all of this module.) */
 static const char *find(const char *code, const char *end, const char *word)
 {
 	size_t len = strlen(word);

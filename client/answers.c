@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns what there is to be asked for, who may ask, and the answers; not the connections that they
- * are sent over. Invariant: an answer that is being sent does not change, and what no token is
- * needed for tells only the names of services. */
+/* Owns the documents, who may have them, and the answers; not the connections over which they are
+ * sent. Invariant: an answer that is being sent does not change, and documents that need no token
+ * tell nothing of a service but its name. */
 #include "client/answers.h"
 
 #include "client/cells.h"
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So long an answer is kept, if nothing changes its state: what it counts may be that old. */
+/* How long an answer is kept while no state changes: the numbers in it may be that old. */
 #define KEPT_MS 250
 
 #define TEXT "text/plain; charset=utf-8"
@@ -27,15 +27,15 @@
 
 struct document {
 	const char *path, *type;
-	/* Further header fields, each with its end. */
+	/* Further header fields, each with its end of line. */
 	const char *fields;
-	/* It needs no token. */
+	/* Nobody needs a token for it. */
 	bool open;
-	/* Prints it. Returns the status. */
+	/* Prints it. Returns the status of the answer. */
 	int (*print)(FILE *to, const struct snapshot *snapshot);
 };
 
-/* Prints the names of the services of which that is true, one a line. Returns whether there are
+/* Prints the names of the services for which is_one is true, one a line. Returns whether there are
  * any. */
 static bool print_names(FILE *to, const struct snapshot *snapshot,
 			bool (*is_one)(const struct view_service *service))
@@ -79,7 +79,7 @@ static int print_ready(FILE *to, const struct snapshot *snapshot)
 	return 503;
 }
 
-/* Prints what also tells what the services use of the machine. */
+/* Prints a document that also needs the processor time and memory of the services. */
 static int print_usage(FILE *to, const struct snapshot *snapshot,
 		       void (*print)(FILE *to, const struct snapshot *snapshot,
 				     const struct usage *usages))
@@ -176,7 +176,7 @@ static void write_date(char date[DATE_LEN + 1])
 		 months + ((text[5] - '0') * 10 + text[6] - '1') * 3, text, text + 11);
 }
 
-/* Ends the answer of which the content was printed. Returns it, or NULL where there was no memory
+/* Completes an answer whose content has been printed. Returns it, or NULL where there was no memory
  * for it. */
 static struct answer *finish(struct answer *answer, int status, const char *reason,
 			     const char *type, const char *fields)
@@ -228,31 +228,39 @@ static struct answer *make_document(const struct answers *answers, struct answer
 
 /* ---- keeping them ---- */
 
-static bool is_fresh(const struct answers *answers, const struct answer *answer, uint64_t now_ms)
+/* The time and the view_sequence, read once for each request, as both can change meanwhile. */
+struct moment {
+	uint64_t now_ms;
+	uint32_t sequence;
+};
+
+static bool is_fresh(const struct answer *answer, const void *what, const struct moment *moment)
 {
-	return now_ms - answer->made_ms < KEPT_MS &&
-	       answer->sequence == view_sequence(&answers->view);
+	return answer->what == what && moment->now_ms - answer->made_ms < KEPT_MS &&
+	       answer->sequence == moment->sequence;
 }
 
-/* Returns the answer that is that, or one that can become it: the oldest of those that nobody
- * sends. NULL where there is none. */
-static struct answer *choose(struct answers *answers, const void *what, uint64_t now_ms)
+/* Returns the fresh answer with that document or error, or else one that can be made anew, of those
+ * that are not being sent: the one that had it before, which has the room for it, or else the
+ * oldest. NULL where there is none. */
+static struct answer *choose(struct answers *answers, const void *what, const struct moment *moment)
 {
-	struct answer *oldest = NULL;
+	struct answer *best = NULL;
 
 	for (size_t i = 0; i < ANSWERS_KEPT; i++) {
 		struct answer *answer = &answers->kept[i];
 
-		if (answer->what == what && is_fresh(answers, answer, now_ms))
+		if (is_fresh(answer, what, moment))
 			return answer;
-		if (answer->users == 0 && (!oldest || answer->made_ms < oldest->made_ms))
-			oldest = answer;
+		if (answer->users == 0 && (!best || answer->what == what ||
+					   (best->what != what && answer->made_ms < best->made_ms)))
+			best = answer;
 	}
-	return oldest;
+	return best;
 }
 
-/* Returns whether there is an empty stream for the answer: that of the last one, from its
- * beginning. */
+/* Makes the stream of the answer ready for new content. The stream is the one it has had before, at
+ * its beginning, or a new one. Returns whether there is one. */
 static bool begin(struct answer *answer)
 {
 	if (!answer->stream)
@@ -263,24 +271,25 @@ static bool begin(struct answer *answer)
 	return true;
 }
 
-/* Returns the answer that is a document, or else an error. */
+/* Returns the answer with the document, or, where that is NULL, with the error. NULL as in
+ * answers_find. */
 static struct answer *provide(struct answers *answers, const struct document *document,
 			      const struct error *error)
 {
 	const void *what = document ? (const void *)document : error;
-	uint64_t now_ms = board_now().monotonic_ms;
-	struct answer *answer = choose(answers, what, now_ms);
+	const struct moment moment = { board_now().monotonic_ms, view_sequence(&answers->view) };
+	struct answer *answer = choose(answers, what, &moment);
 
-	if (!answer || (answer->what == what && is_fresh(answers, answer, now_ms)))
+	if (!answer || is_fresh(answer, what, &moment))
 		return answer;
 	answer->what = NULL;
 	if (!begin(answer))
 		return NULL;
-	answer->sequence = view_sequence(&answers->view);
+	answer->sequence = moment.sequence;
 	if (!(document ? make_document(answers, answer, document) : make_error(answer, error)))
 		return NULL;
 	answer->what = what;
-	/* (To make it may have taken longer than it is kept.) */
+	/* (Making it may have taken longer than it is kept.) */
 	answer->made_ms = board_now().monotonic_ms;
 	return answer;
 }

@@ -12,42 +12,42 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* So many are kept. */
+/* How many answers are kept. */
 #define ANSWERS_KEPT 8
 
 struct answer {
-	/* The status line and the header, but for Connection and the empty line at the end. */
+	/* The status line and the header, without Connection and the empty line at the end. */
 	char head[448];
 	size_t head_len;
-	/* What follows the header; of the stream that is written to it. */
+	/* What follows the header, and the stream that writes there (open_memstream(3)). */
 	char *content;
 	size_t content_len;
 	FILE *stream;
 	/* How many connections are sending it: it does not change meanwhile. */
 	unsigned users;
-	/* What it is (NULL: nothing yet), when it was made, and of which state. */
+	/* Its document or error (NULL: none yet), when it was made, and the view_sequence then. */
 	const void *what;
 	uint64_t made_ms;
 	uint32_t sequence;
 };
 
 struct answers {
-	/* The caller's; NULL: everything is open to everybody. */
+	/* Stays the caller's; NULL: everybody may have everything. */
 	const char *token;
 	struct view view;
 	struct answer kept[ANSWERS_KEPT];
 };
 
-/* Opens the page of the dinit with that PID (0: as view_open chooses). Returns 0, or -1 and why
+/* Opens a view of the dinit with that PID (0: as view_open chooses). Returns 0, or -1 and why
  * not; nothing is to be closed then. */
 int answers_open(struct answers *answers, pid_t pid, const char *token, char why[VIEW_WHY_SIZE]);
 
-/* Closes the page, and frees what is kept, which nobody sends any more. */
+/* Closes the view, and frees the answers, which nobody sends any more. */
 void answers_close(struct answers *answers);
 
-/* Return the answer to a request, or that with the status of an error (400, 408, ...). The caller
- * counts in users while it is sent. NULL: there is no memory, or all that are kept are being sent.
- * */
+/* Return the answer to a request, or the one for an error, of which status is the number (400, 408,
+ * ...). The caller adds itself to users while it sends the answer. NULL: there is no memory, or all
+ * answers that are kept are being sent. */
 struct answer *answers_find(struct answers *answers, const struct httprequest *request);
 struct answer *answers_find_error(struct answers *answers, int status);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns what people read of a snapshot: the words and numbers of a row, and the sentence on the
- * whole; not where they stand (status.h, page.h). Invariant: a cell is never empty, and holds
- * nothing that others chose. */
+/* Owns what people read of a snapshot: the words and numbers of a row, and the sentence about dinit
+ * as a whole; not where they are shown (status.h, page.h). Invariant: a cell is never empty, and
+ * holds nothing that others chose. */
 #include "client/cells.h"
 
 #include <inttypes.h>
@@ -34,8 +34,8 @@ static void write_cpu_time(char cell[CELLS_SIZE], uint64_t ms)
 		snprintf(cell, CELLS_SIZE, "%" PRIu64 ".%" PRIu64 "s", ms / 1000, ms / 100 % 10);
 }
 
-/* Writes an amount in at most five characters ("999", "12.3k", "1023M"), where a unit is so many of
- * the one before it. */
+/* Writes an amount in at most five characters ("999", "12.3k", "1023M"). Each unit is that many
+ * times the one before it (1000, or 1024). */
 static void write_amount(char cell[CELLS_SIZE], uint64_t amount, uint64_t unit)
 {
 	static const char units[] = "kMGTPE";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What people are shown of a snapshot, as text: the cells of a service's row, and the sentence on
- * the whole. */
+/* What people are shown of a snapshot, as text: the cells of a service's row, and a sentence about
+ * dinit as a whole. */
 #ifndef DINIT_CLIENT_CELLS_H
 #define DINIT_CLIENT_CELLS_H
 
@@ -13,10 +13,10 @@
 /* Room for one cell. */
 #define CELLS_SIZE 24
 
-/* Room for the sentence on the whole. */
+/* Room for the sentence about dinit as a whole. */
 #define CELLS_WHOLE_SIZE (2 * VIEW_TEXT_SIZE)
 
-/* Room for a few words on the whole. */
+/* Room for a few words about it. */
 #define CELLS_BRIEF_SIZE 80
 
 /* The columns between NAME and REASON. */
@@ -37,18 +37,18 @@ struct cells {
 /* The names of the columns. */
 extern const struct cells cells_head;
 
-/* Fills the row of a service: "-" stands for what there is not. usage may be NULL. */
+/* Fills the row of a service. A cell without a value is "-". usage may be NULL: it is unknown. */
 void cells_fill(struct cells *cells, const struct view_service *service, const struct usage *usage);
 
-/* Writes one sentence on dinit as a whole: why it stops, or, if counted, how many of the services
- * are not ready. */
+/* Writes one sentence about dinit as a whole: why it stops, or, if counted, how many of the
+ * services are not ready. */
 void cells_describe_whole(char text[CELLS_WHOLE_SIZE], const struct snapshot *snapshot,
 			  bool counted);
 
 /* Writes what dinit in that state is doing: "running", "delaying its stop". */
 void cells_describe_state(char text[CELLS_BRIEF_SIZE], enum board_whole state);
 
-/* Writes a few words on dinit as a whole: "stopping" and "delaying its stop" in a teardown, else
+/* Writes a few words about dinit as a whole: "stopping" and "delaying its stop" in a teardown, else
  * how many of the services are not ready. */
 void cells_describe_briefly(char text[CELLS_BRIEF_SIZE], const struct snapshot *snapshot);
 

@@ -94,8 +94,8 @@ static const struct option options[] = {
 	{ "--probe", "[-t SECONDS] TARGET",
 	  "test tcp://HOST:PORT, unix:///PATH, http://HOST/PATH or file:///PATH", false,
 	  ACTION_PROBE },
-	{ "--http", "[ADDRESS:]PORT", "answer probes and show what runs, over HTTP", true,
-	  ACTION_HTTP },
+	{ "--http", "[ADDRESS:]PORT",
+	  "answer probes and show what runs over HTTP; ADDRESS: IPv4, [IPv6]", true, ACTION_HTTP },
 	{ "--version", "", "", false, ACTION_VERSION },
 	{ "--help", "", "", false, ACTION_HELP },
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the connections: who may have one, how long, and what is read and sent. Invariant: nothing
- * here waits for one client, and none costs memory: what was not understood yet, and what was not
- * taken yet, stays with the kernel or is shared by all. */
+/* Owns the connections: how many there are, how long each may take, and what is read and sent.
+ * Invariant: nothing here waits for one client, and no client costs memory: a request stays in the
+ * kernel until it is whole, and an answer is shared by all who get it. */
 #include "client/http.h"
 
 #include "client/answers.h"
@@ -19,22 +19,25 @@
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 256
-/* Our own descriptors: three standard ones, of the listener, epoll, /proc and a file in it, and two
- * to spare. */
+/* The descriptors that are no connections: three standard ones, the listener, epoll, /proc and a
+ * file in it, and two to spare. */
 #define OWN_FDS 9
 
-/* From its first byte to the end of its header. */
+/* From the first byte of a request to the end of its header, and before that, from the start of a
+ * connection to its first byte. */
 #define REQUEST_MS 5000
 /* Between two requests, and while a client takes nothing of its answer. */
 #define IDLE_MS 30000
-/* So long what a client still sends is thrown away after our end: else the kernel would reset the
- * connection, and the client might lose the answer. */
+/* How long what a client still sends is thrown away after we have closed our end: otherwise the
+ * kernel would reset the connection, and the client might lose the answer. */
 #define CLOSING_MS 2000
+/* How long a new connection is not yet taken for an idle one: its client is about to ask. */
+#define ARRIVAL_MS 250
 /* How often deadlines are looked at, and whether dinit still runs. */
 #define TICK_MS 250
 #define IDLE_TICK_MS 1000
 
-/* In one turn: so many requests of one connection, so many new connections. */
+/* The most in one turn: requests of one connection, new connections, and events. */
 #define REQUESTS_PER_TURN 16
 #define ARRIVALS_PER_TURN 64
 #define EVENTS_PER_TURN 64
@@ -53,31 +56,32 @@ enum phase {
 struct connection {
 	int fd;
 	enum phase phase;
-	/* A part of a request is there. */
-	bool begun;
-	/* Its end is closed: nothing more will come. */
+	/* A part of a request is there; the connection has had an answer. */
+	bool begun, answered;
+	/* The client has closed its end: nothing more will come. */
 	bool half_closed;
-	/* Of the answer that is being sent. */
+	/* Of the answer that is being sent: whether the connection outlives it, and whether it is
+	 * without content. */
 	bool keep_alive, head;
 	struct answer *answer;
-	/* Bytes of it, with its head. */
+	/* How many bytes of it have been sent, with its head. */
 	size_t sent;
-	/* Since when it has been in its phase, and when that must have an end. */
+	/* When its phase began, and when it must have ended. */
 	uint64_t since_ms, deadline_ms;
 };
 
 struct server {
 	int listener_fd, epoll_fd;
-	/* The kernel gives us no new connection: nobody is let in until the next tick. */
+	/* The kernel refused a new connection: none is accepted until the next tick. */
 	bool full;
 	/* dinit has ended. */
 	bool gone;
 	uint64_t now_ms, tick_ms;
-	/* How many there may be, and how many there are. */
+	/* How many connections there may be, and how many there are. */
 	size_t most, len;
 	struct connection connections[CONNECTIONS_MAX];
 	struct answers answers;
-	/* For one moment: what one connection has sent. */
+	/* What one connection has sent, only while that is looked at. */
 	char bytes[HTTPREQUEST_MAX];
 };
 
@@ -101,7 +105,7 @@ static void enter(const struct server *server, struct connection *connection, en
 	connection->deadline_ms = server->now_ms + limit_ms;
 }
 
-/* Asks epoll for news of a descriptor. A connection tells each only once (EPOLLET). */
+/* Asks epoll for events of a descriptor. Each event of a connection is told once (EPOLLET). */
 static int watch(const struct server *server, int operation, int fd, uint32_t events, size_t place)
 {
 	struct epoll_event event = { .events = events, .data.u64 = place };
@@ -111,23 +115,26 @@ static int watch(const struct server *server, int operation, int fd, uint32_t ev
 
 #define CONNECTION_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
-/* Has epoll tell again what it has told: there is more to be done, after the others had their
- * turn. */
+/* Makes epoll tell the events of the connection again: the others have their turn before it goes
+ * on. */
 static void come_back(const struct server *server, struct connection *connection)
 {
 	watch(server, EPOLL_CTL_MOD, connection->fd, CONNECTION_EVENTS,
 	      (size_t)(connection - server->connections));
 }
 
-/* Returns whether it is no loss: it is between two requests, or has had its answer. */
-static bool is_idle(const struct connection *connection)
+/* Returns whether it can be closed without loss: it is between two requests, or has had its last
+ * answer. (A new one does not count as idle: beside many that are within a request, it would
+ * otherwise be closed for the next that arrives.) */
+static bool is_idle(const struct server *server, const struct connection *connection)
 {
 	return connection->phase == PHASE_CLOSING ||
-	       (connection->phase == PHASE_READING && !connection->begun);
+	       (connection->phase == PHASE_READING && !connection->begun &&
+		(connection->answered || server->now_ms - connection->since_ms >= ARRIVAL_MS));
 }
 
-/* Returns the connection that is the first to go: an idle one, else any, and of these the one that
- * has been so longest. NULL: there is none. */
+/* Returns the connection that is to be closed first: of the idle ones, or, where none is idle, of
+ * all, the one that has been in its phase longest. NULL: there is none. */
 static struct connection *find_oldest(struct server *server)
 {
 	struct connection *oldest = NULL;
@@ -135,7 +142,7 @@ static struct connection *find_oldest(struct server *server)
 
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *connection = &server->connections[i];
-		bool idle = is_idle(connection);
+		bool idle = is_idle(server, connection);
 
 		if (connection->phase == PHASE_FREE || (oldest_idle && !idle))
 			continue;
@@ -147,7 +154,8 @@ static struct connection *find_oldest(struct server *server)
 	return oldest;
 }
 
-/* Closes the connection that has been sending longest, so that its answer can become another.
+/* Closes the connection that has been sending longest, so that another answer can have the place of
+ * its one.
  * Returns whether there was one. */
 static bool cut_longest_sender(struct server *server)
 {
@@ -191,7 +199,7 @@ static void begin_closing(struct server *server, struct connection *connection)
 
 /* ---- sending ---- */
 
-/* Sends on what is left of the answer. Returns how many bytes were sent, or -1 with errno. */
+/* Sends what is left of the answer. Returns how many bytes were sent, or -1 with errno. */
 static ssize_t send_rest(const struct connection *connection)
 {
 	static char ends[][27] = { "Connection: close\r\n\r\n", "Connection: keep-alive\r\n\r\n" };
@@ -239,6 +247,7 @@ static bool send_answer(struct server *server, struct connection *connection)
 	}
 	enter(server, connection, PHASE_READING, IDLE_MS);
 	connection->begun = false;
+	connection->answered = true;
 	return true;
 }
 
@@ -268,8 +277,8 @@ static bool begin_answer(struct server *server, struct connection *connection,
 
 /* ---- reading ---- */
 
-/* Answers the first request of what has come, which is looked at, and taken from the kernel only
- * when it is whole. Returns whether the next one can be read. */
+/* Answers the first request in what has come. That has only been looked at: it is taken from the
+ * kernel when the request is whole. Returns whether the next one can be read. */
 static bool answer_request(struct server *server, struct connection *connection, size_t len)
 {
 	struct httprequest request;
@@ -285,7 +294,7 @@ static bool answer_request(struct server *server, struct connection *connection,
 		connection->begun = true;
 		return false;
 	case HTTPREQUEST_WHOLE:
-		/* (The same bytes come to the same place.) */
+		/* (They are in server->bytes already, and come to the same place.) */
 		if (recv(connection->fd, server->bytes, request.len, 0) != (ssize_t)request.len) {
 			close_connection(server, connection);
 			return false;
@@ -336,7 +345,7 @@ static void add_connection(struct server *server, int fd)
 	int on = 1;
 	size_t place = 0;
 
-	/* Answers are sent whole: none waits for the one before it to arrive (tcp(7)). */
+	/* Otherwise an answer might wait until the one before it is acknowledged (tcp(7)). */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (server->len >= server->most)
 		close_connection(server, find_oldest(server));
@@ -351,7 +360,7 @@ static void add_connection(struct server *server, int fd)
 	enter(server, &server->connections[place], PHASE_READING, REQUEST_MS);
 }
 
-/* Lets nobody in until the next tick, or again. */
+/* Stops letting new connections in until the next tick, or begins again. */
 static void set_full(struct server *server, bool full)
 {
 	if (server->full != full)
@@ -372,7 +381,7 @@ static void accept_connections(struct server *server)
 		/* That one connection has gone (accept(2)). */
 		if (errno == ECONNABORTED)
 			continue;
-		/* Whatever it is, it may stay: there is no room, or it is forbidden. */
+		/* Whatever the reason, it may last: there is no room, or it is forbidden. */
 		if (errno != EAGAIN)
 			set_full(server, true);
 		return;
@@ -413,8 +422,9 @@ static int find_timeout(const struct server *server)
 
 /* ---- the whole ---- */
 
-/* Waits for what happens, once, and does what follows. New connections come last: what was told of
- * a connection that is closed in this turn is not taken for news of one in its place. */
+/* Waits for what happens, once, and does what follows. New connections come last, so that an event
+ * of a connection that is closed in this turn is not taken for one of a new connection in the same
+ * place. */
 static void turn(struct server *server)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
@@ -465,9 +475,9 @@ static int serve(struct server *server)
 }
 
 /* Says why the server cannot begin. Returns the exit status. */
-static int fail(const char *what, const char *why)
+static int fail(const char *what, const char *object, const char *why)
 {
-	fprintf(stderr, "dinit: %s %s\n", what, why);
+	fprintf(stderr, "dinit: %s%s: %s\n", what, object, why);
 	return PROCESS_STATUS_UNABLE;
 }
 
@@ -480,7 +490,7 @@ static bool is_token(const char *token)
 	return *byte == '\0' && byte > token && byte - token <= TOKEN_MAX;
 }
 
-/* Opens the page, then the socket, and gives away the rights of root. Returns the exit status. */
+/* Opens the view, then the socket, gives up root, and serves. Returns the exit status. */
 static int run(struct server *server, const struct target *target, const char *address, pid_t pid,
 	       const char *token)
 {
@@ -491,9 +501,10 @@ static int run(struct server *server, const struct target *target, const char *a
 		return view_fail(why);
 	server->listener_fd = listener_open(target, own_why);
 	if (server->listener_fd < 0) {
-		status = fail(address, own_why);
+		status = fail("cannot listen on ", address, own_why);
 	} else {
-		status = listener_drop_root(own_why) < 0 ? fail("--http:", own_why) : serve(server);
+		status = listener_drop_root(own_why) < 0 ? fail("--http", "", own_why)
+							 : serve(server);
 		close(server->listener_fd);
 	}
 	answers_close(&server->answers);
@@ -510,7 +521,7 @@ int http_run(char *const *arguments, pid_t pid)
 	if (!arguments[0] || arguments[1] || target_parse_local(&target, arguments[0]) < 0)
 		return -1;
 	if (token && !is_token(token))
-		return fail("DINIT_HTTP_TOKEN", "takes 1 to 4096 visible ASCII characters");
+		return view_fail("DINIT_HTTP_TOKEN takes 1 to 4096 visible ASCII characters");
 	server = calloc(1, sizeof *server);
 	if (!server)
 		return view_fail("there is no memory");

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the form of a request (RFC 9112): where it ends, and what is wrong with it. Does not: read
- * from anyone, answer, or know what there is to be asked for.
+ * from a client, answer, or know what paths there are.
  *
  * Invariant: what is not wholly understood is an error. Lines are looked at in their order, and the
- * first that is malformed decides, however much follows it. What is well formed, but is not done
- * here, is refused when the whole request is there: 400 goes before that. Only whole lines are
- * taken apart: a carriage return or a line feed is behind them, and all that goes through one stops
- * there. */
+ * first that is malformed decides, however much follows it. What is well formed, but not
+ * supported, is refused when the whole request is there, so that any 400 goes before it. Only whole
+ * lines are parsed: behind each is a carriage return or a line feed, at which every loop over its
+ * bytes stops. */
 #include "client/httprequest.h"
 
 #include <string.h>
 #include <strings.h>
 
-/* What letters and digits come with: in a token (RFC 9110), in the name of a host, in an address
- * between brackets (RFC 3986), in a target, and in all that is visible. */
+/* What is allowed besides letters and digits: in a token (RFC 9110), in the name of a host, in an
+ * address between brackets (RFC 3986), in a target, and in a Bearer token (all that is visible). */
 #define IN_TOKEN "!#$%&'*+-.^_`|~"
 #define IN_HOST "!$%&'()*+,-.;=_~"
 #define IN_ADDRESS ":."
 #define IN_TARGET "!\"$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 #define IN_VISIBLE "#" IN_TARGET
 
-/* Each ends with NUL, and all of them with one more. Those that are no more than known follow those
- * that mean something here. */
+/* Each name ends with NUL, and the list with one more. First come those that are in the enum below;
+ * the rest is only told from unknown ones. */
 static const char method_names[] = "GET\0HEAD\0OPTIONS\0CONNECT\0POST\0PUT\0DELETE\0TRACE\0PATCH\0";
 
 enum method {
@@ -55,7 +55,7 @@ struct parser {
 	struct httprequest *request;
 	/* The request line has been read; it is HTTP/1.0; there is content. */
 	bool begun, old, content;
-	/* An enum method; what has been there: a bit for each enum field, and each enum option. */
+	/* An enum method; which fields and options have come: a bit for each of their enums. */
 	unsigned method, fields, options;
 };
 
@@ -108,7 +108,7 @@ static const char *skip_text(const char *text, const char *end)
 	return text;
 }
 
-/* Takes the blanks at both ends off. */
+/* Leaves out the blanks at both ends. */
 static void trim(const char **text, const char **end)
 {
 	while (is_blank(**text))
@@ -151,7 +151,7 @@ static bool parse_target(struct httprequest *request, const char *target, const 
 		host_end = path ? path : end;
 		if (host == host_end || *host == ':' || !is_host(host, host_end))
 			return false;
-		/* An empty path is a slash, and one stands before the host. */
+		/* An empty path means "/", and there is a slash just before the host. */
 		if (!path) {
 			path = host - 1;
 			end = host;
@@ -191,7 +191,7 @@ static int parse_request_line(struct parser *parser, const char *line, const cha
 	return 0;
 }
 
-/* How much content there is does not matter: only none is taken. */
+/* How much content there is does not matter: any is refused. */
 static int parse_content_length(struct parser *parser, const char *value, const char *end)
 {
 	const char *digit = value;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the page for people: its HTML, and how it looks; not its words (cells.h). Invariant: what
- * others chose is only ever text in it, and a browser fetches nothing else for it. */
+/* Owns the page for people: its HTML, and how it looks; not its words (cells.h). Invariant:
+ * what others chose, such as names and reasons, is only ever text in it, and a browser fetches
+ * nothing else for it. */
 #include "client/page.h"
 
 #include "client/cells.h"
 
 #include <string.h>
 
-/* A class is the word for a state, and stands for its colour; the word is there to be read, too.
- * Text and background have the browser's own colours, light or dark; printed, they are light. On a
- * narrow screen a row becomes a block: its name and state, its numbers with their labels, its
+/* Each state has a class, named like its word, that gives it a colour; the word is always shown,
+ * too. Text and background have the browser's own colours, light or dark; printed, they are light.
+ * On a narrow screen a row becomes a block: its name and state, its numbers with their labels, its
  * reason. */
 static const char head[] =
 	"<!DOCTYPE html>\n"
@@ -68,7 +69,7 @@ static void print_text(FILE *to, const char *text)
 	}
 }
 
-/* Prints how dinit as a whole is: in the title, and above the table. */
+/* Prints the state of dinit as a whole, in the title and above the table. */
 static void print_whole(FILE *to, const struct snapshot *snapshot)
 {
 	const struct board_header *header = &snapshot->header;

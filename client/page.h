@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-/* The source of everything in the page (Content-Security-Policy): nothing but its own style. */
+/* What a browser may use for the page (Content-Security-Policy): nothing but what is in it. */
 #define PAGE_POLICY "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 /* Prints the snapshot as a whole document, which refers to no other one. usages are those of

@@ -137,7 +137,7 @@ int target_parse_local(struct target *target, const char *text)
 		add_ipv4(target, (struct in_addr){ .s_addr = htonl(INADDR_ANY) }, port);
 		return 0;
 	}
-	/* (localhost is two, and it would be left open on which.) */
+	/* (localhost stands for two addresses, and a server listens on one.) */
 	return parse_authority(target, text, len, 0) == 0 && target->addresses_len == 1 ? 0 : -1;
 }
 

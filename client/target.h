@@ -46,8 +46,9 @@ struct target {
 /* Fills *target from the text. Returns 0, or -1 where it is no target. */
 int target_parse(struct target *target, const char *text);
 
-/* Fills the addresses of *target from [ADDRESS:]PORT, to listen on: one, or without ADDRESS all of
- * IPv6, and instead of it all of IPv4. Returns 0, or -1 where the text is not that. */
+/* Fills *target from [ADDRESS:]PORT with the addresses to listen on: with ADDRESS that one, without
+ * it all of IPv6 (and IPv4), and in case that is not possible, all of IPv4. Returns 0, or -1 where
+ * the text is not of that form. */
 int target_parse_local(struct target *target, const char *text);
 
 #endif

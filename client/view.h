@@ -75,7 +75,7 @@ int view_take_last(const struct view *view, struct snapshot *snapshot);
  * closes it. Returns 0, or -1 and why not. */
 int view_look(pid_t pid, struct snapshot *snapshot, char why[VIEW_WHY_SIZE]);
 
-/* Returns a number that changes with every change; it is that of a snapshot's header. */
+/* Returns the number of the last change; in a snapshot it is sequence in the header. */
 uint32_t view_sequence(const struct view *view);
 
 /* Returns whether that dinit has ended. */

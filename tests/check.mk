@@ -90,7 +90,8 @@ wrap_command = malloc program_start process_has_foreground process_take_foregrou
 wrap_http = answers_open answers_close answers_find answers_find_error view_is_gone board_now \
 	listener_open listener_drop_root process_raise_nofile getrlimit calloc free close \
 	epoll_create1 epoll_ctl epoll_wait accept4 recv __recv_chk sendmsg
-wrap_listener = socket bind listen setsockopt getuid geteuid setgroups setresgid setresuid prctl
+wrap_listener = socket bind listen setsockopt getuid geteuid setgroups setresgid setresuid prctl \
+	syscall
 wrap_listing = calloc logmux_forget_tallies
 wrap_board = shmget shmat shmctl stat syscall
 wrap_logmux = malloc realloc free clock_gettime epoll_ctl read

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* A client of HTTP for scenario tests, good and bad: connections that send any bytes, and read
- * answers, each with a deadline. What it returns lives as long as the scene. */
+/* A client of HTTP for scenario tests, good or bad: it can send any bytes, and reads answers, each
+ * with a deadline. What it returns lives as long as the scene. */
 #ifndef TESTS_HTTPCLIENT_H
 #define TESTS_HTTPCLIENT_H
 
@@ -28,8 +28,8 @@ struct httpclient_answer {
 /* Adds the service "http", and dinit for it, on a port of its own, and returns that. */
 unsigned httpclient_add_service(struct scene *scene);
 
-/* Returns the PID of that service, once it runs; and how many connections it has. Only as
- * subreaper: elsewhere the PIDs are others. */
+/* Return the PID of that service, once it runs, and how many connections it has. Only where dinit
+ * is a subreaper: in a PID namespace it has another PID. */
 const char *httpclient_find_pid(struct run *run);
 size_t httpclient_count_connections(struct scene *scene, const char *pid);
 
@@ -49,7 +49,7 @@ void httpclient_take_port(void);
 /* Whether this machine has an address [::1]. */
 bool httpclient_has_ipv6(void);
 
-/* Whether nobody listens there now. */
+/* Whether a connection to it is refused, because nobody listens there. */
 bool httpclient_is_refused(const char *address, unsigned port);
 
 /* Connects to the address, as soon as somebody listens there. To be closed. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Clients that mean dinit --http no good, or no longer care: each gets an error or the end, in its
- * time, nobody else waits for them, and nothing is left of them. */
+/* Bad clients of dinit --http, hostile, broken or gone: each gets an error or is closed in time,
+ * no other client waits for it, and nothing is left of it. */
 #include "harness.h"
 #include "httpclient.h"
 #include "launch.h"
@@ -20,7 +20,7 @@
 #define REQUEST_MAX 8192
 #define CONNECTIONS_MAX 256
 
-/* A dinit with a service "http", and how it is for those who mean it well. */
+/* A dinit with a service "http", and how good clients fare with it. */
 struct site {
 	struct scene *scene;
 	struct run *run;
@@ -193,8 +193,8 @@ static void ask_for_everything(struct site *site)
 	}
 }
 
-/* One that begins to read when the kernel has long had no room for what it asked for gets all of
- * it. */
+/* A client that begins to read when the kernel has long had no room for more answers gets all of
+ * them. */
 static void test_clients_that_read_late_are_served(struct scene *scene)
 {
 	enum {
@@ -351,7 +351,7 @@ static void test_clients_that_are_too_many_lose_the_oldest(struct scene *scene)
 	stop(&site);
 }
 
-/* Those within a request are left, as long as there is one that is not. */
+/* Connections within a request are left alone, as long as one is between two. */
 static void test_clients_that_wait_go_before_those_that_send(struct scene *scene)
 {
 	struct httpclient *clients[CONNECTIONS_MAX], *idle;
@@ -585,7 +585,7 @@ static void test_clients_that_send_anything_are_survived(struct scene *scene)
 
 /* ---- gone ---- */
 
-/* One that says that it sends nothing more still reads. */
+/* A client that has closed its end for sending still gets its answers. */
 static void test_clients_that_end_sending_are_answered(struct scene *scene)
 {
 	struct site site;

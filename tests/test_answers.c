@@ -38,8 +38,9 @@ static struct view_service list[SERVICES_MAX];
 static uint32_t sequence;
 /* Dinit cannot be seen. */
 static bool hidden;
-/* Dinit changes something just before the next snapshot, and just after it. */
-static bool changes_before, changes_after;
+/* Dinit changes something just before the next snapshot, and just after it; or just after the next
+ * look at the sequence. */
+static bool changes_before, changes_after, changes_after_look;
 static unsigned taken, opened, closed;
 /* So long it takes to look. */
 static uint64_t looking_ms;
@@ -107,8 +108,12 @@ int __wrap_view_take(const struct view *view, struct snapshot *snapshot, char wh
 
 uint32_t __wrap_view_sequence(const struct view *view)
 {
+	uint32_t seen = sequence;
+
 	assert_int_equal(view->pid, 7);
-	return sequence;
+	sequence += changes_after_look ? 2 : 0;
+	changes_after_look = false;
+	return seen;
 }
 
 static const struct usage usage = { .known = true, .memory_bytes = 4321, .processes = 3 };
@@ -167,7 +172,7 @@ static int setup(void **state)
 	clock_ms = BEGIN_MS;
 	clock_second = BEGIN_SECOND;
 	sequence = 100;
-	hidden = changes_before = changes_after = false;
+	hidden = changes_before = changes_after = changes_after_look = false;
 	memstream_fails = fflush_fails = ferror_says_so = false;
 	taken = opened = closed = 0;
 	looking_ms = 0;
@@ -642,6 +647,24 @@ static void test_answer_that_is_being_sent_does_not_change(void **state)
 	expect_unavailable(other, "a\n");
 }
 
+static void test_answer_that_is_being_sent_does_not_change_at_any_moment(void **state)
+{
+	struct answer *sent = find("/livez"), *other;
+
+	(void)state;
+	sent->users = 1;
+	add("a", BOARD_READY)->entry.flags = BOARD_FLAG_FAILED;
+	changes_after_look = true;
+	/* What was looked at was still so. */
+	other = find("/livez");
+	assert_int_equal(sent->sequence, 100);
+	assert_string_equal(sent->content, "ok\n");
+	assert_ptr_equal(other, sent);
+	assert_ptr_not_equal(find("/livez"), sent);
+	assert_string_equal(sent->content, "ok\n");
+	sent->users = 0;
+}
+
 static const int statuses[] = { 400, 401, 404, 405, 408, 413, 414, 431, 501, 505 };
 
 /* Asks for as many as are kept, a millisecond after the other, which are being sent by users. */
@@ -673,6 +696,25 @@ static void test_answer_that_is_oldest_makes_room(void **state)
 	clock_ms++;
 	assert_ptr_equal(find("/status"), all[5]);
 	assert_ptr_equal(answers_find_error(&answers, statuses[7]), all[7]);
+}
+
+/* Else each would grow to the largest that there is. */
+static void test_answer_that_is_made_again_takes_its_own_room(void **state)
+{
+	struct answer *metrics = find("/metrics"), *status;
+
+	(void)state;
+	clock_ms++;
+	status = find("/status");
+	for (unsigned i = 0; i < 2 * ANSWERS_KEPT; i++) {
+		assert_ptr_equal(find_later("/metrics"), metrics);
+		assert_ptr_equal(find_later("/status"), status);
+		answers_find_error(&answers, 400);
+	}
+	/* But not while that is being sent. */
+	metrics->users = 1;
+	assert_ptr_not_equal(find_later("/metrics"), metrics);
+	metrics->users = 0;
 }
 
 static void test_answer_is_none_while_all_are_being_sent(void **state)
@@ -810,7 +852,9 @@ int main(void)
 		ANSWERS_TEST(test_answer_that_takes_long_is_shared_from_its_end),
 		ANSWERS_TEST(test_answer_that_is_an_error_is_shared),
 		ANSWERS_TEST(test_answer_that_is_being_sent_does_not_change),
+		ANSWERS_TEST(test_answer_that_is_being_sent_does_not_change_at_any_moment),
 		ANSWERS_TEST(test_answer_that_is_oldest_makes_room),
+		ANSWERS_TEST(test_answer_that_is_made_again_takes_its_own_room),
 		ANSWERS_TEST(test_answer_is_none_while_all_are_being_sent),
 		ANSWERS_TEST(test_answer_has_the_length_of_its_own_content),
 		ANSWERS_TEST(test_answer_without_memory_is_none_and_the_next_is_whole),

@@ -370,7 +370,7 @@ int __wrap_listener_open(const struct target *target, char why[LISTENER_WHY_SIZE
 	note_step("listen");
 	port = own.addresses[0].socket.ipv4.sin_port;
 	own.addresses[0].socket.ipv4.sin_port = 0;
-	snprintf(why, LISTENER_WHY_SIZE, "cannot be listened on: busy");
+	snprintf(why, LISTENER_WHY_SIZE, "busy");
 	listener_fd =
 		listener_error ? take_error(&listener_error) : __real_listener_open(&own, why);
 	if (listener_fd >= 0) {
@@ -892,7 +892,7 @@ static void test_run_what_fails_at_the_beginning_is_said(void **state)
 	nothing_runs = false;
 	*steps = '\0';
 	listener_error = EADDRINUSE;
-	expect_start_fails("127.0.0.1:9100", "dinit: 127.0.0.1:9100 cannot be listened on: busy\n");
+	expect_start_fails("127.0.0.1:9100", "dinit: cannot listen on 127.0.0.1:9100: busy\n");
 	assert_string_equal(steps, "page listen ");
 	assert_int_equal(port, htons(9100));
 	drop_fails = true;
@@ -1030,7 +1030,7 @@ static void test_request_may_have_as_much_as_is_looked_at(void **state)
 
 static void test_request_that_is_bad_gets_an_error_and_the_end(void **state)
 {
-	static char more[100000];
+	static char more[20000];
 	int client;
 
 	(void)state;
@@ -1666,11 +1666,34 @@ static void test_client_within_a_request_goes_after_those_that_wait(void **state
 	join();
 	assert_int_equal(find_end(clients[0]), -1);
 	assert_true(find_end(clients[3]) >= 0 && find_end(clients[4]) >= 0);
-	/* Now the youngest is the only one that waits. */
-	clock_ms++;
+	/* Now the youngest is the only one that waits, if it has nothing to ask. */
+	clock_ms += 250;
 	join();
 	assert_int_equal(find_end(clients[5]), -1);
 	assert_true(find_end(clients[3]) >= 0 && find_end(clients[4]) >= 0);
+}
+
+static void test_client_that_has_just_come_does_not_go_for_the_next(void **state)
+{
+	(void)state;
+	nofile.rlim_cur = 9 + 3;
+	serve();
+	fill(3);
+	for (size_t i = 0; i < 3; i++)
+		say(clients[i], "GET");
+	turn();
+	clock_ms++;
+	join();
+	assert_int_equal(find_end(clients[0]), -1);
+	clock_ms += 249;
+	join();
+	assert_int_equal(find_end(clients[1]), -1);
+	expect_served(clients[3]);
+	/* But when it has had its answer. */
+	clock_ms++;
+	join();
+	assert_int_equal(find_end(clients[3]), -1);
+	expect_served(clients[4]);
 }
 
 static void test_client_that_is_sent_to_gives_its_answer_back_when_it_goes(void **state)
@@ -1918,6 +1941,7 @@ int main(void)
 		HTTP_TEST(test_server_ends_with_its_dinit),
 		HTTP_TEST(test_one_more_client_than_there_is_room_for_closes_the_oldest),
 		HTTP_TEST(test_client_within_a_request_goes_after_those_that_wait),
+		HTTP_TEST(test_client_that_has_just_come_does_not_go_for_the_next),
 		HTTP_TEST(test_client_that_is_sent_to_gives_its_answer_back_when_it_goes),
 		HTTP_TEST(test_limit_of_open_files_leaves_room_for_fewer),
 		HTTP_TEST(test_kernel_without_room_is_asked_again_at_the_next_look),

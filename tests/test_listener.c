@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/securebits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +40,7 @@ static bool plays_user;
 static uid_t played_uid, played_euid;
 /* What it asked for. */
 static char asked[200];
+static int asked_backlog;
 
 int __real_socket(int family, int type, int protocol);
 int __wrap_socket(int family, int type, int protocol);
@@ -59,6 +62,8 @@ int __real_setresuid(uid_t real, uid_t effective, uid_t saved);
 int __wrap_setresuid(uid_t real, uid_t effective, uid_t saved);
 int __real_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 int __wrap_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
 
 static int fail_with(int error)
 {
@@ -82,6 +87,7 @@ int __wrap_bind(int fd, const struct sockaddr *address, socklen_t len)
 
 int __wrap_listen(int fd, int backlog)
 {
+	asked_backlog = backlog;
 	return listen_error ? fail_with(listen_error) : __real_listen(fd, backlog);
 }
 
@@ -139,6 +145,23 @@ int __wrap_prctl(int option, unsigned long a, unsigned long b, unsigned long c, 
 	assert_int_equal(option, PR_SET_NO_NEW_PRIVS);
 	assert_true(b == 0 && c == 0 && d == 0);
 	return note("no new", (int)a, 0, 0, EINVAL);
+}
+
+long __wrap_syscall(long number, ...)
+{
+	const uint32_t *header, *sets;
+	va_list list;
+
+	va_start(list, number);
+	header = va_arg(list, const uint32_t *);
+	sets = va_arg(list, const uint32_t *);
+	va_end(list);
+	if (!plays_user)
+		return __real_syscall(number, header, sets);
+	assert_int_equal(number, SYS_capset);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(sets[i], 0);
+	return note("capabilities", (int)header[1], 0, 0, EPERM);
 }
 
 /* ---- the rig ---- */
@@ -320,6 +343,45 @@ static void test_open_socket_does_not_block_and_is_not_inherited(void **state)
 	assert_int_equal(errno, EAGAIN);
 }
 
+static int find_option(int fd, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof value;
+
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, name, &value, &len), 0);
+	return value;
+}
+
+/* Else whoever asks on and takes no answer would have megabytes of the kernel's. */
+static void test_open_connection_has_small_buffers_that_stay_so(void **state)
+{
+	static const char bytes[100000];
+	struct sockaddr_in address;
+	socklen_t address_len = sizeof address;
+	int listener = open_listener("127.0.0.1:9100"), client, fd, size;
+
+	(void)state;
+	client = keep(socket(AF_INET, SOCK_STREAM, 0));
+	assert_int_equal(getsockname(listener, (struct sockaddr *)(void *)&address, &address_len),
+			 0);
+	assert_int_equal(connect(client, (struct sockaddr *)(void *)&address, address_len), 0);
+	fd = keep(accept4(listener, NULL, NULL, SOCK_NONBLOCK));
+	size = find_option(fd, SO_SNDBUF);
+	assert_in_range(size, 8192, 131072);
+	assert_in_range(find_option(fd, SO_RCVBUF), 8192, 131072);
+	while (send(fd, bytes, sizeof bytes, MSG_NOSIGNAL) > 0)
+		recv(client, (char[65536]){ 0 }, 65536, MSG_DONTWAIT);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(find_option(fd, SO_SNDBUF), size);
+}
+
+static void test_open_takes_as_many_who_wait_as_the_system_allows(void **state)
+{
+	(void)state;
+	open_listener("127.0.0.1:9100");
+	assert_int_equal(asked_backlog, 4096);
+}
+
 static void expect_no_listener(const char *expected)
 {
 	int before = rig_count_fds();
@@ -335,12 +397,12 @@ static void test_open_port_in_use_says_so(void **state)
 
 	(void)state;
 	target.addresses[0].socket.ipv4.sin_port = port;
-	expect_no_listener("cannot be listened on: Address already in use");
+	expect_no_listener("Address already in use");
 	/* Neither on all addresses, of whatever family. */
 	aim("9100");
 	for (size_t i = 0; i < target.addresses_len; i++)
 		target.addresses[i].socket.ipv4.sin_port = port;
-	expect_no_listener("cannot be listened on: Address already in use");
+	expect_no_listener("Address already in use");
 }
 
 static void test_open_port_of_a_server_that_has_just_ended_is_free(void **state)
@@ -366,21 +428,21 @@ static void test_open_what_is_refused_is_said(void **state)
 	(void)state;
 	aim("9100");
 	bind_error = EACCES;
-	expect_no_listener("cannot be listened on: Permission denied "
+	expect_no_listener("Permission denied "
 			   "(choose a port from 1024 on)");
 	bind_error = EADDRNOTAVAIL;
-	expect_no_listener("cannot be listened on: Cannot assign requested address");
+	expect_no_listener("Cannot assign requested address");
 	bind_error = 0;
 	listen_error = EOPNOTSUPP;
-	expect_no_listener("cannot be listened on: Operation not supported");
+	expect_no_listener("Operation not supported");
 	listen_error = 0;
 	setsockopt_error = ENOPROTOOPT;
-	expect_no_listener("cannot be listened on: Protocol not available");
+	expect_no_listener("Protocol not available");
 	setsockopt_error = 0;
 	/* Of several the last. */
 	no_ipv6 = EAFNOSUPPORT;
 	bind_error = EADDRINUSE;
-	expect_no_listener("cannot be listened on: Address already in use");
+	expect_no_listener("Address already in use");
 }
 
 /* ---- listener_drop_root ---- */
@@ -467,6 +529,21 @@ static void expect_in_child(bool (*function)(void))
 	assert_int_equal(status, 0);
 }
 
+/* Then setresuid(2) takes no capabilities away. */
+static bool drops_root_that_keeps_capabilities(void)
+{
+	return prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) == 0 &&
+	       listener_drop_root(why) == 0 && is_user(LISTENER_USER) && has_no_way_back();
+}
+
+static bool leaves_user_no_capabilities(void)
+{
+	return prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) == 0 &&
+	       setresgid(ORDINARY, ORDINARY, ORDINARY) == 0 &&
+	       setresuid(ORDINARY, ORDINARY, ORDINARY) == 0 && listener_drop_root(why) == 0 &&
+	       is_user(ORDINARY) && has_no_way_back();
+}
+
 static void test_drop_root_leaves_nothing_of_root(void **state)
 {
 	(void)state;
@@ -491,6 +568,13 @@ static void test_drop_root_ordinary_user_stays_who_it_is(void **state)
 	expect_in_child(leaves_ordinary_user);
 }
 
+static void test_drop_root_takes_capabilities_that_were_to_stay(void **state)
+{
+	(void)state;
+	expect_in_child(drops_root_that_keeps_capabilities);
+	expect_in_child(leaves_user_no_capabilities);
+}
+
 static void play_user(uid_t real, uid_t effective)
 {
 	plays_user = true;
@@ -502,9 +586,10 @@ static void play_user(uid_t real, uid_t effective)
 #define GROUPS "groups 0 0 0\n"
 #define GID GROUPS "gid 65534 65534 65534\n"
 #define UID GID "uid 65534 65534 65534\n"
-#define NO_NEW "no new 1 0 0\n"
+#define NO_NEW "capabilities 0 0 0\nno new 1 0 0\n"
 
-/* (Old kernels know no PR_SET_NO_NEW_PRIVS, and that is no obstacle.) */
+/* (Old kernels know no PR_SET_NO_NEW_PRIVS, and a filter may forbid capset(2): that is no
+ * obstacle.) */
 static void test_drop_root_asks_only_where_it_is_root(void **state)
 {
 	(void)state;
@@ -533,7 +618,7 @@ static void expect_still_root(const char *expected, const char *error)
 	assert_int_equal(listener_drop_root(why), -1);
 	assert_string_equal(asked, expected);
 	snprintf(line, sizeof line,
-		 "nobody is answered as root, and this process cannot become user 65534: %s "
+		 "does not answer as root, and cannot become user 65534: %s "
 		 "(start it as another user)",
 		 error);
 	assert_string_equal(why, line);
@@ -559,6 +644,8 @@ int main(void)
 		LISTENER_TEST(test_open_port_without_ipv6_takes_ipv4),
 		LISTENER_TEST(test_open_address_takes_no_other),
 		LISTENER_TEST(test_open_socket_does_not_block_and_is_not_inherited),
+		LISTENER_TEST(test_open_connection_has_small_buffers_that_stay_so),
+		LISTENER_TEST(test_open_takes_as_many_who_wait_as_the_system_allows),
 		LISTENER_TEST(test_open_port_in_use_says_so),
 		LISTENER_TEST(test_open_port_of_a_server_that_has_just_ended_is_free),
 		LISTENER_TEST(test_open_what_is_refused_is_said),
@@ -566,6 +653,7 @@ int main(void)
 		LISTENER_TEST(test_drop_root_of_an_effective_user_leaves_nothing_of_root),
 		LISTENER_TEST(test_drop_root_of_a_real_user_is_not_forgotten),
 		LISTENER_TEST(test_drop_root_ordinary_user_stays_who_it_is),
+		LISTENER_TEST(test_drop_root_takes_capabilities_that_were_to_stay),
 		LISTENER_TEST(test_drop_root_asks_only_where_it_is_root),
 		LISTENER_TEST(test_drop_root_that_is_refused_says_so),
 	};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the rows about --http: how many answers a second one core gives, beside nginx on the same
- * core, how long the longest answer takes, and what 256 clients cost. wrk is the client, on
- * another core. */
+/* Owns the rows about --http: how many answers a second it gives on one core, compared to nginx on
+ * the same core, how long the longest answer takes, and what 256 clients cost. The client is wrk,
+ * on another core. */
 #include "bench.h"
 
 #include <arpa/inet.h>

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2016,SC2154 # scripts for others, filters of jq; variables of run
 # SPDX-License-Identifier: ISC
 # dinit --http as a service, in images of all kinds and with all that can be taken away; and what a kubelet, Prometheus or a
-# browser gets from it. They are outside the container: these scenarios enter its network alone.
+# browser gets from it. As these are outside the container, the scenarios enter nothing of it but its network.
 
 # from NAME COMMAND...: runs a program of this machine in the network of the container.
 from() {
@@ -29,7 +29,7 @@ wait_answer() {
 	eventually 20 has_answer "$@"
 }
 
-# pid_of NAME REGEX: of the process with such a command line, as this machine counts.
+# pid_of NAME REGEX: the PID, outside the container, of the process with such a command line.
 pid_of() {
 	top_has "$1" "$2" | awk '{ print $1 }'
 }
@@ -223,7 +223,7 @@ test_kubernetes_manifest_is_probed_and_scraped() {
 	stop web 0 3000
 }
 
-# But for that they are the same.
+# But for the probes, and the port and annotations of dinit --http, the two files are the same.
 test_kubernetes_manifests_differ_in_probes_alone() {
 	for file in kubernetes.yaml kubernetes-exec.yaml; do
 		yq -S 'del(.spec.template.metadata.annotations) |
