@@ -155,8 +155,7 @@ static struct connection *find_oldest(struct server *server)
 }
 
 /* Closes the connection that has been sending longest, so that another answer can have the place of
- * its one.
- * Returns whether there was one. */
+ * its one. Returns whether there was one. */
 static bool cut_longest_sender(struct server *server)
 {
 	struct connection *longest = NULL;
