@@ -11,7 +11,6 @@
 #include "client/usage.h"
 #include "stamp.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -59,14 +59,19 @@ static void write_amount(char cell[CELLS_SIZE], uint64_t amount, uint64_t unit)
 
 /* ---- the row ---- */
 
-const struct cells cells_head = { {
-	[CELLS_STATE] = "STATE",
-	[CELLS_PID] = "PID",
-	[CELLS_FOR] = "FOR",
-	[CELLS_CPU] = "CPU",
-	[CELLS_MEMORY] = "MEMORY",
-	[CELLS_LINES] = "LINES",
-} };
+const struct cells *cells_head(void)
+{
+	static const struct cells head = { {
+		[CELLS_STATE] = "STATE",
+		[CELLS_PID] = "PID",
+		[CELLS_FOR] = "FOR",
+		[CELLS_CPU] = "CPU",
+		[CELLS_MEMORY] = "MEMORY",
+		[CELLS_LINES] = "LINES",
+	} };
+
+	return &head;
+}
 
 void cells_fill(struct cells *cells, const struct view_service *service, const struct usage *usage)
 {

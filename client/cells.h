@@ -34,8 +34,8 @@ struct cells {
 	char texts[CELLS_COLUMNS][CELLS_SIZE];
 };
 
-/* The names of the columns. */
-extern const struct cells cells_head;
+/* Returns the names of the columns. */
+const struct cells *cells_head(void);
 
 /* Fills the row of a service. A cell without a value is "-". usage may be NULL: it is unknown. */
 void cells_fill(struct cells *cells, const struct view_service *service, const struct usage *usage);

@@ -95,7 +95,8 @@ static void print_row(FILE *to, const struct view_service *service, const struct
 	fprintf(to, "</th>\n<td class=\"%s\">%s", cells.texts[CELLS_STATE],
 		cells.texts[CELLS_STATE]);
 	for (size_t i = CELLS_PID; i < CELLS_COLUMNS; i++)
-		fprintf(to, "</td>\n<td data-label=\"%s\">%s", cells_head.texts[i], cells.texts[i]);
+		fprintf(to, "</td>\n<td data-label=\"%s\">%s", cells_head()->texts[i],
+			cells.texts[i]);
 	fputs("</td>\n<td>", to);
 	print_text(to, service->reason);
 	fputs("</td>\n</tr>\n", to);
@@ -107,7 +108,7 @@ static void print_table(FILE *to, const struct snapshot *snapshot, const struct 
 	      "<th scope=\"col\">NAME",
 	      to);
 	for (size_t i = 0; i < CELLS_COLUMNS; i++)
-		fprintf(to, "</th>\n<th scope=\"col\">%s", cells_head.texts[i]);
+		fprintf(to, "</th>\n<th scope=\"col\">%s", cells_head()->texts[i]);
 	fputs("</th>\n<th scope=\"col\">REASON</th>\n</tr>\n</thead>\n<tbody>\n", to);
 	for (size_t i = 0; i < snapshot->len; i++)
 		print_row(to, &snapshot->list[i], usages ? &usages[i] : NULL);

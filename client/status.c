@@ -122,7 +122,7 @@ static void lay_out(struct table *table, size_t width, const struct snapshot *sn
 	size_t taken = GAP, reason_width = strlen("REASON");
 
 	table->name_width = strlen("NAME");
-	widen_columns(table, &cells_head);
+	widen_columns(table, cells_head());
 	for (size_t i = 0; i < snapshot->len; i++) {
 		struct cells cells;
 
@@ -144,7 +144,7 @@ static void lay_out(struct table *table, size_t width, const struct snapshot *sn
 static void print_table(struct table *table, const struct snapshot *snapshot,
 			const struct usage *usages)
 {
-	print_row(table, "NAME", &cells_head, "", "REASON");
+	print_row(table, "NAME", cells_head(), "", "REASON");
 	for (size_t i = 0; i < snapshot->len; i++) {
 		const struct view_service *service = &snapshot->list[i];
 		struct cells cells;

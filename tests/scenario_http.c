@@ -88,7 +88,6 @@ static void test_http_tells_when_all_are_ready(struct scene *scene)
 {
 	struct site site;
 
-	scene_fifo(scene, "go");
 	scene_service(scene, "db", POLITE);
 	scene_script(scene, "services/db/check", "test -e $SCENE/db");
 	scene_service(scene, "web", POLITE);
