@@ -13,6 +13,9 @@
 #define BENCH_ROUNDS_MAX 15
 /* where a program of the bench says that it is up: dinit passes it through */
 #define BENCH_UP_FD 3
+/* longer than dinit's timers, and what the kernel does after a start */
+#define BENCH_SETTLE_MS 1500
+#define BENCH_DETAIL_SIZE 128
 
 struct bench {
 	/* the programs under test */
@@ -31,8 +34,20 @@ struct bench {
  * removed. */
 _Noreturn void bench_fail(const char *what);
 
-/* Whether this part is to be measured: "flow", "life", "web", or one case of flow.c. */
+/* Whether this part is to be measured: "flow", "life", "web", "flood", or one case of flow.c. */
 bool bench_is_wanted(const char *part);
+
+/* ---- machine.c: where it is measured ---- */
+
+/* One line: the processor, how many of them, and the kernel. Times of two runs can be compared
+ * where it is the same. */
+const char *machine_name(void);
+
+/* One line: the day, what else runs, and what compiled the static build. */
+void machine_describe_run(const char *compiler, char *text, size_t size);
+
+/* Whether so much else runs that a row of wall time means little. */
+bool machine_is_busy(void);
 
 /* ---- table.c: what is printed, and the verdicts ---- */
 
@@ -43,15 +58,20 @@ enum table_bar {
 	TABLE_NO_BAR,
 };
 
-/* One row: what was measured, its value, and the bar. detail (may be NULL) is printed behind it. */
+/* One row: what was measured, its value, and the bar. detail (may be NULL) is printed behind it. A
+ * unit of time ("ms", "k/s") makes it one that depends on the machine, and says so. */
 void table_row(const char *name, double value, const char *unit, enum table_bar kind, double bar,
 	       const char *detail);
 
 __attribute__((format(printf, 1, 2))) void table_title(const char *format, ...);
 
 /* Compares every row that has a bar with what path holds from an earlier run, and says what got
- * worse by more than a fifth. save: writes path instead. */
-void table_compare(const char *path, bool save);
+ * worse by more than a fifth; times only where that run was on such a machine. */
+void table_compare(const char *path);
+
+/* Writes the rows that have a bar to path, and where they were measured: run is a line about that
+ * beside the name of the machine. */
+void table_save(const char *path, const char *run);
 
 /* The last line. */
 void table_summary(void);
@@ -73,9 +93,16 @@ pid_t proc_start(char *const argv[], const struct proc_fds *fds, const char *con
 /* Sends the signal to the process. */
 void proc_signal(pid_t pid, int signal);
 
-/* Waits for its end and reaps it. *cpu_s (may be NULL): CPU time of its own, without its
- * children's. Fails unless it exits with 0 or is ended by `signal`. Returns when it ended. */
-uint64_t proc_wait(pid_t pid, int signal, double *cpu_s);
+/* What a process used in its whole life, without its children. */
+struct proc_use {
+	double cpu_s;
+	/* from it to another process and back */
+	long switches;
+};
+
+/* Waits for its end and reaps it. *use may be NULL. Fails unless it exits with 0 or is ended by
+ * `signal`. Returns when it ended. */
+uint64_t proc_wait(pid_t pid, int signal, struct proc_use *use);
 
 /* Kills every process group that proc_start made and proc_wait has not seen ended.
  * Async-signal-safe. */
@@ -118,12 +145,20 @@ void corpus_make(struct corpus *corpus, const struct bench *bench, enum corpus_k
 
 void flow_bench(const struct bench *bench);
 
-/* ---- life.c: processes, memory, idleness ---- */
+/* ---- flood.c: a line beside many of another service ---- */
+
+void flood_bench(const struct bench *bench);
+
+/* ---- life.c: processes and memory ---- */
 
 void life_bench(const struct bench *bench);
 
 /* Makes a service directory in which each of the services has program as its run. */
 void life_make_services(const char *dir, unsigned services, const char *program);
+
+/* The same, called name in the bench's directory, with one of the bench's programs. */
+void life_make_named(const struct bench *bench, const char *name, unsigned services,
+		     const char *program, char dir[BENCH_PATH_SIZE]);
 
 /* A dinit, or what it is compared to, with services that say when they are up. */
 struct instance {
@@ -132,8 +167,20 @@ struct instance {
 	uint64_t begun_ns;
 };
 
+/* Starts argv[0] with a pipe at BENCH_UP_FD and the strings of extra in its environment. */
+struct instance life_start_with(char *const argv[], const char *const extra[]);
+
 /* Starts dinit-static; more is one more string for the environment, or NULL. */
 struct instance life_start(const struct bench *bench, const char *dir, const char *more);
+
+/* Starts the bare loop with as many of the services of dir; more as above. look: it looks at its
+ * children once a second. */
+struct instance life_start_loop(const struct bench *bench, const char *dir, unsigned services,
+				const char *more, bool look);
+
+/* Starts dinit as a client of the instance, with output to nowhere. argument may be NULL. */
+pid_t life_start_client(const struct bench *bench, const struct instance *instance,
+			const char *option, const char *argument);
 
 /* Returns the seconds from the start until the last of the services said that it is up. */
 double life_wait_up(struct instance *instance, unsigned services);
@@ -141,6 +188,17 @@ double life_wait_up(struct instance *instance, unsigned services);
 /* Ends it by TERM. Returns the seconds that takes; *cpu_s (may be NULL): CPU time of its whole
  * life. */
 double life_stop(struct instance *instance, double *cpu_s);
+
+/* ---- idle.c: what it costs while nothing happens ---- */
+
+/* The directories have so many services. */
+void idle_bench(const struct bench *bench, const char *few_dir, unsigned few, const char *many_dir,
+		unsigned many);
+
+/* ---- lost.c: processes that lose their parent ---- */
+
+/* The directory has so many services, and gets one more. */
+void lost_bench(const struct bench *bench, const char *many_dir, unsigned many);
 
 /* ---- web.c: what is answered over HTTP ---- */
 

@@ -102,7 +102,7 @@ void proc_signal(pid_t pid, int signal)
 		bench_fail("kill");
 }
 
-uint64_t proc_wait(pid_t pid, int signal, double *cpu_s)
+uint64_t proc_wait(pid_t pid, int signal, struct proc_use *use)
 {
 	siginfo_t info;
 	uint64_t ended_ns;
@@ -113,9 +113,11 @@ uint64_t proc_wait(pid_t pid, int signal, double *cpu_s)
 		if (errno != EINTR)
 			bench_fail("waitid");
 	ended_ns = proc_now_ns();
-	/* The zombie still tells its own time; what wait4 tells would include its children's. */
-	if (cpu_s)
-		*cpu_s = proc_cpu_s(pid);
+	/* The zombie still tells its own use; what wait4 tells would include its children's. */
+	if (use)
+		*use = (struct proc_use){ proc_cpu_s(pid),
+					  proc_status(pid, "voluntary_ctxt_switches") +
+						  proc_status(pid, "nonvoluntary_ctxt_switches") };
 	waitpid(pid, &status, 0);
 	replace(pid, 0);
 	if (!(WIFEXITED(status) && WEXITSTATUS(status) == 0) &&

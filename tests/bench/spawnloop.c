@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /* What dinit's start and stop are compared to: a bare loop that starts the same programs, each
  * with two pipes and in its directory, and on TERM signals all of them, waits for all of them,
- * and exits. It reads none of the pipes. Usage: spawnloop DIR COUNT, for DIR/s0000/run and so
- * on. */
+ * and exits. It reads none of the pipes. Usage: spawnloop DIR COUNT [look], for DIR/s0000/run and
+ * so on; with look it asks the kernel for its list of children once a second meanwhile. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int start(const char *parent, unsigned number, int null_fd,
@@ -37,14 +39,33 @@ static int start(const char *parent, unsigned number, int null_fd,
 	return error ? -1 : 0;
 }
 
+static void look_at_children(void)
+{
+	static char list[64 * 1024];
+	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+
+	while (read(fd, list, sizeof list) > 0)
+		;
+	close(fd);
+}
+
+static void wait_for(const sigset_t *signals, bool look)
+{
+	const struct timespec second = { .tv_sec = 1 };
+
+	while (sigtimedwait(signals, NULL, look ? &second : NULL) < 0)
+		if (look && errno == EAGAIN)
+			look_at_children();
+}
+
 int main(int argc, char **argv)
 {
-	unsigned count = argc == 3 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
+	unsigned count = argc >= 3 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
 	pid_t *pids = calloc(count ? count : 1, sizeof *pids);
 	posix_spawnattr_t attributes;
 	struct rlimit nofile;
 	sigset_t none, term;
-	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC), signal;
+	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	sigemptyset(&none);
 	sigemptyset(&term);
@@ -60,7 +81,7 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < count; i++)
 		if (start(argv[1], i, null_fd, &attributes, &pids[i]) < 0)
 			return 3;
-	sigwait(&term, &signal);
+	wait_for(&term, argc == 4);
 	for (unsigned i = 0; i < count; i++)
 		kill(pids[i], SIGTERM);
 	while (wait(NULL) > 0 || errno == EINTR)

@@ -2,7 +2,6 @@
 /* Owns the rows that were printed, the verdicts, and the comparison with an earlier run. */
 #include "bench.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +10,14 @@
 #define ROWS_MAX 100
 #define NAME_SIZE 64
 #define WORSE 1.2
+/* begins the line that says where the rows were measured */
+#define MACHINE "# machine: "
 
 struct row {
 	char name[NAME_SIZE];
 	double value;
 	enum table_bar kind;
+	const char *unit;
 };
 
 static struct row rows[ROWS_MAX];
@@ -61,13 +63,20 @@ static const char *verdict(enum table_bar kind, double value, double bar)
 	return met ? "pass" : "MISS";
 }
 
-static void remember(const char *name, double value, enum table_bar kind)
+/* The others are ratios, sizes and counts. */
+static bool is_time(const char *unit)
+{
+	return strcmp(unit, "ms") == 0 || strcmp(unit, "ms/s") == 0 || strcmp(unit, "k/s") == 0;
+}
+
+static void remember(const char *name, double value, const char *unit, enum table_bar kind)
 {
 	if (kind == TABLE_NO_BAR || rows_len == ROWS_MAX)
 		return;
 	snprintf(rows[rows_len].name, NAME_SIZE, "%s", name);
 	rows[rows_len].value = value;
 	rows[rows_len].kind = kind;
+	rows[rows_len].unit = unit;
 	rows_len++;
 }
 
@@ -78,67 +87,83 @@ void table_row(const char *name, double value, const char *unit, enum table_bar 
 
 	if (kind != TABLE_NO_BAR)
 		snprintf(wanted, sizeof wanted, "%s %g", kind == TABLE_AT_MOST ? "<=" : ">=", bar);
-	printf("  %-52s %9.2f %-3s %-9s %-4s  %s\n", name, value, unit, wanted,
-	       verdict(kind, value, bar), detail ? detail : "");
+	printf("  %-52s %9.2f %-4s %-7s %-4s  %s%s%s\n", name, value, unit, wanted,
+	       verdict(kind, value, bar), is_time(unit) ? "absolute" : "",
+	       is_time(unit) && detail ? ": " : "", detail ? detail : "");
 	fflush(stdout);
-	remember(name, value, kind);
+	remember(name, value, unit, kind);
 }
 
-static void save_rows(const char *path)
+void table_save(const char *path, const char *run)
 {
 	FILE *file = fopen(path, "we");
 
 	if (!file)
 		bench_fail(path);
-	fputs("# What `make bench` measured, row by row; BENCH_SAVE=1 make bench writes it anew.\n",
+	fputs("# What `make bench` measured, row by row; BENCH_SAVE=1 make bench writes it anew.\n"
+	      "# Rows in ms or k/s are compared only on such a machine:\n",
 	      file);
+	fprintf(file, MACHINE "%s\n# %s\n", machine_name(), run);
 	for (size_t i = 0; i < rows_len; i++)
-		fprintf(file, "%-52s %.3f\n", rows[i].name, rows[i].value);
+		fprintf(file, "%-52s %10.3f %s\n", rows[i].name, rows[i].value, rows[i].unit);
 	if (fclose(file) != 0)
 		bench_fail(path);
 	printf("\nsaved: %s\n", path);
 }
 
-static void compare_row(const char *name, double before)
+/* The row that the line is about, and its value; or NULL. */
+static const struct row *find_row(const char *line, double *value)
 {
 	for (size_t i = 0; i < rows_len; i++) {
-		double worse = rows[i].kind == TABLE_AT_MOST ? rows[i].value / before
-							     : before / rows[i].value;
+		size_t len = strlen(rows[i].name);
+		char *end;
 
-		if (strcmp(rows[i].name, name) == 0 && worse > WORSE)
-			printf("  %-52s %9.2f     was %.2f: %.0f %% worse\n", name, rows[i].value,
-			       before, (worse - 1) * 100);
+		if (strncmp(line, rows[i].name, len) != 0 || line[len] != ' ')
+			continue;
+		*value = strtod(line + len, &end);
+		if (end != line + len)
+			return &rows[i];
 	}
+	return NULL;
 }
 
-void table_compare(const char *path, bool save)
+static void compare_row(const struct row *row, double before)
 {
-	char line[256];
-	FILE *file;
+	double worse = row->kind == TABLE_AT_MOST ? row->value / before : before / row->value;
 
-	if (save) {
-		save_rows(path);
-		return;
-	}
-	file = fopen(path, "re");
+	if (worse > WORSE)
+		printf("  %-52s %9.2f     was %.2f: %.0f %% worse\n", row->name, row->value, before,
+		       (worse - 1) * 100);
+}
+
+void table_compare(const char *path)
+{
+	bool same_machine = false;
+	unsigned left_out = 0;
+	char line[512];
+	FILE *file = fopen(path, "re");
+
 	if (!file)
 		return;
 	table_title("worse than %s by more than %.0f %%:", path, (WORSE - 1) * 100);
 	while (fgets(line, sizeof line, file)) {
-		char *space = strrchr(line, ' ');
+		const struct row *row;
 		double before;
-		size_t len;
 
-		if (line[0] == '#' || !space)
+		line[strcspn(line, "\n")] = '\0';
+		if (strncmp(line, MACHINE, strlen(MACHINE)) == 0)
+			same_machine = strcmp(line + strlen(MACHINE), machine_name()) == 0;
+		row = find_row(line, &before);
+		if (!row || before <= 0)
 			continue;
-		before = strtod(space, NULL);
-		for (len = (size_t)(space - line); len > 0 && line[len - 1] == ' '; len--)
-			;
-		line[len] = '\0';
-		if (before > 0)
-			compare_row(line, before);
+		if (is_time(row->unit) && !same_machine)
+			left_out++;
+		else
+			compare_row(row, before);
 	}
 	fclose(file);
+	if (left_out > 0)
+		printf("  not compared, for that was another machine: %u times\n", left_out);
 }
 
 void table_summary(void)

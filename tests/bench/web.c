@@ -20,7 +20,6 @@
 /* longer than an answer is kept */
 #define STALE_MS 300
 #define UP_MS 10000
-#define DETAIL_SIZE 128
 
 struct server {
 	pid_t pid;
@@ -275,7 +274,7 @@ static void bench_rate(const struct bench *bench, const struct instance *instanc
 		theirs_us[BENCH_ROUNDS_MAX], ratio[BENCH_ROUNDS_MAX];
 	struct server http = start_http(bench, instance, cores->server),
 		      nginx = start_nginx(bench, cores->server);
-	char detail[DETAIL_SIZE];
+	char detail[BENCH_DETAIL_SIZE];
 
 	for (size_t i = 0; i < rounds; i++) {
 		ours[i] = load(&http, core_of_client(cores), seconds, &ours_us[i]);
@@ -301,7 +300,7 @@ static void bench_answer(const struct bench *bench, const struct server *server,
 {
 	size_t rounds = bench->quick ? 7 : 15, len = 0;
 	double took[BENCH_ROUNDS_MAX];
-	char name[64], detail[DETAIL_SIZE];
+	char name[64], detail[BENCH_DETAIL_SIZE];
 	int fd = connect_to(server->port);
 
 	if (fd < 0)
@@ -325,7 +324,7 @@ static void bench_answer(const struct bench *bench, const struct server *server,
 static void bench_clients(const struct server *server)
 {
 	static const char *const paths[] = { "/livez", "/readyz", "/metrics", "/status", "/" };
-	char detail[DETAIL_SIZE];
+	char detail[BENCH_DETAIL_SIZE];
 	int fds[CLIENTS];
 
 	for (size_t i = 0; i < CLIENTS; i++) {
