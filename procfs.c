@@ -332,6 +332,8 @@ int procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *s
 			stat->session = number <= INT_MAX ? (pid_t)number : 0;
 		else if (field >= 14 && field <= 17)
 			stat->cpu_ticks += number;
+		else if (field == 20)
+			stat->threaded = number > 1;
 		else if (field == 22)
 			stat->start_time = number;
 	}
@@ -407,7 +409,12 @@ pid_t procfs_find_thread(const struct procfs *proc, pid_t pid)
 
 bool procfs_is_uninterruptible(const struct procfs *proc, pid_t pid)
 {
-	return find_thread(proc, pid, is_uninterruptible) != 0;
+	struct procfs_stat stat;
+
+	if (procfs_read_stat(proc, pid, &stat) < 0)
+		return false;
+	/* Most processes have one thread. */
+	return stat.threaded ? find_thread(proc, pid, is_uninterruptible) != 0 : stat.state == 'D';
 }
 
 bool procfs_is_executing(const struct procfs *proc, pid_t pid)

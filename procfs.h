@@ -31,6 +31,8 @@ struct procfs_stat {
 	pid_t session;
 	/* In clock ticks after boot: with the pid it names one process for ever. */
 	uint64_t start_time;
+	/* It has more than one thread. */
+	bool threaded;
 	/* It has no memory any more: it is about to end, or has ended. (So it is with kernel
 	 * threads.) */
 	bool ending;

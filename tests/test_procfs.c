@@ -96,15 +96,21 @@ static void put(const struct fake *fake, const char *name, const char *text)
 	put_bytes(fake, name, text, strlen(text));
 }
 
-static void put_stat(const struct fake *fake, int pid, const char *comm, char state, int parent)
+static void put_stat_of(const struct fake *fake, int pid, const char *comm, char state, int parent,
+			unsigned threads)
 {
 	char name[64], text[512];
 
 	snprintf(name, sizeof name, "%d/stat", pid);
 	snprintf(text, sizeof text,
-		 "%d (%s) %c %d 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 %u 23 24\n", pid,
-		 comm, state, parent, 1000U + (unsigned)pid);
+		 "%d (%s) %c %d 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 %u 21 %u 23 24\n", pid,
+		 comm, state, parent, threads, 1000U + (unsigned)pid);
 	put(fake, name, text);
+}
+
+static void put_stat(const struct fake *fake, int pid, const char *comm, char state, int parent)
+{
+	put_stat_of(fake, pid, comm, state, parent, 1);
 }
 
 static void read_program(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE])
@@ -1152,7 +1158,7 @@ static void test_read_command_process_with_uninterruptible_thread_is_its_command
 
 	put(fake, "20/comm", "the comm\n");
 	put(fake, "20/cmdline", "program");
-	put_stat(fake, 20, "the comm", 'S', 1);
+	put_stat_of(fake, 20, "the comm", 'S', 1, 2);
 	put(fake, "20/task/20/comm", "the comm\n");
 	put(fake, "20/task/21/comm", "the comm\n");
 	put_stat(fake, 21, "the comm", 'S', 1);
@@ -1163,6 +1169,9 @@ static void test_read_command_process_with_uninterruptible_thread_is_its_command
 	assert_true(procfs_is_uninterruptible(&fake->proc, 20));
 	read_line(&fake->proc, 20, line);
 	assert_string_equal(line, "[the comm]");
+	put_stat_of(fake, 20, "the comm", 'D', 1, 2);
+	put_stat(fake, 21, "the comm", 'S', 1);
+	assert_true(procfs_is_uninterruptible(&fake->proc, 20));
 }
 
 static void test_is_executing_any_thread_within_execve(void **state)
