@@ -162,7 +162,6 @@ enum measure {
 	LINES_PER_S,
 	OUT_PER_S,
 	CPU_PER_OUT,
-	CPU_PER_LINE,
 	SWITCHES_PER_IN,
 };
 
@@ -172,7 +171,6 @@ static double measure_of(const struct flow *flow, enum measure measure)
 	case LINES_PER_S: return flow->lines_per_s;
 	case OUT_PER_S: return flow->out_per_s;
 	case CPU_PER_OUT: return flow->cpu_s / flow->out;
-	case CPU_PER_LINE: return flow->cpu_s / flow->lines;
 	case SWITCHES_PER_IN: return flow->switches / flow->in;
 	}
 	return 0;
@@ -275,7 +273,7 @@ static void print_bars_of(const struct flow_case *of, const struct results *resu
 		  TABLE_AT_MOST, of->bars.floor_cpu);
 	print_bar(of, filter, "wall / cat", 1 / ratio_of(results, filter, 0, LINES_PER_S),
 		  TABLE_AT_MOST, of->bars.cat_wall);
-	print_bar(of, filter, "CPU / cat", ratio_of(results, filter, 0, CPU_PER_LINE),
+	print_bar(of, filter, "CPU per byte out / cat", ratio_of(results, filter, 0, CPU_PER_OUT),
 		  TABLE_AT_MOST, of->bars.cat_cpu);
 }
 
