@@ -27,14 +27,14 @@ MODULES = dinit client/cli client/http client/listener client/answers client/pag
 	adopt/redirect adopt/obstacle adopt/tracee request sender program ownfds filter logmux \
 	splitter outputs signaller svdir foreign svvalue termlog death reaper spawn script execfail \
 	sink notify process loop fdtable oom procfs log line config tally board nearest lastline \
-	printable signame names stamp json
+	printable signame names stamp json bytes
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 
 # Linked behind all else, also of libc: dinit as PID 1 keeps none of it in memory.
 CLIENT = $(filter $(BUILD)/client/%,$(OBJECTS))
 
 # Those that every line goes through. COLD_CFLAGS are for all others.
-HOT = logmux splitter sink lastline line printable stamp json
+HOT = logmux splitter sink lastline line printable stamp json bytes
 COLD_CFLAGS =
 $(filter-out $(HOT:%=$(BUILD)/%.o),$(OBJECTS)): ALL_CFLAGS += $(COLD_CFLAGS)
 

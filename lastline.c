@@ -4,6 +4,7 @@
  * text. */
 #include "lastline.h"
 
+#include "bytes.h"
 #include "printable.h"
 
 #include <stdlib.h>
@@ -14,7 +15,6 @@
 /* What is kept of an unfinished line that is so long does not change any more, whatever comes: not
  * even if that is a newline, and '\r' stands before it. */
 #define LONG_LEN (2 * LASTLINE_MAX)
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 /* Memory is taken in steps of so many bytes: most streams have lines of much the same length. */
 #define SIZE_STEP 16
 
@@ -68,34 +68,11 @@ static size_t without_blanks(const char *bytes, size_t len)
 	return len;
 }
 
-/* Returns where the last line of the bytes begins, which may be at their end. (memrchr of some
- * libcs looks at one byte after the other: with long lines that would cost more than all else.) */
-static size_t last_begin(const char *bytes, size_t len)
-{
-	uint64_t words[2];
-
-	while (len >= sizeof words) {
-		uint64_t found;
-
-		memcpy(words, bytes + len - sizeof words, sizeof words);
-		words[0] ^= EACH('\n');
-		words[1] ^= EACH('\n');
-		/* The highest bit of a byte remains where that was 0, or one below it was. */
-		found = ((words[0] - EACH(1)) & ~words[0]) | ((words[1] - EACH(1)) & ~words[1]);
-		if (found & EACH(0x80))
-			break;
-		len -= sizeof words;
-	}
-	while (len > 0 && bytes[len - 1] != '\n')
-		len--;
-	return len;
-}
-
 /* Keeps the last whole line of the bytes, which end in a newline; blank lines are skipped. */
 static void keep_whole(struct lastline *last, const char *begun, size_t begun_len,
 		       const char *bytes, size_t len)
 {
-	size_t end = without_blanks(bytes, len), begin = last_begin(bytes, end);
+	size_t end = without_blanks(bytes, len), begin = bytes_last_line(bytes, end);
 
 	/* The line that was begun is the last: it may have been kept when it became long. */
 	if (begin == 0 && !last->unfinished) {
@@ -112,7 +89,7 @@ static void keep_whole(struct lastline *last, const char *begun, size_t begun_le
 void lastline_note(struct lastline *last, const char *begun, size_t begun_len, const char *bytes,
 		   size_t len)
 {
-	size_t begin = last_begin(bytes, len);
+	size_t begin = bytes_last_line(bytes, len);
 
 	if (begin > 0 && len - begin >= LONG_LEN) {
 		keep(last, "", 0, bytes + begin, len - begin);

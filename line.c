@@ -3,11 +3,10 @@
  * Invariant: a function writes no more than line_put_max said. */
 #include "line.h"
 
+#include "bytes.h"
+
 #include <stdint.h>
 #include <string.h>
-#if defined(__SSE2__) && !defined(LINE_PORTABLE)
-#include <emmintrin.h>
-#endif
 
 #define STRAY_AFTER "not a JSON object: "
 #define LEVEL_BEFORE "{\"level\":\""
@@ -21,54 +20,6 @@
 #define COLOUR_RED COLOUR(31)
 #define COLOUR_YELLOW COLOUR(33)
 #define COLOUR_END "\033[0m"
-
-/* The two loops through which every byte of every line goes. libc's would do, but the static
- * binary has musl's, which are made to be small: they cost it twice the time. */
-
-#if defined(__SSE2__) && !defined(LINE_PORTABLE)
-static inline const char *find_newline_in_blocks(const char **at, const char *end)
-{
-	const __m128i newlines = _mm_set1_epi8('\n');
-
-	for (; end - *at >= BLOCK; *at += BLOCK) {
-		__m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)*at);
-		unsigned found = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, newlines));
-
-		if (found)
-			return *at + __builtin_ctz(found);
-	}
-	return NULL;
-}
-#else
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Moves *at to the first eight bytes that hold a newline. Returns NULL: which of them it is, is for
- * the caller to see. */
-static inline const char *find_newline_in_blocks(const char **at, const char *end)
-{
-	for (; end - *at >= 8; *at += 8) {
-		uint64_t bytes;
-
-		memcpy(&bytes, *at, sizeof bytes);
-		bytes ^= EACH('\n');
-		if ((bytes - EACH(1)) & ~bytes & EACH(0x80))
-			break;
-	}
-	return NULL;
-}
-#endif
-
-static inline const char *find_newline(const char *at, size_t len)
-{
-	const char *end = at + len;
-	const char *found = find_newline_in_blocks(&at, end);
-
-	if (found)
-		return found;
-	while (at < end && *at != '\n')
-		at++;
-	return at < end ? at : NULL;
-}
 
 /* Copies the bytes and returns the place behind them. Copies of a constant size are single
  * instructions; where the length is no multiple of it, the last two of them overlap. */
@@ -105,7 +56,7 @@ enum line_found line_find(const char *bytes, size_t len, size_t searched, size_t
 	const char *newline = NULL;
 
 	if (searched < window)
-		newline = find_newline(bytes + searched, window - searched);
+		newline = bytes_find_newline(bytes + searched, window - searched);
 	if (newline) {
 		cut->len = without_return(bytes, (size_t)(newline - bytes));
 		cut->used = (size_t)(newline - bytes) + 1;
@@ -222,19 +173,24 @@ size_t line_put_max(const struct line *line, const struct line_label *label)
 	return around_max(label) + line->len;
 }
 
-static inline char *put_text(char *at, const struct stamp *stamp, const struct line_label *label,
-			     const char *text, size_t len)
+static inline char *put_text_head(char *at, const struct stamp *stamp,
+				  const struct line_label *label)
 {
-	at = put(put(put(at, stamp->text, STAMP_LEN), label->prefix, label->prefix_len), text, len);
+	return put(put(at, stamp->text, STAMP_LEN), label->prefix, label->prefix_len);
+}
+
+static char *put_text(char *at, const struct stamp *stamp, const struct line_label *label,
+		      const char *text, size_t len)
+{
+	at = put(put_text_head(at, stamp, label), text, len);
 	*at++ = '\n';
 	return at;
 }
 
-static inline char *put_coloured(char *at, const struct stamp *stamp,
-				 const struct line_label *label, const char *text, size_t len)
+static char *put_coloured(char *at, const struct stamp *stamp, const struct line_label *label,
+			  const char *text, size_t len)
 {
-	at = put(at, label->colour, COLOUR_LEN);
-	at = put(put(at, stamp->text, STAMP_LEN), label->prefix, label->prefix_len);
+	at = put_text_head(put(at, label->colour, COLOUR_LEN), stamp, label);
 	at = put(PUT_LITERAL(at, COLOUR_END), text, len);
 	*at++ = '\n';
 	return at;
@@ -268,9 +224,9 @@ static char *put_wrapped(char *at, const struct stamp *stamp, const struct line_
 	return put_fields(at, stamp, label, true);
 }
 
-/* Chooses the form of a line; nothing else does. */
-static inline enum line_form choose_form(enum line_rule rule, const char *text, size_t len,
-					 bool whole, struct json_object *object)
+/* Chooses the form of a line. */
+static enum line_form choose_form(enum line_rule rule, const char *text, size_t len, bool whole,
+				  struct json_object *object)
 {
 	if (rule == LINE_RULE_TEXT)
 		return LINE_FORM_TEXT;
@@ -421,23 +377,57 @@ size_t line_put_message(char *out, enum line_message_form form, const struct lin
 
 /* ---- many lines at once ---- */
 
-/* Writes one line of a job. Returns the place behind it, or NULL where it is for line_put. */
-static inline char *put_one(char *at, const struct line_job *job, const char *text, size_t len)
+/* Takes the lines of a job that are text: each is copied while its end is searched for. */
+static size_t put_text_lines(char *out, size_t room, const struct line_job *job, const char *bytes,
+			     size_t len, struct line_taken *taken)
+{
+	const struct line_label *label = job->label;
+	size_t head_len = STAMP_LEN + label->prefix_len, max = job->max, lines = 0;
+	const char *at = bytes, *end = bytes + len;
+	char *to = out, *to_end = out + room;
+
+	while (at < end && (size_t)(to_end - to) > head_len) {
+		char *copy = put_text_head(to, job->stamp, label);
+		size_t left = (size_t)(end - at), copy_room = (size_t)(to_end - copy), line_len;
+		const char *newline =
+			bytes_copy_line(copy, at, left < copy_room ? left : copy_room);
+
+		if (!newline && left <= copy_room)
+			taken->searched = left;
+		if (!newline)
+			break;
+		line_len = without_return(at, (size_t)(newline - at));
+		if (line_len > max)
+			break;
+		at = newline + 1;
+		if (line_len == 0)
+			continue;
+		copy[line_len] = '\n';
+		to = copy + line_len + 1;
+		lines++;
+	}
+	taken->used = (size_t)(at - bytes);
+	taken->lines = lines;
+	return (size_t)(to - out);
+}
+
+/* Writes one line of a job as an object. Returns the place behind it, or NULL where it is for
+ * line_put. */
+static inline char *put_one_object(char *at, const struct line_job *job, const char *text,
+				   size_t len)
 {
 	struct json_object object;
 
-	switch (choose_form(job->rule, text, len, true, &object)) {
-	case LINE_FORM_TEXT: return put_text(at, job->stamp, job->label, text, len);
-	case LINE_FORM_OBJECT: return put_object(at, job->stamp, job->label, text, &object);
-	case LINE_FORM_WRAPPED: return put_wrapped(at, job->stamp, job->label, text, len);
-	case LINE_FORM_COLOURED:
-	case LINE_FORM_STRAY: break;
-	}
+	if (json_find_object(text, len, &object))
+		return put_object(at, job->stamp, job->label, text, &object);
+	if (job->rule == LINE_RULE_WRAP)
+		return put_wrapped(at, job->stamp, job->label, text, len);
 	return NULL;
 }
 
-size_t line_put_lines(char *out, size_t room, const struct line_job *job, const char *bytes,
-		      size_t len, struct line_taken *taken)
+/* Takes the lines of a job that are objects, or become that. */
+static size_t put_object_lines(char *out, size_t room, const struct line_job *job,
+			       const char *bytes, size_t len, struct line_taken *taken)
 {
 	/* A copy, which cannot change with what is written to out. */
 	const struct line_job own = *job;
@@ -447,18 +437,14 @@ size_t line_put_lines(char *out, size_t room, const struct line_job *job, const 
 	const char *at = bytes, *end = bytes + len, *newline;
 	char *to = out, *to_end = out + room;
 
-	*taken = (struct line_taken){ 0 };
-	/* So that the loop below need not ask for it. */
-	if (own.rule == LINE_RULE_COLOURED)
-		return 0;
-	while ((newline = find_newline(at, (size_t)(end - at)))) {
+	while ((newline = bytes_find_newline(at, (size_t)(end - at)))) {
 		size_t line_len = without_return(at, (size_t)(newline - at));
 		char *behind = to;
 
 		if (line_len > own.max || (size_t)(to_end - to) < around + times * line_len)
 			break;
 		if (line_len > 0)
-			behind = put_one(to, &own, at, line_len);
+			behind = put_one_object(to, &own, at, line_len);
 		if (!behind)
 			break;
 		lines += line_len > 0;
@@ -467,5 +453,20 @@ size_t line_put_lines(char *out, size_t room, const struct line_job *job, const 
 	}
 	taken->used = (size_t)(at - bytes);
 	taken->lines = lines;
+	if (!newline)
+		taken->searched = (size_t)(end - at);
 	return (size_t)(to - out);
+}
+
+size_t line_put_lines(char *out, size_t room, const struct line_job *job, const char *bytes,
+		      size_t len, struct line_taken *taken)
+{
+	*taken = (struct line_taken){ 0 };
+	switch (job->rule) {
+	case LINE_RULE_TEXT: return put_text_lines(out, room, job, bytes, len, taken);
+	case LINE_RULE_OBJECTS:
+	case LINE_RULE_WRAP: return put_object_lines(out, room, job, bytes, len, taken);
+	case LINE_RULE_COLOURED: break;
+	}
+	return 0;
 }

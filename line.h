@@ -151,6 +151,8 @@ struct line_job {
 struct line_taken {
 	/* How many bytes, and how many lines of them were not empty. */
 	size_t used, lines;
+	/* So many of the bytes behind those are known to hold no newline. */
+	size_t searched;
 };
 
 /* Does all of the above at once, for the common case: writes the whole lines at the beginning of

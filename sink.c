@@ -5,6 +5,8 @@
  * fill the same pipe: its reader may stay away for ever. */
 #include "sink.h"
 
+#include "bytes.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -238,18 +240,18 @@ static size_t room_for_certain(const struct sink *sink)
  * one that needs more. */
 static size_t choose_len(const struct sink *sink)
 {
-	const char *at = sink->queue + sink->start, *newline;
-	size_t len = sink_len(sink), room;
+	const char *at = sink->queue + sink->start;
+	size_t len = sink_len(sink), room, whole;
 
 	if (sink->pipe_size == 0 || len <= PIPE_BUF)
 		return len;
 	room = room_for_certain(sink);
 	if (len <= room)
 		return len;
-	newline = memrchr(at, '\n', room);
-	if (!newline)
-		newline = memchr(at + room, '\n', len - room);
-	return (size_t)(newline - at) + 1;
+	whole = bytes_last_line(at, room);
+	if (whole > 0)
+		return whole;
+	return (size_t)(bytes_find_newline(at + room, len - room) - at) + 1;
 }
 
 /* Writes at most max bytes, which the descriptor takes without blocking if it polls writable. */

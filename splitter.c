@@ -4,6 +4,8 @@
  * came, and as whole lines. */
 #include "splitter.h"
 
+#include "bytes.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,8 +59,9 @@ static enum progress emit(struct splitter *splitter, const char *text, size_t le
 }
 
 /* Puts the lines at the beginning of the bytes that belong into one sink and fit into the room it
- * has. Returns how many bytes they were. */
-static size_t emit_in_a_row(struct splitter *splitter, const char *bytes, size_t len, size_t max)
+ * has. Returns how many bytes they were; *searched: so many behind them hold no newline. */
+static size_t emit_in_a_row(struct splitter *splitter, const char *bytes, size_t len, size_t max,
+			    size_t *searched)
 {
 	struct sink *sink = outputs_sink(splitter->means->outputs, splitter->output);
 	struct line_job job = {
@@ -71,6 +74,7 @@ static size_t emit_in_a_row(struct splitter *splitter, const char *bytes, size_t
 	size_t room, put;
 	char *out;
 
+	*searched = 0;
 	if (!sink_is_open(sink) || splitter->in_pieces)
 		return 0;
 	out = sink_rest(sink, &room);
@@ -78,6 +82,7 @@ static size_t emit_in_a_row(struct splitter *splitter, const char *bytes, size_t
 	if (put > 0)
 		sink_commit(sink, put);
 	splitter->lines += taken.lines;
+	*searched = taken.searched;
 	return taken.used;
 }
 
@@ -103,7 +108,7 @@ static enum progress emit_lines(struct splitter *splitter, const char *bytes, si
 	struct line_cut cut;
 	enum line_found found;
 
-	*used = searched == 0 ? emit_in_a_row(splitter, bytes, len, max) : 0;
+	*used = searched == 0 ? emit_in_a_row(splitter, bytes, len, max, &searched) : 0;
 	while ((found = line_find(bytes + *used, len - *used, searched, max, splitter->ended,
 				  &cut)) != LINE_NONE) {
 		bool whole = found == LINE_WHOLE && !splitter->in_pieces;
@@ -118,8 +123,7 @@ static enum progress emit_lines(struct splitter *splitter, const char *bytes, si
 		}
 		splitter->in_pieces = found == LINE_PIECE;
 		*used += cut.used;
-		*used += emit_in_a_row(splitter, bytes + *used, len - *used, max);
-		searched = 0;
+		*used += emit_in_a_row(splitter, bytes + *used, len - *used, max, &searched);
 	}
 	return PROGRESS_DONE;
 }
@@ -284,11 +288,12 @@ void splitter_note_time(struct splitter *splitter)
 static bool complete_tail(struct splitter *splitter, const char *bytes, size_t len, size_t *taken,
 			  bool *done)
 {
-	const char *newline = memchr(bytes, '\n', len);
+	const char *newline = bytes_find_newline(bytes, len);
 	size_t first = newline ? (size_t)(newline - bytes) + 1 : len;
 
 	if (!append_to_tail(splitter, bytes, first))
 		return false;
+	splitter->searched = splitter->tail_len - (newline ? 1 : 0);
 	*taken = first;
 	*done = splitter_put_tail(splitter, false);
 	return true;

@@ -21,7 +21,7 @@ setup-all:
 
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
-UNITS = adopt answers fdtable json names signame printable lastline config process svdir script \
+UNITS = adopt answers bytes fdtable json names signame printable lastline config process svdir script \
 	execfail procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs \
 	logmux filter sender request service lives ration policy left ending waited overtime \
 	announce pace board check cli command health http httprequest listener listing metrics \
@@ -207,8 +207,8 @@ check-valgrind: setup $(VALGRIND_PROGRAMS)
 	@TEST_QUICK=1 TEST_WRAPPER='$(VALGRIND)' tests/suites $(VALGRIND_PROGRAMS)
 
 # The code for processors without SSE2, and for those that nothing is traced on, run here.
-PORTABLE = $(BUILD)/portable/test_json $(BUILD)/portable/test_line $(BUILD)/portable/test_adopt
-PORTABLE_CFLAGS = $(CFLAGS) -DJSON_PORTABLE -DLINE_PORTABLE -DTRACEE_PORTABLE
+PORTABLE = $(addprefix $(BUILD)/portable/test_,bytes json line adopt)
+PORTABLE_CFLAGS = $(CFLAGS) -DJSON_PORTABLE -DBYTES_PORTABLE -DTRACEE_PORTABLE
 
 check-portable: setup
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/portable CFLAGS='$(PORTABLE_CFLAGS)' $(PORTABLE)

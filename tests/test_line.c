@@ -767,12 +767,20 @@ static void test_line_put_text_lines_of_every_length_are_copied_exactly(void **s
 	}
 }
 
+/* Returns how much room a line has to have: text as much as it takes with all that ends it in the
+ * stream; of all else that is asked before the form is known. */
+static size_t room_needed(const struct line_job *job, const struct line_cut *cut)
+{
+	if (job->rule == LINE_RULE_TEXT)
+		return STAMP_LEN + job->label->prefix_len + cut->used;
+	return put_max(job->rule == LINE_RULE_WRAP ? LINE_FORM_WRAPPED : LINE_FORM_OBJECT,
+		       job->label, cut->len);
+}
+
 /* Does what line_put_lines should, line by line. */
 static size_t put_singly(char *out, size_t room, const struct line_job *job, const char *bytes,
 			 size_t len, struct line_taken *taken)
 {
-	/* Room is asked for before the form is known. */
-	enum line_form largest = job->rule == LINE_RULE_WRAP ? LINE_FORM_WRAPPED : LINE_FORM_TEXT;
 	struct line_cut cut;
 	size_t put = 0, *used = &taken->used;
 
@@ -783,7 +791,7 @@ static size_t put_singly(char *out, size_t room, const struct line_job *job, con
 	while (line_find(bytes + *used, len - *used, 0, job->max, false, &cut) == LINE_WHOLE) {
 		struct line line = line_make(job->rule, bytes + *used, cut.len, true);
 
-		if (put_max(largest, job->label, cut.len) > room - put)
+		if (room_needed(job, &cut) > room - put)
 			break;
 		if (cut.len > 0 && line.form == LINE_FORM_STRAY)
 			break;
@@ -792,6 +800,8 @@ static size_t put_singly(char *out, size_t room, const struct line_job *job, con
 		taken->lines += cut.len > 0;
 		*used += cut.used;
 	}
+	if (!memchr(bytes + *used, '\n', len - *used))
+		taken->searched = len - *used;
 	return put;
 }
 
@@ -828,6 +838,9 @@ static void test_line_put_lines_makes_of_many_what_is_made_of_each(void **state)
 			assert_int_equal(put, expected_put);
 			assert_int_equal(taken.used, expected_taken.used);
 			assert_int_equal(taken.lines, expected_taken.lines);
+			/* Text is searched only as far as there is room for it. */
+			if (job.rule != LINE_RULE_TEXT || room > 1000 || taken.searched > 0)
+				assert_int_equal(taken.searched, expected_taken.searched);
 			assert_memory_equal(out, expected, put);
 			free(bytes);
 			free(out);

@@ -195,7 +195,8 @@ static void check_lines(const struct fixture *fixture, const char *bytes, size_t
 
 		job.rule = (enum line_rule)rule;
 		put = line_put_lines(out, room, &job, in, len, &taken);
-		insist(put <= room && taken.used <= len);
+		insist(put <= room && taken.used <= len && taken.searched <= len - taken.used);
+		insist(!memchr(in + taken.used, '\n', taken.searched));
 		check_put(fixture, &job, in, &taken, out, put);
 	}
 	free(out);
