@@ -55,26 +55,57 @@ static inline uint64_t block_stops(const unsigned char *p)
 	return (uint64_t)(unsigned)_mm_movemask_epi8(
 		_mm_or_si128(_mm_or_si128(quotes, backslashes), others));
 }
+
+/* Returns which of the BLOCK bytes at p are no digits, the first in the lowest bit. */
+static inline uint64_t block_no_digits(const unsigned char *p)
+{
+	__m128i values =
+		_mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)p), _mm_set1_epi8('0'));
+	__m128i digits = _mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values);
+
+	return (uint64_t)(unsigned)_mm_movemask_epi8(digits) ^ 0xffff;
+}
 #else
 #define BLOCK 8
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* Returns the stops among the BLOCK bytes at p, the first in the lowest bit. No sum carries from
- * one byte into the next: the top bit of each says that its byte is no stop. Then the
- * multiplication gathers the eight top bits. */
-static inline uint64_t block_stops(const unsigned char *p)
+/* Returns the bytes at p, the first of them as the lowest. */
+static inline uint64_t load_block(const unsigned char *p)
 {
-	uint64_t bytes, low, clear;
+	uint64_t bytes;
 
 	memcpy(&bytes, p, sizeof bytes);
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 	bytes = __builtin_bswap64(bytes);
 #endif
-	low = bytes & EACH(0x7f);
+	return bytes;
+}
+
+/* Gathers the top bits of the eight bytes, the first in the lowest bit. */
+static inline uint64_t top_bits(uint64_t bytes)
+{
+	return ((bytes >> 7 & EACH(1)) * UINT64_C(0x0102040810204080)) >> 56;
+}
+
+/* Returns the stops among the BLOCK bytes at p, the first in the lowest bit. No sum carries from
+ * one byte into the next: the top bit of each says that its byte is no stop. */
+static inline uint64_t block_stops(const unsigned char *p)
+{
+	uint64_t bytes = load_block(p), low = bytes & EACH(0x7f), clear;
+
 	clear = (low ^ EACH('"')) + EACH(0x7f);
 	clear &= (low ^ EACH('\\')) + EACH(0x7f);
 	clear &= (low + EACH(0x80 - ' ')) & ~bytes;
-	return ((~clear >> 7 & EACH(1)) * UINT64_C(0x0102040810204080)) >> 56;
+	return top_bits(~clear);
+}
+
+/* Returns which of the BLOCK bytes at p are no digits, the first in the lowest bit, in the same
+ * way. */
+static inline uint64_t block_no_digits(const unsigned char *p)
+{
+	uint64_t values = load_block(p) ^ EACH('0');
+
+	return top_bits(((values & EACH(0x7f)) + EACH(0x7f - 9)) | values);
 }
 #endif
 
@@ -247,28 +278,35 @@ static inline __attribute__((always_inline)) const unsigned char *skip_string(
 	return *p == '"' ? p + 1 : skip_odd_string(text, p);
 }
 
-static inline const unsigned char *skip_digits(const unsigned char *p)
+/* Skips digits, by blocks: how many there are differs from number to number, which no processor can
+ * foresee. */
+static inline const unsigned char *skip_digits(const unsigned char *p, const unsigned char *end)
 {
 	if (!is_digit(*p))
 		return NULL;
-	do {
+	for (; end - p >= BLOCK; p += BLOCK) {
+		uint64_t others = block_no_digits(p);
+
+		if (others != 0)
+			return p + __builtin_ctzll(others);
+	}
+	while (is_digit(*p))
 		p++;
-	} while (is_digit(*p));
 	return p;
 }
 
-static inline const unsigned char *skip_number(const unsigned char *p)
+static inline const unsigned char *skip_number(const unsigned char *p, const unsigned char *end)
 {
 	if (*p == '-')
 		p++;
-	p = *p == '0' ? p + 1 : skip_digits(p);
+	p = *p == '0' ? p + 1 : skip_digits(p, end);
 	if (p != NULL && *p == '.')
-		p = skip_digits(p + 1);
+		p = skip_digits(p + 1, end);
 	if (p != NULL && (*p == 'e' || *p == 'E')) {
 		p++;
 		if (*p == '+' || *p == '-')
 			p++;
-		p = skip_digits(p);
+		p = skip_digits(p, end);
 	}
 	return p;
 }
@@ -286,7 +324,7 @@ static inline const unsigned char *skip_number_or_word(const struct text *text,
 	case 't': return skip_word(p, text->end, "true", 4);
 	case 'f': return skip_word(p, text->end, "false", 5);
 	case 'n': return skip_word(p, text->end, "null", 4);
-	default: return skip_number(p);
+	default: return skip_number(p, text->end);
 	}
 }
 

@@ -902,6 +902,38 @@ static void test_json_find_object_string_without_end_refuses(void **state)
 	}
 }
 
+/* Numbers of every length, with every byte at every place in them: only a digit may stand there, a
+ * point or an exponent before the last. */
+static void test_json_find_object_long_numbers_are_digits_throughout(void **state)
+{
+	char text[64];
+
+	(void)state;
+	for (size_t digits = 1; digits <= 40; digits++) {
+		size_t len = digits + 6;
+
+		memset(text, '7', sizeof text);
+		memcpy(text, "{\"n\":", 5);
+		text[len - 1] = '}';
+		assert_true(is_object(text, len));
+		for (size_t at = 5; at < len - 1; at++) {
+			for (int byte = 0; byte < 256; byte++) {
+				bool inside = at > 5 && at < len - 2;
+				bool good =
+					(byte >= '0' + (at == 5 && digits > 1) && byte <= '9') ||
+					(inside && (byte == '.' || byte == 'e' || byte == 'E')) ||
+					((at == 5 || at == len - 2) && strchr(" \t\r\n", byte) &&
+					 byte && digits > 1) ||
+					(at == 5 && byte == '-' && digits > 1);
+
+				text[at] = (char)byte;
+				assert_int_equal(is_object(text, len), good);
+			}
+			text[at] = '7';
+		}
+	}
+}
+
 static void test_json_find_object_long_text_accepts(void **state)
 {
 	size_t len = 1 << 20;
@@ -1302,6 +1334,7 @@ int main(void)
 		cmocka_unit_test(test_json_find_object_utf8_at_every_place_accepts),
 		cmocka_unit_test(test_json_find_object_ill_formed_utf8_at_every_place_refuses),
 		cmocka_unit_test(test_json_find_object_string_without_end_refuses),
+		cmocka_unit_test(test_json_find_object_long_numbers_are_digits_throughout),
 		cmocka_unit_test(test_json_find_object_long_text_accepts),
 		cmocka_unit_test(test_json_find_object_deep_nesting_accepts_to_limit),
 		cmocka_unit_test(test_json_find_object_mixed_up_closes_refuse),
