@@ -30,7 +30,8 @@ struct flow_bars {
 	double s6_lines;
 	/* CPU time, at most so many times that of the floor */
 	double floor_cpu;
-	/* wall and CPU time for the same lines, at most so many times those of cat */
+	/* wall time for the same lines, and CPU time a byte that goes out, at most so many times
+	 * those of cat */
 	double cat_wall, cat_cpu;
 };
 
