@@ -64,6 +64,8 @@ enum run_mode {
 	RUN_AS_SUBREAPER,
 };
 
+#define SCENE_PORTS 4
+
 struct scene {
 	enum run_mode mode;
 	/* a directory of its own, writable by everyone, removed at the end; services find it as
@@ -77,6 +79,9 @@ struct scene {
 	/* what the functions below returned */
 	struct scene_string *strings;
 	bool passed, may_leave;
+	/* sockets that keep the ports of scene_reserve_port */
+	int reserved[SCENE_PORTS];
+	size_t reserved_len;
 };
 
 struct scene_case {
@@ -134,6 +139,10 @@ void scene_mkdir(struct scene *scene, const char *path);
  * until the test has called scene_let_go on it, once for each reader. (The test holds both ends,
  * so that nobody else waits: cat would never end.) */
 void scene_fifo(struct scene *scene, const char *path);
+
+/* Returns a port of 127.0.0.1 that nobody else gets before the scene ends: a socket is bound to it,
+ * and does not listen. A server that sets SO_REUSEADDR may use it. Up to SCENE_PORTS of them. */
+int scene_reserve_port(struct scene *scene);
 void scene_let_go(struct scene *scene, const char *path);
 
 /* Copies the service directories of test-services/<name> (or $TEST_SERVICES/<name>) to

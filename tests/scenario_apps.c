@@ -24,20 +24,6 @@ static struct sockaddr_in local_port(int port)
 				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 }
 
-/* A port of the loopback interface that was free a moment ago. */
-static int find_port(void)
-{
-	struct sockaddr_in address = local_port(0);
-	socklen_t len = sizeof address;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-	close(fd);
-	return ntohs(address.sin_port);
-}
-
 /* Sends the request to the port, and fails unless the answer holds the text. */
 static void expect_answer(int port, const char *request, const char *text)
 {
@@ -83,7 +69,7 @@ static void need_program(const char *name)
 /* They serve, they log in JSON, and they stop in order. */
 static void expect_nginx_and_redis(struct scene *scene, struct run_spec spec)
 {
-	int web = find_port(), cache = find_port();
+	int web = scene_reserve_port(scene), cache = scene_reserve_port(scene);
 	struct run *run;
 
 	need_program("nginx");
@@ -134,7 +120,7 @@ static void test_nginx_and_redis_of_ordinary_user_serve_log_and_stop(struct scen
 
 static void test_nginx_dying_stops_redis_in_order(struct scene *scene)
 {
-	int web = find_port();
+	int web = scene_reserve_port(scene);
 	struct run *run;
 
 	need_users(scene);
@@ -147,10 +133,10 @@ static void test_nginx_dying_stops_redis_in_order(struct scene *scene)
 		      "sleep 1000");
 	run = run_start(scene,
 			&(struct run_spec){
-				.environment =
-					LIST(scene_format(scene, "SCRATCH=%s", scene->dir),
-					     scene_format(scene, "WEB_PORT=%d", web),
-					     scene_format(scene, "CACHE_PORT=%d", find_port())) });
+				.environment = LIST(scene_format(scene, "SCRATCH=%s", scene->dir),
+						    scene_format(scene, "WEB_PORT=%d", web),
+						    scene_format(scene, "CACHE_PORT=%d",
+								 scene_reserve_port(scene))) });
 	run_wait_line(run, RUN_STDERR, " web/run: .*start worker process ");
 	run_wait_line(run, RUN_STDOUT, "[Rr]eady to accept connections");
 	scene_let_go(scene, "go");
@@ -232,7 +218,7 @@ static struct run *start_download_server(struct scene *scene, int port)
 
 static void test_example_down_signal_lets_nginx_finish_a_download(struct scene *scene)
 {
-	int port = find_port();
+	int port = scene_reserve_port(scene);
 	struct run *run;
 
 	need_users(scene);
@@ -248,7 +234,7 @@ static void test_example_down_signal_lets_nginx_finish_a_download(struct scene *
 /* Without the file nginx gets TERM, and does not finish the page. */
 static void test_nginx_without_down_signal_cuts_a_download_off(struct scene *scene)
 {
-	int port = find_port();
+	int port = scene_reserve_port(scene);
 	struct run *run;
 
 	need_users(scene);

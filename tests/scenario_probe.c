@@ -3,30 +3,12 @@
 #include "harness.h"
 #include "rig.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-
-/* A port of the loopback interface that was free a moment ago. */
-static int find_port(void)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof address;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-	close(fd);
-	return ntohs(address.sin_port);
-}
 
 static void need_program(struct scene *scene, const char *name)
 {
@@ -61,7 +43,7 @@ static void expect_not_there(struct scene *scene, const char *target, const char
 
 static void test_probe_of_nginx_and_redis_tells_whether_they_are_there(struct scene *scene)
 {
-	int web = find_port(), cache = find_port();
+	int web = scene_reserve_port(scene), cache = scene_reserve_port(scene);
 	const char *page = scene_format(scene, "http://127.0.0.1:%d/page", web);
 	const char *port = scene_format(scene, "tcp://localhost:%d", cache);
 	struct run *run;
@@ -96,7 +78,7 @@ static void test_probe_of_nginx_and_redis_tells_whether_they_are_there(struct sc
 static void test_probe_of_what_speaks_no_http_fails(struct scene *scene)
 {
 	const char *path = scene_path(scene, "redis.socket");
-	int cache = find_port();
+	int cache = scene_reserve_port(scene);
 	struct run *run;
 
 	need_program(scene, "redis-server");
@@ -119,7 +101,7 @@ static void test_probe_of_what_speaks_no_http_fails(struct scene *scene)
 /* It writes its answer in several parts, and would show a traceback where one is refused. */
 static void test_probe_of_http_server_leaves_it_content(struct scene *scene)
 {
-	int web = find_port();
+	int web = scene_reserve_port(scene);
 	const char *root = scene_format(scene, "http://127.0.0.1:%d/", web);
 	struct run *run;
 

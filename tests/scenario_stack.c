@@ -4,32 +4,14 @@
 #include "harness.h"
 #include "rig.h"
 
-#include <arpa/inet.h>
 #include <glob.h>
-#include <netinet/in.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-
-/* A port of the loopback interface that was free a moment ago. */
-static int find_port(void)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof address;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-	close(fd);
-	return ntohs(address.sin_port);
-}
 
 /* ---- PostgreSQL, a migration, nginx ---- */
 
@@ -75,7 +57,7 @@ static struct run *start_stack(struct scene *scene, int port)
 
 static void test_stack_starts_in_order_and_stops_in_reverse(struct scene *scene)
 {
-	int port = find_port();
+	int port = scene_reserve_port(scene);
 	struct run *run;
 
 	need_stack(scene);
@@ -102,7 +84,7 @@ static void test_stack_starts_in_order_and_stops_in_reverse(struct scene *scene)
 /* Nobody who needs the database goes on without the migration. */
 static void test_stack_whose_migration_fails_ends(struct scene *scene)
 {
-	int port = find_port();
+	int port = scene_reserve_port(scene);
 	struct run *run;
 
 	need_stack(scene);

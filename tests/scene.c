@@ -6,12 +6,15 @@
 #include "rig.h"
 #include "tree.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -231,6 +234,22 @@ void scene_fifo(struct scene *scene, const char *path)
 	fifo->next = scene->fifos;
 	scene->fifos = fifo;
 	SCENE_CHECK(fifo->fd >= 0, whole);
+}
+
+int scene_reserve_port(struct scene *scene)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof address;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
+
+	SCENE_CHECK(fd >= 0 && scene->reserved_len < SCENE_PORTS, "a socket");
+	scene->reserved[scene->reserved_len++] = fd;
+	SCENE_CHECK(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+			    bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+			    getsockname(fd, (struct sockaddr *)&address, &len) == 0,
+		    "a port");
+	return ntohs(address.sin_port);
 }
 
 void scene_let_go(struct scene *scene, const char *path)
@@ -485,6 +504,8 @@ static void free_strings(struct scene *scene)
 		scene_close_fd(fifo->fd);
 		free(fifo);
 	}
+	while (scene->reserved_len > 0)
+		close(scene->reserved[--scene->reserved_len]);
 }
 
 int scene_tear_down(void **state)
