@@ -14,7 +14,7 @@
 #define MANY 1000
 #define FEW 10
 /* A stop of few takes a millisecond or two, most of it the kernel's. */
-#define STOP_BAR 2
+#define STOP_BAR 3
 
 void life_make_services(const char *dir, unsigned services, const char *program)
 {

@@ -105,7 +105,8 @@ void table_save(const char *path, const char *run)
 	      file);
 	fprintf(file, MACHINE "%s\n# %s\n", machine_name(), run);
 	for (size_t i = 0; i < rows_len; i++)
-		fprintf(file, "%-52s %10.3f %s\n", rows[i].name, rows[i].value, rows[i].unit);
+		fprintf(file, "%-52s %10.3f%s%s\n", rows[i].name, rows[i].value,
+			rows[i].unit[0] ? " " : "", rows[i].unit);
 	if (fclose(file) != 0)
 		bench_fail(path);
 	printf("\nsaved: %s\n", path);
