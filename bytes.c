@@ -10,7 +10,7 @@
 #include <emmintrin.h>
 #endif
 
-/* What is looked at in one go. */
+/* A block is what one instruction looks at. */
 #if defined(__SSE2__) && !defined(BYTES_PORTABLE)
 #define BLOCK 16
 
@@ -53,7 +53,7 @@ static inline int first_marked(block marked)
 	return __builtin_ctzll(marks(marked));
 }
 
-/* Returns the same for a chunk. Without asking where that may be: lines differ in length, which no
+/* Returns the same for a chunk, without asking block by block: lines differ in length, which no
  * processor can foresee. */
 static inline int first_of_chunk(block a, block b, block c, block d)
 {

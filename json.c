@@ -5,7 +5,7 @@
  * Invariant of the validator: the text between the white space ends in '}', and only two things
  * consume a '}': a string, which looks at its bounds, and the end of an object, after which the
  * end of the text is checked. Everything else stops at that last byte by itself, and so needs no
- * bounds. */
+ * bounds, but where it looks at whole blocks. */
 #include "json.h"
 
 #include <stdint.h>

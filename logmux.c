@@ -4,10 +4,11 @@
  * and is read only while the sink it feeds takes more. */
 #include "logmux.h"
 
+#include "bytes.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -213,17 +214,13 @@ static bool put_kept(struct logmux_source *source)
 static void end_last_line(struct logmux_source *source)
 {
 	const struct splitter *splitter = &source->splitter;
-	const char *begin = splitter->tail_len > 0 ? splitter->tail : "", *newline;
-	size_t len = splitter->tail_len;
+	const char *tail = splitter->tail_len > 0 ? splitter->tail : "";
+	size_t begin;
 
 	if (!source->last)
 		return;
-	newline = memrchr(begin, '\n', len);
-	if (newline) {
-		len -= (size_t)(newline + 1 - begin);
-		begin = newline + 1;
-	}
-	lastline_end(source->last, begin, len);
+	begin = bytes_last_line(tail, splitter->tail_len);
+	lastline_end(source->last, tail + begin, splitter->tail_len - begin);
 }
 
 /* Returns whether the pipe is empty. */

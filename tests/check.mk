@@ -21,8 +21,8 @@ setup-all:
 
 # ---- units: a program for each module; of the others the linker takes what the module needs ----
 
-UNITS = adopt answers bytes fdtable json names signame printable lastline config process svdir script \
-	execfail procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs \
+UNITS = adopt answers bytes fdtable json names signame printable lastline config process svdir \
+	script execfail procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs \
 	logmux filter sender request service lives ration policy left ending waited overtime \
 	announce pace board check cli command health http httprequest listener listing metrics \
 	nearest notify page pick probe signal status statusjson sv tally target usage verdict view \
