@@ -26,6 +26,8 @@ static const struct check_service services[] = {
 	{ .name = "json", .out = SCRIPT_OBJECTS, .err = SCRIPT_TEXT },
 	{ .name = "leave", .out = SCRIPT_OBJECTS },
 	{ .name = "long", .out = SCRIPT_LONG, .err = SCRIPT_LONG },
+	/* the command */
+	{ .name = "player", .out = SCRIPT_OBJECTS, .err = SCRIPT_TEXT },
 	{ .name = "slow", .out = SCRIPT_OBJECTS },
 	{ .name = "text", .out = SCRIPT_TEXT, .err = SCRIPT_TEXT },
 };

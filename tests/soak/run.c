@@ -74,7 +74,6 @@ void run_become_root(void)
 _Noreturn static void become_dinit(const struct run *run, const int pipes[2][2],
 				   char *const *environment)
 {
-	char *arguments[] = { strdup("dinit"), NULL };
 	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -85,7 +84,8 @@ _Noreturn static void become_dinit(const struct run *run, const int pipes[2][2],
 	if (dup2(null_fd, STDIN_FILENO) < 0 || dup2(pipes[0][1], STDOUT_FILENO) < 0 ||
 	    dup2(pipes[1][1], STDERR_FILENO) < 0)
 		die("dup2");
-	execve(run->dinit, arguments, environment);
+	execle(run->dinit, "dinit", run->player, "write", "objects", "text", "20000", "100", "1000",
+	       (char *)NULL, environment);
 	die(run->dinit);
 	abort();
 }
@@ -197,8 +197,13 @@ static void stall_when_due(struct run *run, uint64_t now, uint64_t end_ns)
 
 static void look(struct run *run, uint64_t now)
 {
-	watch_look(&run->watch, now / MS,
-		   run->check.streams[0].total + run->check.streams[1].total);
+	uint64_t bytes = run->check.streams[0].total + run->check.streams[1].total;
+
+	watch_look(&run->watch, now / MS, bytes);
+	if (run->http.pid == 0)
+		watch_begin(&run->http, watch_find_child(&run->watch, "--http"), now / MS);
+	if (run->http.pid > 0)
+		watch_look(&run->http, now / MS, bytes);
 }
 
 /* ---- the end ---- */
@@ -290,6 +295,7 @@ void run_free(struct run *run)
 {
 	check_free(&run->check);
 	watch_free(&run->watch);
+	watch_free(&run->http);
 	for (int i = 0; i < RUN_WAYS; i++)
 		free(run->latencies[i].values);
 }

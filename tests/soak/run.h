@@ -31,12 +31,14 @@ struct run_stall {
 };
 
 struct run {
-	/* the program */
-	const char *dinit;
+	/* the program, and the one that is its command */
+	const char *dinit, *player;
 	/* PID 1 of a PID namespace; else a child subreaper, as the caller is */
 	bool as_init;
 	/* DINIT_JSON_STDOUT=wrap */
 	bool wrap;
+	/* dinit --http is among the services */
+	bool has_http;
 	unsigned seconds;
 	/* how many will be adopted */
 	unsigned daemons;
@@ -50,6 +52,8 @@ struct run {
 	struct run_latencies latencies[RUN_WAYS];
 	struct check check;
 	struct watch watch;
+	/* dinit --http */
+	struct watch http;
 	/* it ended before it was told to */
 	bool early;
 	/* it did not end, and was killed */

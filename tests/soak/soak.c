@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: ISC */
-/* The soak: services that do all day what services should not, while a reader checks every line,
- * stalls now and then, and watches dinit. Usage: driver DINIT PLAYER SERVICES. SOAK_SECONDS: how
+/* The soak: services and a command that do all day what they should not, and others that ask dinit
+ * what it shows, while a reader checks every line, stalls now and then, and watches dinit. Usage: driver DINIT PLAYER SERVICES. SOAK_SECONDS: how
  * long (600); four fifths of it with the policy terminate, as PID 1, one with adopt, as a
  * subreaper. Each property is a test; the last line is "N passed, N failed". */
 #include "run.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /* medians of less say nothing */
 #define SECONDS_MIN 60
 #define DAEMONS 40
-#define ENVIRONMENT_MAX 512
 
 /* No bar of speed: what only a fault breaks, whoever else uses the machine. */
 /* a look may meet one that is open for a moment */
@@ -28,6 +29,7 @@
 #define MEMORY_GROWTH_KB 256
 /* two queues, a tail for each stream, a long line wrapped */
 #define MEMORY_MAX_KB 4096
+#define HTTP_MAX_KB 1536
 #define ZOMBIE_MS 1000
 #define BEAT_MEDIAN_MS 50
 #define BEAT_MAX_MS 2000
@@ -63,18 +65,37 @@ static void print_trend(const char *name, const struct watch_trend *trend, int d
 	       trend->late, decimals, trend->max);
 }
 
-static void judge_memory(const struct run *run, const char *name, enum watch_value value)
+static void judge_memory(const struct watch *watch, const char *name, enum watch_value value,
+			 double max_kb)
 {
 	struct watch_trend trend;
 
-	watch_trend(&run->watch, value, &trend);
-	if (run->watch.sanitized) {
+	watch_trend(watch, value, &trend);
+	if (watch->sanitized) {
 		printf("(%s is that of a sanitizer, and not judged)\n", name);
 		return;
 	}
 	expect(trend.early > 0 && trend.late - trend.early <= MEMORY_GROWTH_KB &&
-		       trend.max <= MEMORY_MAX_KB,
+		       trend.max <= max_kb,
 	       "%s is flat: %+.0f kB, at most %.0f kB", name, trend.late - trend.early, trend.max);
+}
+
+static void judge_fds(const struct watch *watch, const char *name)
+{
+	struct watch_trend fds;
+
+	watch_trend(watch, WATCH_FDS, &fds);
+	expect(fds.early > 0 && fds.late - fds.early <= FDS_GROWTH &&
+		       fds.max <= fds.early + FDS_ABOVE,
+	       "%s are flat: %+.0f, at most %.0f", name, fds.late - fds.early, fds.max);
+}
+
+static void judge_http(const struct run *run)
+{
+	if (!run->has_http)
+		return;
+	judge_fds(&run->http, "descriptors of dinit --http");
+	judge_memory(&run->http, "Pss of dinit --http", WATCH_PSS_KB, HTTP_MAX_KB);
 }
 
 static void judge_watched(const struct run *run)
@@ -94,11 +115,9 @@ static void judge_watched(const struct run *run)
 	print_trend("children", &children, 0);
 	print_trend("CPU, %", &share, 1);
 	print_trend("CPU, s/GB", &per_gb, 2);
-	expect(fds.early > 0 && fds.late - fds.early <= FDS_GROWTH &&
-		       fds.max <= fds.early + FDS_ABOVE,
-	       "descriptors are flat: %+.0f, at most %.0f", fds.late - fds.early, fds.max);
-	judge_memory(run, "Pss", WATCH_PSS_KB);
-	judge_memory(run, "RssAnon", WATCH_ANON_KB);
+	judge_fds(&run->watch, "descriptors");
+	judge_memory(&run->watch, "Pss", WATCH_PSS_KB, MEMORY_MAX_KB);
+	judge_memory(&run->watch, "RssAnon", WATCH_ANON_KB, MEMORY_MAX_KB);
 	expect(per_gb.early > 0 && per_gb.late <= CPU_GROWTH * per_gb.early,
 	       "CPU time for what is written is flat");
 	expect(children.early > 0 && run->check.zombies > 0 &&
@@ -175,24 +194,15 @@ static void judge_end(const struct run *run)
 
 /* ---- the two runs ---- */
 
-static void soak(const char *name, struct run *run, const char *const *variables)
+static void soak(const char *name, struct run *run)
 {
-	char *environment[ENVIRONMENT_MAX];
-	size_t len = 0;
-
-	/* dinit is started with what is said here, whatever the caller's environment says. */
-	for (char **variable = environ; *variable && len < ENVIRONMENT_MAX - 16; variable++)
-		if (strncmp(*variable, "DINIT_", 6) != 0)
-			environment[len++] = *variable;
-	for (; *variables; variables++)
-		environment[len++] = strdup(*variables);
-	environment[len] = NULL;
-	run_all(run, environment);
+	run_all(run, environ);
 	printf("%s: %u s, %.2f GB in %" PRIu64 " lines, %u stalls of the reader\n", name,
 	       run->seconds,
 	       (double)(run->check.streams[0].total + run->check.streams[1].total) / 1e9,
 	       run->check.streams[0].lines + run->check.streams[1].lines, run->stalls_len);
 	judge_watched(run);
+	judge_http(run);
 	judge_beats(run);
 	judge_lines(run);
 	judge_orphans(run);
@@ -200,32 +210,80 @@ static void soak(const char *name, struct run *run, const char *const *variables
 	run_free(run);
 }
 
-static const char *assign(const char *name, const char *value)
+/* A port that nobody uses now. */
+static unsigned find_port(void)
 {
-	char *text;
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof address;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (asprintf(&text, "%s=%s", name, value) < 0)
-		abort();
-	return text;
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&address, &len) < 0) {
+		fprintf(stderr, "soak: no port: %s\n", strerror(errno));
+		exit(1);
+	}
+	close(fd);
+	return ntohs(address.sin_port);
 }
 
-static void soak_both(const char *dinit, const char *player, const char *services, unsigned seconds)
-{
-	const char *common[] = { assign("DINIT_DIR", services), assign("SOAK_PLAYER", player) };
-	char daemons[32];
+static void set(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-	snprintf(daemons, sizeof daemons, "SOAK_DAEMONS=%d", DAEMONS);
-	soak("terminate, JSON, PID 1",
-	     &(struct run){ .dinit = dinit, .as_init = true, .seconds = seconds - seconds / 5 },
-	     (const char *const[]){ common[0], common[1], "DINIT_REPARENTING_POLICY=terminate",
-				    "DINIT_KILL_TIMEOUT=2", "DINIT_MAX_LINE=" SOAK_MAX_LINE_TEXT,
-				    "DINIT_SKIP=daemons", NULL });
-	soak("adopt, wrap, subreaper",
-	     &(struct run){
-		     .dinit = dinit, .wrap = true, .seconds = seconds / 5, .daemons = DAEMONS },
-	     (const char *const[]){ common[0], common[1], daemons, "DINIT_REPARENTING_POLICY=adopt",
-				    "DINIT_KILL_TIMEOUT=2", "DINIT_MAX_LINE=" SOAK_MAX_LINE_TEXT,
-				    "DINIT_JSON_STDOUT=wrap", "DINIT_SKIP=orphans", NULL });
+static void set(const char *name, const char *format, ...)
+{
+	char *value;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&value, format, args) < 0 || setenv(name, value, 1) < 0)
+		abort();
+	va_end(args);
+	free(value);
+}
+
+/* dinit is started with what is said here, whatever the caller's environment says. */
+static void set_environment(const struct run *run, const char *services)
+{
+	for (char **variable = environ; *variable;) {
+		char *name = strndup(*variable, strcspn(*variable, "="));
+
+		if (!name)
+			abort();
+		if (strncmp(name, "DINIT_", 6) == 0)
+			unsetenv(name);
+		else
+			variable++;
+		free(name);
+	}
+	set("SOAK_PLAYER", "%s", run->player);
+	set("SOAK_DINIT", "%s", run->dinit);
+	set("SOAK_DAEMONS", "%d", DAEMONS);
+	if (run->has_http)
+		set("SOAK_PORT", "%u", find_port());
+	set("DINIT_DIR", "%s", services);
+	set("DINIT_KILL_TIMEOUT", "2");
+	set("DINIT_CHECK_INTERVAL", "0.5");
+	set("DINIT_MAX_LINE", "%s", SOAK_MAX_LINE_TEXT);
+}
+
+static void soak_both(struct run *common, unsigned seconds)
+{
+	const char *more = common->has_http ? "" : ",http";
+	struct run run = *common;
+
+	set("DINIT_SKIP", "daemons%s", more);
+	run.as_init = true;
+	run.seconds = seconds - seconds / 5;
+	soak("terminate, JSON, PID 1", &run);
+
+	run = *common;
+	set("DINIT_SKIP", "orphans%s", more);
+	set("DINIT_REPARENTING_POLICY", "adopt");
+	set("DINIT_JSON_STDOUT", "wrap");
+	run.wrap = true;
+	run.seconds = seconds / 5;
+	run.daemons = DAEMONS;
+	soak("adopt, wrap, subreaper", &run);
 }
 
 static void note_results(void)
@@ -254,6 +312,7 @@ static char *absolute(const char *path)
 int main(int argc, char **argv)
 {
 	const char *wanted = getenv("SOAK_SECONDS");
+	struct run run;
 	unsigned seconds = wanted && wanted[0] ? (unsigned)strtoul(wanted, NULL, 10) : 600;
 
 	if (argc != 4 || seconds < SECONDS_MIN) {
@@ -262,8 +321,15 @@ int main(int argc, char **argv)
 			SECONDS_MIN);
 		return 1;
 	}
+	run = (struct run){
+		.dinit = absolute(argv[1]),
+		.player = absolute(argv[2]),
+		/* In a user namespace with only one user it cannot become another. */
+		.has_http = geteuid() == 0,
+	};
 	run_become_root();
-	soak_both(absolute(argv[1]), absolute(argv[2]), absolute(argv[3]), seconds);
+	set_environment(&run, absolute(argv[3]));
+	soak_both(&run, seconds);
 	note_results();
 	return failed > 0;
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
-# Floods, long and broken lines, orphans and zombies for SOAK_SECONDS, while every line is checked
-# and dinit's descriptors, memory, zombies and delays are watched. SOAK_BINARY: another dinit than
+# Floods, long and broken lines, orphans and zombies for SOAK_SECONDS, with checks, a command, dinit
+# --http and readers of what dinit shows, while every line is checked and the descriptors, memory,
+# zombies and delays of dinit are watched. SOAK_BINARY: another dinit than
 # the static one, say with sanitizers.
 
 SOAK_SECONDS = 600

@@ -117,18 +117,26 @@ static void forget_reaped(struct watch *watch)
 	watch->zombies_len = kept;
 }
 
-/* Returns how many children there are. */
-static long look_at_children(struct watch *watch, uint64_t now_ms)
+/* Returns the PIDs of the children as text, which the caller frees. */
+static char *copy_children(const struct watch *watch)
 {
-	char path[64], *children, *at, *next;
+	char path[64], *children;
 	const char *text;
-	long count = 0;
 
 	snprintf(path, sizeof path, "task/%d/children", (int)watch->pid);
 	text = read_proc(watch->pid, path);
-	children = at = strdup(text ? text : "");
+	children = strdup(text ? text : "");
 	if (!children)
 		abort();
+	return children;
+}
+
+/* Returns how many children there are. */
+static long look_at_children(struct watch *watch, uint64_t now_ms)
+{
+	char *children = copy_children(watch), *at = children, *next;
+	long count = 0;
+
 	watch->look++;
 	for (;; at = next, count++) {
 		pid_t pid = (pid_t)strtol(at, &next, 10);
@@ -143,6 +151,21 @@ static long look_at_children(struct watch *watch, uint64_t now_ms)
 	free(children);
 	forget_reaped(watch);
 	return count;
+}
+
+pid_t watch_find_child(const struct watch *watch, const char *argument)
+{
+	char *children = copy_children(watch), *at = children, *next;
+	pid_t found = 0, pid;
+
+	for (; found == 0 && (pid = (pid_t)strtol(at, &next, 10)) > 0; at = next) {
+		const char *name = read_proc(pid, "cmdline");
+
+		if (name && strcmp(name + strlen(name) + 1, argument) == 0)
+			found = pid;
+	}
+	free(children);
+	return found;
 }
 
 /* ---- samples ---- */

@@ -52,6 +52,9 @@ struct watch_trend {
 
 void watch_begin(struct watch *watch, pid_t pid, uint64_t now_ms);
 
+/* The child whose first argument this is; 0: there is none. */
+pid_t watch_find_child(const struct watch *watch, const char *argument);
+
 /* Looks once. Does nothing once the process has ended. */
 void watch_look(struct watch *watch, uint64_t now_ms, uint64_t bytes);
 
