@@ -3,7 +3,7 @@
 # packaging/packaging.mk; README lists what there is. All that is built lands in build/, but for the
 # two binaries.
 
-VERSION = 0.1.0
+VERSION = 0.2.0
 CC = cc
 BUILD = build
 OPTIMIZE = -O2

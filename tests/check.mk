@@ -268,7 +268,7 @@ check-package:
 # The drawings of docs/, and whether they say what the sources say.
 docs:
 	@tests/setup $(DOCS_PACKAGES)
-	for name in teardown line; do dot -Tsvg -o docs/$$name.svg docs/$$name.dot || exit 1; done
+	for name in teardown service line; do dot -Tsvg -o docs/$$name.svg docs/$$name.dot || exit 1; done
 
 check-docs: dinit
 	@tests/setup $(DOCS_PACKAGES)

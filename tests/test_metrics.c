@@ -66,7 +66,7 @@ static int setup(void **state)
 	};
 	shown = (struct snapshot){
 		.header = { .pid = 1,
-			    .dinit_version = "0.1.0",
+			    .dinit_version = "0.2.0",
 			    .state = BOARD_WHOLE_RUNNING,
 			    .ready = true,
 			    .started = { 1, 1795327420000 },
@@ -121,7 +121,7 @@ static void expect_line(const char *line)
 static void test_print_every_metric_is_there(void **state)
 {
 	static const char *const lines[] = {
-		"dinit_info{version=\"0.1.0\"} 1",
+		"dinit_info{version=\"0.2.0\"} 1",
 		"dinit_start_time_seconds 1795327420.000",
 		"dinit_ready 1",
 		"dinit_stopping 0",

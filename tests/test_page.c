@@ -47,7 +47,7 @@ static int setup(void **state)
 
 	rig->snapshot = (struct snapshot){
 		.header = { .pid = 1,
-			    .dinit_version = "0.1.0",
+			    .dinit_version = "0.2.0",
 			    .state = BOARD_WHOLE_RUNNING,
 			    .started = { .monotonic_ms = 192 * SECOND },
 			    .since = { .monotonic_ms = 2 * SECOND } },
@@ -224,7 +224,7 @@ static void test_print_sentence_and_columns_stand_above(void **state)
 			     "<body>\n"
 			     "<header class=\"running\">\n"
 			     "<h1>1 of 2 services is not ready</h1>\n"
-			     "<p role=\"status\">dinit 0.1.0 (PID 1), running for 3m12s</p>\n"
+			     "<p role=\"status\">dinit 0.2.0 (PID 1), running for 3m12s</p>\n"
 			     "</header>\n"
 			     "<table>\n"
 			     "<caption>Services and adopted processes</caption>\n"
@@ -356,7 +356,7 @@ static void test_print_cause_of_a_teardown_is_said(void **state)
 	rig->snapshot.header.state = BOARD_WHOLE_DELAYING;
 	strcpy(rig->snapshot.header.cause, "signal 15 (Terminated) received");
 	print(rig, rig->usages);
-	assert_true(has(rig, "<p role=\"status\">dinit 0.1.0 (PID 1), delaying its stop for 2s: "
+	assert_true(has(rig, "<p role=\"status\">dinit 0.2.0 (PID 1), delaying its stop for 2s: "
 			     "signal 15 (Terminated) received</p>"));
 }
 

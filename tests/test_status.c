@@ -120,7 +120,7 @@ static int setup(void **state)
 	memset(usages, 0, sizeof usages);
 	shown = (struct snapshot){
 		.header = { .pid = 1,
-			    .dinit_version = "0.1.0",
+			    .dinit_version = "0.2.0",
 			    .state = BOARD_WHOLE_RUNNING,
 			    .ready = true,
 			    .started = { .monotonic_ms = 192 * SECOND },
@@ -218,7 +218,7 @@ static void test_status_table_is_aligned(void **state)
 	services[2].entry.since.monotonic_ms = 3 * 86400 * SECOND + 5 * 3600 * SECOND;
 	assert_int_equal(run(""), 0);
 	assert_string_equal(
-		out, "dinit 0.1.0 (PID 1), running for 3m12s: 1 of 2 services is "
+		out, "dinit 0.2.0 (PID 1), running for 3m12s: 1 of 2 services is "
 		     "not ready\n"
 		     "NAME       STATE    PID   FOR   CPU  MEMORY  LINES  REASON\n"
 		     "none       down       -   12s     -       -      0\n"
@@ -436,19 +436,19 @@ static void test_status_sentence_says_how_all_are(void **state)
 	(void)state;
 	add("web", BOARD_READY, "");
 	add("skipped", BOARD_SKIPPED, "");
-	expect_sentence("dinit 0.1.0 (PID 1), running for 3m12s: all services are ready\n");
+	expect_sentence("dinit 0.2.0 (PID 1), running for 3m12s: all services are ready\n");
 	add("db", BOARD_STARTING, "");
 	add("mail", BOARD_STARTING, "");
 	shown.header.state = BOARD_WHOLE_STARTING;
-	expect_sentence("dinit 0.1.0 (PID 1), starting for 3m12s: 2 of 3 services are not "
+	expect_sentence("dinit 0.2.0 (PID 1), starting for 3m12s: 2 of 3 services are not "
 			"ready\n");
 	shown.header.state = BOARD_WHOLE_STOPPING;
 	strcpy(shown.header.cause, "db: PID 7 exited with status 2");
-	expect_sentence("dinit 0.1.0 (PID 1), stopping for 2s: db: PID 7 exited with status "
+	expect_sentence("dinit 0.2.0 (PID 1), stopping for 2s: db: PID 7 exited with status "
 			"2\n");
 	shown.header.state = BOARD_WHOLE_DELAYING;
 	strcpy(shown.header.cause, "signal 15");
-	expect_sentence("dinit 0.1.0 (PID 1), delaying its stop for 2s: signal 15\n");
+	expect_sentence("dinit 0.2.0 (PID 1), delaying its stop for 2s: signal 15\n");
 }
 
 static void test_status_sentence_without_a_cause_says_how_all_are(void **state)
@@ -456,16 +456,16 @@ static void test_status_sentence_without_a_cause_says_how_all_are(void **state)
 	(void)state;
 	add("web", BOARD_READY, "");
 	shown.header.state = BOARD_WHOLE_STOPPING;
-	expect_sentence("dinit 0.1.0 (PID 1), stopping for 2s: all services are ready\n");
+	expect_sentence("dinit 0.2.0 (PID 1), stopping for 2s: all services are ready\n");
 	shown.header.state = BOARD_WHOLE_RUNNING;
 	strcpy(shown.header.cause, "none");
-	expect_sentence("dinit 0.1.0 (PID 1), running for 3m12s: all services are ready\n");
+	expect_sentence("dinit 0.2.0 (PID 1), running for 3m12s: all services are ready\n");
 }
 
 static void test_status_sentence_says_that_dinit_is_stopped(void **state)
 {
 	static const char running[] =
-		"dinit 0.1.0 (PID 1), running for 3m12s: all services are ready\n";
+		"dinit 0.2.0 (PID 1), running for 3m12s: all services are ready\n";
 
 	(void)state;
 	add("web", BOARD_READY, "");
@@ -473,7 +473,7 @@ static void test_status_sentence_says_that_dinit_is_stopped(void **state)
 	expect_sentence(running);
 	dinit_state = 'T';
 	expect_sentence("dinit is stopped by a signal (kill -CONT 1 lets it go on)\n"
-			"dinit 0.1.0 (PID 1), running for 3m12s: all services are ready\n");
+			"dinit 0.2.0 (PID 1), running for 3m12s: all services are ready\n");
 	hidden = true;
 	expect_sentence(running);
 	hidden = false;
@@ -483,7 +483,7 @@ static void test_status_sentence_says_that_dinit_is_stopped(void **state)
 
 static void test_status_sentence_fills_its_line(void **state)
 {
-	static const char start[] = "dinit 0.1.0 (PID 1), stopping for 2s: ";
+	static const char start[] = "dinit 0.2.0 (PID 1), stopping for 2s: ";
 	size_t len = 80 - strlen(start);
 
 	(void)state;
@@ -542,7 +542,7 @@ static void test_status_names_alone_are_shown_and_judged(void **state)
 	shown.header.ready = false;
 	assert_int_equal(run("db"), 0);
 	/* (Of others nothing is said.) */
-	assert_non_null(strstr(out, "dinit 0.1.0 (PID 1), running for 3m12s\nNAME "));
+	assert_non_null(strstr(out, "dinit 0.2.0 (PID 1), running for 3m12s\nNAME "));
 	assert_non_null(strstr(out, "\ndb "));
 	assert_null(strstr(out, "\nweb "));
 	assert_int_equal(run("migrate db"), 0);
@@ -555,7 +555,7 @@ static void test_status_names_alone_are_shown_and_judged(void **state)
 	shown.header.state = BOARD_WHOLE_STOPPING;
 	strcpy(shown.header.cause, "signal 15");
 	assert_int_equal(run("db"), 0);
-	assert_non_null(strstr(out, "dinit 0.1.0 (PID 1), stopping for 2s: signal 15\n"));
+	assert_non_null(strstr(out, "dinit 0.2.0 (PID 1), stopping for 2s: signal 15\n"));
 }
 
 static void test_status_unknown_name_is_told_the_nearest(void **state)

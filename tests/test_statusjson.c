@@ -61,7 +61,7 @@ static int setup(void **state)
 	};
 	rig->snapshot = (struct snapshot){
 		.header = { .pid = 1,
-			    .dinit_version = "0.1.0",
+			    .dinit_version = "0.2.0",
 			    .state = BOARD_WHOLE_RUNNING,
 			    .ready = true,
 			    .started = { 192345, MOMENT_MS },
@@ -111,7 +111,7 @@ static void test_print_says_all_there_is(void **state)
 	print(rig, rig->usages);
 	assert_string_equal(
 		rig->out,
-		"{\"version\":\"0.1.0\",\"pid\":1,\"state\":\"running\",\"ready\":true,"
+		"{\"version\":\"0.2.0\",\"pid\":1,\"state\":\"running\",\"ready\":true,"
 		"\"since\":\"2026-11-22T06:03:40.642Z\",\"uptime\":192.345,\"cause\":null,"
 		"\"services\":[{\"name\":\"web\",\"state\":\"ready\",\"pid\":7,\"log_pid\":6,"
 		"\"since\":\"2026-11-22T06:03:40.642Z\",\"ready\":true,\"command\":false,"
