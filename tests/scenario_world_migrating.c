@@ -154,15 +154,14 @@ static void put_world(struct scene *scene, const struct world *world, const char
 	scene_need(can_make_images(scene), WHY_IMAGE);
 	scene_add_dinit(scene);
 	scene_example(scene, world->name);
-	if (!killed)
-		return;
 	scene_fifo(scene, "go");
-	scene_service(scene, "killer",
-		      scene_format(scene,
-				   "read -r go <\"$SCENE/go\"\n"
-				   "dinit --signal %s KILL\n"
-				   "exec sleep 1000",
-				   killed));
+	if (killed)
+		scene_service(scene, "killer",
+			      scene_format(scene,
+					   "read -r go <\"$SCENE/go\"\n"
+					   "dinit --signal %s KILL\n"
+					   "exec sleep 1000",
+					   killed));
 }
 
 /* dinit --check of the image finds nothing. */
@@ -291,7 +290,6 @@ static void test_supervisord_original_serves(struct scene *scene)
 	struct run *run;
 
 	original.program = "/usr/bin/supervisord";
-	original.arguments = LIST("-c", "services/supervisord.conf");
 	need_programs(LIST("supervisord"));
 	put_world(scene, &original, NULL);
 	original.arguments = LIST("-c", scene_path(scene, "services/supervisord.conf"));
@@ -412,12 +410,30 @@ static const struct world s6_overlay = {
 	.programs = { "redis-server", "redis-cli", "cron" },
 };
 
+/* What cron has started would be an orphan if cron were stopped now. */
+static void add_observer_of_cron(struct scene *scene)
+{
+	scene_service(scene, "observer",
+		      "read -r go <\"$SCENE/go\"\n"
+		      "while pgrep -P \"$(cat /run/crond.pid)\" >/dev/null; do sleep 0.02; done\n"
+		      "echo 'cron is idle'\n"
+		      "exec sleep 1000");
+}
+
+static void wait_for_cron(struct run *run)
+{
+	scene_let_go(run->scene, "go");
+	run_wait_line(run, RUN_STDOUT, "\"cron is idle\"");
+}
+
 static struct run *start_worker(struct scene *scene, const struct world *world, const char *killed,
 				const char *job)
 {
 	struct run *run;
 
 	put_world(scene, world, killed);
+	if (!killed)
+		add_observer_of_cron(scene);
 	run = start_world(scene, world);
 	run_wait_line(run, RUN_STDOUT,
 		      scene_format(scene, "^\\{\"message\":\"done: %s\",\"service\":\"worker\",",
@@ -443,6 +459,7 @@ static void test_s6_overlay_services_work_unchanged_and_stop(struct scene *scene
 {
 	struct run *run = start_worker(scene, &s6_overlay, NULL, "first");
 
+	wait_for_cron(run);
 	expect_calm_stop(run);
 	run_expect_line(run, RUN_STDERR, "info: redis/run: sending INT to PID ");
 	run_expect_line(run, RUN_STDERR, "info: redis/run: PID [0-9]+ exited with status 0");
@@ -452,6 +469,14 @@ static void test_s6_overlay_services_work_unchanged_and_stop(struct scene *scene
 static void test_s6_overlay_service_crashing_ends_container(struct scene *scene)
 {
 	expect_crash(start_worker(scene, &s6_overlay, "cron", "first"), "cron");
+}
+
+/* Its terminate has waited for the worker. */
+static void expect_redis_last(struct run *run)
+{
+	assert_true(run_stamp_ms(run, "info: worker/run: PID [0-9]+ exited with status 0") <=
+		    run_stamp_ms(run, "info: redis/term: PID [0-9]+ exited with status 0"));
+	run_expect_line(run, RUN_STDERR, "info: redis/run: PID [0-9]+ exited with status 0");
 }
 
 static const struct world s6_rc = {
@@ -465,10 +490,9 @@ static void test_s6_rc_services_work_in_order_and_stop_in_reverse(struct scene *
 	struct run *run = start_worker(scene, &s6_rc, NULL, "first");
 
 	run_wait_line(run, RUN_STDOUT, "\"done: warm-up\"");
+	wait_for_cron(run);
 	expect_calm_stop(run);
-	run_expect_line(run, RUN_STDERR, "info: redis/run: PID [0-9]+ exited with status 0");
-	assert_true(run_stamp_ms(run, "info: worker/run: PID [0-9]+ exited with status 0") <=
-		    run_stamp_ms(run, "info: redis/run: PID [0-9]+ exited with status 0"));
+	expect_redis_last(run);
 	expect_clean_check(scene, &s6_rc);
 }
 
@@ -516,6 +540,8 @@ static struct run *start_command(struct scene *scene, const char *killed)
 	struct run *run;
 
 	put_world(scene, &world, killed);
+	if (!killed)
+		add_observer_of_cron(scene);
 	world.arguments =
 		LIST("dinit", "--wait", "redis", "--", scene_path(scene, "services/worker"));
 	run = start_world(scene, &world);
@@ -525,13 +551,18 @@ static struct run *start_command(struct scene *scene, const char *killed)
 
 static void test_tini_daemons_work_as_services_and_stop(struct scene *scene)
 {
-	expect_calm_stop(start_command(scene, NULL));
+	struct run *run = start_command(scene, NULL);
+
+	wait_for_cron(run);
+	expect_calm_stop(run);
 	expect_clean_check(scene, &tini);
 }
 
 static void test_tini_daemon_crashing_ends_container(struct scene *scene)
 {
-	expect_redis_crash(scene, &tini, LIST("dinit", "--wait", "redis", "--", "worker"));
+	expect_redis_crash(scene, &tini,
+			   LIST("dinit", "--wait", "redis", "--",
+				scene_path(scene, "services/worker")));
 }
 
 /* With the command's own status, as under tini. */
@@ -571,9 +602,9 @@ static void test_systemd_units_work_as_services_and_stop(struct scene *scene)
 {
 	struct run *run = start_worker(scene, &systemd, NULL, "warm-up");
 
+	wait_for_cron(run);
 	expect_calm_stop(run);
-	assert_true(run_stamp_ms(run, "info: worker/run: PID [0-9]+ exited with status 0") <=
-		    run_stamp_ms(run, "info: redis/run: PID [0-9]+ exited with status 0"));
+	expect_redis_last(run);
 	run_expect_line(run, RUN_STDERR, "info: worker/finish: PID [0-9]+ exited with status 0");
 	expect_clean_check(scene, &systemd);
 }
