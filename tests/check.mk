@@ -4,7 +4,7 @@
 # What the tests need beside gcc and make, as Debian's packages.
 CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server postgresql dumb-init tini procps runit \
 	prometheus bash less vim-tiny python3-minimal etcd-server etcd-client curl haproxy wrk socat \
-	openssl rsyslog rsyslog-openssl php-fpm cron python3
+	openssl rsyslog rsyslog-openssl php-fpm cron python3 supervisor
 LINT_PACKAGES = clang clang-format clang-tidy cppcheck shellcheck mandoc
 BUILDS_PACKAGES = clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
 	libc6-dev-riscv64-cross
