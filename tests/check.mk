@@ -9,10 +9,12 @@ LINT_PACKAGES = clang clang-format clang-tidy cppcheck shellcheck mandoc
 BUILDS_PACKAGES = clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
 	libc6-dev-riscv64-cross
 HTTP_PACKAGES = curl apache2-utils wrk hey haproxy prometheus tidy chromium jq iproute2
+ENGINES_PACKAGES = podman netavark iptables crun runc uidmap catatonit systemd-container \
+	bubblewrap busybox-static nginx-light curl jq yq python3
 DOCS_PACKAGES = graphviz fonts-liberation
 ALL_PACKAGES = $(sort $(CHECK_PACKAGES) $(LINT_PACKAGES) $(BUILDS_PACKAGES) $(DOCS_PACKAGES) \
-	$(HTTP_PACKAGES) $(FUZZ_PACKAGES) $(BOOT_PACKAGES) $(AARCH64_PACKAGES) $(RELEASE_PACKAGES) $(DEB_PACKAGES) \
-	valgrind strace lintian file qemu-user mmdebstrap)
+	$(HTTP_PACKAGES) $(ENGINES_PACKAGES) $(FUZZ_PACKAGES) $(BOOT_PACKAGES) $(AARCH64_PACKAGES) \
+	$(RELEASE_PACKAGES) $(DEB_PACKAGES) valgrind strace lintian file qemu-user mmdebstrap)
 
 setup:
 	@tests/setup $(CHECK_PACKAGES)
@@ -256,6 +258,12 @@ check-faults: dinit-static
 check-container: dinit-static $(BUILD)/page
 	@PAGE=$(CURDIR)/$(BUILD)/page tests/container/run dinit-static $(BUILD)/container $(THEMES)
 
+# The same binary under podman, systemd-nspawn, unshare and bwrap (tests/engines/run; ENGINES
+# chooses some of them).
+check-engines: dinit-static
+	@tests/setup $(ENGINES_PACKAGES)
+	@tests/engines/run dinit-static $(ENGINES)
+
 # dinit --http asked by clients that others wrote (tests/http/run).
 check-http: dinit-static
 	@tests/setup $(HTTP_PACKAGES)
@@ -276,6 +284,6 @@ check-docs: dinit
 
 .PHONY: setup setup-all programs check check-built check-suites units scenarios check-asan \
 	check-static check-size check-valgrind check-portable check-builds coverage lint \
-	check-faults check-container check-http check-package docs check-docs
+	check-faults check-container check-engines check-http check-package docs check-docs
 
 include tests/fuzz/fuzz.mk tests/soak/soak.mk tests/bench/bench.mk tests/boot/boot.mk

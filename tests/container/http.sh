@@ -201,8 +201,7 @@ test_kubernetes_manifest_is_probed_and_scraped() {
 	cp -r "$top/test-services/nginx/web" "$top/test-services/http/http" "$dir/services"
 	start_manifest web "$dir/services" kubernetes.yaml
 	for probe in startupProbe readinessProbe livenessProbe; do
-		_name=$(manifest ".$probe.httpGet.port")
-		_port=$(manifest ".ports[] | select(.name == \"$_name\").containerPort")
+		_port=$(manifest ".$probe.httpGet.port as \$port | .ports[].containerPort | select(. == \$port)")
 		eventually 10 probed "$_port" "$(manifest ".$probe.httpGet.path")"
 	done
 	_annotation='.spec.template.metadata.annotations["prometheus.io/'
