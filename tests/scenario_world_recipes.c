@@ -207,6 +207,7 @@ static void test_sweep_that_runs_is_finished_at_a_stop(struct scene *scene)
 	scene_let_go(scene, "go");
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDOUT, " sweep/run: done$");
+	run_expect_line(run, RUN_STDERR, "info: sweep/run: PID [0-9]+ exited with status 0$");
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, " sweep/run: begins$"), 1);
 	expect_no_warning(run);
 }
@@ -297,7 +298,8 @@ static void test_job_of_cron_is_never_two_at_a_time(struct scene *scene)
 
 /* ---- a setup step ---- */
 
-/* Beside web, which waits for migrate by its name: one for migrate as well, and one for web. */
+/* Beside web, which waits for migrate by its name: one that does so as well, one that waits for that
+ * one, too, and one that says when they all have had time to be wrong. */
 static struct run *start_setup(struct scene *scene)
 {
 	struct run *run;
@@ -307,8 +309,11 @@ static struct run *start_setup(struct scene *scene)
 		      "dinit --wait migrate || exit 1; echo 'mail is open'; exec sleep 1000");
 	scene_service(scene, "cache",
 		      "dinit --wait migrate mail || exit 1; echo 'cache is open'; exec sleep 1000");
+	scene_service(scene, "observer",
+		      "dinit --wait -t 0.3 migrate || echo 'not yet'; exec sleep 1000");
 	run = start_with(scene, NULL, NULL, NULL);
 	run_wait_line(run, RUN_STDOUT, " migrate/run: waiting for the dump$");
+	run_wait_line(run, RUN_STDOUT, " observer/run: not yet$");
 	return run;
 }
 
