@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What other programs do for services, as the examples in test-services show it: runsv restarts
- * one, cron and a loop run jobs, chpst hands out secrets, chpst and setpriv set users and limits. */
+ * one, cron and a loop run jobs, chpst gives one its secrets, chpst and setpriv set a user and
+ * limits. */
 #include "harness.h"
 #include "rig.h"
 
