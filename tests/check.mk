@@ -4,7 +4,7 @@
 # What the tests need beside gcc and make, as Debian's packages.
 CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server postgresql dumb-init tini procps runit \
 	prometheus bash less vim-tiny python3-minimal etcd-server etcd-client curl haproxy wrk socat \
-	openssl rsyslog rsyslog-openssl php-fpm cron python3 supervisor
+	openssl rsyslog rsyslog-openssl php-fpm cron python3 supervisor hey
 LINT_PACKAGES = clang clang-format clang-tidy cppcheck shellcheck mandoc
 BUILDS_PACKAGES = clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
 	libc6-dev-riscv64-cross
@@ -154,7 +154,7 @@ $(BUILD)/scenario_terminal: $(BUILD)/tests/terminal.o
 $(BUILD)/scenario_http $(BUILD)/scenario_badclients: $(BUILD)/tests/httpclient.o
 $(BUILD)/scenario_deadfs: | $(BUILD)/deadfs
 $(BUILD)/scenario_board: | $(BUILD)/page
-$(BUILD)/scenario_recipes: $(BUILD)/tests/httpclient.o
+$(BUILD)/scenario_recipes $(BUILD)/scenario_world_drain: $(BUILD)/tests/httpclient.o
 
 # Static, as it looks at pages in containers, too.
 $(BUILD)/page: tests/page.c board.c board.h Makefile
