@@ -10,9 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The stop signal of systemd, SIGRTMIN+3 as the kernel and glibc count (container engines use that
- * number, too); musl's SIGRTMIN is one higher. */
-#define SIGNAL_SYSTEMD_STOP (34 + 3)
+/* What systemd(1) halts and powers off for, SIGRTMIN+3 and +4 as the kernel and glibc count; musl's
+ * SIGRTMIN is one higher. Container engines send the first of them to stop an init, and machinectl
+ * poweroff the other. */
+#define SIGNAL_SYSTEMD_HALT (34 + 3)
+#define SIGNAL_SYSTEMD_POWEROFF (34 + 4)
 
 /* Returns whether kill(2) was called outside our PID namespace, as `docker stop` and `docker kill`
  * do: such a sender has no PID here (pid_namespaces(7)). What a terminal sends has another code. */
@@ -42,7 +44,8 @@ static bool stops_container(const struct requests *requests, const struct signal
 	case SIGINT:
 	case SIGQUIT:
 	case SIGPWR:
-	case SIGNAL_SYSTEMD_STOP: return true;
+	case SIGNAL_SYSTEMD_HALT:
+	case SIGNAL_SYSTEMD_POWEROFF: return true;
 	case SIGHUP: return getpid() != 1 && !requests->command_runs;
 	case SIGWINCH:
 	case SIGUSR1: return is_from_outside(info) && !requests->command_runs;

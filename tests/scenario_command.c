@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-/* SIGRTMIN+3, as the kernel counts */
-#define SYSTEMD_STOP 37
+/* SIGRTMIN+3 and +4, as the kernel counts */
+#define SYSTEMD_HALT 37
+#define SYSTEMD_POWEROFF 38
 /* what cat passes on in the test of its volume */
 #define VOLUME (256UL << 20)
 #define CHUNK 65536UL
@@ -799,7 +800,8 @@ static void test_stop_signals_pass(struct scene *scene)
 	expect_passed(scene, SIGINT, SIGINT);
 	expect_passed(scene, SIGQUIT, SIGQUIT);
 	expect_passed(scene, SIGPWR, SIGTERM);
-	expect_passed(scene, SYSTEMD_STOP, SIGTERM);
+	expect_passed(scene, SYSTEMD_HALT, SIGTERM);
+	expect_passed(scene, SYSTEMD_POWEROFF, SIGTERM);
 }
 
 /* Without a trap: the command is killed by them. */
@@ -807,11 +809,10 @@ static void test_stop_signals_kill(struct scene *scene)
 {
 	static const struct {
 		int sent, got;
-	} cases[] = { { SIGTERM, SIGTERM },
-		      { SIGINT, SIGINT },
-		      { SIGQUIT, SIGQUIT },
-		      { SIGPWR, SIGTERM },
-		      { SYSTEMD_STOP, SIGTERM } };
+	} cases[] = {
+		{ SIGTERM, SIGTERM }, { SIGINT, SIGINT },        { SIGQUIT, SIGQUIT },
+		{ SIGPWR, SIGTERM },  { SYSTEMD_HALT, SIGTERM }, { SYSTEMD_POWEROFF, SIGTERM }
+	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct run *run =
@@ -833,10 +834,10 @@ static void test_other_signals_are_forwarded(struct scene *scene)
 	static const int others[] = { SIGHUP,  SIGUSR1, SIGUSR2,   SIGALRM, SIGWINCH, SIGXCPU,
 				      SIGXFSZ, SIGURG,  SIGVTALRM, SIGPROF, SIGIO,    SIGSTKFLT,
 				      SIGCONT, SIGTSTP, SIGTTIN,   SIGTTOU, 34,       35,
-				      36,      38,      50,        63,      64 };
+				      36,      39,      50,        63,      64 };
 	struct run *run = start_waiting(scene,
 					"for s in 1 10 12 14 15 16 18 20 21 22 23 24 25 26 27 28 "
-					"29 34 35 36 38 50 63 64; do "
+					"29 34 35 36 39 50 63 64; do "
 					"trap \"echo got $s.\" $s; done; trap 'exit 0' TERM",
 					NULL);
 

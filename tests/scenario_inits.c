@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-/* SIGRTMIN+3, as the kernel counts; and the first and the last one that a program can use */
-#define SYSTEMD_STOP 37
+/* SIGRTMIN+3 and +4, as the kernel counts; and the first and the last one that a program can use */
+#define SYSTEMD_HALT 37
+#define SYSTEMD_POWEROFF 38
 #define FIRST_RT 34
 #define LAST_RT 64
 
@@ -368,9 +369,15 @@ static const struct init_case cases[] = {
 	},
 	{
 		.name = "SIGRTMIN+3",
-		.signal = SYSTEMD_STOP,
-		GETS(SYSTEMD_STOP, SYSTEMD_STOP, SIGTERM),
+		.signal = SYSTEMD_HALT,
+		GETS(SYSTEMD_HALT, SYSTEMD_HALT, SIGTERM),
 		.why = "it is how systemd and podman stop an init; programs know TERM",
+	},
+	{
+		.name = "SIGRTMIN+4",
+		.signal = SYSTEMD_POWEROFF,
+		GETS(SYSTEMD_POWEROFF, SYSTEMD_POWEROFF, SIGTERM),
+		.why = "it is how machinectl powers off; programs know TERM",
 	},
 	{
 		.name = "SIGTSTP",

@@ -16,8 +16,9 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define INFO LIST("DINIT_JSON_STDOUT=0", "DINIT_LOG_LEVEL=info")
-/* SIGRTMIN+3, as the kernel counts */
-#define SYSTEMD_STOP 37
+/* SIGRTMIN+3 and +4, as the kernel counts */
+#define SYSTEMD_HALT 37
+#define SYSTEMD_POWEROFF 38
 
 /* Ends when it is told to, and says so. */
 static struct run *start_polite(struct scene *scene)
@@ -64,7 +65,12 @@ static void test_signal_pwr_stops_container(struct scene *scene)
 
 static void test_signal_rtmin_plus_3_stops_container(struct scene *scene)
 {
-	expect_stop(scene, SYSTEMD_STOP);
+	expect_stop(scene, SYSTEMD_HALT);
+}
+
+static void test_signal_rtmin_plus_4_stops_container(struct scene *scene)
+{
+	expect_stop(scene, SYSTEMD_POWEROFF);
 }
 
 /* Each is said, one after the other; then TERM shows that dinit is as it was. As PID 1, dinit knows
@@ -297,7 +303,7 @@ static void test_stop_and_term_and_cont_ends_container(struct scene *scene)
 static void test_signals_in_a_burst_end_container_once(struct scene *scene)
 {
 	static const int signals[] = { SIGALRM,      SIGTERM, SIGINT,  SIGQUIT, SIGPWR,
-				       SYSTEMD_STOP, SIGTERM, SIGUSR2, SIGCONT };
+				       SYSTEMD_HALT, SIGTERM, SIGUSR2, SIGCONT };
 	struct run *run = start_polite(scene);
 
 	for (size_t i = 0; i < COUNT(signals); i++)
@@ -392,7 +398,7 @@ static void test_interrupt_from_a_service_names_it(struct scene *scene)
 
 static void test_systemd_stop_from_a_service_names_it(struct scene *scene)
 {
-	expect_watchdog_sender(scene, "kill -37 $PPID; " STAY, SYSTEMD_STOP,
+	expect_watchdog_sender(scene, "kill -37 $PPID; " STAY, SYSTEMD_HALT,
 			       "from PID [0-9]+ \\(watchdog/run\\)");
 }
 
@@ -564,6 +570,7 @@ int main(void)
 		SCENE(test_signal_quit_stops_container),
 		SCENE(test_signal_pwr_stops_container),
 		SCENE(test_signal_rtmin_plus_3_stops_container),
+		SCENE(test_signal_rtmin_plus_4_stops_container),
 		SCENE(test_signal_hup_stops_subreaper_only),
 		SCENE(test_signals_without_meaning_are_ignored_and_said),
 		SCENE(test_signal_winch_from_outside_stops_container),

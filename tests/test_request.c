@@ -17,7 +17,8 @@
 #include "request.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-#define SYSTEMD_STOP 37
+#define SYSTEMD_HALT 37
+#define SYSTEMD_POWEROFF 38
 #define LAST_SIGNAL 64
 
 /* ---- what is taken ---- */
@@ -137,7 +138,7 @@ static void expect_request(struct rig *rig, int signal, const struct origin *ori
 static bool is_stop(int signal)
 {
 	return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT || signal == SIGPWR ||
-	       signal == SYSTEMD_STOP;
+	       signal == SYSTEMD_HALT || signal == SYSTEMD_POWEROFF;
 }
 
 /* ---- the tests ---- */

@@ -9,7 +9,7 @@ script_telling() {
 
 test_stop_signals_all_end_in_order() {
 	script_telling web
-	for signal in SIGTERM SIGINT SIGQUIT SIGPWR SIGRTMIN+3; do
+	for signal in SIGTERM SIGINT SIGQUIT SIGPWR SIGRTMIN+3 SIGRTMIN+4; do
 		name=$(echo "$signal" | tr -d +)
 		start "$name" "$dir/services" --stop-signal "$signal" --env DINIT_JSON_STDOUT=0 --env DINIT_LOG_LEVEL=info
 		wait_line "$name" out ' web/run: ready$'

@@ -50,7 +50,7 @@ test_boot_ends_in_order() {
 
 # As systemd's own tools ask for it, without asking systemd-nspawn.
 test_each_stop_signal_ends_in_order() {
-	for _signal in TERM INT RTMIN+3; do
+	for _signal in TERM INT RTMIN+3 RTMIN+4; do
 		begin_nspawn
 		kill -s $_signal "$_init"
 		wait_end 0
