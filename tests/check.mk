@@ -153,6 +153,7 @@ $(BUILD)/scenario_http $(BUILD)/scenario_badclients: $(BUILD)/tests/httpclient.o
 $(BUILD)/scenario_deadfs: | $(BUILD)/deadfs
 $(BUILD)/scenario_board: | $(BUILD)/page
 $(BUILD)/scenario_recipes: $(BUILD)/tests/httpclient.o
+$(BUILD)/scenario_world_registration $(BUILD)/scenario_world_webhook: $(BUILD)/tests/httpclient.o
 
 # Static, as it looks at pages in containers, too.
 $(BUILD)/page: tests/page.c board.c board.h Makefile
