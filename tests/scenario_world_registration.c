@@ -69,23 +69,22 @@ static struct run *start_etcd(const struct world *world)
 	return run;
 }
 
-/* The container that has nginx. skip, ttl, delay: NAME=VALUE each. */
+/* The container that has nginx. skip, ttl, more: NAME=VALUE each. */
 static struct run *start_web(const struct world *world, const char *skip, const char *ttl,
-			     const char *delay)
+			     const char *more)
 {
 	return run_start(world->scene,
 			 &(struct run_spec){
 				 .environment =
 					 LIST(world->scratch, world->endpoints, world->web_port,
-					      skip, ttl, delay, "REGISTER_KEY=" KEY,
+					      skip, ttl, more, "REGISTER_KEY=" KEY,
 					      "REGISTER_ADDRESS=192.0.2.1:80",
 					      "REGISTER_INTERVAL=0.2", "ETCDCTL_COMMAND_TIMEOUT=1s",
-					      "CONFIGURE_INTERVAL=1", "DINIT_CHECK_INTERVAL=0.5",
-					      "DINIT_JSON_STDOUT=0") });
+					      "CONFIGURE_INTERVAL=1", "DINIT_JSON_STDOUT=0") });
 }
 
 #define SKIP_REST "DINIT_SKIP=etcd,watcher,configure"
-#define NO_DELAY "DINIT_STOP_DELAY=0"
+#define NOTHING_MORE "DINIT_STOP_DELAY="
 /* so long that nothing that a test sees comes from it */
 #define LONG_TTL "REGISTER_TTL=600"
 
@@ -146,7 +145,7 @@ static void test_key_is_gone_before_web_is_told_to_stop(struct scene *scene)
 		     "echo \"keys: $(etcdctl get --keys-only " KEY ").\"\n"
 		     "exec nginx -e stderr -c \"$SCRATCH/web/nginx.conf\" -s quit");
 	etcd = start_etcd(&world);
-	web = start_web(&world, SKIP_REST, LONG_TTL, NO_DELAY);
+	web = start_web(&world, SKIP_REST, LONG_TTL, NOTHING_MORE);
 	run_wait_line(etcd, RUN_STDOUT, PUT);
 	run_wait_line(etcd, RUN_STDOUT, " watcher/run: 192\\.0\\.2\\.1:80$");
 	stop(web);
@@ -183,7 +182,7 @@ static void test_key_is_gone_when_container_crashes(struct scene *scene)
 	scene_service(scene, "bomb", "read line <\"$SCENE/crash\"; exit 7");
 	world.etcd_skip = "DINIT_SKIP=web,register,configure,bomb";
 	etcd = start_etcd(&world);
-	web = start_web(&world, "DINIT_SKIP=etcd,watcher,configure", LONG_TTL, NO_DELAY);
+	web = start_web(&world, "DINIT_SKIP=etcd,watcher,configure", LONG_TTL, NOTHING_MORE);
 	run_wait_line(etcd, RUN_STDOUT, PUT);
 	scene_let_go(scene, "crash");
 	run_expect_exit(web, 3);
@@ -203,7 +202,7 @@ static void test_key_is_there_while_web_is_good(struct scene *scene)
 		      "exec dinit --wait etcd -- sh -c 'sleep 4; echo over; exec sleep 1000'");
 	etcd = start_etcd(&world);
 	web = start_web(&world, "DINIT_SKIP=etcd,watcher,configure,clock", "REGISTER_TTL=2",
-			NO_DELAY);
+			"DINIT_CHECK_INTERVAL=0.5");
 	run_wait_line(etcd, RUN_STDOUT, PUT);
 	run_wait_line(etcd, RUN_STDOUT, " clock/run: over$");
 	run_expect_no_line(etcd, RUN_STDOUT, DELETE);
@@ -232,7 +231,7 @@ static void test_etcd_gone_is_said_and_holds_nothing_up(struct scene *scene)
 {
 	struct world world = make_world(scene);
 	struct run *etcd = start_etcd(&world);
-	struct run *web = start_web(&world, "DINIT_SKIP=etcd,watcher", LONG_TTL, NO_DELAY);
+	struct run *web = start_web(&world, "DINIT_SKIP=etcd,watcher", LONG_TTL, NOTHING_MORE);
 
 	run_wait_line(etcd, RUN_STDOUT, PUT);
 	run_kill(etcd);
@@ -262,7 +261,7 @@ static void test_etcd_hanging_is_said_and_does_not_hold_the_stop_up(struct scene
 	scene_service(scene, "freezer",
 		      "read line <\"$SCENE/freeze\"; dinit --signal etcd STOP; exec sleep 1000");
 	etcd = start_etcd(&world);
-	web = start_web(&world, "DINIT_SKIP=etcd,watcher,freezer", LONG_TTL, NO_DELAY);
+	web = start_web(&world, "DINIT_SKIP=etcd,watcher,freezer", LONG_TTL, NOTHING_MORE);
 	run_wait_line(etcd, RUN_STDOUT, PUT);
 	scene_let_go(scene, "freeze");
 	run_wait_line(web, RUN_STDERR, " register/run: cannot register, trying on: .");
@@ -295,7 +294,7 @@ static void test_configuration_is_taken_if_it_is_good(struct scene *scene)
 	struct run *etcd = start_etcd(&world), *web;
 
 	put(&world, "/config/web", "location / { return 200 \"first\\n\"; }");
-	web = start_web(&world, "DINIT_SKIP=etcd,watcher,register", LONG_TTL, NO_DELAY);
+	web = start_web(&world, "DINIT_SKIP=etcd,watcher,register", LONG_TTL, NOTHING_MORE);
 	wait_content(&world, "first\n");
 	put(&world, "/config/web", "location / { return 200 \"second\\n\"; }");
 	wait_content(&world, "second\n");
@@ -320,7 +319,7 @@ static void test_configuration_is_taken_if_it_is_good(struct scene *scene)
 static void test_registration_with_its_own_etcd_starts_and_stops(struct scene *scene)
 {
 	struct world world = make_world(scene);
-	struct run *run = start_web(&world, "DINIT_SKIP=watcher", "REGISTER_TTL=10", NO_DELAY);
+	struct run *run = start_web(&world, "DINIT_SKIP=watcher", "REGISTER_TTL=10", NOTHING_MORE);
 
 	run_wait_line(run, RUN_STDOUT, " register/run: .*\"registered\",\"key\":\"" KEY "\"");
 	put(&world, "/config/web", "location / { return 200 \"one\\n\"; }");
