@@ -55,12 +55,17 @@ static struct world make_world(struct scene *scene)
 	return world;
 }
 
+/* Starts the server, and waits until it listens. */
 static struct run *start_receiver(const struct world *world)
 {
-	return run_start(world->scene,
-			 &(struct run_spec){ .environment = LIST(world->scratch, world->port,
-								 world->receiver_skip,
-								 "DINIT_JSON_STDOUT=0") });
+	struct run *run =
+		run_start(world->scene,
+			  &(struct run_spec){ .environment = LIST(world->scratch, world->port,
+								  world->receiver_skip,
+								  "DINIT_JSON_STDOUT=0") });
+
+	httpclient_close(httpclient_open(world->scene, "127.0.0.1", world->port_number));
+	return run;
 }
 
 /* The container that says its state. more: NAME=VALUE. */
@@ -185,7 +190,6 @@ static void test_crash_at_once_is_sent(struct scene *scene)
 	struct world world = make_world(scene);
 	struct run *receiver = start_receiver(&world), *container;
 
-	httpclient_close(httpclient_open(scene, "127.0.0.1", world.port_number));
 	scene_service(scene, "app", "exit 7");
 	container = start_container(&world, "DINIT_STOP_DELAY=");
 	run_expect_exit(container, 3);
@@ -200,7 +204,6 @@ static void test_end_with_0_is_no_crash(struct scene *scene)
 	struct world world = make_world(scene);
 	struct run *receiver = start_receiver(&world), *container;
 
-	httpclient_close(httpclient_open(scene, "127.0.0.1", world.port_number));
 	scene_service(scene, "app", "exit 0");
 	container = start_container(&world, "DINIT_STOP_DELAY=");
 	run_expect_exit(container, 0);
