@@ -151,10 +151,10 @@ $(SCENARIO_PROGRAMS): $(BUILD)/scenario_%: $(BUILD)/tests/scenario_%.o $(SCENARI
 
 $(STREAM_SCENARIOS:%=$(BUILD)/scenario_%): $(BUILD)/tests/streams.o | $(BUILD)/actor
 $(BUILD)/scenario_terminal: $(BUILD)/tests/terminal.o
-$(BUILD)/scenario_http $(BUILD)/scenario_badclients: $(BUILD)/tests/httpclient.o
+HTTP_SCENARIOS = http badclients recipes world_drain world_registration world_webhook
+$(HTTP_SCENARIOS:%=$(BUILD)/scenario_%): $(BUILD)/tests/httpclient.o
 $(BUILD)/scenario_deadfs: | $(BUILD)/deadfs
 $(BUILD)/scenario_board: | $(BUILD)/page
-$(BUILD)/scenario_recipes $(BUILD)/scenario_world_drain: $(BUILD)/tests/httpclient.o
 
 # Static, as it looks at pages in containers, too.
 $(BUILD)/page: tests/page.c board.c board.h Makefile
