@@ -13,7 +13,8 @@ MUSL_DIR := $(shell musl-gcc -v 2>&1 | sed -n 's|^Reading specs from \(.*\)/musl
 MUSL_LINK = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
 	$(addprefix $(MUSL_DIR)/,rcrt1.o crti.o crtn.o)
 STATIC_PIE = $(if $(MUSL_DIR),$(MUSL_LINK),-static-pie)
-STATIC_LDFLAGS = $(STATIC_PIE) -s -Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack
+# (The map says from where the linker took what: see packaging/sbom.)
+STATIC_LDFLAGS = $(STATIC_PIE) -s -Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack -Wl,-Map=$@.map
 
 static: dinit-static
 
@@ -21,7 +22,7 @@ static: dinit-static
 # be running it.)
 dinit-static:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/static CC='$(STATIC_CC)' COLD_CFLAGS=-Os \
-		CFLAGS='$(STATIC_CFLAGS)' LDFLAGS='$(STATIC_LDFLAGS)' $(BUILD)/static/dinit
+		CFLAGS='$(STATIC_CFLAGS)' LDFLAGS='$$(STATIC_LDFLAGS)' $(BUILD)/static/dinit
 	@cmp -s $(BUILD)/static/dinit $@ || cp -f $(BUILD)/static/dinit $@
 
 .PHONY: static dinit-static
@@ -49,12 +50,18 @@ dist:
 	gzip -n -9 -f $(BUILD)/dinit-$(VERSION).tar
 	cd $(BUILD) && sha256sum dinit-$(VERSION).tar.gz
 
-# Static binaries for others, and their checksums; the same sources and tools give the same bytes.
+# Static binaries for others, by Docker's names of the processors (TARGETARCH), of what they are made
+# (an SBOM), and the checksums of all; the same sources and tools give the same bytes.
 # Where Debian has no musl for a processor its glibc serves (and there is no start file for a static
 # PIE on riscv64).
 RELEASE = $(BUILD)/release
 RELEASE_PACKAGES = musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
 	libc6-dev-riscv64-cross
+RELEASE_FOREIGN = arm64 riscv64
+release_arm64 = CC=aarch64-linux-gnu-gcc STATIC_PIE=-static-pie
+release_riscv64 = CC=riscv64-linux-gnu-gcc STATIC_PIE=-static
+RELEASE_MAPS = dinit-linux-amd64=$(BUILD)/static/dinit.map \
+	$(foreach p,$(RELEASE_FOREIGN),dinit-linux-$p=$(BUILD)/static-$p/dinit.map)
 
 release:
 	@case $$($(CC) -dumpmachine) in x86_64-*) ;; \
@@ -63,18 +70,18 @@ release:
 	@$(MAKE) --no-print-directory release-built
 
 # (A make of its own, for it is at its start that the Makefile looks for musl.)
-release-built: static
-	mkdir -p $(RELEASE)
-	cp dinit-static $(RELEASE)/dinit-$(VERSION)-x86_64
-	$(MAKE) BUILD=$(BUILD)/static-aarch64 CC=aarch64-linux-gnu-gcc CFLAGS='$(STATIC_CFLAGS)' \
-		STATIC_PIE=-static-pie LDFLAGS='$$(STATIC_LDFLAGS)' COLD_CFLAGS=-Os \
-		$(BUILD)/static-aarch64/dinit
-	cp $(BUILD)/static-aarch64/dinit $(RELEASE)/dinit-$(VERSION)-aarch64
-	$(MAKE) BUILD=$(BUILD)/static-riscv64 CC=riscv64-linux-gnu-gcc CFLAGS='$(STATIC_CFLAGS)' \
-		STATIC_PIE=-static LDFLAGS='$$(STATIC_LDFLAGS)' COLD_CFLAGS=-Os \
-		$(BUILD)/static-riscv64/dinit
-	cp $(BUILD)/static-riscv64/dinit $(RELEASE)/dinit-$(VERSION)-riscv64
-	cd $(RELEASE) && sha256sum dinit-$(VERSION)-* > SHA256SUMS && cat SHA256SUMS
+release-built: static $(RELEASE_FOREIGN:%=static-%)
+	rm -rf $(RELEASE) && mkdir -p $(RELEASE)
+	cp dinit-static $(RELEASE)/dinit-linux-amd64
+	for processor in $(RELEASE_FOREIGN); do \
+		cp $(BUILD)/static-$$processor/dinit $(RELEASE)/dinit-linux-$$processor || exit 1; \
+	done
+	packaging/sbom $(VERSION) $(RELEASE) $(RELEASE_MAPS) > $(RELEASE)/dinit.spdx.json
+	cd $(RELEASE) && sha256sum * > SHA256SUMS && cat SHA256SUMS
+
+$(RELEASE_FOREIGN:%=static-%): static-%:
+	$(MAKE) BUILD=$(BUILD)/$@ $(release_$*) CFLAGS='$(STATIC_CFLAGS)' \
+		LDFLAGS='$$(STATIC_LDFLAGS)' COLD_CFLAGS=-Os $(BUILD)/$@/dinit
 
 # A Debian package, of the committed sources, in build/deb.
 DEB = $(BUILD)/deb
@@ -90,9 +97,11 @@ deb: dist
 		env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u TEST_RESULTS \
 		dpkg-buildpackage -us -uc > ../build.log 2>&1 || { cat ../build.log; exit 1; }
 	@ls $(DEB)/*.deb
+	@! grep -q '^Maintainer: .*@packages\.example\.org>' debian/control || \
+		echo "debian/control names no maintainer yet: see packaging/README"
 
 # Images as files for `docker load`.
 images: dinit-static
 	@images/build $(BUILD)/images
 
-.PHONY: install dist release release-built deb images
+.PHONY: install dist release release-built $(RELEASE_FOREIGN:%=static-%) deb images
