@@ -141,7 +141,7 @@ static int watch(const struct view *view, struct snapshot *snapshot)
 	char why[VIEW_WHY_SIZE];
 
 	watch_print(stdout, NULL, snapshot);
-	while (fflush(stdout) == 0) {
+	while (fflush(stdout) == 0 && !ferror(stdout)) {
 		struct snapshot next;
 
 		if (!is_read()) {
