@@ -452,7 +452,7 @@ static void set_most(struct server *server)
 	process_raise_nofile(&limit);
 	server->most = CONNECTIONS_MAX;
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < CONNECTIONS_MAX + OWN_FDS)
-		server->most = limit.rlim_cur > OWN_FDS ? limit.rlim_cur - OWN_FDS : 1;
+		server->most = limit.rlim_cur > OWN_FDS ? (size_t)limit.rlim_cur - OWN_FDS : 1;
 }
 
 /* Answers until dinit has ended. Returns the exit status. */

@@ -5,7 +5,13 @@
 #define DINIT_ARCH_NONE_H
 
 #include <stdint.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
+
+/* 32-bit processors have the one or the other. */
+#ifndef SYS_mmap
+#define SYS_mmap SYS_mmap2
+#endif
 
 #define ARCH_TRACES 0
 #define ARCH_CALL_INSN "\0"
