@@ -53,12 +53,14 @@ dist:
 # Static binaries for others, by Docker's names of the processors (TARGETARCH), of what they are made
 # (an SBOM), and the checksums of all; the same sources and tools give the same bytes.
 # Where Debian has no musl for a processor its glibc serves (and there is no start file for a static
-# PIE on riscv64).
+# PIE on riscv64 and 32-bit arm). That for arm is Debian's armel: it runs on every arm that Docker
+# has, v5, v6 and v7.
 RELEASE = $(BUILD)/release
-RELEASE_PACKAGES = musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
-	libc6-dev-riscv64-cross
-RELEASE_FOREIGN = arm64 riscv64
+RELEASE_PACKAGES = musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabi \
+	libc6-dev-armel-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
+RELEASE_FOREIGN = arm64 arm riscv64
 release_arm64 = CC=aarch64-linux-gnu-gcc STATIC_PIE=-static-pie
+release_arm = CC=arm-linux-gnueabi-gcc STATIC_PIE=-static
 release_riscv64 = CC=riscv64-linux-gnu-gcc STATIC_PIE=-static
 RELEASE_MAPS = dinit-linux-amd64=$(BUILD)/static/dinit.map \
 	$(foreach p,$(RELEASE_FOREIGN),dinit-linux-$p=$(BUILD)/static-$p/dinit.map)

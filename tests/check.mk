@@ -7,7 +7,7 @@ CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server postgresql dumb-init 
 	openssl rsyslog rsyslog-openssl php-fpm cron python3 supervisor hey
 LINT_PACKAGES = clang clang-format clang-tidy cppcheck shellcheck mandoc
 BUILDS_PACKAGES = clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
-	libc6-dev-riscv64-cross
+	libc6-dev-riscv64-cross gcc-arm-linux-gnueabi libc6-dev-armel-cross
 HTTP_PACKAGES = curl apache2-utils wrk hey haproxy prometheus tidy chromium jq iproute2
 ENGINES_PACKAGES = podman netavark iptables crun runc uidmap catatonit systemd-container \
 	bubblewrap busybox-static nginx-light curl jq yq python3
@@ -227,6 +227,7 @@ check-builds:
 	@tests/setup $(BUILDS_PACKAGES)
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang WERROR=-Werror $(BUILD)/clang/dinit
 	$(MAKE) BUILD=$(BUILD)/aarch64 CC=aarch64-linux-gnu-gcc WERROR=-Werror $(BUILD)/aarch64/dinit
+	$(MAKE) BUILD=$(BUILD)/arm CC=arm-linux-gnueabi-gcc WERROR=-Werror $(BUILD)/arm/dinit
 	$(MAKE) BUILD=$(BUILD)/riscv64 CC=riscv64-linux-gnu-gcc WERROR=-Werror $(BUILD)/riscv64/dinit
 
 # Which lines and branches the tests reach, and why they do not reach the others: see
