@@ -15,7 +15,7 @@ WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-sty
 WERROR =
 CFLAGS = $(OPTIMIZE) -g $(HARDEN)
 LDFLAGS = $(LINK_HARDEN)
-STANDARD = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 $(WARN) $(WERROR)
+STANDARD = -std=gnu11 -D_GNU_SOURCE $(WARN) $(WERROR)
 ALL_CFLAGS = $(STANDARD) -DDINIT_VERSION='"$(VERSION)"' $(CFLAGS)
 
 # From the top down; tests/lint knows the same order, and who may include whom.

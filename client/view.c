@@ -44,8 +44,7 @@
 /* How often it looks at the page where there is no futex. */
 #define LOOK_MS 20
 
-/* The call that takes a struct timespec as it is here: 32-bit processors have another for one with
- * 64 bits of seconds. */
+/* 32-bit processors have another call for a struct timespec with 64 bits of seconds. */
 #ifdef SYS_futex_time64
 #define FUTEX_CALL (sizeof(time_t) > sizeof(long) ? SYS_futex_time64 : SYS_futex)
 #else
@@ -59,14 +58,9 @@ static uint64_t now_ms(void)
 	return board_now().monotonic_ms;
 }
 
-static struct timespec to_timespec(int64_t ms)
-{
-	return (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
-}
-
 static void sleep_ms(int64_t ms)
 {
-	struct timespec time = to_timespec(ms);
+	struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
 
 	nanosleep(&time, NULL);
 }
@@ -503,7 +497,7 @@ void snapshot_free(struct snapshot *snapshot)
 static void sleep_on(const struct view *view, uint32_t sequence, int64_t ms)
 {
 	const struct board_header *header = (const struct board_header *)(const void *)view->page;
-	struct timespec time = to_timespec(ms);
+	struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
 
 	if (syscall(FUTEX_CALL, &header->sequence, FUTEX_WAIT, sequence, &time, NULL, 0) == 0 ||
 	    errno == EAGAIN || errno == ETIMEDOUT || errno == EINTR)

@@ -37,7 +37,7 @@ install: dinit
 	install -D -m 755 dinit $(DESTDIR)$(PREFIX)/sbin/dinit
 	install -D -m 644 dinit.8 $(DESTDIR)$(PREFIX)/share/man/man8/dinit.8
 	install -d -m 755 $(DESTDIR)$(DOCDIR)
-	install -m 644 README NEWS COPYING $(DESTDIR)$(DOCDIR)
+	install -m 644 README NEWS COPYING docs/migrating $(DESTDIR)$(DOCDIR)
 	rm -rf $(DESTDIR)$(DOCDIR)/examples
 	cp -R test-services $(DESTDIR)$(DOCDIR)/examples
 	chmod -R u=rwX,go=rX $(DESTDIR)$(DOCDIR)/examples
@@ -59,8 +59,10 @@ RELEASE = $(BUILD)/release
 RELEASE_PACKAGES = musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabi \
 	libc6-dev-armel-cross gcc-riscv64-linux-gnu libc6-dev-riscv64-cross
 RELEASE_FOREIGN = arm64 arm riscv64
+# (32 bits of seconds end in 2038.)
+ARM_CC = arm-linux-gnueabi-gcc -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 release_arm64 = CC=aarch64-linux-gnu-gcc STATIC_PIE=-static-pie
-release_arm = CC=arm-linux-gnueabi-gcc STATIC_PIE=-static
+release_arm = CC='$(ARM_CC)' STATIC_PIE=-static
 release_riscv64 = CC=riscv64-linux-gnu-gcc STATIC_PIE=-static
 RELEASE_MAPS = dinit-linux-amd64=$(BUILD)/static/dinit.map \
 	$(foreach p,$(RELEASE_FOREIGN),dinit-linux-$p=$(BUILD)/static-$p/dinit.map)

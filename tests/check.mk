@@ -227,7 +227,7 @@ check-builds:
 	@tests/setup $(BUILDS_PACKAGES)
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang WERROR=-Werror $(BUILD)/clang/dinit
 	$(MAKE) BUILD=$(BUILD)/aarch64 CC=aarch64-linux-gnu-gcc WERROR=-Werror $(BUILD)/aarch64/dinit
-	$(MAKE) BUILD=$(BUILD)/arm CC=arm-linux-gnueabi-gcc WERROR=-Werror $(BUILD)/arm/dinit
+	$(MAKE) BUILD=$(BUILD)/arm CC='$(ARM_CC)' WERROR=-Werror $(BUILD)/arm/dinit
 	$(MAKE) BUILD=$(BUILD)/riscv64 CC=riscv64-linux-gnu-gcc WERROR=-Werror $(BUILD)/riscv64/dinit
 
 # Which lines and branches the tests reach, and why they do not reach the others: see

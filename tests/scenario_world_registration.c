@@ -88,8 +88,8 @@ static struct run *start_web(const struct world *world, const char *skip, const 
 /* so long that nothing that a test sees comes from it */
 #define LONG_TTL "REGISTER_TTL=600"
 
-/* None but this one: a program of a process group that was ended, where it was slower than the shell
- * that had started it. */
+/* None but this one: a program of a process group that was ended, where it was slower than the
+ * shell that had started it. */
 static void expect_no_warning(struct run *run)
 {
 	assert_int_equal(

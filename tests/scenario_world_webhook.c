@@ -117,8 +117,8 @@ static void let_load(struct scene *scene)
 	scene_let_go(scene, "load");
 }
 
-/* None but this one: a program of a process group that was ended, where it was slower than the shell
- * that had started it. */
+/* None but this one: a program of a process group that was ended, where it was slower than the
+ * shell that had started it. */
 static void expect_no_warning(struct run *run)
 {
 	assert_int_equal(

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* The soak: services and a command that do all day what they should not, and others that ask dinit
- * what it shows, while a reader checks every line, stalls now and then, and watches dinit. Usage: driver DINIT PLAYER SERVICES. SOAK_SECONDS: how
- * long (600); four fifths of it with the policy terminate, as PID 1, one with adopt, as a
- * subreaper. Each property is a test; the last line is "N passed, N failed". */
+ * what it shows, while a reader checks every line, stalls now and then, and watches dinit. Usage:
+ * driver DINIT PLAYER SERVICES. SOAK_SECONDS: how long (600); four fifths of it with the policy
+ * terminate, as PID 1, one with adopt, as a subreaper. Each property is a test; the last line is
+ * "N passed, N failed". */
 #include "run.h"
 
 #include <arpa/inet.h>
