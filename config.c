@@ -134,7 +134,7 @@ static const struct variable {
 	{ "DINIT_TERMINATION_LOG", "/dev/termination-log",
 	  "existing file that gets the cause of the end", KIND_TEXT, LIST_NONE,
 	  offsetof(struct config, termination_log) },
-	{ "DINIT_KEEP", "", "orphans that are left alone, by name: epmd,screen*", KIND_TEXT,
+	{ "DINIT_KEEP", "", "orphans that are left alone, by name: epmd,chrome_*", KIND_TEXT,
 	  LIST_NONE, offsetof(struct config, keep) },
 	{ "DINIT_SKIP", "", "names of services not to start, by commas; * all", KIND_TEXT,
 	  LIST_NONE, offsetof(struct config, skip) },
