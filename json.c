@@ -2,13 +2,12 @@
 /* Owns: what counts as a JSON object and as UTF-8, and how bytes become the inside of a JSON
  * string. Does not: know of lines, streams or fields, allocate, or recurse.
  *
- * Invariant of the validator: the text between the white space ends in '}', and only two things
- * consume a '}': a string, which looks at its bounds, and the end of an object, after which the
- * end of the text is checked. Everything else stops at that last byte by itself, and so needs no
- * bounds, but where it looks at whole blocks. */
+ * Invariant of the validator: the last byte of a text is a newline where lines are taken from it,
+ * and else the '}' with which the object should end. Only the end of an object consumes a '}', after
+ * which the end of the text is checked, and nothing consumes such a newline. So all else stops at
+ * that last byte by itself, and needs no bounds, but where it looks at whole blocks. */
 #include "json.h"
 
-#include <stdint.h>
 #include <string.h>
 #if defined(__SSE2__) && !defined(JSON_PORTABLE)
 #include <emmintrin.h>
@@ -17,15 +16,20 @@
 /* How far one look ahead reaches: a bit for each byte. */
 #define WINDOW 64
 
-/* A text under examination. Most bytes of a log line are inside strings, where only a few bytes
- * matter ("stops"): the quotation mark, the backslash, control characters, and whatever is not
- * ASCII. They are searched for in whole windows, ahead of the parser, so that the end of a
- * string is found with a shift and a count instead of a loop. */
-struct text {
-	const unsigned char *end;
-	/* Where the last look ahead began. */
+/* A condition of which the compiler should know that it is seldom met. */
+#define SELDOM(condition) __builtin_expect(condition, 0)
+
+/* White space, and what of it is in a line: bit n is the byte n. */
+#define WHITE_IN_LINE (UINT64_C(1) << ' ' | 1 << '\t' | 1 << '\r')
+#define WHITE (WHITE_IN_LINE | 1 << '\n')
+
+/* Most bytes of a log line are inside strings, where only a few bytes matter ("stops"): the
+ * quotation mark, the backslash, control characters, and whatever is not ASCII. They are searched
+ * for in whole windows, ahead of the parser, and taken one after the other. The parser reads what
+ * stands between two strings byte by byte, and so never waits for a search. */
+struct ahead {
 	const unsigned char *window;
-	/* Bit n: window[n] is a stop. */
+	/* Bit n: window[n] is a stop that the parser has not passed. */
 	uint64_t stops;
 };
 
@@ -109,9 +113,12 @@ static inline uint64_t block_no_digits(const unsigned char *p)
 }
 #endif
 
-/* Returns the stops from p on, as far as a window reaches. At the end of the text the last block
- * is read once more, shifted, as nothing behind it may be read: the text has at least BLOCK
- * bytes. */
+static inline bool is_stop(unsigned char byte)
+{
+	return byte == '"' || byte == '\\' || byte < ' ' || byte >= 0x80;
+}
+
+/* Returns the stops from p on, as far as a window reaches. */
 static uint64_t look_ahead(const unsigned char *p, const unsigned char *end)
 {
 	size_t left = (size_t)(end - p);
@@ -126,38 +133,63 @@ static uint64_t look_ahead(const unsigned char *p, const unsigned char *end)
 	}
 	for (i = 0; i + BLOCK <= left; i += BLOCK)
 		stops |= block_stops(p + i) << i;
-	if (i < left)
-		stops |= block_stops(end - BLOCK) >> (i + BLOCK - left) << i;
+	for (; i < left; i++)
+		stops |= (uint64_t)is_stop(p[i]) << i;
 	return stops;
 }
 
-/* Does the slow half of find_stop: what is left of the window has no stop, or p is beyond it. */
-static const unsigned char *find_stop_ahead(struct text *text, const unsigned char *p)
+/* What lies ahead where there are no stops any more: the last byte is taken for one each time. */
+static inline struct ahead no_stops(const unsigned char *end)
+{
+	return (struct ahead){ end - 1, 1 };
+}
+
+/* Returns the first window from p on that has a stop. */
+static struct ahead find_window(const unsigned char *p, const unsigned char *end)
 {
 	uint64_t stops;
 
-	if (p - text->window < WINDOW) {
-		if (text->end - text->window <= WINDOW)
-			return text->end - 1;
-		p = text->window + WINDOW;
-	}
-	while ((stops = look_ahead(p, text->end)) == 0) {
-		if (text->end - p <= WINDOW)
-			return text->end - 1;
+	while ((stops = look_ahead(p, end)) == 0) {
+		if (end - p <= WINDOW)
+			return no_stops(end);
 		p += WINDOW;
 	}
-	text->window = p;
-	text->stops = stops;
-	return p + __builtin_ctzll(stops);
+	return (struct ahead){ p, stops };
 }
 
-/* Returns the first stop at or after p, or the last byte of the text where there is none. */
-static inline const unsigned char *find_stop(struct text *text, const unsigned char *p)
+static __attribute__((noinline)) struct ahead next_window(const unsigned char *window,
+							  const unsigned char *end)
 {
-	size_t at = (size_t)(p - text->window);
-	uint64_t stops = at < WINDOW ? text->stops >> at : 0;
+	return end - window > WINDOW ? find_window(window + WINDOW, end) : no_stops(end);
+}
 
-	return stops != 0 ? p + __builtin_ctzll(stops) : find_stop_ahead(text, p);
+/* Returns the next stop. */
+static inline const unsigned char *next_stop(struct ahead *ahead, const unsigned char *end)
+{
+	if (SELDOM(ahead->stops == 0))
+		*ahead = next_window(ahead->window, end);
+	return ahead->window + __builtin_ctzll(ahead->stops);
+}
+
+/* Passes the next stop, which next_stop has found. */
+static inline void pass_stop(struct ahead *ahead)
+{
+	ahead->stops &= ahead->stops - 1;
+}
+
+/* Passes all stops before p. Where there are none for long the window is far ahead of p already,
+ * and is not searched for again. */
+static __attribute__((noinline)) struct ahead pass_stops(struct ahead ahead, const unsigned char *p,
+							 const unsigned char *end)
+{
+	size_t at = (size_t)(p - ahead.window);
+
+	if (p <= ahead.window)
+		return ahead;
+	if (at >= WINDOW)
+		return find_window(p, end);
+	ahead.stops = ahead.stops >> at << at;
+	return ahead;
 }
 
 static inline bool is_continuation(unsigned char byte)
@@ -201,14 +233,14 @@ static inline bool is_digit(unsigned char byte)
 	return byte >= '0' && byte <= '9';
 }
 
-static inline bool is_white(unsigned char byte)
+static inline bool is_white(uint64_t white, unsigned char byte)
 {
-	return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+	return byte <= ' ' && (white >> byte & 1) != 0;
 }
 
-static inline const unsigned char *skip_white(const unsigned char *p)
+static const unsigned char *skip_white(uint64_t white, const unsigned char *p)
 {
-	while (is_white(*p))
+	while (is_white(white, *p))
 		p++;
 	return p;
 }
@@ -251,31 +283,51 @@ static const unsigned char *skip_foreign(const unsigned char *p)
 	return p;
 }
 
-/* Skips the rest of a string with more than plain ASCII in it; p is at its first stop. */
-static __attribute__((noinline)) const unsigned char *skip_odd_string(struct text *text,
-								      const unsigned char *p)
+/* Goes to the end of a string with more than plain ASCII in it; or to what should not be in it. */
+static __attribute__((noinline)) struct ahead find_odd_end(struct ahead ahead,
+							   const unsigned char *end)
 {
-	while (*p != '"') {
-		if (*p == '\\')
-			p = skip_escape(p);
-		else if (*p >= 0x80)
-			p = skip_foreign(p);
-		else
-			return NULL;
+	for (;;) {
+		const unsigned char *p = next_stop(&ahead, end);
+
+		p = *p == '\\' ? skip_escape(p) : *p >= 0x80 ? skip_foreign(p) : NULL;
 		if (p == NULL)
-			return NULL;
-		p = find_stop(text, p);
+			return ahead;
+		ahead = pass_stops(ahead, p, end);
 	}
+}
+
+/* Skips a string. It begins with the next stop: there is none between two strings, but for white
+ * space (skip_space). */
+static inline __attribute__((always_inline)) const unsigned char *skip_string(
+	struct ahead *ahead, const unsigned char *end)
+{
+	const unsigned char *p;
+
+	next_stop(ahead, end);
+	pass_stop(ahead);
+	p = next_stop(ahead, end);
+	if (SELDOM(*p != '"')) {
+		*ahead = find_odd_end(*ahead, end);
+		p = next_stop(ahead, end);
+		if (*p != '"')
+			return NULL;
+	}
+	pass_stop(ahead);
 	return p + 1;
 }
 
-static inline __attribute__((always_inline)) const unsigned char *skip_string(
-	struct text *text, const unsigned char *p)
+/* Skips white space, most often none or one space. */
+static inline const unsigned char *skip_space(const struct json_text *text, struct ahead *ahead,
+					      const unsigned char *p)
 {
-	if (*p != '"')
-		return NULL;
-	p = find_stop(text, p + 1);
-	return *p == '"' ? p + 1 : skip_odd_string(text, p);
+	if (SELDOM(*p <= ' ')) {
+		if (*p == ' ' && p[1] > ' ')
+			return p + 1;
+		p = skip_white(text->white, p);
+		*ahead = pass_stops(*ahead, p, text->end);
+	}
+	return p;
 }
 
 /* Skips digits, by blocks: how many there are differs from number to number, which no processor can
@@ -317,26 +369,25 @@ static inline const unsigned char *skip_word(const unsigned char *p, const unsig
 	return (size_t)(end - p) > len && memcmp(p, word, len) == 0 ? p + len : NULL;
 }
 
-static inline const unsigned char *skip_number_or_word(const struct text *text,
-						       const unsigned char *p)
+static inline const unsigned char *skip_literal(const unsigned char *p, const unsigned char *end)
 {
 	switch (*p) {
-	case 't': return skip_word(p, text->end, "true", 4);
-	case 'f': return skip_word(p, text->end, "false", 5);
-	case 'n': return skip_word(p, text->end, "null", 4);
-	default: return skip_number(p, text->end);
+	case 't': return skip_word(p, end, "true", 4);
+	case 'f': return skip_word(p, end, "false", 5);
+	case 'n': return skip_word(p, end, "null", 4);
+	default: return NULL;
 	}
 }
 
-/* Skips a member's name, its colon, and the white space around them. */
-static inline __attribute__((always_inline)) const unsigned char *skip_name(struct text *text,
-									    const unsigned char *p)
+/* Skips a member's name and its colon, and the white space before each. */
+static inline __attribute__((always_inline)) const unsigned char *skip_name(
+	const struct json_text *text, struct ahead *ahead, const unsigned char *p)
 {
-	p = skip_string(text, skip_white(p));
-	if (p == NULL)
+	p = skip_space(text, ahead, p);
+	if (*p != '"' || (p = skip_string(ahead, text->end)) == NULL)
 		return NULL;
-	p = skip_white(p);
-	return *p == ':' ? skip_white(p + 1) : NULL;
+	p = skip_space(text, ahead, p);
+	return *p == ':' ? p + 1 : NULL;
 }
 
 static inline bool open_container(struct nesting *nesting, bool object)
@@ -358,81 +409,102 @@ static inline void close_container(struct nesting *nesting)
 		nesting->kinds = nesting->saved[nesting->depth / 64];
 }
 
-/* Returns whether the text is one object from p to its end. */
-static bool is_one_object(struct text *text, const unsigned char *p)
+/* Skips an object, and passes its stops. */
+static const unsigned char *skip_object(struct json_text *text, const unsigned char *p)
 {
+	struct ahead ahead = pass_stops((struct ahead){ text->window, text->stops }, p, text->end);
+	const unsigned char *end = text->end;
 	struct nesting nesting;
 
 	nesting.depth = 0;
 	nesting.kinds = 0;
 	for (;;) {
-		/* Here a value begins. A container that is not empty begins with another one. */
+		/* Here a value begins, in an object with its name. One may begin with another. */
+		if ((nesting.kinds & 1) && (p = skip_name(text, &ahead, p)) == NULL)
+			return NULL;
+		p = skip_space(text, &ahead, p);
 		if (*p == '"') {
-			if ((p = skip_string(text, p)) == NULL)
-				return false;
+			if ((p = skip_string(&ahead, end)) == NULL)
+				return NULL;
+		} else if (*p < 'A') {
+			if ((p = skip_number(p, end)) == NULL)
+				return NULL;
 		} else if (*p == '{' || *p == '[') {
 			bool object = *p == '{';
 
 			if (!open_container(&nesting, object))
-				return false;
-			p = skip_white(p + 1);
-			if (*p != (object ? '}' : ']')) {
-				if (object && (p = skip_name(text, p)) == NULL)
-					return false;
+				return NULL;
+			p = skip_space(text, &ahead, p + 1);
+			if (*p != (object ? '}' : ']'))
 				continue;
-			}
-		} else if ((p = skip_number_or_word(text, p)) == NULL) {
-			return false;
+		} else if ((p = skip_literal(p, end)) == NULL) {
+			return NULL;
 		}
 
 		/* Here a value has ended, and with it perhaps containers. */
-		while (*(p = skip_white(p)) != ',') {
+		while (*(p = skip_space(text, &ahead, p)) != ',') {
 			if (*p != (nesting.kinds & 1 ? '}' : ']'))
-				return false;
+				return NULL;
 			p++;
 			close_container(&nesting);
-			if (nesting.depth == 0 || p == text->end)
-				return nesting.depth == 0 && p == text->end;
+			if (nesting.depth == 0 || p == end) {
+				text->window = ahead.window;
+				text->stops = ahead.stops;
+				return nesting.depth == 0 ? p : NULL;
+			}
 		}
-		if (!(nesting.kinds & 1))
-			p = skip_white(p + 1);
-		else if ((p = skip_name(text, p + 1)) == NULL)
-			return false;
+		p++;
 	}
+}
+
+/* Tells where an object is: it begins at p, and behind is the place behind it. */
+static void tell_object(struct json_object *object, const struct json_text *text, const char *bytes,
+			const unsigned char *p, const unsigned char *behind)
+{
+	object->open = (size_t)((const char *)p - bytes);
+	object->close = (size_t)((const char *)behind - 1 - bytes);
+	object->empty = *skip_white(text->white, p + 1) == '}';
+}
+
+void json_begin_lines(struct json_text *text, const char *bytes, size_t len)
+{
+	text->window = (const unsigned char *)bytes;
+	text->end = text->window + len;
+	text->stops = look_ahead(text->window, text->end);
+	text->white = WHITE_IN_LINE;
+}
+
+const char *json_take_object_line(struct json_text *text, const char *line,
+				  struct json_object *object)
+{
+	const unsigned char *p = skip_white(text->white, (const unsigned char *)line);
+	const unsigned char *behind = *p == '{' ? skip_object(text, p) : NULL, *newline;
+
+	if (behind == NULL)
+		return NULL;
+	newline = skip_white(text->white, behind);
+	if (*newline != '\n')
+		return NULL;
+	tell_object(object, text, line, p, behind);
+	return (const char *)newline;
 }
 
 bool json_find_object(const char *text, size_t len, struct json_object *object)
 {
-	const unsigned char *bytes = (const unsigned char *)text;
-	unsigned char copy[BLOCK];
-	const unsigned char *first;
-	struct text body;
-	size_t open = 0;
+	const unsigned char *p = (const unsigned char *)text, *end = p + len;
+	struct json_text whole;
 
-	while (open < len && is_white(bytes[open]))
-		open++;
-	if (open == len || bytes[open] != '{')
+	while (p < end && is_white(WHITE, *p))
+		p++;
+	while (end > p && is_white(WHITE, end[-1]))
+		end--;
+	if (p == end || *p != '{' || end[-1] != '}')
 		return false;
-	while (is_white(bytes[len - 1]))
-		len--;
-	if (bytes[len - 1] != '}')
+	json_begin_lines(&whole, (const char *)p, (size_t)(end - p));
+	whole.white = WHITE;
+	if (skip_object(&whole, p) != end)
 		return false;
-	first = bytes + open;
-	body.end = bytes + len;
-	if (len < BLOCK) {
-		/* The look ahead needs a whole block before the end. */
-		memset(copy, 0, sizeof copy);
-		memcpy(copy + BLOCK - len, bytes, len);
-		body.end = copy + BLOCK;
-		first = body.end - (len - open);
-	}
-	body.window = first;
-	body.stops = look_ahead(first, body.end);
-	if (!is_one_object(&body, first))
-		return false;
-	object->open = open;
-	object->close = len - 1;
-	object->empty = *skip_white(first + 1) == '}';
+	tell_object(object, &whole, text, p, end);
 	return true;
 }
 
@@ -443,11 +515,12 @@ size_t json_utf8_char(const char *text, size_t len)
 
 	if (len == 0)
 		return 0;
-	if (len >= sizeof copy)
-		return char_len(bytes);
-	/* A NUL continues no character: what is cut short is found out there. */
-	memcpy(copy, bytes, len);
-	return char_len(copy);
+	if (len < sizeof copy) {
+		/* A NUL continues no character: what is cut short is found out there. */
+		memcpy(copy, bytes, len);
+		bytes = copy;
+	}
+	return char_len(bytes);
 }
 
 /* Returns how many of the bytes at p, which are no character, one U+FFFD stands for: as many as
@@ -497,11 +570,6 @@ static size_t quote_stop(char **out, const unsigned char *p, size_t len)
 	memcpy(*out, "\xef\xbf\xbd", 3);
 	*out += 3;
 	return ill_formed_len(p, len);
-}
-
-static inline bool is_stop(unsigned char byte)
-{
-	return byte == '"' || byte == '\\' || byte < ' ' || byte >= 0x80;
 }
 
 size_t json_quote(char *out, const char *text, size_t len)

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Objects and arrays that may be open at the same time. A line nested deeper is not taken for
  * JSON: RFC 8259 section 9 lets a parser set such a limit. */
@@ -26,6 +27,23 @@ struct json_object {
  * accepted, as the grammar does; a byte order mark is not. text needs no terminating NUL; bytes
  * beyond text + len are never read. */
 bool json_find_object(const char *text, size_t len, struct json_object *object);
+
+/* Lines that are looked at one after the other. What is found out about one goes a little further,
+ * and is kept here for the next, so that no byte is looked at twice. All of it is json.c's. */
+struct json_text {
+	const unsigned char *end, *window;
+	uint64_t stops, white;
+};
+
+/* Begins with the len bytes, which must not change meanwhile; if there are any, the last is a
+ * newline. */
+void json_begin_lines(struct json_text *text, const char *bytes, size_t len);
+
+/* Returns where the line ends that begins at line, its newline, if it is an object, of which
+ * json_find_object would say the same; else NULL. Lines may be left out, but none comes before
+ * another that has been taken. */
+const char *json_take_object_line(struct json_text *text, const char *line,
+				  struct json_object *object);
 
 /* The most bytes that json_quote may write for len bytes of input. */
 #define JSON_QUOTE_MAX(len) (6 * (len))

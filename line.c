@@ -411,21 +411,8 @@ static size_t put_text_lines(char *out, size_t room, const struct line_job *job,
 	return (size_t)(to - out);
 }
 
-/* Writes one line of a job as an object. Returns the place behind it, or NULL where it is for
- * line_put. */
-static inline char *put_one_object(char *at, const struct line_job *job, const char *text,
-				   size_t len)
-{
-	struct json_object object;
-
-	if (json_find_object(text, len, &object))
-		return put_object(at, job->stamp, job->label, text, &object);
-	if (job->rule == LINE_RULE_WRAP)
-		return put_wrapped(at, job->stamp, job->label, text, len);
-	return NULL;
-}
-
-/* Takes the lines of a job that are objects, or become that. */
+/* Takes the lines of a job that are objects, or become that. Where a line ends, and whether it is
+ * an object, is found out in one go. */
 static size_t put_object_lines(char *out, size_t room, const struct line_job *job,
 			       const char *bytes, size_t len, struct line_taken *taken)
 {
@@ -433,28 +420,35 @@ static size_t put_object_lines(char *out, size_t room, const struct line_job *jo
 	const struct line_job own = *job;
 	bool wraps = own.rule == LINE_RULE_WRAP;
 	size_t around = wraps ? around_wrapped(own.label) : around_max(own.label);
-	size_t times = wraps ? JSON_QUOTE_MAX(1) : 1, lines = 0;
-	const char *at = bytes, *end = bytes + len, *newline;
+	size_t times = wraps ? JSON_QUOTE_MAX(1) : 1, whole = bytes_last_line(bytes, len);
+	const char *at = bytes, *end = bytes + whole;
 	char *to = out, *to_end = out + room;
+	struct json_text text;
 
-	while ((newline = bytes_find_newline(at, (size_t)(end - at)))) {
-		size_t line_len = without_return(at, (size_t)(newline - at));
-		char *behind = to;
+	json_begin_lines(&text, bytes, whole);
+	for (const char *newline; at < end; at = newline + 1) {
+		struct json_object object;
+		bool found = (newline = json_take_object_line(&text, at, &object)) != NULL;
+		size_t line_len;
 
+		if (!found)
+			newline = bytes_find_newline(at, (size_t)(end - at));
+		line_len = without_return(at, (size_t)(newline - at));
 		if (line_len > own.max || (size_t)(to_end - to) < around + times * line_len)
 			break;
-		if (line_len > 0)
-			behind = put_one_object(to, &own, at, line_len);
-		if (!behind)
+		if (line_len == 0)
+			continue;
+		if (found)
+			to = put_object(to, own.stamp, own.label, at, &object);
+		else if (wraps)
+			to = put_wrapped(to, own.stamp, own.label, at, line_len);
+		else
 			break;
-		lines += line_len > 0;
-		to = behind;
-		at = newline + 1;
+		taken->lines++;
 	}
 	taken->used = (size_t)(at - bytes);
-	taken->lines = lines;
-	if (!newline)
-		taken->searched = (size_t)(end - at);
+	if (at == end)
+		taken->searched = len - whole;
 	return (size_t)(to - out);
 }
 
@@ -465,6 +459,10 @@ size_t line_put_lines(char *out, size_t room, const struct line_job *job, const 
 	switch (job->rule) {
 	case LINE_RULE_TEXT: return put_text_lines(out, room, job, bytes, len, taken);
 	case LINE_RULE_OBJECTS:
+		/* A stray is most often seen at its first byte, before anything is searched. */
+		if (len > 0 && bytes[0] > ' ' && bytes[0] != '{')
+			break;
+		return put_object_lines(out, room, job, bytes, len, taken);
 	case LINE_RULE_WRAP: return put_object_lines(out, room, job, bytes, len, taken);
 	case LINE_RULE_COLOURED: break;
 	}

@@ -518,12 +518,42 @@ static char *copy_exactly(const char *text, size_t len)
 	return copy;
 }
 
+/* The text twice as a line, then an empty object: each line is taken for what json_find_object said
+ * that it is, wherever the one before has ended. */
+static void assert_lines_are(const char *text, size_t len, bool found,
+			     const struct json_object *expected)
+{
+	size_t size = 2 * (len + 1) + 3;
+	char *lines = malloc(size), *last = lines + size - 3;
+	struct json_object object = *expected;
+	struct json_text taken;
+
+	assert_non_null(lines);
+	memcpy(lines, text, len);
+	memcpy(lines + len, "\n", 1);
+	memcpy(lines + len + 1, lines, len + 1);
+	memcpy(last, "{}\n", 3);
+	json_begin_lines(&taken, lines, size);
+	for (const char *line = lines; line < last; line += len + 1) {
+		const char *end = json_take_object_line(&taken, line, &object);
+
+		assert_ptr_equal(end, found ? line + len : NULL);
+		assert_int_equal(object.open, expected->open);
+		assert_int_equal(object.close, expected->close);
+		assert_int_equal(object.empty, expected->empty);
+	}
+	assert_ptr_equal(json_take_object_line(&taken, last, &object), last + 2);
+	free(lines);
+}
+
 static bool is_object(const char *text, size_t len)
 {
-	struct json_object object;
+	struct json_object object = { 0 };
 	char *copy = copy_exactly(text, len);
 	bool found = json_find_object(copy, len, &object);
 
+	if (len == 0 || !memchr(text, '\n', len))
+		assert_lines_are(text, len, found, &object);
 	free(copy);
 	return found;
 }

@@ -119,6 +119,33 @@ static void compare_find(const uint8_t *text, size_t len, size_t shift)
 	free(buffer);
 }
 
+/* Each line of the text, taken in its turn and by itself. */
+static void compare_lines(const uint8_t *text, size_t len)
+{
+	char *lines = malloc(len + 1), *end = lines + len + 1;
+	struct json_text taken;
+
+	insist(lines != NULL, "out of memory");
+	if (len > 0)
+		memcpy(lines, text, len);
+	lines[len] = '\n';
+	json_begin_lines(&taken, lines, len + 1);
+	for (char *line = lines, *newline; line < end; line = newline + 1) {
+		struct json_object object = { .open = 1, .close = 2, .empty = true };
+		struct json_object expected = object;
+		const char *found = json_take_object_line(&taken, line, &object);
+		bool accepted;
+
+		newline = memchr(line, '\n', (size_t)(end - line));
+		accepted = json_find_object(line, (size_t)(newline - line), &expected);
+		insist(found == (accepted ? newline : NULL), "a line is taken for what it is not");
+		insist(object.open == expected.open && object.close == expected.close &&
+			       object.empty == expected.empty,
+		       "the object in a line differs");
+	}
+	free(lines);
+}
+
 static void compare_chars(const uint8_t *text, size_t len)
 {
 	for (size_t at = 0; at < len; at++) {
@@ -184,6 +211,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		compare_find(text, size, size > 0 ? data[size / 2] % 32 : 0);
 		compare_string(text, size);
 	}
+	compare_lines(text, size);
 	compare_chars(text, size);
 	compare_quote(text, size);
 	free(text);
