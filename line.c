@@ -420,7 +420,9 @@ static size_t put_object_lines(char *out, size_t room, const struct line_job *jo
 	const struct line_job own = *job;
 	bool wraps = own.rule == LINE_RULE_WRAP;
 	size_t around = wraps ? around_wrapped(own.label) : around_max(own.label);
-	size_t times = wraps ? JSON_QUOTE_MAX(1) : 1, whole = bytes_last_line(bytes, len);
+	size_t times = wraps ? JSON_QUOTE_MAX(1) : 1;
+	/* No line takes less room than it has bytes: what is behind that is not looked at. */
+	size_t within = len < room ? len : room, whole = bytes_last_line(bytes, within);
 	const char *at = bytes, *end = bytes + whole;
 	char *to = out, *to_end = out + room;
 	struct json_text text;
@@ -447,7 +449,7 @@ static size_t put_object_lines(char *out, size_t room, const struct line_job *jo
 		taken->lines++;
 	}
 	taken->used = (size_t)(at - bytes);
-	if (at == end)
+	if (at == end && within == len)
 		taken->searched = len - whole;
 	return (size_t)(to - out);
 }
