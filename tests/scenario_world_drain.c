@@ -83,7 +83,7 @@ static struct run *start_load(struct drain *drain, const char *option)
 	return run_start(scene,
 			 &(struct run_spec){
 				 .environment = LIST("DINIT_SKIP=*"),
-				 .arguments = LIST("hey", "-z", "60s", "-c", "4", "-q", "50",
+				 .arguments = LIST("hey", "-z", "1h", "-c", "4", "-q", "50",
 						   "-cpus", "1", option, "--",
 						   scene_format(scene, "http://127.0.0.1:%d/",
 								drain->front)) });
@@ -156,9 +156,13 @@ static void test_stop_with_delay_fails_no_request(struct scene *scene)
 {
 	struct drain drain = { 0 };
 
-	begin(&drain, scene, "2", "100ms");
+	begin(&drain, scene, "600", "100ms");
 	run_signal(drain.one.run, SIGTERM);
 	run_wait_line(drain.haproxy, RUN_STDERR, "web/one is DOWN, reason: .*503");
+	/* By then what was sent there before has been answered. */
+	wait_answers(&drain.two, 100);
+	/* The second signal ends the delay. */
+	run_signal(drain.one.run, SIGTERM);
 	run_expect_exit(drain.one.run, 0);
 	wait_answers(&drain.two, 100);
 	end(&drain);
