@@ -69,18 +69,25 @@ static struct run *start_etcd(const struct world *world)
 	return run;
 }
 
+/* So many seconds, or more on a slow machine. */
+static unsigned scaled(unsigned seconds)
+{
+	return (unsigned)((scene_deadline_ms(seconds * 1000U) + 999) / 1000);
+}
+
 /* The container that has nginx. skip, ttl, more: NAME=VALUE each. */
 static struct run *start_web(const struct world *world, const char *skip, const char *ttl,
 			     const char *more)
 {
 	return run_start(world->scene,
 			 &(struct run_spec){
-				 .environment =
-					 LIST(world->scratch, world->endpoints, world->web_port,
-					      skip, ttl, more, "REGISTER_KEY=" KEY,
-					      "REGISTER_ADDRESS=192.0.2.1:80",
-					      "REGISTER_INTERVAL=0.2", "ETCDCTL_COMMAND_TIMEOUT=1s",
-					      "CONFIGURE_INTERVAL=1", "DINIT_JSON_STDOUT=0") });
+				 .environment = LIST(
+					 world->scratch, world->endpoints, world->web_port, skip,
+					 ttl, more, "REGISTER_KEY=" KEY,
+					 "REGISTER_ADDRESS=192.0.2.1:80", "REGISTER_INTERVAL=0.2",
+					 scene_format(world->scene, "ETCDCTL_COMMAND_TIMEOUT=%us",
+						      scaled(1)),
+					 "CONFIGURE_INTERVAL=1", "DINIT_JSON_STDOUT=0") });
 }
 
 #define SKIP_REST "DINIT_SKIP=etcd,watcher,configure"
@@ -95,8 +102,9 @@ static void expect_no_warning(struct run *run)
 	assert_int_equal(
 		run_count_lines(run, RUN_STDERR, "dinit: (warning|error)"),
 		run_count_lines(run, RUN_STDERR,
-				"warning: (dinit|timeout|etcdctl|flock|sleep|run|state|put|"
-				"follow|curl|jq)/[0-9]+: lost its parent"));
+				"warning: (sh|dinit|timeout|etcdctl|flock|sleep|run|state|put|"
+				"follow|apply|mkdir|cmp|rm|cat|tail|hostname|curl|jq)/[0-9]+: "
+				"lost its parent"));
 }
 
 static void stop(struct run *run)
@@ -199,9 +207,13 @@ static void test_key_is_there_while_web_is_good(struct scene *scene)
 
 	/* One of the container with etcd: its line comes when the lease would be over. */
 	scene_service(scene, "clock",
-		      "exec dinit --wait etcd -- sh -c 'sleep 4; echo over; exec sleep 1000'");
+		      scene_format(scene,
+				   "exec dinit --wait etcd -- "
+				   "sh -c 'sleep %u; echo over; exec sleep 1000'",
+				   2 * scaled(2)));
 	etcd = start_etcd(&world);
-	web = start_web(&world, "DINIT_SKIP=etcd,watcher,configure,clock", "REGISTER_TTL=2",
+	web = start_web(&world, "DINIT_SKIP=etcd,watcher,configure,clock",
+			scene_format(scene, "REGISTER_TTL=%u", scaled(2)),
 			"DINIT_CHECK_INTERVAL=0.5");
 	run_wait_line(etcd, RUN_STDOUT, PUT);
 	run_wait_line(etcd, RUN_STDOUT, " clock/run: over$");

@@ -124,8 +124,9 @@ static void expect_no_warning(struct run *run)
 	assert_int_equal(
 		run_count_lines(run, RUN_STDERR, "dinit: (warning|error)"),
 		run_count_lines(run, RUN_STDERR,
-				"warning: (dinit|timeout|etcdctl|flock|sleep|run|state|put|"
-				"follow|curl|jq)/[0-9]+: lost its parent"));
+				"warning: (sh|dinit|timeout|etcdctl|flock|sleep|run|state|put|"
+				"follow|apply|mkdir|cmp|rm|cat|tail|hostname|curl|jq)/[0-9]+: "
+				"lost its parent"));
 }
 
 static void stop(struct run *run)
