@@ -250,6 +250,7 @@ static struct run *start_cron(struct scene *scene, const char *patience)
 	struct run *run;
 
 	scene_need(geteuid() == 0, "cron needs root");
+	scene_need(rig_can_mount(), RIG_WHY_NAMESPACES);
 	need_file(scene, "/usr/sbin/cron");
 	scene_example(scene, "periodic");
 	assert_int_equal(rename(scene_path(scene, "services/sweep"),
