@@ -5,7 +5,7 @@
 begin_engine() {
 	reason="bwrap does not run here"
 	in_the_foreground
-	bwrap --bind "$root" / --dev /dev --proc /proc --unshare-pid --as-pid-1 /usr/local/sbin/dinit --version
+	timeout -k 5 60 bwrap --bind "$root" / --dev /dev --proc /proc --unshare-pid --as-pid-1 /usr/local/sbin/dinit --version
 }
 
 # begin_bwrap [SED]: the command of images/README, changed by that; $_child is its child-pid.

@@ -5,8 +5,8 @@
 begin_engine() {
 	reason="systemd-nspawn does not run here"
 	in_the_foreground
-	systemd-nspawn --quiet --register=no --keep-unit --directory="$root" --console=pipe /usr/local/sbin/dinit --version \
-		< /dev/null
+	timeout -k 5 60 systemd-nspawn --quiet --register=no --keep-unit --directory="$root" --console=pipe \
+		/usr/local/sbin/dinit --version < /dev/null
 }
 
 # begin_nspawn [SED]: the command of images/README, changed by that. $_init is its container's, which is not
