@@ -10,7 +10,7 @@ AARCH64_PACKAGES = qemu-system-arm cpio gcc-aarch64-linux-gnu libc6-dev-arm64-cr
 BOOT = $(BUILD)/boot/$(BOOT_ARCH)
 BOOT_CFLAGS = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -isystem $(BOOT)/root/usr/include
 BOOT_SUITES ?=
-BOOT_ALL = $(UNITS:%=test_%) $(filter-out scenario_apps,$(SCENARIOS:%=scenario_%))
+BOOT_ALL = $(UNITS:%=test_%) $(addprefix scenario_,$(filter-out apps,$(OWN_SCENARIOS)))
 BOOT_AARCH64 = $(addprefix test_,json line procfs spawn reaper signaller adopt) scenario_orphans
 BOOT_WANTED = $(or $(BOOT_SUITES),$(BOOT_DEFAULT))
 BOOT_CHOSEN = $(patsubst all,$(BOOT_ALL),$(filter-out none,$(BOOT_WANTED)))
