@@ -3,9 +3,9 @@
  * string. Does not: know of lines, streams or fields, allocate, or recurse.
  *
  * Invariant of the validator: the last byte of a text is a newline where lines are taken from it,
- * and else the '}' with which the object should end. Only the end of an object consumes a '}', after
- * which the end of the text is checked, and nothing consumes such a newline. So all else stops at
- * that last byte by itself, and needs no bounds, but where it looks at whole blocks. */
+ * and else the '}' with which the object should end. Only the end of an object consumes a '}',
+ * after which the end of the text is checked, and nothing consumes such a newline. So all else
+ * stops at that last byte by itself, and needs no bounds, but where it looks at whole blocks. */
 #include "json.h"
 
 #include <string.h>
