@@ -839,7 +839,7 @@ static void test_line_put_lines_makes_of_many_what_is_made_of_each(void **state)
 			assert_int_equal(put, expected_put);
 			assert_int_equal(taken.used, expected_taken.used);
 			assert_int_equal(taken.lines, expected_taken.lines);
-			/* Lines are searched only as far as there is room for them, and a stray not. */
+			/* Lines are searched only as far as there is room, and a stray not. */
 			if (taken.searched > 0 || (job.rule == LINE_RULE_WRAP && room >= len) ||
 			    (job.rule == LINE_RULE_TEXT ? room > 1000 : put > 0 && room >= len))
 				assert_int_equal(taken.searched, expected_taken.searched);
