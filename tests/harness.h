@@ -161,6 +161,8 @@ uid_t scene_user(void);
 
 /* Ends the test as skipped, saying why, unless the condition holds. */
 void scene_need(bool condition, const char *why);
+/* The same unless a program of this name is in one of the usual directories. */
+void scene_need_program(const char *name);
 
 /* Ends the test as failed. */
 #define scene_fail(...) scene_fail_at(SCENE_HERE, __VA_ARGS__)

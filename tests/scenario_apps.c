@@ -51,29 +51,14 @@ static void expect_answer(int port, const char *request, const char *text)
 		scene_fail("port %d answers \"%s\", not \"%s\"", port, answer, text);
 }
 
-static void need_program(const char *name)
-{
-	static const char *const directories[] = { "/usr/sbin",      "/usr/bin", "/usr/local/sbin",
-						   "/usr/local/bin", "/sbin",    "/bin" };
-	char path[256];
-
-	for (size_t i = 0; i < COUNT(directories); i++) {
-		snprintf(path, sizeof path, "%s/%s", directories[i], name);
-		if (access(path, X_OK) == 0)
-			return;
-	}
-	snprintf(path, sizeof path, "no %s here: install it", name);
-	scene_need(false, path);
-}
-
 /* They serve, they log in JSON, and they stop in order. */
 static void expect_nginx_and_redis(struct scene *scene, struct run_spec spec)
 {
 	int web = scene_reserve_port(scene), cache = scene_reserve_port(scene);
 	struct run *run;
 
-	need_program("nginx");
-	need_program("redis-server");
+	scene_need_program("nginx");
+	scene_need_program("redis-server");
 	scene_example(scene, "nginx-redis");
 	spec.environment =
 		LIST(scene_format(scene, "SCRATCH=%s", scene->dir),
@@ -124,8 +109,8 @@ static void test_nginx_dying_stops_redis_in_order(struct scene *scene)
 	struct run *run;
 
 	need_users(scene);
-	need_program("nginx");
-	need_program("redis-server");
+	scene_need_program("nginx");
+	scene_need_program("redis-server");
 	scene_example(scene, "nginx-redis");
 	scene_fifo(scene, "go");
 	scene_service(scene, "killer",
@@ -222,7 +207,7 @@ static void test_example_down_signal_lets_nginx_finish_a_download(struct scene *
 	struct run *run;
 
 	need_users(scene);
-	need_program("nginx");
+	scene_need_program("nginx");
 	scene_example(scene, "down-signal");
 	run = start_download_server(scene, port);
 	assert_true(stop_in_the_midst_of_a_download(run, port, "gracefully shutting down") >
@@ -238,7 +223,7 @@ static void test_nginx_without_down_signal_cuts_a_download_off(struct scene *sce
 	struct run *run;
 
 	need_users(scene);
-	need_program("nginx");
+	scene_need_program("nginx");
 	scene_example(scene, "down-signal");
 	assert_int_equal(unlink(scene_path(scene, "services/web/down-signal")), 0);
 	run = start_download_server(scene, port);
@@ -311,7 +296,7 @@ static void need_postgresql(struct scene *scene)
 
 	globfree(&found);
 	scene_need(there, "there is not exactly one PostgreSQL here: install postgresql");
-	need_program("psql");
+	scene_need_program("psql");
 	scene_need(geteuid() != 0 || getpwnam("postgres"), "there is no user postgres here");
 	scene_need(geteuid() == 0 || scene->mode == RUN_AS_SUBREAPER,
 		   "PostgreSQL needs a second user where it is root: run as root");

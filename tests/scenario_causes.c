@@ -22,14 +22,6 @@
 #define STOPPING "[,;] stopping the container$"
 #define LOGGED(label) " \\(its output went to " label "\\)"
 
-static void need_program(const char *path)
-{
-	char why[256];
-
-	snprintf(why, sizeof why, "no %s here: install it", path);
-	scene_need(access(path, X_OK) == 0, why);
-}
-
 static struct run *run_to_the_end(struct scene *scene, const char *const *environment, int status)
 {
 	struct run *run = run_start(scene, &(struct run_spec){ .environment = environment });
@@ -128,7 +120,7 @@ static void test_left_nginx_is_named(struct scene *scene)
 {
 	struct run *run;
 
-	need_program("/usr/sbin/nginx");
+	scene_need_program("nginx");
 	scene_need(geteuid() == 0 || scene->mode == RUN_AS_SUBREAPER,
 		   "nginx needs a second user where it is root: run as root");
 	scene_file(
@@ -149,7 +141,7 @@ static void test_left_redis_is_named(struct scene *scene)
 {
 	struct run *run;
 
-	need_program("/usr/bin/redis-server");
+	scene_need_program("redis-server");
 	scene_service(scene, "cache",
 		      "exec redis-server --daemonize yes --port 0 --save '' --dir \"$SCENE\" "
 		      "--unixsocket \"$SCENE/redis.socket\" --pidfile \"$SCENE/redis.pid\" "
@@ -274,7 +266,7 @@ static void test_output_that_svlogd_has_is_said(struct scene *scene)
 {
 	struct run *run;
 
-	need_program("/usr/bin/svlogd");
+	scene_need_program("svlogd");
 	scene_mkdir(scene, "log");
 	scene_service(scene, "web", "echo 'cannot bind: address in use'; exit 2");
 	scene_script(scene, "services/web/log/run", "exec svlogd \"$SCENE/log\"");

@@ -10,12 +10,6 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static void need_program(struct scene *scene, const char *name)
-{
-	scene_need(system(scene_format(scene, "command -v %s >/dev/null", name)) == 0,
-		   scene_format(scene, "no %s here: install it", name));
-}
-
 static struct run *probe(struct scene *scene, const char *target)
 {
 	return run_start(scene, &(struct run_spec){ .arguments = LIST("--probe", target) });
@@ -48,8 +42,8 @@ static void test_probe_of_nginx_and_redis_tells_whether_they_are_there(struct sc
 	const char *port = scene_format(scene, "tcp://localhost:%d", cache);
 	struct run *run;
 
-	need_program(scene, "nginx");
-	need_program(scene, "redis-server");
+	scene_need_program("nginx");
+	scene_need_program("redis-server");
 	scene_need(geteuid() == 0 || scene->mode == RUN_AS_SUBREAPER,
 		   "nginx needs a second user where it is root: run as root");
 	scene_example(scene, "nginx-redis");
@@ -81,7 +75,7 @@ static void test_probe_of_what_speaks_no_http_fails(struct scene *scene)
 	int cache = scene_reserve_port(scene);
 	struct run *run;
 
-	need_program(scene, "redis-server");
+	scene_need_program("redis-server");
 	scene_service(scene, "cache",
 		      scene_format(scene, "exec redis-server --save '' --port %d --unixsocket %s",
 				   cache, path));
@@ -105,7 +99,7 @@ static void test_probe_of_http_server_leaves_it_content(struct scene *scene)
 	const char *root = scene_format(scene, "http://127.0.0.1:%d/", web);
 	struct run *run;
 
-	need_program(scene, "python3");
+	scene_need_program("python3");
 	scene_file(scene, "pages/large", 0644, "");
 	assert_int_equal(truncate(scene_path(scene, "pages/large"), 60000), 0);
 	scene_service(scene, "web",

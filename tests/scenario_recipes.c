@@ -48,12 +48,6 @@ static void expect_no_warning(struct run *run)
 	run_expect_no_line(run, RUN_STDERR, "dinit: (warning|error)");
 }
 
-/* Where the file is not there, the test is skipped. */
-static void need_file(struct scene *scene, const char *path)
-{
-	scene_need(access(path, X_OK) == 0, scene_format(scene, "no %s here: install it", path));
-}
-
 /* ---- progress bars ---- */
 
 static void test_progress_bar_of_running_program_comes_line_by_line(struct scene *scene)
@@ -113,7 +107,7 @@ static void test_setpriv_leaves_its_program_time_to_stop(struct scene *scene)
 
 static void test_chpst_leaves_its_program_time_to_stop(struct scene *scene)
 {
-	need_file(scene, "/usr/bin/chpst");
+	scene_need_program("chpst");
 	expect_time_to_stop(start_as_other_user(scene, "exec chpst -u :65534:65534 ./server"));
 }
 
@@ -122,7 +116,7 @@ static void test_su_kills_its_program_while_it_stops(struct scene *scene)
 {
 	struct run *run;
 
-	need_file(scene, "/usr/bin/su");
+	scene_need_program("su");
 	run = start_as_other_user(scene, "exec su -s /bin/sh nobody -c 'exec ./server'");
 	stop(run);
 	run_expect_line(run, RUN_STDOUT, " app/run: finishing$");
@@ -135,7 +129,7 @@ static void test_su_with_shell_in_between_makes_an_orphan(struct scene *scene)
 {
 	struct run *run;
 
-	need_file(scene, "/usr/bin/su");
+	scene_need_program("su");
 	run = start_as_other_user(scene, "exec su -s /bin/sh nobody -c './server; exit'");
 	stop(run);
 	run_expect_line(run, RUN_STDERR, "warning: sh/[0-9]+: lost its parent, terminating it: ");
@@ -148,7 +142,7 @@ static struct run *start_loop(struct scene *scene, const char *shell)
 {
 	struct run *run;
 
-	need_file(scene, shell);
+	scene_need_program(shell);
 	scene_example(scene, "restart");
 	assert_int_equal(rename(scene_path(scene, "services/worker/run"),
 				scene_path(scene, "services/worker/loop")),
@@ -185,12 +179,12 @@ static void expect_restart_and_clean_stop(struct scene *scene, const char *shell
 
 static void test_restart_loop_in_dash_restarts_and_stops(struct scene *scene)
 {
-	expect_restart_and_clean_stop(scene, "/bin/dash");
+	expect_restart_and_clean_stop(scene, "dash");
 }
 
 static void test_restart_loop_in_bash_restarts_and_stops(struct scene *scene)
 {
-	expect_restart_and_clean_stop(scene, "/bin/bash");
+	expect_restart_and_clean_stop(scene, "bash");
 }
 
 /* TERM comes when the program has just ended: in the pause, before it, or at the next start. */
@@ -206,12 +200,12 @@ static void expect_stop_between_two_starts(struct scene *scene, const char *shel
 
 static void test_restart_loop_in_dash_stops_between_two_starts(struct scene *scene)
 {
-	expect_stop_between_two_starts(scene, "/bin/dash");
+	expect_stop_between_two_starts(scene, "dash");
 }
 
 static void test_restart_loop_in_bash_stops_between_two_starts(struct scene *scene)
 {
-	expect_stop_between_two_starts(scene, "/bin/bash");
+	expect_stop_between_two_starts(scene, "bash");
 }
 
 /* Twelve loops that never pause: some of them are just starting something when TERM comes. What
@@ -242,12 +236,12 @@ static void expect_stop_in_the_midst_of_starts(struct scene *scene, const char *
 
 static void test_restart_loop_in_dash_stops_in_the_midst_of_starts(struct scene *scene)
 {
-	expect_stop_in_the_midst_of_starts(scene, "/bin/dash");
+	expect_stop_in_the_midst_of_starts(scene, "dash");
 }
 
 static void test_restart_loop_in_bash_stops_in_the_midst_of_starts(struct scene *scene)
 {
-	expect_stop_in_the_midst_of_starts(scene, "/bin/bash");
+	expect_stop_in_the_midst_of_starts(scene, "bash");
 }
 
 /* ---- set-up ---- */
@@ -656,7 +650,7 @@ static void test_http_tells_outside_whether_app_is_ready(struct scene *scene)
 static void execute_inside(struct scene *scene, const struct run *run, const char *command)
 {
 	scene_need(geteuid() == 0, "nsenter needs root");
-	need_file(scene, "/usr/bin/nsenter");
+	scene_need_program("nsenter");
 	assert_int_equal(system(scene_format(scene, "nsenter -t %d -p -m %s", (int)run->pid,
 					     command)),
 			 0);

@@ -29,14 +29,11 @@ struct drain {
 	struct run *loads[2];
 };
 
-static void need_programs(struct scene *scene)
+static void need_programs(void)
 {
-	static const char *const paths[] = { "/usr/sbin/nginx", "/usr/sbin/haproxy",
-					     "/usr/bin/hey" };
-
-	for (size_t i = 0; i < COUNT(paths); i++)
-		scene_need(access(paths[i], X_OK) == 0,
-			   scene_format(scene, "no %s here: install it", paths[i]));
+	scene_need_program("nginx");
+	scene_need_program("haproxy");
+	scene_need_program("hey");
 	scene_need(rig_can_take_user(), RIG_WHY_USER);
 }
 
@@ -103,7 +100,7 @@ static void wait_answers(const struct container *container, size_t more)
 /* Both containers are ready and answer under load. */
 static void begin(struct drain *drain, struct scene *scene, const char *delay, const char *interval)
 {
-	need_programs(scene);
+	need_programs();
 	scene_example(scene, "drain");
 	scene_add_dinit(scene);
 	drain->scene = scene;

@@ -114,18 +114,8 @@ struct world {
 
 static void need_programs(const char *const *names)
 {
-	char command[256];
-
-	for (; *names; names++) {
-		snprintf(command, sizeof command,
-			 "PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin; command -v %s "
-			 ">/dev/null",
-			 *names);
-		if (run_shell("", command) < 0) {
-			snprintf(command, sizeof command, "no %s here: install it", *names);
-			scene_need(false, command);
-		}
-	}
+	for (; *names; names++)
+		scene_need_program(*names);
 }
 
 static struct run *start_world(struct scene *scene, const struct world *world)

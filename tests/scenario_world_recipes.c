@@ -16,12 +16,6 @@
 #define AT_ONCE_MS 3000
 #define TEXT "DINIT_JSON_STDOUT=0"
 
-/* Where the file is not there, the test is skipped. */
-static void need_file(struct scene *scene, const char *path)
-{
-	scene_need(access(path, X_OK) == 0, scene_format(scene, "no %s here: install it", path));
-}
-
 /* With one or two variables of its own, and whatever must be done before. */
 static struct run *start_with(struct scene *scene, const char *first, const char *second,
 			      void (*prepare)(void *ctx))
@@ -72,7 +66,7 @@ static struct run *start_runsv(struct scene *scene, const char *first, const cha
 
 static void put_runsv(struct scene *scene)
 {
-	need_file(scene, "/usr/bin/runsv");
+	scene_need_program("runsv");
 	scene_example(scene, "runsv");
 }
 
@@ -251,7 +245,7 @@ static struct run *start_cron(struct scene *scene, const char *patience)
 
 	scene_need(geteuid() == 0, "cron needs root");
 	scene_need(rig_can_mount(), RIG_WHY_NAMESPACES);
-	need_file(scene, "/usr/sbin/cron");
+	scene_need_program("cron");
 	scene_example(scene, "periodic");
 	assert_int_equal(rename(scene_path(scene, "services/sweep"),
 				scene_path(scene, "services/.sweep")),
@@ -362,7 +356,7 @@ static void test_setup_failing_lets_none_of_them_begin(struct scene *scene)
 static void put_secrets(struct scene *scene)
 {
 	scene_need(rig_can_take_user(), RIG_WHY_USER);
-	need_file(scene, "/usr/bin/chpst");
+	scene_need_program("chpst");
 	scene_example(scene, "secrets");
 	scene_file(scene, "secrets/..2026_11_29/DB_PASSWORD", 0400, PASSWORD "\n");
 	scene_file(scene, "secrets/..2026_11_29/tls.key", 0400, "first line\nsecond line\n");
@@ -426,7 +420,7 @@ static void test_secret_that_is_missing_ends_the_container(struct scene *scene)
 
 static void put_limits(struct scene *scene)
 {
-	need_file(scene, "/usr/bin/chpst");
+	scene_need_program("chpst");
 	scene_example(scene, "limits");
 }
 

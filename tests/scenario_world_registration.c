@@ -16,14 +16,12 @@
 #define PUT " watcher/run: PUT$"
 #define DELETE " watcher/run: DELETE$"
 
-static void need_programs(struct scene *scene)
+static void need_programs(void)
 {
-	const char *const paths[] = { "/usr/bin/etcd", "/usr/bin/etcdctl", "/usr/sbin/nginx",
-				      "/usr/bin/jq" };
-
-	for (size_t i = 0; i < COUNT(paths); i++)
-		scene_need(access(paths[i], X_OK) == 0,
-			   scene_format(scene, "no %s here: install it", paths[i]));
+	scene_need_program("etcd");
+	scene_need_program("etcdctl");
+	scene_need_program("nginx");
+	scene_need_program("jq");
 	scene_need(geteuid() == 0, "nginx needs a second user where it is root: run as root");
 }
 
@@ -40,7 +38,7 @@ static struct world make_world(struct scene *scene)
 {
 	struct world world = { .scene = scene, .port = scene_reserve_port(scene) };
 
-	need_programs(scene);
+	need_programs();
 	scene_example(scene, "registration");
 	scene_add_dinit(scene);
 	scene_service(scene, "watcher",
@@ -99,12 +97,9 @@ static struct run *start_web(const struct world *world, const char *skip, const 
  * shell that had started it. */
 static void expect_no_warning(struct run *run)
 {
-	assert_int_equal(
-		run_count_lines(run, RUN_STDERR, "dinit: (warning|error)"),
-		run_count_lines(run, RUN_STDERR,
-				"warning: (sh|dinit|timeout|etcdctl|flock|sleep|run|state|put|"
-				"follow|apply|mkdir|cmp|rm|cat|tail|hostname|curl|jq)/[0-9]+: "
-				"lost its parent"));
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "dinit: (warning|error)"),
+			 run_count_lines(run, RUN_STDERR,
+					 "warning: [^ ]+/[0-9]+: lost its parent"));
 }
 
 static void stop(struct run *run)

@@ -330,6 +330,21 @@ void scene_need(bool condition, const char *why)
 	rig_need(condition, why);
 }
 
+void scene_need_program(const char *name)
+{
+	static const char *const directories[] = { "/usr/sbin",      "/usr/bin", "/usr/local/sbin",
+						   "/usr/local/bin", "/sbin",    "/bin" };
+	char text[256];
+
+	for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
+		snprintf(text, sizeof text, "%s/%s", directories[i], name);
+		if (access(text, X_OK) == 0)
+			return;
+	}
+	snprintf(text, sizeof text, "no %s here: install it", name);
+	rig_need(false, text);
+}
+
 void scene_may_leave(struct scene *scene)
 {
 	scene->may_leave = true;
