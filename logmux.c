@@ -326,9 +326,9 @@ static size_t readable(struct logmux_source *source)
 {
 	if (!source->mux->draining)
 		return LOGMUX_READ_SIZE;
-	/* Where that fails, it stays 0. */
-	if (!source->counted)
-		ioctl(source->fd, FIONREAD, &source->unread);
+	/* Where that fails, it is what one of dinit's own pipes holds at most. */
+	if (!source->counted && ioctl(source->fd, FIONREAD, &source->unread) < 0)
+		source->unread = LOGMUX_READ_SIZE;
 	source->counted = true;
 	return source->unread < LOGMUX_READ_SIZE ? (size_t)source->unread : LOGMUX_READ_SIZE;
 }

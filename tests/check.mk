@@ -97,7 +97,7 @@ wrap_listener = socket bind listen setsockopt getuid geteuid setgroups setresgid
 	syscall
 wrap_listing = calloc logmux_forget_tallies
 wrap_board = shmget shmat shmctl stat syscall
-wrap_logmux = malloc realloc free clock_gettime epoll_ctl read
+wrap_logmux = malloc realloc free clock_gettime epoll_ctl read ioctl
 
 UNIT_PROGRAMS = $(UNITS:%=$(BUILD)/test_%)
 
