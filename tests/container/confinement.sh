@@ -17,7 +17,7 @@ while :; do sleep 0.1; done'
 test_everything_taken_away_works() {
 	script_confessing
 	start web "$dir/services" --user 1000:1000 --read-only --cap-drop ALL --security-opt no-new-privileges \
-		--pids-limit 8 --memory 16m --ulimit nofile=32:32
+		--pids-limit 32 --memory 16m --ulimit nofile=32:32
 	wait_line web out '^\{"uid":1000,"caps":"0000000000000000","nnp":1,"writable":false,"service":"web"'
 	wait_line web err 'Z web/run: on stderr$'
 	stop web 0 3000
@@ -156,7 +156,7 @@ test_pids_limit_too_small_is_an_error() {
 	for name in a b c d; do
 		script $name/run 'exec sleep 1000'
 	done
-	start web "$dir/services" --pids-limit 3
+	start_within web 3 "--volume $dir/services:/etc/service:ro"
 	wait_status web 1
 	expect_line web err 'dinit: error: c/run: cannot be started, stopping the container: .*Resource temporarily unavailable.*pids limit'
 }
@@ -164,7 +164,7 @@ test_pids_limit_too_small_is_an_error() {
 test_pids_limit_at_stop_sends_term_instead() {
 	script web/run 'exec sleep 1000'
 	script web/terminate 'exit 0'
-	start web "$dir/services" --pids-limit 2 --env DINIT_LOG_LEVEL=info
+	start_within web 2 "--volume $dir/services:/etc/service:ro --env DINIT_LOG_LEVEL=info"
 	wait_line web err 'web/run: running with PID'
 	stop web 0 3000
 	expect_line web err 'dinit: warning: web/term: .*Resource temporarily unavailable'

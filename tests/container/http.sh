@@ -83,7 +83,7 @@ expect_documents() {
 
 test_scratch_image_with_everything_taken_away_answers() {
 	build_scratch
-	begin web --network none --read-only --user 1000:1000 --cap-drop ALL --security-opt no-new-privileges --pids-limit 8 \
+	begin web --network none --read-only --user 1000:1000 --cap-drop ALL --security-opt no-new-privileges --pids-limit 32 \
 		--memory 16m --ulimit nofile=32:32
 	wait_answer web /readyz 200
 	expect_documents web

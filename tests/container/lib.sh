@@ -60,6 +60,22 @@ start() {
 		--volume "$_services:/etc/service:ro" "$@" "$image" > /dev/null
 }
 
+# start_within NAME PIDS OPTIONS [ARGUMENT...]: a container where so few processes may be that the engine's own program, whose
+# threads count until it becomes the container's, might not come through: dinit begins once the limit is set. OPTIONS is a list
+# of words, for `docker run`.
+start_within() {
+	_name=$1 _pids=$2 _options=$3
+	shift 3
+	mkfifo -m 644 "$dir/gate"
+	# Open for both, so that nobody waits here for a container that does not read it.
+	exec 8<> "$dir/gate"
+	# shellcheck disable=SC2086 # a list of words
+	docker run --detach --name "$(container "$_name")" --label "dinit-check=$run" --network none $_options \
+		--volume "$dir/gate:/gate:ro" --entrypoint /bin/sh "$image" -c 'read -r _ < /gate; exec dinit "$@"' sh "$@" > /dev/null
+	docker update --pids-limit "$_pids" "$(container "$_name")" > /dev/null
+	echo go >&8
+}
+
 # in_container NAME COMMAND...
 in_container() {
 	_name=$1
