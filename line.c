@@ -392,8 +392,6 @@ static size_t put_text_lines(char *out, size_t room, const struct line_job *job,
 		const char *newline =
 			bytes_copy_line(copy, at, left < copy_room ? left : copy_room);
 
-		if (!newline && left <= copy_room)
-			taken->searched = left;
 		if (!newline)
 			break;
 		line_len = without_return(at, (size_t)(newline - at));
@@ -422,12 +420,12 @@ static size_t put_object_lines(char *out, size_t room, const struct line_job *jo
 	size_t around = wraps ? around_wrapped(own.label) : around_max(own.label);
 	size_t times = wraps ? JSON_QUOTE_MAX(1) : 1;
 	/* No line takes less room than it has bytes: what is behind that is not looked at. */
-	size_t within = len < room ? len : room, whole = bytes_last_line(bytes, within);
-	const char *at = bytes, *end = bytes + whole;
+	size_t within = len <= room ? len : bytes_last_line(bytes, room);
+	const char *at = bytes, *end = bytes + within;
 	char *to = out, *to_end = out + room;
 	struct json_text text;
 
-	json_begin_lines(&text, bytes, whole);
+	json_begin_lines(&text, bytes, within);
 	for (const char *newline; at < end; at = newline + 1) {
 		struct json_object object;
 		bool found = (newline = json_take_object_line(&text, at, &object)) != NULL;
@@ -449,8 +447,6 @@ static size_t put_object_lines(char *out, size_t room, const struct line_job *jo
 		taken->lines++;
 	}
 	taken->used = (size_t)(at - bytes);
-	if (at == end && within == len)
-		taken->searched = len - whole;
 	return (size_t)(to - out);
 }
 

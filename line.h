@@ -151,14 +151,12 @@ struct line_job {
 struct line_taken {
 	/* How many bytes, and how many lines of them were not empty. */
 	size_t used, lines;
-	/* So many of the bytes behind those are known to hold no newline. */
-	size_t searched;
 };
 
-/* Does all of the above at once, for the common case: writes the whole lines at the beginning of
- * the len bytes to out, as many as fit into room, up to one that is longer than job->max or a
- * stray; none where they are for a terminal (LINE_RULE_COLOURED), which is slow anyway. Returns how
- * much it wrote; what it may have written into the room behind that means nothing. */
+/* Does all of the above at once, for the common case: writes the lines of the len bytes, which are
+ * whole lines, to out, as many as fit into room, up to one that is longer than job->max or a stray;
+ * none where they are for a terminal (LINE_RULE_COLOURED), which is slow anyway. Returns how much it
+ * wrote; what it may have written into the room behind that means nothing. */
 size_t line_put_lines(char *out, size_t room, const struct line_job *job, const char *bytes,
 		      size_t len, struct line_taken *taken);
 

@@ -4,8 +4,6 @@
  * and is read only while the sink it feeds takes more. */
 #include "logmux.h"
 
-#include "bytes.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -215,12 +213,10 @@ static void end_last_line(struct logmux_source *source)
 {
 	const struct splitter *splitter = &source->splitter;
 	const char *tail = splitter->tail_len > 0 ? splitter->tail : "";
-	size_t begin;
 
-	if (!source->last)
-		return;
-	begin = bytes_last_line(tail, splitter->tail_len);
-	lastline_end(source->last, tail + begin, splitter->tail_len - begin);
+	if (source->last)
+		lastline_end(source->last, tail + splitter->tail_whole,
+			     splitter->tail_len - splitter->tail_whole);
 }
 
 /* Returns whether the pipe is empty. */

@@ -25,6 +25,27 @@ enum progress {
 	PROGRESS_NO_MEMORY,
 };
 
+/* Some bytes of a source. */
+struct text {
+	const char *bytes;
+	size_t len;
+	/* So many at their beginning are whole lines, behind which there is no newline. */
+	size_t whole;
+};
+
+static struct text text_of(const char *bytes, size_t len)
+{
+	return (struct text){ bytes, len, bytes_last_line(bytes, len) };
+}
+
+/* Takes the first of them away. */
+static void advance(struct text *text, size_t used)
+{
+	text->bytes += used;
+	text->len -= used;
+	text->whole = text->whole > used ? text->whole - used : 0;
+}
+
 /* ---- lines into sinks ---- */
 
 /* Puts one line, or a piece of one, where it belongs. */
@@ -58,10 +79,8 @@ static enum progress emit(struct splitter *splitter, const char *text, size_t le
 	return PROGRESS_DONE;
 }
 
-/* Puts the lines at the beginning of the bytes that belong into one sink and fit into the room it
- * has. Returns how many bytes they were; *searched: so many behind them hold no newline. */
-static size_t emit_in_a_row(struct splitter *splitter, const char *bytes, size_t len, size_t max,
-			    size_t *searched)
+/* Puts the whole lines that belong into one sink, and fit into the room it has. */
+static void emit_in_a_row(struct splitter *splitter, struct text *text, size_t max)
 {
 	struct sink *sink = outputs_sink(splitter->means->outputs, splitter->output);
 	struct line_job job = {
@@ -74,16 +93,14 @@ static size_t emit_in_a_row(struct splitter *splitter, const char *bytes, size_t
 	size_t room, put;
 	char *out;
 
-	*searched = 0;
-	if (!sink_is_open(sink) || splitter->in_pieces)
-		return 0;
+	if (text->whole == 0 || !sink_is_open(sink) || splitter->in_pieces)
+		return;
 	out = sink_rest(sink, &room);
-	put = line_put_lines(out, room, &job, bytes, len, &taken);
+	put = line_put_lines(out, room, &job, text->bytes, text->whole, &taken);
 	if (put > 0)
 		sink_commit(sink, put);
 	splitter->lines += taken.lines;
-	*searched = taken.searched;
-	return taken.used;
+	advance(text, taken.used);
 }
 
 /* Tells whether a piece of a line becomes a string of JSON, which half of a character cannot be
@@ -100,49 +117,57 @@ static bool quotes_pieces(const struct splitter *splitter)
 	return false;
 }
 
-/* Lets the lines at the beginning of the bytes go out; *used says how many bytes did. */
-static enum progress emit_lines(struct splitter *splitter, const char *bytes, size_t len,
-				size_t max, size_t *used)
+/* Lets what line_find has found at the beginning of the text go out. */
+static enum progress emit_found(struct splitter *splitter, enum line_found found,
+				struct line_cut cut, struct text *text)
 {
-	size_t searched = splitter->searched;
-	struct line_cut cut;
-	enum line_found found;
+	bool whole = found == LINE_WHOLE && !splitter->in_pieces;
 
-	*used = searched == 0 ? emit_in_a_row(splitter, bytes, len, max, &searched) : 0;
-	while ((found = line_find(bytes + *used, len - *used, searched, max, splitter->ended,
-				  &cut)) != LINE_NONE) {
-		bool whole = found == LINE_WHOLE && !splitter->in_pieces;
+	if (found == LINE_PIECE && quotes_pieces(splitter))
+		cut.used = cut.len = line_whole_characters(text->bytes, cut.len);
+	if (cut.len > 0) {
+		enum progress progress = emit(splitter, text->bytes, cut.len, whole);
 
-		if (found == LINE_PIECE && quotes_pieces(splitter))
-			cut.used = cut.len = line_whole_characters(bytes + *used, cut.len);
-		if (cut.len > 0) {
-			enum progress progress = emit(splitter, bytes + *used, cut.len, whole);
-
-			if (progress != PROGRESS_DONE)
-				return progress;
-		}
-		splitter->in_pieces = found == LINE_PIECE;
-		*used += cut.used;
-		*used += emit_in_a_row(splitter, bytes + *used, len - *used, max, &searched);
+		if (progress != PROGRESS_DONE)
+			return progress;
 	}
+	splitter->in_pieces = found == LINE_PIECE;
+	advance(text, cut.used);
 	return PROGRESS_DONE;
 }
 
-/* Lets all of the bytes go out, in short lines; what is no line yet goes out as a piece. */
-static enum progress emit_short(struct splitter *splitter, const char *bytes, size_t len,
-				size_t *used)
+/* Lets the lines of the text go out. What did is taken away from it, as in those below. */
+static enum progress emit_lines(struct splitter *splitter, struct text *text, size_t max)
+{
+	enum progress progress;
+
+	do {
+		struct line_cut cut;
+		enum line_found found;
+		size_t searched;
+
+		emit_in_a_row(splitter, text, max);
+		searched = text->whole > 0 ? 0 : text->len;
+		found = line_find(text->bytes, text->len, searched, max, splitter->ended, &cut);
+		if (found == LINE_NONE)
+			return PROGRESS_DONE;
+		progress = emit_found(splitter, found, cut, text);
+	} while (progress == PROGRESS_DONE);
+	return progress;
+}
+
+/* Lets all of the text go out, in short lines; what is no line yet goes out as a piece. */
+static enum progress emit_short(struct splitter *splitter, struct text *text)
 {
 	size_t max_line = splitter->means->max_line;
 	size_t max = max_line < SHORT_LINE ? max_line : SHORT_LINE;
-	enum progress progress;
+	enum progress progress = emit_lines(splitter, text, max);
 
-	splitter->searched = 0;
-	progress = emit_lines(splitter, bytes, len, max, used);
-	if (progress == PROGRESS_DONE && *used < len) {
-		progress = emit(splitter, bytes + *used, len - *used, false);
+	if (progress == PROGRESS_DONE && text->len > 0) {
+		progress = emit(splitter, text->bytes, text->len, false);
 		if (progress == PROGRESS_DONE) {
 			splitter->in_pieces = true;
-			*used = len;
+			advance(text, text->len);
 		}
 	}
 	return progress;
@@ -150,23 +175,16 @@ static enum progress emit_short(struct splitter *splitter, const char *bytes, si
 
 /* Lets lines go out as they are, or short where there is no memory (in_need: that is known).
  * Returns true if what is left, if anything, is no line yet; false if a line waits. */
-static bool put_lines(struct splitter *splitter, const char *bytes, size_t len, bool in_need,
-		      size_t *used)
+static bool put_lines(struct splitter *splitter, struct text *text, bool in_need)
 {
 	enum progress progress = PROGRESS_NO_MEMORY;
 
-	*used = 0;
 	if (!in_need)
-		progress = emit_lines(splitter, bytes, len, splitter->means->max_line, used);
-	if (progress == PROGRESS_NO_MEMORY) {
-		size_t more;
-
-		progress = emit_short(splitter, bytes + *used, len - *used, &more);
-		*used += more;
-	}
+		progress = emit_lines(splitter, text, splitter->means->max_line);
+	if (progress == PROGRESS_NO_MEMORY)
+		progress = emit_short(splitter, text);
 	if (progress == PROGRESS_NO_MEMORY)
 		splitter->waits_at = splitter->output;
-	splitter->searched = progress == PROGRESS_DONE ? len - *used : 0;
 	return progress == PROGRESS_DONE;
 }
 
@@ -210,6 +228,7 @@ static void drop_from_tail(struct splitter *splitter, size_t used)
 	if (used == 0)
 		return;
 	splitter->tail_len -= used;
+	splitter->tail_whole = splitter->tail_whole > used ? splitter->tail_whole - used : 0;
 	if (splitter->tail_len > 0) {
 		memmove(splitter->tail, splitter->tail + used, splitter->tail_len);
 		return;
@@ -217,12 +236,11 @@ static void drop_from_tail(struct splitter *splitter, size_t used)
 	keep_spare(splitter->means, splitter->tail, splitter->tail_size);
 	splitter->tail = NULL;
 	splitter->tail_size = 0;
-	splitter->searched = 0;
 }
 
-static bool append_to_tail(struct splitter *splitter, const char *bytes, size_t len)
+static bool append_to_tail(struct splitter *splitter, const struct text *text)
 {
-	size_t needed = splitter->tail_len + len;
+	size_t needed = splitter->tail_len + text->len;
 
 	take_spare(splitter);
 	if (needed > splitter->tail_size) {
@@ -239,7 +257,9 @@ static bool append_to_tail(struct splitter *splitter, const char *bytes, size_t 
 		splitter->tail = larger;
 		splitter->tail_size = size;
 	}
-	memcpy(splitter->tail + splitter->tail_len, bytes, len);
+	memcpy(splitter->tail + splitter->tail_len, text->bytes, text->len);
+	if (text->whole > 0)
+		splitter->tail_whole = splitter->tail_len + text->whole;
 	splitter->tail_len = needed;
 	return true;
 }
@@ -251,24 +271,25 @@ static void restore_time(const struct splitter *splitter)
 
 bool splitter_put_tail(struct splitter *splitter, bool in_need)
 {
-	size_t used;
+	struct text tail = { splitter->tail, splitter->tail_len, splitter->tail_whole };
 	bool done;
 
-	if (splitter->tail_len == 0)
+	if (tail.len == 0)
 		return true;
 	restore_time(splitter);
-	done = put_lines(splitter, splitter->tail, splitter->tail_len, in_need, &used);
-	drop_from_tail(splitter, used);
+	done = put_lines(splitter, &tail, in_need);
+	drop_from_tail(splitter, splitter->tail_len - tail.len);
 	return done;
 }
 
 bool splitter_put_rest(struct splitter *splitter, const char *bytes, size_t len, size_t *used)
 {
+	struct text rest = text_of(bytes, len);
 	bool done;
 
 	restore_time(splitter);
-	done = put_lines(splitter, bytes, len, true, used);
-	splitter->searched = 0;
+	done = put_lines(splitter, &rest, true);
+	*used = len - rest.len;
 	return done;
 }
 
@@ -289,30 +310,30 @@ static bool complete_tail(struct splitter *splitter, const char *bytes, size_t l
 			  bool *done)
 {
 	const char *newline = bytes_find_newline(bytes, len);
-	size_t first = newline ? (size_t)(newline - bytes) + 1 : len;
+	size_t line = newline ? (size_t)(newline - bytes) + 1 : 0;
+	struct text first = { bytes, newline ? line : len, line };
 
-	if (!append_to_tail(splitter, bytes, first))
+	if (!append_to_tail(splitter, &first))
 		return false;
-	splitter->searched = splitter->tail_len - (newline ? 1 : 0);
-	*taken = first;
+	*taken = first.len;
 	*done = splitter_put_tail(splitter, false);
 	return true;
 }
 
 bool splitter_take(struct splitter *splitter, const char *bytes, size_t len, size_t *taken)
 {
+	struct text rest;
 	bool done = true;
-	size_t used;
 
 	*taken = 0;
 	splitter->waits_at = splitter->output;
 	if (splitter->tail_len > 0 && !complete_tail(splitter, bytes, len, taken, &done))
 		return false;
-	if (done && *taken < len) {
-		done = put_lines(splitter, bytes + *taken, len - *taken, false, &used);
-		*taken += used;
-	}
-	if (*taken < len && !append_to_tail(splitter, bytes + *taken, len - *taken))
+	rest = text_of(bytes + *taken, len - *taken);
+	if (done)
+		done = put_lines(splitter, &rest, false);
+	*taken = len - rest.len;
+	if (rest.len > 0 && !append_to_tail(splitter, &rest))
 		return false;
 	*taken = len;
 	return done;

@@ -42,8 +42,9 @@ struct splitter {
 	bool ended;
 	char *tail;
 	size_t tail_len, tail_size;
-	/* So many bytes at the beginning of the tail are known to hold no newline. */
-	size_t searched;
+	/* So many bytes at the beginning of the tail are whole lines, which wait for room; behind
+	 * them there is no newline. */
+	size_t tail_whole;
 	/* When the last of the tail was read. */
 	int64_t read_second;
 	int32_t read_millisecond;
