@@ -516,7 +516,7 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-#define MANY 40
+#define MANY 20
 
 static void allow_few_files(void *ctx)
 {
