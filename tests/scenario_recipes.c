@@ -795,5 +795,5 @@ int main(void)
 		SCENE_AS_INIT(test_job_that_exec_itself_started_goes_on),
 	};
 
-	return scene_run_all("recipes", tests, COUNT(tests));
+	return scene_run_side_by_side("recipes", tests, COUNT(tests));
 }

@@ -596,5 +596,5 @@ int main(void)
 		SCENE(test_time_of_line_is_utc_and_when_it_was_read),
 	};
 
-	return scene_run_all("start", tests, COUNT(tests));
+	return scene_run_side_by_side("start", tests, COUNT(tests));
 }
