@@ -141,7 +141,7 @@ SCENARIOS = $(patsubst tests/scenario_%.c,%,$(wildcard tests/scenario_*.c))
 OWN_SCENARIOS = $(filter-out world_%,$(SCENARIOS))
 
 SCENARIO_PROGRAMS = $(SCENARIOS:%=$(BUILD)/scenario_%)
-SCENARIO_OBJECTS = $(addprefix $(BUILD)/tests/,harness.o launch.o scene.o rig.o tree.o)
+SCENARIO_OBJECTS = $(addprefix $(BUILD)/tests/,harness.o launch.o scene.o lanes.o rig.o tree.o)
 
 # Those of dinit's streams look at them with streams.c, and have their services played by actor.
 STREAM_SCENARIOS = lines complete stall logging orphans deadfs ownfd jsonstderr lastwords

@@ -104,6 +104,11 @@ struct scene_case {
 /* Runs the tests of the table and returns how many failed: what main returns. */
 int scene_run_all(const char *name, const struct CMUnitTest *tests, size_t count);
 
+/* The same for tests that mostly wait, for a time that is not theirs to shorten: plays them in the
+ * table's order, four at a time, in four processes (so the longest should stand first). Not for
+ * tests that find a dinit from outside: each would find the others, too. */
+int scene_run_side_by_side(const char *name, const struct CMUnitTest *tests, size_t count);
+
 /* For the macros above. */
 void scene_play(void **state);
 int scene_set_up(void **state);

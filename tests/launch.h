@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the three parts of the harness share: scene.c, launch.c and harness.c. Tests include
+/* What the parts of the harness share: scene.c, lanes.c, launch.c and harness.c. Tests include
  * harness.h. */
 #ifndef TESTS_LAUNCH_H
 #define TESTS_LAUNCH_H

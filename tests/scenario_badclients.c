@@ -292,12 +292,16 @@ static void expect_flood(struct site *site, const char *begin, const char *more,
 
 static void test_clients_that_send_too_much_are_refused(struct scene *scene)
 {
+	static const char header[] = "X-Header: and so on\r\n";
 	struct site site = start(scene);
-	char longest[1001];
+	char headers[50 * (sizeof header - 1) + 1] = "", longest[1001];
 
+	/* Many at a time: the server takes only what comes in 2 s. */
+	for (int i = 0; i < 50; i++)
+		strcat(headers, header);
 	memset(longest, 'a', sizeof longest - 1);
 	longest[sizeof longest - 1] = '\0';
-	expect_flood(&site, "GET /livez HTTP/1.1\r\n", "X-Header: and so on\r\n", 431);
+	expect_flood(&site, "GET /livez HTTP/1.1\r\n", headers, 431);
 	expect_flood(&site, "GET /livez HTTP/1.1\r\nHost: x\r\nX-", longest, 431);
 	expect_flood(&site, "GET /livez HTTP/1.1\r\nHost: x\r\nX: ", longest, 431);
 	expect_flood(&site, "GET /", longest, 414);

@@ -395,6 +395,8 @@ static void test_check_of_many_services_is_spread_over_the_interval(struct scene
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		/* It takes longest. */
+		SCENE_AS_SUBREAPER(test_check_of_many_services_is_spread_over_the_interval),
 		SCENE(test_check_is_run_each_second_until_it_succeeds),
 		SCENE(test_check_loss_and_return_are_warnings),
 		SCENE(test_check_output_is_not_logged),
@@ -411,8 +413,7 @@ int main(void)
 		SCENE(test_check_that_runs_is_killed_in_a_teardown),
 		SCENE(test_check_is_not_begun_in_a_teardown),
 		SCENE(test_check_is_not_run_during_finish),
-		SCENE_AS_SUBREAPER(test_check_of_many_services_is_spread_over_the_interval),
 	};
 
-	return scene_run_all("check", tests, sizeof tests / sizeof *tests);
+	return scene_run_side_by_side("check", tests, sizeof tests / sizeof *tests);
 }

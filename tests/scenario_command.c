@@ -1381,7 +1381,7 @@ static int run_streams(void)
 		SCENE(test_bad_directories_are_errors),
 	};
 
-	return scene_run_all("command", tests, COUNT(tests));
+	return scene_run_side_by_side("command", tests, COUNT(tests));
 }
 
 /* Its life. */
@@ -1431,7 +1431,7 @@ static int run_life(void)
 		SCENE_AS_INIT(test_command_on_a_read_only_root),
 	};
 
-	return scene_run_all("command", tests, COUNT(tests));
+	return scene_run_side_by_side("command", tests, COUNT(tests));
 }
 
 int main(void)

@@ -497,5 +497,5 @@ int main(void)
 		SCENE(test_exit_status_service_is_dinits_without_an_end),
 	};
 
-	return scene_run_all("delay", tests, COUNT(tests));
+	return scene_run_side_by_side("delay", tests, COUNT(tests));
 }

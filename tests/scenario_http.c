@@ -70,6 +70,15 @@ static void expect_at(struct site *site, const char *path, int status, const cha
 			      answer.content);
 }
 
+/* Waits until dinit knows of each service, that of the server as well, that it runs: one that has
+ * little time hears of it later than the server answers. */
+#define expect_ready(site) expect_ready_at(site, SCENE_HERE)
+static void expect_ready_at(struct site *site, const char *where)
+{
+	httpclient_get_until_at(site->scene, site->port, "/readyz", 200, where);
+	expect_at(site, "/readyz", 200, "ok\n", where);
+}
+
 static void expect_field(struct scene *scene, const struct httpclient_answer *answer,
 			 const char *name, const char *value)
 {
@@ -172,7 +181,7 @@ static void test_http_is_not_ready_in_a_delay(struct scene *scene)
 	scene_service(scene, "web", POLITE);
 	site = start(scene, "DINIT_STOP_DELAY=100000");
 	run_wait_line(site.run, RUN_STDOUT, " web/run: up$");
-	expect(&site, "/readyz", 200, "ok\n");
+	expect_ready(&site);
 	run_signal(site.run, SIGTERM);
 	run_wait_line(site.run, RUN_STDERR, GOES_ON);
 	answer = httpclient_get_until(scene, site.port, "/readyz", 503);
@@ -195,7 +204,7 @@ static void test_http_is_not_ready_in_a_teardown(struct scene *scene)
 	scene_script(scene, "services/http/terminate", "read go <$SCENE/end; kill $DINIT_PID");
 	site = start(scene, NULL);
 	run_wait_line(site.run, RUN_STDOUT, " stubborn/run: up$");
-	expect(&site, "/readyz", 200, "ok\n");
+	expect_ready(&site);
 	run_signal(site.run, SIGTERM);
 	run_wait_line(site.run, RUN_STDOUT, " stubborn/run: told$");
 	answer = httpclient_get_until(scene, site.port, "/readyz", 503);
@@ -215,7 +224,7 @@ static void test_http_dinit_that_is_stopped_is_seen(struct scene *scene)
 {
 	struct site site = start(scene, NULL);
 
-	expect(&site, "/readyz", 200, "ok\n");
+	expect_ready(&site);
 	run_signal(site.run, SIGSTOP);
 	expect(&site, "/livez", 200, "ok\n");
 	expect(&site, "/readyz", 200, "ok\n");
@@ -244,7 +253,7 @@ static void test_http_works_with_a_read_only_root(struct scene *scene)
 	site.port = httpclient_add_service(scene);
 	site.run = run_start(scene,
 			     &(struct run_spec){ .environment = LIST(INFO), .read_only = true });
-	expect(&site, "/readyz", 200, "ok\n");
+	expect_ready(&site);
 	assert_int_equal(httpclient_get(scene, site.port, "/").status, 200);
 	assert_int_equal(httpclient_get(scene, site.port, "/metrics").status, 200);
 	stop(&site);
@@ -875,7 +884,7 @@ static void test_http_another_user_stays(struct scene *scene)
 	site.port = httpclient_add_service(scene);
 	site.run = run_start(scene,
 			     &(struct run_spec){ .environment = LIST(INFO), .user = scene_user() });
-	expect(&site, "/readyz", 200, "ok\n");
+	expect_ready(&site);
 	expect_user(scene, httpclient_find_pid(site.run), scene_user());
 	stop(&site);
 }
@@ -950,7 +959,7 @@ static void test_http_ends_with_its_dinit(struct scene *scene)
 		dinit = run_start(scene, &(struct run_spec){ .environment = LIST(INFO) });
 		run_wait_line(dinit, RUN_STDOUT, " web/run: up$");
 		http = start_beside(scene, dinit, site.port);
-		expect(&site, "/readyz", 200, "ok\n");
+		expect_ready(&site);
 		if (killed) {
 			run_kill(dinit);
 		} else {

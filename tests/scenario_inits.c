@@ -605,5 +605,5 @@ int main(void)
 		SCENE_AS_INIT(test_dinit_does_what_is_written),
 	};
 
-	return scene_run_all("inits", tests, COUNT(tests));
+	return scene_run_side_by_side("inits", tests, COUNT(tests));
 }

@@ -334,5 +334,5 @@ int main(void)
 		SCENE(test_notify_socket_that_is_full_is_not_waited_for),
 	};
 
-	return scene_run_all("notify", tests, sizeof tests / sizeof *tests);
+	return scene_run_side_by_side("notify", tests, sizeof tests / sizeof *tests);
 }

@@ -215,5 +215,5 @@ int main(void)
 		SCENE(test_prestop_that_hangs_is_killed_after_the_limit),
 	};
 
-	return scene_run_all("prestop", tests, COUNT(tests));
+	return scene_run_side_by_side("prestop", tests, COUNT(tests));
 }

@@ -229,5 +229,5 @@ int main(void)
 		SCENE(test_ready_service_that_ends_before_is_that_end),
 	};
 
-	return scene_run_all("ready", tests, sizeof tests / sizeof *tests);
+	return scene_run_side_by_side("ready", tests, sizeof tests / sizeof *tests);
 }

@@ -516,7 +516,7 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-#define MANY 40
+#define MANY 20
 
 static void allow_few_files(void *ctx)
 {
@@ -596,5 +596,5 @@ int main(void)
 		SCENE(test_time_of_line_is_utc_and_when_it_was_read),
 	};
 
-	return scene_run_all("start", tests, COUNT(tests));
+	return scene_run_side_by_side("start", tests, COUNT(tests));
 }

@@ -500,5 +500,5 @@ int main(void)
 		SCENE_AS_INIT(test_limits_for_a_user_that_cannot_be_end_the_container),
 	};
 
-	return scene_run_all("world_recipes", tests, COUNT(tests));
+	return scene_run_side_by_side("world_recipes", tests, COUNT(tests));
 }

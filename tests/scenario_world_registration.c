@@ -348,5 +348,5 @@ int main(void)
 		SCENE_AS_INIT(test_registration_with_its_own_etcd_starts_and_stops),
 	};
 
-	return scene_run_all("world_registration", tests, COUNT(tests));
+	return scene_run_side_by_side("world_registration", tests, COUNT(tests));
 }

@@ -542,19 +542,3 @@ int scene_tear_down(void **state)
 	free(scene);
 	return 0;
 }
-
-int scene_run_all(const char *name, const struct CMUnitTest *tests, size_t count)
-{
-	const char *only = getenv("TEST_ONLY");
-	char filter[256];
-
-	if (access(launch_binary_name(), X_OK) < 0) {
-		print_error("DINIT_BINARY is %s: %s\n", launch_binary_name(), strerror(errno));
-		return 1;
-	}
-	if (only && *only) {
-		snprintf(filter, sizeof filter, "*%s*", only);
-		cmocka_set_test_filter(filter);
-	}
-	return _cmocka_run_group_tests(name, tests, count, NULL, NULL);
-}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: ISC */
+/* Owns the order in which the tests of a program are played: one after the other, or some of them
+ * side by side; not what a test is (scene.c). Invariant: no process of a lane outlives its
+ * parent. */
+#include "launch.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What waits takes little of a processor: two suites of four are well below one of them. */
+#define LANES 4
+
+/* Takes in what the environment says of all tests. Returns whether there is a dinit to test. */
+static bool prepare_tests(void)
+{
+	const char *only = getenv("TEST_ONLY");
+
+	if (access(launch_binary_name(), X_OK) < 0) {
+		print_error("DINIT_BINARY is %s: %s\n", launch_binary_name(), strerror(errno));
+		return false;
+	}
+	if (only && *only) {
+		/* cmocka keeps no copy */
+		static char filter[256];
+
+		snprintf(filter, sizeof filter, "*%s*", only);
+		cmocka_set_test_filter(filter);
+	}
+	return true;
+}
+
+int scene_run_all(const char *name, const struct CMUnitTest *tests, size_t count)
+{
+	return prepare_tests() ? _cmocka_run_group_tests(name, tests, count, NULL, NULL) : 1;
+}
+
+/* Plays one test after the other of those that no lane has begun with, each as a group of its own;
+ * writes to that descriptor what there is to say. Returns how many failed. */
+static int play_lane(int fd, atomic_size_t *begun, const char *name, const struct CMUnitTest *tests,
+		     size_t count)
+{
+	int failed = 0;
+	size_t i;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || dup2(fd, STDOUT_FILENO) < 0 ||
+	    dup2(fd, STDERR_FILENO) < 0)
+		return 1;
+	while ((i = atomic_fetch_add(begun, 1)) < count)
+		failed += _cmocka_run_group_tests(name, tests + i, 1, NULL, NULL);
+	return failed;
+}
+
+/* Returns whether all went well in that process, and shows what it has written. */
+static bool end_lane(pid_t pid, FILE *output)
+{
+	int status = 1, byte;
+
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	rewind(output);
+	while ((byte = getc(output)) != EOF)
+		putchar(byte);
+	fclose(output);
+	if (WIFSIGNALED(status))
+		print_error("the process of these tests was killed by signal %d\n",
+			    WTERMSIG(status));
+	return status == 0;
+}
+
+int scene_run_side_by_side(const char *name, const struct CMUnitTest *tests, size_t count)
+{
+	atomic_size_t *begun = mmap(NULL, sizeof *begun, PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	FILE *outputs[LANES];
+	pid_t pids[LANES];
+	int failed = 0;
+
+	if (!prepare_tests())
+		return 1;
+	for (int i = 0; i < LANES; i++) {
+		outputs[i] = tmpfile();
+		pids[i] = outputs[i] && begun != MAP_FAILED ? fork() : -1;
+		if (pids[i] == 0)
+			exit(play_lane(fileno(outputs[i]), begun, name, tests, count) > 0);
+		if (pids[i] < 0) {
+			print_error("the tests cannot be played: %s\n", strerror(errno));
+			return 1;
+		}
+	}
+	for (int i = 0; i < LANES; i++)
+		failed += !end_lane(pids[i], outputs[i]);
+	munmap(begun, sizeof *begun);
+	return failed;
+}
