@@ -249,8 +249,8 @@ lint: dinit
 	@tests/setup $(LINT_PACKAGES)
 	@CFLAGS_LINT='-std=gnu11 -D_GNU_SOURCE -DDINIT_VERSION="x" -I.' tests/lint
 
-# Each system call of dinit's is made to fail once, at each of its occurrences (FAULT_OCCURRENCES:
-# only the first so many).
+# Each system call of dinit's is made to fail once, at each of its occurrences that is not a mere
+# repetition (tests/faults/run; FAULT_OCCURRENCES: only at the first so many).
 check-faults: dinit-static
 	@tests/setup strace
 	@tests/faults/run $(CURDIR)/dinit-static
