@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* logmux.c with real pipes on all sides, driven by the real loop, in one thread: what is
  * written, and when which reader reads, is decided turn by turn, so that nothing waits for luck.
- * The clocks, memory and epoll_ctl are scripted by the linker's --wrap. */
+ * The clocks, memory and epoll_ctl are scripted by the linker's --wrap.
+ *
+ * With TEST_QUICK in the environment (valgrind, tests/mutants) all the tests run, three of them
+ * with less to read. */
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -80,6 +83,11 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 	__real_clock_gettime(clock, now);
 	now->tv_sec += clock_offset_ms / 1000;
 	return 0;
+}
+
+static bool is_quick(void)
+{
+	return getenv("TEST_QUICK") != NULL;
 }
 
 static bool memory_fails(void)
@@ -873,7 +881,8 @@ static void test_logmux_slow_readers_lose_nothing_in_wrap_mode(void **state)
 static void test_logmux_stalled_reader_keeps_memory_bounded(void **state)
 {
 	struct rig *rig = *state;
-	char *lines = numbered(200000, "");
+	/* (Several times as much, together, as is allowed to wait.) */
+	char *lines = numbered(is_quick() ? 50000 : 200000, "");
 	size_t before;
 
 	open_mux(rig, CONFIG_STDOUT_TEXT);
@@ -1315,9 +1324,10 @@ static void test_logmux_drain_reads_what_stood_in_the_pipes_whole(void **state)
 {
 	struct rig *rig = *state;
 	char *lines = numbered(8000, "");
+	const int sources = is_quick() ? 10 : 50;
 
 	open_mux(rig, CONFIG_STDOUT_TEXT);
-	for (int i = 0; i < 50; i++) {
+	for (int i = 0; i < sources; i++) {
 		char name[16];
 		struct feeder *feeder;
 
@@ -1333,7 +1343,7 @@ static void test_logmux_drain_reads_what_stood_in_the_pipes_whole(void **state)
 	logmux_begin_drain(&rig->mux);
 	run(rig);
 	assert_true(rig->drained);
-	for (int i = 0; i < 50; i++) {
+	for (int i = 0; i < sources; i++) {
 		char mark[32];
 
 		snprintf(mark, sizeof mark, " s%02d/run: ", i);
@@ -1700,12 +1710,14 @@ static size_t make_hard_text(char *text, char *joined)
 	return at;
 }
 
-static void run_with_failures(void **state, int calls, int failures)
+/* Returns whether any call failed. */
+static bool run_with_failures(void **state, int calls, int failures)
 {
 	static char text[HARD_SIZE], expected[HARD_SIZE], joined[HARD_SIZE];
 	size_t len = make_hard_text(text, expected);
 	struct rig *rig = *state;
 	struct feeder *a, *b;
+	bool failed;
 
 	rig->config.max_line = 1 << 20;
 	open_mux(rig, CONFIG_STDOUT_TEXT);
@@ -1718,25 +1730,31 @@ static void run_with_failures(void **state, int calls, int failures)
 	memory_until_failure = calls;
 	memory_failures = failures;
 	drain(rig);
+	failed = memory_failures < failures;
 	memory_until_failure = -1;
 	memory_failures = 0;
 	assert_int_equal(join(&rig->out, " a/run: ", joined), strlen(expected));
 	assert_memory_equal(joined, expected, strlen(expected));
 	assert_int_equal(join(&rig->err, " b/run: ", joined), strlen(expected));
 	assert_memory_equal(joined, expected, strlen(expected));
+	return failed;
 }
 
 static void test_logmux_memory_failing_at_any_call_loses_no_byte(void **state)
 {
 	static const int lasting[] = { 1, 2, 7, 1 << 30 };
+	/* Quick: four of five calls, each for another time. */
+	const size_t step = is_quick() ? COUNT(lasting) + 1 : 1;
+	bool failed = true;
+	size_t at = 0;
 
-	for (size_t i = 0; i < COUNT(lasting); i++) {
-		for (int calls = 0; calls < 60; calls++) {
-			run_with_failures(state, calls, lasting[i]);
-			teardown(state);
-			setup(state);
-		}
+	for (; failed; at += step) {
+		failed = run_with_failures(state, (int)(at / COUNT(lasting)),
+					   lasting[at % COUNT(lasting)]);
+		teardown(state);
+		setup(state);
 	}
+	assert_true(at > 20 * COUNT(lasting));
 }
 
 static void test_logmux_unfinished_line_without_memory_goes_out_as_a_piece(void **state)

@@ -668,7 +668,6 @@ static void mode_forks(void)
 	pid_t children[64];
 	int n = 0, status;
 
-	say_ready();
 	for (; n < 64 && !is_told(); n++) {
 		children[n] = fork();
 		if (children[n] == 0) {
@@ -676,6 +675,8 @@ static void mode_forks(void)
 			say_last_words();
 			_exit(0);
 		}
+		if (n == 10)
+			say_ready();
 		poll(NULL, 0, 5);
 	}
 	wait_until_told();
@@ -1074,7 +1075,7 @@ static void mode_exec(int left)
 {
 	if (left == VICTIM_EXECS)
 		say_ready();
-	if (left == 0) {
+	if (left == 0 || is_told()) {
 		wait_until_told();
 		say_last_words();
 		return;
@@ -1096,7 +1097,7 @@ static void mode_thread_exec(int left)
 
 	if (left == VICTIM_EXECS)
 		say_ready();
-	if (left == 0) {
+	if (left == 0 || is_told()) {
 		wait_until_told();
 		say_last_words();
 		return;
