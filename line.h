@@ -155,8 +155,8 @@ struct line_taken {
 
 /* Does all of the above at once, for the common case: writes the lines of the len bytes, which are
  * whole lines, to out, as many as fit into room, up to one that is longer than job->max or a stray;
- * none where they are for a terminal (LINE_RULE_COLOURED), which is slow anyway. Returns how much it
- * wrote; what it may have written into the room behind that means nothing. */
+ * none where they are for a terminal (LINE_RULE_COLOURED), which is slow anyway. Returns how much
+ * it wrote; what it may have written into the room behind that means nothing. */
 size_t line_put_lines(char *out, size_t room, const struct line_job *job, const char *bytes,
 		      size_t len, struct line_taken *taken);
 

@@ -249,27 +249,39 @@ static void deal_with(struct orphan *orphan)
 	}
 }
 
+/* Returns whether the orphan is about to end: nothing can be done to it any more. (Where only its
+ * first thread has ended, that is a zombie.) */
+static bool is_ending(const struct orphan *orphan)
+{
+	struct procfs_stat stat;
+
+	return procfs_read_stat(policy_of(orphan)->proc, orphan->pid, &stat) == 0 && stat.ending &&
+	       stat.state != 'Z';
+}
+
 /* Decides what becomes of a new orphan, or of a filter that has had its time. It may have ended
  * since the last reaping: then it is a zombie like any other, and not to be adopted. As that can
  * happen at any moment, and a process that ends closes its descriptors first, it is asked last. */
 static void decide(struct orphan *orphan)
 {
 	struct policy *policy = policy_of(orphan);
-	bool undecided = orphan->state != ORPHAN_FILTER, early;
+	bool undecided = orphan->state != ORPHAN_FILTER, at_rest, ending;
 
 	if (undecided && filter_is(policy->proc, policy->mux, orphan->pid)) {
 		deal_with_filter(orphan);
 		return;
 	}
-	early = undecided && orphan->delays < DELAYS_MAX &&
-		!filter_is_at_rest(policy->proc, orphan->pid);
+	at_rest = undecided && filter_is_at_rest(policy->proc, orphan->pid);
+	ending = !at_rest && is_ending(orphan);
 	if (reaper_is_zombie(orphan->pid))
 		orphan_set_state(orphan, ORPHAN_DYING);
 	else if (policy->force > POLICY_FORCE_NONE &&
 		 policy->reparenting != CONFIG_REPARENTING_IGNORE)
 		kill_orphan(orphan);
-	else if (early)
+	else if (undecided && !at_rest && orphan->delays < DELAYS_MAX)
 		put_off(orphan);
+	else if (ending)
+		orphan_set_state(orphan, ORPHAN_DYING);
 	else
 		deal_with(orphan);
 }

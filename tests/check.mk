@@ -56,7 +56,8 @@ wrap_lives = spawn_program spawn_program_unwaited spawn_read_failure pipe2 open 
 	logmux_release waitid waitpid kill calloc oom_has_killed command_start \
 	command_take_terminal
 wrap_policy = clock_gettime epoll_wait calloc strdup signaller_send signaller_stop logmux_add \
-	logmux_move_last logmux_forget_tallies logmux_reads procfs_each_child sysinfo
+	logmux_move_last logmux_forget_tallies logmux_reads procfs_each_child procfs_read_stat \
+	sysinfo
 wrap_filter = logmux_reads
 wrap_left = logmux_reads program_find
 wrap_ration = clock_gettime epoll_wait strdup

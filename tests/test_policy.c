@@ -39,6 +39,8 @@ static int looks;
 /* How much older the children look than they are. */
 static long later_s;
 static bool memory_fails, strdup_fails, adopt_fails;
+/* Whoever runs is said to be about to end. */
+static bool ends_slowly;
 /* The children that a test makes before it opens the policy: were they there before dinit, too?
  * The first look says. */
 static bool inherits, nobody_yet;
@@ -63,6 +65,9 @@ int __real_procfs_each_child(const struct procfs *proc, pid_t parent,
 			     void (*on_child)(void *ctx, pid_t pid), void *ctx);
 int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent,
 			     void (*on_child)(void *ctx, pid_t pid), void *ctx);
+
+int __real_procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *stat);
+int __wrap_procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *stat);
 
 /* A redirection that waits for the test. */
 struct adopt {
@@ -217,6 +222,14 @@ int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent,
 	return __real_procfs_each_child(proc, parent, on_child, ctx);
 }
 
+int __wrap_procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *stat)
+{
+	int result = __real_procfs_read_stat(proc, pid, stat);
+
+	stat->ending |= ends_slowly && stat->state == 'R';
+	return result;
+}
+
 struct adopt *adopt_begin(struct loop *loop, struct reaper *reaper, const struct procfs *proc,
 			  pid_t pid, const struct adopt_hooks *hooks, void *ctx)
 {
@@ -295,7 +308,7 @@ static int setup(void **state)
 	current = rig;
 	clock_ms = 1000000;
 	looks = 0;
-	memory_fails = strdup_fails = adopt_fails = inherits = false;
+	memory_fails = strdup_fails = adopt_fails = inherits = ends_slowly = false;
 	log_set_writer(keep, rig);
 	log_set_level(CONFIG_LOG_WARN);
 	sigemptyset(&none);
@@ -1127,6 +1140,22 @@ static pid_t make_running_child(struct rig *rig)
 	}
 	rig->children[rig->children_len++] = pid;
 	return pid;
+}
+
+/* On a busy machine, or with much memory to give back: there is nothing to terminate. */
+static void test_policy_orphan_that_takes_long_to_end_is_not_spoken_of(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_running_child(rig);
+
+	ends_slowly = true;
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	for (int i = 0; i < 200; i++)
+		pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 0);
+	assert_string_equal(rig->said, "");
+	end_and_reap(rig, pid, SIGKILL);
+	assert_false(reaper_knows(&rig->reaper, pid));
 }
 
 static void test_policy_orphan_that_runs_on_is_terminated(void **state)
@@ -1977,6 +2006,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_many_orphans_of_one_program_get_ten_warnings_and_one_a_minute),
 	TEST(test_policy_end_teardown_says_how_many_warnings_were_not_written),
 	TEST(test_policy_orphan_that_runs_may_become_a_filter),
+	TEST(test_policy_orphan_that_takes_long_to_end_is_not_spoken_of),
 	TEST(test_policy_orphan_that_runs_on_is_terminated),
 	TEST(test_policy_orphan_that_has_run_for_long_is_terminated_at_once),
 	TEST(test_policy_filter_that_is_none_any_more_is_terminated_in_the_teardown),
