@@ -781,7 +781,7 @@ static void check_guest(struct scene *scene, const char *policy)
 	run_wait_line(run, RUN_STDERR, LOST ".* orphaned wait( |$)");
 	assert_int_equal(waitpid(guest, NULL, WNOHANG), 0);
 	expect_stop(run);
-	run_expect_no_line(run, RUN_STDERR, "scenario");
+	run_expect_no_line(run, RUN_STDERR, "scenario_[a-z]*/[0-9]+: ");
 	assert_int_equal(waitpid(guest, NULL, 0), guest);
 }
 
