@@ -165,13 +165,13 @@ $(BUILD)/page: tests/page.c board.c board.h Makefile
 
 # ---- the tests of the binary as it is built here: module by module, then the whole program ----
 
-check: setup
+check: setup check-suites
 	@$(MAKE) --no-print-directory check-built
 
 # All that the tests run, and both binaries.
 programs: dinit dinit-static $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
 
-check-built: check-suites $(BUILD)/dinit $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
+check-built: $(BUILD)/dinit $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
 	@DINIT_BINARY=$${DINIT_BINARY:-$(CURDIR)/$(BUILD)/dinit} \
 		tests/suites $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
 
@@ -213,7 +213,7 @@ VALGRIND_PROGRAMS = $(filter-out %/test_adopt %/test_spawn %/test_process,$(UNIT
 
 check-valgrind: setup $(VALGRIND_PROGRAMS)
 	@tests/setup valgrind
-	@TEST_QUICK=1 TEST_WRAPPER='$(VALGRIND)' tests/suites $(VALGRIND_PROGRAMS)
+	@TEST_QUICK=1 TEST_VALGRIND=1 TEST_WRAPPER='$(VALGRIND)' tests/suites $(VALGRIND_PROGRAMS)
 
 # The code for processors without SSE2, and for those that nothing is traced on, run here.
 PORTABLE = $(addprefix $(BUILD)/portable/test_,bytes json line adopt)

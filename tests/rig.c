@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
@@ -108,6 +109,11 @@ bool rig_can_trace_others(void)
 	static int known;
 
 	return ask_once(&known, trace_other_user);
+}
+
+bool rig_has_valgrind(void)
+{
+	return getenv("TEST_VALGRIND") != NULL;
 }
 
 int rig_count_fds(void)

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* logmux.c with real pipes on all sides, driven by the real loop, in one thread: what is
  * written, and when which reader reads, is decided turn by turn, so that nothing waits for luck.
- * The clocks, memory and epoll_ctl are scripted by the linker's --wrap.
- *
- * With TEST_QUICK in the environment (valgrind, tests/mutants) all the tests run, three of them
- * with less to read. */
+ * The clocks, memory and epoll_ctl are scripted by the linker's --wrap. */
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -83,11 +80,6 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 	__real_clock_gettime(clock, now);
 	now->tv_sec += clock_offset_ms / 1000;
 	return 0;
-}
-
-static bool is_quick(void)
-{
-	return getenv("TEST_QUICK") != NULL;
 }
 
 static bool memory_fails(void)
@@ -882,7 +874,7 @@ static void test_logmux_stalled_reader_keeps_memory_bounded(void **state)
 {
 	struct rig *rig = *state;
 	/* (Several times as much, together, as is allowed to wait.) */
-	char *lines = numbered(is_quick() ? 50000 : 200000, "");
+	char *lines = numbered(rig_has_valgrind() ? 50000 : 200000, "");
 	size_t before;
 
 	open_mux(rig, CONFIG_STDOUT_TEXT);
@@ -1324,7 +1316,7 @@ static void test_logmux_drain_reads_what_stood_in_the_pipes_whole(void **state)
 {
 	struct rig *rig = *state;
 	char *lines = numbered(8000, "");
-	const int sources = is_quick() ? 10 : 50;
+	const int sources = rig_has_valgrind() ? 10 : 50;
 
 	open_mux(rig, CONFIG_STDOUT_TEXT);
 	for (int i = 0; i < sources; i++) {
@@ -1743,8 +1735,8 @@ static bool run_with_failures(void **state, int calls, int failures)
 static void test_logmux_memory_failing_at_any_call_loses_no_byte(void **state)
 {
 	static const int lasting[] = { 1, 2, 7, 1 << 30 };
-	/* Quick: four of five calls, each for another time. */
-	const size_t step = is_quick() ? COUNT(lasting) + 1 : 1;
+	/* Under valgrind: four of five calls, each for another time. */
+	const size_t step = rig_has_valgrind() ? COUNT(lasting) + 1 : 1;
 	bool failed = true;
 	size_t at = 0;
 

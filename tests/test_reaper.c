@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* reaper.c with real children. Children wait on a pipe for their end, and the test waits for
  * SIGCHLD, so that nothing depends on who is faster. Failing waits are scripted by the linker's
- * --wrap. With TEST_QUICK in the environment (valgrind, tests/mutants) a burst is smaller. */
+ * --wrap. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -317,7 +317,7 @@ static void test_reaper_drain_takes_a_burst_whole(void **state)
 	struct rig *rig = *state;
 	static struct reaper_watch watches[1000];
 	pid_t pids[2000];
-	const int count = getenv("TEST_QUICK") ? 200 : 2000;
+	const int count = rig_has_valgrind() ? 200 : 2000;
 
 	for (int i = 0; i < count; i++) {
 		pids[i] = make_child(rig, i % 200, 0);
