@@ -265,23 +265,22 @@ static bool is_ending(const struct orphan *orphan)
 static void decide(struct orphan *orphan)
 {
 	struct policy *policy = policy_of(orphan);
-	bool undecided = orphan->state != ORPHAN_FILTER, at_rest, ending;
+	bool undecided = orphan->state != ORPHAN_FILTER, at_rest, early, ending;
 
 	if (undecided && filter_is(policy->proc, policy->mux, orphan->pid)) {
 		deal_with_filter(orphan);
 		return;
 	}
 	at_rest = undecided && filter_is_at_rest(policy->proc, orphan->pid);
-	ending = !at_rest && is_ending(orphan);
-	if (reaper_is_zombie(orphan->pid))
+	early = undecided && !at_rest && orphan->delays < DELAYS_MAX;
+	ending = !at_rest && !early && is_ending(orphan);
+	if (ending || reaper_is_zombie(orphan->pid))
 		orphan_set_state(orphan, ORPHAN_DYING);
 	else if (policy->force > POLICY_FORCE_NONE &&
 		 policy->reparenting != CONFIG_REPARENTING_IGNORE)
 		kill_orphan(orphan);
-	else if (undecided && !at_rest && orphan->delays < DELAYS_MAX)
+	else if (early)
 		put_off(orphan);
-	else if (ending)
-		orphan_set_state(orphan, ORPHAN_DYING);
 	else
 		deal_with(orphan);
 }
