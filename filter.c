@@ -59,14 +59,16 @@ static bool is_old(const struct procfs_stat *stat)
 					      stat->start_time + OLD_S * ticks_per_second;
 }
 
-bool filter_is_at_rest(const struct procfs *proc, pid_t pid)
+enum filter_rest filter_rest(const struct procfs *proc, pid_t pid)
 {
 	struct procfs_stat stat;
 
 	if (procfs_is_uninterruptible(proc, pid))
-		return false;
+		return FILTER_UNSETTLED;
 	if (procfs_read_stat(proc, pid, &stat) < 0)
-		return true;
+		return FILTER_AT_REST;
 	/* Where only its first thread has ended, that is a zombie. */
-	return !(stat.ending && stat.state != 'Z') && !(stat.state == 'R' && !is_old(&stat));
+	if (stat.ending && stat.state != 'Z')
+		return FILTER_ENDING;
+	return stat.state == 'R' && !is_old(&stat) ? FILTER_UNSETTLED : FILTER_AT_REST;
 }

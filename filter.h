@@ -18,10 +18,18 @@
  * user without CAP_SYS_PTRACE. */
 bool filter_is(const struct procfs *proc, const struct logmux *mux, pid_t pid);
 
-/* Returns whether /proc shows what process pid, an orphan, is going to be. One that has just begun
- * and runs, or waits for a processor, may be a filter whose descriptors are still to be put in
- * place; one that is about to end may have been one; the command line of one in an uninterruptible
- * wait cannot be read. */
-bool filter_is_at_rest(const struct procfs *proc, pid_t pid);
+/* Whether /proc shows what a process is going to be. */
+enum filter_rest {
+	FILTER_AT_REST,
+	/* It has just begun and runs, or waits for a processor: it may be a filter whose
+	 * descriptors are still to be put in place. Or it is in an uninterruptible wait, in which
+	 * its command line cannot be read. */
+	FILTER_UNSETTLED,
+	/* It is about to end, and may have been a filter. */
+	FILTER_ENDING,
+};
+
+/* Returns that of process pid, an orphan. */
+enum filter_rest filter_rest(const struct procfs *proc, pid_t pid);
 
 #endif

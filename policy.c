@@ -22,7 +22,7 @@
 #define PID_SIZE (3 * sizeof(pid_t) + 1)
 /* Room for the words of make_hint. */
 #define HINT_SIZE (PROCFS_NAME_SIZE + 40)
-/* An orphan that is not at rest (is_at_rest) is looked at again: after POLICY_MATURE_MS each of the
+/* An orphan that is not at rest (filter_rest) is looked at again: after POLICY_MATURE_MS each of the
  * first times, for most are soon, then after UNSETTLED_MS. A second is enough for a shell on a busy
  * machine to set up its filter, and for a disk to answer, mostly. */
 #define UNSETTLED_MS 100
@@ -249,32 +249,22 @@ static void deal_with(struct orphan *orphan)
 	}
 }
 
-/* Returns whether the orphan is about to end: nothing can be done to it any more. (Where only its
- * first thread has ended, that is a zombie.) */
-static bool is_ending(const struct orphan *orphan)
-{
-	struct procfs_stat stat;
-
-	return procfs_read_stat(policy_of(orphan)->proc, orphan->pid, &stat) == 0 && stat.ending &&
-	       stat.state != 'Z';
-}
-
 /* Decides what becomes of a new orphan, or of a filter that has had its time. It may have ended
  * since the last reaping: then it is a zombie like any other, and not to be adopted. As that can
  * happen at any moment, and a process that ends closes its descriptors first, it is asked last. */
 static void decide(struct orphan *orphan)
 {
 	struct policy *policy = policy_of(orphan);
-	bool undecided = orphan->state != ORPHAN_FILTER, at_rest, early, ending;
+	bool undecided = orphan->state != ORPHAN_FILTER, early;
+	enum filter_rest rest;
 
 	if (undecided && filter_is(policy->proc, policy->mux, orphan->pid)) {
 		deal_with_filter(orphan);
 		return;
 	}
-	at_rest = undecided && filter_is_at_rest(policy->proc, orphan->pid);
-	early = undecided && !at_rest && orphan->delays < DELAYS_MAX;
-	ending = !at_rest && !early && is_ending(orphan);
-	if (ending || reaper_is_zombie(orphan->pid))
+	rest = filter_rest(policy->proc, orphan->pid);
+	early = undecided && rest != FILTER_AT_REST && orphan->delays < DELAYS_MAX;
+	if ((rest == FILTER_ENDING && !early) || reaper_is_zombie(orphan->pid))
 		orphan_set_state(orphan, ORPHAN_DYING);
 	else if (policy->force > POLICY_FORCE_NONE &&
 		 policy->reparenting != CONFIG_REPARENTING_IGNORE)

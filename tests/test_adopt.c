@@ -121,7 +121,7 @@ static void be_patient(void)
 {
 	pace.deadline_ms = 600000;
 	pace.fraction = 10;
-	pace.sleep_ms = 2000;
+	pace.sleep_ms = 900;
 }
 
 int __real_clock_gettime(clockid_t clock, struct timespec *now);
