@@ -22,9 +22,9 @@
 #define PID_SIZE (3 * sizeof(pid_t) + 1)
 /* Room for the words of make_hint. */
 #define HINT_SIZE (PROCFS_NAME_SIZE + 40)
-/* An orphan that is not at rest (filter_rest) is looked at again: after POLICY_MATURE_MS each of the
- * first times, for most are soon, then after UNSETTLED_MS. A second is enough for a shell on a busy
- * machine to set up its filter, and for a disk to answer, mostly. */
+/* An orphan that is not at rest (filter_rest) is looked at again: after POLICY_MATURE_MS each of
+ * the first times, for most are soon, then after UNSETTLED_MS. A second is enough for a shell on a
+ * busy machine to set up its filter, and for a disk to answer, mostly. */
 #define UNSETTLED_MS 100
 #define DELAYS_SHORT 3
 #define DELAYS_MAX 12
