@@ -223,14 +223,15 @@ void splitter_free(struct splitter *splitter)
 	free(splitter->tail);
 }
 
-static void drop_from_tail(struct splitter *splitter, size_t used)
+/* The tail is what is left of it. */
+static void keep_rest(struct splitter *splitter, const struct text *rest)
 {
-	if (used == 0)
+	if (rest->len == splitter->tail_len)
 		return;
-	splitter->tail_len -= used;
-	splitter->tail_whole = splitter->tail_whole > used ? splitter->tail_whole - used : 0;
-	if (splitter->tail_len > 0) {
-		memmove(splitter->tail, splitter->tail + used, splitter->tail_len);
+	splitter->tail_len = rest->len;
+	splitter->tail_whole = rest->whole;
+	if (rest->len > 0) {
+		memmove(splitter->tail, rest->bytes, rest->len);
 		return;
 	}
 	keep_spare(splitter->means, splitter->tail, splitter->tail_size);
@@ -278,7 +279,7 @@ bool splitter_put_tail(struct splitter *splitter, bool in_need)
 		return true;
 	restore_time(splitter);
 	done = put_lines(splitter, &tail, in_need);
-	drop_from_tail(splitter, splitter->tail_len - tail.len);
+	keep_rest(splitter, &tail);
 	return done;
 }
 

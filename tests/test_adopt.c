@@ -4,11 +4,11 @@
  * deadline that only a broken build reaches. Needs the permission to trace, and what only root
  * can make is skipped for others.
  *
- * With TEST_QUICK in the environment (tests/mutants) all the tests run, in seconds instead of a
- * minute: the clock of the loop is faster than the machine's, so that what the code waits for is
- * over sooner, and what is left to chance is tried less often. With TEST_SLOW (tests/boot) only
- * the latter, as an emulated machine needs all the time that the code gives it; deadlines, and
- * what is slept meanwhile, are longer. */
+ * With TEST_QUICK in the environment (tests/mutants) all the tests run, in a few seconds: the clock
+ * of the loop is faster than the machine's, so that what the code waits for is over sooner, and
+ * what is left to chance is tried less often. With TEST_SLOW (tests/boot) only the latter, as an
+ * emulated machine needs all the time that the code gives it; deadlines, and what is slept
+ * meanwhile, are longer. */
 #include <dirent.h>
 #include <elf.h>
 #include <errno.h>

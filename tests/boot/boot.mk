@@ -67,5 +67,4 @@ $(BUILD)/guest/victim: tests/victim.c tests/victim.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -I. -static -pthread -o $@ $<
 
-.PHONY: check-aarch64 check-boot boot boot-dinit \
-	boot-programs
+.PHONY: check-aarch64 check-boot boot boot-dinit boot-programs
