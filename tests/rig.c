@@ -111,9 +111,9 @@ bool rig_can_trace_others(void)
 	return ask_once(&known, trace_other_user);
 }
 
-bool rig_has_valgrind(void)
+bool rig_is_brief(void)
 {
-	return getenv("TEST_VALGRIND") != NULL;
+	return getenv("TEST_BRIEF") != NULL;
 }
 
 int rig_count_fds(void)

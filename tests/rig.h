@@ -22,10 +22,10 @@ bool rig_can_mount(void);
 bool rig_can_take_user(void);
 bool rig_can_trace_others(void);
 
-/* Whether this runs under valgrind (make check-valgrind says so by TEST_VALGRIND): some twenty
- * times as slow, and what it finds shows the first time. What is done very often, or with very
- * much, is done less often, or with less; the other builds do it in full. */
-bool rig_has_valgrind(void);
+/* Whether TEST_BRIEF is in the environment (make check-valgrind, some twenty times as slow, and make
+ * coverage): what is done very often, or with very much, is done less often, or with less, as what
+ * is looked for shows the first time. The other builds do it in full. */
+bool rig_is_brief(void);
 
 /* Returns a number that grows with each descriptor of this process. */
 int rig_count_fds(void);

@@ -677,7 +677,7 @@ static void test_execfail_explain_long_path_keeps_its_end_and_the_reason(void **
 	assert_words(text, "the first line of ...ddd");
 	assert_words(text, "dd/run ends in a carriage return");
 	assert_words(text, "sed -i 's/\\r$//' ...");
-	for (int error = 1; error < 134; error += rig_has_valgrind() ? 12 : 1)
+	for (int error = 1; error < 134; error += rig_is_brief() ? 12 : 1)
 		explain(path, error, text);
 	/* About the longest that is shown whole. */
 	for (len = 155; len < 170; len++) {

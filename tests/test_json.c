@@ -1099,7 +1099,7 @@ static size_t char_len_by_value(const unsigned char *p, size_t len)
 static void test_json_utf8_char_every_three_bytes_agrees_with_arithmetic(void **state)
 {
 	unsigned char *p = malloc(3);
-	const uint32_t step = rig_has_valgrind() ? 97 : 1;
+	const uint32_t step = rig_is_brief() ? 97 : 1;
 
 	(void)state;
 	assert_non_null(p);
@@ -1185,7 +1185,7 @@ static void assert_quoted(const struct bytes *text, const struct bytes *expected
 static void assert_quoted_anywhere(const struct bytes *text, const struct bytes *expected)
 {
 	/* (Seven has no divisor in common with any border.) */
-	const size_t step = rig_has_valgrind() ? 7 : 1;
+	const size_t step = rig_is_brief() ? 7 : 1;
 
 	for (size_t pad = 0; pad < SHIFTS * 40; pad += step) {
 		struct builder in = { .len = 0 };
@@ -1342,7 +1342,7 @@ static void test_json_quote_anything_is_a_string(void **state)
 		assert_quoted_is_string(text, sizeof text);
 	}
 	/* Bytes at random, half of them leads and continuations. */
-	for (int i = 0; i < (rig_has_valgrind() ? 5000 : 100000); i++) {
+	for (int i = 0; i < (rig_is_brief() ? 5000 : 100000); i++) {
 		char text[40];
 
 		for (size_t n = 0; n < sizeof text; n++) {

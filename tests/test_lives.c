@@ -7,7 +7,7 @@
  * A state that was seen before is not walked on from again, as the same would follow. With one
  * service all states are seen, and so beside a command where the service has one part more than
  * run; else, and with two, those that so many events lead to (depth). With TEST_QUICK in the
- * environment (tests/mutants, valgrind) it is fewer. */
+ * environment (tests/mutants), and where tests are brief (rig.h), it is fewer. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -24,6 +24,7 @@
 #include "command.h"
 #include "log.h"
 #include "process.h"
+#include "rig.h"
 #include "services.h"
 #include "spawn.h"
 
@@ -1161,7 +1162,7 @@ static int tear_down(void **state)
 
 static bool is_quick(void)
 {
-	return getenv("TEST_QUICK") != NULL;
+	return getenv("TEST_QUICK") != NULL || rig_is_brief();
 }
 
 static size_t count_parts(unsigned parts)

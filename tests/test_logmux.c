@@ -874,7 +874,7 @@ static void test_logmux_stalled_reader_keeps_memory_bounded(void **state)
 {
 	struct rig *rig = *state;
 	/* (Several times as much, together, as is allowed to wait.) */
-	char *lines = numbered(rig_has_valgrind() ? 50000 : 200000, "");
+	char *lines = numbered(rig_is_brief() ? 50000 : 200000, "");
 	size_t before;
 
 	open_mux(rig, CONFIG_STDOUT_TEXT);
@@ -1316,7 +1316,7 @@ static void test_logmux_drain_reads_what_stood_in_the_pipes_whole(void **state)
 {
 	struct rig *rig = *state;
 	char *lines = numbered(8000, "");
-	const int sources = rig_has_valgrind() ? 10 : 50;
+	const int sources = rig_is_brief() ? 10 : 50;
 
 	open_mux(rig, CONFIG_STDOUT_TEXT);
 	for (int i = 0; i < sources; i++) {
@@ -1735,8 +1735,8 @@ static bool run_with_failures(void **state, int calls, int failures)
 static void test_logmux_memory_failing_at_any_call_loses_no_byte(void **state)
 {
 	static const int lasting[] = { 1, 2, 7, 1 << 30 };
-	/* Under valgrind: four of five calls, each for another time. */
-	const size_t step = rig_has_valgrind() ? COUNT(lasting) + 1 : 1;
+	/* Briefly: four of five calls, each for another time. */
+	const size_t step = rig_is_brief() ? COUNT(lasting) + 1 : 1;
 	bool failed = true;
 	size_t at = 0;
 

@@ -317,7 +317,7 @@ static void test_reaper_drain_takes_a_burst_whole(void **state)
 	struct rig *rig = *state;
 	static struct reaper_watch watches[1000];
 	pid_t pids[2000];
-	const int count = rig_has_valgrind() ? 200 : 2000;
+	const int count = rig_is_brief() ? 200 : 2000;
 
 	for (int i = 0; i < count; i++) {
 		pids[i] = make_child(rig, i % 200, 0);
