@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* The floor: reads its stdin and writes BENCH_OUT bytes for every BENCH_IN bytes to stdout, and
  * looks at none of them. What that costs is the kernel's copying, which any program pays that
- * takes so much in and gives so much out. */
+ * takes so much in and gives so much out. With BENCH_WAIT=epoll it waits as one does that has more
+ * than one to read. */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #define READ_SIZE (64 * 1024)
@@ -24,9 +28,29 @@ static int write_all(size_t len)
 	return 0;
 }
 
+static int watch_stdin(void)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+
+	return fd >= 0 && epoll_ctl(fd, EPOLL_CTL_ADD, STDIN_FILENO, &event) == 0 ? fd : -1;
+}
+
+static ssize_t take(bool polls, int epoll_fd)
+{
+	struct epoll_event event;
+
+	if (polls && epoll_wait(epoll_fd, &event, 1, -1) != 1)
+		return -1;
+	return read(STDIN_FILENO, in, sizeof in);
+}
+
 int main(void)
 {
-	const char *in_text = getenv("BENCH_IN"), *out_text = getenv("BENCH_OUT");
+	const char *in_text = getenv("BENCH_IN"), *out_text = getenv("BENCH_OUT"),
+		   *wait = getenv("BENCH_WAIT");
+	bool polls = wait && strcmp(wait, "epoll") == 0;
+	int epoll_fd = polls ? watch_stdin() : -1;
 	uint64_t per_in = in_text ? strtoull(in_text, NULL, 10) : 0,
 		 per_out = out_text ? strtoull(out_text, NULL, 10) : 0;
 	uint64_t taken = 0, given = 0;
@@ -34,7 +58,7 @@ int main(void)
 
 	if (per_in == 0)
 		return 2;
-	while ((n = read(STDIN_FILENO, in, sizeof in)) > 0) {
+	while ((n = take(polls, epoll_fd)) > 0) {
 		uint64_t due;
 
 		taken += (uint64_t)n;

@@ -23,6 +23,8 @@ static const struct filter static_json = { "dinit-static JSON", FILTER_STATIC, N
 static const struct filter static_wrap = { "dinit-static wrap", FILTER_STATIC, NULL, "wrap", 1 };
 static const struct filter bare_copy = { "floor: the same bytes in and out", FILTER_FLOOR, NULL,
 					 NULL, 1 };
+static const struct filter bare_loop = { "floor that waits by epoll", FILTER_FLOOR, NULL, "epoll",
+					 1 };
 
 /* Of dinit; 0: none. */
 struct flow_bars {
@@ -45,7 +47,7 @@ struct flow_case {
 	/* to be written in a round */
 	size_t megabytes;
 	struct flow_bars bars;
-	/* the first is cat; the floor comes behind a dinit */
+	/* the first is cat; a floor comes behind a dinit */
 	const struct filter *filters[FILTERS_MAX];
 };
 
@@ -79,7 +81,7 @@ static const struct flow_case cases[] = {
 		.write_size = 100,
 		.megabytes = 30,
 		.bars = { .cat_wall = 1.1, .cat_cpu = 1 },
-		.filters = { &cat, &s6_log, &to_text, &static_text, &bare_copy },
+		.filters = { &cat, &s6_log, &to_text, &bare_loop, &static_text, &bare_copy },
 	},
 	{
 		.title = "text, 300 B",
@@ -197,15 +199,7 @@ static double ratio_of(const struct results *results, size_t filter, size_t besi
 	return table_median(values, results->rounds);
 }
 
-/* FILTERS_MAX where there is none. */
-static size_t find_kind(const struct flow_case *of, enum filter_kind kind)
-{
-	for (size_t i = 0; i < FILTERS_MAX && of->filters[i]; i++)
-		if (of->filters[i]->kind == kind)
-			return i;
-	return FILTERS_MAX;
-}
-
+/* FILTERS_MAX where it is not there. */
 static size_t find_filter(const struct flow_case *of, const struct filter *filter)
 {
 	for (size_t i = 0; i < FILTERS_MAX && of->filters[i]; i++)
@@ -226,7 +220,7 @@ static void print_ratio(double value, bool there)
 
 static void print_filter(const struct flow_case *of, const struct results *results, size_t i)
 {
-	size_t s6 = find_filter(of, &s6_log), floor = find_kind(of, FILTER_FLOOR);
+	size_t s6 = find_filter(of, &s6_log), floor = find_filter(of, &bare_copy);
 	bool to_file = of->filters[i]->kind == FILTER_FILE;
 
 	printf("  %-34s %9.2f %9.0f %9.3f %9.2f", of->filters[i]->name,
@@ -270,7 +264,7 @@ static void print_bars_of(const struct flow_case *of, const struct results *resu
 		  ratio_of(results, filter, find_filter(of, &s6_log), LINES_PER_S), TABLE_AT_LEAST,
 		  of->bars.s6_lines);
 	print_bar(of, filter, "CPU / floor",
-		  ratio_of(results, filter, find_kind(of, FILTER_FLOOR), CPU_PER_OUT),
+		  ratio_of(results, filter, find_filter(of, &bare_copy), CPU_PER_OUT),
 		  TABLE_AT_MOST, of->bars.floor_cpu);
 	print_bar(of, filter, "wall / cat", 1 / ratio_of(results, filter, 0, LINES_PER_S),
 		  TABLE_AT_MOST, of->bars.cat_wall);
@@ -321,7 +315,7 @@ static size_t whose_turn(size_t place, size_t count, size_t round)
 	return (turn + round) % count;
 }
 
-/* The floor copies as much as the dinit before it in the list, and runs directly behind it. */
+/* A floor copies as much as the dinit before it in the list, and runs directly behind it. */
 static void run_round(struct pipeline *pipeline, const struct flow_case *of,
 		      struct results *results, size_t round)
 {
@@ -367,7 +361,10 @@ static bool is_wanted(const struct flow_case *of)
 static const char about_floor[] =
 	"\nThe floor of a table reads and writes as many bytes as the dinit above it, and\n"
 	"looks at none: what the kernel takes for the copies, and for waking the reader. The\n"
-	"last column says how many times that each program needs.";
+	"last column says how many times that each program needs. Who reads more than one pipe\n"
+	"has to wait by epoll, or the like: from then on the kernel tells it of each single write\n"
+	"(pipe_write() wakes whoever polls, also where the pipe was not empty), which shows where\n"
+	"there is one a line.";
 
 void flow_bench(const struct bench *bench)
 {

@@ -96,11 +96,13 @@ static pid_t start_pipe(const struct pipeline *pipeline, const struct filter *fi
 			const struct flow *model, int in_fd, int out_fd)
 {
 	char path[BENCH_PATH_SIZE], in[PIPELINE_VALUE_SIZE] = "BENCH_IN=0",
-				    out[PIPELINE_VALUE_SIZE] = "BENCH_OUT=0";
+				    out[PIPELINE_VALUE_SIZE] = "BENCH_OUT=0",
+				    wait[PIPELINE_VALUE_SIZE];
 	char *const floor_argv[] = { path, NULL };
 	const struct proc_fds fds = { { in_fd, out_fd, -1, -1 } };
-	const char *const extra[] = { in, out, NULL };
+	const char *const extra[] = { in, out, wait, NULL };
 
+	snprintf(wait, sizeof wait, "BENCH_WAIT=%s", filter->mode ? filter->mode : "read");
 	if (filter->kind != FILTER_FLOOR)
 		return proc_start(filter->argv, &fds, extra);
 	snprintf(path, sizeof path, "%s/floor", pipeline->bench->programs);

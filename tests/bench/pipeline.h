@@ -26,7 +26,7 @@ struct filter {
 	enum filter_kind kind;
 	/* of a pipe */
 	char *const *argv;
-	/* DINIT_JSON_STDOUT */
+	/* of dinit: DINIT_JSON_STDOUT; of a floor: BENCH_WAIT */
 	const char *mode;
 	/* it gets one part in so many of the lines: it is that slow */
 	unsigned share;
