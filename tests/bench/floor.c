@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* The floor: reads its stdin and writes BENCH_OUT bytes for every BENCH_IN bytes to stdout, and
  * looks at none of them. What that costs is the kernel's copying, which any program pays that
- * takes so much in and gives so much out. With BENCH_WAIT=epoll it waits as one does that has more
- * than one to read. */
+ * takes so much in and gives so much out. With BENCH_WAIT=epoll it waits by epoll, as a program
+ * does that reads from more than one pipe. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -361,10 +361,11 @@ static bool is_wanted(const struct flow_case *of)
 static const char about_floor[] =
 	"\nThe floor of a table reads and writes as many bytes as the dinit above it, and\n"
 	"looks at none: what the kernel takes for the copies, and for waking the reader. The\n"
-	"last column says how many times that each program needs. Who reads more than one pipe\n"
-	"has to wait by epoll, or the like: from then on the kernel tells it of each single write\n"
-	"(pipe_write() wakes whoever polls, also where the pipe was not empty), which shows where\n"
-	"there is one a line.";
+	"last column says how many times that each program needs.\n"
+	"Who reads more than one pipe has to wait by epoll or the like; then each write to a pipe\n"
+	"runs the wake-up of whoever waits, also where the pipe was not empty (the kernel's\n"
+	"pipe_write()). The floor that waits by epoll shows what that takes where each write is\n"
+	"one line.";
 
 void flow_bench(const struct bench *bench)
 {
