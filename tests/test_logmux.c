@@ -1768,6 +1768,31 @@ static void test_logmux_unfinished_line_without_memory_goes_out_as_a_piece(void 
 	drain(rig);
 }
 
+/* The end of it is not kept either, and waits for no more input. */
+static void test_logmux_begun_line_without_memory_for_its_end_goes_out_at_once(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+	char end[1000], expected[sizeof end + 3], joined[sizeof expected];
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = add(rig, LOGMUX_STDOUT);
+	feed(feeder, "beg");
+	run(rig);
+	assert_text(&rig->out, "");
+	memset(end, 'e', sizeof end - 1);
+	end[sizeof end - 1] = '\n';
+	memory_until_failure = 0;
+	memory_failures = 1;
+	feed_bytes(feeder, end, sizeof end);
+	run(rig);
+	assert_int_equal(memory_failures, 0);
+	snprintf(expected, sizeof expected, "beg%.*s", (int)sizeof end - 1, end);
+	assert_int_equal(join(&rig->out, " web/run: ", joined), strlen(expected));
+	assert_memory_equal(joined, expected, strlen(expected));
+	drain(rig);
+}
+
 /* A piece is no object, whatever it looks like, and nor is what follows it in its line; the newline
  * behind it is no line of its own. */
 static void test_logmux_unfinished_object_without_memory_is_a_stray_in_pieces(void **state)
@@ -2397,6 +2422,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_read_that_fails_ends_its_source),
 	TEST(test_logmux_memory_failing_at_any_call_loses_no_byte),
 	TEST(test_logmux_unfinished_line_without_memory_goes_out_as_a_piece),
+	TEST(test_logmux_begun_line_without_memory_for_its_end_goes_out_at_once),
 	TEST(test_logmux_unfinished_object_without_memory_is_a_stray_in_pieces),
 	TEST(test_logmux_line_without_memory_to_wait_in_keeps_its_time),
 	TEST(test_logmux_output_in_json_modes_parses_with_jq),
