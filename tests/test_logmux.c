@@ -1768,7 +1768,7 @@ static void test_logmux_unfinished_line_without_memory_goes_out_as_a_piece(void 
 	drain(rig);
 }
 
-/* The end of it is not kept either, and waits for no more input. */
+/* Nor is the end of a line kept that has begun before: it goes out without any more input. */
 static void test_logmux_begun_line_without_memory_for_its_end_goes_out_at_once(void **state)
 {
 	struct rig *rig = *state;

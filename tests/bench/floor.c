@@ -3,7 +3,6 @@
  * looks at none of them. What that costs is the kernel's copying, which any program pays that
  * takes so much in and gives so much out. With BENCH_WAIT=epoll it waits by epoll, as a program
  * does that reads from more than one pipe. */
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,11 +35,12 @@ static int watch_stdin(void)
 	return fd >= 0 && epoll_ctl(fd, EPOLL_CTL_ADD, STDIN_FILENO, &event) == 0 ? fd : -1;
 }
 
-static ssize_t take(bool polls, int epoll_fd)
+/* epoll_fd: -1 to wait in read(2). */
+static ssize_t take(int epoll_fd)
 {
 	struct epoll_event event;
 
-	if (polls && epoll_wait(epoll_fd, &event, 1, -1) != 1)
+	if (epoll_fd >= 0 && epoll_wait(epoll_fd, &event, 1, -1) != 1)
 		return -1;
 	return read(STDIN_FILENO, in, sizeof in);
 }
@@ -49,16 +49,17 @@ int main(void)
 {
 	const char *in_text = getenv("BENCH_IN"), *out_text = getenv("BENCH_OUT"),
 		   *wait = getenv("BENCH_WAIT");
-	bool polls = wait && strcmp(wait, "epoll") == 0;
-	int epoll_fd = polls ? watch_stdin() : -1;
 	uint64_t per_in = in_text ? strtoull(in_text, NULL, 10) : 0,
 		 per_out = out_text ? strtoull(out_text, NULL, 10) : 0;
 	uint64_t taken = 0, given = 0;
+	int epoll_fd = -1;
 	ssize_t n;
 
 	if (per_in == 0)
 		return 2;
-	while ((n = take(polls, epoll_fd)) > 0) {
+	if (wait && strcmp(wait, "epoll") == 0 && (epoll_fd = watch_stdin()) < 0)
+		return 4;
+	while ((n = take(epoll_fd)) > 0) {
 		uint64_t due;
 
 		taken += (uint64_t)n;

@@ -22,7 +22,7 @@ static const struct filter static_text = { "dinit-static text", FILTER_STATIC, N
 static const struct filter static_json = { "dinit-static JSON", FILTER_STATIC, NULL, "1", 1 };
 static const struct filter static_wrap = { "dinit-static wrap", FILTER_STATIC, NULL, "wrap", 1 };
 static const struct filter bare_copy = { "floor: the same bytes in and out", FILTER_FLOOR, NULL,
-					 NULL, 1 };
+					 "read", 1 };
 static const struct filter bare_loop = { "floor that waits by epoll", FILTER_FLOOR, NULL, "epoll",
 					 1 };
 

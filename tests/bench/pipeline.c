@@ -97,17 +97,17 @@ static pid_t start_pipe(const struct pipeline *pipeline, const struct filter *fi
 {
 	char path[BENCH_PATH_SIZE], in[PIPELINE_VALUE_SIZE] = "BENCH_IN=0",
 				    out[PIPELINE_VALUE_SIZE] = "BENCH_OUT=0",
-				    wait[PIPELINE_VALUE_SIZE];
+				    wait[PIPELINE_VALUE_SIZE] = "BENCH_WAIT=read";
 	char *const floor_argv[] = { path, NULL };
 	const struct proc_fds fds = { { in_fd, out_fd, -1, -1 } };
 	const char *const extra[] = { in, out, wait, NULL };
 
-	snprintf(wait, sizeof wait, "BENCH_WAIT=%s", filter->mode ? filter->mode : "read");
 	if (filter->kind != FILTER_FLOOR)
 		return proc_start(filter->argv, &fds, extra);
 	snprintf(path, sizeof path, "%s/floor", pipeline->bench->programs);
 	snprintf(in, sizeof in, "BENCH_IN=%.0f", model->in);
 	snprintf(out, sizeof out, "BENCH_OUT=%.0f", model->out);
+	snprintf(wait, sizeof wait, "BENCH_WAIT=%s", filter->mode);
 	return proc_start(floor_argv, &fds, extra);
 }
 
