@@ -419,6 +419,7 @@ static void show_counts(struct dinit *dinit)
 static enum loop_verdict on_turn_end(void *ctx)
 {
 	struct dinit *dinit = ctx;
+	enum loop_verdict verdict;
 	bool more;
 
 	if (dinit->children_changed)
@@ -426,7 +427,7 @@ static enum loop_verdict on_turn_end(void *ctx)
 	if (!has_cause(dinit))
 		oom_forget(&dinit->oom, loop_now_ms(&dinit->base.loop));
 	more = advance(dinit);
-	more |= logmux_turn(&dinit->base.mux);
+	verdict = logmux_turn(&dinit->base.mux);
 	show_counts(dinit);
 	board_wake(&dinit->board);
 	if (dinit->state == STATE_DRAINING && logmux_is_drained(&dinit->base.mux) &&
@@ -435,7 +436,7 @@ static enum loop_verdict on_turn_end(void *ctx)
 			return LOOP_STOP;
 		more = true;
 	}
-	return more ? LOOP_AGAIN : LOOP_SLEEP;
+	return more ? LOOP_AGAIN : verdict;
 }
 
 /* ---- getting ready ---- */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -19,6 +20,15 @@
  * /dev/stdout and /dev/stderr, and a logging program /dev/stdin. */
 #define PIPE_MODE 0666
 
+/* Where a program writes line by line, as fast as it can, it costs most to be woken for each line,
+ * and that costs the program as well: the kernel runs the wake-up in each write to a pipe that is
+ * watched (pipe_write() of Linux). So many reads within a millisecond, none of which gave more than
+ * a little, make a source busy: it is not watched, but read again when a moment has passed. It is
+ * busy until a read gives nothing, or so much that the pipe could be full before the next. */
+#define BUSY_READS 8
+#define BUSY_LITTLE PIPE_BUF
+#define BUSY_MUCH (LOGMUX_READ_SIZE / 2)
+
 enum place {
 	/* In its turn, or new; where it cannot be watched, until that is tried again. */
 	PLACE_NONE,
@@ -28,7 +38,7 @@ enum place {
 	PLACE_FOLLOWING,
 	/* In the loop, until there is something to read. */
 	PLACE_WATCHED,
-	/* In line at a sink, until that has room. */
+	/* In line at a sink, until that has room, or among the busy ones. */
 	PLACE_PARKED,
 };
 
@@ -49,8 +59,14 @@ struct logmux_source {
 	dev_t device;
 	ino_t inode;
 	enum place place;
-	/* The output where it is parked. */
+	/* The output where it is parked, if it is not among the busy ones. */
 	size_t parked_at;
+	/* It is among the busy ones, or was when it was read last. */
+	bool busy;
+	/* How many reads have given a little within one millisecond, as of loop_now_ms, and which
+	 * that is. */
+	unsigned little_reads;
+	uint64_t little_ms;
 	/* The drain has counted what is in its pipe, and how much of that is still to be read. */
 	bool counted;
 	int unread;
@@ -69,19 +85,22 @@ static void unwatch_source(struct logmux_source *source)
 	source->place = PLACE_NONE;
 }
 
-static void park_source_at(struct logmux_source *source, size_t output)
+static void park_source_in(struct logmux_source *source, struct logmux_parking *parking)
 {
-	struct logmux_parking *parking = &source->mux->parkings[output];
-
 	unwatch_source(source);
 	source->place = PLACE_PARKED;
-	source->parked_at = output;
 	source->next_parked = NULL;
 	if (parking->last)
 		parking->last->next_parked = source;
 	else
 		parking->first = source;
 	parking->last = source;
+}
+
+static void park_source_at(struct logmux_source *source, size_t output)
+{
+	source->parked_at = output;
+	park_source_in(source, &source->mux->parkings[output]);
 }
 
 static void park_source(struct logmux_source *source)
@@ -312,6 +331,7 @@ static void on_nothing_to_read(struct logmux_source *source)
 		return;
 	}
 	release_follower(source);
+	source->busy = false;
 	watch_source(source);
 }
 
@@ -327,6 +347,19 @@ static size_t readable(struct logmux_source *source)
 		source->unread = LOGMUX_READ_SIZE;
 	source->counted = true;
 	return source->unread < LOGMUX_READ_SIZE ? (size_t)source->unread : LOGMUX_READ_SIZE;
+}
+
+/* Tells whether a source is busy from now on: len bytes of it were read. */
+static bool is_busy(struct logmux_source *source, size_t len)
+{
+	uint64_t now_ms = loop_now_ms(source->mux->loop);
+
+	if (source->busy)
+		return len < BUSY_MUCH;
+	if (len > BUSY_LITTLE || now_ms != source->little_ms)
+		source->little_reads = 0;
+	source->little_ms = now_ms;
+	return len <= BUSY_LITTLE && ++source->little_reads == BUSY_READS;
 }
 
 /* Hands on what was read, and puts the source where it has to wait now. A full buffer means that
@@ -345,10 +378,13 @@ static void pass_on_read(struct logmux_source *source, size_t len)
 	count(source, len);
 	if (taken < len)
 		strand_rest(source, taken, len - taken);
+	source->busy = is_busy(source, len);
 	if (!done)
 		park_source_at(source, source->splitter.waits_at);
 	else if (len == LOGMUX_READ_SIZE || source->follower || mux->draining)
 		park_source(source);
+	else if (source->busy)
+		park_source_in(source, &mux->busy);
 	else
 		watch_source(source);
 }
@@ -538,6 +574,20 @@ bool logmux_is_drained(const struct logmux *mux)
 	return !mux->sources && outputs_are_empty(mux->outputs);
 }
 
+/* Gives a turn to each source that was busy when the turn before ended. */
+static void run_busy(struct logmux *mux)
+{
+	struct logmux_source *last = mux->last_busy;
+	bool more = last != NULL;
+
+	while (more) {
+		struct logmux_source *source = unpark_first(&mux->busy);
+
+		more = source != last;
+		run_source(source);
+	}
+}
+
 /* Tells whether a source waits at an output that takes more. */
 static bool can_run_parked(const struct logmux *mux, size_t output)
 {
@@ -572,10 +622,11 @@ static void serve_output(struct logmux *mux, size_t output)
 	}
 }
 
-bool logmux_turn(struct logmux *mux)
+enum loop_verdict logmux_turn(struct logmux *mux)
 {
 	bool more, any_parked = false;
 
+	run_busy(mux);
 	for (size_t i = 0; i < mux->outputs->len; i++)
 		serve_output(mux, i);
 	outputs_say_news(mux->outputs, mux->draining && !mux->sources);
@@ -586,5 +637,8 @@ bool logmux_turn(struct logmux *mux)
 	}
 	if (!more && !any_parked)
 		splitter_drop_spare(&mux->means);
-	return more;
+	mux->last_busy = mux->busy.last;
+	if (more)
+		return LOOP_AGAIN;
+	return mux->busy.first ? LOOP_SOON : LOOP_SLEEP;
 }

@@ -40,7 +40,7 @@ enum logmux_rest {
 
 struct logmux_source;
 
-/* Sources that wait for room at a sink, the next in turn first. */
+/* Sources that wait for their turn, the next one first. */
 struct logmux_parking {
 	struct logmux_source *first, *last;
 };
@@ -51,8 +51,12 @@ struct logmux {
 	struct splitter_means means;
 	/* What the lines of a program's stdout and stderr should be, by enum logmux_stream. */
 	enum line_rule rules[2];
-	/* One for each output. */
+	/* Those that wait for room, one for each output. */
 	struct logmux_parking parkings[OUTPUTS_MAX];
+	/* Those that are busy. The last of them that was so when the turn before ended; NULL: none
+	 * was. */
+	struct logmux_parking busy;
+	struct logmux_source *last_busy;
 	/* All of them, newest first. */
 	struct logmux_source *sources;
 	/* The source whose bytes are still in read_buffer, for lack of memory: nothing else is
@@ -126,8 +130,9 @@ void logmux_begin_drain(struct logmux *mux);
 /* Tells after logmux_begin_drain whether all is read and written out, as far as it can be. */
 bool logmux_is_drained(const struct logmux *mux);
 
-/* Writes each sink, reads the sources that waited for it, says what befell a sink. To be called
- * at the end of each turn. Returns whether there is more to do at once. */
-bool logmux_turn(struct logmux *mux);
+/* Reads the busy sources, writes each sink, reads the sources that waited for it, says what befell
+ * a sink. To be called at the end of each turn. Returns what is left to do: LOOP_AGAIN, LOOP_SOON
+ * or LOOP_SLEEP. */
+enum loop_verdict logmux_turn(struct logmux *mux);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -147,6 +148,16 @@ static int sleep_ms(const struct loop *loop)
 	return left > INT_MAX ? INT_MAX : (int)left;
 }
 
+/* Waits for a moment, or until something is ready: an epoll instance can be polled itself
+ * (epoll(7)), and ppoll waits for less than the millisecond of epoll_wait. */
+static void wait_a_moment(const struct loop *loop)
+{
+	static const struct timespec moment = { .tv_nsec = LOOP_MOMENT_NS };
+	struct pollfd ready = { .fd = loop->epoll_fd, .events = POLLIN };
+
+	ppoll(&ready, 1, &moment, NULL);
+}
+
 static int wait_and_dispatch(struct loop *loop, int timeout_ms)
 {
 	loop->batch_at = 0;
@@ -176,7 +187,9 @@ int loop_run(struct loop *loop, enum loop_verdict (*on_turn_end)(void *ctx), voi
 	enum loop_verdict verdict = LOOP_AGAIN;
 
 	while (verdict != LOOP_STOP) {
-		if (wait_and_dispatch(loop, verdict == LOOP_AGAIN ? 0 : sleep_ms(loop)) < 0)
+		if (verdict == LOOP_SOON)
+			wait_a_moment(loop);
+		if (wait_and_dispatch(loop, verdict == LOOP_SLEEP ? sleep_ms(loop) : 0) < 0)
 			return -1;
 		fire_timers(loop);
 		verdict = on_turn_end(ctx);

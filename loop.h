@@ -15,6 +15,9 @@
 
 /* So many events are taken from the kernel at a time, which bounds a turn. */
 #define LOOP_BATCH 64
+/* A moment, in nanoseconds; the kernel makes it longer by some 50 microseconds (prctl(2),
+ * PR_SET_TIMERSLACK). */
+#define LOOP_MOMENT_NS 20000
 
 /* A descriptor's place in the loop. The caller owns it, and keeps it where it is from loop_watch to
  * loop_unwatch. */
@@ -37,6 +40,8 @@ struct loop_timer {
 enum loop_verdict {
 	/* There is nothing to do until something happens. */
 	LOOP_SLEEP,
+	/* There will be work in a moment: sleep for LOOP_MOMENT_NS at most. */
+	LOOP_SOON,
 	/* There is work left: do not sleep, but look for events and call again. */
 	LOOP_AGAIN,
 	/* Leave loop_run. */

@@ -20,6 +20,10 @@
 #include <termios.h>
 #include <unistd.h>
 
+/* What a pipe holds if nobody has said otherwise (pipe(7)), and what it holds then here. */
+#define USUAL_PIPE_SIZE (64 * 1024)
+#define LARGER_PIPE_SIZE (128 * 1024)
+
 bool sink_same_file(int a, int b)
 {
 	struct stat of_a, of_b;
@@ -43,10 +47,18 @@ static int open_anew(int fd)
 	return own_fd < 0 && tcgetsid(fd) >= 0 ? open("/dev/tty", flags) : own_fd;
 }
 
-static size_t read_pipe_size(int fd)
+/* Returns how much a pipe holds. One as small as most are becomes larger, if we may: what is read
+ * at once then goes out at once, for which its reader is woken once. */
+static size_t choose_pipe_size(int fd)
 {
 	int size = fcntl(fd, F_GETPIPE_SZ);
 
+	if (size == USUAL_PIPE_SIZE) {
+		int larger = fcntl(fd, F_SETPIPE_SZ, LARGER_PIPE_SIZE);
+
+		if (larger > 0)
+			size = larger;
+	}
 	return size > 0 ? (size_t)size : PIPE_BUF;
 }
 
@@ -60,7 +72,7 @@ static void classify(struct sink *sink, int fd)
 	if (fstat(fd, &status) < 0)
 		return;
 	if (S_ISFIFO(status.st_mode))
-		sink->pipe_size = read_pipe_size(fd);
+		sink->pipe_size = choose_pipe_size(fd);
 	if (S_ISSOCK(status.st_mode)) {
 		sink->kind = SINK_KIND_SOCKET;
 	} else if (S_ISFIFO(status.st_mode) || isatty(fd)) {

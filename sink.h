@@ -54,8 +54,9 @@ struct sink {
 	uint64_t written, stalled_ms, blocked_ms;
 };
 
-/* Takes descriptor fd (which stays the caller's) as a sink. Returns 0, or -1 with errno: memory,
- * or the loop cannot watch it, without which it would wait for ever. */
+/* Takes descriptor fd (which stays the caller's) as a sink. A pipe of the usual size is made
+ * larger, if the kernel allows it, for all who use it. Returns 0, or -1 with errno: memory, or the
+ * loop cannot watch it, without which it would wait for ever. */
 int sink_open(struct sink *sink, struct loop *loop, int fd);
 
 /* Frees the queue and closes what sink_open opened. */

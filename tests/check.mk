@@ -47,7 +47,7 @@ wrap_health = clock_gettime epoll_wait calloc check_start check_is_running check
 	announce_begin announce_stop
 wrap_announce = clock_gettime epoll_wait
 wrap_check = pipe2 calloc epoll_ctl spawn_program_unwaited read
-wrap_loop = clock_gettime epoll_wait epoll_create1 signalfd epoll_ctl
+wrap_loop = clock_gettime epoll_wait ppoll epoll_create1 signalfd epoll_ctl
 wrap_reaper = waitpid waitid
 wrap_signaller = kill malloc fork setresuid syscall
 wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_release \
@@ -72,7 +72,7 @@ wrap_death = oom_has_killed
 wrap_oom = statfs read getpid
 wrap_termlog = fork open write
 wrap_request = getpid sender_describe
-wrap_sink = open epoll_ctl malloc realloc write
+wrap_sink = open epoll_ctl malloc realloc write fcntl
 wrap_outputs = malloc clock_gettime
 wrap_usage = malloc calloc realloc open
 wrap_status = view_look usage_measure view_age_ms isatty ioctl calloc procfs_usable \

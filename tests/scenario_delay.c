@@ -315,7 +315,7 @@ static void test_grace_period_does_not_begin_when_lines_are_left(struct scene *s
 
 	scene_fifo(scene, "trigger");
 	scene_service(scene, "web",
-		      "read go <\"$SCENE/trigger\"; seq -f 'a line that is long enough %g' 1 2000");
+		      "read go <\"$SCENE/trigger\"; seq -f 'a line that is long enough %g' 1 3000");
 	run = start(scene, "DINIT_GRACE_PERIOD=1", NULL);
 	run_wait_line(run, RUN_STDERR, "web/run: running with PID");
 	run_pause(run, RUN_STDOUT);

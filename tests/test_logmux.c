@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -44,8 +45,9 @@
 
 /* ---- what the kernel and libc are made to say ---- */
 
-/* Of both clocks; the wall clock stands still but for this. */
+/* Of both clocks; the wall clock stands still but for this, and the other one, too, if it shall. */
 static int64_t clock_offset_ms;
+static bool clock_stands;
 /* How many calls succeed before some fail; -1: all do. */
 static int memory_until_failure = -1;
 /* How many calls fail after that. */
@@ -72,7 +74,7 @@ int __wrap_ioctl(int fd, unsigned long request, void *value);
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
-	if (clock == CLOCK_REALTIME) {
+	if (clock == CLOCK_REALTIME || clock_stands) {
 		*now = (struct timespec){ SECOND + clock_offset_ms / 1000,
 					  (642 + clock_offset_ms % 1000) * 1000000 };
 		return 0;
@@ -177,6 +179,7 @@ struct rig {
 	size_t feeders_len;
 	int saved[2];
 	bool open, drained;
+	enum loop_verdict verdict;
 	int quiet, turns, stop_after;
 };
 
@@ -192,6 +195,7 @@ static int setup(void **state)
 	sigset_t none;
 
 	clock_offset_ms = 0;
+	clock_stands = false;
 	memory_until_failure = -1;
 	memory_failures = epoll_failures = read_failures = 0;
 	ioctl_fails = false;
@@ -270,8 +274,10 @@ static bool feed_some(struct feeder *feeder)
 static enum loop_verdict on_turn_end(void *ctx)
 {
 	struct rig *rig = ctx;
-	bool more = logmux_turn(&rig->mux), any = more;
+	bool more, any;
 
+	rig->verdict = logmux_turn(&rig->mux);
+	more = any = rig->verdict != LOOP_SLEEP;
 	rig->drained = rig->mux.draining && logmux_is_drained(&rig->mux);
 	for (size_t i = 0; i < rig->outputs.len; i++) {
 		const struct output *output = &rig->outputs.list[i];
@@ -1434,7 +1440,7 @@ static void test_logmux_reader_that_takes_a_little_is_not_given_up(void **state)
 static void test_logmux_given_up_after_the_last_source_says_how_much_was_dropped(void **state)
 {
 	struct rig *rig = *state;
-	char *lines = numbered(1500, "");
+	char *lines = numbered(1900, "");
 	size_t in_queue;
 
 	open_mux(rig, CONFIG_STDOUT_WRAP);
@@ -1985,7 +1991,7 @@ static void test_logmux_end_last_behind_a_stalled_reader_knows_what_was_read(voi
 static void test_logmux_end_last_looks_behind_the_lines_that_wait(void **state)
 {
 	struct rig *rig = *state;
-	char *lines = numbered(3500, "no object ");
+	char *lines = numbered(4200, "no object ");
 
 	open_mux(rig, CONFIG_STDOUT_JSON);
 	rig->err.stalls = true;
@@ -1997,11 +2003,11 @@ static void test_logmux_end_last_looks_behind_the_lines_that_wait(void **state)
 		   lines, strlen(lines) - 1);
 	run(rig);
 	assert_non_null(rig->mux.parkings[OUTPUTS_MAX - 1].first);
-	assert_last("no object 3498");
+	assert_last("no object 4198");
 	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_OTHERS);
-	assert_last("no object 3499");
+	assert_last("no object 4199");
 	drain(rig);
-	assert_last("no object 3499");
+	assert_last("no object 4199");
 	free(lines);
 	lastline_clear(&last);
 }
@@ -2158,6 +2164,235 @@ static void test_logmux_last_line_without_memory_is_none(void **state)
 	assert_last("three");
 	drain(rig);
 	lastline_clear(&last);
+}
+
+/* ---- busy sources ---- */
+
+/* As of logmux.c. */
+#define BUSY_READS 8
+#define BUSY_LITTLE 4096
+#define BUSY_MUCH (32 * 1024)
+
+/* Lets a source have that text, and gives the logmux a turn. */
+static void give(struct rig *rig, struct feeder *feeder, const char *text)
+{
+	feed(feeder, text);
+	assert_true(feed_some(feeder));
+	run_turns(rig, 1);
+}
+
+/* The first source is read so often, one line each time, and the clock stands. */
+static void give_lines(struct rig *rig, int lines)
+{
+	for (int i = 0; i < lines; i++) {
+		assert_null(rig->mux.busy.first);
+		give(rig, &rig->feeders[0], "line\n");
+	}
+}
+
+static struct feeder *make_busy(struct rig *rig)
+{
+	struct feeder *feeder = add(rig, LOGMUX_STDOUT);
+
+	clock_stands = true;
+	give_lines(rig, BUSY_READS);
+	assert_non_null(rig->mux.busy.first);
+	assert_int_equal(rig->verdict, LOOP_SOON);
+	return feeder;
+}
+
+static void assert_not_busy(struct rig *rig)
+{
+	assert_null(rig->mux.busy.first);
+	assert_int_equal(rig->verdict, LOOP_SLEEP);
+}
+
+/* Returns so many lines of 64 bytes. */
+static const char *lines_of_64(size_t count)
+{
+	static char text[LOGMUX_READ_SIZE + 1];
+
+	for (size_t i = 0; i < count; i++) {
+		memset(text + 64 * i, 'x', 63);
+		text[64 * i + 63] = '\n';
+	}
+	text[64 * count] = '\0';
+	return text;
+}
+
+static void test_logmux_source_of_many_small_reads_in_a_millisecond_is_busy(void **state)
+{
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	make_busy(rig);
+	assert_int_equal(reader_count(&rig->out, " web/run: line\n"), BUSY_READS);
+	drain(rig);
+}
+
+static void test_logmux_source_of_few_reads_a_millisecond_is_not_busy(void **state)
+{
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	add(rig, LOGMUX_STDOUT);
+	clock_stands = true;
+	for (int i = 0; i < 3; i++) {
+		give_lines(rig, BUSY_READS - 1);
+		assert_not_busy(rig);
+		clock_offset_ms++;
+	}
+	drain(rig);
+}
+
+static void test_logmux_source_of_larger_reads_is_not_busy(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = add(rig, LOGMUX_STDOUT);
+	clock_stands = true;
+	give_lines(rig, BUSY_READS - 1);
+	give(rig, feeder, lines_of_64(BUSY_LITTLE / 64 + 1));
+	assert_not_busy(rig);
+	give_lines(rig, BUSY_READS - 1);
+	assert_not_busy(rig);
+	give(rig, feeder, lines_of_64(BUSY_LITTLE / 64));
+	assert_int_equal(rig->verdict, LOOP_SOON);
+	drain(rig);
+}
+
+/* It is not watched, which would cost its writer, but read in each turn. */
+static void test_logmux_busy_source_is_read_without_being_watched(void **state)
+{
+	struct rig *rig = *state;
+	struct pollfd loop = { .events = POLLIN };
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = make_busy(rig);
+	feed(feeder, "another\n");
+	assert_true(feed_some(feeder));
+	loop.fd = rig->loop.epoll_fd;
+	assert_int_equal(poll(&loop, 1, 0), 0);
+	logmux_turn(&rig->mux);
+	assert_true(reader_take(&rig->out));
+	assert_int_equal(reader_count(&rig->out, " web/run: another\n"), 1);
+	drain(rig);
+}
+
+static void test_logmux_busy_source_is_watched_again_when_it_gives_nothing(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = make_busy(rig);
+	give(rig, feeder, "another\n");
+	assert_int_equal(rig->verdict, LOOP_SOON);
+	run_turns(rig, 1);
+	assert_not_busy(rig);
+	give(rig, feeder, "last\n");
+	assert_not_busy(rig);
+	assert_int_equal(reader_count(&rig->out, " web/run: last\n"), 1);
+	drain(rig);
+}
+
+/* Its pipe could be full before it is read again, and its writer would wait. */
+static void test_logmux_busy_source_is_watched_again_when_it_gives_much(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = make_busy(rig);
+	give(rig, feeder, lines_of_64(BUSY_MUCH / 64 - 1));
+	assert_int_equal(rig->verdict, LOOP_SOON);
+	give(rig, feeder, lines_of_64(BUSY_MUCH / 64));
+	assert_not_busy(rig);
+	clock_offset_ms++;
+	give_lines(rig, BUSY_READS - 1);
+	assert_not_busy(rig);
+	give_lines(rig, 1);
+	assert_int_equal(rig->verdict, LOOP_SOON);
+	drain(rig);
+}
+
+static void test_logmux_busy_source_waits_for_a_reader_that_stalls(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(10000, "number ");
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = make_busy(rig);
+	run_turns(rig, 0);
+	reader_forget(&rig->out);
+	rig->out.stalls = true;
+	feeder->at_most = 2000;
+	feed(feeder, lines);
+	run(rig);
+	assert_int_equal(rig->verdict, LOOP_SLEEP);
+	assert_true(feeder->at < feeder->len);
+	rig->out.stalls = false;
+	run(rig);
+	assert_numbered(&rig->out, 10000, " web/run: number ");
+	drain(rig);
+	__real_free(lines);
+}
+
+static void test_logmux_busy_source_that_ends_gives_all_it_has(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = make_busy(rig);
+	feed(feeder, "one\ntwo");
+	finish(feeder);
+	run(rig);
+	assert_null(rig->mux.sources);
+	assert_not_busy(rig);
+	assert_int_equal(reader_count(&rig->out, " web/run: two\n"), 1);
+}
+
+static void test_logmux_busy_source_is_drained(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = make_busy(rig);
+	feed(feeder, "one\ntwo");
+	assert_true(feed_some(feeder));
+	outputs_begin_teardown(&rig->outputs);
+	logmux_begin_drain(&rig->mux);
+	run(rig);
+	assert_true(rig->drained);
+	assert_int_equal(reader_count(&rig->out, " web/run: two\n"), 1);
+}
+
+static void test_logmux_follower_of_a_busy_leader_comes_after_it(void **state)
+{
+	struct rig *rig = *state;
+	struct logmux_source *leader = NULL, *held = NULL;
+	struct feeder *first, *second;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	first = add_held(rig, "web", LOGMUX_STDOUT, false, &leader);
+	second = add_held(rig, "log", LOGMUX_STDOUT, true, &held);
+	clock_stands = true;
+	give_lines(rig, BUSY_READS);
+	assert_int_equal(rig->verdict, LOOP_SOON);
+	reader_forget(&rig->out);
+	feed(first, "first\n");
+	feed(second, "second\n");
+	assert_true(feed_some(first) && feed_some(second));
+	logmux_release(held, leader);
+	run(rig);
+	assert_text(&rig->out, STAMP " web/run: first\n" STAMP " log/run: second\n");
+	drain(rig);
 }
 
 /* ---- counts ---- */
@@ -2387,6 +2622,16 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_two_floods_share_a_slow_reader_fairly),
 	TEST(test_logmux_turn_gives_each_source_that_waits_one_turn),
 	TEST(test_logmux_flood_does_not_delay_anothers_line),
+	TEST(test_logmux_source_of_many_small_reads_in_a_millisecond_is_busy),
+	TEST(test_logmux_source_of_few_reads_a_millisecond_is_not_busy),
+	TEST(test_logmux_source_of_larger_reads_is_not_busy),
+	TEST(test_logmux_busy_source_is_read_without_being_watched),
+	TEST(test_logmux_busy_source_is_watched_again_when_it_gives_nothing),
+	TEST(test_logmux_busy_source_is_watched_again_when_it_gives_much),
+	TEST(test_logmux_busy_source_waits_for_a_reader_that_stalls),
+	TEST(test_logmux_busy_source_that_ends_gives_all_it_has),
+	TEST(test_logmux_busy_source_is_drained),
+	TEST(test_logmux_follower_of_a_busy_leader_comes_after_it),
 	TEST(test_logmux_lines_that_waited_carry_the_time_they_were_read),
 	TEST(test_logmux_line_that_waits_is_not_overtaken_by_the_next),
 	TEST(test_logmux_last_line_without_newline_waits_for_room),

@@ -4,6 +4,7 @@
  * epoll_wait says where a test wants it so. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -28,11 +29,17 @@ static int wait_error;
 static int waited_ms;
 /* it moves the clock instead */
 static bool wait_never;
+/* how many moments were waited for, and how many of them something ended that was ready */
+static int moments, moments_ended;
 static int create_failures, signalfd_failures, ctl_failures;
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 int __real_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout_ms);
 int __wrap_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int timeout_ms);
+int __real_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+		 const sigset_t *mask);
+int __wrap_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+		 const sigset_t *mask);
 int __real_epoll_create1(int flags);
 int __wrap_epoll_create1(int flags);
 int __real_signalfd(int fd, const sigset_t *signals, int flags);
@@ -62,6 +69,19 @@ int __wrap_epoll_wait(int epoll_fd, struct epoll_event *events, int max, int tim
 		timeout_ms = 0;
 	}
 	return __real_epoll_wait(epoll_fd, events, max, timeout_ms);
+}
+
+int __wrap_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+		 const sigset_t *mask)
+{
+	static const struct timespec now = { 0 };
+	int ready = __real_ppoll(fds, count, &now, mask);
+
+	assert_int_equal(timeout->tv_sec, 0);
+	assert_int_equal(timeout->tv_nsec, LOOP_MOMENT_NS);
+	moments++;
+	moments_ended += ready > 0;
+	return ready;
 }
 
 int __wrap_epoll_create1(int flags)
@@ -131,6 +151,7 @@ static int setup(void **state)
 	clock_ms = 1000000;
 	wait_error = 0;
 	wait_never = true;
+	moments = moments_ended = 0;
 	create_failures = signalfd_failures = ctl_failures = 0;
 	rig->verdict = LOOP_AGAIN;
 	sigemptyset(&rig->signals);
@@ -392,6 +413,30 @@ static void test_loop_again_does_not_sleep(void **state)
 	loop_timer_stop(&rig->loop, &rig->timers[0]);
 }
 
+static void test_loop_soon_waits_for_a_moment_only(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->verdict = LOOP_SOON;
+	run_turns(rig, 5);
+	assert_int_equal(moments, 4);
+	assert_int_equal(moments_ended, 0);
+	assert_int_equal(waited_ms, 0);
+	assert_string_equal(rig->log, ".....");
+}
+
+static void test_loop_soon_fires_timers_that_are_due(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->verdict = LOOP_SOON;
+	start(rig, 0, 10);
+	run_turns(rig, 2);
+	clock_ms += 10;
+	run_turns(rig, 1);
+	assert_string_equal(rig->log, "..a.");
+}
+
 /* A thousand random starts and stops: what fires is what a sorted list says. */
 static void test_loop_timers_at_random_fire_in_order(void **state)
 {
@@ -452,6 +497,19 @@ static void watch_pipe(struct rig *rig, int index)
 static void make_ready(struct rig *rig, int index)
 {
 	assert_int_equal(write(rig->named[index].write_fd, "x", 1), 1);
+}
+
+static void test_loop_soon_what_is_ready_ends_the_moment(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->verdict = LOOP_SOON;
+	watch_pipe(rig, 0);
+	make_ready(rig, 0);
+	make_ready(rig, 0);
+	run_turns(rig, 2);
+	assert_int_equal(moments_ended, 1);
+	assert_string_equal(rig->log, "a.a.");
 }
 
 static void test_loop_watch_ready_calls_back_by_level(void **state)
@@ -728,6 +786,9 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_loop_without_a_timer_sleeps_without_a_limit),
 	TEST(test_loop_does_not_sleep_while_a_timer_is_due),
 	TEST(test_loop_again_does_not_sleep),
+	TEST(test_loop_soon_waits_for_a_moment_only),
+	TEST(test_loop_soon_what_is_ready_ends_the_moment),
+	TEST(test_loop_soon_fires_timers_that_are_due),
 	TEST(test_loop_timers_at_random_fire_in_order),
 	TEST(test_loop_watch_ready_calls_back_by_level),
 	TEST(test_loop_watch_ready_already_is_told),

@@ -33,6 +33,8 @@
 static int open_failures, epoll_error, memory_failures, write_error;
 /* Of the last write. */
 static size_t write_len;
+/* Pipes do not become larger. */
+static bool size_refused;
 
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
@@ -43,6 +45,8 @@ void *__wrap_malloc(size_t size);
 void *__real_realloc(void *old, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 ssize_t __real_write(int fd, const void *bytes, size_t len);
+int __real_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...);
 ssize_t __wrap_write(int fd, const void *bytes, size_t len);
 
 int __wrap_open(const char *path, int flags, ...)
@@ -82,6 +86,21 @@ void *__wrap_malloc(size_t size)
 void *__wrap_realloc(void *old, size_t size)
 {
 	return memory_fails() ? NULL : __real_realloc(old, size);
+}
+
+int __wrap_fcntl(int fd, int command, ...)
+{
+	va_list rest;
+	long argument;
+
+	va_start(rest, command);
+	argument = va_arg(rest, long);
+	va_end(rest);
+	if (command == F_SETPIPE_SZ && size_refused) {
+		errno = EPERM;
+		return -1;
+	}
+	return __real_fcntl(fd, command, argument);
 }
 
 ssize_t __wrap_write(int fd, const void *bytes, size_t len)
@@ -126,6 +145,7 @@ static int setup(void **state)
 	sigset_t none;
 
 	open_failures = epoll_error = memory_failures = write_error = 0;
+	size_refused = false;
 	rig->given_fd = rig->reader_fd = -1;
 	rig->deadline = (struct loop_timer){ .on_due = on_late, .ctx = rig };
 	sigemptyset(&none);
@@ -318,6 +338,57 @@ static void test_sink_open_pipe_is_opened_anew(void **state)
 	assert_int_not_equal(rig->sink.fd, rig->given_fd);
 	assert_true(fcntl(rig->sink.fd, F_GETFL) & O_NONBLOCK);
 	assert_true(fcntl(rig->sink.fd, F_GETFD) & FD_CLOEXEC);
+}
+
+static void set_pipe_size(int fd, int size)
+{
+	assert_int_equal(fcntl(fd, F_SETPIPE_SZ, size), size);
+}
+
+static void test_sink_open_pipe_of_the_usual_size_becomes_larger(void **state)
+{
+	struct rig *rig = *state;
+	int pair[2];
+
+	assert_int_equal(pipe(pair), 0);
+	set_pipe_size(pair[1], 64 * 1024);
+	open_on(rig, pair[1], pair[0]);
+	assert_int_equal(rig->sink.pipe_size, 128 * 1024);
+	assert_int_equal(fcntl(pair[0], F_GETPIPE_SZ), 128 * 1024);
+}
+
+static void test_sink_open_pipe_of_the_usual_size_stays_so_where_that_is_refused(void **state)
+{
+	struct rig *rig = *state;
+	int pair[2];
+
+	assert_int_equal(pipe(pair), 0);
+	set_pipe_size(pair[1], 64 * 1024);
+	size_refused = true;
+	open_on(rig, pair[1], pair[0]);
+	assert_int_equal(rig->sink.pipe_size, 64 * 1024);
+}
+
+/* Somebody wanted that. */
+static void check_pipe_size_stays(struct rig *rig, int size)
+{
+	int pair[2];
+
+	assert_int_equal(pipe(pair), 0);
+	set_pipe_size(pair[1], size);
+	open_on(rig, pair[1], pair[0]);
+	assert_int_equal(rig->sink.pipe_size, size);
+	assert_int_equal(fcntl(pair[0], F_GETPIPE_SZ), size);
+}
+
+static void test_sink_open_smaller_pipe_stays_so(void **state)
+{
+	check_pipe_size_stays(*state, 32 * 1024);
+}
+
+static void test_sink_open_larger_pipe_stays_so(void **state)
+{
+	check_pipe_size_stays(*state, 256 * 1024);
 }
 
 static void test_sink_open_socket_is_sent_to(void **state)
@@ -574,15 +645,16 @@ static void test_sink_flush_polled_pipe_takes_whole_lines(void **state)
 static void test_sink_flush_pipe_takes_a_long_line_alone(void **state)
 {
 	struct rig *rig = *state;
-	size_t put_at = 0, taken = 0;
+	size_t put_at = 0, taken = 0, len;
 
 	open_on_pipe(rig);
-	put_stream(rig, &put_at, 70000);
+	len = rig->sink.pipe_size + 5000;
+	put_stream(rig, &put_at, len);
 	put_stream(rig, &put_at, 100);
 	assert_int_equal(sink_flush(&rig->sink), 0);
-	assert_int_equal(write_len, 70000);
+	assert_int_equal(write_len, len);
 	assert_int_equal(sink_flush(&rig->sink), 0);
-	assert_int_equal(write_len, 70000 - 65536);
+	assert_int_equal(write_len, 5000);
 	assert_true(rig->sink.blocked);
 	assert_int_equal(take_stream(rig, &taken, 65536), 65536);
 }
@@ -627,27 +699,27 @@ static void test_sink_flush_empty_pipe_is_filled_by_one_write(void **state)
 	assert_int_equal(sink_len(&rig->sink), 0);
 }
 
-/* Of a pipe of 16 pages of 4096 bytes: n unread bytes may lie on n / 2048 pages and two more. */
+/* Of a pipe of 32 pages of 4096 bytes: n unread bytes may lie on n / 2048 pages and two more. */
 static void test_sink_flush_pipe_writes_what_is_sure_to_fit_behind_what_is_unread(void **state)
 {
 	static const struct {
 		size_t unread, sure;
 	} cases[] = {
-		{ 1, 14 },    { 2047, 14 }, { 2048, 13 }, { 4096, 12 }, { 20000, 5 },
-		{ 26623, 2 }, { 26624, 1 }, { 28672, 1 }, { 60000, 1 },
+		{ 1, 30 },    { 2047, 30 }, { 2048, 29 }, { 4096, 28 },  { 20000, 21 },
+		{ 59391, 2 }, { 59392, 1 }, { 61440, 1 }, { 120000, 1 },
 	};
 	struct rig *rig = *state;
 
 	rig_need(sysconf(_SC_PAGESIZE) == 4096, "the numbers are for pages of 4096 bytes");
 	open_on_pipe(rig);
-	assert_int_equal(rig->sink.pipe_size, 65536);
+	assert_int_equal(rig->sink.pipe_size, 131072);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		size_t at = 0, taken = 0;
 
 		put_stream(rig, &at, cases[i].unread);
 		assert_int_equal(sink_flush(&rig->sink), 0);
 		assert_int_equal(sink_len(&rig->sink), 0);
-		for (int line = 0; line < 128; line++)
+		for (int line = 0; line < 256; line++)
 			put_stream(rig, &at, 512);
 		assert_int_equal(sink_flush(&rig->sink), 0);
 		assert_int_equal(write_len, cases[i].sure * 4096);
@@ -1222,6 +1294,10 @@ static void test_sink_same_file_tells_copies_from_others(void **state)
 
 static const struct CMUnitTest tests[] = {
 	TEST(test_sink_open_pipe_is_opened_anew),
+	TEST(test_sink_open_pipe_of_the_usual_size_becomes_larger),
+	TEST(test_sink_open_pipe_of_the_usual_size_stays_so_where_that_is_refused),
+	TEST(test_sink_open_smaller_pipe_stays_so),
+	TEST(test_sink_open_larger_pipe_stays_so),
 	TEST(test_sink_open_socket_is_sent_to),
 	TEST(test_sink_open_terminal_is_opened_anew_and_not_taken),
 	TEST(test_sink_open_file_and_devices_never_block),
