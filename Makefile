@@ -26,7 +26,7 @@ MODULES = dinit client/cli client/http client/listener client/answers client/pag
 	services service control command hook start left policy ration listing orphan adopt/adopt \
 	adopt/redirect adopt/obstacle adopt/tracee request sender program ownfds filter logmux \
 	splitter outputs signaller svdir foreign svvalue termlog death reaper spawn script execfail \
-	sink notify process loop fdtable oom procfs log line config tally board nearest lastline \
+	sink notify process loop fdtable oom procfs log line config tally busy board nearest lastline \
 	printable signame names stamp json bytes
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 

@@ -422,6 +422,7 @@ static enum loop_verdict on_turn_end(void *ctx)
 	enum loop_verdict verdict;
 	bool more;
 
+	logmux_read_busy(&dinit->base.mux);
 	if (dinit->children_changed)
 		reap(dinit);
 	if (!has_cause(dinit))

@@ -4,9 +4,10 @@
  * and is read only while the sink it feeds takes more. */
 #include "logmux.h"
 
+#include "busy.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -19,15 +20,6 @@
 /* Every user may open a source's pipe again, so that a program which has dropped root still has
  * /dev/stdout and /dev/stderr, and a logging program /dev/stdin. */
 #define PIPE_MODE 0666
-
-/* Where a program writes line by line, as fast as it can, it costs most to be woken for each line,
- * and that costs the program as well: the kernel runs the wake-up in each write to a pipe that is
- * watched (pipe_write() of Linux). So many reads within a millisecond, none of which gave more than
- * a little, make a source busy: it is not watched, but read again when a moment has passed. It is
- * busy until a read gives nothing, or so much that the pipe could be full before the next. */
-#define BUSY_READS 8
-#define BUSY_LITTLE PIPE_BUF
-#define BUSY_MUCH (LOGMUX_READ_SIZE / 2)
 
 enum place {
 	/* In its turn, or new; where it cannot be watched, until that is tried again. */
@@ -59,14 +51,9 @@ struct logmux_source {
 	dev_t device;
 	ino_t inode;
 	enum place place;
-	/* The output where it is parked, if it is not among the busy ones. */
+	/* The output where it is parked, or LOGMUX_BUSY. */
 	size_t parked_at;
-	/* It is among the busy ones, or was when it was read last. */
-	bool busy;
-	/* How many reads have given a little within one millisecond, as of loop_now_ms, and which
-	 * that is. */
-	unsigned little_reads;
-	uint64_t little_ms;
+	struct busy busy;
 	/* The drain has counted what is in its pipe, and how much of that is still to be read. */
 	bool counted;
 	int unread;
@@ -85,22 +72,19 @@ static void unwatch_source(struct logmux_source *source)
 	source->place = PLACE_NONE;
 }
 
-static void park_source_in(struct logmux_source *source, struct logmux_parking *parking)
+static void park_source_at(struct logmux_source *source, size_t parked_at)
 {
+	struct logmux_parking *parking = &source->mux->parkings[parked_at];
+
 	unwatch_source(source);
 	source->place = PLACE_PARKED;
+	source->parked_at = parked_at;
 	source->next_parked = NULL;
 	if (parking->last)
 		parking->last->next_parked = source;
 	else
 		parking->first = source;
 	parking->last = source;
-}
-
-static void park_source_at(struct logmux_source *source, size_t output)
-{
-	source->parked_at = output;
-	park_source_in(source, &source->mux->parkings[output]);
 }
 
 static void park_source(struct logmux_source *source)
@@ -331,7 +315,7 @@ static void on_nothing_to_read(struct logmux_source *source)
 		return;
 	}
 	release_follower(source);
-	source->busy = false;
+	busy_note(&source->busy, loop_now_ms(source->mux->loop), 0);
 	watch_source(source);
 }
 
@@ -349,26 +333,13 @@ static size_t readable(struct logmux_source *source)
 	return source->unread < LOGMUX_READ_SIZE ? (size_t)source->unread : LOGMUX_READ_SIZE;
 }
 
-/* Tells whether a source is busy from now on: len bytes of it were read. */
-static bool is_busy(struct logmux_source *source, size_t len)
-{
-	uint64_t now_ms = loop_now_ms(source->mux->loop);
-
-	if (source->busy)
-		return len < BUSY_MUCH;
-	if (len > BUSY_LITTLE || now_ms != source->little_ms)
-		source->little_reads = 0;
-	source->little_ms = now_ms;
-	return len <= BUSY_LITTLE && ++source->little_reads == BUSY_READS;
-}
-
 /* Hands on what was read, and puts the source where it has to wait now. A full buffer means that
  * there is more to read: then it gets in line for its next turn. */
 static void pass_on_read(struct logmux_source *source, size_t len)
 {
 	struct logmux *mux = source->mux;
+	bool busy = busy_note(&source->busy, loop_now_ms(mux->loop), len), done;
 	size_t taken;
-	bool done;
 
 	splitter_note_time(&source->splitter);
 	if (source->last)
@@ -378,13 +349,12 @@ static void pass_on_read(struct logmux_source *source, size_t len)
 	count(source, len);
 	if (taken < len)
 		strand_rest(source, taken, len - taken);
-	source->busy = is_busy(source, len);
 	if (!done)
 		park_source_at(source, source->splitter.waits_at);
 	else if (len == LOGMUX_READ_SIZE || source->follower || mux->draining)
 		park_source(source);
-	else if (source->busy)
-		park_source_in(source, &mux->busy);
+	else if (busy)
+		park_source_at(source, LOGMUX_BUSY);
 	else
 		watch_source(source);
 }
@@ -506,31 +476,6 @@ bool logmux_reads(const struct logmux *mux, dev_t device, ino_t inode)
 
 /* ---- the whole ---- */
 
-/* Returns what text lines are on that output. */
-static enum line_rule choose_text(const struct outputs *outputs, size_t output)
-{
-	return outputs->list[output].coloured ? LINE_RULE_COLOURED : LINE_RULE_TEXT;
-}
-
-static enum line_rule choose_stdout_rule(const struct outputs *outputs, const struct config *config)
-{
-	switch (config->stdout_mode) {
-	case CONFIG_STDOUT_TEXT: break;
-	case CONFIG_STDOUT_JSON: return LINE_RULE_OBJECTS;
-	case CONFIG_STDOUT_WRAP: return LINE_RULE_WRAP;
-	}
-	return choose_text(outputs, OUTPUTS_STDOUT);
-}
-
-static enum line_rule choose_stderr_rule(const struct outputs *outputs, const struct config *config)
-{
-	switch (config->stderr_mode) {
-	case CONFIG_STDERR_TEXT: break;
-	case CONFIG_STDERR_WRAP: return LINE_RULE_WRAP;
-	}
-	return choose_text(outputs, outputs_stderr(outputs));
-}
-
 int logmux_open(struct logmux *mux, struct loop *loop, struct outputs *outputs,
 		const struct config *config)
 {
@@ -539,8 +484,8 @@ int logmux_open(struct logmux *mux, struct loop *loop, struct outputs *outputs,
 		.outputs = outputs,
 		.means = { .outputs = outputs, .max_line = config->max_line },
 		.rules = {
-			[LOGMUX_STDOUT] = choose_stdout_rule(outputs, config),
-			[LOGMUX_STDERR] = choose_stderr_rule(outputs, config),
+			[LOGMUX_STDOUT] = outputs_stdout_rule(outputs, config),
+			[LOGMUX_STDERR] = outputs_stderr_rule(outputs, config),
 		},
 		.retry_timer = { .on_due = on_retry_due, .ctx = mux },
 		.read_buffer = malloc(LOGMUX_READ_SIZE),
@@ -572,20 +517,6 @@ void logmux_begin_drain(struct logmux *mux)
 bool logmux_is_drained(const struct logmux *mux)
 {
 	return !mux->sources && outputs_are_empty(mux->outputs);
-}
-
-/* Gives a turn to each source that was busy when the turn before ended. */
-static void run_busy(struct logmux *mux)
-{
-	struct logmux_source *last = mux->last_busy;
-	bool more = last != NULL;
-
-	while (more) {
-		struct logmux_source *source = unpark_first(&mux->busy);
-
-		more = source != last;
-		run_source(source);
-	}
 }
 
 /* Tells whether a source waits at an output that takes more. */
@@ -622,11 +553,23 @@ static void serve_output(struct logmux *mux, size_t output)
 	}
 }
 
+void logmux_read_busy(struct logmux *mux)
+{
+	struct logmux_source *last = mux->last_busy;
+	bool more = last != NULL;
+
+	while (more) {
+		struct logmux_source *source = unpark_first(&mux->parkings[LOGMUX_BUSY]);
+
+		more = source != last;
+		run_source(source);
+	}
+}
+
 enum loop_verdict logmux_turn(struct logmux *mux)
 {
 	bool more, any_parked = false;
 
-	run_busy(mux);
 	for (size_t i = 0; i < mux->outputs->len; i++)
 		serve_output(mux, i);
 	outputs_say_news(mux->outputs, mux->draining && !mux->sources);
@@ -637,8 +580,8 @@ enum loop_verdict logmux_turn(struct logmux *mux)
 	}
 	if (!more && !any_parked)
 		splitter_drop_spare(&mux->means);
-	mux->last_busy = mux->busy.last;
+	mux->last_busy = mux->parkings[LOGMUX_BUSY].last;
 	if (more)
 		return LOOP_AGAIN;
-	return mux->busy.first ? LOOP_SOON : LOOP_SLEEP;
+	return mux->last_busy ? LOOP_SOON : LOOP_SLEEP;
 }

@@ -45,17 +45,18 @@ struct logmux_parking {
 	struct logmux_source *first, *last;
 };
 
+/* The place of the busy ones. */
+#define LOGMUX_BUSY OUTPUTS_MAX
+
 struct logmux {
 	struct loop *loop;
 	struct outputs *outputs;
 	struct splitter_means means;
 	/* What the lines of a program's stdout and stderr should be, by enum logmux_stream. */
 	enum line_rule rules[2];
-	/* Those that wait for room, one for each output. */
-	struct logmux_parking parkings[OUTPUTS_MAX];
-	/* Those that are busy. The last of them that was so when the turn before ended; NULL: none
-	 * was. */
-	struct logmux_parking busy;
+	/* One for each output, where room is waited for, and one for those that are busy. */
+	struct logmux_parking parkings[OUTPUTS_MAX + 1];
+	/* The last of those when the turn before ended; NULL: none was busy. */
 	struct logmux_source *last_busy;
 	/* All of them, newest first. */
 	struct logmux_source *sources;
@@ -130,9 +131,12 @@ void logmux_begin_drain(struct logmux *mux);
 /* Tells after logmux_begin_drain whether all is read and written out, as far as it can be. */
 bool logmux_is_drained(const struct logmux *mux);
 
-/* Reads the busy sources, writes each sink, reads the sources that waited for it, says what befell
- * a sink. To be called at the end of each turn. Returns what is left to do: LOOP_AGAIN, LOOP_SOON
- * or LOOP_SLEEP. */
+/* Gives a turn to each source that was busy when the turn before ended. To be called in each turn,
+ * before the ends of processes are looked into: what a process wrote comes before its end. */
+void logmux_read_busy(struct logmux *mux);
+
+/* Writes each sink, reads the sources that waited for it, says what befell a sink. To be called at
+ * the end of each turn. Returns what is left to do: LOOP_AGAIN, LOOP_SOON or LOOP_SLEEP. */
 enum loop_verdict logmux_turn(struct logmux *mux);
 
 #endif

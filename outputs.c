@@ -25,6 +25,31 @@ enum line_message_form outputs_own_form(const struct outputs *outputs)
 	return outputs->list[outputs_stderr(outputs)].own_form;
 }
 
+/* Returns what text lines are on that output. */
+static enum line_rule choose_text(const struct outputs *outputs, size_t output)
+{
+	return outputs->list[output].coloured ? LINE_RULE_COLOURED : LINE_RULE_TEXT;
+}
+
+enum line_rule outputs_stdout_rule(const struct outputs *outputs, const struct config *config)
+{
+	switch (config->stdout_mode) {
+	case CONFIG_STDOUT_TEXT: break;
+	case CONFIG_STDOUT_JSON: return LINE_RULE_OBJECTS;
+	case CONFIG_STDOUT_WRAP: return LINE_RULE_WRAP;
+	}
+	return choose_text(outputs, OUTPUTS_STDOUT);
+}
+
+enum line_rule outputs_stderr_rule(const struct outputs *outputs, const struct config *config)
+{
+	switch (config->stderr_mode) {
+	case CONFIG_STDERR_TEXT: break;
+	case CONFIG_STDERR_WRAP: return LINE_RULE_WRAP;
+	}
+	return choose_text(outputs, outputs_stderr(outputs));
+}
+
 struct sink *outputs_sink(struct outputs *outputs, size_t which)
 {
 	return &outputs->list[which].sink;

@@ -65,6 +65,10 @@ void outputs_close(struct outputs *outputs);
 /* Returns where stderr is in the list. */
 size_t outputs_stderr(const struct outputs *outputs);
 
+/* Return what the lines of a program's stdout or stderr should be. */
+enum line_rule outputs_stdout_rule(const struct outputs *outputs, const struct config *config);
+enum line_rule outputs_stderr_rule(const struct outputs *outputs, const struct config *config);
+
 /* Returns the sink of that output, to put lines into; flushing it is outputs_flush's. */
 struct sink *outputs_sink(struct outputs *outputs, size_t which);
 

@@ -13,8 +13,8 @@
 /* The size of the queue, which is allocated once. It grows only for a line for which there is no
  * room, and shrinks when it is empty. */
 #define SINK_QUEUE_SIZE (256 * 1024)
-/* A queue this long stops the reading of what feeds it: it is as much as most pipes take at
- * once. */
+/* A queue this long stops the reading of what feeds it: with what one more read adds it is as much
+ * as a pipe takes at once. */
 #define SINK_HIGH_WATER (64 * 1024)
 /* A queue this long takes no more lines of what was read already: the rest of the room is for
  * dinit's own messages. */

@@ -276,6 +276,7 @@ static enum loop_verdict on_turn_end(void *ctx)
 	struct rig *rig = ctx;
 	bool more, any;
 
+	logmux_read_busy(&rig->mux);
 	rig->verdict = logmux_turn(&rig->mux);
 	more = any = rig->verdict != LOOP_SLEEP;
 	rig->drained = rig->mux.draining && logmux_is_drained(&rig->mux);
@@ -2168,7 +2169,7 @@ static void test_logmux_last_line_without_memory_is_none(void **state)
 
 /* ---- busy sources ---- */
 
-/* As of logmux.c. */
+/* As of busy.c. */
 #define BUSY_READS 8
 #define BUSY_LITTLE 4096
 #define BUSY_MUCH (32 * 1024)
@@ -2185,7 +2186,7 @@ static void give(struct rig *rig, struct feeder *feeder, const char *text)
 static void give_lines(struct rig *rig, int lines)
 {
 	for (int i = 0; i < lines; i++) {
-		assert_null(rig->mux.busy.first);
+		assert_null(rig->mux.parkings[LOGMUX_BUSY].first);
 		give(rig, &rig->feeders[0], "line\n");
 	}
 }
@@ -2196,14 +2197,14 @@ static struct feeder *make_busy(struct rig *rig)
 
 	clock_stands = true;
 	give_lines(rig, BUSY_READS);
-	assert_non_null(rig->mux.busy.first);
+	assert_non_null(rig->mux.parkings[LOGMUX_BUSY].first);
 	assert_int_equal(rig->verdict, LOOP_SOON);
 	return feeder;
 }
 
 static void assert_not_busy(struct rig *rig)
 {
-	assert_null(rig->mux.busy.first);
+	assert_null(rig->mux.parkings[LOGMUX_BUSY].first);
 	assert_int_equal(rig->verdict, LOOP_SLEEP);
 }
 
@@ -2276,6 +2277,7 @@ static void test_logmux_busy_source_is_read_without_being_watched(void **state)
 	assert_true(feed_some(feeder));
 	loop.fd = rig->loop.epoll_fd;
 	assert_int_equal(poll(&loop, 1, 0), 0);
+	logmux_read_busy(&rig->mux);
 	logmux_turn(&rig->mux);
 	assert_true(reader_take(&rig->out));
 	assert_int_equal(reader_count(&rig->out, " web/run: another\n"), 1);

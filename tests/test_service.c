@@ -462,16 +462,15 @@ static void read_outputs(struct rig *rig)
 static enum loop_verdict on_turn_end(void *ctx)
 {
 	struct rig *rig = ctx;
-	bool more;
+	enum loop_verdict verdict;
 
+	logmux_read_busy(&rig->mux);
 	if (rig->child)
 		rig->children_left = reaper_drain(&rig->reaper);
 	rig->child = false;
-	more = logmux_turn(&rig->mux);
+	verdict = logmux_turn(&rig->mux);
 	read_outputs(rig);
-	if (rig->late || rig->until(rig))
-		return LOOP_STOP;
-	return more ? LOOP_AGAIN : LOOP_SLEEP;
+	return rig->late || rig->until(rig) ? LOOP_STOP : verdict;
 }
 
 static void wait_until(struct rig *rig, bool (*until)(struct rig *rig), const char *what)

@@ -362,9 +362,12 @@ static const char about_floor[] =
 	"\nThe floor of a table reads and writes as many bytes as the dinit above it, and\n"
 	"looks at none: what the kernel takes for the copies, and for waking the reader. The\n"
 	"last column says how many times that each program needs.\n"
-	"Where a pipe is watched by epoll or the like, each write to it runs the wake-up of whoever\n"
-	"waits, also where the pipe was not empty (the kernel's pipe_write()): the floor that waits\n"
-	"by epoll shows what that takes where each write is one line. dinit does not watch the pipe\n"
+	"Where a pipe is watched by epoll or the like, each write to it runs the wake-up of "
+	"whoever\n"
+	"waits, also where the pipe was not empty (the kernel's pipe_write()): the floor that "
+	"waits\n"
+	"by epoll shows what that takes where each write is one line. dinit does not watch the "
+	"pipe\n"
 	"of such a writer, but looks once in a moment.";
 
 void flow_bench(const struct bench *bench)

@@ -265,8 +265,10 @@ static bool write_some(struct run *run, int source)
 static enum loop_verdict on_turn_end(void *ctx)
 {
 	struct run *run = ctx;
-	bool any = logmux_turn(&run->mux);
+	bool any;
 
+	logmux_read_busy(&run->mux);
+	any = logmux_turn(&run->mux) != LOOP_SLEEP;
 	failing = false;
 	for (int i = 0; i < 2; i++) {
 		any |= write_some(run, i);
