@@ -2191,10 +2191,13 @@ static void give_lines(struct rig *rig, int lines)
 	}
 }
 
+/* Opens the logmux, with a source that is busy. */
 static struct feeder *make_busy(struct rig *rig)
 {
-	struct feeder *feeder = add(rig, LOGMUX_STDOUT);
+	struct feeder *feeder;
 
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = add(rig, LOGMUX_STDOUT);
 	clock_stands = true;
 	give_lines(rig, BUSY_READS);
 	assert_non_null(rig->mux.parkings[LOGMUX_BUSY].first);
@@ -2225,7 +2228,6 @@ static void test_logmux_source_of_many_small_reads_in_a_millisecond_is_busy(void
 {
 	struct rig *rig = *state;
 
-	open_mux(rig, CONFIG_STDOUT_TEXT);
 	make_busy(rig);
 	assert_int_equal(reader_count(&rig->out, " web/run: line\n"), BUSY_READS);
 	drain(rig);
@@ -2269,10 +2271,8 @@ static void test_logmux_busy_source_is_read_without_being_watched(void **state)
 {
 	struct rig *rig = *state;
 	struct pollfd loop = { .events = POLLIN };
-	struct feeder *feeder;
+	struct feeder *feeder = make_busy(rig);
 
-	open_mux(rig, CONFIG_STDOUT_TEXT);
-	feeder = make_busy(rig);
 	feed(feeder, "another\n");
 	assert_true(feed_some(feeder));
 	loop.fd = rig->loop.epoll_fd;
@@ -2287,10 +2287,8 @@ static void test_logmux_busy_source_is_read_without_being_watched(void **state)
 static void test_logmux_busy_source_is_watched_again_when_it_gives_nothing(void **state)
 {
 	struct rig *rig = *state;
-	struct feeder *feeder;
+	struct feeder *feeder = make_busy(rig);
 
-	open_mux(rig, CONFIG_STDOUT_TEXT);
-	feeder = make_busy(rig);
 	give(rig, feeder, "another\n");
 	assert_int_equal(rig->verdict, LOOP_SOON);
 	run_turns(rig, 1);
@@ -2305,10 +2303,8 @@ static void test_logmux_busy_source_is_watched_again_when_it_gives_nothing(void 
 static void test_logmux_busy_source_is_watched_again_when_it_gives_much(void **state)
 {
 	struct rig *rig = *state;
-	struct feeder *feeder;
+	struct feeder *feeder = make_busy(rig);
 
-	open_mux(rig, CONFIG_STDOUT_TEXT);
-	feeder = make_busy(rig);
 	give(rig, feeder, lines_of_64(BUSY_MUCH / 64 - 1));
 	assert_int_equal(rig->verdict, LOOP_SOON);
 	give(rig, feeder, lines_of_64(BUSY_MUCH / 64));
@@ -2325,10 +2321,8 @@ static void test_logmux_busy_source_waits_for_a_reader_that_stalls(void **state)
 {
 	struct rig *rig = *state;
 	char *lines = numbered(10000, "number ");
-	struct feeder *feeder;
+	struct feeder *feeder = make_busy(rig);
 
-	open_mux(rig, CONFIG_STDOUT_TEXT);
-	feeder = make_busy(rig);
 	reader_forget(&rig->out);
 	rig->out.stalls = true;
 	feeder->at_most = 2000;
@@ -2346,10 +2340,8 @@ static void test_logmux_busy_source_waits_for_a_reader_that_stalls(void **state)
 static void test_logmux_busy_source_that_ends_gives_all_it_has(void **state)
 {
 	struct rig *rig = *state;
-	struct feeder *feeder;
+	struct feeder *feeder = make_busy(rig);
 
-	open_mux(rig, CONFIG_STDOUT_TEXT);
-	feeder = make_busy(rig);
 	feed(feeder, "one\ntwo");
 	finish(feeder);
 	run(rig);
@@ -2361,10 +2353,8 @@ static void test_logmux_busy_source_that_ends_gives_all_it_has(void **state)
 static void test_logmux_busy_source_is_drained(void **state)
 {
 	struct rig *rig = *state;
-	struct feeder *feeder;
+	struct feeder *feeder = make_busy(rig);
 
-	open_mux(rig, CONFIG_STDOUT_TEXT);
-	feeder = make_busy(rig);
 	feed(feeder, "one\ntwo");
 	assert_true(feed_some(feeder));
 	outputs_begin_teardown(&rig->outputs);

@@ -342,6 +342,7 @@ static void test_sink_open_pipe_is_opened_anew(void **state)
 
 static void set_pipe_size(int fd, int size)
 {
+	rig_need(sysconf(_SC_PAGESIZE) == 4096, "the sizes are for pages of 4096 bytes");
 	assert_int_equal(fcntl(fd, F_SETPIPE_SZ, size), size);
 }
 
