@@ -8,7 +8,6 @@
 #include "filter.h"
 #include "log.h"
 #include "names.h"
-#include "program.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -216,7 +215,7 @@ static void note_last(struct policy *policy, const struct orphan *orphan)
 	if (procfs_read_stat(policy->proc, orphan->pid, &stat) < 0)
 		return;
 	policy->last.pid = orphan->pid;
-	policy->last.session = program_find(policy->reaper, stat.session) ? stat.session : 0;
+	policy->last.session = stat.session;
 	policy->last.ms = loop_now_ms(policy->loop);
 	snprintf(policy->last.name, sizeof policy->last.name, "%s", orphan_program(orphan));
 }

@@ -35,7 +35,7 @@ struct policy_last {
 	char name[PROCFS_NAME_SIZE];
 	/* 0: there was none. */
 	pid_t pid;
-	/* The PID of the program in whose session it was; 0: it was in that of none. */
+	/* Its session: its own PID where it led one itself, as most daemons do. */
 	pid_t session;
 	/* When it was terminated or adopted, as of loop_now_ms(). */
 	uint64_t ms;

@@ -86,6 +86,21 @@ static void test_left_daemon_found_before_the_end_is_named(struct scene *scene)
 			CAUSE("warning", "web/run", "exited with status 0") LEFT(SLEEP) STOPPING);
 }
 
+/* What was found before has been left by another one. */
+static void test_left_helper_of_a_service_that_ended_before_is_not_named(struct scene *scene)
+{
+	struct run *run;
+
+	scene_fifo(scene, "go");
+	scene_service(scene, "init", "sleep 1000 & exit 115");
+	scene_service(scene, "job", "read go <\"$SCENE/go\"; exit 0");
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
+	run_wait_line(run, RUN_STDERR, " " SLEEP "/[0-9]+: lost its parent, terminating it");
+	scene_let_go(scene, "go");
+	run_expect_exit(run, 0);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "; it left "), 0);
+}
+
 static void test_left_daemon_under_adopt_is_named(struct scene *scene)
 {
 	struct run *run;
@@ -333,6 +348,7 @@ int main(void)
 		SCENE(test_left_daemon_of_two_forks_without_a_session_is_named),
 		SCENE(test_left_daemon_of_two_forks_and_a_session_is_named),
 		SCENE(test_left_daemon_found_before_the_end_is_named),
+		SCENE(test_left_helper_of_a_service_that_ended_before_is_not_named),
 		SCENE(test_left_daemon_under_adopt_is_named),
 		SCENE(test_left_under_ignore_is_named_by_its_session_alone),
 		SCENE(test_left_nginx_is_named),

@@ -262,10 +262,12 @@ static void test_left_find_without_proc_finds_none(void **state)
 
 /* ---- what was terminated or adopted a moment ago ---- */
 
+#define LAST_PID 4711
+
 static void note_last(pid_t session, uint64_t ago_ms)
 {
 	policy.last = (struct policy_last){
-		.name = "nginx", .pid = 4711, .session = session, .ms = NOW_MS - ago_ms
+		.name = "nginx", .pid = LAST_PID, .session = session, .ms = NOW_MS - ago_ms
 	};
 }
 
@@ -274,7 +276,7 @@ static void test_left_find_last_of_the_session_is_found(void **state)
 	(void)state;
 	program_pid = make_child("run", true, false);
 	note_last(getsid(0), LEFT_MS);
-	expect("nginx", 4711);
+	expect("nginx", LAST_PID);
 	note_last(getsid(0), LEFT_MS + 1);
 	assert_false(find());
 }
@@ -292,19 +294,23 @@ static void test_left_find_last_of_another_session_is_not_found(void **state)
 	(void)state;
 	note_last(getsid(0) + 1, 0);
 	assert_false(find());
+	/* As what a check left, or somebody from outside the PID namespace. */
+	note_last(0, 0);
+	assert_false(find());
 }
 
-static void test_left_find_last_of_no_session_is_found_where_no_other_service_runs(void **state)
+static void test_left_find_last_that_led_its_session_is_found_where_no_other_service_runs(
+	void **state)
 {
 	(void)state;
-	note_last(0, 0);
-	expect("nginx", 4711);
+	note_last(LAST_PID, 0);
+	expect("nginx", LAST_PID);
 	program_pid = make_child("run", true, false);
 	assert_false(find());
 	/* A logging program starts no daemons of a service. */
 	program.stage = "log";
 	orphan_add(&policy.orphans, program_pid, ORPHAN_DYING, nothing);
-	expect("nginx", 4711);
+	expect("nginx", LAST_PID);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -328,7 +334,7 @@ int main(void)
 		TEST(test_left_find_last_of_the_session_is_found),
 		TEST(test_left_find_before_there_was_a_last_one_finds_none),
 		TEST(test_left_find_last_of_another_session_is_not_found),
-		TEST(test_left_find_last_of_no_session_is_found_where_no_other_service_runs),
+		TEST(test_left_find_last_that_led_its_session_is_found_where_no_other_service_runs),
 	};
 
 	return cmocka_run_group_tests_name("left", tests, NULL, NULL);

@@ -1313,7 +1313,7 @@ static void test_policy_last_one_that_was_terminated_is_noted(void **state)
 	assert_int_equal(rig->policy.last.pid, 0);
 	pass(rig, POLICY_MATURE_MS);
 	assert_int_equal(rig->policy.last.pid, pid);
-	assert_int_equal(rig->policy.last.session, 0);
+	assert_int_equal(rig->policy.last.session, getsid(pid));
 	assert_int_equal(rig->policy.last.ms, clock_ms);
 	assert_string_equal(rig->policy.last.name, rig->program);
 }
