@@ -358,6 +358,13 @@ static void stop_checking(struct health_watched *watched)
 		check_stop(&watched->check);
 }
 
+static void note_never(struct health_watched *watched)
+{
+	watched->never = true;
+	strcpy(watched->reason, "its notification-fd was closed without a newline");
+	show_readiness(watched);
+}
+
 /* Notes the run of a service that is watched: whether it runs, and has said that it is ready. */
 static void watch_run(struct health_watched *watched, const struct service *service)
 {
@@ -368,6 +375,8 @@ static void watch_run(struct health_watched *watched, const struct service *serv
 		return;
 	}
 	watched->run_pid = service->run.watch.pid;
+	if (service->never_notified && !watched->never)
+		note_never(watched);
 	if (watched->checking || (entry->notification_fd > 0 && !service->notified))
 		return;
 	watched->checking = true;

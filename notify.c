@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,7 +19,7 @@ struct notify {
 	/* -1 when the other end is closed everywhere. */
 	int fd;
 	bool said;
-	void (*on_newline)(void *ctx);
+	void (*on_said)(void *ctx, bool ready);
 	void *ctx;
 };
 
@@ -38,17 +37,19 @@ static void on_readable(void *ctx, uint32_t events)
 	struct notify *notify = ctx;
 	char bytes[READ_SIZE];
 	ssize_t n = read(notify->fd, bytes, sizeof bytes);
+	bool ended = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+	bool ready = n > 0 && memchr(bytes, '\n', (size_t)n);
 
 	(void)events;
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+	if (ended)
 		close_read_end(notify);
-	if (n <= 0 || notify->said || !memchr(bytes, '\n', (size_t)n))
+	if (notify->said || !(ready || ended))
 		return;
 	notify->said = true;
-	notify->on_newline(notify->ctx);
+	notify->on_said(notify->ctx, ready);
 }
 
-struct notify *notify_open(struct loop *loop, void (*on_newline)(void *ctx), void *ctx,
+struct notify *notify_open(struct loop *loop, void (*on_said)(void *ctx, bool ready), void *ctx,
 			   int *write_fd)
 {
 	struct notify *notify = malloc(sizeof *notify);
@@ -62,7 +63,7 @@ struct notify *notify_open(struct loop *loop, void (*on_newline)(void *ctx), voi
 		.loop = loop,
 		.io = { .on_ready = on_readable, .ctx = notify },
 		.fd = pair[0],
-		.on_newline = on_newline,
+		.on_said = on_said,
 		.ctx = ctx,
 	};
 	/* The other end blocks, as run may expect it. */

@@ -31,6 +31,7 @@
 enum service_event {
 	EVENT_STARTED,
 	EVENT_NOTIFIED,
+	EVENT_NEVER_NOTIFIED,
 	EVENT_START_FAILED,
 	EVENT_RUN_ENDED,
 	EVENT_LOG_ENDED,
@@ -59,7 +60,7 @@ static void set_state(struct service *service, enum service_state state)
 
 /* ---- starting ---- */
 
-static void on_newline(void *ctx);
+static void on_said(void *ctx, bool ready);
 
 static void close_notify(struct service *service)
 {
@@ -73,7 +74,7 @@ static int open_notify(struct service *service, int *fd)
 {
 	if (service->entry->notification_fd == 0)
 		return 0;
-	service->notify = notify_open(service->all->loop, on_newline, service, fd);
+	service->notify = notify_open(service->all->loop, on_said, service, fd);
 	return service->notify ? 0 : -1;
 }
 
@@ -380,6 +381,10 @@ static void handle(struct service *service, enum service_event event, const stru
 		service->notified = true;
 		tell_change(service);
 		return;
+	case EVENT_NEVER_NOTIFIED:
+		service->never_notified = true;
+		tell_change(service);
+		return;
 	case EVENT_START_FAILED:
 		set_state(service, service->entry->optional ? SERVICE_DISABLED : SERVICE_FAILED);
 		return;
@@ -393,9 +398,9 @@ static void handle(struct service *service, enum service_event event, const stru
 	}
 }
 
-static void on_newline(void *ctx)
+static void on_said(void *ctx, bool ready)
 {
-	handle(ctx, EVENT_NOTIFIED, NULL);
+	handle(ctx, ready ? EVENT_NOTIFIED : EVENT_NEVER_NOTIFIED, NULL);
 }
 
 static void on_run_exit(void *ctx, const struct reaper_end *end, const char *failure)

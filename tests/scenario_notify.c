@@ -93,7 +93,7 @@ static void test_notification_of_a_child_counts(struct scene *scene)
 	stop(run);
 }
 
-#define NO_NEWLINE ": it has not written a newline to its notification-fd"
+#define NO_NEWLINE ": its notification-fd was closed without a newline"
 
 /* The end without a newline: it is never ready, and nothing else follows from it. */
 static void test_notification_without_a_newline_is_no_failure(struct scene *scene)

@@ -563,6 +563,27 @@ static void test_health_notification_makes_ready(void **state)
 	assert_int_equal(plays[a].begun, 0);
 }
 
+static void test_health_notification_that_will_not_come_is_the_reason(void **state)
+{
+	size_t a = add_checked("a");
+
+	(void)state;
+	entries[a].notification_fd = 3;
+	config.ready_timeout_ms = 5000;
+	start_all();
+	services[a].never_notified = true;
+	note(a, SERVICE_RUNNING);
+	note(a, SERVICE_RUNNING);
+	expect_state(a, BOARD_STARTING);
+	assert_string_equal(reason_of(a), "its notification-fd was closed without a newline");
+	pass(5000);
+	assert_int_equal(failures, 1);
+	expect_said("error: a: not ready after 5.0 s, stopping the container: its notification-fd "
+		    "was closed without a newline\n",
+		    1);
+	assert_int_equal(plays[a].begun, 0);
+}
+
 static void test_health_checks_begin_with_the_notification(void **state)
 {
 	size_t a = add_checked("a");
@@ -1381,6 +1402,7 @@ int main(void)
 		TEST(test_health_shows_since_when),
 		TEST(test_health_optional_service_that_ends_has_ended),
 		TEST(test_health_notification_makes_ready),
+		TEST(test_health_notification_that_will_not_come_is_the_reason),
 		TEST(test_health_checks_begin_with_the_notification),
 		TEST(test_health_check_is_begun_at_once_and_then_each_second),
 		TEST(test_health_short_interval_is_that_of_retries_too),

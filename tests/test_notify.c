@@ -61,12 +61,14 @@ struct rig {
 	struct notify *notify;
 	/* The service's end. */
 	int fd;
-	unsigned newlines;
+	unsigned newlines, ends;
 };
 
-static void on_newline(void *ctx)
+static void on_said(void *ctx, bool ready)
 {
-	++*(unsigned *)ctx;
+	struct rig *rig = ctx;
+
+	++*(ready ? &rig->newlines : &rig->ends);
 }
 
 static void on_signal(void *ctx, const struct signalfd_siginfo *info)
@@ -83,7 +85,7 @@ static int setup(void **state)
 	malloc_error = watch_error = read_error = 0;
 	sigemptyset(&none);
 	assert_int_equal(loop_open(&rig->loop, &none, on_signal, NULL), 0);
-	rig->notify = notify_open(&rig->loop, on_newline, &rig->newlines, &rig->fd);
+	rig->notify = notify_open(&rig->loop, on_said, rig, &rig->fd);
 	assert_non_null(rig->notify);
 	*state = rig;
 	return 0;
@@ -182,9 +184,10 @@ static void test_notify_newline_right_before_the_end_counts(void **state)
 	rig->fd = -1;
 	turn(rig, 3);
 	assert_int_equal(rig->newlines, 1);
+	assert_int_equal(rig->ends, 0);
 }
 
-static void test_notify_end_without_a_newline_is_nothing(void **state)
+static void test_notify_end_without_a_newline_is_told_once(void **state)
 {
 	struct rig *rig = *state;
 	int fd;
@@ -195,6 +198,7 @@ static void test_notify_end_without_a_newline_is_nothing(void **state)
 	rig->fd = -1;
 	turn(rig, 3);
 	assert_int_equal(rig->newlines, 0);
+	assert_int_equal(rig->ends, 1);
 	/* Our end has gone as well, and the loop is not kept busy by it: the read end was made
 	 * before the write end. */
 	assert_true(next_fd() < fd);
@@ -238,6 +242,7 @@ static void test_notify_read_error_is_the_end(void **state)
 	say(rig, "\n");
 	say(rig, "");
 	assert_int_equal(rig->newlines, 0);
+	assert_int_equal(rig->ends, 1);
 }
 
 /* ---- the pipe ---- */
@@ -259,18 +264,18 @@ static void test_notify_open_without_means_leaves_nothing(void **state)
 	int before = next_fd(), fd;
 
 	malloc_error = ENOMEM;
-	assert_null(notify_open(&rig->loop, on_newline, rig, &fd));
+	assert_null(notify_open(&rig->loop, on_said, rig, &fd));
 	assert_int_equal(errno, ENOMEM);
 	malloc_error = 0;
 	watch_error = ENOSPC;
-	assert_null(notify_open(&rig->loop, on_newline, rig, &fd));
+	assert_null(notify_open(&rig->loop, on_said, rig, &fd));
 	assert_int_equal(errno, ENOSPC);
 	watch_error = 0;
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
 	none = old;
 	none.rlim_cur = (rlim_t)before + 1;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	assert_null(notify_open(&rig->loop, on_newline, rig, &fd));
+	assert_null(notify_open(&rig->loop, on_said, rig, &fd));
 	assert_int_equal(errno, EMFILE);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 	assert_int_equal(next_fd(), before);
@@ -299,7 +304,7 @@ int main(void)
 		TEST(test_notify_newline_comes_after_other_bytes),
 		TEST(test_notify_newline_far_behind_is_found),
 		TEST(test_notify_newline_right_before_the_end_counts),
-		TEST(test_notify_end_without_a_newline_is_nothing),
+		TEST(test_notify_end_without_a_newline_is_told_once),
 		TEST(test_notify_writer_is_never_held_up),
 		TEST(test_notify_read_interrupted_is_repeated),
 		TEST(test_notify_read_error_is_the_end),
