@@ -14,13 +14,22 @@ bool printable_is_control(char byte)
 	return (unsigned char)byte < 0x20 || byte == 0x7f;
 }
 
+/* Returns the length of the printable character at the start of text, or 0. Those from U+0080 to
+ * U+009F are control characters of ISO 6429, which some terminals obey. */
+static size_t printable_len(const char *text, size_t len)
+{
+	size_t char_len = printable_is_control(*text) ? 0 : json_utf8_char(text, len);
+
+	return char_len == 2 && text[0] == '\xc2' && (unsigned char)text[1] < 0xa0 ? 0 : char_len;
+}
+
 /* Writes what becomes of the character or byte at the start of text to unit. Returns how many bytes
  * that took; *taken is how many of text it stands for. */
 static size_t convert(char unit[4], enum printable_form form, const char *text, size_t len,
 		      size_t *taken)
 {
 	static const char hex[] = "0123456789abcdef";
-	size_t char_len = printable_is_control(*text) ? 0 : json_utf8_char(text, len);
+	size_t char_len = printable_len(text, len);
 	unsigned char byte = (unsigned char)*text;
 
 	*taken = char_len > 0 ? char_len : 1;

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 /* What becomes of a byte that cannot be printed: of a control character (U+0000 to U+001F and
- * U+007F), and of a byte that belongs to no well-formed UTF-8 character (RFC 3629). */
+ * U+007F to U+009F), and of a byte that belongs to no well-formed UTF-8 character (RFC 3629). */
 enum printable_form {
 	/* "?" */
 	PRINTABLE_MARKED,
