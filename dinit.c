@@ -119,12 +119,14 @@ static void note_failure(struct dinit *dinit, const char *cause, int status)
 	verdict_note_failure(&dinit->verdict, status);
 }
 
-static void on_start_failure(void *ctx, const char *cause, int status)
+static bool on_start_failure(void *ctx, const char *cause, int status)
 {
 	struct dinit *dinit = ctx;
+	bool first = !has_cause(dinit);
 
 	dinit->start_abandoned = true;
 	note_failure(dinit, cause, status);
+	return first;
 }
 
 /* Notes that a service is past the limits of its readiness. */

@@ -119,11 +119,12 @@ static void tell_start_failure(const struct service *service, const struct progr
 			 failed->stage, reason);
 		return;
 	}
-	log_error("%s/%s: cannot be started, stopping the container: %s", failed->service,
-		  failed->stage, reason);
 	snprintf(cause, sizeof cause, "%s/%s: cannot be started: %s", failed->service,
 		 failed->stage, reason);
-	owner->on_start_failure(owner->ctx, cause, status);
+	log_error("%s/%s: cannot be started%s: %s", failed->service, failed->stage,
+		  owner->on_start_failure(owner->ctx, cause, status) ? ", stopping the container"
+								     : "",
+		  reason);
 }
 
 /* ---- ends ---- */

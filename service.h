@@ -84,8 +84,9 @@ struct service_owner {
 	void (*on_change)(void *ctx, const struct service *service);
 	/* A service that is not optional could not be started, for which dinit is to exit with that
 	 * status. The cause is "web/run: cannot be started: why" (valid during the call); an error
-	 * message has said so. */
-	void (*on_start_failure)(void *ctx, const char *cause, int status);
+	 * message says so then. Returns whether the container is stopped for it, and for nothing
+	 * before. */
+	bool (*on_start_failure)(void *ctx, const char *cause, int status);
 	void *ctx;
 };
 

@@ -483,7 +483,7 @@ static void on_end(void *ctx, const struct service *service, const struct reaper
 	record->told_log = true;
 }
 
-static void on_start_failure(void *ctx, const char *cause, int status)
+static bool on_start_failure(void *ctx, const char *cause, int status)
 {
 	size_t index = world.services.started - 1;
 	struct record *record = &world.records[index];
@@ -494,6 +494,7 @@ static void on_start_failure(void *ctx, const char *cause, int status)
 	check(strstr(cause, "cannot be started: ") != NULL, "the cause is \"%s\"", cause);
 	check(!entries[index].optional && !record->told_failure, "a failed start is told");
 	record->told_failure = true;
+	return true;
 }
 
 static void on_orphan(void *ctx, pid_t pid, int status)

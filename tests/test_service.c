@@ -137,6 +137,8 @@ struct rig {
 	int saved[2], readers[2], null_fd, fds;
 	char out[2][40000];
 	size_t ends, failures, orphans;
+	/* Something else stops the container. */
+	bool stops_already;
 	/* What dinit is to exit with. */
 	int failure_status;
 	char end_name[32], end_stage[32], cause[300];
@@ -177,13 +179,14 @@ static void on_end(void *ctx, const struct service *service, const struct reaper
 	rig->end_last = end->last;
 }
 
-static void on_start_failure(void *ctx, const char *cause, int status)
+static bool on_start_failure(void *ctx, const char *cause, int status)
 {
 	struct rig *rig = ctx;
 
 	rig->failure_status = status;
 	snprintf(rig->cause, sizeof rig->cause, "%s", cause);
 	rig->failures++;
+	return !rig->stops_already;
 }
 
 static void on_late(void *ctx)
@@ -732,6 +735,19 @@ static void test_service_run_that_cannot_be_executed_is_said(void **state)
 	run_all(rig);
 	assert_cannot_start(rig, "web/run", "");
 	assert_has(rig->out[1], "/web/run does not exist");
+}
+
+static void test_service_that_cannot_be_started_is_not_said_to_stop_what_stops(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->stops_already = true;
+	put_service(rig, "web", NULL);
+	run_all(rig);
+	wait_for_all(rig);
+	assert_int_equal(rig->failures, 1);
+	assert_has(rig->out[1], " dinit: error: web/run: cannot be started: ");
+	assert_int_equal(count(rig->out[1], "stopping the container"), 0);
 }
 
 static void test_service_run_whose_directory_has_gone_is_said(void **state)
@@ -2513,6 +2529,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_program_find_knows_programs_until_they_are_reaped),
 	TEST(test_service_run_115_disables_itself),
 	TEST(test_service_run_that_cannot_be_executed_is_said),
+	TEST(test_service_that_cannot_be_started_is_not_said_to_stop_what_stops),
 	TEST(test_service_run_whose_directory_has_gone_is_said),
 	TEST(test_service_run_without_a_process_is_said),
 	TEST(test_service_run_without_a_session_of_its_own_is_said),
