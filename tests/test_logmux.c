@@ -55,6 +55,8 @@ static int memory_failures;
 static size_t memory_live, memory_peak;
 static int epoll_failures;
 static int read_failures, read_error;
+/* What an earlier call left in errno, before a read that does not fail. */
+static int stale_error;
 static bool ioctl_fails;
 
 int __real_clock_gettime(clockid_t clock, struct timespec *now);
@@ -141,8 +143,7 @@ ssize_t __wrap_read(int fd, void *buffer, size_t size)
 		errno = read_error;
 		return -1;
 	}
-	/* What an earlier call left there says nothing. */
-	errno = EINTR;
+	errno = stale_error;
 	return __real_read(fd, buffer, size);
 }
 
@@ -198,6 +199,7 @@ static int setup(void **state)
 	clock_stands = false;
 	memory_until_failure = -1;
 	memory_failures = epoll_failures = read_failures = 0;
+	stale_error = EINTR;
 	ioctl_fails = false;
 	log_set_level(CONFIG_LOG_WARN);
 	log_set_form(LINE_MESSAGE_TEXT);
@@ -1209,6 +1211,27 @@ static void test_logmux_follower_in_the_drain_still_comes_after_its_leader(void 
 	__real_free(lines);
 }
 
+/* It waits in line once: there is nobody behind it, nor is it there itself when it has gone. */
+static void test_logmux_held_source_alone_in_the_drain_gets_in_line_once(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = add_held(rig, "web", LOGMUX_STDOUT, true, NULL);
+	feed(feeder, "kept\n");
+	assert_true(feed_some(feeder));
+	outputs_begin_teardown(&rig->outputs);
+	logmux_begin_drain(&rig->mux);
+	for (int turns = 0; rig->mux.sources && turns < 2; turns++)
+		logmux_turn(&rig->mux);
+	assert_null(rig->mux.sources);
+	assert_null(rig->mux.parkings[OUTPUTS_STDOUT].first);
+	run(rig);
+	assert_true(rig->drained);
+	assert_text(&rig->out, STAMP " web/run: kept\n");
+}
+
 /* A logging program that could not be killed ends while the drain is going on. */
 static void test_logmux_release_once_the_drain_has_begun_changes_nothing(void **state)
 {
@@ -1277,6 +1300,25 @@ static void test_logmux_drain_ends_though_an_orphan_writes_on_and_on(void **stat
 	feeder->floods = false;
 	feeder->at = feeder->len;
 	__real_free(lines);
+}
+
+/* An orphan writes on, and less than one read takes. */
+static void test_logmux_drain_leaves_what_comes_once_it_has_counted(void **state)
+{
+	struct rig *rig = *state;
+	struct feeder *feeder;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feeder = add(rig, LOGMUX_STDOUT);
+	feed(feeder, "before\n");
+	assert_true(feed_some(feeder));
+	outputs_begin_teardown(&rig->outputs);
+	logmux_begin_drain(&rig->mux);
+	feed(feeder, "after\n");
+	run(rig);
+	assert_int_equal(feeder->at, feeder->len);
+	assert_true(rig->drained);
+	assert_text(&rig->out, STAMP " web/run: before\n");
 }
 
 /* Two processes read from one pipe where a logging program could not be killed. */
@@ -1465,6 +1507,34 @@ static void test_logmux_given_up_after_the_last_source_says_how_much_was_dropped
 	__real_free(lines);
 }
 
+/* Neither while there is no source, but another may come, nor while one has an unfinished line. */
+static void test_logmux_dropped_bytes_are_said_when_no_more_can_come(void **state)
+{
+	struct rig *rig = *state;
+	char *lines = numbered(1900, ""), said[100];
+
+	open_mux(rig, CONFIG_STDOUT_WRAP);
+	rig->out.stalls = true;
+	feed(add(rig, LOGMUX_STDOUT), lines);
+	finish(&rig->feeders[0]);
+	run(rig);
+	assert_null(rig->mux.sources);
+	outputs_begin_teardown(&rig->outputs);
+	move_clock(rig, OUTPUTS_GIVE_UP_MS);
+	assert_false(sink_is_open(outputs_sink(&rig->outputs, 0)));
+	assert_int_equal(reader_count(&rig->err, " bytes were dropped"), 0);
+	feed(add(rig, LOGMUX_STDOUT), "one\nunfinished");
+	assert_true(feed_some(&rig->feeders[1]));
+	logmux_begin_drain(&rig->mux);
+	run(rig);
+	assert_true(rig->drained);
+	snprintf(said, sizeof said, " stdout: %llu bytes were dropped",
+		 (unsigned long long)rig->outputs.list[0].dropped);
+	assert_has(&rig->err, said);
+	assert_int_equal(reader_count(&rig->err, " bytes were dropped"), 1);
+	__real_free(lines);
+}
+
 static void test_logmux_both_readers_stalled_are_both_given_up(void **state)
 {
 	struct rig *rig = *state;
@@ -1591,6 +1661,19 @@ static void test_logmux_add_of_what_is_not_open_fails(void **state)
 	assert_null(rig->mux.sources);
 }
 
+/* It is open, and fstat(2) tells of it, but no more. */
+static void test_logmux_add_of_what_cannot_be_made_non_blocking_fails(void **state)
+{
+	struct rig *rig = *state;
+	int fd = open("/dev/null", O_PATH | O_CLOEXEC);
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	assert_int_equal(add_fd(rig, fd), -1);
+	assert_int_equal(errno, EBADF);
+	assert_null(rig->mux.sources);
+	assert_int_equal(close(fd), 0);
+}
+
 static void test_logmux_reads_the_pipes_of_its_sources_and_no_others(void **state)
 {
 	struct rig *rig = *state;
@@ -1654,6 +1737,23 @@ static void test_logmux_interrupted_read_is_tried_again(void **state)
 	feed(add(rig, LOGMUX_STDOUT), "one\n");
 	run(rig);
 	assert_text(&rig->out, STAMP " web/run: one\n");
+	drain(rig);
+}
+
+static void test_logmux_end_of_a_pipe_is_one_whatever_errno_says(void **state)
+{
+	static const int errors[] = { EINTR, EAGAIN };
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	for (size_t i = 0; i < COUNT(errors); i++) {
+		stale_error = errors[i];
+		feed(add(rig, LOGMUX_STDOUT), "one\n");
+		finish(&rig->feeders[i]);
+		run(rig);
+		assert_null(rig->mux.sources);
+	}
+	assert_text(&rig->out, STAMP " web/run: one\n" STAMP " web/run: one\n");
 	drain(rig);
 }
 
@@ -1882,24 +1982,36 @@ static void test_logmux_output_in_json_modes_parses_with_jq(void **state)
 
 static struct lastline last;
 
-/* A source of stderr whose last line is noted. */
+/* A source whose last line is noted there. */
+static struct feeder *add_noted_at(struct rig *rig, enum logmux_stream stream, struct lastline *at)
+{
+	return add_source(rig, &(struct logmux_source_spec){
+				       .service = "web",
+				       .stage = "run",
+				       .stream = stream,
+				       .last = at,
+			       });
+}
+
 static struct feeder *add_noted(struct rig *rig)
 {
 	last = (struct lastline){ 0 };
-	return add_source(rig, &(struct logmux_source_spec){ .service = "web",
-							     .stage = "run",
-							     .stream = LOGMUX_STDERR,
-							     .last = &last });
+	return add_noted_at(rig, LOGMUX_STDERR, &last);
 }
 
 /* expected NULL: there is none. */
-static void assert_last(const char *expected)
+static void assert_noted(const struct lastline *at, const char *expected)
 {
 	char text[LASTLINE_MAX + 1];
-	bool any = lastline_show(&last, text);
+	bool any = lastline_show(at, text);
 
 	if (any != (expected != NULL) || (any && strcmp(text, expected) != 0))
 		wrong("the last line is \"%s\"", any ? text : "");
+}
+
+static void assert_last(const char *expected)
+{
+	assert_noted(&last, expected);
 }
 
 static void test_logmux_last_line_is_noted_as_it_is_read(void **state)
@@ -1939,6 +2051,19 @@ static void test_logmux_end_last_takes_the_unfinished_line_of_an_open_pipe(void 
 	assert_last("two");
 	drain(rig);
 	assert_last("two");
+	lastline_clear(&last);
+}
+
+static void test_logmux_end_last_takes_an_unfinished_line_of_one_byte(void **state)
+{
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feed(add_noted(rig), "one\nx");
+	run(rig);
+	assert_int_equal(logmux_end_last(&rig->mux, &last), LOGMUX_REST_OTHERS);
+	assert_last("x");
+	drain(rig);
 	lastline_clear(&last);
 }
 
@@ -1997,11 +2122,7 @@ static void test_logmux_end_last_looks_behind_the_lines_that_wait(void **state)
 	open_mux(rig, CONFIG_STDOUT_JSON);
 	rig->err.stalls = true;
 	last = (struct lastline){ 0 };
-	feed_bytes(add_source(rig, &(struct logmux_source_spec){ .service = "web",
-								 .stage = "run",
-								 .stream = LOGMUX_STDOUT,
-								 .last = &last }),
-		   lines, strlen(lines) - 1);
+	feed_bytes(add_noted_at(rig, LOGMUX_STDOUT, &last), lines, strlen(lines) - 1);
 	run(rig);
 	assert_non_null(rig->mux.parkings[OUTPUTS_MAX - 1].first);
 	assert_last("no object 4198");
@@ -2082,38 +2203,51 @@ static void test_logmux_end_last_of_what_cannot_be_asked_is_unread(void **state)
 	assert_last(NULL);
 }
 
-static void test_logmux_move_last_goes_on_elsewhere_or_nowhere(void **state)
+/* What lies behind the places that are moved is another process's. */
+static void check_move_last(struct rig *rig, enum logmux_stream stream)
 {
-	struct rig *rig = *state;
-	struct lastline from[LOGMUX_STREAMS] = { 0 }, to[LOGMUX_STREAMS] = { 0 };
+	struct lastline from[LOGMUX_STREAMS + 1] = { 0 }, to[LOGMUX_STREAMS + 1] = { 0 };
+	struct lastline *behind = &from[LOGMUX_STREAMS];
 	struct feeder *feeder, *other;
 
 	open_mux(rig, CONFIG_STDOUT_TEXT);
-	other = add_noted(rig);
-	feeder = add_source(rig, &(struct logmux_source_spec){ .service = "web",
-							       .stage = "run",
-							       .stream = LOGMUX_STDERR,
-							       .last = &from[LOGMUX_STDERR] });
+	other = add_noted_at(rig, stream, behind);
+	feeder = add_noted_at(rig, stream, &from[stream]);
 	feed(feeder, "one\n");
 	feed(other, "other\n");
 	run(rig);
-	assert_int_equal(from[LOGMUX_STDERR].len, 3);
+	assert_noted(&from[stream], "one");
 	logmux_move_last(&rig->mux, from, to);
-	assert_null(from[LOGMUX_STDERR].text);
-	assert_memory_equal(to[LOGMUX_STDERR].text, "one", 3);
+	assert_noted(&from[stream], NULL);
+	assert_noted(&to[stream], "one");
+	assert_noted(behind, "other");
 	feed(feeder, "three\n");
+	feed(other, "another\n");
 	run(rig);
-	assert_null(from[LOGMUX_STDERR].text);
-	assert_memory_equal(to[LOGMUX_STDERR].text, "three", 5);
+	assert_noted(&from[stream], NULL);
+	assert_noted(&to[stream], "three");
+	assert_noted(behind, "another");
 	logmux_move_last(&rig->mux, to, NULL);
-	assert_null(to[LOGMUX_STDERR].text);
+	assert_noted(&to[stream], NULL);
 	feed(feeder, "four\n");
 	run(rig);
-	assert_null(to[LOGMUX_STDERR].text);
-	assert_last("other");
+	assert_noted(&to[stream], NULL);
+	assert_noted(behind, "another");
 	drain(rig);
-	assert_int_equal(reader_count(&rig->err, " web/run: "), 4);
-	lastline_clear(&last);
+	assert_int_equal(reader_count(stream == LOGMUX_STDOUT ? &rig->out : &rig->err,
+				      " web/run: "),
+			 5);
+	lastline_clear(behind);
+}
+
+static void test_logmux_move_last_of_stdout_goes_on_elsewhere_or_nowhere(void **state)
+{
+	check_move_last(*state, LOGMUX_STDOUT);
+}
+
+static void test_logmux_move_last_of_stderr_goes_on_elsewhere_or_nowhere(void **state)
+{
+	check_move_last(*state, LOGMUX_STDERR);
 }
 
 /* Its beginning is gone when it ends. */
@@ -2391,12 +2525,20 @@ static void test_logmux_follower_of_a_busy_leader_comes_after_it(void **state)
 /* Of the streams of a service. */
 static struct tally tallies[LOGMUX_STREAMS];
 
+static struct feeder *add_counted_in(struct rig *rig, enum logmux_stream stream,
+				     struct tally *tally)
+{
+	return add_source(rig, &(struct logmux_source_spec){
+				       .service = "web",
+				       .stage = "run",
+				       .stream = stream,
+				       .tally = tally,
+			       });
+}
+
 static struct feeder *add_counted(struct rig *rig, enum logmux_stream stream)
 {
-	return add_source(rig, &(struct logmux_source_spec){ .service = "web",
-							     .stage = "run",
-							     .stream = stream,
-							     .tally = &tallies[stream] });
+	return add_counted_in(rig, stream, &tallies[stream]);
 }
 
 /* Opens the logmux, and begins to count anew. */
@@ -2553,6 +2695,23 @@ static void test_logmux_forget_tallies_sources_live_on_uncounted(void **state)
 	drain(rig);
 }
 
+/* What lies behind those that are forgotten is another process's. */
+static void test_logmux_forget_tallies_others_count_on(void **state)
+{
+	struct tally forgotten[LOGMUX_STREAMS + 1] = { 0 }, *behind = &forgotten[LOGMUX_STREAMS];
+	struct rig *rig = *state;
+
+	open_mux(rig, CONFIG_STDOUT_TEXT);
+	feed(add_counted_in(rig, LOGMUX_STDERR, behind), "one\n");
+	run(rig);
+	logmux_forget_tallies(&rig->mux, forgotten);
+	feed(&rig->feeders[0], "two\n");
+	run(rig);
+	assert_int_equal(behind->lines, 2);
+	assert_int_equal(behind->bytes, 8);
+	drain(rig);
+}
+
 static void test_logmux_counts_each_line_once_whatever_memory_fails(void **state)
 {
 	struct rig *rig = *state;
@@ -2633,9 +2792,11 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_follower_of_a_leader_that_stays_open_starts_all_the_same),
 	TEST(test_logmux_follower_of_an_idle_leader_starts_at_once),
 	TEST(test_logmux_follower_in_the_drain_still_comes_after_its_leader),
+	TEST(test_logmux_held_source_alone_in_the_drain_gets_in_line_once),
 	TEST(test_logmux_release_once_the_drain_has_begun_changes_nothing),
 	TEST(test_logmux_drain_ends_sources_that_an_orphan_still_holds),
 	TEST(test_logmux_drain_ends_though_an_orphan_writes_on_and_on),
+	TEST(test_logmux_drain_leaves_what_comes_once_it_has_counted),
 	TEST(test_logmux_drain_ends_though_another_took_what_was_left),
 	TEST(test_logmux_drain_without_fionread_reads_what_stood_in_the_pipe),
 	TEST(test_logmux_drain_reads_what_stood_in_the_pipes_whole),
@@ -2643,6 +2804,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_reader_that_takes_nothing_for_five_seconds_is_given_up),
 	TEST(test_logmux_reader_that_takes_a_little_is_not_given_up),
 	TEST(test_logmux_given_up_after_the_last_source_says_how_much_was_dropped),
+	TEST(test_logmux_dropped_bytes_are_said_when_no_more_can_come),
 	TEST(test_logmux_both_readers_stalled_are_both_given_up),
 	TEST(test_logmux_stdout_gone_is_said_once_on_stderr),
 	TEST(test_logmux_stdout_gone_strays_still_reach_stderr),
@@ -2651,10 +2813,12 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_open_without_memory_fails_and_leaves_nothing),
 	TEST(test_logmux_add_without_memory_leaves_the_descriptor_to_the_caller),
 	TEST(test_logmux_add_of_what_is_not_open_fails),
+	TEST(test_logmux_add_of_what_cannot_be_made_non_blocking_fails),
 	TEST(test_logmux_reads_the_pipes_of_its_sources_and_no_others),
 	TEST(test_logmux_epoll_refusing_is_tried_again),
 	TEST(test_logmux_epoll_refusing_to_the_end_loses_nothing),
 	TEST(test_logmux_interrupted_read_is_tried_again),
+	TEST(test_logmux_end_of_a_pipe_is_one_whatever_errno_says),
 	TEST(test_logmux_read_that_fails_ends_its_source),
 	TEST(test_logmux_memory_failing_at_any_call_loses_no_byte),
 	TEST(test_logmux_unfinished_line_without_memory_goes_out_as_a_piece),
@@ -2664,13 +2828,15 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_output_in_json_modes_parses_with_jq),
 	TEST(test_logmux_last_line_is_noted_as_it_is_read),
 	TEST(test_logmux_end_last_takes_the_unfinished_line_of_an_open_pipe),
+	TEST(test_logmux_end_last_takes_an_unfinished_line_of_one_byte),
 	TEST(test_logmux_end_last_has_a_rest_until_all_is_read),
 	TEST(test_logmux_end_last_behind_a_stalled_reader_knows_what_was_read),
 	TEST(test_logmux_end_last_looks_behind_the_lines_that_wait),
 	TEST(test_logmux_end_last_does_not_wait_for_what_a_logging_program_reads),
 	TEST(test_logmux_end_last_asks_all_sources_of_that_line),
 	TEST(test_logmux_end_last_of_what_cannot_be_asked_is_unread),
-	TEST(test_logmux_move_last_goes_on_elsewhere_or_nowhere),
+	TEST(test_logmux_move_last_of_stdout_goes_on_elsewhere_or_nowhere),
+	TEST(test_logmux_move_last_of_stderr_goes_on_elsewhere_or_nowhere),
 	TEST(test_logmux_last_line_in_pieces_is_its_beginning),
 	TEST(test_logmux_last_line_without_memory_is_none),
 	TEST(test_logmux_counts_bytes_as_read_and_lines_that_are_not_empty),
@@ -2682,6 +2848,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_logmux_counts_lines_whose_reader_has_gone),
 	TEST(test_logmux_counts_sources_of_one_service_together),
 	TEST(test_logmux_forget_tallies_sources_live_on_uncounted),
+	TEST(test_logmux_forget_tallies_others_count_on),
 	TEST(test_logmux_counts_each_line_once_whatever_memory_fails),
 };
 

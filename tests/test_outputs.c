@@ -256,13 +256,29 @@ static bool write_to(const struct rig *rig, int fd)
 static void test_outputs_write_to_what_they_were_opened_on(void **state)
 {
 	struct rig *rig = *state;
-	int other = memfd_create("other", MFD_CLOEXEC);
+	int other = memfd_create("other", MFD_CLOEXEC), pair[2];
 
+	/* On the same device as those that they write to. */
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
 	open_outputs(rig, CONFIG_STDOUT_JSON, false, false);
 	assert_true(write_to(rig, STDOUT_FILENO));
 	assert_true(write_to(rig, STDERR_FILENO));
 	assert_false(write_to(rig, other));
+	assert_false(write_to(rig, pair[1]));
 	close(other);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void test_outputs_write_to_a_terminal(void **state)
+{
+	struct rig *rig = *state;
+	struct reader terminal = { .fd = -1 };
+
+	reader_open_tty(&terminal, STDOUT_FILENO);
+	open_outputs(rig, CONFIG_STDOUT_JSON, false, false);
+	assert_true(write_to(rig, STDOUT_FILENO));
+	reader_close(&terminal);
 }
 
 /* Anybody may have /dev/null from somewhere else. */
@@ -410,26 +426,27 @@ static void test_outputs_one_file_for_both_with_json_stderr_has_json_for_its_own
 		    LEVELLED("1 dinit message was lost: stderr was blocked", STAMP));
 }
 
-static void test_outputs_open_chooses_forms_by_modes_and_terminals(void **state)
+static void test_outputs_modes_and_terminals_choose_forms_and_rules(void **state)
 {
 	static const struct {
 		enum config_stdout stdout_mode;
 		enum config_stderr stderr_mode;
 		bool out_tty, err_tty;
 		enum line_message_form on_stdout, on_stderr;
+		enum line_rule of_stdout, of_stderr;
 	} choices[] = {
 		{ CONFIG_STDOUT_TEXT, CONFIG_STDERR_TEXT, false, false, LINE_MESSAGE_TEXT,
-		  LINE_MESSAGE_TEXT },
+		  LINE_MESSAGE_TEXT, LINE_RULE_TEXT, LINE_RULE_TEXT },
 		{ CONFIG_STDOUT_TEXT, CONFIG_STDERR_TEXT, true, false, LINE_MESSAGE_COLOURED,
-		  LINE_MESSAGE_TEXT },
+		  LINE_MESSAGE_TEXT, LINE_RULE_COLOURED, LINE_RULE_TEXT },
 		{ CONFIG_STDOUT_TEXT, CONFIG_STDERR_TEXT, false, true, LINE_MESSAGE_TEXT,
-		  LINE_MESSAGE_COLOURED },
+		  LINE_MESSAGE_COLOURED, LINE_RULE_TEXT, LINE_RULE_COLOURED },
 		{ CONFIG_STDOUT_JSON, CONFIG_STDERR_TEXT, true, true, LINE_MESSAGE_OBJECT,
-		  LINE_MESSAGE_COLOURED },
+		  LINE_MESSAGE_COLOURED, LINE_RULE_OBJECTS, LINE_RULE_COLOURED },
 		{ CONFIG_STDOUT_WRAP, CONFIG_STDERR_WRAP, true, true, LINE_MESSAGE_OBJECT,
-		  LINE_MESSAGE_LEVELLED },
+		  LINE_MESSAGE_LEVELLED, LINE_RULE_WRAP, LINE_RULE_WRAP },
 		{ CONFIG_STDOUT_TEXT, CONFIG_STDERR_WRAP, true, true, LINE_MESSAGE_COLOURED,
-		  LINE_MESSAGE_LEVELLED },
+		  LINE_MESSAGE_LEVELLED, LINE_RULE_COLOURED, LINE_RULE_WRAP },
 	};
 	struct rig *rig = *state;
 	int pipes[2] = { fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3),
@@ -451,6 +468,10 @@ static void test_outputs_open_chooses_forms_by_modes_and_terminals(void **state)
 		assert_int_equal(rig->outputs.list[STDERR].own_form, choices[i].on_stderr);
 		assert_int_equal(rig->outputs.list[STDOUT].coloured, choices[i].out_tty);
 		assert_int_equal(rig->outputs.list[STDERR].coloured, choices[i].err_tty);
+		assert_int_equal(outputs_stdout_rule(&rig->outputs, &rig->config),
+				 choices[i].of_stdout);
+		assert_int_equal(outputs_stderr_rule(&rig->outputs, &rig->config),
+				 choices[i].of_stderr);
 		outputs_close(&rig->outputs);
 		rig->open = false;
 	}
@@ -921,12 +942,13 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_outputs_open_same_open_file_is_one_output),
 	TEST(test_outputs_open_two_files_are_two_outputs),
 	TEST(test_outputs_write_to_what_they_were_opened_on),
+	TEST(test_outputs_write_to_a_terminal),
 	TEST(test_outputs_write_to_dev_null_is_no_matter),
 	TEST(test_outputs_open_writes_to_those_that_are_given),
 	TEST(test_outputs_are_empty_when_both_are),
 	TEST(test_outputs_one_file_for_both_has_text_for_its_own),
 	TEST(test_outputs_one_file_for_both_with_json_stderr_has_json_for_its_own),
-	TEST(test_outputs_open_chooses_forms_by_modes_and_terminals),
+	TEST(test_outputs_modes_and_terminals_choose_forms_and_rules),
 	TEST(test_outputs_close_leaves_nothing_open),
 	TEST(test_outputs_open_without_memory_fails_and_leaves_nothing_open),
 	TEST(test_outputs_open_with_stdout_closed_says_so_on_stderr),
