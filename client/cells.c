@@ -73,10 +73,15 @@ const struct cells *cells_head(void)
 	return &head;
 }
 
+int32_t cells_find_pid(const struct view_service *service)
+{
+	return service->entry.pid > 0 ? service->entry.pid : service->entry.finish_pid;
+}
+
 void cells_fill(struct cells *cells, const struct view_service *service, const struct usage *usage)
 {
 	const struct board_entry *entry = &service->entry;
-	int32_t pid = entry->pid > 0 ? entry->pid : entry->finish_pid;
+	int32_t pid = cells_find_pid(service);
 
 	for (size_t i = 0; i < CELLS_COLUMNS; i++)
 		strcpy(cells->texts[i], "-");

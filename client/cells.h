@@ -37,6 +37,9 @@ struct cells {
 /* Returns the names of the columns. */
 const struct cells *cells_head(void);
 
+/* Returns the PID that is shown of a service: of its run, or of its finish; 0: neither runs. */
+int32_t cells_find_pid(const struct view_service *service);
+
 /* Fills the row of a service. A cell without a value is "-". usage may be NULL: it is unknown. */
 void cells_fill(struct cells *cells, const struct view_service *service, const struct usage *usage);
 

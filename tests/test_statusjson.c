@@ -157,6 +157,20 @@ static void test_print_cause_and_state_of_a_teardown(void **state)
 	assert_non_null(strstr(rig->out, "\"cause\":\"web/run: \\\"x\\\"\""));
 }
 
+/* It is the one that runs, as in the table. */
+static void test_print_pid_of_a_finish_is_that_of_the_service(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->list[0].entry.finish_pid = 8;
+	print(rig, rig->usages);
+	assert_non_null(strstr(rig->out, "\"state\":\"ready\",\"pid\":7,"));
+	rig->list[0].entry.state = BOARD_FINISHING;
+	rig->list[0].entry.pid = 0;
+	print(rig, rig->usages);
+	assert_non_null(strstr(rig->out, "\"state\":\"finishing\",\"pid\":8,\"log_pid\":6,"));
+}
+
 static void test_print_without_usage_has_nulls(void **state)
 {
 	struct rig *rig = *state;
@@ -216,6 +230,7 @@ int main(void)
 		JSON_TEST(test_print_says_all_there_is),
 		JSON_TEST(test_print_several_are_separated),
 		JSON_TEST(test_print_cause_and_state_of_a_teardown),
+		JSON_TEST(test_print_pid_of_a_finish_is_that_of_the_service),
 		JSON_TEST(test_print_without_usage_has_nulls),
 		JSON_TEST(test_print_longest_texts_fit),
 		JSON_TEST(test_print_numbers_are_exact),
