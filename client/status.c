@@ -194,8 +194,9 @@ static void print_stopped(FILE *to, pid_t pid)
 
 /* ---- which services ---- */
 
-/* Makes a snapshot of only the services of those names, in that order, of which chosen->list is to
- * be freed. Returns 0, or -1 where there is no such service, or no memory, which was said. */
+/* Makes a snapshot of only the services of those names, in that order, each once, of which
+ * chosen->list is to be freed. Returns 0, or -1 where there is no such service, or no memory, which
+ * was said. */
 static int choose(const struct snapshot *whole, char *const *names, struct snapshot *chosen)
 {
 	size_t len = 0;
@@ -203,6 +204,7 @@ static int choose(const struct snapshot *whole, char *const *names, struct snaps
 	while (names[len])
 		len++;
 	*chosen = *whole;
+	chosen->len = 0;
 	chosen->list = calloc(len, sizeof *chosen->list);
 	if (!chosen->list) {
 		fputs("dinit: there is no memory\n", stderr);
@@ -215,9 +217,9 @@ static int choose(const struct snapshot *whole, char *const *names, struct snaps
 			free(chosen->list);
 			return -1;
 		}
-		chosen->list[i] = *service;
+		if (!snapshot_find(chosen, service->name))
+			chosen->list[chosen->len++] = *service;
 	}
-	chosen->len = len;
 	return 0;
 }
 
