@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What people are shown of a snapshot, as text: the cells of a service's row, and a sentence about
+/* What people are shown of a snapshot, as text: the cells of a service's row, and sentences about
  * dinit as a whole. */
 #ifndef DINIT_CLIENT_CELLS_H
 #define DINIT_CLIENT_CELLS_H
@@ -54,5 +54,13 @@ void cells_describe_state(char text[CELLS_BRIEF_SIZE], enum board_whole state);
 /* Writes a few words about dinit as a whole: "stopping" and "delaying its stop" in a teardown, else
  * how many of the services are not ready. */
 void cells_describe_briefly(char text[CELLS_BRIEF_SIZE], const struct snapshot *snapshot);
+
+/* Writes that dinit itself is stopped by a signal, so that what is shown is how it was then; ""
+ * where it is not, or /proc does not say it. */
+void cells_describe_stopped(char text[CELLS_BRIEF_SIZE], const struct snapshot *snapshot);
+
+/* Writes how many adopted processes have no row, as the page has no place for them; "" where all
+ * have one. */
+void cells_describe_unlisted(char text[CELLS_BRIEF_SIZE], const struct snapshot *snapshot);
 
 #endif

@@ -156,7 +156,14 @@ static void print_table(struct table *table, const struct snapshot *snapshot,
 	}
 }
 
-/* ---- what stands above it ---- */
+/* ---- what stands above and below it ---- */
+
+/* Prints the text as a line, if there is one. */
+static void print_line(FILE *to, const char *text)
+{
+	if (*text)
+		fprintf(to, "%s\n", text);
+}
 
 /* Prints the text in lines of at most that width, broken at spaces. */
 static void print_wrapped(FILE *to, const char *text, size_t width)
@@ -180,16 +187,6 @@ static void print_wrapped(FILE *to, const char *text, size_t width)
 		text += len + strspn(text + len, " ");
 	}
 	fputc('\n', to);
-}
-
-/* Says so where dinit itself stands still: what it shows is how it was then. */
-static void print_stopped(FILE *to, pid_t pid)
-{
-	struct procfs_stat stat;
-
-	if (procfs_usable(&proc) && procfs_read_stat(&proc, pid, &stat) == 0 && stat.state == 'T')
-		fprintf(to, "dinit is stopped by a signal (kill -CONT %d lets it go on)\n",
-			(int)pid);
 }
 
 /* ---- which services ---- */
@@ -245,7 +242,7 @@ static void print_for_people(const struct snapshot *whole, const struct snapshot
 	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
 	bool on_terminal = isatty(STDOUT_FILENO) == 1;
 	struct table table = { .to = stdout };
-	char sentence[CELLS_WHOLE_SIZE];
+	char sentence[CELLS_WHOLE_SIZE], brief[CELLS_BRIEF_SIZE];
 	struct winsize size;
 	size_t width = WIDTH;
 
@@ -253,11 +250,15 @@ static void print_for_people(const struct snapshot *whole, const struct snapshot
 			 strcmp(term, "dumb") != 0;
 	if (on_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > WIDTH)
 		width = size.ws_col;
-	print_stopped(stdout, whole->header.pid);
+	cells_describe_stopped(brief, whole);
+	print_line(stdout, brief);
 	cells_describe_whole(sentence, whole, snapshot == whole);
 	print_wrapped(stdout, sentence, width);
 	lay_out(&table, width, snapshot, usages);
 	print_table(&table, snapshot, usages);
+	cells_describe_unlisted(brief, whole);
+	if (snapshot == whole)
+		print_line(stdout, brief);
 }
 
 /* Prints the services that were chosen (of chosen->list) of the whole snapshot. */

@@ -158,6 +158,7 @@ void statusjson_print(FILE *to, const struct snapshot *snapshot, const struct us
 	statusjson_print_text(to, header->cause);
 	print_list(to, "services", snapshot, usages, false);
 	print_list(to, "adopted", snapshot, usages, true);
+	print_number(to, "adopted_unlisted", header->counts.adopted_unlisted);
 	print_counts(to, &header->counts);
 	fputs("}\n", to);
 }

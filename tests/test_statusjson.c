@@ -70,7 +70,8 @@ static int setup(void **state)
 					.orphans_terminated = 8,
 					.orphans_adopted = 9,
 					.orphans_killed = 10,
-					.zombies = 11 } },
+					.zombies = 11,
+					.adopted_unlisted = 12 } },
 		.list = rig->list,
 		.services = 1,
 		.len = 2,
@@ -124,7 +125,7 @@ static void test_print_says_all_there_is(void **state)
 		"\"reason\":\"killed by signal 9\",\"exit_status\":137,\"cpu_seconds\":null,"
 		"\"memory_bytes\":null,\"processes\":null,\"check_failures\":0,"
 		"\"check_failures_total\":0,\"stdout\":{\"lines\":0,\"bytes\":0},"
-		"\"stderr\":{\"lines\":0,\"bytes\":0}}],"
+		"\"stderr\":{\"lines\":0,\"bytes\":0}}],\"adopted_unlisted\":12,"
 		"\"streams\":{\"stdout\":{\"bytes\":1,\"dropped_bytes\":2,"
 		"\"stalled_seconds\":3.004},\"stderr\":{\"bytes\":5,\"dropped_bytes\":6,"
 		"\"stalled_seconds\":0.007}},\"orphans\":{\"terminated\":8,\"adopted\":9,"
