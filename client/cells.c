@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns what people read of a snapshot: the words and numbers of a row, and the sentence about dinit
- * as a whole; not where they are shown (status.h, page.h). Invariant: a cell is never empty, and
- * holds nothing that others chose. */
+/* Owns what people read of a snapshot: the words and numbers of a row, and the sentences about
+ * dinit as a whole; not where they are shown (status.h, page.h). Invariant: a cell is never empty,
+ * and holds nothing that others chose. */
 #include "client/cells.h"
+
+#include "procfs.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -73,10 +75,15 @@ const struct cells *cells_head(void)
 	return &head;
 }
 
+int32_t cells_find_pid(const struct view_service *service)
+{
+	return service->entry.pid > 0 ? service->entry.pid : service->entry.finish_pid;
+}
+
 void cells_fill(struct cells *cells, const struct view_service *service, const struct usage *usage)
 {
 	const struct board_entry *entry = &service->entry;
-	int32_t pid = entry->pid > 0 ? entry->pid : entry->finish_pid;
+	int32_t pid = cells_find_pid(service);
 
 	for (size_t i = 0; i < CELLS_COLUMNS; i++)
 		strcpy(cells->texts[i], "-");
@@ -140,4 +147,28 @@ void cells_describe_briefly(char text[CELLS_BRIEF_SIZE], const struct snapshot *
 		cells_describe_state(text, snapshot->header.state);
 	else
 		describe_missing(text, snapshot);
+}
+
+/* ---- what is to be said beside it ---- */
+
+void cells_describe_stopped(char text[CELLS_BRIEF_SIZE], const struct snapshot *snapshot)
+{
+	static const struct procfs proc = { .root = "/proc" };
+	pid_t pid = snapshot->header.pid;
+	struct procfs_stat stat;
+
+	*text = '\0';
+	if (procfs_usable(&proc) && procfs_read_stat(&proc, pid, &stat) == 0 && stat.state == 'T')
+		snprintf(text, CELLS_BRIEF_SIZE,
+			 "dinit is stopped by a signal (kill -CONT %d lets it go on)", (int)pid);
+}
+
+void cells_describe_unlisted(char text[CELLS_BRIEF_SIZE], const struct snapshot *snapshot)
+{
+	uint64_t unlisted = snapshot->header.counts.adopted_unlisted;
+
+	*text = '\0';
+	if (unlisted > 0)
+		snprintf(text, CELLS_BRIEF_SIZE, "%" PRIu64 " more adopted process%s not listed",
+			 unlisted, unlisted == 1 ? " is" : "es are");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What people are shown of a snapshot, as text: the cells of a service's row, and a sentence about
+/* What people are shown of a snapshot, as text: the cells of a service's row, and sentences about
  * dinit as a whole. */
 #ifndef DINIT_CLIENT_CELLS_H
 #define DINIT_CLIENT_CELLS_H
@@ -37,6 +37,9 @@ struct cells {
 /* Returns the names of the columns. */
 const struct cells *cells_head(void);
 
+/* Returns the PID that is shown of a service: of its run, or of its finish; 0: neither runs. */
+int32_t cells_find_pid(const struct view_service *service);
+
 /* Fills the row of a service. A cell without a value is "-". usage may be NULL: it is unknown. */
 void cells_fill(struct cells *cells, const struct view_service *service, const struct usage *usage);
 
@@ -51,5 +54,13 @@ void cells_describe_state(char text[CELLS_BRIEF_SIZE], enum board_whole state);
 /* Writes a few words about dinit as a whole: "stopping" and "delaying its stop" in a teardown, else
  * how many of the services are not ready. */
 void cells_describe_briefly(char text[CELLS_BRIEF_SIZE], const struct snapshot *snapshot);
+
+/* Writes that dinit itself is stopped by a signal, so that what is shown is how it was then; ""
+ * where it is not, or /proc does not say it. */
+void cells_describe_stopped(char text[CELLS_BRIEF_SIZE], const struct snapshot *snapshot);
+
+/* Writes how many adopted processes have no row, as the page has no place for them; "" where all
+ * have one. */
+void cells_describe_unlisted(char text[CELLS_BRIEF_SIZE], const struct snapshot *snapshot);
 
 #endif

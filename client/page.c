@@ -69,18 +69,28 @@ static void print_text(FILE *to, const char *text)
 	}
 }
 
+/* Prints the text as a paragraph, if there is one. */
+static void print_paragraph(FILE *to, const char *text)
+{
+	if (*text)
+		fprintf(to, "<p>%s</p>\n", text);
+}
+
 /* Prints the state of dinit as a whole, in the title and above the table. */
 static void print_whole(FILE *to, const struct snapshot *snapshot)
 {
 	const struct board_header *header = &snapshot->header;
-	char brief[CELLS_BRIEF_SIZE], sentence[CELLS_WHOLE_SIZE];
+	char brief[CELLS_BRIEF_SIZE], stopped[CELLS_BRIEF_SIZE], sentence[CELLS_WHOLE_SIZE];
 
 	cells_describe_briefly(brief, snapshot);
 	cells_describe_whole(sentence, snapshot, false);
+	cells_describe_stopped(stopped, snapshot);
 	fprintf(to,
 		"<title>dinit: %s</title>\n</head>\n<body>\n<header class=\"%s\">\n"
-		"<h1>%s</h1>\n<p role=\"status\">",
+		"<h1>%s</h1>\n",
 		brief, header->ready ? "ready" : view_whole_word(header->state), brief);
+	print_paragraph(to, stopped);
+	fputs("<p role=\"status\">", to);
 	print_text(to, sentence);
 	fputs("</p>\n</header>\n", to);
 }
@@ -117,9 +127,13 @@ static void print_table(FILE *to, const struct snapshot *snapshot, const struct 
 
 void page_print(FILE *to, const struct snapshot *snapshot, const struct usage *usages)
 {
+	char unlisted[CELLS_BRIEF_SIZE];
+
 	fputs(head, to);
 	print_whole(to, snapshot);
 	if (snapshot->len > 0)
 		print_table(to, snapshot, usages);
+	cells_describe_unlisted(unlisted, snapshot);
+	print_paragraph(to, unlisted);
 	fputs("</body>\n</html>\n", to);
 }

@@ -29,6 +29,13 @@ static const char *find_nearest(const struct snapshot *snapshot, const char *nam
 	return nearest;
 }
 
+/* Returns whether that may be one of the adopted processes for which the page has no place: only
+ * they have a slash in their names. */
+static bool may_be_unlisted(const struct snapshot *snapshot, const char *name)
+{
+	return snapshot->header.counts.adopted_unlisted > 0 && strchr(name, '/');
+}
+
 const struct view_service *pick_find(const struct snapshot *snapshot, const char *name,
 				     char why[VIEW_WHY_SIZE])
 {
@@ -40,11 +47,9 @@ const struct view_service *pick_find(const struct snapshot *snapshot, const char
 		return service;
 	nearest = find_nearest(snapshot, name);
 	printable_copy(shown, sizeof shown, PRINTABLE_MARKED, name, strlen(name));
-	if (nearest)
-		snprintf(why, VIEW_WHY_SIZE, "there is no service %s; did you mean %s?", shown,
-			 nearest);
-	else
-		snprintf(why, VIEW_WHY_SIZE, "there is no service %s", shown);
+	snprintf(why, VIEW_WHY_SIZE, "there is no service %s%s%s%s%s", shown,
+		 may_be_unlisted(snapshot, name) ? ", or it is not listed" : "",
+		 nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 	return NULL;
 }
 

@@ -156,7 +156,14 @@ static void print_table(struct table *table, const struct snapshot *snapshot,
 	}
 }
 
-/* ---- what stands above it ---- */
+/* ---- what stands above and below it ---- */
+
+/* Prints the text as a line, if there is one. */
+static void print_line(FILE *to, const char *text)
+{
+	if (*text)
+		fprintf(to, "%s\n", text);
+}
 
 /* Prints the text in lines of at most that width, broken at spaces. */
 static void print_wrapped(FILE *to, const char *text, size_t width)
@@ -182,20 +189,11 @@ static void print_wrapped(FILE *to, const char *text, size_t width)
 	fputc('\n', to);
 }
 
-/* Says so where dinit itself stands still: what it shows is how it was then. */
-static void print_stopped(FILE *to, pid_t pid)
-{
-	struct procfs_stat stat;
-
-	if (procfs_usable(&proc) && procfs_read_stat(&proc, pid, &stat) == 0 && stat.state == 'T')
-		fprintf(to, "dinit is stopped by a signal (kill -CONT %d lets it go on)\n",
-			(int)pid);
-}
-
 /* ---- which services ---- */
 
-/* Makes a snapshot of only the services of those names, in that order, of which chosen->list is to
- * be freed. Returns 0, or -1 where there is no such service, or no memory, which was said. */
+/* Makes a snapshot of only the services of those names, in that order, each once, of which
+ * chosen->list is to be freed. Returns 0, or -1 where there is no such service, or no memory, which
+ * was said. */
 static int choose(const struct snapshot *whole, char *const *names, struct snapshot *chosen)
 {
 	size_t len = 0;
@@ -203,6 +201,7 @@ static int choose(const struct snapshot *whole, char *const *names, struct snaps
 	while (names[len])
 		len++;
 	*chosen = *whole;
+	chosen->len = 0;
 	chosen->list = calloc(len, sizeof *chosen->list);
 	if (!chosen->list) {
 		fputs("dinit: there is no memory\n", stderr);
@@ -215,9 +214,9 @@ static int choose(const struct snapshot *whole, char *const *names, struct snaps
 			free(chosen->list);
 			return -1;
 		}
-		chosen->list[i] = *service;
+		if (!snapshot_find(chosen, service->name))
+			chosen->list[chosen->len++] = *service;
 	}
-	chosen->len = len;
 	return 0;
 }
 
@@ -243,7 +242,7 @@ static void print_for_people(const struct snapshot *whole, const struct snapshot
 	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
 	bool on_terminal = isatty(STDOUT_FILENO) == 1;
 	struct table table = { .to = stdout };
-	char sentence[CELLS_WHOLE_SIZE];
+	char sentence[CELLS_WHOLE_SIZE], brief[CELLS_BRIEF_SIZE];
 	struct winsize size;
 	size_t width = WIDTH;
 
@@ -251,11 +250,15 @@ static void print_for_people(const struct snapshot *whole, const struct snapshot
 			 strcmp(term, "dumb") != 0;
 	if (on_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > WIDTH)
 		width = size.ws_col;
-	print_stopped(stdout, whole->header.pid);
+	cells_describe_stopped(brief, whole);
+	print_line(stdout, brief);
 	cells_describe_whole(sentence, whole, snapshot == whole);
 	print_wrapped(stdout, sentence, width);
 	lay_out(&table, width, snapshot, usages);
 	print_table(&table, snapshot, usages);
+	cells_describe_unlisted(brief, whole);
+	if (snapshot == whole)
+		print_line(stdout, brief);
 }
 
 /* Prints the services that were chosen (of chosen->list) of the whole snapshot. */

@@ -3,6 +3,7 @@
  * object of RFC 8259 in one line. */
 #include "client/statusjson.h"
 
+#include "client/cells.h"
 #include "json.h"
 #include "stamp.h"
 
@@ -83,7 +84,7 @@ static void print_service(FILE *to, const struct view_service *service, const st
 	fputs("{\"name\":", to);
 	statusjson_print_text(to, service->name);
 	fprintf(to, ",\"state\":\"%s\"", view_state_word(entry->state));
-	print_pid(to, "pid", entry->pid);
+	print_pid(to, "pid", cells_find_pid(service));
 	print_pid(to, "log_pid", entry->log_pid);
 	fputs(",\"since\":", to);
 	statusjson_print_time(to, &entry->since);
@@ -157,6 +158,7 @@ void statusjson_print(FILE *to, const struct snapshot *snapshot, const struct us
 	statusjson_print_text(to, header->cause);
 	print_list(to, "services", snapshot, usages, false);
 	print_list(to, "adopted", snapshot, usages, true);
+	print_number(to, "adopted_unlisted", header->counts.adopted_unlisted);
 	print_counts(to, &header->counts);
 	fputs("}\n", to);
 }

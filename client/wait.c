@@ -6,6 +6,7 @@
 
 #include "client/pick.h"
 #include "config.h"
+#include "execfail.h"
 #include "process.h"
 #include "procfs.h"
 
@@ -23,6 +24,9 @@
 /* As a shell has it, where a command cannot be executed, or found. */
 #define STATUS_NOT_EXECUTABLE 126
 #define STATUS_NOT_FOUND 127
+
+/* Room for why a command cannot be executed. */
+#define EXEC_WHY_SIZE 512
 
 /* ---- one service ---- */
 
@@ -351,6 +355,23 @@ static int parse(struct wait *wait)
 	return *wait->command ? 0 : -1;
 }
 
+/* Says why the command could not be executed. (Which file of that name in PATH was tried is not
+ * known.) */
+static void fail_to_execute(const char *command, int error)
+{
+	const char *path = getenv("PATH");
+
+	if (strchr(command, '/')) {
+		char why[EXEC_WHY_SIZE];
+
+		execfail_explain(command, error, why, sizeof why);
+		view_fail(why);
+	} else {
+		fprintf(stderr, "dinit: \"%s\" cannot be executed from PATH (%s): %s\n", command,
+			path ? path : "", strerror(error));
+	}
+}
+
 /* Executes the command in our place. Returns the exit status where it cannot be. */
 static int execute(char *const *command)
 {
@@ -358,7 +379,7 @@ static int execute(char *const *command)
 
 	execvp(*command, command);
 	error = errno;
-	fail(*command, strerror(error));
+	fail_to_execute(*command, error);
 	return error == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
 }
 

@@ -3,6 +3,7 @@
  * is one object of RFC 8259. */
 #include "client/watch.h"
 
+#include "client/cells.h"
 #include "client/statusjson.h"
 #include "process.h"
 
@@ -31,7 +32,7 @@ static const struct view_service *find_before(const struct snapshot *before, siz
 
 static bool is_same(const struct view_service *a, const struct view_service *b)
 {
-	return a->entry.state == b->entry.state && a->entry.pid == b->entry.pid &&
+	return a->entry.state == b->entry.state && cells_find_pid(a) == cells_find_pid(b) &&
 	       strcmp(a->reason, b->reason) == 0;
 }
 
@@ -54,11 +55,13 @@ static void begin_line(FILE *to, const struct board_time *since, bool same_state
 
 static void print_service(FILE *to, const struct view_service *service, const char *state)
 {
+	int32_t pid = cells_find_pid(service);
+
 	fputs(",\"service\":", to);
 	statusjson_print_text(to, service->name);
 	fprintf(to, ",\"state\":\"%s\",\"pid\":", state);
-	if (service->entry.pid > 0)
-		fprintf(to, "%" PRId32, service->entry.pid);
+	if (pid > 0)
+		fprintf(to, "%" PRId32, pid);
 	else
 		fputs("null", to);
 	fputs(",\"reason\":", to);

@@ -78,7 +78,7 @@ wrap_usage = malloc calloc realloc open
 wrap_status = view_look usage_measure view_age_ms isatty ioctl calloc procfs_usable \
 	procfs_read_stat
 wrap_statusjson = view_age_ms
-wrap_page = view_age_ms
+wrap_page = view_age_ms procfs_usable procfs_read_stat
 wrap_metrics = view_look usage_measure
 wrap_view = malloc calloc nanosleep clock_gettime syscall
 # Those that look at a dinit that the test plays (moments.h).

@@ -119,6 +119,32 @@ static void test_counts_of_an_adopted_process_are_its_own(struct scene *scene)
 	run_expect_line(run, RUN_STDOUT, " client/run: sh/[0-9]+$");
 }
 
+/* Those for which the page has no place are counted. */
+static void test_counts_of_adopted_processes_that_are_not_listed(struct scene *scene)
+{
+	struct run *run;
+
+	scene_need(rig_can_trace_others(), RIG_WHY_TRACED);
+	scene_service(
+		scene, "web",
+		"(for i in $(seq 66); do setsid sleep 1000 & done); echo up; exec sleep 1000");
+	add_client(scene,
+		   "until dinit --status --json | jq -e '.orphans.adopted == 66' >/dev/null; "
+		   "do sleep 0.02; done\n"
+		   "dinit --status --json | jq -c '[(.adopted | length), .adopted_unlisted]'\n"
+		   "dinit --status | tail -n 1\n"
+		   "dinit --status sleep/1");
+	run = run_start(scene, &(struct run_spec){
+				       .environment = LIST("DINIT_JSON_STDOUT=0",
+							   "DINIT_REPARENTING_POLICY=adopt") });
+	run_wait_line(run, RUN_STDOUT, " web/run: up$");
+	let_client_go(scene, run);
+	stop(run);
+	run_expect_line(run, RUN_STDOUT, " client/run: \\[64,2\\]$");
+	run_expect_line(run, RUN_STDOUT, " client/run: 2 more adopted processes are not listed$");
+	run_expect_line(run, RUN_STDERR, " there is no service sleep/1, or it is not listed; did ");
+}
+
 /* ---- noise in the page ---- */
 
 /* Finds the page of the dinit with that PID; its owner may write to it, once it allows that to
@@ -218,6 +244,7 @@ int main(void)
 		SCENE(test_counts_of_a_service_are_those_of_all_its_programs),
 		SCENE(test_counts_of_orphans_tell_what_was_done_to_them),
 		SCENE(test_counts_of_an_adopted_process_are_its_own),
+		SCENE(test_counts_of_adopted_processes_that_are_not_listed),
 		SCENE(test_noise_while_services_log_and_stop_changes_nothing),
 	};
 

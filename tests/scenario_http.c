@@ -386,6 +386,23 @@ static void test_http_page_names_the_services(struct scene *scene)
 	stop(&site);
 }
 
+/* (An answer may be a quarter of a second old.) */
+static void test_http_page_says_that_dinit_is_stopped(struct scene *scene)
+{
+	struct site site = start(scene, NULL);
+	const char *said = scene_format(scene, "<p>dinit is stopped by a signal (kill -CONT %d ",
+					(int)site.run->pid);
+	uint64_t until_ms = scene_now_ms() + scene_deadline_ms(20000);
+
+	assert_null(strstr(httpclient_get(scene, site.port, "/").content, said));
+	run_signal(site.run, SIGSTOP);
+	while (!strstr(httpclient_get(scene, site.port, "/").content, said))
+		if (scene_now_ms() > until_ms)
+			scene_fail("the page does not say that dinit is stopped");
+	run_signal(site.run, SIGCONT);
+	stop(&site);
+}
+
 /* ---- the protocol ---- */
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT", of today: the day of the week is that of the date. */
@@ -410,6 +427,7 @@ static void test_http_answers_say_what_they_are(struct scene *scene)
 	};
 	struct site site = start(scene, NULL);
 
+	expect_ready(&site);
 	for (size_t i = 0; i < COUNT(paths); i++) {
 		struct httpclient_answer answer = httpclient_get(scene, site.port, paths[i]);
 
@@ -431,6 +449,7 @@ static void test_http_answer_to_a_head_has_no_content(struct scene *scene)
 	struct site site = start(scene, NULL);
 	struct httpclient *client = httpclient_open(scene, "127.0.0.1", site.port);
 
+	expect_ready(&site);
 	for (size_t i = 0; i < COUNT(paths); i++) {
 		struct httpclient_answer head, answer;
 
@@ -551,6 +570,7 @@ static void test_http_pipeline_is_answered_in_order(struct scene *scene)
 	struct httpclient *client = httpclient_open(scene, "127.0.0.1", site.port);
 	const char *all = "";
 
+	expect_ready(&site);
 	for (size_t i = 0; i < COUNT(cases); i++)
 		all = scene_format(scene, "%s%s %s HTTP/1.1\r\nHost: x\r\n\r\n", all,
 				   cases[i].method, cases[i].path);
@@ -625,7 +645,7 @@ static void test_http_token_is_wanted(struct scene *scene)
 	assert_int_equal(httpclient_get(scene, site.port, "/x").status, 401);
 	assert_int_equal(httpclient_get_with(scene, site.port, "/x", right[0]).status, 404);
 	expect(&site, "/livez", 200, "ok\n");
-	expect(&site, "/readyz", 200, "ok\n");
+	expect_ready(&site);
 	assert_int_equal(httpclient_get_with(scene, site.port, "/livez", wrong[2]).status, 200);
 	stop(&site);
 	/* It is no variable of dinit's own, and no stray one. */
@@ -1083,6 +1103,7 @@ int main(void)
 		SCENE(test_http_metrics_are_those_of_the_command),
 		SCENE(test_http_status_is_that_of_the_command),
 		SCENE_AS_SUBREAPER(test_http_page_names_the_services),
+		SCENE_AS_SUBREAPER(test_http_page_says_that_dinit_is_stopped),
 		SCENE_AS_SUBREAPER(test_http_answers_say_what_they_are),
 		SCENE_AS_SUBREAPER(test_http_answer_to_a_head_has_no_content),
 		SCENE_AS_SUBREAPER(test_http_other_methods_are_refused),

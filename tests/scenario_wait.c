@@ -134,6 +134,7 @@ static void test_wait_that_is_in_vain_says_why(struct scene *scene)
 		      "done\n"
 		      "dinit --wait off -d && echo is down\n"
 		      "dinit --wait client -- nosuch; echo \"nosuch: $?\"\n"
+		      "dinit --wait client -- ''; echo \"empty: $?\"\n"
 		      "dinit --wait client -- /etc/passwd; echo \"passwd: $?\"\n"
 		      "echo over; " SCENE_TRAPPING);
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
@@ -152,7 +153,12 @@ static void test_wait_that_is_in_vain_says_why(struct scene *scene)
 	run_expect_no_line(run, RUN_STDOUT, "executed");
 	run_expect_line(run, RUN_STDOUT, " client/run: is down$");
 	run_expect_line(run, RUN_STDOUT, " client/run: nosuch: 127$");
+	run_expect_line(run, RUN_STDERR,
+			" dinit: \"nosuch\" cannot be executed from PATH \\(/.*\\): No such file");
+	run_expect_line(run, RUN_STDOUT, " client/run: empty: 127$");
+	run_expect_line(run, RUN_STDERR, " dinit: \"\" cannot be executed from PATH ");
 	run_expect_line(run, RUN_STDOUT, " client/run: passwd: 126$");
+	run_expect_line(run, RUN_STDERR, " dinit: /etc/passwd .*not executable");
 }
 
 /* ---- stopping after others ---- */

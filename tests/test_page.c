@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "client/page.h"
+#include "procfs.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define SERVICES_MAX 1000
@@ -22,12 +23,31 @@
 #define SPECIAL "&<b>\"'</td>"
 #define SPECIAL_ESCAPED "&#38;&#60;b&#62;&#34;&#39;&#60;/td&#62;"
 
+/* The state of dinit that /proc shows. */
+static char dinit_state;
+
 uint64_t __wrap_view_age_ms(const struct board_time *time);
+bool __wrap_procfs_usable(const struct procfs *proc);
+int __wrap_procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *stat);
 
 /* The moments of this test are how long ago they were. */
 uint64_t __wrap_view_age_ms(const struct board_time *time)
 {
 	return time->monotonic_ms;
+}
+
+bool __wrap_procfs_usable(const struct procfs *proc)
+{
+	assert_string_equal(proc->root, "/proc");
+	return true;
+}
+
+int __wrap_procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *stat)
+{
+	assert_string_equal(proc->root, "/proc");
+	assert_int_equal(pid, 1);
+	stat->state = dinit_state;
+	return 0;
 }
 
 /* ---- the rig ---- */
@@ -53,6 +73,7 @@ static int setup(void **state)
 			    .since = { .monotonic_ms = 2 * SECOND } },
 		.list = rig->list,
 	};
+	dinit_state = 'S';
 	*state = rig;
 	return 0;
 }
@@ -360,6 +381,30 @@ static void test_print_cause_of_a_teardown_is_said(void **state)
 			     "signal 15 (Terminated) received</p>"));
 }
 
+static void test_print_dinit_that_is_stopped_is_said_to_be(void **state)
+{
+	struct rig *rig = *state;
+
+	add(rig, "web", BOARD_READY, "");
+	dinit_state = 'T';
+	print(rig, rig->usages);
+	assert_true(has(rig, "</h1>\n"
+			     "<p>dinit is stopped by a signal (kill -CONT 1 lets it go on)</p>\n"
+			     "<p role=\"status\">dinit 0.2.0 (PID 1), running for 3m12s</p>\n"));
+}
+
+static void test_print_adopted_that_have_no_row_are_counted(void **state)
+{
+	struct rig *rig = *state;
+
+	add(rig, "web", BOARD_READY, "");
+	rig->snapshot.header.counts.adopted_unlisted = 86;
+	print(rig, rig->usages);
+	assert_true(has(rig, "</table>\n"
+			     "<p>86 more adopted processes are not listed</p>\n"
+			     "</body>\n"));
+}
+
 static void test_print_without_usage_shows_the_rest(void **state)
 {
 	struct rig *rig = *state;
@@ -477,6 +522,8 @@ int main(void)
 		PAGE_TEST(test_print_every_state_has_its_word_and_colour),
 		PAGE_TEST(test_print_title_and_heading_say_how_all_is),
 		PAGE_TEST(test_print_cause_of_a_teardown_is_said),
+		PAGE_TEST(test_print_dinit_that_is_stopped_is_said_to_be),
+		PAGE_TEST(test_print_adopted_that_have_no_row_are_counted),
 		PAGE_TEST(test_print_without_usage_shows_the_rest),
 		PAGE_TEST(test_print_nothing_has_no_table),
 		PAGE_TEST(test_print_foreign_texts_are_no_markup),

@@ -53,6 +53,24 @@ static void test_find_name_that_is_like_none_names_none(void **state)
 	expect_why("", "there is no service ");
 }
 
+/* The page has no place for all adopted processes. */
+static void test_find_name_of_an_adopted_process_may_be_unlisted(void **state)
+{
+	struct snapshot full = snapshot;
+	char why[VIEW_WHY_SIZE];
+
+	(void)state;
+	full.header.counts.adopted_unlisted = 1;
+	assert_null(pick_find(&full, "sleep/305", why));
+	assert_string_equal(why, "there is no service sleep/305, or it is not listed");
+	assert_null(pick_find(&full, "cron/8", why));
+	assert_string_equal(why, "there is no service cron/8, or it is not listed; did you mean "
+				 "cron/9?");
+	assert_null(pick_find(&full, "wbe", why));
+	assert_string_equal(why, "there is no service wbe; did you mean web?");
+	expect_why("sleep/305", "there is no service sleep/305");
+}
+
 /* Somebody else may have chosen it. */
 static void test_find_name_is_shown_printable_and_short(void **state)
 {
@@ -102,6 +120,7 @@ int main(void)
 		cmocka_unit_test(test_find_name_that_there_is_returns_it),
 		cmocka_unit_test(test_find_name_that_is_close_names_the_nearest),
 		cmocka_unit_test(test_find_name_that_is_like_none_names_none),
+		cmocka_unit_test(test_find_name_of_an_adopted_process_may_be_unlisted),
 		cmocka_unit_test(test_find_name_is_shown_printable_and_short),
 		cmocka_unit_test(test_find_name_that_is_as_close_to_two_names_the_first),
 		cmocka_unit_test(test_service_says_on_stderr_why_there_is_none),

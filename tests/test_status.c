@@ -227,6 +227,25 @@ static void test_status_table_is_aligned(void **state)
 	assert_string_equal(err, "");
 }
 
+static void test_status_adopted_that_have_no_row_are_counted(void **state)
+{
+	(void)state;
+	add("web", BOARD_READY, "");
+	run("");
+	assert_null(strstr(out, "listed"));
+	shown.header.counts.adopted_unlisted = 1;
+	assert_int_equal(run(""), 0);
+	assert_non_null(strstr(out, "      0\n1 more adopted process is not listed\n"));
+	shown.header.counts.adopted_unlisted = 86;
+	run("");
+	assert_non_null(strstr(out, "      0\n86 more adopted processes are not listed\n"));
+	/* (Of others nothing is said.) */
+	run("web");
+	assert_null(strstr(out, "listed"));
+	run("--json web");
+	assert_non_null(strstr(out, ",\"adopted\":[],\"adopted_unlisted\":86,"));
+}
+
 static void test_status_pid_of_a_finish_is_shown(void **state)
 {
 	struct view_service *service = add("web", BOARD_FINISHING, "");
@@ -558,6 +577,22 @@ static void test_status_names_alone_are_shown_and_judged(void **state)
 	assert_non_null(strstr(out, "dinit 0.2.0 (PID 1), stopping for 2s: signal 15\n"));
 }
 
+static void test_status_name_that_is_given_twice_has_one_row(void **state)
+{
+	(void)state;
+	add("db", BOARD_READY, "");
+	add("web", BOARD_READY, "");
+	usages[1] = (struct usage){ .known = true, .processes = 3, .memory_bytes = 2048 };
+	assert_int_equal(run("web db web web"), 0);
+	assert_string_equal(strchr(out, '\n') + 1,
+			    "NAME  STATE  PID  FOR   CPU  MEMORY  LINES  REASON\n"
+			    "web   ready    1  12s  0.0s    2.0k      0\n"
+			    "db    ready    -  12s     -       -      0\n");
+	assert_int_equal(run("--json web web"), 0);
+	assert_non_null(strstr(out, "\"memory_bytes\":2048,"));
+	assert_ptr_equal(strstr(strstr(out, "{\"name\"") + 1, "{\"name\""), NULL);
+}
+
 static void test_status_unknown_name_is_told_the_nearest(void **state)
 {
 	(void)state;
@@ -602,6 +637,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STATUS_TEST(test_status_table_is_aligned),
 		STATUS_TEST(test_status_pid_of_a_finish_is_shown),
+		STATUS_TEST(test_status_adopted_that_have_no_row_are_counted),
+		STATUS_TEST(test_status_name_that_is_given_twice_has_one_row),
 		STATUS_TEST(test_status_amounts_are_short),
 		STATUS_TEST(test_status_times_are_short),
 		STATUS_TEST(test_status_processor_times_are_short),

@@ -70,7 +70,8 @@ static int setup(void **state)
 					.orphans_terminated = 8,
 					.orphans_adopted = 9,
 					.orphans_killed = 10,
-					.zombies = 11 } },
+					.zombies = 11,
+					.adopted_unlisted = 12 } },
 		.list = rig->list,
 		.services = 1,
 		.len = 2,
@@ -124,7 +125,7 @@ static void test_print_says_all_there_is(void **state)
 		"\"reason\":\"killed by signal 9\",\"exit_status\":137,\"cpu_seconds\":null,"
 		"\"memory_bytes\":null,\"processes\":null,\"check_failures\":0,"
 		"\"check_failures_total\":0,\"stdout\":{\"lines\":0,\"bytes\":0},"
-		"\"stderr\":{\"lines\":0,\"bytes\":0}}],"
+		"\"stderr\":{\"lines\":0,\"bytes\":0}}],\"adopted_unlisted\":12,"
 		"\"streams\":{\"stdout\":{\"bytes\":1,\"dropped_bytes\":2,"
 		"\"stalled_seconds\":3.004},\"stderr\":{\"bytes\":5,\"dropped_bytes\":6,"
 		"\"stalled_seconds\":0.007}},\"orphans\":{\"terminated\":8,\"adopted\":9,"
@@ -155,6 +156,20 @@ static void test_print_cause_and_state_of_a_teardown(void **state)
 	print(rig, rig->usages);
 	assert_non_null(strstr(rig->out, "\"state\":\"stopping\",\"ready\":false,"));
 	assert_non_null(strstr(rig->out, "\"cause\":\"web/run: \\\"x\\\"\""));
+}
+
+/* It is the one that runs, as in the table. */
+static void test_print_pid_of_a_finish_is_that_of_the_service(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->list[0].entry.finish_pid = 8;
+	print(rig, rig->usages);
+	assert_non_null(strstr(rig->out, "\"state\":\"ready\",\"pid\":7,"));
+	rig->list[0].entry.state = BOARD_FINISHING;
+	rig->list[0].entry.pid = 0;
+	print(rig, rig->usages);
+	assert_non_null(strstr(rig->out, "\"state\":\"finishing\",\"pid\":8,\"log_pid\":6,"));
 }
 
 static void test_print_without_usage_has_nulls(void **state)
@@ -216,6 +231,7 @@ int main(void)
 		JSON_TEST(test_print_says_all_there_is),
 		JSON_TEST(test_print_several_are_separated),
 		JSON_TEST(test_print_cause_and_state_of_a_teardown),
+		JSON_TEST(test_print_pid_of_a_finish_is_that_of_the_service),
 		JSON_TEST(test_print_without_usage_has_nulls),
 		JSON_TEST(test_print_longest_texts_fit),
 		JSON_TEST(test_print_numbers_are_exact),

@@ -537,10 +537,33 @@ static void test_wait_executes_the_command_when_it_is_so(void **state)
 	moments_add_service("db", BOARD_READY, 5);
 	assert_int_equal(run("db -- app -t 5 -- x"), 127);
 	assert_string_equal(executed, "[app][-t][5][--][x]");
-	expect_said("dinit: app: No such file or directory\n");
 	exec_error = EACCES;
 	assert_int_equal(run("-- app"), 126);
 	assert_string_equal(executed, "[app]");
+}
+
+static void test_wait_command_that_cannot_be_executed_is_explained(void **state)
+{
+	(void)state;
+	setenv("PATH", "/opt/bin:/bin", 1);
+	moments_add();
+	moments_add_service("db", BOARD_READY, 5);
+	exec_error = ENOENT;
+	run("-- app");
+	expect_said("dinit: \"app\" cannot be executed from PATH (/opt/bin:/bin): No such file or "
+		    "directory\n");
+	unsetenv("PATH");
+	exec_error = EACCES;
+	run("-- app");
+	expect_said("dinit: \"app\" cannot be executed from PATH (): Permission denied\n");
+	/* One with a path is looked at. */
+	exec_error = ENOENT;
+	assert_int_equal(run("-- /proc/none/app"), 127);
+	expect_said("dinit: /proc/none/app does not exist\n");
+	exec_error = E2BIG;
+	assert_int_equal(run("-- /proc/none/app"), 126);
+	expect_said("dinit: /proc/none/app cannot be executed (Argument list too long; the "
+		    "environment is too large)\n");
 }
 
 static void test_wait_does_not_execute_the_command_otherwise(void **state)
@@ -611,6 +634,7 @@ int main(void)
 		WAIT_TEST(test_wait_for_the_end_counts_what_dinit_has_left),
 		WAIT_TEST(test_wait_for_the_end_dinit_that_was_killed_is_none),
 		WAIT_TEST(test_wait_executes_the_command_when_it_is_so),
+		WAIT_TEST(test_wait_command_that_cannot_be_executed_is_explained),
 		WAIT_TEST(test_wait_does_not_execute_the_command_otherwise),
 		WAIT_TEST(test_wait_arguments_that_make_no_sense_are_refused),
 		WAIT_TEST(test_wait_time_that_is_none_is_explained),

@@ -97,6 +97,20 @@ static void test_watch_adopted_processes_come_and_go(void **state)
 		"003Z\",\"service\":\"c/1\"," GONE);
 }
 
+static void test_watch_pid_of_a_finish_is_that_of_the_service(void **state)
+{
+	static const int32_t pids[] = { 8, 8, 9, 9 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof pids / sizeof *pids; i++) {
+		moments_add();
+		moments_add_service("db", BOARD_FINISHING, 0)->entry.finish_pid = pids[i];
+	}
+#define FINISHING "\"service\":\"db\",\"state\":\"finishing\",\"pid\":"
+	expect_lines(SINCE FINISHING "8,\"reason\":null}\n" WHOLE_LINE NOW "002Z\"," FINISHING
+				     "9,\"reason\":null}\n");
+}
+
 /* Somebody has written over the page. */
 static void test_watch_service_that_was_not_there_is_new(void **state)
 {
@@ -214,6 +228,7 @@ int main(void)
 		WATCH_TEST(test_watch_begins_with_all_as_it_is),
 		WATCH_TEST(test_watch_shows_only_what_has_changed),
 		WATCH_TEST(test_watch_adopted_processes_come_and_go),
+		WATCH_TEST(test_watch_pid_of_a_finish_is_that_of_the_service),
 		WATCH_TEST(test_watch_service_that_was_not_there_is_new),
 		WATCH_TEST(test_watch_what_dinit_has_left_may_be_garbage),
 		WATCH_TEST(test_watch_shows_what_dinit_has_left),
