@@ -388,7 +388,8 @@ static void test_argument_check_looks_into_programs(struct scene *scene)
 	scene_service(scene, "e", "echo never");
 	scene_file(scene, "services/e/finish", 0755, "#!/command/execlineb -P\n");
 	scene_file(scene, "services/e/prestop", 0755, "echo never\n");
-	scene_file(scene, "services/e/control/h", 0755, "#!/bin/sh\r\n");
+	scene_file(scene, "services/e/control/h", 0755, "#!/usr/bin/env bash\r\n");
+	scene_file(scene, "services/f/run", 0755, "#!bin/sh\n");
 	run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check") });
 	run_expect_exit(run, 1);
 	run_expect_line(run, RUN_STDERR,
@@ -398,10 +399,12 @@ static void test_argument_check_looks_into_programs(struct scene *scene)
 	run_expect_line(run, RUN_STDERR, ERROR ".*/b/log/run starts with no #! line");
 	run_expect_line(run, RUN_STDERR, ERROR ".*/c/control/t is empty");
 	run_expect_line(run, RUN_STDERR, ERROR ".*/d/run is a 64-bit program for s390");
+	run_expect_line(run, RUN_STDERR,
+			ERROR ".*/f/run needs the interpreter bin/sh, which is no");
 	run_expect_line(run, RUN_STDERR, ERROR ".*/e/finish needs the interpreter /command/execl");
 	run_expect_line(run, RUN_STDERR, ERROR ".*/e/prestop starts with no #! line");
 	run_expect_line(run, RUN_STDERR, ERROR ".*/e/control/h ends in a carriage return");
-	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 8);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 9);
 	expect_nothing_started(scene, run);
 }
 
