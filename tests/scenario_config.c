@@ -434,6 +434,36 @@ static void test_arguments_with_a_full_disk_fail(struct scene *scene)
 	}
 }
 
+static void take_full_disk_for_stderr(void *ctx)
+{
+	int fd = open("/dev/full", O_WRONLY);
+
+	(void)ctx;
+	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
+		_exit(126);
+}
+
+/* A warning that nobody can have read. */
+static void test_argument_check_with_a_full_disk_for_warnings_fails(struct scene *scene)
+{
+	static const struct {
+		const char *level;
+		int status;
+	} levels[] = { { "DINIT_LOG_LEVEL=warn", 1 }, { "DINIT_LOG_LEVEL=error", 0 } };
+
+	add_service(scene);
+	scene_script(scene, "services/web/terminate", "cat supervise/pid");
+	for (size_t i = 0; i < COUNT(levels); i++) {
+		struct run *run =
+			run_start(scene,
+				  &(struct run_spec){ .arguments = LIST("--check"),
+						      .environment = LIST(levels[i].level),
+						      .prepare = take_full_disk_for_stderr });
+
+		run_expect_exit(run, levels[i].status);
+	}
+}
+
 /* What a runit service has to stop it by, and dinit has not: nothing is wrong with the directory,
  * and the container would hang when it is to stop. */
 static void test_argument_check_warns_of_what_only_runit_has(struct scene *scene)
@@ -919,6 +949,7 @@ int main(void)
 		SCENE_AS_SUBREAPER(test_argument_check_of_what_is_odd_warns_and_succeeds),
 		SCENE_AS_SUBREAPER(test_argument_check_of_bad_directory_reports_all),
 		SCENE_AS_SUBREAPER(test_argument_check_looks_into_programs),
+		SCENE(test_argument_check_with_a_full_disk_for_warnings_fails),
 		SCENE_AS_SUBREAPER(test_argument_check_warns_of_what_only_runit_has),
 		SCENE_AS_SUBREAPER(test_argument_check_with_problems_warns_as_well),
 		SCENE_AS_SUBREAPER(test_start_says_nothing_of_what_only_runit_has),
