@@ -350,8 +350,12 @@ static const struct variable *find_meant(const char *name, size_t len)
 		size_t right_len = fold_name(right, variables[i].name, strlen(variables[i].name));
 		unsigned errors;
 
-		if (nearest_is_close(wrong, wrong_len, right, right_len, &errors) &&
-		    errors < fewest) {
+		if (!nearest_is_close(wrong, wrong_len, right, right_len, &errors))
+			continue;
+		/* A beginning says more than letters that happen to be alike: STOP is not SKIP. */
+		if (wrong_len < right_len && memcmp(wrong, right, wrong_len) == 0)
+			errors = 0;
+		if (errors < fewest) {
 			fewest = errors;
 			closest = &variables[i];
 		}
@@ -359,15 +363,18 @@ static const struct variable *find_meant(const char *name, size_t len)
 	return closest;
 }
 
+static bool is_name(const char *known, const char *name, size_t len)
+{
+	return strncmp(known, name, len) == 0 && known[len] == '\0';
+}
+
 static bool is_known_name(const char *name, size_t len)
 {
-	/* It is no setting: a terminate program gets it. */
-	static const char pid[] = "DINIT_PID";
-
 	for (size_t i = 0; i < COUNT(variables); i++)
-		if (strlen(variables[i].name) == len && memcmp(name, variables[i].name, len) == 0)
+		if (is_name(variables[i].name, name, len))
 			return true;
-	return len == sizeof pid - 1 && memcmp(name, pid, len) == 0;
+	/* It is no setting: a terminate program gets it. */
+	return is_name("DINIT_PID", name, len);
 }
 
 static void warn_of_unknown(char *const *environment,

@@ -12,6 +12,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -247,13 +248,10 @@ static bool needs_interpreter(const struct file *file)
 	return *file->next && file->next_role == ROLE_INTERPRETER;
 }
 
-static bool explain_carriage_return(const struct file *file, char *text, size_t size)
+static bool say_carriage_return(const struct file *file, char *text, size_t size)
 {
 	char shown[SHOWN_SIZE];
 
-	if (!needs_interpreter(file) || file->next[strlen(file->next) - 1] != '\r' ||
-	    access(file->next, F_OK) == 0)
-		return false;
 	printable_copy_path(shown, sizeof shown, file->path);
 	snprintf(text, size,
 		 "the first line of %s ends in a carriage return, a Windows line ending (convert "
@@ -262,17 +260,42 @@ static bool explain_carriage_return(const struct file *file, char *text, size_t 
 	return true;
 }
 
+static bool has_carriage_return(const char *interpreter)
+{
+	return interpreter[strlen(interpreter) - 1] == '\r';
+}
+
+static bool explain_carriage_return(const struct file *file, char *text, size_t size)
+{
+	if (!needs_interpreter(file) || !has_carriage_return(file->next) ||
+	    access(file->next, F_OK) == 0)
+		return false;
+	return say_carriage_return(file, text, size);
+}
+
+/* Finds one behind the interpreter's argument, or behind a blank in place of that. The kernel does
+ * not mind it, but the interpreter is given it. */
+static bool foresee_carriage_return(const struct file *file, char *text, size_t size)
+{
+	const unsigned char *end = memchr(file->head, '\n', file->head_len);
+	size_t len = end ? (size_t)(end - file->head) : file->head_len;
+
+	/* The kernel leaves out what it has no room for, so that nothing is known of the end. */
+	if (!needs_interpreter(file) || has_carriage_return(file->next) || len == HEAD_SIZE ||
+	    file->head[len - 1] != '\r')
+		return false;
+	return say_carriage_return(file, text, size);
+}
+
 static bool is_relative(const char *path)
 {
 	return path[0] != '/';
 }
 
-static bool explain_missing(const struct file *file, char *text, size_t size)
+static bool explain_relative(const struct file *file, char *text, size_t size)
 {
 	char program[SHOWN_SIZE], interpreter[SHOWN_SIZE];
 
-	if (explain_absence(file, text, size) || explain_carriage_return(file, text, size))
-		return true;
 	if (!needs_interpreter(file) || !is_relative(file->next))
 		return false;
 	snprintf(text, size,
@@ -281,6 +304,34 @@ static bool explain_missing(const struct file *file, char *text, size_t size)
 		 printable_copy_path(program, sizeof program, file->program),
 		 printable_copy_path(interpreter, sizeof interpreter, file->next));
 	return true;
+}
+
+/* Returns whether a relative interpreter is there, as seen from where the program is started: its
+ * own directory, or the one above for a program in control/. */
+static bool is_beside(const struct file *file)
+{
+	static const char directories[][4] = { "", "../" };
+	int len = (int)(strrchr(file->program, '/') - file->program);
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < COUNT(directories); i++) {
+		snprintf(path, sizeof path, "%.*s/%s%s", len, file->program, directories[i],
+			 file->next);
+		if (access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool foresee_relative(const struct file *file, char *text, size_t size)
+{
+	return explain_relative(file, text, size) && !is_beside(file);
+}
+
+static bool explain_missing(const struct file *file, char *text, size_t size)
+{
+	return explain_absence(file, text, size) || explain_carriage_return(file, text, size) ||
+	       explain_relative(file, text, size);
 }
 
 /* Explains a #! line without a name: the errno is ENOEXEC, or EACCES where the file ends there,
@@ -487,13 +538,12 @@ void execfail_explain(const char *path, int error, char *text, size_t size)
 		 printable_copy_path(shown, sizeof shown, path), strerror(error), find_hint(error));
 }
 
-/* Finds what is certain to go wrong with one file. A relative interpreter is not: it may be found
- * from the directory in which the program will be started. */
+/* Finds what is certain to go wrong with one file, or as good as certain. */
 static bool foresee_file(const struct file *file, char *text, size_t size)
 {
 	return explain_absence(file, text, size) || explain_carriage_return(file, text, size) ||
-	       explain_forbidden(file, text, size) ||
-	       explain_content(file, foresee_elf, text, size);
+	       foresee_carriage_return(file, text, size) || explain_forbidden(file, text, size) ||
+	       foresee_relative(file, text, size) || explain_content(file, foresee_elf, text, size);
 }
 
 bool execfail_foresee(const char *path, char *text, size_t size)

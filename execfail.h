@@ -14,11 +14,13 @@
  * text holds no colon that is not in a path. */
 void execfail_explain(const char *path, int error, char *text, size_t size);
 
-/* Tells whether executing path is certain to fail, by a look at the file and at every other that
- * the kernel would load for it: an interpreter, a dynamic loader. Returns true and writes to text
- * (size bytes with the terminating NUL) why, as above; returns false where nothing is found. A
- * program for another family of machines counts as a failure, although an emulator may be
- * registered for it (binfmt_misc). */
+/* Tells whether executing path (which has a slash) is certain to fail, by a look at the file and at
+ * every other that the kernel would load for it: an interpreter, a dynamic loader. Returns true and
+ * writes to text (size bytes with the terminating NUL) why, as above; returns false where nothing
+ * is found. A program for another family of machines counts as a failure, although an emulator may
+ * be registered for it (binfmt_misc); so does a carriage return behind the interpreter's argument,
+ * although an interpreter may overlook it (perl -w does). A relative interpreter is sought in the
+ * program's directory and in the one above. */
 bool execfail_foresee(const char *path, char *text, size_t size);
 
 #endif

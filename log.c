@@ -20,6 +20,7 @@ static enum config_log_level threshold = CONFIG_LOG_WARN;
 static enum line_message_form own_form = LINE_MESSAGE_TEXT;
 static log_writer *write_line;
 static void *write_ctx;
+static bool lost;
 static struct stamp now;
 /* The message that is being made, as a line of whatever form. */
 static char line[LOG_TEXT_MAX * JSON_QUOTE_MAX(1) + AROUND_MAX];
@@ -47,6 +48,11 @@ void log_set_writer(log_writer *writer, void *ctx)
 	write_ctx = ctx;
 }
 
+bool log_is_lost(void)
+{
+	return lost;
+}
+
 bool log_enabled(enum config_log_level level)
 {
 	return level <= threshold;
@@ -67,6 +73,7 @@ static void write_directly(const char *bytes, size_t len)
 
 			poll(&writable, 1, -1);
 		} else if (errno != EINTR) {
+			lost = true;
 			return;
 		}
 	}

@@ -30,6 +30,9 @@ void log_set_form(enum line_message_form form);
 /* Sets the writer. NULL: messages go to descriptor 2 again. */
 void log_set_writer(log_writer *writer, void *ctx);
 
+/* Returns whether a message could not be written, or not all of it, while there was no writer. */
+bool log_is_lost(void);
+
 /* Returns whether messages of this level go out: ask before preparing what is costly to know. */
 bool log_enabled(enum config_log_level level);
 

@@ -4,6 +4,7 @@
 #include "reaper.h"
 
 #include "log.h"
+#include "signame.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -173,11 +174,14 @@ bool reaper_is_zombie(pid_t pid)
 
 void reaper_describe_status(int status, char text[REAPER_STATUS_SIZE])
 {
-	if (WIFEXITED(status))
+	if (WIFEXITED(status)) {
 		snprintf(text, REAPER_STATUS_SIZE, "exited with status %d", WEXITSTATUS(status));
-	else
-		snprintf(text, REAPER_STATUS_SIZE, "was killed by signal %d (%s)", WTERMSIG(status),
-			 strsignal(WTERMSIG(status)));
+	} else {
+		char signal[SIGNAME_TEXT_SIZE];
+
+		signame_describe(WTERMSIG(status), signal);
+		snprintf(text, REAPER_STATUS_SIZE, "was killed by %s", signal);
+	}
 }
 
 int reaper_count_status(int status)

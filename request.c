@@ -4,10 +4,10 @@
 #include "request.h"
 
 #include "log.h"
+#include "signame.h"
 
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 /* What systemd(1) halts and powers off for, SIGRTMIN+3 and +4 as the kernel and glibc count; musl's
@@ -59,16 +59,17 @@ static void say_ignored(struct requests *requests, const struct signalfd_siginfo
 {
 	int signal = (int)info->ssi_signo;
 	uint64_t bit = UINT64_C(1) << (signal - 1);
+	char text[SIGNAME_TEXT_SIZE];
 
+	signame_describe(signal, text);
 	if (!is_from_outside(info) || signal == SIGCONT || (requests->warned & bit)) {
-		log_info("signal %d (%s) ignored", signal, strsignal(signal));
+		log_info("%s ignored", text);
 		return;
 	}
 	requests->warned |= bit;
-	log_warn(
-		"signal %d (%s) from outside the container is ignored: if it was meant to stop the "
-		"container, set STOPSIGNAL SIGTERM in the Dockerfile",
-		signal, strsignal(signal));
+	log_warn("%s from outside the container is ignored: if it was meant to stop the container, "
+		 "set STOPSIGNAL SIGTERM in the Dockerfile",
+		 text);
 }
 
 /* Returns whether the kernel tells dinit itself, with that signal, of a limit (setrlimit(2)) that
@@ -109,15 +110,13 @@ int request_choose_command_signal(const struct signalfd_siginfo *info)
 bool request_describe(const struct requests *requests, const struct signalfd_siginfo *info,
 		      char text[REQUEST_TEXT_SIZE])
 {
-	int signal = (int)info->ssi_signo;
-	char sender[SENDER_SIZE];
+	char signal[SIGNAME_TEXT_SIZE], sender[SENDER_SIZE];
 	bool inside = sender_describe(requests->proc, requests->reaper, info, sender);
 
+	signame_describe((int)info->ssi_signo, signal);
 	if (inside)
-		snprintf(text, REQUEST_TEXT_SIZE, "signal %d (%s) from %s", signal,
-			 strsignal(signal), sender);
+		snprintf(text, REQUEST_TEXT_SIZE, "%s from %s", signal, sender);
 	else
-		snprintf(text, REQUEST_TEXT_SIZE, "signal %d (%s) received", signal,
-			 strsignal(signal));
+		snprintf(text, REQUEST_TEXT_SIZE, "%s received", signal);
 	return inside;
 }

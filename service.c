@@ -10,6 +10,7 @@
 #include "hook.h"
 #include "log.h"
 #include "process.h"
+#include "signame.h"
 #include "start.h"
 
 #include <errno.h>
@@ -311,9 +312,9 @@ static void send_down_signal(struct service *service)
 /* Warns that terminate cannot be started, and says what is done about it, if anything. */
 static void warn_of_terminate(const struct service *service, const char *reason)
 {
-	char signal[SIGNALLER_NAME_SIZE];
+	char signal[SIGNAME_SIZE];
 
-	signaller_name(service->entry->down_signal, signal);
+	signame_show(service->entry->down_signal, signal);
 	if (service->state == SERVICE_TERMINATING)
 		log_warn("%s/term: cannot be started, sending %s to the service instead: %s",
 			 service->entry->name, signal, reason);
@@ -425,10 +426,10 @@ static void on_terminate_exit(void *ctx, const struct reaper_end *end, const cha
 {
 	struct service *service = ctx;
 	bool failed = failure || end->status != 0;
-	char how[REAPER_STATUS_SIZE], signal[SIGNALLER_NAME_SIZE];
+	char how[REAPER_STATUS_SIZE], signal[SIGNAME_SIZE];
 
 	reaper_describe_status(end->status, how);
-	signaller_name(service->entry->down_signal, signal);
+	signame_show(service->entry->down_signal, signal);
 	if (failure)
 		warn_of_terminate(service, failure);
 	else if (failed && service->state == SERVICE_TERMINATING)

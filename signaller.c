@@ -25,21 +25,11 @@ struct errand {
 	char name[];
 };
 
-void signaller_name(int signal, char text[SIGNALLER_NAME_SIZE])
-{
-	const char *known = signame_find(signal);
-
-	if (known)
-		snprintf(text, SIGNALLER_NAME_SIZE, "%s", known);
-	else
-		snprintf(text, SIGNALLER_NAME_SIZE, "signal %d", signal);
-}
-
 static void warn_refused(const char *name, pid_t pid, int signal, int error)
 {
-	char signal_name[SIGNALLER_NAME_SIZE];
+	char signal_name[SIGNAME_SIZE];
 
-	signaller_name(signal, signal_name);
+	signame_show(signal, signal_name);
 	log_warn("%s: cannot send %s to PID %d: %s (it runs as another user; give dinit CAP_KILL, "
 		 "or run it as the same user)",
 		 name, signal_name, pid, strerror(error));
@@ -47,9 +37,9 @@ static void warn_refused(const char *name, pid_t pid, int signal, int error)
 
 static void warn_helper_ended(const struct errand *errand, int status)
 {
-	char signal_name[SIGNALLER_NAME_SIZE], how[REAPER_STATUS_SIZE];
+	char signal_name[SIGNAME_SIZE], how[REAPER_STATUS_SIZE];
 
-	signaller_name(errand->signal, signal_name);
+	signame_show(errand->signal, signal_name);
 	reaper_describe_status(status, how);
 	log_warn("%s: %s may not have reached PID %d: the helper process that sends it %s",
 		 errand->name, signal_name, errand->target, how);
@@ -130,9 +120,9 @@ free_errand:
 static void send_signal(struct signaller *signaller, pid_t pid, int signal, bool then_continue,
 			const char *name)
 {
-	char signal_name[SIGNALLER_NAME_SIZE];
+	char signal_name[SIGNAME_SIZE];
 
-	signaller_name(signal, signal_name);
+	signame_show(signal, signal_name);
 	/* 0 and less would be groups of processes, and 1 is no child of anybody (kill(2)). */
 	if (pid < 2) {
 		log_error("%s: not sending %s to PID %d, which is not one child: a fault of dinit",

@@ -13,13 +13,6 @@ struct signaller {
 	const struct procfs *proc;
 };
 
-/* Room for the name of a signal, with the terminating NUL. */
-#define SIGNALLER_NAME_SIZE 24
-
-/* Writes the name of a signal as kill(1) has it, "TERM", or "signal 37" where it has no name
- * that is the same everywhere. */
-void signaller_name(int signal, char text[SIGNALLER_NAME_SIZE]);
-
 /* Sends the signal to pid, an unreaped child. name ("web/run") stands for the process in messages.
  * Where the kernel says EPERM (the process runs as another user and dinit lacks CAP_KILL, see
  * capabilities(7)), a child takes on that user and sends it; where that is not allowed either, a

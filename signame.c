@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the names of signals; sends none. Invariant: what signame_find returns is a name that
+/* Owns the names of signals; sends none. Invariant: a name that signame_show writes is one that
  * signame_parse takes for the same signal. */
 #include "signame.h"
 
 #include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -27,9 +29,31 @@ static const char names[][7] = {
 
 #define NAMES (sizeof names / sizeof *names)
 
-const char *signame_find(int signal)
+static bool is_realtime(int signal)
 {
-	return signal > 0 && (size_t)signal < NAMES && *names[signal] ? names[signal] : NULL;
+	return signal >= REALTIME_FIRST && signal <= REALTIME_LAST;
+}
+
+void signame_show(int signal, char name[SIGNAME_SIZE])
+{
+	if (signal > 0 && (size_t)signal < NAMES && *names[signal])
+		snprintf(name, SIGNAME_SIZE, "%s", names[signal]);
+	else if (signal == REALTIME_FIRST)
+		snprintf(name, SIGNAME_SIZE, "RTMIN");
+	else if (is_realtime(signal))
+		snprintf(name, SIGNAME_SIZE, "RTMIN+%d", signal - REALTIME_FIRST);
+	else
+		snprintf(name, SIGNAME_SIZE, "signal %d", signal);
+}
+
+void signame_describe(int signal, char text[SIGNAME_TEXT_SIZE])
+{
+	char name[SIGNAME_SIZE];
+
+	signame_show(signal, name);
+	/* Every libc has other words for a real-time signal, and counts in its own way. */
+	snprintf(text, SIGNAME_TEXT_SIZE, "signal %d (%s)", signal,
+		 is_realtime(signal) ? name : strsignal(signal));
 }
 
 /* Returns the number that the text is, all of it, or -1 where it is none or larger than any

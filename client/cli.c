@@ -13,12 +13,14 @@
 #include "client/watch.h"
 #include "config.h"
 #include "log.h"
+#include "printable.h"
 #include "process.h"
 #include "procfs.h"
 #include "svdir.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,25 +37,27 @@ static void on_finding(void *ctx, enum svdir_finding finding, const char *text)
 }
 
 /* Reports every problem of dir (NULL: of DINIT_DIR), and warns of what is doubtful. Returns the
- * exit status, which follows from the problems alone. */
+ * exit status, which follows from the problems, and from whether the warnings could be written. */
 static int check(const char *dir)
 {
 	struct config config;
 	struct svdir svdir;
 	bool good = process_read_environment(&config, environ) == 0;
 	const char *checked = dir ? dir : config.dir;
+	char shown[PATH_MAX];
 
+	printable_copy_path(shown, sizeof shown, checked);
 	if (svdir_scan(&svdir, checked, SVDIR_CONTENTS, on_finding, NULL) > 0)
 		good = false;
 	if (good) {
 		svdir_warn_of_skip(&svdir, config.skip);
 		if (svdir.len == 0)
-			log_warn("%s: there is no service in it", checked);
-		printf("%s: %zu service%s, no problem found\n", checked, svdir.len,
+			log_warn("%s: there is no service in it", shown);
+		printf("%s: %zu service%s, no problem found\n", shown, svdir.len,
 		       svdir.len == 1 ? "" : "s");
 	}
 	svdir_free(&svdir);
-	return good ? PROCESS_STATUS_STOPPED : PROCESS_STATUS_UNABLE;
+	return good && !log_is_lost() ? PROCESS_STATUS_STOPPED : PROCESS_STATUS_UNABLE;
 }
 
 /* ---- the options ---- */

@@ -388,7 +388,8 @@ static void test_argument_check_looks_into_programs(struct scene *scene)
 	scene_service(scene, "e", "echo never");
 	scene_file(scene, "services/e/finish", 0755, "#!/command/execlineb -P\n");
 	scene_file(scene, "services/e/prestop", 0755, "echo never\n");
-	scene_file(scene, "services/e/control/h", 0755, "#!/bin/sh\r\n");
+	scene_file(scene, "services/e/control/h", 0755, "#!/usr/bin/env bash\r\n");
+	scene_file(scene, "services/f/run", 0755, "#!bin/sh\n");
 	run = run_start(scene, &(struct run_spec){ .arguments = LIST("--check") });
 	run_expect_exit(run, 1);
 	run_expect_line(run, RUN_STDERR,
@@ -398,10 +399,12 @@ static void test_argument_check_looks_into_programs(struct scene *scene)
 	run_expect_line(run, RUN_STDERR, ERROR ".*/b/log/run starts with no #! line");
 	run_expect_line(run, RUN_STDERR, ERROR ".*/c/control/t is empty");
 	run_expect_line(run, RUN_STDERR, ERROR ".*/d/run is a 64-bit program for s390");
+	run_expect_line(run, RUN_STDERR,
+			ERROR ".*/f/run needs the interpreter bin/sh, which is no");
 	run_expect_line(run, RUN_STDERR, ERROR ".*/e/finish needs the interpreter /command/execl");
 	run_expect_line(run, RUN_STDERR, ERROR ".*/e/prestop starts with no #! line");
 	run_expect_line(run, RUN_STDERR, ERROR ".*/e/control/h ends in a carriage return");
-	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 8);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 9);
 	expect_nothing_started(scene, run);
 }
 
@@ -428,6 +431,36 @@ static void test_arguments_with_a_full_disk_fail(struct scene *scene)
 		run_expect_exit(run, 1);
 		run_expect_line(run, RUN_STDERR,
 				ERROR "stdout cannot be written to: No space left on device$");
+	}
+}
+
+static void take_full_disk_for_stderr(void *ctx)
+{
+	int fd = open("/dev/full", O_WRONLY);
+
+	(void)ctx;
+	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
+		_exit(126);
+}
+
+/* A warning that nobody can have read. */
+static void test_argument_check_with_a_full_disk_for_warnings_fails(struct scene *scene)
+{
+	static const struct {
+		const char *level;
+		int status;
+	} levels[] = { { "DINIT_LOG_LEVEL=warn", 1 }, { "DINIT_LOG_LEVEL=error", 0 } };
+
+	add_service(scene);
+	scene_script(scene, "services/web/terminate", "cat supervise/pid");
+	for (size_t i = 0; i < COUNT(levels); i++) {
+		struct run *run =
+			run_start(scene,
+				  &(struct run_spec){ .arguments = LIST("--check"),
+						      .environment = LIST(levels[i].level),
+						      .prepare = take_full_disk_for_stderr });
+
+		run_expect_exit(run, levels[i].status);
 	}
 }
 
@@ -916,6 +949,7 @@ int main(void)
 		SCENE_AS_SUBREAPER(test_argument_check_of_what_is_odd_warns_and_succeeds),
 		SCENE_AS_SUBREAPER(test_argument_check_of_bad_directory_reports_all),
 		SCENE_AS_SUBREAPER(test_argument_check_looks_into_programs),
+		SCENE(test_argument_check_with_a_full_disk_for_warnings_fails),
 		SCENE_AS_SUBREAPER(test_argument_check_warns_of_what_only_runit_has),
 		SCENE_AS_SUBREAPER(test_argument_check_with_problems_warns_as_well),
 		SCENE_AS_SUBREAPER(test_start_says_nothing_of_what_only_runit_has),

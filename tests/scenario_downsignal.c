@@ -140,9 +140,11 @@ static void test_terminate_failing_is_followed_by_down_signal(struct scene *scen
 			"service instead$");
 	run_expect_line(run, RUN_STDERR,
 			"warning: b/term: PID [0-9]+ was killed by signal 9 \\(Killed\\): sending "
-			"signal 37 to the service instead$");
+			"RTMIN\\+3 to the service instead$");
 	run_expect_line(run, RUN_STDOUT, " a/run: got QUIT$");
-	run_expect_line(run, RUN_STDERR, "info: b/run: PID [0-9]+ was killed by signal 37 ");
+	run_expect_line(run, RUN_STDERR,
+			"info: b/run: PID [0-9]+ was killed by signal 37 "
+			"\\(RTMIN\\+3\\)$");
 }
 
 static void test_terminate_that_cannot_run_is_followed_by_down_signal(struct scene *scene)

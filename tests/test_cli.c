@@ -11,6 +11,7 @@
 #include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -333,6 +334,20 @@ static void test_check_counts_services_and_fails_with_a_problem(void **state)
 	expect_checked(dir, 1, "");
 }
 
+static void test_check_directory_of_a_strange_name_is_shown_in_one_line(void **state)
+{
+	char dir[] = "/tmp/test_cli\n\x1b_XXXXXX", line[100], expected[150];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(line, sizeof line, "dinit|--check|%s", dir);
+	snprintf(expected, sizeof expected,
+		 "/tmp/test_cli\\x0a\\x1b%s: 0 services, no problem found\n", strrchr(dir, '_'));
+	assert_int_equal(run(line), 0);
+	assert_string_equal(out, expected);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 /* ---- the line of a script ---- */
 
 static void test_run_line_of_a_script_is_taken_apart(void **state)
@@ -482,6 +497,7 @@ int main(void)
 		CLI_TEST(test_run_help_and_version_go_to_stdout),
 		CLI_TEST(test_run_output_that_cannot_be_written_is_a_failure),
 		CLI_TEST(test_check_counts_services_and_fails_with_a_problem),
+		CLI_TEST(test_check_directory_of_a_strange_name_is_shown_in_one_line),
 		CLI_TEST(test_run_line_of_a_script_is_taken_apart),
 		CLI_TEST(test_run_argument_with_a_space_is_none_of_a_script_without_a_path),
 		CLI_TEST(test_run_line_of_a_script_without_memory_says_so),

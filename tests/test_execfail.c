@@ -894,6 +894,14 @@ static void test_execfail_foresee_scripts_that_cannot_run_are_told(void **state)
 		{ "#!/nonexistent/sh\n",
 		  "run needs the interpreter /nonexistent/sh, which does not" },
 		{ "#!/bin/sh\r\necho\r\n", "ends in a carriage return" },
+		{ "#!/usr/bin/env bash\r\nexit\r\n", "/run ends in a carriage return, a Windows" },
+		{ "#!/bin/sh -e\r\n", "/run ends in a carriage return" },
+		{ "#!/bin/sh \r\n", "/run ends in a carriage return" },
+		{ "#!/bin/sh -e\r", "/run ends in a carriage return" },
+		{ "#!/nonexistent/sh -e\r\n", "/run ends in a carriage return" },
+		{ "#!bin/sh\n",
+		  "/run needs the interpreter bin/sh, which is no absolute path (write the whole" },
+		{ "#!sh -e\n", "/run needs the interpreter sh, which is no absolute path" },
 		{ "", "/run is empty" },
 		{ "echo\n", "/run starts with no #! line" },
 		{ "\xef\xbb\xbf#!/bin/sh\n", "/run starts with a byte order mark" },
@@ -912,6 +920,9 @@ static void test_execfail_foresee_scripts_that_cannot_run_are_told(void **state)
 	snprintf(line, sizeof line, "#!%s\n", path_of("inner"));
 	put("run", line);
 	assert_foreseen("run", "run needs the interpreter /nonexistent/sh, which does not exist");
+	put("inner", "#!/bin/sh -e\r\n");
+	assert_foreseen("run", "the first line of /");
+	assert_foreseen("run", "/inner ends in a carriage return");
 	put_bytes("run", "#!/bin/sh\n", 10, 0644);
 	assert_foreseen("run", "/run is not executable");
 	assert_foreseen("missing", "/missing does not exist");
@@ -940,7 +951,7 @@ static void test_execfail_foresee_what_may_run_is_no_problem(void **state)
 {
 	struct image image = make_image("/nonexistent/ld.so.1");
 	struct utsname here;
-	char name[20], line[200];
+	char name[20], line[256];
 	int before;
 
 	(void)state;
@@ -952,8 +963,26 @@ static void test_execfail_foresee_what_may_run_is_no_problem(void **state)
 	personality((unsigned long)before);
 	put("run", "#!/bin/sh\n");
 	assert_not_foreseen(path_of("run"));
-	/* It depends on the working directory. */
+	/* The working directory is that of the service: where run is, and above control/. */
+	assert_int_equal(mkdir("bin", 0755), 0);
+	assert_int_equal(mkdir("control", 0755), 0);
+	put("bin/sh", "");
 	put("run", "#!bin/sh\n");
+	put("control/t", "#!bin/sh\n");
+	assert_int_equal(chdir("/"), 0);
+	assert_not_foreseen(path_of("run"));
+	assert_not_foreseen(path_of("control/t"));
+	assert_int_equal(chdir(base), 0);
+	/* A carriage return that is none of the first line, or not at its end. */
+	put("run", "#!/bin/sh -e\n\r\n");
+	assert_not_foreseen(path_of("run"));
+	put("run", "#!/bin/sh -\re\n");
+	assert_not_foreseen(path_of("run"));
+	/* The kernel does not read so far. */
+	memset(line, ' ', sizeof line);
+	memcpy(line, "#!/bin/sh", 9);
+	line[255] = '\r';
+	put_bytes("run", line, 256, 0755);
 	assert_not_foreseen(path_of("run"));
 	/* A file of that name may exist. */
 	put("sh\r", "#!/bin/sh\n");

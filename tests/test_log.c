@@ -286,6 +286,29 @@ static void test_log_enabled_spares_what_nobody_reads(void **state)
 
 /* ---- without a writer ---- */
 
+static void test_log_is_lost_where_stderr_takes_nothing(void **state)
+{
+	int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	int full_fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_true(full_fd >= 0);
+	log_set_writer(NULL, NULL);
+	fflush(stderr);
+	assert_false(log_is_lost());
+	dup2(full_fd, STDERR_FILENO);
+	log_info("below the level");
+	assert_false(log_is_lost());
+	log_warn("lost");
+	dup2(saved, STDERR_FILENO);
+	assert_true(log_is_lost());
+	log_set_writer(keep, *state);
+	log_warn("taken");
+	assert_true(log_is_lost());
+	close(full_fd);
+	close(saved);
+}
+
 /* Descriptor 2 leads to a pipe while the message is made. Returns the pipe's read end. */
 static int divert_stderr(int *saved, int flags)
 {
@@ -416,6 +439,7 @@ int main(void)
 		TEST(test_log_errno_is_kept),
 		TEST(test_log_enabled_spares_what_nobody_reads),
 		TEST(test_log_set_form_without_a_writer_holds_for_stderr),
+		TEST(test_log_is_lost_where_stderr_takes_nothing),
 		TEST(test_log_without_a_writer_goes_to_stderr),
 		TEST(test_log_without_a_writer_written_in_parts_goes_out_whole),
 		TEST(test_log_without_a_writer_and_without_stderr_is_dropped),

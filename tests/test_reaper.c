@@ -647,6 +647,8 @@ static void test_reaper_describe_status_in_words(void **state)
 	assert_string_equal(text, "was killed by signal 9 (Killed)");
 	reaper_describe_status(SIGSEGV | 0x80, text);
 	assert_string_equal(text, "was killed by signal 11 (Segmentation fault)");
+	reaper_describe_status(36, text);
+	assert_string_equal(text, "was killed by signal 36 (RTMIN+2)");
 	for (int number = 1; number <= 64; number++) {
 		reaper_describe_status(number, text);
 		assert_true(strlen(text) > strlen("was killed by signal "));

@@ -203,6 +203,24 @@ static void test_request_read_useless_signal_from_outside_is_warned_of_once(void
 	}
 }
 
+/* In whichever words: the name is one that --signal and down-signal take. */
+static void test_request_real_time_signals_have_the_name_of_kill(void **state)
+{
+	const struct signalfd_siginfo stop = { .ssi_signo = SYSTEMD_HALT };
+	struct rig *rig = *state;
+	char text[REQUEST_TEXT_SIZE];
+
+	expect_ignored(rig, 34, &inside, false);
+	assert_string_equal(rig->message, "dinit: info: signal 34 (RTMIN) ignored");
+	expect_ignored(rig, 36, &outside, true);
+	assert_non_null(strstr(rig->message, "warning: signal 36 (RTMIN+2) from outside the "));
+	request_describe(&rig->requests, &stop, text);
+	assert_string_equal(text, "signal 37 (RTMIN+3) received");
+	sender = "PID 9 (halt)";
+	request_describe(&rig->requests, &stop, text);
+	assert_string_equal(text, "signal 37 (RTMIN+3) from PID 9 (halt)");
+}
+
 /* STOP and CONT from outside are a pause. */
 static void test_request_read_cont_from_outside_is_no_warning(void **state)
 {
@@ -362,6 +380,7 @@ int main(void)
 		TEST(test_request_read_hup_stops_subreaper_only),
 		TEST(test_request_read_inherited_stop_signals_stop_from_outside_only),
 		TEST(test_request_read_useless_signal_from_outside_is_warned_of_once),
+		TEST(test_request_real_time_signals_have_the_name_of_kill),
 		TEST(test_request_read_cont_from_outside_is_no_warning),
 		TEST(test_request_read_control_goes_before_all_else),
 		TEST(test_request_read_command_gets_what_does_not_stop),

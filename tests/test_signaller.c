@@ -513,27 +513,6 @@ static void test_signaller_send_refused_and_no_child_to_be_had_is_said(void **st
 	}
 }
 
-static void test_signaller_name_cases_are_those_of_kill(void **state)
-{
-	static const struct {
-		int signal;
-		const char *name;
-	} cases[] = {
-		{ SIGTERM, "TERM" },     { SIGKILL, "KILL" }, { SIGHUP, "HUP" },
-		{ SIGWINCH, "WINCH" },   { SIGSYS, "SYS" },   { 37, "signal 37" },
-		{ 64, "signal 64" },     { 0, "signal 0" },   { -1, "signal -1" },
-		{ 1000, "signal 1000" }, { 32, "signal 32" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		char name[SIGNALLER_NAME_SIZE];
-
-		signaller_name(cases[i].signal, name);
-		assert_string_equal(name, cases[i].name);
-	}
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -552,7 +531,6 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_signaller_send_refused_and_helper_killed_says_that),
 	TEST(test_signaller_send_refused_to_one_that_ends_meanwhile_says_nothing),
 	TEST(test_signaller_send_refused_and_no_child_to_be_had_is_said),
-	cmocka_unit_test(test_signaller_name_cases_are_those_of_kill),
 };
 
 int main(void)
