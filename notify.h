@@ -11,8 +11,9 @@
 struct notify;
 
 /* Makes the pipe. on_said is called once: when the first newline has come (ready), or when nobody
- * can write one any more; what else is written is read and ignored. Returns NULL with errno, and nothing open, where that is impossible. Sets
- * *write_fd to the end for the service, which is close-on-exec and the caller's to close. */
+ * can write one any more; what else is written is read and ignored. Returns NULL with errno, and
+ * nothing open, where that is impossible. Sets *write_fd to the end for the service, which is
+ * close-on-exec and the caller's to close. */
 struct notify *notify_open(struct loop *loop, void (*on_said)(void *ctx, bool ready), void *ctx,
 			   int *write_fd);
 
