@@ -358,9 +358,9 @@ static void stop_checking(struct health_watched *watched)
 		check_stop(&watched->check);
 }
 
+/* Shows why it will not be ready: checks do not begin either. */
 static void note_never(struct health_watched *watched)
 {
-	watched->never = true;
 	strcpy(watched->reason, "its notification-fd was closed without a newline");
 	show_readiness(watched);
 }
@@ -375,7 +375,7 @@ static void watch_run(struct health_watched *watched, const struct service *serv
 		return;
 	}
 	watched->run_pid = service->run.watch.pid;
-	if (service->never_notified && !watched->never)
+	if (service->never_notified)
 		note_never(watched);
 	if (watched->checking || (entry->notification_fd > 0 && !service->notified))
 		return;

@@ -44,9 +44,6 @@ struct health_watched {
 	size_t number;
 	/* Checks have begun. */
 	bool checking;
-	/* They never will, nor will it be ready: its notification-fd was closed before, which is
-	 * its reason now. */
-	bool never;
 	/* A warning has said that its check cannot be started. */
 	bool warned;
 	/* Whether it has ever been ready, and whether it is now. */
