@@ -111,28 +111,30 @@ static void on_adopted_end(void *ctx, const struct reaper_end *end)
 	note_end(ctx, NULL, end);
 }
 
-/* Notes a cause that no end of a process is, and that a message has told. */
-static void note_failure(struct dinit *dinit, const char *cause, int status)
+/* Notes a cause that no end of a process is, and that a message of the caller's tells. Returns
+ * whether it is the first. */
+static bool note_failure(struct dinit *dinit, const char *cause, int status)
 {
-	if (!has_cause(dinit))
+	bool first = !has_cause(dinit);
+
+	if (first)
 		ending_note(&dinit->ending, cause);
 	verdict_note_failure(&dinit->verdict, status);
+	return first;
 }
 
 static bool on_start_failure(void *ctx, const char *cause, int status)
 {
 	struct dinit *dinit = ctx;
-	bool first = !has_cause(dinit);
 
 	dinit->start_abandoned = true;
-	note_failure(dinit, cause, status);
-	return first;
+	return note_failure(dinit, cause, status);
 }
 
 /* Notes that a service is past the limits of its readiness. */
-static void on_unhealthy(void *ctx, const char *cause)
+static bool on_unhealthy(void *ctx, const char *cause)
 {
-	note_failure(ctx, cause, PROCESS_STATUS_FAILED);
+	return note_failure(ctx, cause, PROCESS_STATUS_FAILED);
 }
 
 static void on_service_change(void *ctx, const struct service *service)

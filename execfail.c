@@ -273,16 +273,33 @@ static bool explain_carriage_return(const struct file *file, char *text, size_t 
 	return say_carriage_return(file, text, size);
 }
 
+/* Returns whether the interpreter takes a carriage return behind its argument for white space: perl
+ * does, and env with -S. */
+static bool overlooks_carriage_return(const char *interpreter, const char *line)
+{
+	const char *name = strrchr(interpreter, '/');
+
+	name = name ? name + 1 : interpreter;
+	return strncmp(name, "perl", 4) == 0 || (strcmp(name, "env") == 0 && strstr(line, " -S"));
+}
+
 /* Finds one behind the interpreter's argument, or behind a blank in place of that. The kernel does
  * not mind it, but the interpreter is given it. */
 static bool foresee_carriage_return(const struct file *file, char *text, size_t size)
 {
-	const unsigned char *end = memchr(file->head, '\n', file->head_len);
-	size_t len = end ? (size_t)(end - file->head) : file->head_len;
+	char line[HEAD_SIZE + 1];
+	size_t len;
 
+	memcpy(line, file->head, HEAD_SIZE);
+	line[HEAD_SIZE] = '\0';
+	len = strcspn(line, "\n");
 	/* The kernel leaves out what it has no room for, so that nothing is known of the end. */
-	if (!needs_interpreter(file) || has_carriage_return(file->next) || len == HEAD_SIZE ||
-	    file->head[len - 1] != '\r')
+	if (!needs_interpreter(file) || has_carriage_return(file->next) || len == HEAD_SIZE)
+		return false;
+	while (line[len - 1] == ' ' || line[len - 1] == '\t')
+		len--;
+	line[len] = '\0';
+	if (line[len - 1] != '\r' || overlooks_carriage_return(file->next, line))
 		return false;
 	return say_carriage_return(file, text, size);
 }
@@ -310,17 +327,14 @@ static bool explain_relative(const struct file *file, char *text, size_t size)
  * own directory, or the one above for a program in control/. */
 static bool is_beside(const struct file *file)
 {
-	static const char directories[][4] = { "", "../" };
-	int len = (int)(strrchr(file->program, '/') - file->program);
+	static const char control[] = "/control";
+	size_t len = (size_t)(strrchr(file->program, '/') - file->program), tail = strlen(control);
 	char path[PATH_MAX];
 
-	for (size_t i = 0; i < COUNT(directories); i++) {
-		snprintf(path, sizeof path, "%.*s/%s%s", len, file->program, directories[i],
-			 file->next);
-		if (access(path, F_OK) == 0)
-			return true;
-	}
-	return false;
+	if (len >= tail && memcmp(file->program + len - tail, control, tail) == 0)
+		len -= tail;
+	snprintf(path, sizeof path, "%.*s/%s", (int)len, file->program, file->next);
+	return access(path, F_OK) == 0;
 }
 
 static bool foresee_relative(const struct file *file, char *text, size_t size)

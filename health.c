@@ -250,14 +250,16 @@ static void report_limit(struct health_watched *watched, const char *words)
 	struct health *health = watched->health;
 	const char *colon = watched->reason[0] ? ": " : "";
 	char cause[CAUSE_SIZE];
+	bool first;
 
 	if (find_entry(health, watched->place)->optional) {
 		log_warn("%s" OPTIONAL_GOES_ON "%s%s", words, colon, watched->reason);
 		return;
 	}
-	log_error("%s, stopping the container%s%s", words, colon, watched->reason);
 	snprintf(cause, sizeof cause, "%s%s%s", words, colon, watched->reason);
-	health->on_failure(health->ctx, cause);
+	first = health->on_failure(health->ctx, cause);
+	log_error("%s%s%s%s", words, first ? ", stopping the container" : "", colon,
+		  watched->reason);
 }
 
 /* Ends the container where a service that was ready has failed too often in a row. */
@@ -500,7 +502,7 @@ static void watch_entry(struct health *health, size_t place)
 }
 
 int health_open(struct health *health, const struct health_means *means,
-		void (*on_failure)(void *ctx, const char *cause), void *ctx)
+		bool (*on_failure)(void *ctx, const char *cause), void *ctx)
 {
 	size_t len = means->svdir->len, watched = 0;
 

@@ -52,7 +52,7 @@ struct health_watched {
 	uint64_t lost_ms;
 	/* Failed checks, in a row and in all. */
 	uint32_t failures, failures_total;
-	/* How the last check ended, and from said_at on what it said. */
+	/* How the last check ended, and from said_at on what it said; or why none begins. */
 	char reason[CHECK_REASON_SIZE];
 	size_t said_at;
 };
@@ -73,9 +73,10 @@ struct health_service {
 
 struct health {
 	struct health_means means;
-	/* A service is past its limits: an error has been logged, and the cause is for the last
-	 * message (valid during the call). */
-	void (*on_failure)(void *ctx, const char *cause);
+	/* A service is past its limits: an error says so then, and the cause is for the last
+	 * message (valid during the call). Returns whether the container is stopped for it, and
+	 * for nothing before. */
+	bool (*on_failure)(void *ctx, const char *cause);
 	void *ctx;
 	/* When health was opened, as of loop_now_ms(). */
 	uint64_t began_ms;
@@ -110,7 +111,7 @@ struct health {
 /* Prepares health, and shows all services on the board as they are before the start. Returns 0, or
  * -1 with errno (memory) and nothing left allocated. */
 int health_open(struct health *health, const struct health_means *means,
-		void (*on_failure)(void *ctx, const char *cause), void *ctx);
+		bool (*on_failure)(void *ctx, const char *cause), void *ctx);
 
 /* Frees what health_open allocated, and forgets the checks that run. */
 void health_close(struct health *health);

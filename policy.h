@@ -35,7 +35,8 @@ struct policy_last {
 	char name[PROCFS_NAME_SIZE];
 	/* 0: there was none. */
 	pid_t pid;
-	/* Its session: its own PID where it led one itself, as most daemons do. */
+	/* Its session: its own PID where it led one itself, as most daemons do (not those that
+	 * fork once more after setsid). */
 	pid_t session;
 	/* When it was terminated or adopted, as of loop_now_ms(). */
 	uint64_t ms;

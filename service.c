@@ -114,6 +114,7 @@ static void tell_start_failure(const struct service *service, const struct progr
 {
 	const struct service_owner *owner = &service->all->owner;
 	char cause[CAUSE_SIZE];
+	bool first;
 
 	if (service->entry->optional) {
 		log_warn("%s/%s: cannot be started; " OPTIONAL_GOES_ON ": %s", failed->service,
@@ -122,10 +123,9 @@ static void tell_start_failure(const struct service *service, const struct progr
 	}
 	snprintf(cause, sizeof cause, "%s/%s: cannot be started: %s", failed->service,
 		 failed->stage, reason);
+	first = owner->on_start_failure(owner->ctx, cause, status);
 	log_error("%s/%s: cannot be started%s: %s", failed->service, failed->stage,
-		  owner->on_start_failure(owner->ctx, cause, status) ? ", stopping the container"
-								     : "",
-		  reason);
+		  first ? ", stopping the container" : "", reason);
 }
 
 /* ---- ends ---- */
@@ -384,6 +384,7 @@ static void handle(struct service *service, enum service_event event, const stru
 		tell_change(service);
 		return;
 	case EVENT_NEVER_NOTIFIED:
+		/* (A run that ends closes it, too; that is told next, and shown in its place.) */
 		service->never_notified = true;
 		tell_change(service);
 		return;

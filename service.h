@@ -56,8 +56,10 @@ struct service {
 	int run_status;
 	/* Its notification-fd, while run runs; NULL where it has none. */
 	struct notify *notify;
-	/* It has said there that it is ready, or has closed it before. */
-	bool notified, never_notified;
+	/* It has said there that it is ready. */
+	bool notified;
+	/* It has not, and cannot any more: it has closed it. */
+	bool never_notified;
 	/* The state that follows SERVICE_FINISHING. */
 	enum service_state outcome;
 	/* Only where the directory has them; else NULL. */

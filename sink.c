@@ -64,13 +64,13 @@ static size_t choose_pipe_size(int fd)
 
 static void classify(struct sink *sink, int fd)
 {
-	struct stat status;
+	/* What fstat cannot tell of is taken for a file. */
+	struct stat status = { 0 };
 	int own_fd;
 
 	sink->fd = fd;
 	sink->kind = SINK_KIND_FILE;
-	if (fstat(fd, &status) < 0)
-		return;
+	fstat(fd, &status);
 	if (S_ISFIFO(status.st_mode))
 		sink->pipe_size = choose_pipe_size(fd);
 	if (S_ISSOCK(status.st_mode)) {

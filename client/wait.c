@@ -7,6 +7,7 @@
 #include "client/pick.h"
 #include "config.h"
 #include "execfail.h"
+#include "printable.h"
 #include "process.h"
 #include "procfs.h"
 
@@ -25,8 +26,9 @@
 #define STATUS_NOT_EXECUTABLE 126
 #define STATUS_NOT_FOUND 127
 
-/* Room for why a command cannot be executed. */
-#define EXEC_WHY_SIZE 512
+/* Room for why a command cannot be executed, with two texts of others' in it. */
+#define EXEC_SHOWN_SIZE 256
+#define EXEC_WHY_SIZE (2 * EXEC_SHOWN_SIZE + 128)
 
 /* ---- one service ---- */
 
@@ -360,16 +362,18 @@ static int parse(struct wait *wait)
 static void fail_to_execute(const char *command, int error)
 {
 	const char *path = getenv("PATH");
+	char why[EXEC_WHY_SIZE], name[EXEC_SHOWN_SIZE], where[EXEC_SHOWN_SIZE];
 
 	if (strchr(command, '/')) {
-		char why[EXEC_WHY_SIZE];
-
 		execfail_explain(command, error, why, sizeof why);
-		view_fail(why);
 	} else {
-		fprintf(stderr, "dinit: \"%s\" cannot be executed from PATH (%s): %s\n", command,
-			path ? path : "", strerror(error));
+		path = path ? path : "which is not set";
+		printable_copy(name, sizeof name, PRINTABLE_ESCAPED, command, strlen(command));
+		printable_copy(where, sizeof where, PRINTABLE_ESCAPED, path, strlen(path));
+		snprintf(why, sizeof why, "\"%s\" cannot be executed from PATH (%s): %s", name,
+			 where, strerror(error));
 	}
+	view_fail(why);
 }
 
 /* Executes the command in our place. Returns the exit status where it cannot be. */

@@ -86,7 +86,8 @@ static void test_left_daemon_found_before_the_end_is_named(struct scene *scene)
 			CAUSE("warning", "web/run", "exited with status 0") LEFT(SLEEP) STOPPING);
 }
 
-/* What was found before has been left by another one. */
+/* What was found before has been left by another one. (On a machine that takes two seconds from
+ * the line to the end it would not be named anyway.) */
 static void test_left_helper_of_a_service_that_ended_before_is_not_named(struct scene *scene)
 {
 	struct run *run;

@@ -142,7 +142,7 @@ static void test_counts_of_adopted_processes_that_are_not_listed(struct scene *s
 	stop(run);
 	run_expect_line(run, RUN_STDOUT, " client/run: \\[64,2\\]$");
 	run_expect_line(run, RUN_STDOUT, " client/run: 2 more adopted processes are not listed$");
-	run_expect_line(run, RUN_STDERR, " there is no service sleep/1, or it is not listed; did ");
+	run_expect_line(run, RUN_STDERR, " there is no service sleep/1, or it is not listed");
 }
 
 /* ---- noise in the page ---- */

@@ -59,7 +59,7 @@ static void test_ready_timeout_ends_the_container(struct scene *scene)
 			ERROR "db: not ready after " TIME ", stopping the container: exited with "
 			      "status 1: starting up$");
 	run_expect_line(run, RUN_STDERR,
-			ERROR "web: not ready after " TIME ", stopping the container: exited "
+			ERROR "web: not ready after " TIME ": exited "
 			      "with status 1: refused$");
 	/* The first one is the cause. */
 	run_expect_line(run, RUN_STDERR,

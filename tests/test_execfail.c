@@ -898,6 +898,9 @@ static void test_execfail_foresee_scripts_that_cannot_run_are_told(void **state)
 		{ "#!/bin/sh -e\r\n", "/run ends in a carriage return" },
 		{ "#!/bin/sh \r\n", "/run ends in a carriage return" },
 		{ "#!/bin/sh -e\r", "/run ends in a carriage return" },
+		{ "#!/bin/sh -e\r \t\n", "/run ends in a carriage return" },
+		{ "#!/usr/bin/env perl\r\n", "/run ends in a carriage return" },
+		{ "#!/nonexistent/envy -S sh\r\n", "/run ends in a carriage return" },
 		{ "#!/nonexistent/sh -e\r\n", "/run ends in a carriage return" },
 		{ "#!bin/sh\n",
 		  "/run needs the interpreter bin/sh, which is no absolute path (write the whole" },
@@ -916,6 +919,11 @@ static void test_execfail_foresee_scripts_that_cannot_run_are_told(void **state)
 		put("run", cases[i].content);
 		assert_foreseen("run", cases[i].words);
 	}
+	assert_int_equal(mkdir("bin", 0755), 0);
+	assert_int_equal(mkdir("log", 0755), 0);
+	put("bin/sh", "");
+	put("log/run", "#!bin/sh\n");
+	assert_foreseen("log/run", "/run needs the interpreter bin/sh, which is no absolute path");
 	put("inner", "#!/nonexistent/sh\n");
 	snprintf(line, sizeof line, "#!%s\n", path_of("inner"));
 	put("run", line);
@@ -977,6 +985,16 @@ static void test_execfail_foresee_what_may_run_is_no_problem(void **state)
 	put("run", "#!/bin/sh -e\n\r\n");
 	assert_not_foreseen(path_of("run"));
 	put("run", "#!/bin/sh -\re\n");
+	assert_not_foreseen(path_of("run"));
+	/* The kernel's argument ends at a NUL. */
+	put_bytes("run", "#!/bin/sh -e\0\r\n", 15, 0755);
+	assert_not_foreseen(path_of("run"));
+	/* These take it for white space. */
+	put("run", "#!/usr/bin/env -S sh -e\r\n");
+	assert_not_foreseen(path_of("run"));
+	put("perl5", "#!/bin/sh\n");
+	snprintf(line, sizeof line, "#!%s -w\r\n", path_of("perl5"));
+	put("run", line);
 	assert_not_foreseen(path_of("run"));
 	/* The kernel does not read so far. */
 	memset(line, ' ', sizeof line);

@@ -286,6 +286,7 @@ static void test_log_enabled_spares_what_nobody_reads(void **state)
 
 /* ---- without a writer ---- */
 
+/* (Before all others that lose a message: it stays lost.) */
 static void test_log_is_lost_where_stderr_takes_nothing(void **state)
 {
 	int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);

@@ -544,18 +544,25 @@ static void test_wait_executes_the_command_when_it_is_so(void **state)
 
 static void test_wait_command_that_cannot_be_executed_is_explained(void **state)
 {
+	char *path = strdup(getenv("PATH"));
+
 	(void)state;
 	setenv("PATH", "/opt/bin:/bin", 1);
 	moments_add();
 	moments_add_service("db", BOARD_READY, 5);
 	exec_error = ENOENT;
+	run("-- a\033pp");
+	expect_said(
+		"dinit: \"a\\x1bpp\" cannot be executed from PATH (/opt/bin:/bin): No such file "
+		"or directory\n");
 	run("-- app");
 	expect_said("dinit: \"app\" cannot be executed from PATH (/opt/bin:/bin): No such file or "
 		    "directory\n");
 	unsetenv("PATH");
 	exec_error = EACCES;
 	run("-- app");
-	expect_said("dinit: \"app\" cannot be executed from PATH (): Permission denied\n");
+	expect_said("dinit: \"app\" cannot be executed from PATH (which is not set): Permission "
+		    "denied\n");
 	/* One with a path is looked at. */
 	exec_error = ENOENT;
 	assert_int_equal(run("-- /proc/none/app"), 127);
@@ -564,6 +571,8 @@ static void test_wait_command_that_cannot_be_executed_is_explained(void **state)
 	assert_int_equal(run("-- /proc/none/app"), 126);
 	expect_said("dinit: /proc/none/app cannot be executed (Argument list too long; the "
 		    "environment is too large)\n");
+	setenv("PATH", path, 1);
+	free(path);
 }
 
 static void test_wait_does_not_execute_the_command_otherwise(void **state)
