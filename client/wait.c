@@ -361,12 +361,14 @@ static int parse(struct wait *wait)
  * known.) */
 static void fail_to_execute(const char *command, int error)
 {
-	const char *path = getenv("PATH");
-	char why[EXEC_WHY_SIZE], name[EXEC_SHOWN_SIZE], where[EXEC_SHOWN_SIZE];
+	char why[EXEC_WHY_SIZE];
 
 	if (strchr(command, '/')) {
 		execfail_explain(command, error, why, sizeof why);
 	} else {
+		char name[EXEC_SHOWN_SIZE], where[EXEC_SHOWN_SIZE];
+		const char *path = getenv("PATH");
+
 		path = path ? path : "which is not set";
 		printable_copy(name, sizeof name, PRINTABLE_ESCAPED, command, strlen(command));
 		printable_copy(where, sizeof where, PRINTABLE_ESCAPED, path, strlen(path));

@@ -954,6 +954,34 @@ static void test_execfail_foresee_programs_that_cannot_run_are_told(void **state
 	assert_foreseen("run", "/run is an incomplete program");
 }
 
+static void test_execfail_foresee_carriage_returns_that_do_no_harm(void **state)
+{
+	char line[256];
+
+	(void)state;
+	/* A carriage return that is none of the first line, or not at its end. */
+	put("run", "#!/bin/sh -e\n\r\n");
+	assert_not_foreseen(path_of("run"));
+	put("run", "#!/bin/sh -\re\n");
+	assert_not_foreseen(path_of("run"));
+	/* The kernel's argument ends at a NUL. */
+	put_bytes("run", "#!/bin/sh -e\0\r\n", 15, 0755);
+	assert_not_foreseen(path_of("run"));
+	/* These take it for white space. */
+	put("run", "#!/usr/bin/env -S sh -e\r\n");
+	assert_not_foreseen(path_of("run"));
+	put("perl5", "#!/bin/sh\n");
+	snprintf(line, sizeof line, "#!%s -w\r\n", path_of("perl5"));
+	put("run", line);
+	assert_not_foreseen(path_of("run"));
+	/* The kernel does not read so far. */
+	memset(line, ' ', sizeof line);
+	memcpy(line, "#!/bin/sh", 9);
+	line[255] = '\r';
+	put_bytes("run", line, 256, 0755);
+	assert_not_foreseen(path_of("run"));
+}
+
 /* Nothing is claimed where it may run after all. */
 static void test_execfail_foresee_what_may_run_is_no_problem(void **state)
 {
@@ -981,27 +1009,6 @@ static void test_execfail_foresee_what_may_run_is_no_problem(void **state)
 	assert_not_foreseen(path_of("run"));
 	assert_not_foreseen(path_of("control/t"));
 	assert_int_equal(chdir(base), 0);
-	/* A carriage return that is none of the first line, or not at its end. */
-	put("run", "#!/bin/sh -e\n\r\n");
-	assert_not_foreseen(path_of("run"));
-	put("run", "#!/bin/sh -\re\n");
-	assert_not_foreseen(path_of("run"));
-	/* The kernel's argument ends at a NUL. */
-	put_bytes("run", "#!/bin/sh -e\0\r\n", 15, 0755);
-	assert_not_foreseen(path_of("run"));
-	/* These take it for white space. */
-	put("run", "#!/usr/bin/env -S sh -e\r\n");
-	assert_not_foreseen(path_of("run"));
-	put("perl5", "#!/bin/sh\n");
-	snprintf(line, sizeof line, "#!%s -w\r\n", path_of("perl5"));
-	put("run", line);
-	assert_not_foreseen(path_of("run"));
-	/* The kernel does not read so far. */
-	memset(line, ' ', sizeof line);
-	memcpy(line, "#!/bin/sh", 9);
-	line[255] = '\r';
-	put_bytes("run", line, 256, 0755);
-	assert_not_foreseen(path_of("run"));
 	/* A file of that name may exist. */
 	put("sh\r", "#!/bin/sh\n");
 	snprintf(line, sizeof line, "#!%s\n", path_of("sh\r"));
@@ -1056,6 +1063,7 @@ int main(void)
 		TEST(test_execfail_explain_noexec_mount_is_told),
 		TEST(test_execfail_foresee_scripts_that_cannot_run_are_told),
 		TEST(test_execfail_foresee_programs_that_cannot_run_are_told),
+		TEST(test_execfail_foresee_carriage_returns_that_do_no_harm),
 		TEST(test_execfail_foresee_what_may_run_is_no_problem),
 	};
 
