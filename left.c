@@ -81,7 +81,7 @@ static bool is_last(const struct left_search *search)
 	const struct policy_last *last = &search->policy->last;
 
 	return last->pid != 0 && loop_now_ms(search->policy->loop) - last->ms <= LEFT_MS &&
-	       (last->session == search->ended || (last->session == last->pid && !search->others));
+	       (last->session == search->ended || (last->session == 0 && !search->others));
 }
 
 bool left_find(const struct policy *policy, pid_t ended, struct left *left)

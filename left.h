@@ -22,12 +22,11 @@ struct left {
 /* Looks for a process that a program of dinit's left behind. The program has ended and been reaped,
  * and its PID was `ended`. The process is an orphan that is new or was terminated or adopted within
  * LEFT_MS: one in the session that the program led, else one in the session of no program (in the
- * case of LEFT_MS only one that leads its session, as most daemons do, where no other service runs:
- * what a check, an ended service or an outsider leaves is in a session of theirs, and cannot be
- * told from a daemon that has forked once more after setsid). With ignore every orphan is new, and
- * only the session of the program counts. Filters, and what DINIT_KEEP names, are not meant: they
- * are there on purpose. Returns whether there is such a process, and fills *left; false as well
- * where /proc does not tell. */
+ * case of LEFT_MS only where no other service runs, and nobody else may have started it: the leader
+ * of its session is the orphan itself, or has gone and no program of dinit's has ended yet). With
+ * ignore every orphan is new, and only the session of the program counts. Filters, and what
+ * DINIT_KEEP names, are not meant: they are there on purpose. Returns whether there is such a
+ * process, and fills *left; false as well where /proc does not tell. */
 bool left_find(const struct policy *policy, pid_t ended, struct left *left);
 
 /* Returns whether a filter (filter.h) is among the orphans, which may still have the last lines of

@@ -8,6 +8,7 @@
 #include "filter.h"
 #include "log.h"
 #include "names.h"
+#include "program.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -207,7 +208,9 @@ static void put_off(struct orphan *orphan)
 	orphan_set_state(orphan, orphan->delays <= DELAYS_SHORT ? ORPHAN_YOUNG : ORPHAN_UNSETTLED);
 }
 
-/* Notes an orphan that is about to be terminated or adopted. */
+/* Notes an orphan that is about to be terminated or adopted. Where the leader of its session has
+ * gone, that was a program of dinit's which has ended, or half of a daemon that has forked once
+ * more after setsid. */
 static void note_last(struct policy *policy, const struct orphan *orphan)
 {
 	struct procfs_stat stat;
@@ -216,6 +219,9 @@ static void note_last(struct policy *policy, const struct orphan *orphan)
 		return;
 	policy->last.pid = orphan->pid;
 	policy->last.session = stat.session;
+	if (stat.session == orphan->pid ||
+	    (!policy->program_ended && !program_find(policy->reaper, stat.session)))
+		policy->last.session = 0;
 	policy->last.ms = loop_now_ms(policy->loop);
 	snprintf(policy->last.name, sizeof policy->last.name, "%s", orphan_program(orphan));
 }
@@ -433,6 +439,7 @@ void policy_children_changed(struct policy *policy, bool program_ended)
 {
 	uint64_t since = loop_now_ms(policy->loop) - policy->looked_ms;
 
+	policy->program_ended |= program_ended;
 	if (policy->blind)
 		return;
 	if (program_ended) {

@@ -35,8 +35,7 @@ struct policy_last {
 	char name[PROCFS_NAME_SIZE];
 	/* 0: there was none. */
 	pid_t pid;
-	/* Its session: its own PID where it led one itself, as most daemons do (not those that
-	 * fork once more after setsid). */
+	/* Its session; 0 where that is no program's, as a daemon's is. */
 	pid_t session;
 	/* When it was terminated or adopted, as of loop_now_ms(). */
 	uint64_t ms;
@@ -75,6 +74,8 @@ struct policy {
 	/* Says which warnings that an orphan is terminated are written. */
 	struct ration ration;
 	struct policy_last last;
+	/* A program of dinit's has ended: orphans may be in its session. */
+	bool program_ended;
 	struct policy_counts counts;
 	/* Where adopted processes are shown. */
 	struct listing listing;

@@ -346,6 +346,9 @@ static void open_policy(struct rig *rig, enum config_reparenting reparenting)
 }
 
 /* Makes a child with that stdin and stdout, which are -1 where it has ours. */
+/* The next child leads a session. */
+static bool child_leads;
+
 static pid_t make_child_with(struct rig *rig, int stdin_fd, int stdout_fd)
 {
 	const struct procfs proc = { .root = "/proc" };
@@ -359,6 +362,8 @@ static pid_t make_child_with(struct rig *rig, int stdin_fd, int stdout_fd)
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (child_leads && setsid() < 0)
+			_exit(1);
 		if ((stdin_fd >= 0 && dup2(stdin_fd, STDIN_FILENO) < 0) ||
 		    (stdout_fd >= 0 && dup2(stdout_fd, STDOUT_FILENO) < 0))
 			_exit(1);
@@ -1313,9 +1318,30 @@ static void test_policy_last_one_that_was_terminated_is_noted(void **state)
 	assert_int_equal(rig->policy.last.pid, 0);
 	pass(rig, POLICY_MATURE_MS);
 	assert_int_equal(rig->policy.last.pid, pid);
-	assert_int_equal(rig->policy.last.session, getsid(pid));
 	assert_int_equal(rig->policy.last.ms, clock_ms);
 	assert_string_equal(rig->policy.last.name, rig->program);
+}
+
+/* Once a program has ended it may have left what is in a session without a leader. */
+static void test_policy_last_one_in_no_session_of_a_program_has_0(void **state)
+{
+	struct rig *rig = *state;
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	for (int i = 0; i < 4; i++) {
+		bool program_ended = i / 2;
+		pid_t pid;
+
+		child_leads = i % 2;
+		pid = make_child(rig);
+		policy_children_changed(&rig->policy, program_ended);
+		pass(rig, POLICY_LOOK_MS);
+		pass(rig, POLICY_MATURE_MS);
+		assert_int_equal(rig->policy.last.pid, pid);
+		assert_int_equal(rig->policy.last.session,
+				 child_leads || !program_ended ? 0 : getsid(0));
+	}
+	child_leads = false;
 }
 
 static void test_policy_last_one_is_no_filter(void **state)
@@ -2013,6 +2039,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_ignore_waits_as_long_as_nothing_is_decided),
 	TEST(test_policy_ignore_waits_for_a_filter_for_five_seconds_at_most),
 	TEST(test_policy_last_one_that_was_terminated_is_noted),
+	TEST(test_policy_last_one_in_no_session_of_a_program_has_0),
 	TEST(test_policy_last_one_is_no_filter),
 	TEST(test_policy_last_one_is_none_of_the_teardown),
 	TEST(test_policy_orphan_without_first_thread_is_terminated_at_once),
