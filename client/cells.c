@@ -149,7 +149,7 @@ void cells_describe_briefly(char text[CELLS_BRIEF_SIZE], const struct snapshot *
 		describe_missing(text, snapshot);
 }
 
-/* ---- what is to be said beside it ---- */
+/* ---- what stands beside the table, where there is a reason ---- */
 
 void cells_describe_stopped(char text[CELLS_BRIEF_SIZE], const struct snapshot *snapshot)
 {

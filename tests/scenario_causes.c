@@ -70,6 +70,18 @@ static void test_left_daemon_of_two_forks_and_a_session_is_named(struct scene *s
 	expect_left(scene, "(setsid sh -c 'sleep 1000 >/dev/null 2>&1 &'); exit 0", SLEEP);
 }
 
+/* Runs the services to the end, which comes when the one that reads "go" is let go: once the orphan
+ * has been found. */
+static struct run *run_past_the_orphan(struct scene *scene)
+{
+	struct run *run = run_start(scene, &(struct run_spec){ .environment = TEXT });
+
+	run_wait_line(run, RUN_STDERR, " " SLEEP "/[0-9]+: lost its parent, terminating it");
+	scene_let_go(scene, "go");
+	run_expect_exit(run, 0);
+	return run;
+}
+
 /* The script goes on for as long as an init script does, and the daemon is found before its end. */
 static void test_left_daemon_found_before_the_end_is_named(struct scene *scene)
 {
@@ -78,10 +90,7 @@ static void test_left_daemon_found_before_the_end_is_named(struct scene *scene)
 	scene_fifo(scene, "go");
 	scene_service(scene, "web",
 		      "(setsid sleep 1000 >/dev/null 2>&1 &); read go <\"$SCENE/go\"; exit 0");
-	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
-	run_wait_line(run, RUN_STDERR, " " SLEEP "/[0-9]+: lost its parent, terminating it");
-	scene_let_go(scene, "go");
-	run_expect_exit(run, 0);
+	run = run_past_the_orphan(scene);
 	run_expect_line(run, RUN_STDERR,
 			CAUSE("warning", "web/run", "exited with status 0") LEFT(SLEEP) STOPPING);
 }
@@ -95,10 +104,7 @@ static void test_left_helper_of_a_service_that_ended_before_is_not_named(struct 
 	scene_fifo(scene, "go");
 	scene_service(scene, "init", "sleep 1000 & exit 115");
 	scene_service(scene, "job", "read go <\"$SCENE/go\"; exit 0");
-	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
-	run_wait_line(run, RUN_STDERR, " " SLEEP "/[0-9]+: lost its parent, terminating it");
-	scene_let_go(scene, "go");
-	run_expect_exit(run, 0);
+	run = run_past_the_orphan(scene);
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "; it left "), 0);
 }
 
@@ -225,10 +231,7 @@ static void test_left_by_nobody_known_is_not_blamed_on_one_of_two(struct scene *
 	scene_fifo(scene, "go");
 	scene_service(scene, "forker", "(setsid sleep 1000 >/dev/null 2>&1 &); exec sleep 1000");
 	scene_service(scene, "web", "read go <\"$SCENE/go\"; exit 0");
-	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
-	run_wait_line(run, RUN_STDERR, " " SLEEP "/[0-9]+: lost its parent, terminating it");
-	scene_let_go(scene, "go");
-	run_expect_exit(run, 0);
+	run = run_past_the_orphan(scene);
 	run_expect_line(run, RUN_STDERR,
 			CAUSE("warning", "web/run", "exited with status 0") STOPPING);
 }

@@ -408,12 +408,14 @@ static void test_argument_check_looks_into_programs(struct scene *scene)
 	expect_nothing_started(scene, run);
 }
 
+static int stdout_number = STDOUT_FILENO, stderr_number = STDERR_FILENO;
+
+/* ctx: the number of the descriptor that leads there. */
 static void take_full_disk(void *ctx)
 {
 	int fd = open("/dev/full", O_WRONLY);
 
-	(void)ctx;
-	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0)
+	if (fd < 0 || dup2(fd, *(int *)ctx) < 0)
 		_exit(126);
 }
 
@@ -426,21 +428,13 @@ static void test_arguments_with_a_full_disk_fail(struct scene *scene)
 	for (size_t i = 0; i < COUNT(arguments); i++) {
 		struct run *run =
 			run_start(scene, &(struct run_spec){ .arguments = LIST(arguments[i]),
-							     .prepare = take_full_disk });
+							     .prepare = take_full_disk,
+							     .prepare_ctx = &stdout_number });
 
 		run_expect_exit(run, 1);
 		run_expect_line(run, RUN_STDERR,
 				ERROR "stdout cannot be written to: No space left on device$");
 	}
-}
-
-static void take_full_disk_for_stderr(void *ctx)
-{
-	int fd = open("/dev/full", O_WRONLY);
-
-	(void)ctx;
-	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
-		_exit(126);
 }
 
 /* A warning that nobody can have read. */
@@ -455,10 +449,10 @@ static void test_argument_check_with_a_full_disk_for_warnings_fails(struct scene
 	scene_script(scene, "services/web/terminate", "cat supervise/pid");
 	for (size_t i = 0; i < COUNT(levels); i++) {
 		struct run *run =
-			run_start(scene,
-				  &(struct run_spec){ .arguments = LIST("--check"),
-						      .environment = LIST(levels[i].level),
-						      .prepare = take_full_disk_for_stderr });
+			run_start(scene, &(struct run_spec){ .arguments = LIST("--check"),
+							     .environment = LIST(levels[i].level),
+							     .prepare = take_full_disk,
+							     .prepare_ctx = &stderr_number });
 
 		run_expect_exit(run, levels[i].status);
 	}

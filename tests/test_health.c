@@ -573,7 +573,6 @@ static void test_health_notification_that_will_not_come_is_the_reason(void **sta
 	start_all();
 	services[a].never_notified = true;
 	note(a, SERVICE_RUNNING);
-	note(a, SERVICE_RUNNING);
 	expect_state(a, BOARD_STARTING);
 	assert_string_equal(reason_of(a), "its notification-fd was closed without a newline");
 	pass(5000);

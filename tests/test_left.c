@@ -262,12 +262,10 @@ static void test_left_find_without_proc_finds_none(void **state)
 
 /* ---- what was terminated or adopted a moment ago ---- */
 
-#define LAST_PID 4711
-
 static void note_last(pid_t session, uint64_t ago_ms)
 {
 	policy.last = (struct policy_last){
-		.name = "nginx", .pid = LAST_PID, .session = session, .ms = NOW_MS - ago_ms
+		.name = "nginx", .pid = 4711, .session = session, .ms = NOW_MS - ago_ms
 	};
 }
 
@@ -276,7 +274,7 @@ static void test_left_find_last_of_the_session_is_found(void **state)
 	(void)state;
 	program_pid = make_child("run", true, false);
 	note_last(getsid(0), LEFT_MS);
-	expect("nginx", LAST_PID);
+	expect("nginx", 4711);
 	note_last(getsid(0), LEFT_MS + 1);
 	assert_false(find());
 }
@@ -300,13 +298,13 @@ static void test_left_find_last_of_no_session_is_found_where_no_other_service_ru
 {
 	(void)state;
 	note_last(0, 0);
-	expect("nginx", LAST_PID);
+	expect("nginx", 4711);
 	program_pid = make_child("run", true, false);
 	assert_false(find());
 	/* A logging program starts no daemons of a service. */
 	program.stage = "log";
 	orphan_add(&policy.orphans, program_pid, ORPHAN_DYING, nothing);
-	expect("nginx", LAST_PID);
+	expect("nginx", 4711);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
