@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-/* what "at once" means for a stop, in milliseconds */
-#define AT_ONCE_MS 2000
+/* what "at once" means for a stop, in milliseconds; less than half of what a collector may take */
+#define AT_ONCE_MS 4000
 /* Far more than all the pipes on the way hold. */
 #define MANY 5000
 #define REQUEST "request [0-9]+ answered"
