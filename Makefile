@@ -34,7 +34,7 @@ OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 CLIENT = $(filter $(BUILD)/client/%,$(OBJECTS))
 
 # Those that every line goes through. COLD_CFLAGS are for all others.
-HOT = splitter lastline line printable json bytes
+HOT = splitter line json bytes
 COLD_CFLAGS =
 $(filter-out $(HOT:%=$(BUILD)/%.o),$(OBJECTS)): ALL_CFLAGS += $(COLD_CFLAGS)
 

@@ -204,7 +204,7 @@ check-static: setup check-size $(SCENARIO_PROGRAMS)
 	@DINIT_BINARY=$(CURDIR)/dinit-static tests/suites $(SCENARIO_PROGRAMS)
 
 check-size: static
-	@size=$$(stat -c %s dinit-static); echo "dinit-static: $$size bytes"; test $$size -le 225280
+	@size=$$(stat -c %s dinit-static); echo "dinit-static: $$size bytes"; test $$size -le 220000
 
 # Those that start programs are left out: valgrind makes a fork of vfork, and dies of an execve that
 # fails. So is test_process: valgrind has signals and limits of its own.
