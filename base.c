@@ -19,12 +19,13 @@ int base_fail(const char *what)
 	return -1;
 }
 
-/* Gets problems only: warnings come of looking into the programs (SVDIR_CONTENTS). */
-static void on_scan_problem(void *ctx, enum svdir_finding finding, const char *text)
+static void on_finding(void *ctx, enum svdir_finding finding, const char *text)
 {
 	(void)ctx;
-	(void)finding;
-	log_error("%s", text);
+	switch (finding) {
+	case SVDIR_PROBLEM: log_error("%s", text); break;
+	case SVDIR_WARNING: log_warn("%s", text); break;
+	}
 }
 
 /* Prepares the process itself. Returns 0 and the signals to be read, or -1 (reported). */
@@ -82,7 +83,7 @@ static int find_services(struct base *base, char *const *command)
 	if (command && is_repetition(&base->proc))
 		return -1;
 	if (!(command && is_absent(base->config.dir)) &&
-	    svdir_scan(&base->svdir, base->config.dir, SVDIR_FILES, on_scan_problem, NULL) > 0)
+	    svdir_scan(&base->svdir, base->config.dir, SVDIR_FILES, on_finding, NULL) > 0)
 		return -1;
 	if (!command)
 		return 0;

@@ -400,10 +400,15 @@ static bool examine_entry(struct scan *scan, struct svdir_entry *entry)
 	struct stat status;
 
 	/* What has vanished since its name was read is no entry any more. */
-	if (find_file(scan, entry->dir, &status) != FOUND || !S_ISDIR(status.st_mode))
+	if (find_file(scan, entry->dir, &status) != FOUND)
 		return false;
-	examine_service(scan, entry);
-	return scan->problems == problems;
+	if (S_ISDIR(status.st_mode))
+		examine_service(scan, entry);
+	else if (strcmp(strrchr(entry->dir, '/'), "/run") == 0)
+		/* DINIT_DIR is itself a service, or lacks the directory of one. */
+		tell(scan, SVDIR_WARNING, entry->dir,
+		     "is not started: it belongs in a directory with the service's name", "");
+	return S_ISDIR(status.st_mode) && scan->problems == problems;
 }
 
 /* Examines all entries, and keeps those that are services without a problem. */

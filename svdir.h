@@ -70,7 +70,8 @@ enum svdir_depth {
 enum svdir_finding {
 	/* Nothing is to be started before this is mended. */
 	SVDIR_PROBLEM,
-	/* The program would start, but not do what is meant. Found with SVDIR_CONTENTS only. */
+	/* A program would start, but not do what is meant (with SVDIR_CONTENTS only), or a run is
+	 * where none is started. */
 	SVDIR_WARNING,
 };
 

@@ -591,6 +591,19 @@ static void make_bad_services(struct scene *scene)
 }
 
 /* One message each, that names the entry; nothing is started; exit 1. */
+static void test_run_without_a_directory_gets_a_warning_and_others_run(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "web", "echo up");
+	scene_script(scene, "services/run", "echo astray");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0") });
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR, "dinit: warning: .*/services/run is not started: it ");
+	run_expect_line(run, RUN_STDOUT, " web/run: up$");
+	run_expect_no_line(run, RUN_STDOUT, "astray");
+}
+
 static void test_directory_with_problems_reports_all_and_starts_nothing(struct scene *scene)
 {
 	static const char *const named[] = { "norun",
@@ -949,6 +962,7 @@ int main(void)
 		SCENE_AS_SUBREAPER(test_start_says_nothing_of_what_only_runit_has),
 		SCENE_AS_SUBREAPER(test_arguments_with_a_full_disk_fail),
 		SCENE_AS_SUBREAPER(test_argument_check_of_bad_configuration_fails),
+		SCENE(test_run_without_a_directory_gets_a_warning_and_others_run),
 		SCENE(test_directory_with_problems_reports_all_and_starts_nothing),
 		SCENE(test_directory_hidden_entries_and_files_are_skipped),
 		SCENE(test_directory_on_a_volume_lost_and_found_is_skipped),

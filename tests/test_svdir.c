@@ -742,6 +742,37 @@ static void test_svdir_scan_what_is_no_service_is_skipped(void **state)
 	assert_int_equal(svdir.len, 0);
 }
 
+/* DINIT_DIR is itself a service, or COPY has put there what is in its directory. */
+static void test_svdir_scan_run_without_a_directory_gets_a_warning(void **state)
+{
+	char expected[200];
+
+	(void)state;
+	snprintf(expected, sizeof expected,
+		 "%s/run is not started: it belongs in a directory with the service's name", base);
+	put("run", 0755);
+	put("log/run", 0755);
+	scan();
+	assert_string_equal(warning, expected);
+	assert_int_equal(problems.len, 0);
+	assert_int_equal(svdir.len, 1);
+	put("run", 0644);
+	scan();
+	assert_string_equal(warning, expected);
+}
+
+static void test_svdir_scan_service_of_the_name_run_gets_no_warning(void **state)
+{
+	(void)state;
+	put("run/run", 0755);
+	put("trial-run", 0755);
+	scan();
+	assert_string_equal(warning, "");
+	assert_int_equal(problems.len, 0);
+	assert_int_equal(svdir.len, 1);
+	assert_string_equal(svdir.entries[0].name, "run");
+}
+
 /* lost+found is nobody's service, whatever it is and whoever may enter it. */
 static void test_svdir_scan_lost_and_found_is_skipped(void **state)
 {
@@ -1869,6 +1900,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_svdir_scan_parts_that_are_no_directories_are_ignored),
 	TEST(test_svdir_scan_entries_are_sorted_by_bytes),
 	TEST(test_svdir_scan_what_is_no_service_is_skipped),
+	TEST(test_svdir_scan_run_without_a_directory_gets_a_warning),
+	TEST(test_svdir_scan_service_of_the_name_run_gets_no_warning),
 	TEST(test_svdir_scan_lost_and_found_is_skipped),
 	TEST(test_svdir_scan_closed_lost_and_found_is_skipped),
 	TEST(test_svdir_scan_names_like_lost_and_found_are_services),
