@@ -21,22 +21,20 @@
 
 /* Looks for what the service's program has left behind. One that failed has ended for another
  * reason. */
-static bool find_left(const struct ending *ending, struct left *left)
+static bool find_left(struct ending *ending)
 {
 	return ending->pid > 0 && !ending->failed &&
-	       left_find(ending->means.policy, ending->pid, left);
+	       left_find(ending->means.policy, ending->pid, &ending->left);
 }
 
 /* Puts into words what find_left found. */
-static void describe_left(const struct ending *ending, char text[ADDED_SIZE])
+static void describe_left(struct ending *ending, char text[ADDED_SIZE])
 {
-	struct left left;
-
 	text[0] = '\0';
-	if (find_left(ending, &left))
+	if (find_left(ending))
 		snprintf(text, ADDED_SIZE,
 			 "; it left %s (PID %d) in the background: keep it in the foreground",
-			 left.name, left.pid);
+			 ending->left.name, ending->left.pid);
 }
 
 /* Puts the last line into words, if all of its stream has been read. Returns false while a line
@@ -132,8 +130,6 @@ static void note_how(struct ending *ending, const struct reaper_end *end)
 
 void ending_tell(struct ending *ending, const struct service *service, const struct reaper_end *end)
 {
-	struct left left;
-
 	note_how(ending, end);
 	if (service) {
 		ending->pid = end->pid;
@@ -144,7 +140,7 @@ void ending_tell(struct ending *ending, const struct service *service, const str
 		logmux_move_last(ending->means.mux, end->last, ending->own_last);
 		ending->last = ending->own_last;
 	}
-	if (ending->failed || find_left(ending, &left))
+	if (ending->failed || find_left(ending))
 		loop_timer_start(ending->means.loop, &ending->timer, ENDING_WAIT_MS);
 	else
 		tell_cause(ending, "", "");

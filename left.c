@@ -75,25 +75,28 @@ static void on_left_child(void *ctx, pid_t pid)
 		take(search, pid, certain);
 }
 
-/* Returns whether the orphan that was terminated or adopted last was left behind by the program. */
-static bool is_last(const struct left_search *search)
+/* Returns whether the orphan that was terminated or adopted last was left behind by the program.
+ * found: what an earlier search has found, or 0. */
+static bool is_last(const struct left_search *search, pid_t found)
 {
 	const struct policy_last *last = &search->policy->last;
 
 	return last->pid != 0 && loop_now_ms(search->policy->loop) - last->ms <= LEFT_MS &&
-	       (last->session == search->ended || (last->session == 0 && !search->others));
+	       (last->pid == found || last->session == search->ended ||
+		(last->session == 0 && !search->others));
 }
 
 bool left_find(const struct policy *policy, pid_t ended, struct left *left)
 {
 	struct left_search search = { .policy = policy, .ended = ended, .left = left };
+	pid_t found = left->pid;
 
 	if (policy->blind)
 		return false;
 	procfs_each_child(policy->proc, getpid(), on_left_child, &search);
 	if (search.found)
 		return true;
-	if (!is_last(&search))
+	if (!is_last(&search, found))
 		return false;
 	strcpy(left->name, policy->last.name);
 	left->pid = policy->last.pid;

@@ -25,8 +25,9 @@ struct left {
  * case of LEFT_MS only where no other service runs, and nobody else may have started it: the leader
  * of its session is the orphan itself, or has gone and no program of dinit's has ended yet). With
  * ignore every orphan is new, and only the session of the program counts. Filters, and what
- * DINIT_KEEP names, are not meant: they are there on purpose. Returns whether there is such a
- * process, and fills *left; false as well where /proc does not tell. */
+ * DINIT_KEEP names, are not meant: they are there on purpose. left->pid is 0, or is what an earlier
+ * search has found, which may have been terminated or adopted since. Returns whether there is such
+ * a process, and fills *left; false as well where /proc does not tell. */
 bool left_find(const struct policy *policy, pid_t ended, struct left *left);
 
 /* Returns whether a filter (filter.h) is among the orphans, which may still have the last lines of

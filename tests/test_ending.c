@@ -73,6 +73,8 @@ bool __wrap_left_find(struct policy *policy, pid_t ended, struct left *left)
 {
 	assert_ptr_equal(policy, &current->policy);
 	assert_int_equal(ended, 7);
+	/* The second search knows what the first has found. */
+	assert_int_equal(left->pid, searches == 0 ? 0 : 9);
 	searches++;
 	left->pid = 9;
 	snprintf(left->name, sizeof left->name, "%s", left_name);

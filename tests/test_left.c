@@ -115,6 +115,7 @@ static pid_t make_child(const char *name, bool own_session, bool piped)
 /* What the program has left that led our session. */
 static bool find(void)
 {
+	left.pid = 0;
 	return left_find(&policy, getsid(0), &left);
 }
 
@@ -307,6 +308,26 @@ static void test_left_find_last_of_no_session_is_found_where_no_other_service_ru
 	expect("nginx", 4711);
 }
 
+/* It was new in the search before, and has been terminated since: whose session it was in does not
+ * matter any more. */
+static void test_left_find_last_that_was_found_before_is_found_again(void **state)
+{
+	pid_t pid = make_child("sh", true, false);
+
+	(void)state;
+	expect("sh", pid);
+	orphan_add(&policy.orphans, pid, ORPHAN_TERMINATED, nothing);
+	assert_false(left_find(&policy, getsid(0), &left));
+	policy.last = (struct policy_last){
+		.name = "nginx", .pid = pid, .session = getsid(0) + 1, .ms = NOW_MS
+	};
+	assert_true(left_find(&policy, getsid(0), &left));
+	assert_string_equal(left.name, "nginx");
+	assert_int_equal(left.pid, pid);
+	left.pid++;
+	assert_false(left_find(&policy, getsid(0), &left));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -329,6 +350,7 @@ int main(void)
 		TEST(test_left_find_before_there_was_a_last_one_finds_none),
 		TEST(test_left_find_last_of_another_session_is_not_found),
 		TEST(test_left_find_last_of_no_session_is_found_where_no_other_service_runs),
+		TEST(test_left_find_last_that_was_found_before_is_found_again),
 	};
 
 	return cmocka_run_group_tests_name("left", tests, NULL, NULL);
