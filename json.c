@@ -8,12 +8,13 @@
  * stops at that last byte by itself, and needs no bounds, but where it looks at whole blocks. */
 #include "json.h"
 
+#include <endian.h>
 #include <string.h>
 #if defined(__SSE2__) && !defined(JSON_PORTABLE)
 #include <emmintrin.h>
 #endif
 
-/* How far one look ahead reaches: a bit for each byte. */
+/* A bit for each byte of it. */
 #define WINDOW 64
 
 /* A condition of which the compiler should know that it is seldom met. */
@@ -25,8 +26,8 @@
 
 /* Most bytes of a log line are inside strings, where only a few bytes matter ("stops"): the
  * quotation mark, the backslash, control characters, and whatever is not ASCII. They are searched
- * for in whole windows, ahead of the parser, and taken one after the other. The parser reads what
- * stands between two strings byte by byte, and so never waits for a search. */
+ * for in many windows at once, ahead of the parser, and taken one after the other. The parser reads
+ * what stands between two strings byte by byte, and so never waits for a search. */
 struct ahead {
 	const unsigned char *window;
 	/* Bit n: window[n] is a stop that the parser has not passed. */
@@ -79,10 +80,7 @@ static inline uint64_t load_block(const unsigned char *p)
 	uint64_t bytes;
 
 	memcpy(&bytes, p, sizeof bytes);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	bytes = __builtin_bswap64(bytes);
-#endif
-	return bytes;
+	return le64toh(bytes);
 }
 
 /* Gathers the top bits of the eight bytes, the first in the lowest bit. */
@@ -113,82 +111,85 @@ static inline uint64_t block_no_digits(const unsigned char *p)
 }
 #endif
 
-static inline bool is_stop(unsigned char byte)
+/* Returns the stops of the window at p; there are none behind the end. */
+static inline uint64_t look_at_window(const unsigned char *p, const unsigned char *end)
 {
-	return byte == '"' || byte == '\\' || byte < ' ' || byte >= 0x80;
-}
-
-/* Returns the stops from p on, as far as a window reaches. */
-static uint64_t look_ahead(const unsigned char *p, const unsigned char *end)
-{
-	size_t left = (size_t)(end - p);
+	unsigned char last[WINDOW];
 	uint64_t stops = 0;
-	size_t i;
 
-	if (left >= WINDOW) {
-#pragma GCC unroll 8
-		for (i = 0; i < WINDOW; i += BLOCK)
-			stops |= block_stops(p + i) << i;
-		return stops;
+	if (SELDOM(end - p < WINDOW)) {
+		memset(last, ' ', sizeof last);
+		p = memcpy(last, p, (size_t)(end - p));
 	}
-	for (i = 0; i + BLOCK <= left; i += BLOCK)
+#pragma GCC unroll 8
+	for (size_t i = 0; i < WINDOW; i += BLOCK)
 		stops |= block_stops(p + i) << i;
-	for (; i < left; i++)
-		stops |= (uint64_t)is_stop(p[i]) << i;
 	return stops;
 }
 
-/* What lies ahead where there are no stops any more: the last byte is taken for one each time. */
-static inline struct ahead no_stops(const unsigned char *end)
+/* Looks at the windows from p on, as many as are kept. */
+static __attribute__((noinline)) void look_ahead(struct json_text *text, const unsigned char *p)
 {
-	return (struct ahead){ end - 1, 1 };
+	size_t len = (size_t)(text->end - p), n;
+
+	text->first = p;
+	for (n = 0; n < JSON_WINDOWS && n * WINDOW < len; n++)
+		text->stops[n] = look_at_window(p + n * WINDOW, text->end);
+	text->windows = n;
+	/* What ends a search. */
+	text->stops[n] = 1;
 }
 
-/* Returns the first window from p on that has a stop. */
-static struct ahead find_window(const unsigned char *p, const unsigned char *end)
+/* Returns the first window that has a stop, from the n-th that is kept on. Where there are no stops
+ * any more the last byte is taken for one, each time. */
+static inline struct ahead find_window(struct json_text *text, size_t n)
 {
-	uint64_t stops;
-
-	while ((stops = look_ahead(p, end)) == 0) {
-		if (end - p <= WINDOW)
-			return no_stops(end);
-		p += WINDOW;
+	for (;;) {
+		while (text->stops[n] == 0)
+			n++;
+		if (n < text->windows)
+			return (struct ahead){ text->first + n * WINDOW, text->stops[n] };
+		if ((size_t)(text->end - text->first) <= n * WINDOW)
+			return (struct ahead){ text->end - 1, 1 };
+		look_ahead(text, text->first + n * WINDOW);
+		n = 0;
 	}
-	return (struct ahead){ p, stops };
 }
 
-static __attribute__((noinline)) struct ahead next_window(const unsigned char *window,
-							  const unsigned char *end)
+/* Returns the next stop, which is in the window. */
+static inline const unsigned char *first_stop(const struct ahead *ahead)
 {
-	return end - window > WINDOW ? find_window(window + WINDOW, end) : no_stops(end);
+	return ahead->window + (unsigned)__builtin_ctzll(ahead->stops);
 }
 
-/* Returns the next stop. */
-static inline const unsigned char *next_stop(struct ahead *ahead, const unsigned char *end)
-{
-	if (SELDOM(ahead->stops == 0))
-		*ahead = next_window(ahead->window, end);
-	return ahead->window + __builtin_ctzll(ahead->stops);
-}
-
-/* Passes the next stop, which next_stop has found. */
-static inline void pass_stop(struct ahead *ahead)
+static inline void pass_first_stop(struct ahead *ahead)
 {
 	ahead->stops &= ahead->stops - 1;
 }
 
+/* Returns the next stop. */
+static inline const unsigned char *next_stop(struct json_text *text, struct ahead *ahead)
+{
+	if (SELDOM(ahead->stops == 0))
+		*ahead = find_window(text, (size_t)(ahead->window - text->first) / WINDOW + 1);
+	return first_stop(ahead);
+}
+
 /* Passes all stops before p. Where there are none for long the window is far ahead of p already,
  * and is not searched for again. */
-static __attribute__((noinline)) struct ahead pass_stops(struct ahead ahead, const unsigned char *p,
-							 const unsigned char *end)
+static __attribute__((noinline)) struct ahead pass_stops(struct json_text *text, struct ahead ahead,
+							 const unsigned char *p)
 {
-	size_t at = (size_t)(p - ahead.window);
+	size_t from = (size_t)(p - text->first), n = from / WINDOW;
 
 	if (p <= ahead.window)
 		return ahead;
-	if (at >= WINDOW)
-		return find_window(p, end);
-	ahead.stops = ahead.stops >> at << at;
+	if (n >= text->windows) {
+		look_ahead(text, p);
+		return find_window(text, 0);
+	}
+	ahead.window = text->first + n * WINDOW;
+	ahead.stops = text->stops[n] >> from % WINDOW << from % WINDOW;
 	return ahead;
 }
 
@@ -284,48 +285,52 @@ static const unsigned char *skip_foreign(const unsigned char *p)
 }
 
 /* Goes to the end of a string with more than plain ASCII in it; or to what should not be in it. */
-static __attribute__((noinline)) struct ahead find_odd_end(struct ahead ahead,
-							   const unsigned char *end)
+static __attribute__((noinline)) struct ahead find_odd_end(struct json_text *text,
+							   struct ahead ahead)
 {
 	for (;;) {
-		const unsigned char *p = next_stop(&ahead, end);
+		const unsigned char *p = next_stop(text, &ahead);
 
 		p = *p == '\\' ? skip_escape(p) : *p >= 0x80 ? skip_foreign(p) : NULL;
 		if (p == NULL)
 			return ahead;
-		ahead = pass_stops(ahead, p, end);
+		ahead = pass_stops(text, ahead, p);
 	}
 }
 
 /* Skips a string. It begins with the next stop: there is none between two strings, but for white
  * space (skip_space). */
 static inline __attribute__((always_inline)) const unsigned char *skip_string(
-	struct ahead *ahead, const unsigned char *end)
+	struct json_text *text, struct ahead *ahead)
 {
+	bool ends_in_window = (ahead->stops & (ahead->stops - 1)) != 0;
 	const unsigned char *p;
 
-	next_stop(ahead, end);
-	pass_stop(ahead);
-	p = next_stop(ahead, end);
+	if (SELDOM(!ends_in_window))
+		next_stop(text, ahead);
+	pass_first_stop(ahead);
+	if (SELDOM(!ends_in_window))
+		next_stop(text, ahead);
+	p = first_stop(ahead);
 	if (SELDOM(*p != '"')) {
-		*ahead = find_odd_end(*ahead, end);
-		p = next_stop(ahead, end);
+		*ahead = find_odd_end(text, *ahead);
+		p = first_stop(ahead);
 		if (*p != '"')
 			return NULL;
 	}
-	pass_stop(ahead);
+	pass_first_stop(ahead);
 	return p + 1;
 }
 
 /* Skips white space, most often none or one space. */
-static inline const unsigned char *skip_space(const struct json_text *text, struct ahead *ahead,
+static inline const unsigned char *skip_space(struct json_text *text, struct ahead *ahead,
 					      const unsigned char *p)
 {
 	if (SELDOM(*p <= ' ')) {
 		if (*p == ' ' && p[1] > ' ')
 			return p + 1;
 		p = skip_white(text->white, p);
-		*ahead = pass_stops(*ahead, p, text->end);
+		*ahead = pass_stops(text, *ahead, p);
 	}
 	return p;
 }
@@ -371,23 +376,10 @@ static inline const unsigned char *skip_word(const unsigned char *p, const unsig
 
 static inline const unsigned char *skip_literal(const unsigned char *p, const unsigned char *end)
 {
-	switch (*p) {
-	case 't': return skip_word(p, end, "true", 4);
-	case 'f': return skip_word(p, end, "false", 5);
-	case 'n': return skip_word(p, end, "null", 4);
-	default: return NULL;
-	}
-}
-
-/* Skips a member's name and its colon, and the white space before each. */
-static inline __attribute__((always_inline)) const unsigned char *skip_name(
-	const struct json_text *text, struct ahead *ahead, const unsigned char *p)
-{
-	p = skip_space(text, ahead, p);
-	if (*p != '"' || (p = skip_string(ahead, text->end)) == NULL)
-		return NULL;
-	p = skip_space(text, ahead, p);
-	return *p == ':' ? p + 1 : NULL;
+	return *p == 't'   ? skip_word(p, end, "true", 4)
+	       : *p == 'f' ? skip_word(p, end, "false", 5)
+	       : *p == 'n' ? skip_word(p, end, "null", 4)
+			   : NULL;
 }
 
 static inline bool open_container(struct nesting *nesting, bool object)
@@ -412,7 +404,7 @@ static inline void close_container(struct nesting *nesting)
 /* Skips an object, and passes its stops. */
 static const unsigned char *skip_object(struct json_text *text, const unsigned char *p)
 {
-	struct ahead ahead = pass_stops((struct ahead){ text->window, text->stops }, p, text->end);
+	struct ahead ahead = pass_stops(text, (struct ahead){ text->window, text->left }, p);
 	const unsigned char *end = text->end;
 	struct nesting nesting;
 
@@ -420,11 +412,16 @@ static const unsigned char *skip_object(struct json_text *text, const unsigned c
 	nesting.kinds = 0;
 	for (;;) {
 		/* Here a value begins, in an object with its name. One may begin with another. */
-		if ((nesting.kinds & 1) && (p = skip_name(text, &ahead, p)) == NULL)
-			return NULL;
-		p = skip_space(text, &ahead, p);
-		if (*p == '"') {
-			if ((p = skip_string(&ahead, end)) == NULL)
+		if (nesting.kinds & 1) {
+			if (*p != '"' && *(p = skip_space(text, &ahead, p)) != '"')
+				return NULL;
+			p = skip_string(text, &ahead);
+			if (p == NULL || (*p != ':' && *(p = skip_space(text, &ahead, p)) != ':'))
+				return NULL;
+			p++;
+		}
+		if (*p == '"' || *(p = skip_space(text, &ahead, p)) == '"') {
+			if ((p = skip_string(text, &ahead)) == NULL)
 				return NULL;
 		} else if (*p < 'A') {
 			if ((p = skip_number(p, end)) == NULL)
@@ -442,14 +439,14 @@ static const unsigned char *skip_object(struct json_text *text, const unsigned c
 		}
 
 		/* Here a value has ended, and with it perhaps containers. */
-		while (*(p = skip_space(text, &ahead, p)) != ',') {
+		while (*p != ',' && *(p = skip_space(text, &ahead, p)) != ',') {
 			if (*p != (nesting.kinds & 1 ? '}' : ']'))
 				return NULL;
 			p++;
 			close_container(&nesting);
 			if (nesting.depth == 0 || p == end) {
 				text->window = ahead.window;
-				text->stops = ahead.stops;
+				text->left = ahead.stops;
 				return nesting.depth == 0 ? p : NULL;
 			}
 		}
@@ -470,8 +467,9 @@ void json_begin_lines(struct json_text *text, const char *bytes, size_t len)
 {
 	text->window = (const unsigned char *)bytes;
 	text->end = text->window + len;
-	text->stops = look_ahead(text->window, text->end);
 	text->white = WHITE_IN_LINE;
+	look_ahead(text, text->window);
+	text->left = text->stops[0];
 }
 
 const char *json_take_object_line(struct json_text *text, const char *line,
@@ -590,7 +588,7 @@ size_t json_quote(char *out, const char *text, size_t len)
 			p += plain;
 			if (stops == 0)
 				continue;
-		} else if (!is_stop(*p)) {
+		} else if (*p != '"' && *p != '\\' && *p >= ' ' && *p < 0x80) {
 			*out++ = (char)*p++;
 			continue;
 		}

@@ -28,11 +28,15 @@ struct json_object {
  * beyond text + len are never read. */
 bool json_find_object(const char *text, size_t len, struct json_object *object);
 
+/* How many windows of 64 bytes are looked at in one go. */
+#define JSON_WINDOWS 64
+
 /* Lines that are looked at one after the other. What is found out about one goes a little further,
  * and is kept here for the next, so that no byte is looked at twice. All of it is json.c's. */
 struct json_text {
-	const unsigned char *end, *window;
-	uint64_t stops, white;
+	const unsigned char *end, *first, *window;
+	uint64_t left, white, stops[JSON_WINDOWS + 1];
+	size_t windows;
 };
 
 /* Begins with the len bytes, which must not change meanwhile; if there are any, the last is a

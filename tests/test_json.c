@@ -1006,6 +1006,65 @@ static bool is_deep_object(size_t depth, size_t closes, const char *kinds)
 	return found;
 }
 
+struct many_lines {
+	size_t len, lines;
+	/* Where each begins, and the one behind the last; whether it is an object. */
+	size_t starts[600];
+	bool good[600];
+	char bytes[400000];
+};
+
+/* Adds a line: the beginning, the middle so many times, and the end. */
+static void add_line(struct many_lines *many, const char *begin, const char *middle, size_t times,
+		     const char *end, bool good)
+{
+	char *at = many->bytes + many->len;
+
+	assert_true(many->lines + 1 < COUNT(many->starts));
+	assert_true(strlen(begin) + times * strlen(middle) + strlen(end) + 2 <=
+		    sizeof many->bytes - many->len);
+	at = stpcpy(at, begin);
+	while (times-- > 0)
+		at = stpcpy(at, middle);
+	at = stpcpy(stpcpy(at, end), "\n");
+	many->good[many->lines] = good;
+	many->len = (size_t)(at - many->bytes);
+	many->starts[++many->lines] = many->len;
+}
+
+/* Lines of all kinds in one text that is looked at in many goes, each of which ends elsewhere in
+ * its line: they are what they are alone, also behind one that is no object, or that is left out. */
+static void test_json_take_object_line_many_lines_are_what_each_is(void **state)
+{
+	struct many_lines *many = calloc(1, sizeof *many);
+	struct json_text text;
+
+	(void)state;
+	assert_non_null(many);
+	for (size_t i = 0; i < 90; i++) {
+		size_t times = i % 15 == 7 ? 2000 + i : i * 7 % 160;
+
+		add_line(many, "{\"a\":\"", "x", times, "\"}", true);
+		add_line(many, "{\"a\":\"", "\\n", times, "\",\"b\":[1,{}]}", true);
+		add_line(many, "{\"a\":\"", "\xc3\xa9y", times, "\"} ", true);
+		add_line(many, "{\"a\":[", "\"b\", ", times, "0 ]}", true);
+		add_line(many, "{\"a\":\"", "\\\"", times, "}", false);
+		add_line(many, "x", "\"", times, "", false);
+	}
+	json_begin_lines(&text, many->bytes, many->len);
+	for (size_t i = 0; i < many->lines; i++) {
+		const char *line = many->bytes + many->starts[i],
+			   *newline = many->bytes + many->starts[i + 1] - 1;
+		struct json_object object;
+
+		if (i % 11 == 3)
+			continue;
+		assert_ptr_equal(json_take_object_line(&text, line, &object),
+				 many->good[i] ? newline : NULL);
+	}
+	free(many);
+}
+
 static void test_json_find_object_deep_nesting_accepts_to_limit(void **state)
 {
 	static const char *const kinds[] = {
@@ -1371,6 +1430,7 @@ int main(void)
 		cmocka_unit_test(test_json_find_object_string_without_end_refuses),
 		cmocka_unit_test(test_json_find_object_long_numbers_are_digits_throughout),
 		cmocka_unit_test(test_json_find_object_long_text_accepts),
+		cmocka_unit_test(test_json_take_object_line_many_lines_are_what_each_is),
 		cmocka_unit_test(test_json_find_object_deep_nesting_accepts_to_limit),
 		cmocka_unit_test(test_json_find_object_mixed_up_closes_refuse),
 		cmocka_unit_test(test_json_find_object_many_containers_side_by_side_accepts),
