@@ -14,7 +14,7 @@
 #include <emmintrin.h>
 #endif
 
-/* A bit for each byte of it. */
+/* How many bytes are a window: a bit for each. */
 #define WINDOW 64
 
 /* A condition of which the compiler should know that it is seldom met. */
