@@ -422,6 +422,14 @@ bool procfs_is_executing(const struct procfs *proc, pid_t pid)
 	return find_thread(proc, pid, is_executing) != 0;
 }
 
+bool procfs_forbids_tracing(const struct procfs *proc, pid_t tid)
+{
+	char call[SYSCALL_SIZE];
+
+	return read_proc_file(proc, tid, "syscall", call, sizeof call) < 0 &&
+	       (errno == EACCES || errno == EPERM);
+}
+
 const char *procfs_find_field(const char *text, const char *name)
 {
 	size_t len = strlen(name);

@@ -176,6 +176,10 @@ static bool is_taken(const struct redirect *redirect, pid_t pid)
 
 static void trace_thread(struct redirect *redirect, pid_t tid)
 {
+	if (procfs_forbids_tracing(redirect->group->proc, tid)) {
+		on_seize_refused(redirect, tid, EPERM);
+		return;
+	}
 	if (seize_thread(redirect, tid) < 0) {
 		on_seize_refused(redirect, tid, errno);
 		return;

@@ -1702,8 +1702,8 @@ static void test_adopt_other_users_process_without_capability_is_left_alone(void
 	assert_int_equal(syscall(SYS_capset, &header, sets), 0);
 	adopt(test);
 	assert_true(obstacle_is_forbidden(&test->proc, test->pid));
-	/* Three times at each of five looks. */
-	assert_int_equal(script.seizes, 3 * 5);
+	/* It would wait for the end of an execve first, which may hang. */
+	assert_int_equal(script.seizes, 0);
 	sets[0].effective |= trace;
 	assert_int_equal(syscall(SYS_capset, &header, sets), 0);
 	assert_non_null(strstr(test->trouble, "runs as user 65534"));
