@@ -28,9 +28,10 @@ static void read_signals(void *ctx, uint32_t events)
 	ssize_t n;
 
 	(void)events;
-	while ((n = read(loop->signal_fd, infos, sizeof infos)) > 0)
-		for (size_t i = 0; i < (size_t)n / sizeof *infos; i++)
-			loop->on_signal(loop->signal_ctx, &infos[i]);
+	/* Once a turn: real-time signals queue, and may come faster than they are read. */
+	n = read(loop->signal_fd, infos, sizeof infos);
+	for (ssize_t i = 0; i < n / (ssize_t)sizeof *infos; i++)
+		loop->on_signal(loop->signal_ctx, &infos[i]);
 }
 
 int loop_open(struct loop *loop, const sigset_t *signals,

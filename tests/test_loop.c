@@ -670,7 +670,8 @@ static void test_loop_signals_are_told_each(void **state)
 	assert_string_equal(rig->log, "UV..");
 }
 
-static void test_loop_many_signals_at_once_are_all_told(void **state)
+/* They may come as fast as they are read: everything else has its turn between them. */
+static void test_loop_many_signals_at_once_are_told_some_a_turn(void **state)
 {
 	struct rig *rig = *state;
 
@@ -679,7 +680,9 @@ static void test_loop_many_signals_at_once_are_all_told(void **state)
 					  (union sigval){ .sival_int = i }),
 				 0);
 	run_turns(rig, 1);
-	assert_int_equal(strlen(rig->log), 101);
+	assert_int_equal(strcspn(rig->log, "."), 16);
+	run_turns(rig, 6);
+	assert_int_equal(strlen(rig->log), 100 + 7);
 }
 
 /* ---- the end-of-turn hook, failures ---- */
@@ -799,7 +802,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_loop_unwatch_in_its_own_callback_ends_it),
 	TEST(test_loop_more_ready_than_a_batch_all_get_their_turn),
 	TEST(test_loop_signals_are_told_each),
-	TEST(test_loop_many_signals_at_once_are_all_told),
+	TEST(test_loop_many_signals_at_once_are_told_some_a_turn),
 	TEST(test_loop_timers_come_after_what_is_ready_and_before_the_end_of_the_turn),
 	TEST(test_loop_interrupted_wait_looks_again_before_the_timers),
 	TEST(test_loop_unwatch_refused_calls_nobody_back),
