@@ -66,8 +66,7 @@ static void on_left_child(void *ctx, pid_t pid)
 	if (program)
 		search->others |= strcmp(program->stage, "run") == 0;
 	if (search->certain || !is_new(policy, pid) ||
-	    procfs_read_stat(policy->proc, pid, &stat) < 0 || stat.state == 'Z' ||
-	    stat.state == 'X')
+	    procfs_read_stat(policy->proc, pid, &stat) < 0 || reaper_is_zombie(pid))
 		return;
 	certain = stat.session == search->ended;
 	if (certain || (!search->found && policy->reparenting != CONFIG_REPARENTING_IGNORE &&

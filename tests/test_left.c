@@ -2,6 +2,8 @@
 /* left.c over real children. Which of them are programs of dinit's, and what the logmux reads, is
  * in the test's hand. */
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -172,6 +175,36 @@ static void test_left_find_zombie_is_not_found(void **state)
 	kill(pid, SIGKILL);
 	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
 	assert_false(find());
+}
+
+static void *wait_for_ever(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
+}
+
+/* In /proc it looks like a zombie, and it lives. */
+static void test_left_find_process_whose_first_thread_has_ended_is_found(void **state)
+{
+	struct procfs_stat stat = { .state = 'R' };
+	pthread_t thread;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (pthread_create(&thread, NULL, wait_for_ever, NULL) == 0)
+			syscall(SYS_exit, 0);
+		_exit(1);
+	}
+	children[children_len++] = pid;
+	while (stat.state != 'Z') {
+		assert_int_equal(procfs_read_stat(&proc, pid, &stat), 0);
+		sched_yield();
+	}
+	assert_true(find());
+	assert_int_equal(left.pid, pid);
 }
 
 static void test_left_find_kept_program_is_not_found(void **state)
@@ -339,6 +372,7 @@ int main(void)
 		TEST(test_left_find_child_in_the_session_is_preferred),
 		TEST(test_left_find_child_in_the_session_of_another_program_is_not_found),
 		TEST(test_left_find_zombie_is_not_found),
+		TEST(test_left_find_process_whose_first_thread_has_ended_is_found),
 		TEST(test_left_find_kept_program_is_not_found),
 		TEST(test_left_find_filter_is_not_found),
 		TEST(test_left_find_orphan_is_found_until_something_is_decided),
