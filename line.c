@@ -94,6 +94,9 @@ size_t line_whole_characters(const char *bytes, size_t len)
 
 #define PUT_LITERAL(at, s) put(at, s, LITERAL_LEN(s))
 
+/* Of a function that no line of a service goes through: it is optimized for size. */
+#define COLD __attribute__((cold))
+
 /* Returns the colour of a service, which depends on its name alone (FNV-1a). None of them is one of
  * those that dinit's own messages have. */
 static const char *choose_colour(const char *service)
@@ -114,7 +117,8 @@ size_t line_label_size(const char *service, const char *stage)
 	       LITERAL_LEN(",\"service\":\"\",\"stage\":\"\",\"logged\":\"");
 }
 
-void line_label_make(struct line_label *label, char *memory, const char *service, const char *stage)
+COLD void line_label_make(struct line_label *label, char *memory, const char *service,
+			  const char *stage)
 {
 	char *at = memory;
 
@@ -284,7 +288,7 @@ const char *line_level_word(enum config_log_level level)
 #define MESSAGE_SERVICE "\",\"service\":\"dinit\",\"stage\":\""
 #define MESSAGE_LOGGED "\",\"logged\":\""
 
-size_t line_message_max(enum line_message_form form, const struct line_message *message)
+COLD size_t line_message_max(enum line_message_form form, const struct line_message *message)
 {
 	size_t word = strlen(line_level_word(message->level)), text = message->len;
 
@@ -310,8 +314,8 @@ static char *put_word(char *at, enum config_log_level level)
 	return put(at, word, strlen(word));
 }
 
-static char *put_message_text(char *at, const struct line_message *message,
-			      const struct stamp *stamp)
+static COLD char *put_message_text(char *at, const struct line_message *message,
+				   const struct stamp *stamp)
 {
 	const struct line_label *label = message->stray_of;
 
@@ -325,8 +329,8 @@ static char *put_message_text(char *at, const struct line_message *message,
 }
 
 /* Writes an error or a warning in its colour; other messages have none. */
-static char *put_message_coloured(char *at, const struct line_message *message,
-				  const struct stamp *stamp)
+static COLD char *put_message_coloured(char *at, const struct line_message *message,
+				       const struct stamp *stamp)
 {
 	switch (message->level) {
 	case CONFIG_LOG_ERROR: at = PUT_LITERAL(at, COLOUR_RED); break;
@@ -339,8 +343,8 @@ static char *put_message_coloured(char *at, const struct line_message *message,
 }
 
 /* Writes a message as an object. */
-static char *put_message_object(char *at, const struct line_message *message,
-				const struct stamp *stamp, bool levelled)
+static COLD char *put_message_object(char *at, const struct line_message *message,
+				     const struct stamp *stamp, bool levelled)
 {
 	const struct line_label *label = message->stray_of;
 
@@ -360,8 +364,8 @@ static char *put_message_object(char *at, const struct line_message *message,
 	return PUT_LITERAL(at, "\"}");
 }
 
-size_t line_put_message(char *out, enum line_message_form form, const struct line_message *message,
-			const struct stamp *stamp)
+COLD size_t line_put_message(char *out, enum line_message_form form,
+			     const struct line_message *message, const struct stamp *stamp)
 {
 	char *end = out;
 
