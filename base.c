@@ -57,6 +57,23 @@ static bool is_repetition(const struct procfs *proc)
 	return true;
 }
 
+/* Returns whether another dinit, PID 1, runs the services already, and we are beside it: as
+ * "docker exec" starts programs, whose parent is not in the container. */
+static bool is_second(const struct base *base)
+{
+	struct procfs_command own, first;
+
+	if (getppid() != 0 || getpid() == 1 || !procfs_usable(&base->proc))
+		return false;
+	procfs_read_command(&base->proc, getpid(), &own);
+	procfs_read_command(&base->proc, 1, &first);
+	if (strcmp(own.program, first.program) != 0)
+		return false;
+	log_error("PID 1 is dinit and runs the services: another would start them once more (to "
+		  "ask it, or to tell it something: dinit --status, dinit --signal; dinit --help)");
+	return true;
+}
+
 static bool is_absent(const char *path)
 {
 	struct stat status;
@@ -84,6 +101,8 @@ static int find_services(struct base *base, char *const *command)
 		return -1;
 	if (!(command && is_absent(base->config.dir)) &&
 	    svdir_scan(&base->svdir, base->config.dir, SVDIR_FILES, on_finding, NULL) > 0)
+		return -1;
+	if (has_service(base) && is_second(base))
 		return -1;
 	if (!command)
 		return 0;
