@@ -406,7 +406,7 @@ static bool examine_entry(struct scan *scan, struct svdir_entry *entry)
 		examine_service(scan, entry);
 	else if (strcmp(strrchr(entry->dir, '/'), "/run") == 0)
 		/* DINIT_DIR is itself a service, or lacks the directory of one. */
-		tell(scan, SVDIR_WARNING, entry->dir,
+		tell(scan, scan->depth == SVDIR_FILES ? SVDIR_WARNING : SVDIR_PROBLEM, entry->dir,
 		     "is not started: it belongs in a directory with the service's name", "");
 	return S_ISDIR(status.st_mode) && scan->problems == problems;
 }

@@ -70,8 +70,8 @@ enum svdir_depth {
 enum svdir_finding {
 	/* Nothing is to be started before this is mended. */
 	SVDIR_PROBLEM,
-	/* A program would start, but not do what is meant (with SVDIR_CONTENTS only), or a run is
-	 * where none is started. */
+	/* A program would start, but not do what is meant (with SVDIR_CONTENTS), or a run is where
+	 * none is started (with SVDIR_FILES; with SVDIR_CONTENTS that is a problem). */
 	SVDIR_WARNING,
 };
 

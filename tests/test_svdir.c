@@ -759,6 +759,11 @@ static void test_svdir_scan_run_without_a_directory_gets_a_warning(void **state)
 	put("run", 0644);
 	scan();
 	assert_string_equal(warning, expected);
+	/* Where it is asked for, before there is an image, it is more than that. */
+	scan_contents();
+	assert_string_equal(warning, "");
+	assert_int_equal(problems.len, 2);
+	assert_string_equal(problems.texts[1], expected);
 }
 
 static void test_svdir_scan_service_of_the_name_run_gets_no_warning(void **state)
