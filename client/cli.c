@@ -182,6 +182,7 @@ static int finish_output(int status)
 	return PROCESS_STATUS_UNABLE;
 }
 
+/* The last line says what is wrong: it is what is cited where this is the cause of an end. */
 static int refuse_arguments(char *const *arguments)
 {
 	if (arguments[0][0] != '-') {
@@ -189,24 +190,24 @@ static int refuse_arguments(char *const *arguments)
 			arguments[0]);
 		return PROCESS_STATUS_UNABLE;
 	}
+	print_usage(stderr);
 	if (strcmp(arguments[0], "--") == 0 && !arguments[1]) {
-		fputs("dinit: no command follows --", stderr);
+		fputs("\ndinit: no command follows --", stderr);
 	} else {
-		fputs("dinit: unexpected arguments:", stderr);
+		fputs("\ndinit: unexpected arguments:", stderr);
 		for (; *arguments; arguments++)
 			fprintf(stderr, " %s", *arguments);
 	}
-	fputs("\n\n", stderr);
-	print_usage(stderr);
+	fputs("\n", stderr);
 	return PROCESS_STATUS_UNABLE;
 }
 
-/* Says what the option takes. */
+/* Says what the option takes, and in the last line what is wrong. */
 static int refuse_operands(const struct option *option)
 {
-	fprintf(stderr, "dinit: unexpected arguments: they are not what %s takes\nusage:\n",
-		option->name);
+	fputs("usage:\n", stderr);
 	print_option(stderr, option);
+	fprintf(stderr, "dinit: unexpected arguments: they are not what %s takes\n", option->name);
 	return PROCESS_STATUS_UNABLE;
 }
 

@@ -231,6 +231,8 @@ static void test_run_arguments_that_an_option_refuses_are_explained(void **state
 	assert_int_equal(run("dinit|--http"), 1);
 	assert_string_equal(called, "http 0");
 	assert_non_null(strstr(err, "dinit --http [ADDRESS:]PORT "));
+	assert_string_equal(strstr(err, "dinit: "),
+			    "dinit: unexpected arguments: they are not what --http takes\n");
 	expect_refusal("dinit|--version|x", "dinit --version\n");
 	expect_refusal("dinit|--help|x", "dinit --help\n");
 	expect_refusal("dinit|--check|a|b", "dinit --check [DIR]");
@@ -240,9 +242,13 @@ static void test_run_arguments_that_an_option_refuses_are_explained(void **state
 static void test_run_anything_else_gets_the_usage(void **state)
 {
 	(void)state;
-	expect_refusal("dinit|--stat", "dinit: unexpected arguments: --stat\n\nusage: dinit ");
+	expect_refusal("dinit|--stat", "\n\ndinit: unexpected arguments: --stat\n");
+	assert_ptr_equal(strstr(err, "usage: dinit "), err);
+	assert_string_equal(strstr(err, "dinit: unexpected"),
+			    "dinit: unexpected arguments: --stat\n");
 	expect_refusal("dinit|--web|x", "dinit: unexpected arguments: --web x\n");
-	expect_refusal("dinit|--", "dinit: no command follows --\n\nusage: dinit ");
+	expect_refusal("dinit|--", "\n\ndinit: no command follows --\n");
+	assert_ptr_equal(strstr(err, "usage: dinit "), err);
 }
 
 #define COLUMN "                                   "
