@@ -111,30 +111,32 @@ static inline uint64_t block_no_digits(const unsigned char *p)
 }
 #endif
 
-/* Returns the stops of the window at p; there are none behind the end. */
-static inline uint64_t look_at_window(const unsigned char *p, const unsigned char *end)
+/* Returns the stops of the window at p. */
+static inline uint64_t look_at_window(const unsigned char *p)
 {
-	unsigned char last[WINDOW];
 	uint64_t stops = 0;
 
-	if (SELDOM(end - p < WINDOW)) {
-		memset(last, ' ', sizeof last);
-		p = memcpy(last, p, (size_t)(end - p));
-	}
 #pragma GCC unroll 8
 	for (size_t i = 0; i < WINDOW; i += BLOCK)
 		stops |= block_stops(p + i) << i;
 	return stops;
 }
 
-/* Looks at the windows from p on, as many as are kept. */
+/* Looks at the windows from p on, as many as are kept. The last of all may be short. */
 static __attribute__((noinline)) void look_ahead(struct json_text *text, const unsigned char *p)
 {
 	size_t len = (size_t)(text->end - p), n;
 
 	text->first = p;
-	for (n = 0; n < JSON_WINDOWS && n * WINDOW < len; n++)
-		text->stops[n] = look_at_window(p + n * WINDOW, text->end);
+	for (n = 0; n < JSON_WINDOWS && (n + 1) * WINDOW <= len; n++)
+		text->stops[n] = look_at_window(p + n * WINDOW);
+	if (n < JSON_WINDOWS && n * WINDOW < len) {
+		unsigned char last[WINDOW];
+
+		memset(last, ' ', sizeof last);
+		memcpy(last, p + n * WINDOW, len - n * WINDOW);
+		text->stops[n++] = look_at_window(last);
+	}
 	text->windows = n;
 	/* What ends a search. */
 	text->stops[n] = 1;
@@ -413,7 +415,7 @@ static const unsigned char *skip_object(struct json_text *text, const unsigned c
 	for (;;) {
 		/* Here a value begins, in an object with its name. One may begin with another. */
 		if (nesting.kinds & 1) {
-			if (*p != '"' && *(p = skip_space(text, &ahead, p)) != '"')
+			if (*p != '"' && *skip_space(text, &ahead, p) != '"')
 				return NULL;
 			p = skip_string(text, &ahead);
 			if (p == NULL || (*p != ':' && *(p = skip_space(text, &ahead, p)) != ':'))

@@ -1033,7 +1033,7 @@ static void add_line(struct many_lines *many, const char *begin, const char *mid
 }
 
 /* Lines of all kinds in one text that is looked at in many goes, each of which ends elsewhere in
- * its line: they are what they are alone, also behind one that is no object, or that is left out. */
+ * its line: they are what they are alone, also behind one that is no object or is left out. */
 static void test_json_take_object_line_many_lines_are_what_each_is(void **state)
 {
 	struct many_lines *many = calloc(1, sizeof *many);
