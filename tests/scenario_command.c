@@ -640,6 +640,35 @@ static void test_bad_directories_are_errors(struct scene *scene)
 	run_expect_line(run, RUN_STDERR, "error: .*web/run");
 }
 
+/* What somebody types who means dinit --status would start each service once more. */
+static void test_command_of_exec_does_not_start_the_services_again(struct scene *scene)
+{
+	const char *dinit = scene_add_dinit(scene), *said = scene_path(scene, "said");
+	struct run *run;
+	int status;
+
+	scene_need(geteuid() == 0, "nsenter needs root");
+	scene_need_program("nsenter");
+	scene_service(scene, "app", "echo up; exec sleep 1000");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(TEXT) });
+	run_wait_line(run, RUN_STDOUT, " app/run: up$");
+	status = system(
+		scene_format(scene,
+			     "DINIT_DIR=%s nsenter -t %d -p -m %s status >%s 2>&1 </dev/null",
+			     scene->services, (int)run->pid, dinit, said));
+	assert_int_equal(WEXITSTATUS(status), 1);
+	assert_non_null(
+		strstr(scene_read(scene, "said"), "dinit: error: PID 1 is dinit and runs "));
+	/* Where no service would be started it is a command like any other. */
+	status = system(scene_format(
+		scene, "DINIT_DIR=%s DINIT_SKIP='*' nsenter -t %d -p -m %s sh -c 'exit 9' >%s 2>&1",
+		scene->services, (int)run->pid, dinit, said));
+	assert_int_equal(WEXITSTATUS(status), 9);
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	assert_int_equal(run_count_lines(run, RUN_STDOUT, " app/run: up$"), 1);
+}
+
 /* ---- among the services ---- */
 
 static void test_command_is_started_last(struct scene *scene)
@@ -1388,6 +1417,7 @@ static int run_streams(void)
 static int run_life(void)
 {
 	const struct CMUnitTest tests[] = {
+		SCENE_AS_INIT(test_command_of_exec_does_not_start_the_services_again),
 		SCENE(test_command_is_started_last),
 		SCENE(test_command_is_stopped_first),
 		SCENE(test_orphans_are_told_when_the_command_has_ended),

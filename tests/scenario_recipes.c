@@ -658,34 +658,6 @@ static void execute_inside(struct scene *scene, const struct run *run, const cha
 			 0);
 }
 
-/* What somebody types who means dinit --status would start each service once more. */
-static void test_dinit_of_exec_does_not_start_the_services_again(struct scene *scene)
-{
-	const char *dinit = scene_add_dinit(scene), *said = scene_path(scene, "said");
-	struct run *run;
-	int status;
-
-	scene_need(geteuid() == 0, "nsenter needs root");
-	scene_need_program("nsenter");
-	scene_service(scene, "app", "echo up; exec sleep 1000");
-	run = run_start(scene, &(struct run_spec){ .environment = LIST(TEXT) });
-	run_wait_line(run, RUN_STDOUT, " app/run: up$");
-	status = system(
-		scene_format(scene,
-			     "DINIT_DIR=%s nsenter -t %d -p -m %s status >%s 2>&1 </dev/null",
-			     scene->services, (int)run->pid, dinit, said));
-	assert_int_equal(WEXITSTATUS(status), 1);
-	assert_non_null(
-		strstr(scene_read(scene, "said"), "dinit: error: PID 1 is dinit and runs "));
-	/* Where no service would be started it is a command like any other. */
-	status = system(scene_format(
-		scene, "DINIT_DIR=%s DINIT_SKIP='*' nsenter -t %d -p -m %s sh -c 'exit 9' >%s 2>&1",
-		scene->services, (int)run->pid, dinit, said));
-	assert_int_equal(WEXITSTATUS(status), 9);
-	stop_at_once(run);
-	assert_int_equal(run_count_lines(run, RUN_STDOUT, " app/run: up$"), 1);
-}
-
 static struct run *start_with_jobs(struct scene *scene, const char *variable)
 {
 	struct run *run;
@@ -817,7 +789,6 @@ int main(void)
 		SCENE(test_http_tells_outside_whether_app_is_ready),
 		SCENE(test_temporary_server_kept_can_be_prepared),
 		SCENE(test_temporary_server_is_terminated),
-		SCENE_AS_INIT(test_dinit_of_exec_does_not_start_the_services_again),
 		SCENE_AS_INIT(test_job_of_exec_is_terminated),
 		SCENE_AS_INIT(test_job_of_exec_kept_by_name_goes_on),
 		SCENE_AS_INIT(test_job_that_exec_itself_started_goes_on),
