@@ -33,7 +33,8 @@ OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 # Linked behind all else, also of libc: dinit as PID 1 keeps none of it in memory.
 CLIENT = $(filter $(BUILD)/client/%,$(OBJECTS))
 
-# Those that every line goes through. COLD_CFLAGS are for all others.
+# Those that every line goes through (what keeps the last one runs once a read). COLD_CFLAGS are for
+# all others.
 HOT = splitter line json bytes
 COLD_CFLAGS =
 $(filter-out $(HOT:%=$(BUILD)/%.o),$(OBJECTS)): ALL_CFLAGS += $(COLD_CFLAGS)

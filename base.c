@@ -57,20 +57,29 @@ static bool is_repetition(const struct procfs *proc)
 	return true;
 }
 
-/* Returns whether another dinit, PID 1, runs the services already, and we are beside it: as
- * "docker exec" starts programs, whose parent is not in the container. */
+/* Returns whether PID 1 is in another container that shares its PIDs with ours. */
+static bool is_first_elsewhere(void)
+{
+	struct stat own, first;
+
+	return stat("/proc/self/ns/mnt", &own) == 0 && stat("/proc/1/ns/mnt", &first) == 0 &&
+	       (own.st_dev != first.st_dev || own.st_ino != first.st_ino);
+}
+
+/* Returns whether PID 1 is dinit already, known by its name, and we are beside it: our parent is
+ * not in the container, as with "docker exec". */
 static bool is_second(const struct base *base)
 {
 	struct procfs_command own, first;
 
-	if (getppid() != 0 || getpid() == 1 || !procfs_usable(&base->proc))
+	if (getppid() != 0 || getpid() == 1 || !procfs_usable(&base->proc) || is_first_elsewhere())
 		return false;
 	procfs_read_command(&base->proc, getpid(), &own);
 	procfs_read_command(&base->proc, 1, &first);
 	if (strcmp(own.program, first.program) != 0)
 		return false;
-	log_error("PID 1 is dinit and runs the services: another would start them once more (to "
-		  "ask it, or to tell it something: dinit --status, dinit --signal; dinit --help)");
+	log_error("PID 1 is dinit already: this one would start the services once more (to ask it "
+		  "something, or to tell it something: dinit --status, --signal; dinit --help)");
 	return true;
 }
 

@@ -53,7 +53,7 @@ struct ending {
 	char logged[300];
 	/* The PID that it had; 0 where it was no program of a service. */
 	pid_t pid;
-	/* What it seems to have left behind; its PID is 0 where that is nothing. */
+	/* What a search has found that it left behind; its PID is 0 as long as none has. */
 	struct left left;
 	/* Its last lines, by enum logmux_stream, or NULL. */
 	struct lastline *last;

@@ -142,8 +142,8 @@ static __attribute__((noinline)) void look_ahead(struct json_text *text, const u
 	text->stops[n] = 1;
 }
 
-/* Returns the first window that has a stop, from the n-th that is kept on. Where there are no stops
- * any more the last byte is taken for one, each time. */
+/* Returns the first window with a stop, beginning with number n of those that are kept. Where there
+ * are no stops any more the last byte is taken for one, each time. */
 static inline struct ahead find_window(struct json_text *text, size_t n)
 {
 	for (;;) {

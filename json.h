@@ -34,9 +34,17 @@ bool json_find_object(const char *text, size_t len, struct json_object *object);
 /* Lines that are looked at one after the other. What is found out about one goes a little further,
  * and is kept here for the next, so that no byte is looked at twice. All of it is json.c's. */
 struct json_text {
-	const unsigned char *end, *first, *window;
-	uint64_t left, white, stops[JSON_WINDOWS + 1];
+	const unsigned char *end;
+	/* What counts as white space. */
+	uint64_t white;
+	/* The windows that were looked at in one go: where the first begins, how many they are, and
+	 * the stops of each, with one more that ends a search. */
+	const unsigned char *first;
 	size_t windows;
+	uint64_t stops[JSON_WINDOWS + 1];
+	/* Where the parser is: its window, and the stops in it that it has not passed. */
+	const unsigned char *window;
+	uint64_t left;
 };
 
 /* Begins with the len bytes, which must not change meanwhile; if there are any, the last is a

@@ -98,8 +98,9 @@ bool procfs_is_uninterruptible(const struct procfs *proc, pid_t pid);
 bool procfs_is_executing(const struct procfs *proc, pid_t pid);
 
 /* Returns whether ptrace(2) would refuse to trace the thread for lack of permission: the kernel
- * asks for the same before it shows the thread's system call (proc(5), PTRACE_MODE_ATTACH). ptrace
- * itself first waits for the end of an execve(2), which may never come. */
+ * asks for the same before it shows the thread's system call (proc(5), PTRACE_MODE_ATTACH), beside
+ * the right to open that file. ptrace itself first waits for the end of an execve(2), which may
+ * never come. */
 bool procfs_forbids_tracing(const struct procfs *proc, pid_t tid);
 
 /* Reads the guard of a process's first thread or of any thread. Returns 0, or -1 with errno

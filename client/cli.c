@@ -182,7 +182,8 @@ static int finish_output(int status)
 	return PROCESS_STATUS_UNABLE;
 }
 
-/* The last line says what is wrong: it is what is cited where this is the cause of an end. */
+/* The last line says what is wrong: where a service has run this, it is cited as the cause of the
+ * end. */
 static int refuse_arguments(char *const *arguments)
 {
 	if (arguments[0][0] != '-') {

@@ -658,12 +658,20 @@ static void test_command_of_exec_does_not_start_the_services_again(struct scene 
 			     scene->services, (int)run->pid, dinit, said));
 	assert_int_equal(WEXITSTATUS(status), 1);
 	assert_non_null(
-		strstr(scene_read(scene, "said"), "dinit: error: PID 1 is dinit and runs "));
+		strstr(scene_read(scene, "said"), "dinit: error: PID 1 is dinit already: "));
 	/* Where no service would be started it is a command like any other. */
 	status = system(scene_format(
 		scene, "DINIT_DIR=%s DINIT_SKIP='*' nsenter -t %d -p -m %s sh -c 'exit 9' >%s 2>&1",
 		scene->services, (int)run->pid, dinit, said));
 	assert_int_equal(WEXITSTATUS(status), 9);
+	/* In another container that shares the PIDs it is not PID 1 either, and runs its own. */
+	scene_script(scene, "others/db/run", "exit 115");
+	status = system(scene_format(
+		scene,
+		"DINIT_DIR=%s nsenter -t %d -p unshare -m sh -c 'mount -t proc proc /proc && "
+		"exec %s sh -c \"exit 8\"' >%s 2>&1",
+		scene_path(scene, "others"), (int)run->pid, dinit, said));
+	assert_int_equal(WEXITSTATUS(status), 8);
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, " app/run: up$"), 1);

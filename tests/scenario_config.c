@@ -590,7 +590,6 @@ static void make_bad_services(struct scene *scene)
 	scene_service(scene, "deldel\x7f", ":");
 }
 
-/* One message each, that names the entry; nothing is started; exit 1. */
 static void test_run_without_a_directory_gets_a_warning_and_others_run(struct scene *scene)
 {
 	struct run *run;
@@ -604,6 +603,7 @@ static void test_run_without_a_directory_gets_a_warning_and_others_run(struct sc
 	run_expect_no_line(run, RUN_STDOUT, "astray");
 }
 
+/* One message each, that names the entry; nothing is started; exit 1. */
 static void test_directory_with_problems_reports_all_and_starts_nothing(struct scene *scene)
 {
 	static const char *const named[] = { "norun",

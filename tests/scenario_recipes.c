@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-/* what "at once" means for a stop, in milliseconds; less than half of what recipes wait (8 s) */
+/* what "at once" means for a stop, in milliseconds; twice that is less than recipes wait (8 s) */
 #define AT_ONCE_MS 3500
 /* after how long su kills, in milliseconds */
 #define SU_PATIENCE_MS 2000

@@ -249,6 +249,7 @@ static void test_run_anything_else_gets_the_usage(void **state)
 	expect_refusal("dinit|--web|x", "dinit: unexpected arguments: --web x\n");
 	expect_refusal("dinit|--", "\n\ndinit: no command follows --\n");
 	assert_ptr_equal(strstr(err, "usage: dinit "), err);
+	assert_string_equal(strstr(err, "dinit: no command"), "dinit: no command follows --\n");
 }
 
 #define COLUMN "                                   "

@@ -1185,7 +1185,9 @@ static void test_is_executing_any_thread_within_execve(void **state)
 	put(fake, "20/task/20/comm", "x\n");
 	put(fake, "20/task/21/comm", "x\n");
 	assert_false(procfs_is_executing(&fake->proc, 20));
+	assert_false(procfs_forbids_tracing(&fake->proc, 20));
 	put(fake, "20/syscall", "running\n");
+	assert_false(procfs_forbids_tracing(&fake->proc, 20));
 	snprintf(call, sizeof call, "%d 0x1 0x2 0x3 0x4 0x5 0x6 0x7ffc0 0x7f0\n", (int)SYS_read);
 	put(fake, "21/syscall", call);
 	assert_false(procfs_is_executing(&fake->proc, 20));
