@@ -672,6 +672,13 @@ static void test_command_of_exec_does_not_start_the_services_again(struct scene 
 		"exec %s sh -c \"exit 8\"' >%s 2>&1",
 		scene_path(scene, "others"), (int)run->pid, dinit, said));
 	assert_int_equal(WEXITSTATUS(status), 8);
+	/* Beside a PID 1 of another name as well. */
+	status = system(scene_format(scene,
+				     "ln %s %s-2 && DINIT_DIR=%s nsenter -t %d -p -m %s-2 sh -c "
+				     "'exit 7' >%s 2>&1",
+				     dinit, dinit, scene_path(scene, "others"), (int)run->pid,
+				     dinit, said));
+	assert_int_equal(WEXITSTATUS(status), 7);
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, " app/run: up$"), 1);
