@@ -143,8 +143,9 @@ static void test_shell_knows_each_size_of_the_terminal(struct scene *scene)
 	ask(&terminal, "stty size", "24 80\r\n");
 	terminal_resize(&terminal, 40, 132);
 	ask(&terminal, "stty size", "40 132\r\n");
-	enter(&terminal,
-	      "sh -c 'trap \"stty size; exit 5\" WINCH; echo on=$((1+1)); " SCENE_TRAPPING "'");
+	/* The kernel sends WINCH right before it changes the size (its pty_resize()). */
+	enter(&terminal, "sh -c 'trap \"until stty size | grep 100; do :; done; exit 5\" WINCH; "
+			 "echo on=$((1+1)); " SCENE_TRAPPING "'");
 	terminal_wait(&terminal, LASTING_UP);
 	terminal_resize(&terminal, 30, 100);
 	terminal_wait(&terminal, "30 100\r\n.*" PROMPT);
