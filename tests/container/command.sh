@@ -311,7 +311,7 @@ test_shell_at_a_terminal_has_job_control() {
 	press 'trap "until stty size | grep 111; do :; done" WINCH; stty size\n'
 	wait_screen '^24 80'
 	resize 33 111
-	wait_screen '^33 111$'
+	wait_screen '33 111$'
 	press 'exit 7\n'
 	left_terminal 7
 	! on_screen 'dinit: ' > /dev/null || fail "$(show_screen)"
