@@ -233,18 +233,41 @@ static size_t count_unread(const struct sink *sink)
 	return unread > 0 ? (size_t)unread : 0;
 }
 
-/* Returns how many bytes a pipe takes at once for certain. That is at least PIPE_BUF, all or
- * nothing (pipe(7)), and more where enough of its pages are free. A page of it may hold as little
- * as one byte, but two neighbours together hold more than one page, for what fits is added to the
- * last page. So n unread bytes lie on at most n / (page / 2) pages, and two for the ends. */
+/* Returns how many writes the unread bytes are of at most, where all are ours: as many as there
+ * are bytes, where those of which the lengths are known gave less. */
+static size_t count_unread_writes(const struct sink *sink, size_t unread)
+{
+	size_t writes = 0, len = 0;
+
+	while (len < unread && writes < SINK_RECENT)
+		len += sink->recent[(sink->writes - ++writes) % SINK_RECENT];
+	return len < unread ? unread : writes;
+}
+
+/* Returns on how many pages of a pipe the unread bytes lie at most. A page may hold as little as
+ * one byte, but what fits is added to the last page: so two neighbours together hold more than one
+ * page, and n bytes lie on at most n / (page / 2) pages, and two for the ends. A write leaves all
+ * of its pages but the last one full: so n bytes of w writes lie on at most n / page + w pages, and
+ * one for the end that is read already. */
+static size_t count_used_pages(const struct sink *sink, size_t unread, size_t page)
+{
+	size_t used = unread / (page / 2) + 2, of_ours;
+
+	if (unread == 0)
+		return 0;
+	of_ours = unread / page + count_unread_writes(sink, unread) + 1;
+	return of_ours < used && !sink->shared ? of_ours : used;
+}
+
+/* Returns how many bytes a pipe takes at once for certain: at least PIPE_BUF, all or nothing
+ * (pipe(7)), and more where enough of its pages are free. */
 static size_t room_for_certain(const struct sink *sink)
 {
-	size_t page = (size_t)getpagesize(), unread, used;
+	size_t page = (size_t)getpagesize(), used;
 
 	if (sink->kind == SINK_KIND_POLLED_PIPE)
 		return PIPE_BUF;
-	unread = count_unread(sink);
-	used = unread > 0 ? (unread / (page / 2) + 2) * page : 0;
+	used = count_used_pages(sink, count_unread(sink), page) * page;
 	return used + PIPE_BUF < sink->pipe_size ? sink->pipe_size - used : PIPE_BUF;
 }
 
@@ -278,10 +301,10 @@ static ssize_t write_polled(const struct sink *sink, size_t len, size_t max)
 	return write(sink->fd, sink->queue + sink->start, len < max ? len : max);
 }
 
-static ssize_t write_some(const struct sink *sink)
+/* Writes the first len bytes of the queue, or less. */
+static ssize_t write_some(const struct sink *sink, size_t len)
 {
 	const char *at = sink->queue + sink->start;
-	size_t len = choose_len(sink);
 
 	switch (sink->kind) {
 	case SINK_KIND_FILE:
@@ -324,19 +347,31 @@ uint64_t sink_total_stall_ms(const struct sink *sink)
 	return sink->stalled_ms + loop_now_ms(sink->loop) - sink->blocked_ms;
 }
 
+/* Notes that so much was written of the first len bytes of the queue. Several lines are tried only
+ * where they fit for certain. */
+static void note_written(struct sink *sink, size_t len, size_t written)
+{
+	sink->recent[sink->writes++ % SINK_RECENT] = (unsigned)written;
+	if (written < len && bytes_find_newline(sink->queue + sink->start, len - 1))
+		sink->shared = true;
+	sink->start += written;
+	sink->written += written;
+	sink->moved_ms = loop_now_ms(sink->loop);
+	if (sink_len(sink) == 0)
+		reset_queue(sink);
+}
+
 int sink_flush(struct sink *sink)
 {
+	size_t len;
 	ssize_t n;
 
 	if (!sink_can_flush(sink))
 		return 0;
-	n = write_some(sink);
+	len = choose_len(sink);
+	n = write_some(sink, len);
 	if (n > 0) {
-		sink->start += (size_t)n;
-		sink->written += (size_t)n;
-		sink->moved_ms = loop_now_ms(sink->loop);
-		if (sink_len(sink) == 0)
-			reset_queue(sink);
+		note_written(sink, len, (size_t)n);
 	} else if (n < 0 && errno == EAGAIN) {
 		sink->blocked = true;
 		sink->blocked_ms = loop_now_ms(sink->loop);

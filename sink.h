@@ -20,6 +20,10 @@
  * dinit's own messages. */
 #define SINK_LINE_WATER (192 * 1024)
 
+/* The lengths of so many of the last writes are known: a power of two. A pipe of as many pages
+ * needs no more of them. */
+#define SINK_RECENT 32
+
 enum sink_kind {
 	/* A regular file, /dev/null: never blocks. */
 	SINK_KIND_FILE,
@@ -52,6 +56,11 @@ struct sink {
 	size_t unread;
 	/* How many bytes were written, for how long it was blocked in all, and since when it is. */
 	uint64_t written, stalled_ms, blocked_ms;
+	/* A write did not fit, although it should have: others fill the same pipe. */
+	bool shared;
+	/* How much each of the last writes gave, and how many there were in all: the newest is
+	 * recent[(writes - 1) % SINK_RECENT]. */
+	unsigned writes, recent[SINK_RECENT];
 };
 
 /* Takes descriptor fd (which stays the caller's) as a sink. A pipe of the usual size is made

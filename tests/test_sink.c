@@ -700,38 +700,159 @@ static void test_sink_flush_empty_pipe_is_filled_by_one_write(void **state)
 	assert_int_equal(sink_len(&rig->sink), 0);
 }
 
-/* Of a pipe of 32 pages of 4096 bytes: n unread bytes may lie on n / 2048 pages and two more. */
-static void test_sink_flush_pipe_writes_what_is_sure_to_fit_behind_what_is_unread(void **state)
+/* Puts one line, and writes it at once. */
+static void write_line(struct rig *rig, size_t *at, size_t len)
+{
+	put_stream(rig, at, len);
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_int_equal(sink_len(&rig->sink), 0);
+}
+
+/* Takes all that is in the queue and in the pipe. */
+static void take_all(struct rig *rig, size_t *taken)
+{
+	while (sink_len(&rig->sink) > 0) {
+		take_stream(rig, taken, 65536);
+		rig->sink.blocked = false;
+		assert_int_equal(sink_flush(&rig->sink), 0);
+	}
+	while (take_stream(rig, taken, 65536) > 0)
+		;
+}
+
+/* So many pages are sure to be free: what is tried is that much of more than a pipe holds. */
+static void assert_sure(struct rig *rig, size_t *at, size_t pages)
+{
+	for (int line = 0; line < 320; line++)
+		put_stream(rig, at, 512);
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_int_equal(write_len, pages * 4096);
+}
+
+static void open_on_pages_of_4096(struct rig *rig)
+{
+	rig_need(sysconf(_SC_PAGESIZE) == 4096, "the numbers are for pages of 4096 bytes");
+	open_on_pipe(rig);
+	assert_int_equal(rig->sink.pipe_size, 32 * 4096);
+}
+
+/* Of a pipe of 32 pages: n unread bytes of one write lie on n / 4096 pages and two more. */
+static void test_sink_flush_pipe_writes_what_is_sure_to_fit_behind_one_write(void **state)
 {
 	static const struct {
 		size_t unread, sure;
 	} cases[] = {
-		{ 1, 30 },    { 2047, 30 }, { 2048, 29 }, { 4096, 28 },  { 20000, 21 },
-		{ 59391, 2 }, { 59392, 1 }, { 61440, 1 }, { 120000, 1 },
+		{ 1, 30 },     { 4095, 30 },  { 4096, 29 },  { 20000, 26 }, { 61439, 16 },
+		{ 61440, 15 }, { 114688, 2 }, { 118783, 2 }, { 118784, 1 }, { 120000, 1 },
 	};
 	struct rig *rig = *state;
 
-	rig_need(sysconf(_SC_PAGESIZE) == 4096, "the numbers are for pages of 4096 bytes");
-	open_on_pipe(rig);
-	assert_int_equal(rig->sink.pipe_size, 131072);
+	open_on_pages_of_4096(rig);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		size_t at = 0, taken = 0;
 
-		put_stream(rig, &at, cases[i].unread);
-		assert_int_equal(sink_flush(&rig->sink), 0);
-		assert_int_equal(sink_len(&rig->sink), 0);
-		for (int line = 0; line < 256; line++)
-			put_stream(rig, &at, 512);
-		assert_int_equal(sink_flush(&rig->sink), 0);
-		assert_int_equal(write_len, cases[i].sure * 4096);
+		write_line(rig, &at, cases[i].unread);
+		assert_sure(rig, &at, cases[i].sure);
+		take_all(rig, &taken);
+	}
+}
+
+/* Each write more may begin one page more. Where the writes are small, two neighbouring pages are
+ * still sure to hold more than one page does. */
+static void test_sink_flush_pipe_counts_the_writes_that_are_unread(void **state)
+{
+	struct rig *rig = *state;
+	size_t at = 0, taken = 0;
+
+	open_on_pages_of_4096(rig);
+	for (int i = 0; i < 3; i++)
+		write_line(rig, &at, 16000);
+	assert_sure(rig, &at, 32 - 11 - 3 - 1);
+	take_all(rig, &taken);
+	for (int i = 0; i < 3; i++)
+		write_line(rig, &at, 16000);
+	assert_int_equal(take_stream(rig, &taken, 20000), 20000);
+	assert_sure(rig, &at, 32 - 6 - 2 - 1);
+	take_all(rig, &taken);
+	for (int i = 0; i < 10; i++)
+		write_line(rig, &at, 1000);
+	assert_sure(rig, &at, 32 - 4 - 2);
+}
+
+static void test_sink_flush_pipe_knows_no_more_than_its_last_writes(void **state)
+{
+	static const struct {
+		int writes;
+		size_t sure;
+	} cases[] = { { 32, 256 - 185 - 32 - 1 }, { 33, 1 } };
+	struct rig *rig = *state;
+	int pair[2];
+
+	assert_int_equal(pipe(pair), 0);
+	set_pipe_size(pair[1], 256 * 4096);
+	open_on(rig, pair[1], pair[0]);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		size_t at = 0, taken = 0;
+
+		for (int n = 0; n < cases[i].writes; n++)
+			write_line(rig, &at, 23800);
+		assert_sure(rig, &at, cases[i].sure);
+		take_all(rig, &taken);
+	}
+}
+
+/* What others write may lie on any pages: n bytes on n / 2048 pages and two more. */
+static void test_sink_flush_pipe_of_others_takes_what_is_sure_to_fit(void **state)
+{
+	static const struct {
+		size_t unread, sure;
+	} cases[] = { { 2047, 30 }, { 2048, 29 }, { 20000, 21 }, { 59391, 2 }, { 59392, 1 } };
+	static char bytes[65536];
+	struct rig *rig = *state;
+
+	open_on_pages_of_4096(rig);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		size_t at = 0, len = cases[i].unread;
+
+		assert_int_equal(__real_write(rig->given_fd, bytes, len), len);
+		/* None of them is known: neither are those of the case before. */
+		memset(rig->sink.recent, 0, sizeof rig->sink.recent);
+		assert_sure(rig, &at, cases[i].sure);
 		while (sink_len(&rig->sink) > 0) {
-			take_stream(rig, &taken, 65536);
+			assert_true(read(rig->reader_fd, bytes, sizeof bytes) > 0);
 			rig->sink.blocked = false;
 			assert_int_equal(sink_flush(&rig->sink), 0);
 		}
-		while (take_stream(rig, &taken, 65536) > 0)
+		while (read(rig->reader_fd, bytes, sizeof bytes) > 0)
 			;
 	}
+}
+
+/* Others leave pages half full, which looks like one write of ours: that is noticed as soon as
+ * something does not fit. A long line that does not fit says nothing. */
+static void test_sink_flush_pipe_that_others_fill_is_taken_for_shared(void **state)
+{
+	static char bytes[65536];
+	struct rig *rig = *state;
+	size_t at = 0, taken = 0;
+
+	open_on_pages_of_4096(rig);
+	put_stream(rig, &at, rig->sink.pipe_size + 5000);
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_int_equal(sink_len(&rig->sink), 5000);
+	take_all(rig, &taken);
+	write_line(rig, &at, 100000);
+	while (take_stream(rig, &taken, 65536) > 0)
+		;
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(__real_write(rig->given_fd, bytes, 3000), 3000);
+	assert_sure(rig, &at, 32 - 14 - 1 - 1);
+	assert_int_equal(sink_len(&rig->sink), 320 * 512 - 12 * 4096);
+	for (size_t left = 60000; left > 0;)
+		left -= (size_t)read(rig->reader_fd, bytes, left < 65536 ? left : 65536);
+	take_all(rig, &taken);
+	write_line(rig, &at, 20000);
+	assert_sure(rig, &at, 32 - 9 - 2);
 }
 
 static void test_sink_close_leaves_the_descriptor_unwatched(void **state)
@@ -1321,7 +1442,11 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_sink_flush_small_pipe_writes_what_fits),
 	TEST(test_sink_flush_polled_pipe_writes_no_more_than_is_sure_to_fit),
 	TEST(test_sink_flush_empty_pipe_is_filled_by_one_write),
-	TEST(test_sink_flush_pipe_writes_what_is_sure_to_fit_behind_what_is_unread),
+	TEST(test_sink_flush_pipe_writes_what_is_sure_to_fit_behind_one_write),
+	TEST(test_sink_flush_pipe_counts_the_writes_that_are_unread),
+	TEST(test_sink_flush_pipe_knows_no_more_than_its_last_writes),
+	TEST(test_sink_flush_pipe_of_others_takes_what_is_sure_to_fit),
+	TEST(test_sink_flush_pipe_that_others_fill_is_taken_for_shared),
 	TEST(test_sink_close_leaves_the_descriptor_unwatched),
 	TEST(test_sink_room_line_larger_than_what_is_left_has_all_of_it),
 	TEST(test_sink_room_own_what_was_written_makes_room_without_memory),

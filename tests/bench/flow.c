@@ -46,6 +46,8 @@ struct flow_case {
 	size_t write_size;
 	/* to be written in a round */
 	size_t megabytes;
+	/* of the reader, after each read of at most 64 kB: more than dinit takes for as much */
+	unsigned pause_us;
 	struct flow_bars bars;
 	/* the first is cat; a floor comes behind a dinit */
 	const struct filter *filters[FILTERS_MAX];
@@ -132,6 +134,17 @@ static const struct flow_case cases[] = {
 		.megabytes = 200,
 		.bars = { .floor_cpu = 1.7 },
 		.filters = { &cat, &s6_log, &static_json, &bare_copy },
+	},
+	{
+		.title = "slow reader",
+		.short_name = "1 kB, slow reader",
+		.kind = CORPUS_TEXT,
+		.line_len = 1000,
+		.write_size = BATCH,
+		.megabytes = 100,
+		.pause_us = 200,
+		.bars = { .floor_cpu = 2 },
+		.filters = { &cat, &static_text, &bare_copy },
 	},
 	{
 		.title = "JSON log",
@@ -342,7 +355,8 @@ static void run_case(const struct bench *bench, const struct flow_case *of, cons
 	struct corpus corpus;
 
 	corpus_make(&corpus, bench, of->kind, of->line_len);
-	pipeline_prepare(&pipeline, bench, &corpus, service_dir, of->write_size, of->megabytes);
+	pipeline_prepare(&pipeline, bench, &corpus, service_dir, of->write_size, of->megabytes,
+			 of->pause_us);
 	while (results.filters < FILTERS_MAX && of->filters[results.filters])
 		results.filters++;
 	for (size_t round = 0; round < results.rounds; round++)

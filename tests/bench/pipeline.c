@@ -13,13 +13,14 @@
 
 void pipeline_prepare(struct pipeline *pipeline, const struct bench *bench,
 		      const struct corpus *corpus, const char *service_dir, size_t write_size,
-		      size_t megabytes)
+		      size_t megabytes, unsigned pause_us)
 {
 	int fd;
 
 	memset(pipeline, 0, sizeof *pipeline);
 	pipeline->bench = bench;
 	pipeline->corpus = corpus;
+	pipeline->pause_us = pause_us;
 	pipeline->repeat = (unsigned)(megabytes * 1000000 / corpus->len / (bench->quick ? 2 : 1));
 	snprintf(pipeline->writer, sizeof pipeline->writer, "%s/writer", bench->programs);
 	snprintf(pipeline->service_dir, sizeof pipeline->service_dir, "%s", service_dir);
@@ -44,8 +45,8 @@ static uint64_t read_stamp(const struct pipeline *pipeline)
 	return ns;
 }
 
-/* Reads to the end; returns when the last bytes came. */
-static uint64_t read_all(int fd, double *bytes)
+/* Reads to the end, and pauses after each read; returns when the last bytes came. */
+static uint64_t read_all(int fd, unsigned pause_us, double *bytes)
 {
 	static char buffer[READ_SIZE];
 	uint64_t last_ns = 0;
@@ -55,6 +56,8 @@ static uint64_t read_all(int fd, double *bytes)
 	while ((n = read(fd, buffer, sizeof buffer)) > 0 || (n < 0 && errno == EINTR)) {
 		last_ns = proc_now_ns();
 		*bytes += n > 0 ? (double)n : 0;
+		if (pause_us > 0)
+			usleep(pause_us);
 	}
 	return last_ns;
 }
@@ -163,7 +166,7 @@ static uint64_t run_filter(const struct pipeline *pipeline, const struct filter 
 	close(in[0]);
 	close(in[1]);
 	close(out[1]);
-	ended_ns = read_all(out[0], &flow->out);
+	ended_ns = read_all(out[0], pipeline->pause_us, &flow->out);
 	close(out[0]);
 	if (writer)
 		proc_wait(writer, 0, NULL);

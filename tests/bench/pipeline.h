@@ -49,16 +49,17 @@ struct flow {
 struct pipeline {
 	const struct bench *bench;
 	const struct corpus *corpus;
-	unsigned repeat;
+	unsigned repeat, pause_us;
 	char data[PIPELINE_VALUE_SIZE], repeat_text[PIPELINE_VALUE_SIZE],
 		write_size[PIPELINE_VALUE_SIZE], stamp[PIPELINE_VALUE_SIZE];
 	char stamp_path[BENCH_PATH_SIZE], service_dir[BENCH_PATH_SIZE], writer[BENCH_PATH_SIZE];
 };
 
-/* service_dir: where the writer is the only service. */
+/* service_dir: where the writer is the only service. pause_us: for how long the reader of what
+ * comes out does something else after each read. */
 void pipeline_prepare(struct pipeline *pipeline, const struct bench *bench,
 		      const struct corpus *corpus, const char *service_dir, size_t write_size,
-		      size_t megabytes);
+		      size_t megabytes, unsigned pause_us);
 
 /* model: for the floor, how much to give out for how much; else it is not looked at. */
 void pipeline_run(struct pipeline *pipeline, const struct filter *filter, const struct flow *model,
