@@ -62,6 +62,16 @@ static size_t choose_pipe_size(int fd)
 	return size > 0 ? (size_t)size : PIPE_BUF;
 }
 
+/* Returns how many bytes the kernel holds for the reader, or 0 where it does not tell. It has one
+ * number for that question about a socket (SIOCOUTQ) or a terminal, another for a pipe. */
+static size_t count_unread(const struct sink *sink)
+{
+	int unread = 0;
+
+	ioctl(sink->fd, sink->pipe_size > 0 ? FIONREAD : TIOCOUTQ, &unread);
+	return unread > 0 ? (size_t)unread : 0;
+}
+
 static void classify(struct sink *sink, int fd)
 {
 	/* What fstat cannot tell of is taken for a file. */
@@ -107,6 +117,7 @@ int sink_open(struct sink *sink, struct loop *loop, int fd)
 	sink->size = SINK_QUEUE_SIZE;
 	sink->io = (struct loop_io){ .on_ready = on_ready, .ctx = sink };
 	classify(sink, fd);
+	sink->expected = count_unread(sink);
 	/* By edge, once and for all: it costs nothing while the sink takes what it gets. */
 	if (sink->kind == SINK_KIND_FILE ||
 	    loop_watch(loop, sink->fd, EPOLLOUT | EPOLLET, &sink->io) == 0)
@@ -223,18 +234,8 @@ static void reset_queue(struct sink *sink)
 	}
 }
 
-/* Returns how many bytes the kernel holds for the reader, or 0 where it does not tell. It has one
- * number for that question about a socket (SIOCOUTQ) or a terminal, another for a pipe. */
-static size_t count_unread(const struct sink *sink)
-{
-	int unread = 0;
-
-	ioctl(sink->fd, sink->pipe_size > 0 ? FIONREAD : TIOCOUTQ, &unread);
-	return unread > 0 ? (size_t)unread : 0;
-}
-
-/* Returns how many writes the unread bytes are of at most, where all are ours: as many as there
- * are bytes, where those of which the lengths are known gave less. */
+/* Returns of how many writes the unread bytes are, at most, if all are ours: as many as there are
+ * bytes, where the writes of known length were less. */
 static size_t count_unread_writes(const struct sink *sink, size_t unread)
 {
 	size_t writes = 0, len = 0;
@@ -246,9 +247,9 @@ static size_t count_unread_writes(const struct sink *sink, size_t unread)
 
 /* Returns on how many pages of a pipe the unread bytes lie at most. A page may hold as little as
  * one byte, but what fits is added to the last page: so two neighbours together hold more than one
- * page, and n bytes lie on at most n / (page / 2) pages, and two for the ends. A write leaves all
- * of its pages but the last one full: so n bytes of w writes lie on at most n / page + w pages, and
- * one for the end that is read already. */
+ * page, and n bytes lie on at most n / (page / 2) pages, and two for the ends. Of the pages that a
+ * write adds only the last one may not be full: so n bytes of w writes lie on at most n / page + w
+ * pages, and one for the first, which may be read in part. */
 static size_t count_used_pages(const struct sink *sink, size_t unread, size_t page)
 {
 	size_t used = unread / (page / 2) + 2, of_ours;
@@ -261,19 +262,22 @@ static size_t count_used_pages(const struct sink *sink, size_t unread, size_t pa
 
 /* Returns how many bytes a pipe takes at once for certain: at least PIPE_BUF, all or nothing
  * (pipe(7)), and more where enough of its pages are free. */
-static size_t room_for_certain(const struct sink *sink)
+static size_t room_for_certain(struct sink *sink)
 {
-	size_t page = (size_t)getpagesize(), used;
+	size_t page = (size_t)getpagesize(), unread, used;
 
 	if (sink->kind == SINK_KIND_POLLED_PIPE)
 		return PIPE_BUF;
-	used = count_used_pages(sink, count_unread(sink), page) * page;
+	unread = count_unread(sink);
+	sink->shared |= unread > sink->expected;
+	sink->expected = unread;
+	used = count_used_pages(sink, unread, page) * page;
 	return used + PIPE_BUF < sink->pipe_size ? sink->pipe_size - used : PIPE_BUF;
 }
 
 /* Returns how much of the queue goes out at once: as many whole lines as there is room for, or
  * one that needs more. */
-static size_t choose_len(const struct sink *sink)
+static size_t choose_len(struct sink *sink)
 {
 	const char *at = sink->queue + sink->start;
 	size_t len = sink_len(sink), room, whole;
@@ -347,13 +351,14 @@ uint64_t sink_total_stall_ms(const struct sink *sink)
 	return sink->stalled_ms + loop_now_ms(sink->loop) - sink->blocked_ms;
 }
 
-/* Notes that so much was written of the first len bytes of the queue. Several lines are tried only
- * where they fit for certain. */
+/* Notes that so much was written of the first len bytes of the queue. Into a pipe several lines are
+ * tried only where they fit for certain. */
 static void note_written(struct sink *sink, size_t len, size_t written)
 {
 	sink->recent[sink->writes++ % SINK_RECENT] = (unsigned)written;
 	if (written < len && bytes_find_newline(sink->queue + sink->start, len - 1))
 		sink->shared = true;
+	sink->expected += written;
 	sink->start += written;
 	sink->written += written;
 	sink->moved_ms = loop_now_ms(sink->loop);

@@ -20,8 +20,8 @@
  * dinit's own messages. */
 #define SINK_LINE_WATER (192 * 1024)
 
-/* The lengths of so many of the last writes are known: a power of two. A pipe of as many pages
- * needs no more of them. */
+/* The lengths of so many of the last writes are known: a power of two, so that their count may
+ * wrap. A pipe of as many pages needs no more of them. */
 #define SINK_RECENT 32
 
 enum sink_kind {
@@ -56,9 +56,11 @@ struct sink {
 	size_t unread;
 	/* How many bytes were written, for how long it was blocked in all, and since when it is. */
 	uint64_t written, stalled_ms, blocked_ms;
-	/* A write did not fit, although it should have: others fill the same pipe. */
+	/* How much of a pipe can be unread at most, if nobody else writes to it; and whether
+	 * somebody does: there was more, or several lines that should have fitted did not. */
+	size_t expected;
 	bool shared;
-	/* How much each of the last writes gave, and how many there were in all: the newest is
+	/* How long each of the last writes was, and how many there were in all: the newest is
 	 * recent[(writes - 1) % SINK_RECENT]. */
 	unsigned writes, recent[SINK_RECENT];
 };

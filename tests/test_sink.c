@@ -629,6 +629,7 @@ static void assert_takes_whole_lines(struct rig *rig)
 		}
 	}
 	assert_true(stalls > 100);
+	assert_false(rig->sink.shared);
 }
 
 static void test_sink_flush_pipe_takes_whole_lines(void **state)
@@ -720,13 +721,21 @@ static void take_all(struct rig *rig, size_t *taken)
 		;
 }
 
-/* So many pages are sure to be free: what is tried is that much of more than a pipe holds. */
-static void assert_sure(struct rig *rig, size_t *at, size_t pages)
+/* So many pages are taken for free: what is tried is that much of more than the pipe holds. */
+static void assert_tried(struct rig *rig, size_t *at, size_t pages)
 {
 	for (int line = 0; line < 320; line++)
 		put_stream(rig, at, 512);
 	assert_int_equal(sink_flush(&rig->sink), 0);
 	assert_int_equal(write_len, pages * 4096);
+}
+
+/* So many are sure to be free. */
+static void assert_sure(struct rig *rig, size_t *at, size_t pages)
+{
+	assert_tried(rig, at, pages);
+	if (!rig->sink.blocked)
+		assert_int_equal(sink_len(&rig->sink), 320 * 512 - pages * 4096);
 }
 
 static void open_on_pages_of_4096(struct rig *rig)
@@ -765,6 +774,8 @@ static void test_sink_flush_pipe_counts_the_writes_that_are_unread(void **state)
 	size_t at = 0, taken = 0;
 
 	open_on_pages_of_4096(rig);
+	/* Their count wraps. */
+	rig->sink.writes = UINT_MAX;
 	for (int i = 0; i < 3; i++)
 		write_line(rig, &at, 16000);
 	assert_sure(rig, &at, 32 - 11 - 3 - 1);
@@ -784,53 +795,102 @@ static void test_sink_flush_pipe_knows_no_more_than_its_last_writes(void **state
 	static const struct {
 		int writes;
 		size_t sure;
-	} cases[] = { { 32, 256 - 185 - 32 - 1 }, { 33, 1 } };
+	} cases[] = { { 32, 128 - 62 - 32 - 1 }, { 33, 1 } };
 	struct rig *rig = *state;
 	int pair[2];
 
 	assert_int_equal(pipe(pair), 0);
-	set_pipe_size(pair[1], 256 * 4096);
+	set_pipe_size(pair[1], 128 * 4096);
 	open_on(rig, pair[1], pair[0]);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		size_t at = 0, taken = 0;
 
 		for (int n = 0; n < cases[i].writes; n++)
-			write_line(rig, &at, 23800);
+			write_line(rig, &at, 8000);
 		assert_sure(rig, &at, cases[i].sure);
 		take_all(rig, &taken);
 	}
 }
 
-/* What others write may lie on any pages: n bytes on n / 2048 pages and two more. */
-static void test_sink_flush_pipe_of_others_takes_what_is_sure_to_fit(void **state)
+/* What was there before dinit may lie on any pages: n bytes on n / 2048 pages and two more. */
+static void test_sink_flush_pipe_that_held_something_takes_what_is_sure_to_fit(void **state)
 {
 	static const struct {
 		size_t unread, sure;
 	} cases[] = { { 2047, 30 }, { 2048, 29 }, { 20000, 21 }, { 59391, 2 }, { 59392, 1 } };
-	static char bytes[65536];
 	struct rig *rig = *state;
+	size_t at = 0, taken = 0;
 
 	open_on_pages_of_4096(rig);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		size_t at = 0, len = cases[i].unread;
-
-		assert_int_equal(__real_write(rig->given_fd, bytes, len), len);
-		/* None of them is known: neither are those of the case before. */
+		write_line(rig, &at, cases[i].unread);
 		memset(rig->sink.recent, 0, sizeof rig->sink.recent);
 		assert_sure(rig, &at, cases[i].sure);
-		while (sink_len(&rig->sink) > 0) {
-			assert_true(read(rig->reader_fd, bytes, sizeof bytes) > 0);
-			rig->sink.blocked = false;
-			assert_int_equal(sink_flush(&rig->sink), 0);
-		}
-		while (read(rig->reader_fd, bytes, sizeof bytes) > 0)
-			;
+		take_all(rig, &taken);
+	}
+	assert_false(rig->sink.shared);
+}
+
+/* A pipe that holds something when it is opened. */
+static void open_on_used_pipe(struct rig *rig, size_t unread)
+{
+	static char bytes[65536];
+	int pair[2];
+
+	rig_need(sysconf(_SC_PAGESIZE) == 4096, "the numbers are for pages of 4096 bytes");
+	assert_int_equal(pipe(pair), 0);
+	assert_int_equal(__real_write(pair[1], bytes, unread), unread);
+	open_on(rig, pair[1], pair[0]);
+}
+
+/* Reads what others wrote. */
+static void take_others(struct rig *rig, size_t len)
+{
+	static char bytes[65536];
+
+	while (len > 0) {
+		ssize_t n = read(rig->reader_fd, bytes, len < sizeof bytes ? len : sizeof bytes);
+
+		assert_true(n > 0);
+		len -= (size_t)n;
 	}
 }
 
-/* Others leave pages half full, which looks like one write of ours: that is noticed as soon as
- * something does not fit. A long line that does not fit says nothing. */
-static void test_sink_flush_pipe_that_others_fill_is_taken_for_shared(void **state)
+static void test_sink_flush_pipe_used_before_is_not_shared(void **state)
+{
+	struct rig *rig = *state;
+	size_t at = 0, taken = 0;
+
+	open_on_used_pipe(rig, 20000);
+	assert_sure(rig, &at, 32 - 9 - 2);
+	take_others(rig, 20000);
+	take_all(rig, &taken);
+	write_line(rig, &at, 20000);
+	assert_sure(rig, &at, 32 - 4 - 1 - 1);
+}
+
+static void test_sink_flush_pipe_that_holds_more_than_was_written_is_shared(void **state)
+{
+	static char bytes[65536];
+	struct rig *rig = *state;
+	size_t at = 0, taken = 0;
+
+	open_on_pages_of_4096(rig);
+	write_line(rig, &at, 100000);
+	take_all(rig, &taken);
+	write_line(rig, &at, 5000);
+	take_all(rig, &taken);
+	assert_int_equal(__real_write(rig->given_fd, bytes, 20000), 20000);
+	assert_sure(rig, &at, 32 - 9 - 2);
+	take_others(rig, 20000);
+	take_all(rig, &taken);
+	write_line(rig, &at, 20000);
+	assert_sure(rig, &at, 32 - 9 - 2);
+}
+
+/* Others leave pages half full, in the place of what was read of one write of ours: that is noticed
+ * when several lines do not fit. A long line that does not fit says nothing. */
+static void test_sink_flush_pipe_that_others_fill_is_shared(void **state)
 {
 	static char bytes[65536];
 	struct rig *rig = *state;
@@ -846,10 +906,9 @@ static void test_sink_flush_pipe_that_others_fill_is_taken_for_shared(void **sta
 		;
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(__real_write(rig->given_fd, bytes, 3000), 3000);
-	assert_sure(rig, &at, 32 - 14 - 1 - 1);
+	assert_tried(rig, &at, 32 - 14 - 1 - 1);
 	assert_int_equal(sink_len(&rig->sink), 320 * 512 - 12 * 4096);
-	for (size_t left = 60000; left > 0;)
-		left -= (size_t)read(rig->reader_fd, bytes, left < 65536 ? left : 65536);
+	take_others(rig, 60000);
 	take_all(rig, &taken);
 	write_line(rig, &at, 20000);
 	assert_sure(rig, &at, 32 - 9 - 2);
@@ -1445,8 +1504,10 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_sink_flush_pipe_writes_what_is_sure_to_fit_behind_one_write),
 	TEST(test_sink_flush_pipe_counts_the_writes_that_are_unread),
 	TEST(test_sink_flush_pipe_knows_no_more_than_its_last_writes),
-	TEST(test_sink_flush_pipe_of_others_takes_what_is_sure_to_fit),
-	TEST(test_sink_flush_pipe_that_others_fill_is_taken_for_shared),
+	TEST(test_sink_flush_pipe_that_held_something_takes_what_is_sure_to_fit),
+	TEST(test_sink_flush_pipe_used_before_is_not_shared),
+	TEST(test_sink_flush_pipe_that_holds_more_than_was_written_is_shared),
+	TEST(test_sink_flush_pipe_that_others_fill_is_shared),
 	TEST(test_sink_close_leaves_the_descriptor_unwatched),
 	TEST(test_sink_room_line_larger_than_what_is_left_has_all_of_it),
 	TEST(test_sink_room_own_what_was_written_makes_room_without_memory),

@@ -46,7 +46,7 @@ struct flow_case {
 	size_t write_size;
 	/* to be written in a round */
 	size_t megabytes;
-	/* of the reader, after each read of at most 64 kB: more than dinit takes for as much */
+	/* of the reader, after each read of at most 64 kB: meant to be more than dinit needs */
 	unsigned pause_us;
 	struct flow_bars bars;
 	/* the first is cat; a floor comes behind a dinit */
@@ -136,7 +136,7 @@ static const struct flow_case cases[] = {
 		.filters = { &cat, &s6_log, &static_json, &bare_copy },
 	},
 	{
-		.title = "slow reader",
+		.title = "slow reader (200 us after each 64 kB)",
 		.short_name = "1 kB, slow reader",
 		.kind = CORPUS_TEXT,
 		.line_len = 1000,

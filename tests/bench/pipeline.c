@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define READ_SIZE (64 * 1024)
@@ -49,6 +50,7 @@ static uint64_t read_stamp(const struct pipeline *pipeline)
 static uint64_t read_all(int fd, unsigned pause_us, double *bytes)
 {
 	static char buffer[READ_SIZE];
+	const struct timespec pause = { .tv_nsec = pause_us * 1000L };
 	uint64_t last_ns = 0;
 	ssize_t n;
 
@@ -57,7 +59,7 @@ static uint64_t read_all(int fd, unsigned pause_us, double *bytes)
 		last_ns = proc_now_ns();
 		*bytes += n > 0 ? (double)n : 0;
 		if (pause_us > 0)
-			usleep(pause_us);
+			nanosleep(&pause, NULL);
 	}
 	return last_ns;
 }
@@ -155,6 +157,9 @@ static uint64_t run_filter(const struct pipeline *pipeline, const struct filter 
 
 	proc_pipe(in);
 	proc_pipe(out);
+	/* As dinit would make it: how often a slow reader wakes who writes depends on that. */
+	if (pipeline->pause_us > 0)
+		fcntl(out[1], F_SETPIPE_SZ, 2 * READ_SIZE);
 	if (is_dinit)
 		pid = start_dinit(pipeline, filter, out[1]);
 	else if (filter->kind == FILTER_FILE)

@@ -56,7 +56,7 @@ struct pipeline {
 };
 
 /* service_dir: where the writer is the only service. pause_us: for how long the reader of what
- * comes out does something else after each read. */
+ * comes out does something else after each read, if at all: less than a second. */
 void pipeline_prepare(struct pipeline *pipeline, const struct bench *bench,
 		      const struct corpus *corpus, const char *service_dir, size_t write_size,
 		      size_t megabytes, unsigned pause_us);
