@@ -401,14 +401,14 @@ static void add_long(enum mode mode, size_t len, struct bytes *in, struct bytes 
 	bytes_free(&line);
 }
 
-/* Every length around one, two and three pieces, each with its newline, with '\r' and newline,
- * and last without any. */
-static void check_long(struct scene *scene, enum mode mode, const char *how)
+/* Every length around so many pieces and fewer, each with its newline, with '\r' and newline, and
+ * last without any. */
+static void check_long(struct scene *scene, enum mode mode, const char *how, size_t most)
 {
 	static const char *const ends[] = { "\n", "\r\n" };
 	struct bytes in = { 0 }, out = { 0 }, err = { 0 };
 
-	for (size_t pieces = 1; pieces <= 3; pieces++)
+	for (size_t pieces = 1; pieces <= most; pieces++)
 		for (size_t more = 0; more <= 4; more++)
 			for (size_t end = 0; end < 2; end++) {
 				add_long(mode, pieces * MAX_LINE + more - 2, &in, &out, &err);
@@ -424,22 +424,23 @@ static void check_long(struct scene *scene, enum mode mode, const char *how)
 
 static void test_long_lines_text_mode_go_out_in_pieces(struct scene *scene)
 {
-	check_long(scene, MODE_TEXT, "cat");
+	check_long(scene, MODE_TEXT, "cat", 3);
 }
 
 static void test_long_lines_json_mode_go_out_in_pieces(struct scene *scene)
 {
-	check_long(scene, MODE_JSON, "cat");
+	check_long(scene, MODE_JSON, "cat", 3);
 }
 
 static void test_long_lines_wrap_mode_go_out_in_pieces(struct scene *scene)
 {
-	check_long(scene, MODE_WRAP, "cat");
+	check_long(scene, MODE_WRAP, "cat", 3);
 }
 
+/* A write for each byte: a busy machine takes long for as many as the others have. */
 static void test_long_lines_byte_by_byte_go_out_in_pieces(struct scene *scene)
 {
-	check_long(scene, MODE_JSON, "\"$ACTOR\" drip");
+	check_long(scene, MODE_JSON, "\"$ACTOR\" drip", 1);
 }
 
 /* Pieces are no JSON, even where the last one looks like it. */
