@@ -730,11 +730,11 @@ static void assert_tried(struct rig *rig, size_t *at, size_t pages)
 	assert_int_equal(write_len, pages * 4096);
 }
 
-/* So many are sure to be free. */
+/* So many are sure to be free. One page is tried in any case: all of it fits, or nothing does. */
 static void assert_sure(struct rig *rig, size_t *at, size_t pages)
 {
 	assert_tried(rig, at, pages);
-	if (!rig->sink.blocked)
+	if (pages > 1)
 		assert_int_equal(sink_len(&rig->sink), 320 * 512 - pages * 4096);
 }
 
@@ -824,6 +824,7 @@ static void test_sink_flush_pipe_that_held_something_takes_what_is_sure_to_fit(v
 	open_on_pages_of_4096(rig);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		write_line(rig, &at, cases[i].unread);
+		/* As if somebody else had written that. */
 		memset(rig->sink.recent, 0, sizeof rig->sink.recent);
 		assert_sure(rig, &at, cases[i].sure);
 		take_all(rig, &taken);
