@@ -21,21 +21,16 @@ struct left_search {
 	bool others;
 };
 
-static bool is_orphan(const struct policy *policy, pid_t pid, enum orphan_state state)
-{
-	const struct orphan *orphan = orphans_first(&policy->orphans, state);
-
-	while (orphan && orphan->pid != pid)
-		orphan = orphan->next;
-	return orphan != NULL;
-}
-
 /* Returns whether the process may have been left behind just now: no look has found it yet, or what
  * becomes of it is still to be decided. An ignored one counts for ever: it goes on as it was. */
 static bool is_new(const struct policy *policy, pid_t pid)
 {
-	return !reaper_knows(policy->reaper, pid) || is_orphan(policy, pid, ORPHAN_YOUNG) ||
-	       is_orphan(policy, pid, ORPHAN_UNSETTLED) || is_orphan(policy, pid, ORPHAN_IGNORED);
+	const struct orphan *orphan = orphan_find(&policy->orphans, pid);
+
+	if (!orphan)
+		return !reaper_knows(policy->reaper, pid);
+	return orphan->state == ORPHAN_YOUNG || orphan->state == ORPHAN_UNSETTLED ||
+	       orphan->state == ORPHAN_IGNORED;
 }
 
 /* Takes a process for the one that was left behind, unless it is there on purpose. */

@@ -56,8 +56,7 @@ static void enter_queue(struct orphan *orphan, enum orphan_state state)
 		arm_queue(orphan->all, queue);
 }
 
-struct orphan *orphan_add(struct orphans *orphans, pid_t pid, enum orphan_state state,
-			  void (*on_exit)(void *ctx, pid_t pid, int status))
+struct orphan *orphan_add(struct orphans *orphans, pid_t pid, enum orphan_state state)
 {
 	struct orphan *orphan = calloc(1, sizeof *orphan);
 
@@ -65,11 +64,18 @@ struct orphan *orphan_add(struct orphans *orphans, pid_t pid, enum orphan_state 
 		return NULL;
 	orphan->all = orphans;
 	orphan->pid = pid;
-	orphan->watch.on_exit = on_exit;
+	orphan->watch.on_exit = orphans->on_exit;
 	orphan->watch.ctx = orphan;
 	reaper_watch(orphans->reaper, &orphan->watch, pid);
 	enter_queue(orphan, state);
 	return orphan;
+}
+
+const struct orphan *orphan_find(const struct orphans *orphans, pid_t pid)
+{
+	const struct reaper_watch *watch = reaper_find(orphans->reaper, pid);
+
+	return watch && watch->on_exit == orphans->on_exit ? watch->ctx : NULL;
 }
 
 void orphan_set_state(struct orphan *orphan, enum orphan_state state)
@@ -113,9 +119,12 @@ static void on_queue_due(void *ctx)
 		queue->on_due(queue->first);
 }
 
-void orphans_init(struct orphans *orphans, struct loop *loop, struct reaper *reaper, void *owner)
+void orphans_init(struct orphans *orphans, struct loop *loop, struct reaper *reaper, void *owner,
+		  void (*on_exit)(void *ctx, pid_t pid, int status))
 {
-	*orphans = (struct orphans){ .loop = loop, .reaper = reaper, .owner = owner };
+	*orphans = (struct orphans){
+		.loop = loop, .reaper = reaper, .owner = owner, .on_exit = on_exit
+	};
 	for (size_t state = 0; state < ORPHAN_STATES; state++)
 		orphans->queues[state].timer =
 			(struct loop_timer){ .on_due = on_queue_due,

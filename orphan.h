@@ -80,11 +80,15 @@ struct orphans {
 	struct reaper *reaper;
 	/* Whoever decides about the orphans: for the callbacks of a record. */
 	void *owner;
+	/* Called when an orphan has ended (struct reaper_watch); ctx is its record. */
+	void (*on_exit)(void *ctx, pid_t pid, int status);
 	struct orphan_queue queues[ORPHAN_STATES];
 };
 
-/* Prepares the records; there is none yet, and nothing falls due in any state. */
-void orphans_init(struct orphans *orphans, struct loop *loop, struct reaper *reaper, void *owner);
+/* Prepares the records; there is none yet, and nothing falls due in any state. on_exit is called
+ * when an orphan has ended, ctx is its record: no other watch has that function. */
+void orphans_init(struct orphans *orphans, struct loop *loop, struct reaper *reaper, void *owner,
+		  void (*on_exit)(void *ctx, pid_t pid, int status));
 
 /* From now on calls on_due for each orphan that has been in that state for delay_ms; on_due then
  * moves it to another one, or to the end of the queue of the same. */
@@ -104,8 +108,10 @@ void orphans_forget(struct orphans *orphans);
 
 /* Adds an orphan, which the reaper watches from here on. Returns its record, or NULL where memory
  * is lacking. */
-struct orphan *orphan_add(struct orphans *orphans, pid_t pid, enum orphan_state state,
-			  void (*on_exit)(void *ctx, pid_t pid, int status));
+struct orphan *orphan_add(struct orphans *orphans, pid_t pid, enum orphan_state state);
+
+/* Returns the record of the orphan whose pid that is and that has not been reaped, or NULL. */
+const struct orphan *orphan_find(const struct orphans *orphans, pid_t pid);
 
 /* Changes the state of an orphan; the time of the new one begins now. */
 void orphan_set_state(struct orphan *orphan, enum orphan_state state);

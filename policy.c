@@ -384,7 +384,7 @@ void policy_on_unwatched_end(void *ctx, pid_t pid, int status)
 
 static struct orphan *add_orphan(struct policy *policy, pid_t pid, enum orphan_state state)
 {
-	struct orphan *orphan = orphan_add(&policy->orphans, pid, state, on_orphan_exit);
+	struct orphan *orphan = orphan_add(&policy->orphans, pid, state);
 
 	if (orphan && log_enabled(CONFIG_LOG_INFO)) {
 		char name[PROCFS_NAME_SIZE];
@@ -508,7 +508,7 @@ void policy_open(struct policy *policy, const struct config *config,
 	policy->on_adopted_end = on_adopted_end;
 	policy->ctx = ctx;
 	policy->look_timer = (struct loop_timer){ .on_due = on_look_due, .ctx = policy };
-	orphans_init(&policy->orphans, means->loop, means->reaper, policy);
+	orphans_init(&policy->orphans, means->loop, means->reaper, policy, on_orphan_exit);
 	set_delays(&policy->orphans, config->kill_timeout_ms);
 	ration_init(&policy->ration, means->loop);
 	listing_init(&policy->listing, means->board, means->mux);

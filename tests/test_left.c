@@ -66,7 +66,7 @@ static int setup(void **state)
 	loop = (struct loop){ .now_ms = NOW_MS };
 	reaper_init(&reaper, nothing, NULL);
 	policy = (struct policy){ .loop = &loop, .reaper = &reaper, .proc = &proc, .keep = "" };
-	orphans_init(&policy.orphans, &loop, &reaper, NULL);
+	orphans_init(&policy.orphans, &loop, &reaper, NULL, nothing);
 	children_len = 0;
 	program_pid = 0;
 	program = (struct program){ .service = "web", .stage = "run" };
@@ -256,7 +256,7 @@ static void test_left_find_orphan_is_found_until_something_is_decided(void **sta
 		{ ORPHAN_ADOPTED, false },   { ORPHAN_TERMINATED, false }, { ORPHAN_DYING, false },
 	};
 	pid_t pid = make_child("nginx", false, false);
-	struct orphan *orphan = orphan_add(&policy.orphans, pid, ORPHAN_YOUNG, nothing);
+	struct orphan *orphan = orphan_add(&policy.orphans, pid, ORPHAN_YOUNG);
 
 	(void)state;
 	assert_non_null(orphan);
@@ -267,13 +267,32 @@ static void test_left_find_orphan_is_found_until_something_is_decided(void **sta
 	}
 }
 
+static void on_other_exit(void *ctx, pid_t pid, int status)
+{
+	nothing(ctx, pid, status);
+}
+
+static void test_left_find_child_that_somebody_else_watches_is_not_found(void **state)
+{
+	pid_t pid = make_child("nginx", false, false);
+	/* Whatever its watch is for, it is not to be taken for a record. */
+	struct orphan young = { .state = ORPHAN_YOUNG };
+	struct reaper_watch watch = { .on_exit = on_other_exit, .ctx = &young };
+
+	(void)state;
+	reaper_watch(&reaper, &watch, pid);
+	assert_false(find());
+	reaper_unwatch(&reaper, &watch);
+	expect("nginx", pid);
+}
+
 static void test_left_find_second_young_orphan_is_found(void **state)
 {
 	pid_t first = make_child("first", true, false), pid = make_child("nginx", false, false);
 
 	(void)state;
-	assert_non_null(orphan_add(&policy.orphans, first, ORPHAN_YOUNG, nothing));
-	assert_non_null(orphan_add(&policy.orphans, pid, ORPHAN_YOUNG, nothing));
+	assert_non_null(orphan_add(&policy.orphans, first, ORPHAN_YOUNG));
+	assert_non_null(orphan_add(&policy.orphans, pid, ORPHAN_YOUNG));
 	expect("nginx", pid);
 }
 
@@ -337,7 +356,7 @@ static void test_left_find_last_of_no_session_is_found_where_no_other_service_ru
 	assert_false(find());
 	/* A logging program starts no daemons of a service. */
 	program.stage = "log";
-	orphan_add(&policy.orphans, program_pid, ORPHAN_DYING, nothing);
+	orphan_add(&policy.orphans, program_pid, ORPHAN_DYING);
 	expect("nginx", 4711);
 }
 
@@ -349,7 +368,7 @@ static void test_left_find_last_that_was_found_before_is_found_again(void **stat
 
 	(void)state;
 	expect("sh", pid);
-	orphan_add(&policy.orphans, pid, ORPHAN_TERMINATED, nothing);
+	orphan_add(&policy.orphans, pid, ORPHAN_TERMINATED);
 	assert_false(left_find(&policy, getsid(0), &left));
 	policy.last = (struct policy_last){
 		.name = "nginx", .pid = pid, .session = getsid(0) + 1, .ms = NOW_MS
@@ -376,6 +395,7 @@ int main(void)
 		TEST(test_left_find_kept_program_is_not_found),
 		TEST(test_left_find_filter_is_not_found),
 		TEST(test_left_find_orphan_is_found_until_something_is_decided),
+		TEST(test_left_find_child_that_somebody_else_watches_is_not_found),
 		TEST(test_left_find_second_young_orphan_is_found),
 		TEST(test_left_find_with_ignore_only_the_session_counts),
 		TEST(test_left_has_filter_knows_filters_from_others),

@@ -71,7 +71,7 @@ static int setup(void **state)
 	command_run = NULL;
 	commands_read = 0;
 	reaper_init(&rig->reaper, NULL, NULL);
-	orphans_init(&rig->policy.orphans, &rig->loop, &rig->reaper, &rig->policy);
+	orphans_init(&rig->policy.orphans, &rig->loop, &rig->reaper, &rig->policy, NULL);
 	rig->policy.reparenting = CONFIG_REPARENTING_TERMINATE;
 	rig->services.phase = SERVICES_STOPPED;
 	*state = rig;
@@ -117,7 +117,7 @@ static void add_command(struct rig *rig, const char *name, pid_t pid)
 
 static void add_orphan(struct rig *rig, pid_t pid, enum orphan_state state)
 {
-	assert_non_null(orphan_add(&rig->policy.orphans, pid, state, NULL));
+	assert_non_null(orphan_add(&rig->policy.orphans, pid, state));
 }
 
 static void expect(struct rig *rig, const char *text)
