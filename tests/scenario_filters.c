@@ -117,8 +117,7 @@ static void test_filter_of_named_pipe_passes_on_the_last_words(struct scene *sce
 static void test_filter_of_filter_passes_on_the_last_words(struct scene *scene)
 {
 	check(scene, "/bin/bash",
-	      "exec > >(exec > >(while read -r line; do echo \"filtered $line\"; done)\n"
-	      "while read -r line; do sleep 0.003; echo \"$line\"; done)\n"
+	      "exec > >(exec > >(while read -r line; do echo \"$line\"; done)\n" SLOW_FILTER ")\n"
 	      "exec sh -c '" WRITE_LINES "; exit 1'",
 	      RUN_STDOUT);
 }
