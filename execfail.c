@@ -56,6 +56,9 @@ struct file {
 	/* The file that it needs. "": none. */
 	char next[HEAD_SIZE];
 	enum role next_role;
+	/* Where what is wrong with it is explained. */
+	char *text;
+	size_t size;
 };
 
 static const struct machine {
@@ -186,7 +189,13 @@ static void read_head(struct file *file, const char *program, const char *path, 
 {
 	int fd;
 
-	*file = (struct file){ .program = program, .path = path, .role = role };
+	*file = (struct file){
+		.program = program,
+		.path = path,
+		.role = role,
+		.text = file->text,
+		.size = file->size,
+	};
 	file->error = stat(path, &file->status) < 0 ? errno : 0;
 	if (file->error != 0 || !S_ISREG(file->status.st_mode))
 		return;
@@ -209,10 +218,10 @@ static void read_head(struct file *file, const char *program, const char *path, 
 /* ---- explaining ---- */
 
 /* The functions named explain_* and foresee_* look for causes. They write the first that they find
- * to text and return true, or return false where they find none. */
+ * to file->text and return true, or return false where they find none. */
 
 /* Writes "PATH problem" or "PATH needs the interpreter X, which problem". Returns true. */
-static bool say_of(const struct file *file, const char *problem, char *text, size_t size)
+static bool say_of(const struct file *file, const char *problem)
 {
 	static const char roles[][16] = {
 		[ROLE_INTERPRETER] = "interpreter",
@@ -223,14 +232,14 @@ static bool say_of(const struct file *file, const char *problem, char *text, siz
 	printable_copy_path(program, sizeof program, file->program);
 	printable_copy_path(needed, sizeof needed, file->path);
 	if (file->role == ROLE_PROGRAM)
-		snprintf(text, size, "%s %s", program, problem);
+		snprintf(file->text, file->size, "%s %s", program, problem);
 	else
-		snprintf(text, size, "%s needs the %s %s, which %s", program, roles[file->role],
-			 needed, problem);
+		snprintf(file->text, file->size, "%s needs the %s %s, which %s", program,
+			 roles[file->role], needed, problem);
 	return true;
 }
 
-static bool explain_absence(const struct file *file, char *text, size_t size)
+static bool explain_absence(const struct file *file)
 {
 	static const char problems[][64] = {
 		[ROLE_PROGRAM] = "does not exist",
@@ -240,7 +249,7 @@ static bool explain_absence(const struct file *file, char *text, size_t size)
 
 	if (file->error != ENOENT && file->error != ENOTDIR)
 		return false;
-	return say_of(file, problems[file->role], text, size);
+	return say_of(file, problems[file->role]);
 }
 
 static bool needs_interpreter(const struct file *file)
@@ -248,12 +257,12 @@ static bool needs_interpreter(const struct file *file)
 	return *file->next && file->next_role == ROLE_INTERPRETER;
 }
 
-static bool say_carriage_return(const struct file *file, char *text, size_t size)
+static bool say_carriage_return(const struct file *file)
 {
 	char shown[SHOWN_SIZE];
 
 	printable_copy_path(shown, sizeof shown, file->path);
-	snprintf(text, size,
+	snprintf(file->text, file->size,
 		 "the first line of %s ends in a carriage return, a Windows line ending (convert "
 		 "it, for example with sed -i 's/\\r$//' %s)",
 		 shown, shown);
@@ -265,12 +274,21 @@ static bool has_carriage_return(const char *interpreter)
 	return interpreter[strlen(interpreter) - 1] == '\r';
 }
 
-static bool explain_carriage_return(const struct file *file, char *text, size_t size)
+static bool explain_carriage_return(const struct file *file)
 {
 	if (!needs_interpreter(file) || !has_carriage_return(file->next) ||
 	    access(file->next, F_OK) == 0)
 		return false;
-	return say_carriage_return(file, text, size);
+	return say_carriage_return(file);
+}
+
+/* Returns whether a #! line has env's option -S. */
+static bool has_split_option(const char *line)
+{
+	while ((line = strchr(line, ' ')))
+		if (strncmp(++line, "-S", 2) == 0)
+			return true;
+	return false;
 }
 
 /* Returns whether the interpreter takes a carriage return behind its argument for white space: perl
@@ -280,12 +298,13 @@ static bool overlooks_carriage_return(const char *interpreter, const char *line)
 	const char *name = strrchr(interpreter, '/');
 
 	name = name ? name + 1 : interpreter;
-	return strncmp(name, "perl", 4) == 0 || (strcmp(name, "env") == 0 && strstr(line, " -S"));
+	return strncmp(name, "perl", 4) == 0 ||
+	       (strcmp(name, "env") == 0 && has_split_option(line));
 }
 
 /* Finds one behind the interpreter's argument, or behind a blank in place of that. The kernel does
  * not mind it, but the interpreter is given it. */
-static bool foresee_carriage_return(const struct file *file, char *text, size_t size)
+static bool foresee_carriage_return(const struct file *file)
 {
 	char line[HEAD_SIZE + 1];
 	size_t len;
@@ -301,7 +320,7 @@ static bool foresee_carriage_return(const struct file *file, char *text, size_t 
 	line[len] = '\0';
 	if (line[len - 1] != '\r' || overlooks_carriage_return(file->next, line))
 		return false;
-	return say_carriage_return(file, text, size);
+	return say_carriage_return(file);
 }
 
 static bool is_relative(const char *path)
@@ -309,13 +328,13 @@ static bool is_relative(const char *path)
 	return path[0] != '/';
 }
 
-static bool explain_relative(const struct file *file, char *text, size_t size)
+static bool explain_relative(const struct file *file)
 {
 	char program[SHOWN_SIZE], interpreter[SHOWN_SIZE];
 
 	if (!needs_interpreter(file) || !is_relative(file->next))
 		return false;
-	snprintf(text, size,
+	snprintf(file->text, file->size,
 		 "%s needs the interpreter %s, which is no absolute path (write the whole path "
 		 "into the #! line)",
 		 printable_copy_path(program, sizeof program, file->program),
@@ -337,53 +356,48 @@ static bool is_beside(const struct file *file)
 	return access(path, F_OK) == 0;
 }
 
-static bool foresee_relative(const struct file *file, char *text, size_t size)
+static bool foresee_relative(const struct file *file)
 {
-	return explain_relative(file, text, size) && !is_beside(file);
+	return explain_relative(file) && !is_beside(file);
 }
 
-static bool explain_missing(const struct file *file, char *text, size_t size)
+static bool explain_missing(const struct file *file)
 {
-	return explain_absence(file, text, size) || explain_carriage_return(file, text, size) ||
-	       explain_relative(file, text, size);
+	return explain_absence(file) || explain_carriage_return(file) || explain_relative(file);
 }
 
 /* Explains a #! line without a name: the errno is ENOEXEC, or EACCES where the file ends there,
  * because the kernel then tries the current directory. */
-static bool explain_script(const struct file *file, char *text, size_t size)
+static bool explain_script(const struct file *file)
 {
 	if (*file->next)
 		return false;
 	if (file->head_len < HEAD_SIZE || memchr(file->head, '\n', HEAD_SIZE))
-		return say_of(file, "names no interpreter after #!", text, size);
-	return say_of(file, "has a #! line whose interpreter is too long (253 bytes is the most)",
-		      text, size);
+		return say_of(file, "names no interpreter after #!");
+	return say_of(file, "has a #! line whose interpreter is too long (253 bytes is the most)");
 }
 
-static bool explain_forbidden(const struct file *file, char *text, size_t size)
+static bool explain_forbidden(const struct file *file)
 {
 	struct statvfs fs;
 
 	if (file->error == EACCES)
 		return say_of(file,
-			      "cannot be reached (this user may not pass a directory on the way)",
-			      text, size);
+			      "cannot be reached (this user may not pass a directory on the way)");
 	if (file->error != 0)
 		return false;
 	if (!S_ISREG(file->status.st_mode))
-		return say_of(file, "is no regular file", text, size);
+		return say_of(file, "is no regular file");
 	if (access(file->path, X_OK) == 0)
-		return is_script(file) && explain_script(file, text, size);
+		return is_script(file) && explain_script(file);
 	if (!(file->status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
-		return say_of(file, "is not executable (make it so with chmod +x)", text, size);
+		return say_of(file, "is not executable (make it so with chmod +x)");
 	if (statvfs(file->path, &fs) == 0 && fs.f_flag & ST_NOEXEC)
 		return say_of(
 			file,
 			"is on a file system that is mounted noexec (mount that with exec, or move "
-			"the file)",
-			text, size);
-	return say_of(file, "is not executable for this user (permit it with chmod a+rx)", text,
-		      size);
+			"the file)");
+	return say_of(file, "is not executable for this user (permit it with chmod a+rx)");
 }
 
 static unsigned get_half(const struct file *file, size_t at)
@@ -392,17 +406,16 @@ static unsigned get_half(const struct file *file, size_t at)
 }
 
 /* Explains what is wrong with an ELF file on any machine. */
-static bool explain_broken_elf(const struct file *file, char *text, size_t size)
+static bool explain_broken_elf(const struct file *file)
 {
 	unsigned type = get_half(file, offsetof(Elf64_Ehdr, e_type));
 
 	if (file->head_len < (is_64_bit(file) ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr)))
-		return say_of(file, "is an incomplete program (copy it again)", text, size);
+		return say_of(file, "is an incomplete program (copy it again)");
 	if (type != ET_EXEC && type != ET_DYN)
 		return say_of(file,
 			      "is an ELF file but no program (perhaps an object file that is not "
-			      "linked yet)",
-			      text, size);
+			      "linked yet)");
 	return false;
 }
 
@@ -423,7 +436,7 @@ static bool runs_on(const struct machine *machine, const struct utsname *here)
 }
 
 static bool say_foreign(const struct file *file, const struct machine *machine,
-			const struct utsname *here, char *text, size_t size)
+			const struct utsname *here)
 {
 	char problem[128], number[24];
 
@@ -431,32 +444,32 @@ static bool say_foreign(const struct file *file, const struct machine *machine,
 		 get_half(file, offsetof(Elf64_Ehdr, e_machine)));
 	snprintf(problem, sizeof problem, "is a %d-bit program for %s, and this machine is %.32s",
 		 is_64_bit(file) ? 64 : 32, machine ? machine->name : number, here->machine);
-	return say_of(file, problem, text, size);
+	return say_of(file, problem);
 }
 
 /* Explains why the kernel refused an ELF file. */
-static bool explain_elf(const struct file *file, char *text, size_t size)
+static bool explain_elf(const struct file *file)
 {
 	const struct machine *machine = find_machine(file);
 	bool as_wide = is_64_bit(file) == (sizeof(long) == 8);
 	struct utsname here;
 
-	if (explain_broken_elf(file, text, size))
+	if (explain_broken_elf(file))
 		return true;
 	/* uname(2) fails for no other reason than a bad address. */
 	uname(&here);
 	if (machine && as_wide && runs_on(machine, &here))
 		return false;
-	return say_foreign(file, machine, &here, text, size);
+	return say_foreign(file, machine, &here);
 }
 
 /* Explains why the kernel will refuse an ELF file, where that is certain. */
-static bool foresee_elf(const struct file *file, char *text, size_t size)
+static bool foresee_elf(const struct file *file)
 {
 	const struct machine *machine = find_machine(file);
 	struct utsname here;
 
-	if (explain_broken_elf(file, text, size))
+	if (explain_broken_elf(file))
 		return true;
 	/* What we are is taken here, whatever uname(2) says under setarch(8). */
 	if (!machine || machine->number == OWN_MACHINE)
@@ -464,35 +477,31 @@ static bool foresee_elf(const struct file *file, char *text, size_t size)
 	uname(&here);
 	if (runs_on(machine, &here) || strcmp(here.machine, machine->wider) == 0)
 		return false;
-	return say_foreign(file, machine, &here, text, size);
+	return say_foreign(file, machine, &here);
 }
 
-static bool explain_text(const struct file *file, char *text, size_t size)
+static bool explain_text(const struct file *file)
 {
 	if (is_script(file))
-		return explain_script(file, text, size);
+		return explain_script(file);
 	if (memcmp(file->head, "\xef\xbb\xbf#!", 5) == 0)
 		return say_of(
 			file,
-			"starts with a byte order mark (save it without, so that #! comes first)",
-			text, size);
-	return say_of(file, "starts with no #! line (put one there, such as #!/bin/sh)", text,
-		      size);
+			"starts with a byte order mark (save it without, so that #! comes first)");
+	return say_of(file, "starts with no #! line (put one there, such as #!/bin/sh)");
 }
 
 /* Explains what is wrong with the content of a file. explain_program does so for an ELF file. */
 static bool explain_content(const struct file *file,
-			    bool (*explain_program)(const struct file *file, char *text,
-						    size_t size),
-			    char *text, size_t size)
+			    bool (*explain_program)(const struct file *file))
 {
 	if (file->error != 0)
 		return false;
 	if (file->status.st_size == 0)
-		return say_of(file, "is empty (it needs a #! line, such as #!/bin/sh)", text, size);
+		return say_of(file, "is empty (it needs a #! line, such as #!/bin/sh)");
 	if (file->head_len == 0)
 		return false;
-	return is_elf(file) ? explain_program(file, text, size) : explain_text(file, text, size);
+	return is_elf(file) ? explain_program(file) : explain_text(file);
 }
 
 /* Returns what to do, or the likely cause, where the errno alone says enough; else "". */
@@ -523,13 +532,13 @@ static bool is_about_a_file(int error)
 	return error == ENOENT || error == EACCES || error == ENOEXEC;
 }
 
-static bool explain_file(const struct file *file, int error, char *text, size_t size)
+static bool explain_file(const struct file *file, int error)
 {
 	if (error == ENOENT)
-		return explain_missing(file, text, size);
+		return explain_missing(file);
 	if (error == EACCES)
-		return explain_forbidden(file, text, size);
-	return explain_content(file, explain_elf, text, size);
+		return explain_forbidden(file);
+	return explain_content(file, explain_elf);
 }
 
 void execfail_explain(const char *path, int error, char *text, size_t size)
@@ -537,11 +546,11 @@ void execfail_explain(const char *path, int error, char *text, size_t size)
 	char name[HEAD_SIZE], shown[SHOWN_SIZE];
 	enum role role = ROLE_PROGRAM;
 	const char *at = path;
-	struct file file;
+	struct file file = { .text = text, .size = size };
 
 	for (int i = 0; is_about_a_file(error) && i < FILES_MAX; i++) {
 		read_head(&file, path, at, role);
-		if (explain_file(&file, error, text, size))
+		if (explain_file(&file, error))
 			return;
 		if (*file.next == '\0')
 			break;
@@ -553,11 +562,11 @@ void execfail_explain(const char *path, int error, char *text, size_t size)
 }
 
 /* Finds what is certain to go wrong with one file, or as good as certain. */
-static bool foresee_file(const struct file *file, char *text, size_t size)
+static bool foresee_file(const struct file *file)
 {
-	return explain_absence(file, text, size) || explain_carriage_return(file, text, size) ||
-	       foresee_carriage_return(file, text, size) || explain_forbidden(file, text, size) ||
-	       foresee_relative(file, text, size) || explain_content(file, foresee_elf, text, size);
+	return explain_absence(file) || explain_carriage_return(file) ||
+	       foresee_carriage_return(file) || explain_forbidden(file) || foresee_relative(file) ||
+	       explain_content(file, foresee_elf);
 }
 
 bool execfail_foresee(const char *path, char *text, size_t size)
@@ -565,11 +574,11 @@ bool execfail_foresee(const char *path, char *text, size_t size)
 	enum role role = ROLE_PROGRAM;
 	const char *at = path;
 	char name[HEAD_SIZE];
-	struct file file;
+	struct file file = { .text = text, .size = size };
 
 	for (int i = 0; i < FILES_MAX; i++) {
 		read_head(&file, path, at, role);
-		if (foresee_file(&file, text, size))
+		if (foresee_file(&file))
 			return true;
 		if (*file.next == '\0' || is_relative(file.next))
 			return false;

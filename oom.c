@@ -79,18 +79,13 @@ static bool parse_count(const char *text, uint64_t *number)
 	return at > text && *at == '\n';
 }
 
-/* Finds the line "KEY NUMBER" in the text. Returns false where there is none. */
+/* Finds the line "KEY NUMBER" in the text. The key is given with the space. Returns false where
+ * there is none. */
 static bool find_number(const char *text, const char *key, uint64_t *number)
 {
-	size_t len = strlen(key);
+	const char *at = procfs_find_field(text, key);
 
-	for (const char *line = text; line; line = strchr(line, '\n')) {
-		if (*line == '\n')
-			line++;
-		if (strncmp(line, key, len) == 0 && line[len] == ' ')
-			return parse_count(line + len + 1, number);
-	}
-	return false;
+	return at && parse_count(at, number);
 }
 
 /* ---- one control group ---- */
@@ -103,8 +98,8 @@ static bool read_counts(bool unified, const char *dir, struct oom_counts *counts
 
 	read_file(dir, unified ? "memory.events" : "memory.oom_control", text, sizeof text);
 	counts->exceeded = 0;
-	return find_number(text, "oom_kill", &counts->kills) &&
-	       (!unified || find_number(text, "oom", &counts->exceeded));
+	return find_number(text, "oom_kill ", &counts->kills) &&
+	       (!unified || find_number(text, "oom ", &counts->exceeded));
 }
 
 /* Takes the limit of a control group where it is smaller than what is there (0: nothing is). */

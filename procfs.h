@@ -56,7 +56,8 @@ __attribute__((format(printf, 4, 5))) int procfs_format_path(const struct procfs
 int procfs_parse_number(const char *text);
 
 /* Returns what follows the name in the first line of the text that begins with it, or NULL where no
- * line does. The name is given with the colon and the tab behind it. */
+ * line does. The name is given with what is between it and its value: a colon and a tab, or a
+ * space. */
 const char *procfs_find_field(const char *text, const char *name);
 
 /* Calls on_child for each child of process parent (for every thread of it), zombies included.

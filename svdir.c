@@ -120,7 +120,9 @@ static char *make_absolute(struct scan *scan, const char *dir)
 		return NULL;
 	}
 	while (dir[0] == '.' && dir[1] == '/')
-		dir += 1 + strspn(dir + 1, "/");
+		do
+			dir++;
+		while (*dir == '/');
 	if (strcmp(dir, ".") == 0)
 		dir = "";
 	path = join_path(scan, current, dir);

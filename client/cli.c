@@ -306,8 +306,9 @@ static char **take_script_apart(char **argv)
 	*words++ = '\0';
 	len = 0;
 	apart[len++] = argv[1];
-	for (char *word = strtok(words, BLANKS); word; word = strtok(NULL, BLANKS))
-		apart[len++] = word;
+	for (char *word; (word = strsep(&words, BLANKS)) != NULL;)
+		if (*word)
+			apart[len++] = word;
 	for (argv += 3; *argv; argv++)
 		apart[len++] = *argv;
 	return apart;

@@ -225,10 +225,13 @@ static void drain(const struct probe *probe, int fd)
 /* Returns the status that the first line of an answer has, or 0 where it is none of HTTP's. */
 static int parse_status(const char *line)
 {
-	if (strncmp(line, "HTTP/1.", 7) != 0 || line[7] < '0' || line[7] > '9' || line[8] != ' ' ||
-	    strspn(line + 9, "0123456789") != 3)
+	int status = 0, at = 9;
+
+	if (strncmp(line, "HTTP/1.", 7) != 0 || line[7] < '0' || line[7] > '9' || line[8] != ' ')
 		return 0;
-	return atoi(line + 9);
+	for (; at < 13 && line[at] >= '0' && line[at] <= '9'; at++)
+		status = status * 10 + line[at] - '0';
+	return at == 12 ? status : 0;
 }
 
 /* Judges the first line of the answer: 200 to 399 is good. */

@@ -184,7 +184,8 @@ static void print_wrapped(FILE *to, const char *text, size_t width)
 		}
 		fwrite(text, 1, len, to);
 		column += chars;
-		text += len + strspn(text + len, " ");
+		for (text += len; *text == ' '; text++)
+			;
 	}
 	fputc('\n', to);
 }

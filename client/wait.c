@@ -148,7 +148,7 @@ static void find_own(struct wait *wait)
 	wait->own[wait->own_len++] = getsid(0);
 	wait->own[wait->own_len++] = getppid();
 	if (run)
-		wait->own[wait->own_len++] = atoi(run);
+		wait->own[wait->own_len++] = procfs_parse_number(run);
 	while (stat.parent > 0 && wait->own_len < OWN_MAX) {
 		wait->own[wait->own_len++] = stat.parent;
 		if (!procfs_usable(&proc) || procfs_read_stat(&proc, stat.parent, &stat) < 0)
