@@ -4,6 +4,8 @@
 
 #include "fdtable.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
@@ -47,6 +49,19 @@ bool filter_is(const struct procfs *proc, const struct logmux *mux, pid_t pid)
 {
 	return (is_ours(proc, mux, pid, STDOUT_FILENO) || is_ours(proc, mux, pid, STDERR_FILENO)) &&
 	       has_input(proc, pid);
+}
+
+bool filter_has_input(const struct procfs *proc, pid_t pid)
+{
+	int fd = fdtable_open(proc, pid, STDIN_FILENO, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	struct pollfd input = { .fd = fd, .events = POLLIN };
+	bool ended;
+
+	if (fd < 0)
+		return true;
+	ended = poll(&input, 1, 0) == 1 && input.revents == POLLHUP;
+	close(fd);
+	return !ended;
 }
 
 /* Returns whether a process began so long ago that its descriptors are in place. */

@@ -18,6 +18,11 @@
  * user without CAP_SYS_PTRACE. */
 bool filter_is(const struct procfs *proc, const struct logmux *mux, pid_t pid);
 
+/* Returns whether process pid, a filter, may still get something from its stdin: false once that
+ * has ended and all of it was read. It may be at work on that still. True where it cannot be seen,
+ * as with a named pipe. */
+bool filter_has_input(const struct procfs *proc, pid_t pid);
+
 /* Whether /proc shows what a process is going to be. */
 enum filter_rest {
 	FILTER_AT_REST,

@@ -31,8 +31,8 @@
 /* How long after an orphan was found it is decided about, at the latest. */
 #define DECIDED_MS \
 	((DELAYS_SHORT + 1) * POLICY_MATURE_MS + (DELAYS_MAX - DELAYS_SHORT) * UNSETTLED_MS)
-/* How long filters have, with ignore, to pass on what a program wrote before it ended: well within
- * the time that container engines give a container to stop. */
+/* How long filters have in a teardown that have read all of their input, and with ignore all: well
+ * within the time that container engines give a container to stop. */
 #define FILTERS_MS 5000
 
 /* ---- what becomes of an orphan ---- */
@@ -60,10 +60,8 @@ static void kill_orphan(struct orphan *orphan)
 		char label[LABEL_SIZE];
 
 		read_orphan_name(orphan, &command, label);
-		if (orphan->unsaid)
-			log_info("%s: orphan is still running: killing it", label);
-		else
-			log_warn("%s: orphan is still running: killing it", label);
+		(orphan->unsaid ? log_info : log_warn)("%s: orphan is still running: killing it",
+						       label);
 		signaller_send(policy_of(orphan)->signaller, orphan->pid, SIGKILL, label);
 		policy_of(orphan)->counts.killed++;
 	}
@@ -191,6 +189,20 @@ static void adopt_orphan(struct orphan *orphan)
 
 /* ---- what falls due ---- */
 
+/* Returns whether a teardown waits no longer for filters that have read all of their input. */
+static bool is_wait_over(const struct policy *policy)
+{
+	return policy->teardown && loop_now_ms(policy->loop) >= policy->wait_until_ms;
+}
+
+/* Returns whether the process is a filter, and has time to go on. One whose input has long ended is
+ * at work on something else: cron, say, gives an empty pipe to each job. */
+static bool is_filter(const struct policy *policy, pid_t pid)
+{
+	return filter_is(policy->proc, policy->mux, pid) &&
+	       (!is_wait_over(policy) || filter_has_input(policy->proc, pid));
+}
+
 static void deal_with_filter(struct orphan *orphan)
 {
 	if (policy_of(orphan)->force == POLICY_FORCE_ALL) {
@@ -199,6 +211,7 @@ static void deal_with_filter(struct orphan *orphan)
 	}
 	log_info("%s/%d: lost its parent and is a filter: waiting until its input ends",
 		 orphan_program(orphan), orphan->pid);
+	orphan->filter = true;
 	orphan_set_state(orphan, ORPHAN_FILTER);
 }
 
@@ -263,7 +276,7 @@ static void decide(struct orphan *orphan)
 	bool undecided = orphan->state != ORPHAN_FILTER, early;
 	enum filter_rest rest;
 
-	if (undecided && filter_is(policy->proc, policy->mux, orphan->pid)) {
+	if (undecided && is_filter(policy, orphan->pid)) {
 		deal_with_filter(orphan);
 		return;
 	}
@@ -298,12 +311,12 @@ static void tell_adopted_end(struct orphan *orphan, int status)
 	policy->on_adopted_end(policy->ctx, &end);
 }
 
-static void log_end(const struct orphan *orphan, const char *what, int status)
+static void log_end(const char *program, pid_t pid, const char *what, int status)
 {
 	char how[REAPER_STATUS_SIZE];
 
 	reaper_describe_status(status, how);
-	log_info("%s/%d: %s %s", orphan_program(orphan), orphan->pid, what, how);
+	log_info("%s/%d: %s %s", program, pid, what, how);
 }
 
 /* Notes that a program or a filter has ended, and may have left filters behind: with ignore, a
@@ -313,8 +326,9 @@ static void expect_filters(struct policy *policy)
 	policy->quiet_at_ms = loop_now_ms(policy->loop) + POLICY_LOOK_APART_MS + DECIDED_MS;
 }
 
-/* Limits, with ignore, how long a teardown waits for filters from now on: what feeds them may be an
- * orphan that is ignored, and goes on for ever. */
+/* Limits how long a teardown waits, from now on, for filters that have read all of their input. With
+ * ignore that is for all filters: what feeds them may be an orphan that is ignored, and goes on for
+ * ever. */
 static void limit_wait(struct policy *policy)
 {
 	uint64_t kill_timeout_ms = policy->orphans.queues[ORPHAN_FILTER].delay_ms;
@@ -326,25 +340,26 @@ static void limit_wait(struct policy *policy)
 /* Says how an orphan has ended, and does what follows from that. */
 static void note_orphan_end(struct orphan *orphan, int status)
 {
-	switch (orphan->state) {
-	case ORPHAN_INHERITED:
-		policy_of(orphan)->inherited--;
-		log_end(orphan, "inherited child", status);
-		break;
-	case ORPHAN_ADOPTED: tell_adopted_end(orphan, status); break;
-	case ORPHAN_FILTER:
-		expect_filters(policy_of(orphan));
-		log_end(orphan, "filter", status);
-		break;
-	case ORPHAN_YOUNG:
-	case ORPHAN_UNSETTLED:
-	case ORPHAN_KEPT:
-	case ORPHAN_IGNORED:
-	case ORPHAN_TERMINATED:
-	case ORPHAN_DYING: log_end(orphan, "orphan", status); break;
-	case ORPHAN_REAPED:
-	case ORPHAN_STATES: break;
+	struct policy *policy = policy_of(orphan);
+	const char *what = "orphan";
+
+	if (orphan->state == ORPHAN_ADOPTED) {
+		tell_adopted_end(orphan, status);
+		return;
 	}
+	if (orphan->state == ORPHAN_INHERITED) {
+		what = "inherited child";
+		policy->inherited--;
+	} else if (orphan->state == ORPHAN_FILTER) {
+		what = "filter";
+		expect_filters(policy);
+	}
+	log_end(orphan_program(orphan), orphan->pid, what, status);
+	/* It may have fed a filter. A filter that went on for too long has not: or its children
+	 * would have as much time again, and theirs. */
+	if (policy->reparenting != CONFIG_REPARENTING_IGNORE &&
+	    (!orphan->filter || orphan->state == ORPHAN_FILTER))
+		limit_wait(policy);
 }
 
 static void on_orphan_exit(void *ctx, pid_t pid, int status)
@@ -368,7 +383,7 @@ static void on_orphan_exit(void *ctx, pid_t pid, int status)
 void policy_on_unwatched_end(void *ctx, pid_t pid, int status)
 {
 	struct policy *policy = ctx;
-	char name[PROCFS_NAME_SIZE] = "?", how[REAPER_STATUS_SIZE];
+	char name[PROCFS_NAME_SIZE] = "?";
 
 	policy->counts.zombies++;
 	if (!log_enabled(CONFIG_LOG_INFO))
@@ -376,8 +391,7 @@ void policy_on_unwatched_end(void *ctx, pid_t pid, int status)
 	/* Another PID namespace's /proc has somebody else under that number. */
 	if (!policy->blind)
 		procfs_read_comm(policy->proc, pid, name);
-	reaper_describe_status(status, how);
-	log_info("%s/%d: orphan %s", name, pid, how);
+	log_end(name, pid, "orphan", status);
 }
 
 /* ---- looking for orphans ---- */
@@ -419,11 +433,26 @@ static void on_inherited_child(void *ctx, pid_t pid)
 	policy->inherited++;
 }
 
+/* Looks again at what was taken for a filter: a shell that waited in "read line < pipe" has another
+ * stdin now. Nothing is to wait for that. */
+static void check_filters(struct policy *policy)
+{
+	struct orphan *orphan = orphans_first(&policy->orphans, ORPHAN_FILTER), *next;
+
+	for (; orphan; orphan = next) {
+		next = orphan->next;
+		if (!is_filter(policy, orphan->pid))
+			orphan_set_state(orphan, ORPHAN_YOUNG);
+	}
+}
+
 static void look_for_orphans(struct policy *policy)
 {
 	policy->looked_ms = loop_now_ms(policy->loop);
 	policy->look_pending = false;
 	policy->seen = 0;
+	if (is_wait_over(policy))
+		check_filters(policy);
 	policy->others_seen = procfs_each_child(policy->proc, getpid(), on_child, policy) < 0 ||
 			      policy->seen > policy->inherited;
 	loop_timer_start(policy->loop, &policy->look_timer,
@@ -485,18 +514,12 @@ bool policy_has_to_wait(const struct policy *policy)
 
 /* ---- the whole ---- */
 
-static void set_delays(struct orphans *orphans, uint64_t kill_timeout_ms)
-{
-	orphans_set_delay(orphans, ORPHAN_YOUNG, POLICY_MATURE_MS, decide);
-	orphans_set_delay(orphans, ORPHAN_UNSETTLED, UNSETTLED_MS, decide);
-	orphans_set_delay(orphans, ORPHAN_FILTER, kill_timeout_ms, decide);
-	orphans_set_delay(orphans, ORPHAN_TERMINATED, kill_timeout_ms, kill_orphan);
-}
-
 void policy_open(struct policy *policy, const struct config *config,
 		 const struct policy_means *means,
 		 void (*on_adopted_end)(void *ctx, const struct reaper_end *end), void *ctx)
 {
+	struct orphans *orphans = &policy->orphans;
+
 	memset(policy, 0, sizeof *policy);
 	policy->loop = means->loop;
 	policy->reaper = means->reaper;
@@ -508,8 +531,11 @@ void policy_open(struct policy *policy, const struct config *config,
 	policy->on_adopted_end = on_adopted_end;
 	policy->ctx = ctx;
 	policy->look_timer = (struct loop_timer){ .on_due = on_look_due, .ctx = policy };
-	orphans_init(&policy->orphans, means->loop, means->reaper, policy, on_orphan_exit);
-	set_delays(&policy->orphans, config->kill_timeout_ms);
+	orphans_init(orphans, means->loop, means->reaper, policy, on_orphan_exit);
+	orphans_set_delay(orphans, ORPHAN_YOUNG, POLICY_MATURE_MS, decide);
+	orphans_set_delay(orphans, ORPHAN_UNSETTLED, UNSETTLED_MS, decide);
+	orphans_set_delay(orphans, ORPHAN_FILTER, config->kill_timeout_ms, decide);
+	orphans_set_delay(orphans, ORPHAN_TERMINATED, config->kill_timeout_ms, kill_orphan);
 	ration_init(&policy->ration, means->loop);
 	listing_init(&policy->listing, means->board, means->mux);
 	policy->blind = !procfs_usable(policy->proc);
@@ -533,20 +559,6 @@ void policy_close(struct policy *policy)
 }
 
 /* ---- teardown ---- */
-
-/* Looks again at what was taken for a filter: a shell that waited in "read line < pipe" has another
- * stdin now. Nothing is to wait for that. */
-static void check_filters(struct policy *policy)
-{
-	struct orphan *next;
-
-	for (struct orphan *orphan = orphans_first(&policy->orphans, ORPHAN_FILTER); orphan;
-	     orphan = next) {
-		next = orphan->next;
-		if (!filter_is(policy->proc, policy->mux, orphan->pid))
-			orphan_set_state(orphan, ORPHAN_YOUNG);
-	}
-}
 
 void policy_begin_teardown(struct policy *policy)
 {

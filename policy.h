@@ -90,9 +90,12 @@ struct policy {
 	bool others_seen;
 	/* Something has ended since the last look, and the next one is due soon. */
 	bool look_pending;
-	/* With ignore, a teardown waits for orphans that may be filters no longer than until the
-	 * first time, and for filters no longer than until the second. */
-	uint64_t quiet_at_ms, wait_until_ms;
+	/* With ignore, a teardown waits for orphans that may be filters no longer than until that
+	 * time. */
+	uint64_t quiet_at_ms;
+	/* A teardown waits for filters that have read all of their input no longer than until that
+	 * time; with ignore, for all filters. */
+	uint64_t wait_until_ms;
 	void (*on_adopted_end)(void *ctx, const struct reaper_end *end);
 	void *ctx;
 };

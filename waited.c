@@ -18,7 +18,7 @@ struct names {
 	unsigned count;
 };
 
-/* Adds a name as "<what><name><stage> (PID 7)"; what ("the orphan ") and stage ("/run") may be
+/* Adds a name as "<what><name><stage> (PID 7)"; what ("the filter ") and stage ("/run") may be
  * empty. */
 static void add_name(struct names *names, const char *what, const char *name, const char *stage,
 		     pid_t pid)
@@ -66,7 +66,8 @@ static void add_orphan(struct names *names, const struct policy *policy,
 
 	if (names->count < WAITED_NAMED_MAX)
 		procfs_read_command(policy->proc, orphan->pid, &command);
-	add_name(names, "the orphan ", command.program, "", orphan->pid);
+	add_name(names, orphan->state == ORPHAN_FILTER ? "the filter " : "the orphan ",
+		 command.program, "", orphan->pid);
 }
 
 /* Adds the orphans that are waited for: with ignore only filters, which are DYING once they were

@@ -193,6 +193,29 @@ static void test_filter_that_goes_on_is_terminated_after_the_kill_timeout(struct
 			" sleep/[0-9]+: lost its parent, terminating it: sleep 1000$");
 }
 
+/* Its input has ended long ago, and that of what it started: they are at work on something else, as
+ * the jobs of cron are. */
+static void test_filters_that_are_done_do_not_hold_up_a_stop(struct scene *scene)
+{
+	struct run *run;
+
+	scene_fifo(scene, "up");
+	scene_service(
+		scene, "web",
+		"echo secret | sh -c 'read -r secret; echo up > \"$SCENE/up\"; sleep 1001; :' &\n"
+		"read -r up < \"$SCENE/up\"\n"
+		"echo ready\nexec sleep 1000");
+	run = start(scene, "terminate", "DINIT_KILL_TIMEOUT=100");
+	run_wait_line(run, RUN_STDOUT, " web/run: ready$");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDERR,
+			"the teardown still waits for the filter sh \\(PID [0-9]+\\)$");
+	run_expect_line(run, RUN_STDERR, " sh/[0-9]+: lost its parent, terminating it: sh -c ");
+	run_expect_line(run, RUN_STDERR,
+			" sleep/[0-9]+: lost its parent, terminating it: sleep 1001$");
+}
+
 static void test_filter_that_goes_on_is_left_behind_with_ignore(struct scene *scene)
 {
 	struct run *run;
@@ -302,6 +325,7 @@ int main(void)
 		SCENE(test_filter_of_disabled_service_ends_nothing),
 		SCENE(test_filter_whose_input_never_ends_has_the_kill_timeout),
 		SCENE(test_filter_that_goes_on_is_terminated_after_the_kill_timeout),
+		SCENE_AS_INIT(test_filters_that_are_done_do_not_hold_up_a_stop),
 		SCENE(test_filter_that_goes_on_is_left_behind_with_ignore),
 		SCENE(test_filter_in_overtime_is_killed_last),
 		SCENE(test_filter_of_other_user_passes_on_the_last_words),

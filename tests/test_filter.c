@@ -22,6 +22,8 @@ static const struct logmux *const mux = (const struct logmux *)(const void *)&pr
 
 /* Two pipes, of which dinit reads the second. */
 static int input[2], output[2], void_fd;
+/* What a child does not inherit, if it is not -1. */
+static int own_fd = -1;
 
 bool __wrap_logmux_reads(const struct logmux *of, dev_t device, ino_t inode);
 
@@ -67,6 +69,8 @@ static pid_t start_child(int stdin_fd, int stdout_fd, int stderr_fd, uid_t uid)
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (own_fd >= 0)
+			close(own_fd);
 		for (int fd = 0; fd < 3; fd++) {
 			if (fds[fd] < 0)
 				close(fd);
@@ -196,6 +200,52 @@ static void test_filter_is_with_our_own_stdin_is_none(void **state)
 	assert_true(is_filter(input[0], output[1], output[1], getuid()));
 }
 
+/* ---- filter_has_input ---- */
+
+static void test_filter_has_input_until_that_has_ended_and_all_is_read(void **state)
+{
+	int ends[2];
+	char byte;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	own_fd = ends[1];
+	pid = start_child(ends[0], output[1], output[1], getuid());
+	own_fd = -1;
+	assert_true(filter_has_input(&proc, pid));
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	assert_true(filter_has_input(&proc, pid));
+	close(ends[1]);
+	assert_true(filter_has_input(&proc, pid));
+	assert_int_equal(read(ends[0], &byte, 1), 1);
+	assert_false(filter_has_input(&proc, pid));
+	close(ends[0]);
+	assert_false(filter_has_input(&proc, pid));
+	end_child(pid);
+	assert_true(filter_has_input(&proc, pid));
+}
+
+static void test_filter_has_input_where_it_cannot_be_seen(void **state)
+{
+	int ends[2], status;
+	pid_t pid, looker;
+
+	(void)state;
+	rig_need(rig_can_take_user(), RIG_WHY_USER);
+	assert_int_equal(pipe(ends), 0);
+	close(ends[1]);
+	pid = start_child(ends[0], output[1], output[1], getuid());
+	looker = fork();
+	if (looker == 0)
+		_exit(setresuid(65534, 65534, 65534) < 0 || !filter_has_input(&proc, pid));
+	assert_int_equal(waitpid(looker, &status, 0), looker);
+	assert_int_equal(status, 0);
+	assert_false(filter_has_input(&proc, pid));
+	close(ends[0]);
+	end_child(pid);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +257,8 @@ int main(void)
 		cmocka_unit_test(test_filter_is_of_another_user_is_seen_with_the_right_to),
 		cmocka_unit_test(test_filter_is_without_the_right_to_look_is_none),
 		cmocka_unit_test(test_filter_is_with_our_own_stdin_is_none),
+		cmocka_unit_test(test_filter_has_input_until_that_has_ended_and_all_is_read),
+		cmocka_unit_test(test_filter_has_input_where_it_cannot_be_seen),
 	};
 
 	return cmocka_run_group_tests_name("filter", tests, setup, teardown);

@@ -30,6 +30,8 @@
 #include "rig.h"
 
 #define KILL_TIMEOUT_MS 30000
+/* How long a filter that has read all of its input has in a teardown. */
+#define DONE_FILTERS_MS (POLICY_LOOK_APART_MS + 940 + 5000)
 #define CHILDREN_MAX 60
 
 /* ---- what is below, as the tests want it ---- */
@@ -112,6 +114,8 @@ struct rig {
 	pid_t end_pid;
 	/* The pipe that the logmux reads. */
 	struct stat ours;
+	/* It reads every pipe. */
+	bool all_ours;
 	/* In memory that is shared with a child: it shall go on. */
 	bool *go;
 	/* what its children are called */
@@ -207,7 +211,8 @@ void __wrap_logmux_forget_tallies(struct logmux *mux, const struct tally *from)
 bool __wrap_logmux_reads(const struct logmux *mux, dev_t device, ino_t inode)
 {
 	assert_ptr_equal(mux, current->mux);
-	return device == current->ours.st_dev && inode == current->ours.st_ino;
+	return current->all_ours ||
+	       (device == current->ours.st_dev && inode == current->ours.st_ino);
 }
 
 int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent,
@@ -391,8 +396,8 @@ static pid_t make_child(struct rig *rig)
 }
 
 /* Makes a pipe that the logmux reads, and a child whose stdin is another pipe and whose stdout is
- * that one. */
-static pid_t make_filter(struct rig *rig)
+ * that one. The input has that many bytes unread, and then ends; below 0: it goes on. */
+static pid_t make_filter_of(struct rig *rig, int unread)
 {
 	int input[2], output[2];
 	pid_t pid;
@@ -400,12 +405,23 @@ static pid_t make_filter(struct rig *rig)
 	assert_int_equal(pipe(input), 0);
 	assert_int_equal(pipe(output), 0);
 	assert_int_equal(fstat(output[0], &rig->ours), 0);
-	close(input[1]);
+	if (unread > 0)
+		assert_int_equal(write(input[1], "unread", (size_t)unread), unread);
+	/* Else the child has it as well. */
+	if (unread >= 0)
+		close(input[1]);
 	pid = make_child_with(rig, input[0], output[1]);
+	if (unread < 0)
+		close(input[1]);
 	close(input[0]);
 	close(output[0]);
 	close(output[1]);
 	return pid;
+}
+
+static pid_t make_filter(struct rig *rig)
+{
+	return make_filter_of(rig, -1);
 }
 
 /* A child that waits for its own vfork child (*tail), whatever signal comes: state D. valgrind
@@ -950,6 +966,77 @@ static void test_policy_filter_that_ends_ends_nothing(void **state)
 	assert_false(policy_has_to_wait(&rig->policy));
 }
 
+/* It has read all of its input. */
+static void test_policy_filter_that_is_done_is_terminated_in_the_teardown_after_a_while(
+	void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_filter_of(rig, 0), later;
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	pass(rig, KILL_TIMEOUT_MS / 2);
+	policy_begin_teardown(&rig->policy);
+	pass(rig, DONE_FILTERS_MS - 1);
+	pass(rig, POLICY_LOOK_TEARDOWN_MS - 1);
+	assert_int_equal(rig->sent_len, 0);
+	assert_string_equal(rig->said, "");
+	pass(rig, 1);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 1);
+	assert_sent(rig, 0, pid, SIGTERM);
+	assert_int_equal(count(rig, ": lost its parent, terminating it: "), 1);
+	/* What it leaves behind has had as much time. */
+	later = make_filter_of(rig, 0);
+	end_and_reap(rig, pid, SIGTERM);
+	policy_children_changed(&rig->policy, false);
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 2);
+	assert_sent(rig, 1, later, SIGTERM);
+}
+
+static void test_policy_filter_that_has_something_to_read_is_not_done(void **state)
+{
+	struct rig *rig = *state;
+
+	make_filter_of(rig, 1);
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	policy_begin_teardown(&rig->policy);
+	pass(rig, DONE_FILTERS_MS);
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 0);
+}
+
+/* An orphan, a filter or a program that has just ended may have fed it. */
+static void test_policy_filter_that_is_done_has_as_long_after_each_that_may_have_fed_it(
+	void **state)
+{
+	struct rig *rig = *state;
+	pid_t feeders[] = { make_child(rig), make_filter(rig), 0 };
+	pid_t pid = make_filter_of(rig, 0);
+
+	rig->all_ours = true;
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	assert_sent(rig, 0, feeders[0], SIGTERM);
+	policy_begin_teardown(&rig->policy);
+	for (size_t i = 0; i < sizeof feeders / sizeof *feeders; i++) {
+		pass(rig, DONE_FILTERS_MS - 1);
+		if (feeders[i] != 0)
+			end_and_reap(rig, feeders[i], SIGKILL);
+		policy_children_changed(&rig->policy, feeders[i] == 0);
+		pass(rig, POLICY_LOOK_TEARDOWN_MS);
+		pass(rig, POLICY_MATURE_MS);
+		assert_int_equal(rig->sent_len, 1);
+	}
+	pass(rig, DONE_FILTERS_MS);
+	pass(rig, POLICY_MATURE_MS);
+	assert_sent(rig, 1, pid, SIGTERM);
+}
+
 static void test_policy_filter_whose_time_is_over_is_adopted_with_adopt(void **state)
 {
 	struct rig *rig = *state;
@@ -1301,7 +1388,7 @@ static void test_policy_ignore_waits_for_a_filter_for_five_seconds_at_most(void 
 	make_filter(rig);
 	policy_children_changed(&rig->policy, true);
 	pass(rig, POLICY_LOOK_APART_MS);
-	pass(rig, 940 + 4999);
+	pass(rig, DONE_FILTERS_MS - POLICY_LOOK_APART_MS - 1);
 	assert_true(policy_has_to_wait(&rig->policy));
 	pass(rig, 1);
 	assert_false(policy_has_to_wait(&rig->policy));
@@ -2012,6 +2099,9 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_without_proc_under_ignore_says_nothing),
 	TEST(test_policy_filter_is_left_alone_until_its_time_is_over),
 	TEST(test_policy_filter_that_ends_ends_nothing),
+	TEST(test_policy_filter_that_is_done_is_terminated_in_the_teardown_after_a_while),
+	TEST(test_policy_filter_that_has_something_to_read_is_not_done),
+	TEST(test_policy_filter_that_is_done_has_as_long_after_each_that_may_have_fed_it),
 	TEST(test_policy_filter_whose_time_is_over_is_adopted_with_adopt),
 	TEST(test_policy_filter_without_a_pipe_for_stdin_is_none),
 	TEST(test_policy_filter_into_somebody_elses_pipe_is_none),

@@ -161,13 +161,13 @@ static void test_waited_describe_names_only_orphans_that_are_waited_for(void **s
 	add_orphan(rig, 3, ORPHAN_TERMINATED);
 	add_orphan(rig, 4, ORPHAN_YOUNG);
 	add_orphan(rig, 5, ORPHAN_UNSETTLED);
-	expect(rig, "the orphan p1 (PID 1), the orphan p2 (PID 2), the orphan p3 (PID 3), "
+	expect(rig, "the filter p1 (PID 1), the orphan p2 (PID 2), the orphan p3 (PID 3), "
 		    "the orphan p4 (PID 4), the orphan p5 (PID 5)");
 	rig->policy.reparenting = CONFIG_REPARENTING_ADOPT;
-	expect(rig, "the orphan p1 (PID 1), the orphan p2 (PID 2), the orphan p3 (PID 3), "
+	expect(rig, "the filter p1 (PID 1), the orphan p2 (PID 2), the orphan p3 (PID 3), "
 		    "the orphan p4 (PID 4), the orphan p5 (PID 5)");
 	rig->policy.reparenting = CONFIG_REPARENTING_IGNORE;
-	expect(rig, "the orphan p1 (PID 1), the orphan p2 (PID 2)");
+	expect(rig, "the filter p1 (PID 1), the orphan p2 (PID 2)");
 }
 
 static void test_waited_describe_names_only_prestops_before_the_stop(void **state)
