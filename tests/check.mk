@@ -195,7 +195,7 @@ ASAN_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-s
 $(BUILD)/dinit: override LDFLAGS += $(BINARY_LDFLAGS)
 
 check-asan: setup
-	@DINIT_BINARY= $(MAKE) --no-print-directory SCENARIOS='$(OWN_SCENARIOS)' \
+	@DINIT_BINARY= TEST_BRIEF=1 $(MAKE) --no-print-directory SCENARIOS='$(OWN_SCENARIOS)' \
 		BUILD=$(BUILD)/asan CFLAGS='$(ASAN_CFLAGS)' LDFLAGS='$(ASAN_CFLAGS)' \
 		BINARY_LDFLAGS='-static-libasan -static-libubsan' check-built
 
@@ -258,7 +258,8 @@ lint: dinit
 	@CFLAGS_LINT='-std=gnu11 -D_GNU_SOURCE -DDINIT_VERSION="x" -I.' tests/lint
 
 # Each system call of dinit's is made to fail once, at each of its occurrences that is not a mere
-# repetition (tests/faults/run; FAULT_OCCURRENCES: only at the first so many).
+# repetition (tests/faults/run; FAULT_OCCURRENCES: only at the first so many; FAULT_OF_KIND: at so
+# many of each kind).
 check-faults: dinit-static
 	@tests/setup strace
 	@tests/faults/run $(CURDIR)/dinit-static

@@ -14,6 +14,8 @@
 
 /* What waits takes little of a processor: two suites of four are well below one of them. */
 #define LANES 4
+/* The most tests in a table. */
+#define TESTS_MAX 300
 
 /* Takes in what the environment says of all tests. Returns whether there is a dinit to test. */
 static bool prepare_tests(void)
@@ -34,9 +36,38 @@ static bool prepare_tests(void)
 	return true;
 }
 
+/* Returns whether it is the second of the two that SCENE makes of a test. */
+static bool is_repeated(const struct CMUnitTest *tests, size_t i)
+{
+	const struct scene_case *one = tests[i].initial_state, *before;
+
+	if (i == 0 || one->mode != RUN_AS_SUBREAPER)
+		return false;
+	before = tests[i - 1].initial_state;
+	return before->test == one->test;
+}
+
+/* Copies the tests that are to be played: where it shall be brief each only once. Returns how many
+ * these are. */
+static size_t choose_tests(const struct CMUnitTest *tests, size_t count, struct CMUnitTest *chosen)
+{
+	bool brief = getenv("TEST_BRIEF") != NULL;
+	size_t len = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (!brief || !is_repeated(tests, i))
+			chosen[len++] = tests[i];
+	return len;
+}
+
 int scene_run_all(const char *name, const struct CMUnitTest *tests, size_t count)
 {
-	return prepare_tests() ? _cmocka_run_group_tests(name, tests, count, NULL, NULL) : 1;
+	struct CMUnitTest chosen[TESTS_MAX];
+
+	if (count > TESTS_MAX || !prepare_tests())
+		return 1;
+	count = choose_tests(tests, count, chosen);
+	return _cmocka_run_group_tests(name, chosen, count, NULL, NULL);
 }
 
 /* Plays one test after the other of those that no lane has begun with, each as a group of its own;
@@ -76,17 +107,19 @@ int scene_run_side_by_side(const char *name, const struct CMUnitTest *tests, siz
 {
 	atomic_size_t *begun = mmap(NULL, sizeof *begun, PROT_READ | PROT_WRITE,
 				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct CMUnitTest chosen[TESTS_MAX];
 	FILE *outputs[LANES];
 	pid_t pids[LANES];
 	int failed = 0;
 
-	if (!prepare_tests())
+	if (count > TESTS_MAX || !prepare_tests())
 		return 1;
+	count = choose_tests(tests, count, chosen);
 	for (int i = 0; i < LANES; i++) {
 		outputs[i] = tmpfile();
 		pids[i] = outputs[i] && begun != MAP_FAILED ? fork() : -1;
 		if (pids[i] == 0)
-			exit(play_lane(fileno(outputs[i]), begun, name, tests, count) > 0);
+			exit(play_lane(fileno(outputs[i]), begun, name, chosen, count) > 0);
 		if (pids[i] < 0) {
 			print_error("the tests cannot be played: %s\n", strerror(errno));
 			return 1;
