@@ -27,7 +27,7 @@ MODULES = dinit client/cli client/http client/listener client/answers client/pag
 	adopt/redirect adopt/obstacle adopt/tracee request sender program ownfds filter logmux \
 	splitter outputs signaller svdir foreign svvalue termlog death reaper spawn script execfail \
 	sink notify process loop fdtable oom procfs log line config tally busy board nearest lastline \
-	printable signame names stamp json bytes
+	printable signame names stamp shebang json bytes
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 
 # Linked behind all else, also of libc: dinit as PID 1 keeps none of it in memory.

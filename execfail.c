@@ -8,6 +8,7 @@
 #include "execfail.h"
 
 #include "printable.h"
+#include "shebang.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -16,21 +17,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* The kernel reads so much to tell the kind of a file (BINPRM_BUF_SIZE), and of a #! line no
- * more. */
-#define HEAD_SIZE 256
+#define HEAD_SIZE SHEBANG_SIZE
 /* The kernel gives up after five scripts that are each the interpreter of the one before. */
 #define FILES_MAX 6
 /* The kernel takes about so many program headers (64 kB of them). */
 #define SEGMENTS_MAX 1024
 /* Room for as much of a path as is shown. */
 #define SHOWN_SIZE 164
+/* Room for such a name, and what is wrong with it. */
+#define PROBLEM_SIZE (SHOWN_SIZE + 128)
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -56,6 +58,7 @@ struct file {
 	/* The file that it needs. "": none. */
 	char next[HEAD_SIZE];
 	enum role next_role;
+	struct shebang shebang;
 	/* Where what is wrong with it is explained. */
 	char *text;
 	size_t size;
@@ -126,27 +129,6 @@ static bool is_script(const struct file *file)
 	return file->head[0] == '#' && file->head[1] == '!';
 }
 
-/* Fills next with what stands between "#!" and the next blank, as the kernel reads it. Leaves it
- * empty where that is nothing, or where it goes on beyond what the kernel reads. */
-static void find_interpreter(struct file *file)
-{
-	const char *line = (const char *)file->head + 2;
-	size_t left = HEAD_SIZE - 2, blanks, len = 0;
-
-	for (blanks = 0; blanks < left && (line[blanks] == ' ' || line[blanks] == '\t'); blanks++)
-		;
-	line += blanks;
-	left -= blanks;
-	/* A NUL ends it too: strchr finds that one as well. */
-	while (len < left && !strchr(" \t\n", line[len]))
-		len++;
-	if (len == left)
-		return;
-	memcpy(file->next, line, len);
-	file->next[len] = '\0';
-	file->next_role = ROLE_INTERPRETER;
-}
-
 /* Reads at an offset; one too large for off_t becomes negative, which pread(2) refuses. */
 static bool read_at(int fd, uint64_t offset, void *bytes, size_t size)
 {
@@ -182,6 +164,13 @@ static void find_loader(struct file *file, int fd)
 		file->next_role = ROLE_LOADER;
 		return;
 	}
+}
+
+static void find_interpreter(struct file *file)
+{
+	shebang_read((const char *)file->head, &file->shebang);
+	strcpy(file->next, file->shebang.interpreter);
+	file->next_role = ROLE_INTERPRETER;
 }
 
 /* Reads the head of a regular file. A FIFO would block in open, a device in read. */
@@ -282,45 +271,46 @@ static bool explain_carriage_return(const struct file *file)
 	return say_carriage_return(file);
 }
 
-/* Returns whether a #! line has env's option -S. */
-static bool has_split_option(const char *line)
-{
-	while ((line = strchr(line, ' ')))
-		if (strncmp(++line, "-S", 2) == 0)
-			return true;
-	return false;
-}
-
-/* Returns whether the interpreter takes a carriage return behind its argument for white space: perl
- * does, and env with -S. */
-static bool overlooks_carriage_return(const char *interpreter, const char *line)
-{
-	const char *name = strrchr(interpreter, '/');
-
-	name = name ? name + 1 : interpreter;
-	return strncmp(name, "perl", 4) == 0 ||
-	       (strcmp(name, "env") == 0 && has_split_option(line));
-}
-
 /* Finds one behind the interpreter's argument, or behind a blank in place of that. The kernel does
  * not mind it, but the interpreter is given it. */
 static bool foresee_carriage_return(const struct file *file)
 {
-	char line[HEAD_SIZE + 1];
-	size_t len;
+	const char *argument = file->shebang.argument;
+	size_t len = strlen(argument);
 
-	memcpy(line, file->head, HEAD_SIZE);
-	line[HEAD_SIZE] = '\0';
-	len = strcspn(line, "\n");
-	/* The kernel leaves out what it has no room for, so that nothing is known of the end. */
-	if (!needs_interpreter(file) || has_carriage_return(file->next) || len == HEAD_SIZE)
-		return false;
-	while (line[len - 1] == ' ' || line[len - 1] == '\t')
-		len--;
-	line[len] = '\0';
-	if (line[len - 1] != '\r' || overlooks_carriage_return(file->next, line))
+	if (len == 0 || argument[len - 1] != '\r' || shebang_overlooks_return(&file->shebang))
 		return false;
 	return say_carriage_return(file);
+}
+
+/* Returns whether a directory of that list, as PATH is one, has the program; true as well where it
+ * cannot be told. */
+static bool is_in_path(const char *list, const char *program)
+{
+	char path[PATH_MAX];
+
+	for (const char *end; list; list = *end ? end + 1 : NULL) {
+		end = strchrnul(list, ':');
+		snprintf(path, sizeof path, "%.*s/%s", (int)(end - list), list, program);
+		if (*list != '/' || access(path, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Finds that env will not find the program that it is given. */
+static bool foresee_env(const struct file *file)
+{
+	char program[SHEBANG_SIZE], problem[PROBLEM_SIZE], shown[SHOWN_SIZE];
+	const char *path = getenv("PATH");
+
+	if (!path || !shebang_find_program(&file->shebang, program) || is_in_path(path, program))
+		return false;
+	snprintf(problem, sizeof problem,
+		 "has env look for %s, which is in no directory of PATH (install it, or correct "
+		 "the #! line)",
+		 printable_copy_path(shown, sizeof shown, program));
+	return say_of(file, problem);
 }
 
 static bool is_relative(const char *path)
@@ -566,7 +556,7 @@ static bool foresee_file(const struct file *file)
 {
 	return explain_absence(file) || explain_carriage_return(file) ||
 	       foresee_carriage_return(file) || explain_forbidden(file) || foresee_relative(file) ||
-	       explain_content(file, foresee_elf);
+	       foresee_env(file) || explain_content(file, foresee_elf);
 }
 
 bool execfail_foresee(const char *path, char *text, size_t size)

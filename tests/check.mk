@@ -29,7 +29,7 @@ UNITS = adopt answers bytes fdtable json names signame printable lastline config
 	logmux filter sender request service lives ration policy left ending waited overtime \
 	announce pace board check cli command health http httprequest listener listing metrics \
 	nearest notify page pick probe signal status statusjson sv tally target usage verdict view \
-	wait watch
+	wait watch shebang
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
