@@ -326,9 +326,8 @@ static void expect_filters(struct policy *policy)
 	policy->quiet_at_ms = loop_now_ms(policy->loop) + POLICY_LOOK_APART_MS + DECIDED_MS;
 }
 
-/* Limits how long a teardown waits, from now on, for filters that have read all of their input. With
- * ignore that is for all filters: what feeds them may be an orphan that is ignored, and goes on for
- * ever. */
+/* Limits how long a teardown waits, from now on, for filters that have read all of their input; for
+ * all filters with ignore: what feeds them may be an orphan that is ignored, and never ends. */
 static void limit_wait(struct policy *policy)
 {
 	uint64_t kill_timeout_ms = policy->orphans.queues[ORPHAN_FILTER].delay_ms;

@@ -27,9 +27,9 @@ void shebang_read(const char head[SHEBANG_SIZE], struct shebang *shebang);
  * does, and env with -S. */
 bool shebang_overlooks_return(const struct shebang *shebang);
 
-/* Copies to program the name of what env is to look for in PATH, alone or by -S. Returns false where
- * the interpreter is not env, or what it will do cannot be told from the line: it has other options,
- * an assignment, a path, or what -S takes for more than a word. */
+/* Copies to program the name of what env is to look for in PATH, alone or by -S. Returns false
+ * where the interpreter is not env, or what it will do cannot be told from the line: it has other
+ * options, an assignment, a path, or what -S takes for more than a word. */
 bool shebang_find_program(const struct shebang *shebang, char program[SHEBANG_SIZE]);
 
 #endif
