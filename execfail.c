@@ -564,8 +564,9 @@ bool execfail_foresee(const char *path, char *text, size_t size)
 	enum role role = ROLE_PROGRAM;
 	const char *at = path;
 	char name[HEAD_SIZE];
-	struct file file = { .text = text, .size = size };
+	struct file file = { .size = size };
 
+	file.text = text;
 	for (int i = 0; i < FILES_MAX; i++) {
 		read_head(&file, path, at, role);
 		if (foresee_file(&file))
