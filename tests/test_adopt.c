@@ -2609,6 +2609,13 @@ static void on_lone_end(void *ctx, struct redirect *redirect)
 }
 
 /* A child that has this program's memory, and waits for ever. */
+/* Waits until the copy is within its call of pause. */
+static void wait_for_pause(struct test *test)
+{
+	while (state_of(test) != 'S')
+		turn(test, is_never, 1);
+}
+
 static void start_copy(struct test *test)
 {
 	test->pid = fork();
@@ -2616,8 +2623,7 @@ static void start_copy(struct test *test)
 		for (;;)
 			pause();
 	setpgid(test->pid, test->pid);
-	while (state_of(test) != 'S')
-		turn(test, is_never, 1);
+	wait_for_pause(test);
 }
 
 static void end_copy(struct test *test)
@@ -3105,6 +3111,8 @@ static void assert_found_in(struct test *test, const char *magic, off_t len, off
 	put_bytes(test, "mem", BASE, magic, strlen(magic));
 	put_bytes(test, "mem", BASE + at, insn, ARCH_CALL_INSN_LEN);
 	assert_int_equal(truncate(path, BASE + len), 0);
+	/* It was released a moment ago. */
+	wait_for_pause(test);
 	assert_int_equal(hold(test, &tracee), TRACEE_NEWS_HELD);
 	assert_int_equal(tracee.insn, found ? BASE + (uint64_t)at : place_in_call(&tracee));
 	release(&tracee);
