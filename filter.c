@@ -6,7 +6,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <stdint.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
@@ -51,17 +50,50 @@ bool filter_is(const struct procfs *proc, const struct logmux *mux, pid_t pid)
 	       has_input(proc, pid);
 }
 
-bool filter_has_input(const struct procfs *proc, pid_t pid)
+/* Opens the pipe that a process has for stdin, to look at it. Returns the descriptor, or -1. */
+static int open_input(const struct procfs *proc, pid_t pid)
 {
-	int fd = fdtable_open(proc, pid, STDIN_FILENO, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-	struct pollfd input = { .fd = fd, .events = POLLIN };
-	bool ended;
+	/* It may have become another file meanwhile, which could block: that is not opened. */
+	int path_fd = fdtable_open(proc, pid, STDIN_FILENO, O_PATH), fd = -1;
+	struct fdtable_file file;
 
-	if (fd < 0)
-		return true;
-	ended = poll(&input, 1, 0) == 1 && input.revents == POLLHUP;
-	close(fd);
-	return !ended;
+	if (path_fd < 0)
+		return -1;
+	if (fdtable_identify_own(path_fd, &file) == 0 && S_ISFIFO(file.mode))
+		fd = fdtable_open(proc, getpid(), path_fd, O_RDONLY | O_NONBLOCK);
+	close(path_fd);
+	return fd;
+}
+
+/* Returns the inode of the pipe that a process has for stdin, if that has ended and is empty; else
+ * 0. */
+static ino_t find_ended_input(const struct procfs *proc, pid_t pid)
+{
+	struct pollfd look = { .fd = open_input(proc, pid), .events = POLLIN };
+	struct stat status = { 0 };
+
+	if (look.fd < 0)
+		return 0;
+	if (poll(&look, 1, 0) == 1 && look.revents == POLLHUP)
+		fstat(look.fd, &status);
+	close(look.fd);
+	return status.st_ino;
+}
+
+uint64_t filter_measure_end(struct filter_inputs *inputs, const struct procfs *proc, pid_t pid,
+			    uint64_t now_ms)
+{
+	struct filter_input *oldest = &inputs->ring[inputs->next % FILTER_INPUTS];
+	ino_t inode = find_ended_input(proc, pid);
+
+	if (inode == 0)
+		return 0;
+	for (size_t i = 0; i < FILTER_INPUTS; i++)
+		if (inputs->ring[i].inode == inode)
+			return now_ms - inputs->ring[i].ms;
+	*oldest = (struct filter_input){ .inode = inode, .ms = now_ms };
+	inputs->next++;
+	return 0;
 }
 
 /* Returns whether a process began so long ago that its descriptors are in place. */

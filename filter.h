@@ -9,6 +9,7 @@
 #include "procfs.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Returns whether process pid, an orphan, is a filter: its stdin is a pipe that it can only read
@@ -18,10 +19,26 @@
  * user without CAP_SYS_PTRACE. */
 bool filter_is(const struct procfs *proc, const struct logmux *mux, pid_t pid);
 
-/* Returns whether process pid, a filter, may still get something from its stdin: false once that
- * has ended and all of it was read. It may be at work on that still. True where it cannot be seen,
- * as with a named pipe. */
-bool filter_has_input(const struct procfs *proc, pid_t pid);
+/* How many inputs are remembered: where there are more, none is known to have ended long ago. */
+#define FILTER_INPUTS 64
+
+/* The pipes that filters have for stdin and that were seen to have ended, in a ring. All 0: there
+ * is none. */
+struct filter_inputs {
+	struct filter_input {
+		ino_t inode;
+		/* When that was seen first. */
+		uint64_t ms;
+	} ring[FILTER_INPUTS];
+	unsigned next;
+};
+
+/* Returns for how many ms it has been known that the stdin of process pid, a filter, has ended and
+ * is empty, whichever process was looked at first that has that pipe; what the process has read it
+ * may be at work on still. Returns 0 where that is seen for the first time now, or not at all, as
+ * with a named pipe. now_ms: of any clock that does not go back. */
+uint64_t filter_measure_end(struct filter_inputs *inputs, const struct procfs *proc, pid_t pid,
+			    uint64_t now_ms);
 
 /* Whether /proc shows what a process is going to be. */
 enum filter_rest {

@@ -51,8 +51,6 @@ struct orphan {
 	uint64_t due_ms;
 	/* How often the decision was put off. */
 	unsigned delays;
-	/* It was taken for a filter, whatever it is now. */
-	bool filter;
 	/* The warning that it is terminated was withheld (ration.h). */
 	bool unsaid;
 	/* The redirection of its output; NULL where none is under way. */

@@ -31,9 +31,11 @@
 /* How long after an orphan was found it is decided about, at the latest. */
 #define DECIDED_MS \
 	((DELAYS_SHORT + 1) * POLICY_MATURE_MS + (DELAYS_MAX - DELAYS_SHORT) * UNSETTLED_MS)
-/* How long filters have in a teardown that have read all of their input, and with ignore all: well
- * within the time that container engines give a container to stop. */
+/* How long filters have in a teardown after the end of their input, and with ignore after that of
+ * the last program: well within the time that container engines give a container to stop. */
 #define FILTERS_MS 5000
+/* How often a teardown looks whether inputs of filters have ended. */
+#define REVIEW_MS 1000
 
 /* ---- what becomes of an orphan ---- */
 
@@ -189,18 +191,18 @@ static void adopt_orphan(struct orphan *orphan)
 
 /* ---- what falls due ---- */
 
-/* Returns whether a teardown waits no longer for filters that have read all of their input. */
-static bool is_wait_over(const struct policy *policy)
+/* Returns whether an orphan is a filter, and to be waited for. In a teardown, one whose input has
+ * long ended is taken to be at work on something else: cron, say, gives an empty pipe to each job.
+ * What that has started, which has the same input, has had its time as well. With ignore, and where
+ * all else is killed, other limits hold. */
+static bool is_filter(struct policy *policy, pid_t pid)
 {
-	return policy->teardown && loop_now_ms(policy->loop) >= policy->wait_until_ms;
-}
-
-/* Returns whether the process is a filter, and has time to go on. One whose input has long ended is
- * at work on something else: cron, say, gives an empty pipe to each job. */
-static bool is_filter(const struct policy *policy, pid_t pid)
-{
-	return filter_is(policy->proc, policy->mux, pid) &&
-	       (!is_wait_over(policy) || filter_has_input(policy->proc, pid));
+	if (!filter_is(policy->proc, policy->mux, pid))
+		return false;
+	return !policy->teardown || policy->reparenting == CONFIG_REPARENTING_IGNORE ||
+	       policy->force != POLICY_FORCE_NONE ||
+	       filter_measure_end(&policy->inputs, policy->proc, pid, loop_now_ms(policy->loop)) <
+		       FILTERS_MS;
 }
 
 static void deal_with_filter(struct orphan *orphan)
@@ -211,7 +213,6 @@ static void deal_with_filter(struct orphan *orphan)
 	}
 	log_info("%s/%d: lost its parent and is a filter: waiting until its input ends",
 		 orphan_program(orphan), orphan->pid);
-	orphan->filter = true;
 	orphan_set_state(orphan, ORPHAN_FILTER);
 }
 
@@ -326,8 +327,8 @@ static void expect_filters(struct policy *policy)
 	policy->quiet_at_ms = loop_now_ms(policy->loop) + POLICY_LOOK_APART_MS + DECIDED_MS;
 }
 
-/* Limits how long a teardown waits, from now on, for filters that have read all of their input; for
- * all filters with ignore: what feeds them may be an orphan that is ignored, and never ends. */
+/* Limits, with ignore, how long a teardown waits for filters from now on: what feeds them may be an
+ * orphan that is ignored, and goes on for ever. */
 static void limit_wait(struct policy *policy)
 {
 	uint64_t kill_timeout_ms = policy->orphans.queues[ORPHAN_FILTER].delay_ms;
@@ -354,11 +355,6 @@ static void note_orphan_end(struct orphan *orphan, int status)
 		expect_filters(policy);
 	}
 	log_end(orphan_program(orphan), orphan->pid, what, status);
-	/* It may have fed a filter. A filter that went on for too long has not: or its children
-	 * would have as much time again, and theirs. */
-	if (policy->reparenting != CONFIG_REPARENTING_IGNORE &&
-	    (!orphan->filter || orphan->state == ORPHAN_FILTER))
-		limit_wait(policy);
 }
 
 static void on_orphan_exit(void *ctx, pid_t pid, int status)
@@ -432,12 +428,13 @@ static void on_inherited_child(void *ctx, pid_t pid)
 	policy->inherited++;
 }
 
-/* Looks again at what was taken for a filter: a shell that waited in "read line < pipe" has another
- * stdin now. Nothing is to wait for that. */
-static void check_filters(struct policy *policy)
+/* Looks again at what was taken for a filter. (A shell that waited in "read line < pipe" has
+ * another stdin now, too: nothing is to wait for that.) */
+static void review_filters(struct policy *policy)
 {
 	struct orphan *orphan = orphans_first(&policy->orphans, ORPHAN_FILTER), *next;
 
+	policy->review_ms = loop_now_ms(policy->loop) + REVIEW_MS;
 	for (; orphan; orphan = next) {
 		next = orphan->next;
 		if (!is_filter(policy, orphan->pid))
@@ -450,8 +447,8 @@ static void look_for_orphans(struct policy *policy)
 	policy->looked_ms = loop_now_ms(policy->loop);
 	policy->look_pending = false;
 	policy->seen = 0;
-	if (is_wait_over(policy))
-		check_filters(policy);
+	if (policy->teardown && loop_now_ms(policy->loop) >= policy->review_ms)
+		review_filters(policy);
 	policy->others_seen = procfs_each_child(policy->proc, getpid(), on_child, policy) < 0 ||
 			      policy->seen > policy->inherited;
 	loop_timer_start(policy->loop, &policy->look_timer,
@@ -568,7 +565,7 @@ void policy_begin_teardown(struct policy *policy)
 	orphans_move_all(&policy->orphans, ORPHAN_KEPT, terminate_known);
 	expect_filters(policy);
 	limit_wait(policy);
-	check_filters(policy);
+	review_filters(policy);
 	look_for_orphans(policy);
 }
 

@@ -10,6 +10,7 @@
 
 #include "board.h"
 #include "config.h"
+#include "filter.h"
 #include "listing.h"
 #include "logmux.h"
 #include "loop.h"
@@ -93,9 +94,11 @@ struct policy {
 	/* With ignore, a teardown waits for orphans that may be filters no longer than until that
 	 * time. */
 	uint64_t quiet_at_ms;
-	/* A teardown waits for filters that have read all of their input no longer than until that
-	 * time; with ignore, for all filters. */
+	/* With ignore, a teardown waits for filters no longer than until that time. */
 	uint64_t wait_until_ms;
+	/* When a teardown looks at the filters again. */
+	uint64_t review_ms;
+	struct filter_inputs inputs;
 	void (*on_adopted_end)(void *ctx, const struct reaper_end *end);
 	void *ctx;
 };

@@ -193,27 +193,51 @@ static void test_filter_that_goes_on_is_terminated_after_the_kill_timeout(struct
 			" sleep/[0-9]+: lost its parent, terminating it: sleep 1000$");
 }
 
-/* Its input has ended long ago, and that of what it started: they are at work on something else, as
- * the jobs of cron are. */
-static void test_filters_that_are_done_do_not_hold_up_a_stop(struct scene *scene)
+/* They are at work on something else, as the jobs of cron are, and have the same input. */
+static void test_filters_whose_input_has_ended_do_not_hold_up_a_stop(struct scene *scene)
 {
 	struct run *run;
 
 	scene_fifo(scene, "up");
-	scene_service(
-		scene, "web",
-		"echo secret | sh -c 'read -r secret; echo up > \"$SCENE/up\"; sleep 1001; :' &\n"
-		"read -r up < \"$SCENE/up\"\n"
-		"echo ready\nexec sleep 1000");
+	scene_service(scene, "web",
+		      "echo secret | sh -c 'read -r secret; sh -c \"echo up > $SCENE/up; sleep "
+		      "1001; :\"; "
+		      ":' &\n"
+		      "read -r up < \"$SCENE/up\"\n"
+		      "echo ready\nexec sleep 1000");
 	run = start(scene, "terminate", "DINIT_KILL_TIMEOUT=100");
 	run_wait_line(run, RUN_STDOUT, " web/run: ready$");
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDERR,
 			"the teardown still waits for the filter sh \\(PID [0-9]+\\)$");
-	run_expect_line(run, RUN_STDERR, " sh/[0-9]+: lost its parent, terminating it: sh -c ");
+	run_expect_line(run, RUN_STDERR,
+			" sh/[0-9]+: lost its parent, terminating it: sh -c read ");
+	run_expect_line(run, RUN_STDERR,
+			" sh/[0-9]+: lost its parent, terminating it: sh -c echo ");
 	run_expect_line(run, RUN_STDERR,
 			" sleep/[0-9]+: lost its parent, terminating it: sleep 1001$");
+	run_expect_no_line(run, RUN_STDERR, "still waits for .*sleep");
+}
+
+/* What feeds it is no child of dinit's, and ends late: its last words need a moment. */
+static void test_filter_that_is_fed_late_passes_on_the_last_words(struct scene *scene)
+{
+	struct run *run;
+
+	scene_file(scene, "services/web/run", 0755,
+		   "#!/bin/bash\n"
+		   "trap 'sleep 7; kill $feeder; wait $feeder; sleep 2; exit 0' TERM\n"
+		   "bash -c 'exec > >(while read -r line; do sleep 0.6; echo \"filtered $line\"; "
+		   "done)\n"
+		   "trap \"echo last words; exit\" TERM\n"
+		   "echo up\nwhile :; do sleep 1000 >&2 & wait; done' &\n"
+		   "feeder=$!\nwait\n");
+	run = start(scene, "terminate", NULL);
+	run_wait_line(run, RUN_STDOUT, " web/run: filtered up$");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT, " web/run: filtered last words$");
 }
 
 static void test_filter_that_goes_on_is_left_behind_with_ignore(struct scene *scene)
@@ -325,7 +349,8 @@ int main(void)
 		SCENE(test_filter_of_disabled_service_ends_nothing),
 		SCENE(test_filter_whose_input_never_ends_has_the_kill_timeout),
 		SCENE(test_filter_that_goes_on_is_terminated_after_the_kill_timeout),
-		SCENE_AS_INIT(test_filters_that_are_done_do_not_hold_up_a_stop),
+		SCENE_AS_INIT(test_filters_whose_input_has_ended_do_not_hold_up_a_stop),
+		SCENE_AS_INIT(test_filter_that_is_fed_late_passes_on_the_last_words),
 		SCENE(test_filter_that_goes_on_is_left_behind_with_ignore),
 		SCENE(test_filter_in_overtime_is_killed_last),
 		SCENE(test_filter_of_other_user_passes_on_the_last_words),

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -200,49 +201,132 @@ static void test_filter_is_with_our_own_stdin_is_none(void **state)
 	assert_true(is_filter(input[0], output[1], output[1], getuid()));
 }
 
-/* ---- filter_has_input ---- */
+/* ---- filter_measure_end ---- */
 
-static void test_filter_has_input_until_that_has_ended_and_all_is_read(void **state)
+static struct filter_inputs inputs;
+
+static uint64_t measure(pid_t pid, uint64_t now_ms)
+{
+	return filter_measure_end(&inputs, &proc, pid, now_ms);
+}
+
+/* Starts a child that has the pipe for stdin, and only that end of it. */
+static pid_t start_reader(const int ends[2])
+{
+	pid_t pid;
+
+	own_fd = ends[1];
+	pid = start_child(ends[0], output[1], output[1], getuid());
+	own_fd = -1;
+	return pid;
+}
+
+static void test_filter_measure_end_begins_when_input_has_ended_and_is_empty(void **state)
 {
 	int ends[2];
 	char byte;
 	pid_t pid;
 
 	(void)state;
+	memset(&inputs, 0, sizeof inputs);
 	assert_int_equal(pipe(ends), 0);
-	own_fd = ends[1];
-	pid = start_child(ends[0], output[1], output[1], getuid());
-	own_fd = -1;
-	assert_true(filter_has_input(&proc, pid));
+	pid = start_reader(ends);
+	assert_int_equal(measure(pid, 1000), 0);
 	assert_int_equal(write(ends[1], "x", 1), 1);
-	assert_true(filter_has_input(&proc, pid));
+	assert_int_equal(measure(pid, 2000), 0);
 	close(ends[1]);
-	assert_true(filter_has_input(&proc, pid));
+	assert_int_equal(measure(pid, 3000), 0);
 	assert_int_equal(read(ends[0], &byte, 1), 1);
-	assert_false(filter_has_input(&proc, pid));
+	assert_int_equal(measure(pid, 4000), 0);
+	assert_int_equal(measure(pid, 4001), 1);
 	close(ends[0]);
-	assert_false(filter_has_input(&proc, pid));
+	assert_int_equal(measure(pid, 9000), 5000);
 	end_child(pid);
-	assert_true(filter_has_input(&proc, pid));
+	assert_int_equal(measure(pid, 10000), 0);
 }
 
-static void test_filter_has_input_where_it_cannot_be_seen(void **state)
+static void test_filter_measure_end_is_that_of_the_pipe(void **state)
+{
+	int ends[2], others[2];
+	pid_t one, other, third;
+
+	(void)state;
+	memset(&inputs, 0, sizeof inputs);
+	assert_int_equal(pipe(ends), 0);
+	one = start_reader(ends);
+	close(ends[1]);
+	assert_int_equal(measure(one, 1000), 0);
+	end_child(one);
+	other = start_child(ends[0], output[1], output[1], getuid());
+	assert_int_equal(measure(other, 3000), 2000);
+	assert_int_equal(pipe(others), 0);
+	third = start_reader(others);
+	close(others[1]);
+	assert_int_equal(measure(third, 3000), 0);
+	assert_int_equal(measure(other, 4000), 3000);
+	assert_int_equal(measure(third, 4000), 1000);
+	end_child(other);
+	end_child(third);
+	close(ends[0]);
+	close(others[0]);
+}
+
+/* The oldest is forgotten first. */
+static void test_filter_measure_end_remembers_so_many(void **state)
+{
+	pid_t pids[FILTER_INPUTS + 1];
+
+	(void)state;
+	memset(&inputs, 0, sizeof inputs);
+	for (uint64_t i = 0; i <= FILTER_INPUTS; i++) {
+		int ends[2];
+
+		assert_int_equal(pipe(ends), 0);
+		pids[i] = start_reader(ends);
+		close(ends[0]);
+		close(ends[1]);
+		assert_int_equal(measure(pids[i], 1000 + i), 0);
+		if (i == FILTER_INPUTS - 1)
+			assert_int_equal(measure(pids[0], 2000), 1000);
+	}
+	assert_int_equal(measure(pids[1], 3001), 2000);
+	assert_int_equal(measure(pids[FILTER_INPUTS], 3000 + FILTER_INPUTS), 2000);
+	assert_int_equal(measure(pids[0], 4000), 0);
+	for (size_t i = 0; i <= FILTER_INPUTS; i++)
+		end_child(pids[i]);
+}
+
+static void test_filter_measure_end_is_0_where_it_cannot_be_seen(void **state)
 {
 	int ends[2], status;
 	pid_t pid, looker;
 
 	(void)state;
 	rig_need(rig_can_take_user(), RIG_WHY_USER);
+	memset(&inputs, 0, sizeof inputs);
 	assert_int_equal(pipe(ends), 0);
+	pid = start_reader(ends);
 	close(ends[1]);
-	pid = start_child(ends[0], output[1], output[1], getuid());
+	assert_int_equal(measure(pid, 1000), 0);
 	looker = fork();
 	if (looker == 0)
-		_exit(setresuid(65534, 65534, 65534) < 0 || !filter_has_input(&proc, pid));
+		_exit(setresuid(65534, 65534, 65534) < 0 || measure(pid, 2000) != 0);
 	assert_int_equal(waitpid(looker, &status, 0), looker);
 	assert_int_equal(status, 0);
-	assert_false(filter_has_input(&proc, pid));
+	assert_int_equal(measure(pid, 2000), 1000);
 	close(ends[0]);
+	end_child(pid);
+}
+
+/* Of a file, poll(2) and open(2) say other things. */
+static void test_filter_measure_end_looks_at_pipes_only(void **state)
+{
+	pid_t pid = start_child(void_fd, output[1], output[1], getuid());
+
+	(void)state;
+	memset(&inputs, 0, sizeof inputs);
+	assert_int_equal(measure(pid, 1000), 0);
+	assert_int_equal(measure(pid, 2000), 0);
 	end_child(pid);
 }
 
@@ -257,8 +341,11 @@ int main(void)
 		cmocka_unit_test(test_filter_is_of_another_user_is_seen_with_the_right_to),
 		cmocka_unit_test(test_filter_is_without_the_right_to_look_is_none),
 		cmocka_unit_test(test_filter_is_with_our_own_stdin_is_none),
-		cmocka_unit_test(test_filter_has_input_until_that_has_ended_and_all_is_read),
-		cmocka_unit_test(test_filter_has_input_where_it_cannot_be_seen),
+		cmocka_unit_test(test_filter_measure_end_begins_when_input_has_ended_and_is_empty),
+		cmocka_unit_test(test_filter_measure_end_is_that_of_the_pipe),
+		cmocka_unit_test(test_filter_measure_end_remembers_so_many),
+		cmocka_unit_test(test_filter_measure_end_is_0_where_it_cannot_be_seen),
+		cmocka_unit_test(test_filter_measure_end_looks_at_pipes_only),
 	};
 
 	return cmocka_run_group_tests_name("filter", tests, setup, teardown);

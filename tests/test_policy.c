@@ -30,8 +30,9 @@
 #include "rig.h"
 
 #define KILL_TIMEOUT_MS 30000
-/* How long a filter that has read all of its input has in a teardown. */
-#define DONE_FILTERS_MS (POLICY_LOOK_APART_MS + 940 + 5000)
+/* How long a filter has in a teardown whose input has ended, and how often that is looked at. */
+#define ENDED_MS 5000
+#define REVIEW_MS 1000
 #define CHILDREN_MAX 60
 
 /* ---- what is below, as the tests want it ---- */
@@ -395,33 +396,52 @@ static pid_t make_child(struct rig *rig)
 	return make_child_with(rig, -1, -1);
 }
 
-/* Makes a pipe that the logmux reads, and a child whose stdin is another pipe and whose stdout is
- * that one. The input has that many bytes unread, and then ends; below 0: it goes on. */
-static pid_t make_filter_of(struct rig *rig, int unread)
+/* What is in the stdin of a filter. */
+enum input {
+	/* Nothing yet. */
+	INPUT_OPEN,
+	/* Nothing any more. */
+	INPUT_ENDED,
+	/* Something that is unread; then it ends. */
+	INPUT_UNREAD,
+};
+
+/* Makes a pipe that the logmux reads, and a child whose stdout is that one and whose stdin is
+ * another. */
+static pid_t make_filter_with(struct rig *rig, int input_fd)
 {
-	int input[2], output[2];
+	int output[2];
 	pid_t pid;
 
-	assert_int_equal(pipe(input), 0);
 	assert_int_equal(pipe(output), 0);
 	assert_int_equal(fstat(output[0], &rig->ours), 0);
-	if (unread > 0)
-		assert_int_equal(write(input[1], "unread", (size_t)unread), unread);
-	/* Else the child has it as well. */
-	if (unread >= 0)
-		close(input[1]);
-	pid = make_child_with(rig, input[0], output[1]);
-	if (unread < 0)
-		close(input[1]);
-	close(input[0]);
+	pid = make_child_with(rig, input_fd, output[1]);
 	close(output[0]);
 	close(output[1]);
 	return pid;
 }
 
+static pid_t make_filter_of(struct rig *rig, enum input kind)
+{
+	int input[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(input), 0);
+	if (kind == INPUT_UNREAD)
+		assert_int_equal(write(input[1], "x", 1), 1);
+	/* Else the child has it as well. */
+	if (kind != INPUT_OPEN)
+		close(input[1]);
+	pid = make_filter_with(rig, input[0]);
+	if (kind == INPUT_OPEN)
+		close(input[1]);
+	close(input[0]);
+	return pid;
+}
+
 static pid_t make_filter(struct rig *rig)
 {
-	return make_filter_of(rig, -1);
+	return make_filter_of(rig, INPUT_OPEN);
 }
 
 /* A child that waits for its own vfork child (*tail), whatever signal comes: state D. valgrind
@@ -966,75 +986,107 @@ static void test_policy_filter_that_ends_ends_nothing(void **state)
 	assert_false(policy_has_to_wait(&rig->policy));
 }
 
-/* It has read all of its input. */
-static void test_policy_filter_that_is_done_is_terminated_in_the_teardown_after_a_while(
-	void **state)
+/* Looks come every 100 ms in a teardown. */
+static void pass_looks(struct rig *rig, uint64_t ms)
+{
+	for (; ms > 0; ms -= POLICY_LOOK_TEARDOWN_MS)
+		pass(rig, POLICY_LOOK_TEARDOWN_MS);
+}
+
+static void test_policy_filter_whose_input_has_ended_is_terminated_in_the_teardown(void **state)
 {
 	struct rig *rig = *state;
-	pid_t pid = make_filter_of(rig, 0), later;
+	pid_t pid = make_filter_of(rig, INPUT_ENDED);
 
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
 	pass(rig, POLICY_MATURE_MS);
 	pass(rig, KILL_TIMEOUT_MS / 2);
+	assert_int_equal(rig->sent_len, 0);
 	policy_begin_teardown(&rig->policy);
-	pass(rig, DONE_FILTERS_MS - 1);
-	pass(rig, POLICY_LOOK_TEARDOWN_MS - 1);
+	pass_looks(rig, ENDED_MS);
 	assert_int_equal(rig->sent_len, 0);
 	assert_string_equal(rig->said, "");
-	pass(rig, 1);
 	pass(rig, POLICY_MATURE_MS);
 	assert_int_equal(rig->sent_len, 1);
 	assert_sent(rig, 0, pid, SIGTERM);
 	assert_int_equal(count(rig, ": lost its parent, terminating it: "), 1);
-	/* What it leaves behind has had as much time. */
-	later = make_filter_of(rig, 0);
-	end_and_reap(rig, pid, SIGTERM);
-	policy_children_changed(&rig->policy, false);
+}
+
+/* The others are what has the same input and what has another one. */
+static void test_policy_filter_that_comes_later_has_the_time_of_its_input(void **state)
+{
+	struct rig *rig = *state;
+	pid_t first, second, third;
+	int input[2];
+
+	rig->all_ours = true;
+	assert_int_equal(pipe(input), 0);
+	close(input[1]);
+	first = make_filter_with(rig, input[0]);
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	policy_begin_teardown(&rig->policy);
+	pass_looks(rig, ENDED_MS);
+	pass(rig, POLICY_MATURE_MS);
+	assert_sent(rig, 0, first, SIGTERM);
+	second = make_filter_with(rig, input[0]);
+	close(input[0]);
+	third = make_filter_of(rig, INPUT_ENDED);
+	end_and_reap(rig, first, SIGKILL);
 	pass(rig, POLICY_LOOK_TEARDOWN_MS);
 	pass(rig, POLICY_MATURE_MS);
 	assert_int_equal(rig->sent_len, 2);
-	assert_sent(rig, 1, later, SIGTERM);
+	assert_sent(rig, 1, second, SIGTERM);
+	pass_looks(rig, ENDED_MS - POLICY_LOOK_TEARDOWN_MS);
+	assert_int_equal(rig->sent_len, 2);
+	pass_looks(rig, 2 * REVIEW_MS);
+	assert_int_equal(rig->sent_len, 3);
+	assert_sent(rig, 2, third, SIGTERM);
 }
 
-static void test_policy_filter_that_has_something_to_read_is_not_done(void **state)
+static void test_policy_filter_with_input_is_waited_for(void **state)
 {
 	struct rig *rig = *state;
-
-	make_filter_of(rig, 1);
-	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
-	pass(rig, POLICY_MATURE_MS);
-	policy_begin_teardown(&rig->policy);
-	pass(rig, DONE_FILTERS_MS);
-	pass(rig, POLICY_LOOK_TEARDOWN_MS);
-	pass(rig, POLICY_MATURE_MS);
-	assert_int_equal(rig->sent_len, 0);
-}
-
-/* An orphan, a filter or a program that has just ended may have fed it. */
-static void test_policy_filter_that_is_done_has_as_long_after_each_that_may_have_fed_it(
-	void **state)
-{
-	struct rig *rig = *state;
-	pid_t feeders[] = { make_child(rig), make_filter(rig), 0 };
-	pid_t pid = make_filter_of(rig, 0);
 
 	rig->all_ours = true;
+	make_filter_of(rig, INPUT_OPEN);
+	make_filter_of(rig, INPUT_UNREAD);
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
 	pass(rig, POLICY_MATURE_MS);
-	assert_sent(rig, 0, feeders[0], SIGTERM);
 	policy_begin_teardown(&rig->policy);
-	for (size_t i = 0; i < sizeof feeders / sizeof *feeders; i++) {
-		pass(rig, DONE_FILTERS_MS - 1);
-		if (feeders[i] != 0)
-			end_and_reap(rig, feeders[i], SIGKILL);
-		policy_children_changed(&rig->policy, feeders[i] == 0);
-		pass(rig, POLICY_LOOK_TEARDOWN_MS);
-		pass(rig, POLICY_MATURE_MS);
-		assert_int_equal(rig->sent_len, 1);
-	}
-	pass(rig, DONE_FILTERS_MS);
+	pass_looks(rig, 3 * ENDED_MS);
+	assert_int_equal(rig->sent_len, 0);
+	assert_string_equal(rig->said, "");
+}
+
+static void test_policy_ignore_filter_whose_input_has_ended_is_waited_for(void **state)
+{
+	struct rig *rig = *state;
+
+	make_filter_of(rig, INPUT_ENDED);
+	open_policy(rig, CONFIG_REPARENTING_IGNORE);
 	pass(rig, POLICY_MATURE_MS);
-	assert_sent(rig, 1, pid, SIGTERM);
+	policy_begin_teardown(&rig->policy);
+	for (int i = 0; i < 4; i++) {
+		policy_children_changed(&rig->policy, true);
+		pass_looks(rig, ENDED_MS / 2);
+		assert_true(policy_has_to_wait(&rig->policy));
+	}
+}
+
+static void test_policy_kill_spares_filters_whose_input_has_ended_as_others(void **state)
+{
+	struct rig *rig = *state;
+
+	make_filter_of(rig, INPUT_ENDED);
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	policy_begin_teardown(&rig->policy);
+	policy_kill(&rig->policy, false);
+	pass_looks(rig, ENDED_MS + 2 * REVIEW_MS);
+	assert_int_equal(rig->sent_len, 0);
+	policy_kill(&rig->policy, true);
+	assert_int_equal(rig->sent_len, 1);
 }
 
 static void test_policy_filter_whose_time_is_over_is_adopted_with_adopt(void **state)
@@ -1388,7 +1440,7 @@ static void test_policy_ignore_waits_for_a_filter_for_five_seconds_at_most(void 
 	make_filter(rig);
 	policy_children_changed(&rig->policy, true);
 	pass(rig, POLICY_LOOK_APART_MS);
-	pass(rig, DONE_FILTERS_MS - POLICY_LOOK_APART_MS - 1);
+	pass(rig, 940 + 4999);
 	assert_true(policy_has_to_wait(&rig->policy));
 	pass(rig, 1);
 	assert_false(policy_has_to_wait(&rig->policy));
@@ -2099,9 +2151,11 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_without_proc_under_ignore_says_nothing),
 	TEST(test_policy_filter_is_left_alone_until_its_time_is_over),
 	TEST(test_policy_filter_that_ends_ends_nothing),
-	TEST(test_policy_filter_that_is_done_is_terminated_in_the_teardown_after_a_while),
-	TEST(test_policy_filter_that_has_something_to_read_is_not_done),
-	TEST(test_policy_filter_that_is_done_has_as_long_after_each_that_may_have_fed_it),
+	TEST(test_policy_filter_whose_input_has_ended_is_terminated_in_the_teardown),
+	TEST(test_policy_filter_that_comes_later_has_the_time_of_its_input),
+	TEST(test_policy_filter_with_input_is_waited_for),
+	TEST(test_policy_ignore_filter_whose_input_has_ended_is_waited_for),
+	TEST(test_policy_kill_spares_filters_whose_input_has_ended_as_others),
 	TEST(test_policy_filter_whose_time_is_over_is_adopted_with_adopt),
 	TEST(test_policy_filter_without_a_pipe_for_stdin_is_none),
 	TEST(test_policy_filter_into_somebody_elses_pipe_is_none),
