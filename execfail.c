@@ -298,21 +298,6 @@ static bool is_in_path(const char *list, const char *program)
 	return false;
 }
 
-/* Finds that env will not find the program that it is given. */
-static bool foresee_env(const struct file *file)
-{
-	char program[SHEBANG_SIZE], problem[PROBLEM_SIZE], shown[SHOWN_SIZE];
-	const char *path = getenv("PATH");
-
-	if (!path || !shebang_find_program(&file->shebang, program) || is_in_path(path, program))
-		return false;
-	snprintf(problem, sizeof problem,
-		 "has env look for %s, which is in no directory of PATH (install it, or correct "
-		 "the #! line)",
-		 printable_copy_path(shown, sizeof shown, program));
-	return say_of(file, problem);
-}
-
 static bool is_relative(const char *path)
 {
 	return path[0] != '/';
@@ -556,7 +541,7 @@ static bool foresee_file(const struct file *file)
 {
 	return explain_absence(file) || explain_carriage_return(file) ||
 	       foresee_carriage_return(file) || explain_forbidden(file) || foresee_relative(file) ||
-	       foresee_env(file) || explain_content(file, foresee_elf);
+	       explain_content(file, foresee_elf);
 }
 
 bool execfail_foresee(const char *path, char *text, size_t size)
@@ -577,4 +562,22 @@ bool execfail_foresee(const char *path, char *text, size_t size)
 		role = file.next_role;
 	}
 	return false;
+}
+
+bool execfail_doubt(const char *path, char *text, size_t size)
+{
+	struct file file = { .size = size };
+	char program[SHEBANG_SIZE], problem[PROBLEM_SIZE], shown[SHOWN_SIZE];
+	const char *list = getenv("PATH");
+
+	file.text = text;
+	read_head(&file, path, path, ROLE_PROGRAM);
+	if (!list || !shebang_find_program(&file.shebang, program) || is_in_path(list, program))
+		return false;
+	snprintf(problem, sizeof problem,
+		 "has env look for %s, which no directory in PATH has (%s)",
+		 printable_copy_path(shown, sizeof shown, program),
+		 strchr(program, ' ') ? "write env -S, or correct the #! line"
+				      : "install it, or correct the #! line");
+	return say_of(&file, problem);
 }

@@ -19,9 +19,12 @@ void execfail_explain(const char *path, int error, char *text, size_t size);
  * writes to text (size bytes with the terminating NUL) why, as above; returns false where nothing
  * is found. A program for another family of machines counts as a failure, although an emulator may
  * be registered for it (binfmt_misc); so does a carriage return behind the interpreter's argument,
- * except of perl and env -S, which overlook it; and so does a program that env is to look for,
- * where no directory of PATH has it. A relative interpreter is sought where the program is started:
- * in its directory, or for one in control/ in the one above. */
+ * except of perl and env -S, which overlook it. A relative interpreter is sought where the program
+ * is started: in its directory, or for one in control/ in the one above. */
 bool execfail_foresee(const char *path, char *text, size_t size);
+
+/* Tells in the same way whether path is a script that has env look for a program which no directory
+ * of the environment's PATH has. A script before dinit may set another. */
+bool execfail_doubt(const char *path, char *text, size_t size);
 
 #endif

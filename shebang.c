@@ -65,5 +65,5 @@ bool shebang_find_program(const struct shebang *shebang, char program[SHEBANG_SI
 	strcpy(program, at);
 	program[strcspn(program, ends)] = '\0';
 	return strcmp(find_name(shebang), "env") == 0 && *program && *program != '-' &&
-	       program[strcspn(program, "=/\\$'\"")] == '\0';
+	       program[strcspn(program, "=/\\$'\"#\v\f")] == '\0';
 }

@@ -24,7 +24,7 @@ struct shebang {
 void shebang_read(const char head[SHEBANG_SIZE], struct shebang *shebang);
 
 /* Returns whether the interpreter takes a carriage return behind its argument for white space: perl
- * does, and env with -S. */
+ * does, and env with -S (any option is taken for that one). */
 bool shebang_overlooks_return(const struct shebang *shebang);
 
 /* Copies to program the name of what env is to look for in PATH, alone or by -S. Returns false

@@ -188,8 +188,13 @@ static enum found find_program(struct scan *scan, const char *path)
 	/* Not faccessat(2) with flags: seccomp profiles older than faccessat2 refuse that. */
 	if (access(path, X_OK) < 0)
 		execfail_explain(path, errno, reason, sizeof reason);
-	else if (scan->depth == SVDIR_FILES || !execfail_foresee(path, reason, sizeof reason))
+	else if (scan->depth == SVDIR_FILES)
 		return FOUND;
+	else if (!execfail_foresee(path, reason, sizeof reason)) {
+		if (execfail_doubt(path, reason, sizeof reason))
+			count_and_tell(scan, SVDIR_WARNING, reason);
+		return FOUND;
+	}
 	/* The reason names the path itself. */
 	count_and_tell(scan, SVDIR_PROBLEM, reason);
 	return FOUND_PROBLEM;

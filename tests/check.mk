@@ -195,7 +195,7 @@ ASAN_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-s
 $(BUILD)/dinit: override LDFLAGS += $(BINARY_LDFLAGS)
 
 check-asan: setup
-	@DINIT_BINARY= TEST_BRIEF=1 $(MAKE) --no-print-directory SCENARIOS='$(OWN_SCENARIOS)' \
+	@DINIT_BINARY= TEST_ONCE=1 $(MAKE) --no-print-directory SCENARIOS='$(OWN_SCENARIOS)' \
 		BUILD=$(BUILD)/asan CFLAGS='$(ASAN_CFLAGS)' LDFLAGS='$(ASAN_CFLAGS)' \
 		BINARY_LDFLAGS='-static-libasan -static-libubsan' check-built
 
@@ -245,7 +245,7 @@ COVERAGE_CFLAGS = -O0 -g --coverage -fno-builtin
 
 coverage: setup
 	@mkdir -p $(COVERAGE) && find $(COVERAGE) -name '*.gcda' -delete
-	@DINIT_BINARY= TEST_COUNTED=1 TEST_BRIEF=1 $(MAKE) --no-print-directory \
+	@DINIT_BINARY= TEST_COUNTED=1 TEST_BRIEF=1 TEST_ONCE=1 $(MAKE) --no-print-directory \
 		SCENARIOS='$(filter-out $(COVERAGE_WITHOUT),$(OWN_SCENARIOS))' \
 		BUILD=$(COVERAGE) CC=gcc \
 		CFLAGS='$(COVERAGE_CFLAGS)' LDFLAGS=--coverage check-built; \

@@ -39,7 +39,7 @@
  * 	TEST_DEADLINE_FACTOR	makes every deadline so many times longer (1), for valgrind and slow
  * 				machines
  * 	TEST_ONLY		runs only the tests whose name contains this
- * 	TEST_BRIEF		plays those of SCENE as PID 1 only
+ * 	TEST_ONCE		plays those of SCENE as PID 1 only
  * 	TEST_SERVICES		where the examples are (test-services)
  * 	TEST_COUNTED		set where dinit counts its lines, for which it writes files when it
  * 				ends (make coverage)

@@ -47,15 +47,14 @@ static bool is_repeated(const struct CMUnitTest *tests, size_t i)
 	return before->test == one->test;
 }
 
-/* Copies the tests that are to be played: where it shall be brief each only once. Returns how many
- * these are. */
+/* Copies the tests that are to be played. Returns how many these are. */
 static size_t choose_tests(const struct CMUnitTest *tests, size_t count, struct CMUnitTest *chosen)
 {
-	bool brief = getenv("TEST_BRIEF") != NULL;
+	bool once = getenv("TEST_ONCE") != NULL;
 	size_t len = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (!brief || !is_repeated(tests, i))
+		if (!once || !is_repeated(tests, i))
 			chosen[len++] = tests[i];
 	return len;
 }

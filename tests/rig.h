@@ -22,9 +22,9 @@ bool rig_can_mount(void);
 bool rig_can_take_user(void);
 bool rig_can_trace_others(void);
 
-/* Whether TEST_BRIEF is in the environment (make check-valgrind, some twenty times as slow,
- * check-asan and coverage): what is done very often, or with very much, is done less often, or with
- * less, as what is looked for shows the first time. make check does it in full. */
+/* Whether TEST_BRIEF is in the environment (make check-valgrind, some twenty times as slow, and
+ * make coverage): what is done very often, or with very much, is done less often, or with less, as
+ * what is looked for shows the first time. The other builds do it in full. */
 bool rig_is_brief(void);
 
 /* Returns a number that grows with each descriptor of this process. */

@@ -1539,6 +1539,23 @@ static void test_svdir_scan_contents_warns_of_supervise(void **state)
 	}
 }
 
+/* It may have another PATH when it runs. */
+static void test_svdir_scan_contents_warns_of_what_env_does_not_find(void **state)
+{
+	char start[200];
+
+	(void)state;
+	snprintf(start, sizeof start, "%s/web/run has env look for no such program, ", base);
+	put_text("web/run", "#!/usr/bin/env no such program\n");
+	scan_contents();
+	assert_int_equal(problems.len, 0);
+	assert_int_equal(svdir.len, 1);
+	if (strncmp(warning, start, strlen(start)) != 0)
+		fail_msg("\"%s\" is not \"%s\"", warning, start);
+	scan();
+	assert_string_equal(warning, "");
+}
+
 /* finish gets no DINIT_PID, so there is nothing to use in place of supervise/. */
 static void test_svdir_scan_contents_warns_of_supervise_in_finish(void **state)
 {
@@ -1937,6 +1954,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_svdir_scan_lack_of_memory_is_one_problem),
 	TEST(test_svdir_scan_contents_looks_into_every_program),
 	TEST(test_svdir_scan_contents_warns_of_supervise),
+	TEST(test_svdir_scan_contents_warns_of_what_env_does_not_find),
 	TEST(test_svdir_scan_contents_warns_of_supervise_in_finish),
 	TEST(test_svdir_scan_contents_warns_of_every_service),
 	TEST(test_svdir_scan_contents_does_not_warn_of_what_works),
