@@ -120,9 +120,8 @@ static char *make_absolute(struct scan *scan, const char *dir)
 		return NULL;
 	}
 	while (dir[0] == '.' && dir[1] == '/')
-		do
-			dir++;
-		while (*dir == '/');
+		while (*++dir == '/')
+			;
 	if (strcmp(dir, ".") == 0)
 		dir = "";
 	path = join_path(scan, current, dir);
@@ -188,10 +187,8 @@ static enum found find_program(struct scan *scan, const char *path)
 	/* Not faccessat(2) with flags: seccomp profiles older than faccessat2 refuse that. */
 	if (access(path, X_OK) < 0)
 		execfail_explain(path, errno, reason, sizeof reason);
-	else if (scan->depth == SVDIR_FILES)
-		return FOUND;
-	else if (!execfail_foresee(path, reason, sizeof reason)) {
-		if (execfail_doubt(path, reason, sizeof reason))
+	else if (scan->depth == SVDIR_FILES || !execfail_foresee(path, reason, sizeof reason)) {
+		if (scan->depth != SVDIR_FILES && execfail_doubt(path, reason, sizeof reason))
 			count_and_tell(scan, SVDIR_WARNING, reason);
 		return FOUND;
 	}
@@ -241,8 +238,7 @@ static bool has_part(struct scan *scan, const char *directory, const char *name)
 	return find_part(scan, directory, name, &status) == FOUND;
 }
 
-/* Returns whether the part is there, and no directory: that may be the service's own, of any
- * name. */
+/* Returns whether the part is there, and no directory, which would be the service's own. */
 static bool has_file(struct scan *scan, const char *directory, const char *name)
 {
 	struct stat status;
