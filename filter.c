@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns what makes a process a filter; not what becomes of one. */
+/* Owns what makes a process a filter, and since when its input has ended; not what becomes of
+ * one. */
 #include "filter.h"
 
 #include "fdtable.h"

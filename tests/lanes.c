@@ -47,12 +47,18 @@ static bool is_repeated(const struct CMUnitTest *tests, size_t i)
 	return before->test == one->test;
 }
 
-/* Copies the tests that are to be played. Returns how many these are. */
-static size_t choose_tests(const struct CMUnitTest *tests, size_t count, struct CMUnitTest *chosen)
+/* Copies the tests that are to be played. Returns how many these are; 0 where there is no room for
+ * the table. */
+static size_t choose_tests(const struct CMUnitTest *tests, size_t count,
+			   struct CMUnitTest chosen[TESTS_MAX])
 {
 	bool once = getenv("TEST_ONCE") != NULL;
 	size_t len = 0;
 
+	if (count > TESTS_MAX) {
+		print_error("%zu tests are more than TESTS_MAX\n", count);
+		return 0;
+	}
 	for (size_t i = 0; i < count; i++)
 		if (!once || !is_repeated(tests, i))
 			chosen[len++] = tests[i];
@@ -63,9 +69,9 @@ int scene_run_all(const char *name, const struct CMUnitTest *tests, size_t count
 {
 	struct CMUnitTest chosen[TESTS_MAX];
 
-	if (count > TESTS_MAX || !prepare_tests())
-		return 1;
 	count = choose_tests(tests, count, chosen);
+	if (count == 0 || !prepare_tests())
+		return 1;
 	return _cmocka_run_group_tests(name, chosen, count, NULL, NULL);
 }
 
@@ -111,9 +117,9 @@ int scene_run_side_by_side(const char *name, const struct CMUnitTest *tests, siz
 	pid_t pids[LANES];
 	int failed = 0;
 
-	if (count > TESTS_MAX || !prepare_tests())
-		return 1;
 	count = choose_tests(tests, count, chosen);
+	if (count == 0 || !prepare_tests())
+		return 1;
 	for (int i = 0; i < LANES; i++) {
 		outputs[i] = tmpfile();
 		pids[i] = outputs[i] && begun != MAP_FAILED ? fork() : -1;
