@@ -438,6 +438,10 @@ unsigned config_read(struct config *config, char *const *environment,
 	config->notify_socket = find_value(environment, "NOTIFY_SOCKET");
 	if (!config->notify_socket)
 		config->notify_socket = "";
+	if (config->grace_period_ms > 0 && config->stop_delay_ms >= config->grace_period_ms)
+		on_problem(ctx, CONFIG_PROBLEM_WARNING,
+			   "DINIT_STOP_DELAY is not shorter than DINIT_GRACE_PERIOD: after a "
+			   "signal the services have only 2 seconds to stop");
 	warn_of_unknown(environment, on_problem, ctx);
 	return errors;
 }

@@ -57,7 +57,7 @@ enum config_command_output {
 enum config_problem {
 	/* A value is invalid: dinit must not start. */
 	CONFIG_PROBLEM_ERROR,
-	/* A variable that begins with DINIT_ is unknown. */
+	/* A variable that begins with DINIT_ is unknown, or two of them do not go together. */
 	CONFIG_PROBLEM_WARNING,
 };
 

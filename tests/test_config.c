@@ -639,6 +639,34 @@ static const struct {
 	{ "DINIT_REPARENTING_POLICY_OF_MY_OWN_SERVICE", NULL },
 };
 
+static void test_config_read_delay_that_leaves_no_time_is_warned_of(void **state)
+{
+	static const struct {
+		const char *delay, *grace;
+		size_t warnings;
+	} cases[] = {
+		{ "DINIT_STOP_DELAY=10", "DINIT_GRACE_PERIOD=8", 1 },
+		{ "DINIT_STOP_DELAY=8", "DINIT_GRACE_PERIOD=8", 1 },
+		{ "DINIT_STOP_DELAY=7.999", "DINIT_GRACE_PERIOD=8", 0 },
+		{ "DINIT_STOP_DELAY=10", "DINIT_GRACE_PERIOD=0", 0 },
+		{ "DINIT_STOP_DELAY=0", "DINIT_GRACE_PERIOD=0", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct problems problems;
+		struct config config;
+
+		read_strings(&config, &problems, cases[i].delay, cases[i].grace, NULL);
+		assert_int_equal(problems.len, cases[i].warnings);
+		assert_int_equal(problems.errors, 0);
+		if (problems.len > 0)
+			assert_non_null(strstr(problems.texts[0],
+					       "DINIT_STOP_DELAY is not "
+					       "shorter than DINIT_GRACE_PERIOD"));
+	}
+}
+
 static void test_config_read_unknown_variable_is_warned_of(void **state)
 {
 	(void)state;
@@ -779,6 +807,7 @@ int main(void)
 		cmocka_unit_test(test_config_read_first_of_duplicates_counts),
 		cmocka_unit_test(test_config_read_every_error_is_reported),
 		cmocka_unit_test(test_config_read_hostile_values_are_shown_harmless),
+		cmocka_unit_test(test_config_read_delay_that_leaves_no_time_is_warned_of),
 		cmocka_unit_test(test_config_read_unknown_variable_is_warned_of),
 		cmocka_unit_test(test_config_read_pid_variable_is_no_unknown),
 		cmocka_unit_test(test_config_read_foreign_variable_is_known_and_not_read),
