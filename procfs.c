@@ -29,6 +29,10 @@
 #define SYSCALL_SIZE 24
 /* How much of the arguments is looked at: as much as a path can be long. */
 #define ARGS_SIZE 4096
+/* How many threads of one process are looked at. */
+#define THREADS_MAX 1024
+/* The kernel's PF_EXITING, in the flags of proc(5). */
+#define FLAG_EXITING 4
 
 static bool is_digit(char byte)
 {
@@ -330,6 +334,8 @@ int procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *s
 			goto malformed;
 		if (field == 6)
 			stat->session = number <= INT_MAX ? (pid_t)number : 0;
+		else if (field == 9)
+			stat->ending = (number & FLAG_EXITING) != 0;
 		else if (field >= 14 && field <= 17)
 			stat->cpu_ticks += number;
 		else if (field == 20)
@@ -337,7 +343,6 @@ int procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *s
 		else if (field == 22)
 			stat->start_time = number;
 	}
-	stat->ending = number == 0;
 	if (parse_field(&at, &stat->resident_pages) < 0)
 		stat->resident_pages = 0;
 	return 0;
@@ -376,26 +381,30 @@ static bool is_executing(const struct procfs *proc, pid_t tid)
 }
 
 /* Returns a thread of the process for which is_so is true, its first one before all others, or 0
- * where there is none. */
+ * where there is none. What stands below the process's own task/ is of one thread, where /proc/TID
+ * adds up what all threads have used. Of more than THREADS_MAX, one that was not looked at is
+ * returned: it may be so. */
 static pid_t find_thread(const struct procfs *proc, pid_t pid,
-			 bool (*is_so)(const struct procfs *proc, pid_t tid))
+			 bool (*is_so)(const struct procfs *threads, pid_t tid))
 {
 	char path[PROCFS_PATH_SIZE];
+	const struct procfs threads = { path };
 	const struct dirent *entry;
+	unsigned looked_at = 1;
 	pid_t found = 0;
 	DIR *tasks;
 
-	if (is_so(proc, pid))
-		return pid;
 	if (procfs_format_path(proc, pid, path, "task") < 0)
 		return 0;
+	if (is_so(&threads, pid))
+		return pid;
 	tasks = opendir(path);
 	if (!tasks)
 		return 0;
 	while (found == 0 && (entry = readdir(tasks))) {
 		pid_t tid = procfs_parse_number(entry->d_name);
 
-		if (tid > 0 && tid != pid && is_so(proc, tid))
+		if (tid > 0 && tid != pid && (looked_at++ == THREADS_MAX || is_so(&threads, tid)))
 			found = tid;
 	}
 	closedir(tasks);

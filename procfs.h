@@ -33,8 +33,7 @@ struct procfs_stat {
 	uint64_t start_time;
 	/* It has more than one thread. */
 	bool threaded;
-	/* It has no memory any more: it is about to end, or has ended. (So it is with kernel
-	 * threads.) */
+	/* It is about to end, or has ended, and nothing can change that. (gVisor does not tell.) */
 	bool ending;
 	/* The time of processors that it has used, and the children that it has waited for, in
 	 * clock ticks; and its resident memory in pages. */
@@ -83,6 +82,9 @@ struct procfs_guard {
 	/* How many; -1 where the kernel does not count them (before 5.9). */
 	int seccomp_filters;
 };
+
+/* The next three look at a thousand threads of a process at most, and take any further one to be
+ * what is asked for. */
 
 /* Returns a thread of the process that has not ended: the first one, or, where that has ended
  * before the others (a zombie in /proc that is alive), one of those; 0 where there is none. */

@@ -120,14 +120,16 @@ static bool is_below(pid_t pid, pid_t ancestor)
 	       count_generations(ancestor, stat.parent) != RANK_OTHER;
 }
 
-/* Returns whether the process has ended. (It may be a zombie, which holds no page.) */
+/* Returns whether the process has ended. (It may be a zombie, which holds no page, or about to
+ * become one.) */
 static bool has_ended(pid_t pid)
 {
 	struct procfs_stat stat;
 
 	if (kill(pid, 0) < 0)
 		return errno == ESRCH;
-	return procfs_usable(&proc) && procfs_read_stat(&proc, pid, &stat) == 0 && stat.ending;
+	return procfs_usable(&proc) && procfs_read_stat(&proc, pid, &stat) == 0 &&
+	       (stat.ending || stat.state == 'Z');
 }
 
 /* Copies the header of the page, as far as we know it. */

@@ -40,6 +40,7 @@
  * 	stuck FILE			leaves a child behind once a thread of it waits for the
  * 					file's server (deadfs.c) and another one for, or with, the
  * 					lock of its memory
+ * 	bare				leaves a child behind that has no memory, and ignores TERM
  * 	moving N MS KIND FD...		writes numbered lines to each descriptor (fd3 1 or
  * 					{"fd":3,"n":1}), one write each, MS apart, until N after 1
  * 					and 2 are replaced; says "moved <last number>"
@@ -79,7 +80,10 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -550,7 +554,8 @@ static void *write_twice(void *argument)
 	return NULL;
 }
 
-static size_t count_uninterruptible(pid_t pid)
+/* Counts the threads of a process that are in that state (proc(5)). */
+static size_t count_threads(pid_t pid, char state)
 {
 	char path[300], stat[512];
 	const struct dirent *entry;
@@ -574,7 +579,7 @@ static size_t count_uninterruptible(pid_t pid)
 		close(fd);
 		stat[len > 0 ? len : 0] = '\0';
 		name_end = strrchr(stat, ')');
-		count += name_end && name_end[1] == ' ' && name_end[2] == 'D';
+		count += name_end && name_end[1] == ' ' && name_end[2] == state;
 	}
 	closedir(tasks);
 	return count;
@@ -593,8 +598,39 @@ static void leave_stuck(char *path)
 		for (;;)
 			pause();
 	}
-	while (count_uninterruptible(pid) < 2)
+	while (count_threads(pid, 'D') < 2)
 		poll(NULL, 0, 1);
+}
+
+static int be_bare(void *unused)
+{
+	(void)unused;
+	while (pause() < 0)
+		;
+	return 0;
+}
+
+/* Leaves a child behind that has no memory, and so does not end of itself: it waits within the
+ * kernel, while its parent, with which it shares the memory, does away with it and dies of that. */
+static void leave_bare(void)
+{
+	static char stack[65536];
+	const struct rlimit none = { 0, 0 };
+	pid_t pid;
+
+	/* (A core dump would kill both.) */
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+	signal(SIGTERM, SIG_IGN);
+	pid = clone(be_bare, stack + sizeof stack, CLONE_VM | SIGCHLD, NULL);
+	if (pid < 0)
+		play_die("clone");
+	while (count_threads(pid, 'S') == 0)
+		poll(NULL, 0, 1);
+	/* As much as there is on this processor. */
+	for (size_t bits = 8 * sizeof(long) - 1; bits >= 30; bits--)
+		syscall(SYS_munmap, 0UL, (1UL << bits) - 4096);
+	play_die("munmap");
 }
 
 /* What descriptors 1 and 2 were. */
@@ -748,6 +784,8 @@ static int play_orphans(char **arguments)
 		leave_stopped();
 	else if (is(arguments, "vforked", 0))
 		wait_in_vfork();
+	else if (is(arguments, "bare", 0))
+		leave_bare();
 	else if (is(arguments, "stuck", 1))
 		leave_stuck(arguments[1]);
 	else if (is(arguments, "moving", 4))

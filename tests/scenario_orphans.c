@@ -194,6 +194,21 @@ static void test_orphan_deaf_is_killed_after_kill_timeout(struct scene *scene)
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "killing it"), 1);
 }
 
+/* It looks like one that is about to end, and would be waited for for ever. */
+static void test_orphan_without_memory_is_terminated_and_killed(struct scene *scene)
+{
+	struct run *run;
+
+	make_orphan(scene, "web", "bare");
+	run = start(scene, "terminate", "DINIT_JSON_STDOUT=0", "DINIT_KILL_TIMEOUT=0.3");
+	run_wait_line(run, RUN_STDERR, LOST "terminating it: \\[actor\\]" HINT);
+	run_wait_line(run, RUN_STDERR, KILLED);
+	run_expect_no_line(run, RUN_STDERR, "stopping the container");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	assert_int_equal(run_count_lines(run, RUN_STDERR, "killing it"), 1);
+}
+
 /* The end of each makes an orphan of the next. */
 static void test_orphans_of_orphans_are_terminated_in_waves(struct scene *scene)
 {
@@ -880,6 +895,7 @@ int main(void)
 		SCENE(test_orphan_terminated_is_called_the_same_at_its_end),
 		SCENE(test_orphan_stopped_is_terminated),
 		SCENE(test_orphan_deaf_is_killed_after_kill_timeout),
+		SCENE(test_orphan_without_memory_is_terminated_and_killed),
 		SCENE(test_orphans_of_orphans_are_terminated_in_waves),
 		SCENE(test_orphans_under_terminate_appearing_in_teardown_are_terminated),
 		SCENE(test_orphans_under_adopt_appearing_in_teardown_are_terminated),

@@ -2124,10 +2124,10 @@ static void put_file(const struct test *test, pid_t pid, const char *name, const
 	fclose(file);
 }
 
-/* The victim is the parent of so many that are not there. */
+/* The victim, of one thread, is the parent of so many that are not there. */
 static void show_crowd(struct test *test, int count)
 {
-	char name[64], *list = malloc((size_t)count * 12 + 1);
+	char name[64], dir[128], real[64], *list = malloc((size_t)count * 12 + 1);
 	size_t len = 0;
 
 	assert_non_null(list);
@@ -2136,6 +2136,10 @@ static void show_crowd(struct test *test, int count)
 	snprintf(name, sizeof name, "task/%d/children", (int)test->pid);
 	put_file(test, test->pid, name, list);
 	free(list);
+	snprintf(dir, sizeof dir, "%s/%d/task/%d", test->root, (int)test->pid, (int)test->pid);
+	snprintf(real, sizeof real, "/proc/%d/task/%d", (int)test->pid, (int)test->pid);
+	link_to(dir, "stat", real);
+	link_to(dir, "syscall", real);
 }
 
 static void show_truth(struct test *test)
@@ -2172,8 +2176,7 @@ static void test_adopt_more_descendants_than_are_looked_at_is_said(void **state)
 		adopt(test);
 		log_set_writer(NULL, NULL);
 		log_set_level(CONFIG_LOG_WARN);
-		assert_int_equal(strstr(said, "only 4096 of its descendants are looked at") != NULL,
-				 more);
+		assert_int_equal(strstr(said, "only 4096 of its descendants are looked at") != NULL, more);
 		assert_string_equal(test->trouble, "");
 		assert_int_equal(test->pipes, 2);
 		show_truth(test);
@@ -2487,14 +2490,17 @@ static void test_adopt_stop_that_nobody_expects_is_let_go(void **state)
 	assert_last_words_in(test->new);
 }
 
+/* Of a process, and of its first thread. */
 static void put_stat(const struct test *test, pid_t pid, char process_state)
 {
-	char stat[128];
+	char stat[128], name[64];
 
 	snprintf(stat, sizeof stat,
 		 "1 (x) %c 1 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 77 23 24\n",
 		 process_state);
 	put_file(test, pid, "stat", stat);
+	snprintf(name, sizeof name, "task/%d/stat", (int)pid);
+	put_file(test, pid, name, stat);
 }
 
 /* Shows a child of the victim's that has the same descriptors, and is in that state; '\0': it has
@@ -2770,8 +2776,8 @@ static void test_redirect_process_that_another_works_on_is_left_alone(void **sta
 
 	make_root(test);
 	put_stat(test, INT_MAX, 'Z');
-	put_stat(test, INT_MAX - 1, 'S');
-	put_file(test, INT_MAX, "task/2147483646/comm", "x");
+	put_file(test, INT_MAX, "task/2147483646/stat",
+		 "1 (x) S 1 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 77 23 24\n");
 	for (int i = 0; i < 2; i++) {
 		struct reaper_watch watch = { .on_exit = on_other_end };
 

@@ -114,6 +114,18 @@ static void put_stat(const struct fake *fake, int pid, const char *comm, char st
 	put_stat_of(fake, pid, comm, state, parent, 1);
 }
 
+/* That of one thread of a process, the only one of them that is looked at for it. */
+static void put_thread(const struct fake *fake, int pid, int tid, char state)
+{
+	char name[64], text[128];
+
+	snprintf(name, sizeof name, "%d/task/%d/stat", pid, tid);
+	snprintf(text, sizeof text,
+		 "%d (x) %c 1 5 6 7 -1 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24\n", tid,
+		 state);
+	put(fake, name, text);
+}
+
 static void read_program(const struct procfs *proc, pid_t pid, char name[PROCFS_NAME_SIZE])
 {
 	struct procfs_command command;
@@ -733,15 +745,17 @@ static void test_read_stat_session_too_large_for_a_pid_is_none(void **state)
 	assert_int_equal(stat.session, 0);
 }
 
-static void test_read_stat_without_memory_is_ending(void **state)
+/* The kernel's PF_EXITING among the flags, and not that it has no memory. */
+static void test_read_stat_exiting_is_ending(void **state)
 {
 	const struct fake *fake = *state;
 	struct procfs_stat stat;
 
-	put(fake, "20/stat", "20 (x) R 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 0 24\n");
+	put(fake, "20/stat",
+	    "20 (x) R 1 5 6 7 -1 4194308 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24\n");
 	assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), 0);
 	assert_true(stat.ending);
-	put(fake, "20/stat", "20 (x) R 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 0 1 0\n");
+	put(fake, "20/stat", "20 (x) S 4 4 4 4 4 4194560 4 4 4 4 4 4 4 4 4 4 4 4 4 0 0\n");
 	assert_int_equal(procfs_read_stat(&fake->proc, 20, &stat), 0);
 	assert_false(stat.ending);
 }
@@ -870,6 +884,8 @@ static void test_read_stat_real_processes_are_told_apart(void **state)
 	assert_int_equal(sleeping.parent, getpid());
 	assert_true(sleeping.state == 'S' || sleeping.state == 'R');
 	assert_true(sleeping.start_time >= self.start_time);
+	assert_false(self.ending);
+	assert_false(sleeping.ending);
 	assert_int_equal(procfs_read_stat(&real, zombie, &dead), 0);
 	assert_int_equal(dead.state, 'Z');
 	assert_int_equal(dead.parent, getpid());
@@ -883,9 +899,8 @@ static void test_find_thread_alive_is_the_first_one(void **state)
 {
 	const struct fake *fake = *state;
 
-	put_stat(fake, 7, "x", 'S', 1);
-	put_stat(fake, 8, "x", 'S', 1);
-	put(fake, "7/task/8/stat", "");
+	put_thread(fake, 7, 7, 'S');
+	put_thread(fake, 7, 8, 'S');
 	assert_int_equal(procfs_find_thread(&fake->proc, 7), 7);
 	assert_int_equal(procfs_find_thread(&real, getpid()), getpid());
 }
@@ -894,16 +909,12 @@ static void test_find_thread_first_one_ended_is_another(void **state)
 {
 	const struct fake *fake = *state;
 
-	put_stat(fake, 7, "x", 'Z', 1);
-	put_stat(fake, 8, "x", 'X', 1);
-	put_stat(fake, 9, "x", 'R', 1);
-	put(fake, "7/task/7/stat", "");
-	put(fake, "7/task/8/stat", "");
-	put(fake, "7/task/9/stat", "");
+	put_thread(fake, 7, 7, 'Z');
+	put_thread(fake, 7, 8, 'X');
+	put_thread(fake, 7, 9, 'R');
 	assert_int_equal(procfs_find_thread(&fake->proc, 7), 9);
-	put_stat(fake, 9, "x", 'X', 1);
-	put_stat(fake, 1, "x", 'S', 1);
-	put(fake, "7/task/1/stat", "");
+	put_thread(fake, 7, 9, 'X');
+	put_thread(fake, 7, 1, 'S');
 	assert_int_equal(procfs_find_thread(&fake->proc, 7), 1);
 }
 
@@ -912,11 +923,40 @@ static void test_find_thread_all_ended_or_gone_is_none(void **state)
 	const struct fake *fake = *state;
 
 	assert_int_equal(procfs_find_thread(&fake->proc, 7), 0);
-	put_stat(fake, 7, "x", 'Z', 1);
+	put_thread(fake, 7, 7, 'Z');
 	assert_int_equal(procfs_find_thread(&fake->proc, 7), 0);
-	put(fake, "7/task/7/stat", "");
-	put(fake, "7/task/8/stat", "");
+	put(fake, "7/task/8/comm", "x");
 	assert_int_equal(procfs_find_thread(&fake->proc, 7), 0);
+}
+
+/* The file of a whole process adds up the numbers of all its threads, and costs as much. */
+static void test_find_thread_looks_at_single_threads_only(void **state)
+{
+	const struct fake *fake = *state;
+
+	put_stat(fake, 7, "x", 'S', 1);
+	put_stat(fake, 8, "x", 'S', 1);
+	put_thread(fake, 7, 7, 'Z');
+	put_thread(fake, 7, 8, 'Z');
+	assert_int_equal(procfs_find_thread(&fake->proc, 7), 0);
+}
+
+/* So many are looked at, the first one included; one more is taken to be alive, and to be in a
+ * system call that cannot be interrupted. */
+static void test_find_thread_of_more_than_a_thousand_is_one_not_looked_at(void **state)
+{
+	const struct fake *fake = *state;
+
+	put_stat_of(fake, 7, "x", 'S', 1, 1025);
+	for (int tid = 7; tid < 7 + 1024; tid++)
+		put_thread(fake, 7, tid, 'Z');
+	assert_int_equal(procfs_find_thread(&fake->proc, 7), 0);
+	assert_false(procfs_is_uninterruptible(&fake->proc, 7));
+	assert_false(procfs_is_executing(&fake->proc, 7));
+	put_thread(fake, 7, 7 + 1024, 'Z');
+	assert_int_not_equal(procfs_find_thread(&fake->proc, 7), 0);
+	assert_true(procfs_is_uninterruptible(&fake->proc, 7));
+	assert_true(procfs_is_executing(&fake->proc, 7));
 }
 
 static void test_read_guard_finds_tracer_and_filters(void **state)
@@ -1162,18 +1202,17 @@ static void test_read_command_process_with_uninterruptible_thread_is_its_command
 	put(fake, "20/comm", "the comm\n");
 	put(fake, "20/cmdline", "program");
 	put_stat_of(fake, 20, "the comm", 'S', 1, 2);
-	put(fake, "20/task/20/comm", "the comm\n");
-	put(fake, "20/task/21/comm", "the comm\n");
-	put_stat(fake, 21, "the comm", 'S', 1);
+	put_thread(fake, 20, 20, 'S');
+	put_thread(fake, 20, 21, 'S');
 	assert_false(procfs_is_uninterruptible(&fake->proc, 20));
 	read_line(&fake->proc, 20, line);
 	assert_string_equal(line, "program");
-	put_stat(fake, 21, "the comm", 'D', 1);
+	put_thread(fake, 20, 21, 'D');
 	assert_true(procfs_is_uninterruptible(&fake->proc, 20));
 	read_line(&fake->proc, 20, line);
 	assert_string_equal(line, "[the comm]");
-	put_stat_of(fake, 20, "the comm", 'D', 1, 2);
-	put_stat(fake, 21, "the comm", 'S', 1);
+	put_thread(fake, 20, 20, 'D');
+	put_thread(fake, 20, 21, 'S');
 	assert_true(procfs_is_uninterruptible(&fake->proc, 20));
 }
 
@@ -1187,19 +1226,20 @@ static void test_is_executing_any_thread_within_execve(void **state)
 	assert_false(procfs_is_executing(&fake->proc, 20));
 	assert_false(procfs_forbids_tracing(&fake->proc, 20));
 	put(fake, "20/syscall", "running\n");
+	put(fake, "20/task/20/syscall", "running\n");
 	assert_false(procfs_forbids_tracing(&fake->proc, 20));
 	snprintf(call, sizeof call, "%d 0x1 0x2 0x3 0x4 0x5 0x6 0x7ffc0 0x7f0\n", (int)SYS_read);
-	put(fake, "21/syscall", call);
+	put(fake, "20/task/21/syscall", call);
 	assert_false(procfs_is_executing(&fake->proc, 20));
 	snprintf(call, sizeof call, "%d 0x1 0x2 0x3 0x4 0x5 0x6 0x7ffc0 0x7f0\n",
 		 (int)SYS_execveat);
-	put(fake, "21/syscall", call);
+	put(fake, "20/task/21/syscall", call);
 	assert_true(procfs_is_executing(&fake->proc, 20));
 	snprintf(call, sizeof call, "%d 0x1\n", (int)SYS_execve);
-	put(fake, "20/syscall", call);
-	put(fake, "21/syscall", "-1 0x7ffc0 0x7f0\n");
+	put(fake, "20/task/20/syscall", call);
+	put(fake, "20/task/21/syscall", "-1 0x7ffc0 0x7f0\n");
 	assert_true(procfs_is_executing(&fake->proc, 20));
-	put(fake, "20/syscall", "");
+	put(fake, "20/task/20/syscall", "");
 	assert_false(procfs_is_executing(&fake->proc, 20));
 }
 
@@ -1317,6 +1357,8 @@ int main(void)
 		TEST(test_find_thread_alive_is_the_first_one),
 		TEST(test_find_thread_first_one_ended_is_another),
 		TEST(test_find_thread_all_ended_or_gone_is_none),
+		TEST(test_find_thread_looks_at_single_threads_only),
+		TEST(test_find_thread_of_more_than_a_thousand_is_one_not_looked_at),
 		TEST(test_read_guard_finds_tracer_and_filters),
 		TEST(test_read_guard_lines_that_are_missing_have_their_defaults),
 		TEST(test_read_uid_effective_user_is_read),
@@ -1326,7 +1368,7 @@ int main(void)
 		TEST(test_each_child_list_read_byte_by_byte_is_complete),
 		TEST(test_each_child_list_with_a_path_too_long_scans_every_process),
 		TEST(test_each_child_error_of_the_system_ends_it),
-		TEST(test_read_stat_without_memory_is_ending),
+		TEST(test_read_stat_exiting_is_ending),
 		TEST(test_read_stat_number_below_the_largest_is_exact),
 		TEST(test_read_stat_in_pieces_is_whole),
 		TEST(test_read_comm_unprintable_bytes_are_replaced),
