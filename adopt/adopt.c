@@ -363,6 +363,8 @@ void adopt_on_stop(struct adopt *adopt, int status)
 
 	if (redirect)
 		redirect_on_stop(redirect, adopt->pid, status);
+	else
+		reaper_let_go(adopt->pid, status);
 }
 
 void adopt_cancel(struct adopt *adopt)

@@ -347,9 +347,10 @@ static void on_victim_stop(void *ctx, pid_t pid, int status)
 {
 	struct test *test = ctx;
 
-	(void)pid;
 	if (test->adopt)
 		adopt_on_stop(test->adopt, status);
+	else
+		reaper_let_go(pid, status);
 }
 
 static int on_pipe(void *ctx, int stream, int read_fd)
@@ -2490,6 +2491,21 @@ static void test_adopt_stop_that_nobody_expects_is_let_go(void **state)
 	assert_last_words_in(test->new);
 }
 
+/* It has dinit, its parent, trace it (PTRACE_TRACEME), when nothing is redirected any more. */
+static void test_adopt_stop_while_nothing_is_redirected_is_let_go(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "traceme");
+	begin(test);
+	turn_until(test, is_redirected);
+	turn_until(test, only_waits_to_look);
+	tell(test);
+	finish(test);
+	assert_string_equal(test->trouble, "");
+	assert_last_words_in(test->new);
+}
+
 /* Of a process, and of its first thread. */
 static void put_stat(const struct test *test, pid_t pid, char process_state)
 {
@@ -3469,6 +3485,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_stream_replaced_meanwhile_stays),
 	TEST(test_adopt_streams_replaced_too_often_stay),
 	TEST(test_adopt_stop_that_nobody_expects_is_let_go),
+	TEST(test_adopt_stop_while_nothing_is_redirected_is_let_go),
 	TEST(test_adopt_descendant_that_stays_a_zombie_is_given_up),
 	TEST(test_adopt_descendant_that_has_gone_is_given_up),
 	TEST(test_adopt_descendant_that_somebody_watches_is_left_alone),

@@ -24,6 +24,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -1137,6 +1138,17 @@ static void mode_strict(void)
 	syscall(SYS_exit, 0);
 }
 
+/* Has itself traced by its parent, and gets a signal, which its tracer hears of first. */
+static void mode_trace_me(void)
+{
+	signal(SIGUSR1, on_usr1);
+	say_ready();
+	wait_until_told();
+	CHECK(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0, errno);
+	CHECK(raise(SIGUSR1) == 0 && usr1_count == 1, usr1_count);
+	say_last_words();
+}
+
 /* Its system calls may become signals: only those made from within itself, outside libc and
  * vDSO, would not. */
 static void mode_dispatch(void)
@@ -1200,6 +1212,7 @@ static const struct {
 	{ "strict", mode_strict },
 	{ "dispatch", mode_dispatch },
 	{ "sequence", mode_sequence },
+	{ "traceme", mode_trace_me },
 	{ "told", mode_wait_told },
 	{ "otheruser", mode_other_user },
 };
