@@ -19,6 +19,10 @@
 /* How many processes of a tree are looked at: more than any container runs under one parent, and a
  * bound to what a fork bomb costs us. */
 #define TREE_MAX 4096
+/* How many descriptors of one process are looked at, and of a tree in one look: those that a
+ * program has from its start have the lowest numbers. */
+#define FDS_MAX 1024
+#define TREE_FDS_MAX 16384
 /* When the process is looked at again, in milliseconds after its first redirection: soon, because
  * what it prints until then goes elsewhere, and at last when the time in which daemons redirect
  * themselves is over. */
@@ -104,15 +108,18 @@ static int stream_of(const struct adopt *adopt, int fd, const struct fdtable_fil
 	return stream;
 }
 
-/* Returns whether a descriptor is something to print to: a pipe, a terminal or another device, a
- * file that is only written. A daemon that closes 1 and 2 gets these numbers for what it opens
- * next: its sockets and its data must not be taken away from it. */
-static bool is_output(const struct fdtable_file *file, int flags)
+/* Reads the flags of a descriptor of thread tid. Returns whether that is something to print to: a
+ * pipe, a terminal or another device, a file that is only written. A daemon that closes 1 and 2
+ * gets these numbers for what it opens next: its sockets and its data must not be taken away from
+ * it. (With the flags of an epoll(7), say, the kernel tells all that it watches.) */
+static bool is_output(const struct adopt *adopt, pid_t tid, int fd, const struct fdtable_file *file,
+		      int *flags)
 {
-	if (!fdtable_is_writable(flags))
+	if (!S_ISFIFO(file->mode) && !S_ISCHR(file->mode) && !S_ISREG(file->mode))
 		return false;
-	return S_ISFIFO(file->mode) || S_ISCHR(file->mode) ||
-	       (S_ISREG(file->mode) && (flags & O_ACCMODE) == O_WRONLY);
+	if (fdtable_read_flags(adopt->proc, tid, fd, flags) < 0 || !fdtable_is_writable(*flags))
+		return false;
+	return !S_ISREG(file->mode) || (*flags & O_ACCMODE) == O_WRONLY;
 }
 
 /* Remembers the files under descriptors 1 and 2 of the process that are not pipes of ours. */
@@ -123,8 +130,7 @@ static void note_originals(struct adopt *adopt, pid_t tid)
 		int flags;
 
 		if (fdtable_identify(adopt->proc, tid, fd, &original.file) < 0 ||
-		    fdtable_read_flags(adopt->proc, tid, fd, &flags) < 0 ||
-		    !is_output(&original.file, flags))
+		    !is_output(adopt, tid, fd, &original.file, &flags))
 			continue;
 		if (!is_own_pipe(adopt, &original.file) &&
 		    stream_of(adopt, fd, &original.file) != fd && adopt->original_count < FILES_MAX)
@@ -139,8 +145,7 @@ static bool plan_move(const struct adopt *adopt, pid_t tid, int fd, const struct
 	*move = (struct redirect_move){ .fd = fd,
 					.file = *file,
 					.stream = stream_of(adopt, fd, file) };
-	return move->stream != 0 && fdtable_read_flags(adopt->proc, tid, fd, &move->flags) == 0 &&
-	       is_output(file, move->flags);
+	return move->stream != 0 && is_output(adopt, tid, fd, file, &move->flags);
 }
 
 struct planning {
@@ -148,6 +153,8 @@ struct planning {
 	/* NULL where the only question is whether there is anything to be moved. */
 	struct redirect *redirect;
 	pid_t tid;
+	/* How many descriptors are looked at. */
+	unsigned left;
 	bool found;
 };
 
@@ -156,6 +163,9 @@ static bool plan_fd(void *ctx, int fd, const struct fdtable_file *file)
 	struct planning *planning = ctx;
 	struct redirect_move move;
 
+	if (planning->left == 0)
+		return false;
+	planning->left--;
 	if (plan_move(planning->adopt, planning->tid, fd, file, &move)) {
 		planning->found = true;
 		if (planning->redirect)
@@ -166,9 +176,9 @@ static bool plan_fd(void *ctx, int fd, const struct fdtable_file *file)
 
 static void on_redirect_plan(void *ctx, struct redirect *redirect)
 {
-	struct planning planning = { .adopt = ctx,
-				     .redirect = redirect,
-				     .tid = redirect->tracee.tid };
+	struct planning planning = {
+		.adopt = ctx, .redirect = redirect, .tid = redirect->tracee.tid, .left = FDS_MAX
+	};
 
 	/* The process may have replaced its descriptors 1 and 2 since the look. */
 	if (redirect->pid == planning.adopt->pid)
@@ -214,22 +224,26 @@ static void begin_redirect(struct adopt *adopt, pid_t pid)
 	adopt->redirects = redirect;
 }
 
-/* Returns whether the process has something to move, or cannot be looked at: then an attempt says
- * why. */
-static bool has_something_to_move(struct adopt *adopt, pid_t tid)
-{
-	struct planning planning = { .adopt = adopt, .tid = tid };
-
-	return (fdtable_each(adopt->proc, tid, plan_fd, &planning) < 0 && errno != ENOENT) ||
-	       planning.found;
-}
-
 /* The adopted process and its descendants, parents before their children. */
 struct tree {
 	size_t count;
+	/* How many descriptors are still looked at. */
+	unsigned fds_left;
 	bool overgrown;
 	pid_t pids[TREE_MAX];
 };
+
+/* Returns whether the process has something to move, or cannot be looked at: then an attempt says
+ * why. */
+static bool has_something_to_move(struct adopt *adopt, struct tree *tree, pid_t tid)
+{
+	unsigned max = tree->fds_left < FDS_MAX ? tree->fds_left : FDS_MAX;
+	struct planning planning = { .adopt = adopt, .tid = tid, .left = max };
+	int result = fdtable_each(adopt->proc, tid, plan_fd, &planning);
+
+	tree->fds_left -= max - planning.left;
+	return (result < 0 && errno != ENOENT) || planning.found;
+}
 
 static void add_to_tree(void *ctx, pid_t pid)
 {
@@ -250,9 +264,10 @@ static void look_at_tree(struct adopt *adopt)
 		return;
 	}
 	tree->count = 0;
+	tree->fds_left = TREE_FDS_MAX;
 	tree->overgrown = false;
 	add_to_tree(tree, adopt->pid);
-	for (size_t i = 0; i < tree->count; i++) {
+	for (size_t i = 0; i < tree->count && tree->fds_left > 0; i++) {
 		pid_t pid = tree->pids[i], tid = procfs_find_thread(adopt->proc, pid);
 
 		/* The process has ended, or nothing can be read at all: an attempt says why. */
@@ -260,14 +275,14 @@ static void look_at_tree(struct adopt *adopt)
 			tid = pid;
 		if (pid == adopt->pid)
 			note_originals(adopt, tid);
-		if (!find_redirect(adopt, pid) && has_something_to_move(adopt, tid))
+		if (!find_redirect(adopt, pid) && has_something_to_move(adopt, tree, tid))
 			begin_redirect(adopt, pid);
 		procfs_each_child(adopt->proc, pid, add_to_tree, tree);
 	}
-	if (tree->overgrown)
-		log_info("process %d: only %d of its descendants are looked at for output to "
-			 "redirect",
-			 (int)adopt->pid, TREE_MAX);
+	if (tree->overgrown || tree->fds_left == 0)
+		log_info("process %d: only %d of its descendants, and %d of their descriptors, are "
+			 "looked at for output to redirect",
+			 (int)adopt->pid, TREE_MAX, TREE_FDS_MAX);
 	free(tree);
 }
 

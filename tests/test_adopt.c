@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -2143,6 +2144,20 @@ static void show_crowd(struct test *test, int count)
 	link_to(dir, "syscall", real);
 }
 
+/* Lets the children of show_crowd have the victim's descriptors. */
+static void show_crowds_descriptors(const struct test *test, int count)
+{
+	char dir[64], target[64];
+
+	snprintf(target, sizeof target, "/proc/%d", (int)test->pid);
+	for (int i = 0; i < count; i++) {
+		snprintf(dir, sizeof dir, "%s/%d", test->root, INT_MAX - i);
+		assert_int_equal(mkdir(dir, 0755), 0);
+		link_to(dir, "fd", target);
+		link_to(dir, "fdinfo", target);
+	}
+}
+
 static void show_truth(struct test *test)
 {
 	test->proc.root = "/proc";
@@ -2177,7 +2192,66 @@ static void test_adopt_more_descendants_than_are_looked_at_is_said(void **state)
 		adopt(test);
 		log_set_writer(NULL, NULL);
 		log_set_level(CONFIG_LOG_WARN);
-		assert_int_equal(strstr(said, "only 4096 of its descendants are looked at") != NULL, more);
+		assert_int_equal(strstr(said, "only 4096 of its descendants, and") != NULL, more);
+		assert_string_equal(test->trouble, "");
+		assert_int_equal(test->pipes, 2);
+		show_truth(test);
+		tell(test);
+		finish(test);
+		redo(test);
+	}
+}
+
+/* The number of a victim's 1024th descriptor in the mode crowded: it has 0 to 3, the one that it
+ * reads from, and all from that of the copies on. */
+#define LAST_LOOKED_AT (VICTIM_COPIES_FD + 1024 - 5 - 1)
+
+static void start_crowded(struct test *test)
+{
+	char byte;
+
+	start_with(test, "crowded", LAST_LOOKED_AT + 1, false);
+	rig_need(test->ready, "no process may have so many descriptors here");
+	/* It closes the one that it has said so with. */
+	assert_int_equal(read(test->ready_fd, &byte, 1), 0);
+}
+
+static void test_adopt_descriptors_beyond_a_thousand_are_not_looked_at(void **state)
+{
+	struct test *test = *state;
+
+	start_crowded(test);
+	adopt(test);
+	assert_string_equal(test->trouble, "");
+	assert_int_equal(test->pipes, 2);
+	tell(test);
+	finish(test);
+	assert_string_equal(test->new[0].text, "copy 1\nout 1\n");
+	assert_string_equal(test->new[1].text, "err 1\n");
+	assert_string_equal(test->old[0].text, "copy 2\n");
+}
+
+/* Nor are those of a tree beyond 16384, of which each process here has 1024: that is said. */
+static void test_adopt_more_descriptors_than_are_looked_at_is_said(void **state)
+{
+	rig_need(!getenv("TEST_SLOW"), "this machine is too slow");
+	for (int more = 0; more < 2; more++) {
+		struct test *test = *state;
+
+		memset(said, 0, sizeof said);
+		start_crowded(test);
+		show_victim(test, LIST("task"));
+		show_ourselves(test);
+		show_crowd(test, 14 + more);
+		show_crowds_descriptors(test, 14 + more);
+		log_set_level(CONFIG_LOG_INFO);
+		log_set_writer(keep_said, NULL);
+		adopt(test);
+		log_set_writer(NULL, NULL);
+		log_set_level(CONFIG_LOG_WARN);
+		assert_int_equal(strstr(said, "and 16384 of their descriptors, are looked at") !=
+					 NULL,
+				 more);
 		assert_string_equal(test->trouble, "");
 		assert_int_equal(test->pipes, 2);
 		show_truth(test);
@@ -2402,6 +2476,39 @@ static void replace_both_before(pid_t tid)
 {
 	(void)tid;
 	replace_both();
+}
+
+/* What the kernel tells of an epoll(7) is long, where it watches much. */
+static void test_adopt_flags_of_what_is_no_output_are_not_read(void **state)
+{
+	struct test *test = *state;
+	int watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), epoll_fd;
+	struct inotify_event event;
+	char path[128];
+
+	start(test, "told");
+	show_victim(test, LIST("fdinfo"));
+	show_ourselves(test);
+	shown = test;
+	hide_descriptors(0);
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)getpid(), epoll_fd);
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		show_file(fd, path);
+	put_file(test, test->pid, "fdinfo/1", "pos:\t0\nflags:\t02\n");
+	put_file(test, test->pid, "fdinfo/2", "pos:\t0\nflags:\t02\n");
+	snprintf(path, sizeof path, "%s/%d/fdinfo", test->root, (int)test->pid);
+	assert_true(inotify_add_watch(watch_fd, path, IN_OPEN) >= 0);
+	adopt(test);
+	assert_int_equal(read(watch_fd, &event, sizeof event), -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(test->pipes, 0);
+	close(epoll_fd);
+	close(watch_fd);
+	show_truth(test);
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->old);
 }
 
 /* Passes the time until the timer is due. Returns how long that was. */
@@ -3477,12 +3584,15 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_pipe_that_cannot_be_opened_is_closed_again),
 	TEST(test_adopt_look_without_descriptors_is_said),
 	TEST(test_adopt_more_descendants_than_are_looked_at_is_said),
+	TEST(test_adopt_descriptors_beyond_a_thousand_are_not_looked_at),
+	TEST(test_adopt_more_descriptors_than_are_looked_at_is_said),
 	TEST(test_adopt_kernel_that_counts_no_filters_is_believed_the_mode),
 	TEST(test_obstacle_find_ended_process_is_changing_until_it_is_reaped),
 	TEST(test_adopt_without_own_status_and_list_of_auxiliaries_goes_on),
 	TEST(test_adopt_number_given_to_another_is_let_go),
 	TEST(test_adopt_nothing_left_to_move_is_let_go),
 	TEST(test_adopt_stream_replaced_meanwhile_stays),
+	TEST(test_adopt_flags_of_what_is_no_output_are_not_read),
 	TEST(test_adopt_streams_replaced_too_often_stay),
 	TEST(test_adopt_stop_that_nobody_expects_is_let_go),
 	TEST(test_adopt_stop_while_nothing_is_redirected_is_let_go),

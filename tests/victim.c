@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -788,6 +789,26 @@ static void mode_copies(int copies)
 	say_last_words();
 }
 
+/* All numbers from those of the copies on, up to and with that one; the last two are copies of its
+ * stdout, and none of the others is anything to print to. */
+static void mode_crowded(int last)
+{
+	struct rlimit limit = { (rlim_t)last + 1, (rlim_t)last + 1 };
+
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		_exit(77);
+	/* Whatever the test was started with. */
+	for (int fd = VICTIM_CONTROL_FD + 1; fd < VICTIM_COPIES_FD; fd++)
+		close(fd);
+	for (int fd = VICTIM_COPIES_FD; fd <= last; fd++)
+		CHECK(dup2(fd < last - 1 ? STDIN_FILENO : STDOUT_FILENO, fd) == fd, fd);
+	say_ready();
+	wait_until_told();
+	print(last - 1, "copy", 1);
+	print(last, "copy", 2);
+	say_last_words();
+}
+
 /* ---- what it has: descriptors, memory, signals ---- */
 
 struct belongings {
@@ -1232,6 +1253,8 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "copies") == 0)
 		mode_copies(number);
+	else if (strcmp(argv[1], "crowded") == 0)
+		mode_crowded(number);
 	else if (strcmp(argv[1], "exec") == 0)
 		mode_exec(number);
 	else if (strcmp(argv[1], "threadexec") == 0)
