@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -16,6 +17,9 @@
 #define INFO_SIZE 256
 /* The driver of /dev/null, zero, full and random. */
 #define MEMORY_MAJOR 1
+/* What the kernel has a link for a pipe without a name begin with, where those for all that has a
+ * name begin with a slash. */
+#define PIPE_LINK "pipe:["
 /* The kernel's AT_STATX_DONT_SYNC. */
 #define DONT_SYNC 0x4000
 /* The kernel's STATX_BASIC_STATS. */
@@ -161,11 +165,32 @@ bool fdtable_is_writable(int flags)
 	return (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH);
 }
 
-int fdtable_open(const struct procfs *proc, pid_t pid, int fd, int flags)
+/* Returns whether a link in /proc leads to a pipe without a name. No file system is asked, whose
+ * server may never answer (fstatfs(2) would ask it). */
+static bool leads_to_pipe(const char *path)
+{
+	char target[sizeof PIPE_LINK - 1];
+
+	return readlink(path, target, sizeof target) == (ssize_t)sizeof target &&
+	       memcmp(target, PIPE_LINK, sizeof target) == 0;
+}
+
+int fdtable_open_pipe(const struct procfs *proc, pid_t pid, int fd)
 {
 	char path[PROCFS_PATH_SIZE];
+	int held_fd, own_fd = -1, error;
 
 	if (procfs_format_path(proc, pid, path, "fd/%d", fd) < 0)
 		return -1;
-	return open(path, flags | O_CLOEXEC);
+	/* From here on it is the same file, which the process cannot replace. */
+	held_fd = open(path, O_PATH | O_CLOEXEC);
+	if (held_fd < 0)
+		return -1;
+	errno = EBADF;
+	if (procfs_format_path(proc, getpid(), path, "fd/%d", held_fd) == 0 && leads_to_pipe(path))
+		own_fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	error = errno;
+	close(held_fd);
+	errno = error;
+	return own_fd;
 }

@@ -47,9 +47,10 @@ int fdtable_read_flags(const struct procfs *proc, pid_t pid, int fd, int *flags)
 /* Returns whether a descriptor with these flags can be written to. */
 bool fdtable_is_writable(int flags);
 
-/* Opens what fd of process pid refers to, with a file description of our own. Returns the
- * descriptor (O_CLOEXEC), or -1 with errno. Only for what does not block when it is opened, such
- * as a pipe with O_NONBLOCK. */
-int fdtable_open(const struct procfs *proc, pid_t pid, int fd, int flags);
+/* Opens the pipe that fd of process pid refers to, for reading and non-blocking, with a file
+ * description of our own. Returns the descriptor (O_CLOEXEC), or -1 with errno (EBADF: it is no
+ * pipe, or one that has a name). No other file is opened, and no file system asked, whatever the
+ * process does meanwhile. */
+int fdtable_open_pipe(const struct procfs *proc, pid_t pid, int fd);
 
 #endif

@@ -51,26 +51,11 @@ bool filter_is(const struct procfs *proc, const struct logmux *mux, pid_t pid)
 	       has_input(proc, pid);
 }
 
-/* Opens the pipe that a process has for stdin, to look at it. Returns the descriptor, or -1. */
-static int open_input(const struct procfs *proc, pid_t pid)
-{
-	/* It may have become another file meanwhile, which could block: that is not opened. */
-	int path_fd = fdtable_open(proc, pid, STDIN_FILENO, O_PATH), fd = -1;
-	struct fdtable_file file;
-
-	if (path_fd < 0)
-		return -1;
-	if (fdtable_identify_own(path_fd, &file) == 0 && S_ISFIFO(file.mode))
-		fd = fdtable_open(proc, getpid(), path_fd, O_RDONLY | O_NONBLOCK);
-	close(path_fd);
-	return fd;
-}
-
-/* Returns the inode of the pipe that a process has for stdin, if that has ended and is empty; else
- * 0. */
+/* Returns the inode of the pipe that a process has for stdin, if that has ended and is empty; else,
+ * and where the pipe has a name, 0. */
 static ino_t find_ended_input(const struct procfs *proc, pid_t pid)
 {
-	struct pollfd look = { .fd = open_input(proc, pid), .events = POLLIN };
+	struct pollfd look = { .fd = fdtable_open_pipe(proc, pid, STDIN_FILENO), .events = POLLIN };
 	struct stat status = { 0 };
 
 	if (look.fd < 0)

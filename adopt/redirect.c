@@ -368,12 +368,12 @@ static void move_next_fd(struct redirect *redirect)
 }
 
 /* Opens the read end of the pipe that was made and hands it on. It has a file description of its
- * own, which is non-blocking for us only, and outlives that of the process. Returns 0, or -1 with
- * errno. */
+ * own, which is non-blocking for us only, and outlives that of the process. Other threads run on,
+ * and may have put another file in its place, or another number into the memory: any pipe will do,
+ * and nothing else. Returns 0, or -1 with errno. */
 static int take_read_end(struct redirect *redirect)
 {
-	int fd = fdtable_open(redirect->group->proc, redirect->tracee.tid, redirect->pipe[0],
-			      O_RDONLY | O_NONBLOCK);
+	int fd = fdtable_open_pipe(redirect->group->proc, redirect->tracee.tid, redirect->pipe[0]);
 
 	if (fd < 0)
 		return -1;

@@ -2108,6 +2108,17 @@ static void show_ourselves(const struct test *test)
 	link_to(test->root, number, "/proc");
 }
 
+/* Nothing but these. */
+static void show_own_descriptors(const struct test *test)
+{
+	char dir[64], real[64];
+
+	snprintf(dir, sizeof dir, "%s/%d", test->root, (int)getpid());
+	snprintf(real, sizeof real, "/proc/%d", (int)getpid());
+	assert_true(mkdir(dir, 0755) == 0 || errno == EEXIST);
+	link_to(dir, "fd", real);
+}
+
 /* A file of the victim's, or of another process's; the directories above it are made as well. */
 static void put_file(const struct test *test, pid_t pid, const char *name, const char *text)
 {
@@ -2289,6 +2300,7 @@ static void test_adopt_kernel_that_counts_no_filters_is_believed_the_mode(void *
 		show_victim(test, LIST("status"));
 		put_status(test, test->pid, getpid(), cases[i].theirs);
 		put_status(test, getpid(), 0, cases[i].ours);
+		show_own_descriptors(test);
 		if (cases[i].moved) {
 			adopt(test);
 			assert_string_equal(test->trouble, "");
@@ -2329,6 +2341,7 @@ static void test_adopt_without_own_status_and_list_of_auxiliaries_goes_on(void *
 
 	start(test, "told");
 	show_victim(test, LIST("auxv"));
+	show_own_descriptors(test);
 	adopt(test);
 	assert_string_equal(test->trouble, "");
 	assert_int_equal(test->pipes, 2);
@@ -2511,6 +2524,44 @@ static void test_adopt_flags_of_what_is_no_output_are_not_read(void **state)
 	assert_last_words_in(test->old);
 }
 
+/* Another thread puts a file into the place of each pipe that is made. */
+static void replace_pipes(pid_t tid)
+{
+	char path[64];
+
+	(void)tid;
+	show_descriptors();
+	snprintf(path, sizeof path, "%s/file", shown->root);
+	close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	for (int fd = 0; fd < 20; fd++) {
+		char real_path[64];
+
+		snprintf(real_path, sizeof real_path, "/proc/%d/fd/%d", (int)shown->pid, fd);
+		if (access(real_path, F_OK) < 0)
+			show_file(fd, path);
+	}
+}
+
+static void test_adopt_file_in_place_of_the_pipe_is_not_opened(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "belongings");
+	show_victim(test, LIST(NULL));
+	show_ourselves(test);
+	shown = test;
+	script.before_first_call = replace_pipes;
+	adopt(test);
+	assert_null(script.before_first_call);
+	assert_int_equal(test->pipes, 0);
+	assert_string_equal(test->trouble,
+			    "the pipe made in it cannot be opened (Bad file descriptor)");
+	assert_int_equal(tracer_of(test, test->pid), 0);
+	show_truth(test);
+	tell(test);
+	finish(test);
+}
+
 /* Passes the time until the timer is due. Returns how long that was. */
 static uint64_t pass_time(struct test *test)
 {
@@ -2580,6 +2631,7 @@ static void test_adopt_stop_that_nobody_expects_is_let_go(void **state)
 
 	start(test, "told");
 	show_victim(test, LIST("status"));
+	show_own_descriptors(test);
 	put_status(test, test->pid, 0, 0);
 	script.forgets = true;
 	begin(test);
@@ -3593,6 +3645,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_nothing_left_to_move_is_let_go),
 	TEST(test_adopt_stream_replaced_meanwhile_stays),
 	TEST(test_adopt_flags_of_what_is_no_output_are_not_read),
+	TEST(test_adopt_file_in_place_of_the_pipe_is_not_opened),
 	TEST(test_adopt_streams_replaced_too_often_stay),
 	TEST(test_adopt_stop_that_nobody_expects_is_let_go),
 	TEST(test_adopt_stop_while_nothing_is_redirected_is_let_go),

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -108,6 +109,14 @@ static struct fdtable_file identify(const struct rig *rig, int fd)
 
 	assert_int_equal(fdtable_identify(&rig->real, getpid(), fd, &file), 0);
 	return file;
+}
+
+static int lowest_free_fd(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	close(fd);
+	return fd;
 }
 
 /* ---- which file it is ---- */
@@ -355,19 +364,106 @@ static void test_fdtable_is_writable_follows_the_access_mode(void **state)
 
 /* ---- another description of it ---- */
 
-static void test_fdtable_open_is_one_of_our_own(void **state)
+static void test_fdtable_open_pipe_is_one_of_our_own(void **state)
 {
 	struct rig *rig = *state;
-	int fd = fdtable_open(&rig->real, getpid(), rig->pipe[0], O_RDONLY | O_NONBLOCK);
+	int lowest = lowest_free_fd(), fd = fdtable_open_pipe(&rig->real, getpid(), rig->pipe[0]);
 	char byte;
 
 	assert_true(fd >= 0);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
-	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	assert_int_equal(fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK), O_RDONLY | O_NONBLOCK);
 	assert_false(fcntl(rig->pipe[0], F_GETFL) & O_NONBLOCK);
 	assert_int_equal(write(rig->pipe[1], "x", 1), 1);
 	assert_int_equal(read(fd, &byte, 1), 1);
 	close(fd);
+	/* Nothing else was left open. */
+	assert_int_equal(lowest_free_fd(), lowest);
+}
+
+static void assert_refused(const struct rig *rig, int fd, int error)
+{
+	int lowest = lowest_free_fd();
+
+	errno = 0;
+	assert_int_equal(fdtable_open_pipe(&rig->real, getpid(), fd), -1);
+	assert_int_equal(errno, error);
+	assert_int_equal(lowest_free_fd(), lowest);
+}
+
+/* Whatever stands there instead. */
+static void test_fdtable_open_pipe_of_another_file_is_refused(void **state)
+{
+	struct rig *rig = *state;
+	char path[80];
+	int fds[5], dir_fd;
+
+	dir_fd = open(rig->root, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	assert_int_equal(mkfifoat(dir_fd, "fifo", 0600), 0);
+	/* A name like what the kernel says of a pipe. */
+	snprintf(path, sizeof path, "%s/pipe:[1]", rig->root);
+	fds[0] = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fds[1] = openat(dir_fd, "pipe:[1]", O_PATH | O_CLOEXEC);
+	fds[2] = openat(dir_fd, "fifo", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	fds[3] = openat(dir_fd, "fifo", O_PATH | O_CLOEXEC);
+	fds[4] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	for (size_t i = 0; i < COUNT(fds); i++) {
+		assert_true(fds[i] >= 0);
+		assert_refused(rig, fds[i], EBADF);
+		close(fds[i]);
+	}
+	assert_refused(rig, rig->null_fd, EBADF);
+	assert_refused(rig, rig->file_fd, EBADF);
+	assert_refused(rig, dir_fd, EBADF);
+	close(dir_fd);
+}
+
+static void test_fdtable_open_pipe_of_what_is_not_open_is_enoent(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_refused(rig, 9999, ENOENT);
+	assert_refused(rig, -1, ENOENT);
+}
+
+/* Another dinit's /proc shows our own descriptors nowhere. */
+static void test_fdtable_open_pipe_that_is_not_among_our_own_fails(void **state)
+{
+	struct rig *rig = *state;
+	char path[80], target[80];
+	int lowest = lowest_free_fd();
+
+	snprintf(path, sizeof path, "%s/7", rig->root);
+	snprintf(target, sizeof target, "/proc/%d", (int)getpid());
+	assert_int_equal(symlink(target, path), 0);
+	assert_int_equal(fdtable_open_pipe(&rig->fake, 7, rig->pipe[0]), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(lowest_free_fd(), lowest);
+}
+
+/* That of the other process's has one digit, ours two, which is too long. */
+static void test_fdtable_open_pipe_without_room_for_its_own_path_fails(void **state)
+{
+	const struct rig *rig = *state;
+	char root[600];
+	const struct procfs proc = { .root = root };
+	int own_stdin = dup(STDIN_FILENO), held[10], count = 0;
+	size_t len;
+
+	assert_true(own_stdin >= 0);
+	dup2(rig->pipe[0], STDIN_FILENO);
+	while (lowest_free_fd() < 10)
+		held[count++] = dup(STDIN_FILENO);
+	len = PROCFS_PATH_SIZE - 1 - (size_t)snprintf(NULL, 0, "/%d/fd/0", (int)getpid());
+	memset(root, '/', len);
+	memcpy(root + len - strlen("proc"), "proc", sizeof "proc");
+	assert_int_equal(fdtable_open_pipe(&proc, getpid(), STDIN_FILENO), -1);
+	assert_int_equal(errno, ENAMETOOLONG);
+	assert_true(lowest_free_fd() >= 10);
+	dup2(own_stdin, STDIN_FILENO);
+	close(own_stdin);
+	while (count > 0)
+		close(held[--count]);
 }
 
 /* It exists: only its length is wrong. */
@@ -391,7 +487,7 @@ static void test_fdtable_root_too_long_fails(void **state)
 	assert_int_equal(fdtable_read_flags(&proc, getpid(), 0, &flags), -1);
 	assert_int_equal(errno, ENAMETOOLONG);
 	errno = 0;
-	assert_int_equal(fdtable_open(&proc, getpid(), 0, O_RDONLY), -1);
+	assert_int_equal(fdtable_open_pipe(&proc, getpid(), 0), -1);
 	assert_int_equal(errno, ENAMETOOLONG);
 }
 
@@ -416,7 +512,11 @@ int main(void)
 		TEST(test_fdtable_each_takes_only_numbers_for_descriptors),
 		TEST(test_fdtable_read_flags_of_an_empty_file_says_why),
 		TEST(test_fdtable_is_writable_follows_the_access_mode),
-		TEST(test_fdtable_open_is_one_of_our_own),
+		TEST(test_fdtable_open_pipe_is_one_of_our_own),
+		TEST(test_fdtable_open_pipe_of_another_file_is_refused),
+		TEST(test_fdtable_open_pipe_of_what_is_not_open_is_enoent),
+		TEST(test_fdtable_open_pipe_that_is_not_among_our_own_fails),
+		TEST(test_fdtable_open_pipe_without_room_for_its_own_path_fails),
 		TEST(test_fdtable_root_too_long_fails),
 	};
 
