@@ -58,11 +58,12 @@ static void on_errand_done(void *ctx, pid_t pid, int status)
 	free(errand);
 }
 
-/* Takes on the user, in the helper, and sends the signals. Does not return: the helper exits with
- * 0, or with the errno of what failed. */
+/* Takes on the user, in the helper, and sends the signals. The effective user is enough for that;
+ * with dinit's own real and saved users that user cannot signal the helper, and stop it for ever
+ * (kill(2)). Does not return: the helper exits with 0, or with the errno of what failed. */
 static void send_as(uid_t uid, int pidfd, int signal, bool then_continue)
 {
-	if (setresuid(uid, uid, uid) < 0 ||
+	if (setresuid((uid_t)-1, uid, (uid_t)-1) < 0 ||
 	    syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0)
 		_exit(errno);
 	if (then_continue && syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0) < 0)

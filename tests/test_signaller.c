@@ -63,15 +63,23 @@ pid_t __wrap_fork(void)
 	return fork_fails ? -1 : __real_fork();
 }
 
-/* In the helper. It must take on the target's user and nobody else. */
+/* In the helper. It must take on the target's user and nobody else, and stay out of that user's
+ * reach. */
 int __wrap_setresuid(uid_t real, uid_t effective, uid_t saved)
 {
+	const uid_t own = getuid();
+	uid_t now[3];
+
 	if (helper_dies)
 		raise(SIGKILL);
 	errno = user_error ? user_error : EDOM;
-	if (user_error || real != target_uid || effective != target_uid || saved != target_uid)
+	if (user_error || effective != target_uid)
 		return -1;
-	return __real_setresuid(real, effective, saved);
+	if (__real_setresuid(real, effective, saved) < 0 ||
+	    getresuid(&now[0], &now[1], &now[2]) < 0)
+		return -1;
+	errno = EDOM;
+	return now[0] == own && now[1] == target_uid && now[2] == own ? 0 : -1;
 }
 
 long __wrap_syscall(long number, ...)
@@ -440,9 +448,11 @@ static void test_signaller_send_refused_to_the_child_as_well_is_said(void **stat
 	assert_int_equal(rig->ends, 0);
 }
 
-static void test_signaller_send_refused_takes_on_the_targets_user(void **state)
+/* As little as is needed: that user may not signal it (kill(2)), and so not stop it. */
+static void test_signaller_send_refused_takes_on_the_targets_user_as_effective(void **state)
 {
 	struct rig *rig;
+	siginfo_t info;
 
 	need_pidfd();
 	rig_need(rig_can_take_user(), RIG_WHY_USER);
@@ -451,6 +461,10 @@ static void test_signaller_send_refused_takes_on_the_targets_user(void **state)
 	rig = *state;
 	kill_error = EPERM;
 	signaller_send(&rig->signaller, rig->target, SIGHUP, "web/run");
+	/* Where the helper fails the target does not end. */
+	assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT), 0);
+	reaper_drain(&rig->reaper);
+	assert_string_equal(rig->said, "");
 	reap(rig);
 	assert_killed_by(rig, SIGHUP);
 	assert_string_equal(rig->said, "");
@@ -526,7 +540,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_signaller_send_refused_goes_by_a_child_of_that_user),
 	TEST(test_signaller_stop_refused_wakes_a_stopped_process_too),
 	TEST(test_signaller_send_refused_leaves_a_stopped_process_stopped),
-	TEST(test_signaller_send_refused_takes_on_the_targets_user),
+	TEST(test_signaller_send_refused_takes_on_the_targets_user_as_effective),
 	TEST(test_signaller_send_refused_to_the_child_as_well_is_said),
 	TEST(test_signaller_send_refused_and_helper_killed_says_that),
 	TEST(test_signaller_send_refused_to_one_that_ends_meanwhile_says_nothing),
