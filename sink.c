@@ -17,12 +17,16 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <termios.h>
 #include <unistd.h>
 
 /* What a pipe holds if nobody has said otherwise (pipe(7)), and what it holds then here. */
 #define USUAL_PIPE_SIZE (64 * 1024)
 #define LARGER_PIPE_SIZE (128 * 1024)
+/* The kernel's RWF_NOWAIT. */
+#define NO_WAIT 8
 
 bool sink_same_file(int a, int b)
 {
@@ -293,16 +297,23 @@ static size_t choose_len(struct sink *sink)
 	return (size_t)(bytes_find_newline(at + room, len - room) - at) + 1;
 }
 
-/* Writes at most max bytes, which the descriptor takes without blocking if it polls writable. */
+/* Writes at most max bytes, which the descriptor takes without blocking if it polls writable, as
+ * long as nobody else writes to it in between; of pipes, the kernel (since 6.4) can be told not to
+ * block (pwritev2(2), which musl before 1.2.5 does not have). */
 static ssize_t write_polled(const struct sink *sink, size_t len, size_t max)
 {
 	struct pollfd writable = { .fd = sink->fd, .events = POLLOUT };
+	struct iovec some = { sink->queue + sink->start, len < max ? len : max };
+	ssize_t n;
 
 	if (poll(&writable, 1, 0) == 0) {
 		errno = EAGAIN;
 		return -1;
 	}
-	return write(sink->fd, sink->queue + sink->start, len < max ? len : max);
+	n = syscall(SYS_pwritev2, sink->fd, &some, 1UL, -1L, -1L, NO_WAIT);
+	if (n < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EPERM))
+		n = write(sink->fd, some.iov_base, some.iov_len);
+	return n;
 }
 
 /* Writes the first len bytes of the queue, or less. */
@@ -314,7 +325,7 @@ static ssize_t write_some(const struct sink *sink, size_t len)
 	case SINK_KIND_FILE:
 	case SINK_KIND_PRIVATE: return write(sink->fd, at, len);
 	case SINK_KIND_SOCKET: return send(sink->fd, at, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	/* It takes PIPE_BUF bytes (pipe(7)), as long as nobody else writes to it in between. */
+	/* It takes PIPE_BUF bytes (pipe(7)). */
 	case SINK_KIND_POLLED_PIPE: return write_polled(sink, len, PIPE_BUF);
 	/* A terminal promises room for one byte, no more (the kernel's n_tty_poll). Slow, but
 	 * rare: one that does not control dinit's session, and is another user's or out of reach

@@ -17,6 +17,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -35,6 +37,10 @@ static int open_failures, epoll_error, memory_failures, write_error;
 static size_t write_len;
 /* Pipes do not become larger. */
 static bool size_refused;
+/* What a write that is not to block fails with, and how many there were. */
+static int no_wait_error, no_waits;
+/* Where somebody else writes, as much as it takes, whenever it was found to be writable. */
+static int rival_fd;
 
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
@@ -48,6 +54,10 @@ ssize_t __real_write(int fd, const void *bytes, size_t len);
 int __real_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...);
 ssize_t __wrap_write(int fd, const void *bytes, size_t len);
+int __real_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
 
 int __wrap_open(const char *path, int flags, ...)
 {
@@ -114,6 +124,34 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t len)
 	return __real_write(fd, bytes, len);
 }
 
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+	int ready = __real_poll(fds, count, timeout_ms);
+
+	if (rival_fd >= 0)
+		while (__real_write(rival_fd, "a rival\n", 8) > 0)
+			;
+	return ready;
+}
+
+long __wrap_syscall(long number, ...)
+{
+	long args[6];
+	va_list list;
+
+	va_start(list, number);
+	for (size_t i = 0; i < sizeof args / sizeof *args; i++)
+		args[i] = va_arg(list, long);
+	va_end(list);
+	if (number == SYS_pwritev2) {
+		no_waits++;
+		errno = no_wait_error;
+		if (no_wait_error)
+			return -1;
+	}
+	return __real_syscall(number, args[0], args[1], args[2], args[3], args[4], args[5]);
+}
+
 /* ---- the rig: one sink, and what its descriptor leads to ---- */
 
 struct rig {
@@ -146,6 +184,8 @@ static int setup(void **state)
 
 	open_failures = epoll_error = memory_failures = write_error = 0;
 	size_refused = false;
+	no_wait_error = no_waits = 0;
+	rival_fd = -1;
 	rig->given_fd = rig->reader_fd = -1;
 	rig->deadline = (struct loop_timer){ .on_due = on_late, .ctx = rig };
 	sigemptyset(&none);
@@ -686,6 +726,89 @@ static void test_sink_flush_polled_pipe_writes_no_more_than_is_sure_to_fit(void 
 	put_stream(rig, &put_at, 3 * PIPE_BUF);
 	assert_int_equal(sink_flush(&rig->sink), 0);
 	assert_int_equal(take_stream(rig, &taken, 65536), PIPE_BUF);
+}
+
+/* Kernels before 6.4, and valgrind, cannot be told so. */
+static bool can_write_without_waiting(void)
+{
+	struct iovec byte = { (char[]){ "x" }, 1 };
+	int pair[2];
+	bool can;
+
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	/* RWF_NOWAIT */
+	can = __real_syscall(SYS_pwritev2, pair[1], &byte, 1UL, -1L, -1L, 8) == 1;
+	close(pair[0]);
+	close(pair[1]);
+	return can;
+}
+
+static void open_rival(const struct rig *rig)
+{
+	char path[40];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", rig->given_fd);
+	rival_fd = __real_open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC, 0);
+	assert_true(rival_fd >= 0);
+}
+
+static void test_sink_flush_polled_pipe_that_others_fill_meanwhile_stalls(void **state)
+{
+	struct rig *rig = *state;
+	char bytes[65536];
+
+	rig_need(can_write_without_waiting(), "pipes cannot be written to without waiting here");
+	open_failures = 1;
+	open_on_pipe(rig);
+	open_rival(rig);
+	put(rig, "own\n", 4);
+	/* Where it waits it does so for ever. */
+	alarm(DEADLINE_MS / 1000);
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	alarm(0);
+	assert_true(rig->sink.blocked);
+	assert_int_equal(sink_len(&rig->sink), 4);
+	close_fd(&rival_fd);
+	while (read(rig->reader_fd, bytes, sizeof bytes) > 0)
+		;
+	wait_until_unblocked(rig);
+	assert_int_equal(sink_flush(&rig->sink), 0);
+	assert_int_equal(read(rig->reader_fd, bytes, sizeof bytes), 4);
+	assert_memory_equal(bytes, "own\n", 4);
+}
+
+static void test_sink_flush_polled_pipe_of_an_older_kernel_is_written_to(void **state)
+{
+	static const int errors[] = { EOPNOTSUPP, ENOSYS, EPERM };
+	struct rig *rig = *state;
+	char bytes[100];
+
+	open_failures = 1;
+	open_on_pipe(rig);
+	for (int i = 0; i < 3; i++) {
+		no_wait_error = errors[i];
+		write_len = 0;
+		put(rig, "line\n", 5);
+		assert_int_equal(sink_flush(&rig->sink), 0);
+		assert_int_equal(no_waits, i + 1);
+		assert_int_equal(write_len, 5);
+		assert_int_equal(sink_len(&rig->sink), 0);
+		assert_int_equal(read(rig->reader_fd, bytes, sizeof bytes), 5);
+	}
+}
+
+static void test_sink_flush_polled_pipe_that_fails_is_told(void **state)
+{
+	struct rig *rig = *state;
+
+	open_failures = 1;
+	open_on_pipe(rig);
+	no_wait_error = EIO;
+	write_len = 0;
+	put(rig, "line\n", 5);
+	assert_int_equal(sink_flush(&rig->sink), EIO);
+	assert_int_equal(write_len, 0);
+	assert_true(rig->sink.shut);
 }
 
 static void test_sink_flush_empty_pipe_is_filled_by_one_write(void **state)
@@ -1501,6 +1624,9 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_sink_flush_pipe_takes_a_long_line_alone),
 	TEST(test_sink_flush_small_pipe_writes_what_fits),
 	TEST(test_sink_flush_polled_pipe_writes_no_more_than_is_sure_to_fit),
+	TEST(test_sink_flush_polled_pipe_that_others_fill_meanwhile_stalls),
+	TEST(test_sink_flush_polled_pipe_of_an_older_kernel_is_written_to),
+	TEST(test_sink_flush_polled_pipe_that_fails_is_told),
 	TEST(test_sink_flush_empty_pipe_is_filled_by_one_write),
 	TEST(test_sink_flush_pipe_writes_what_is_sure_to_fit_behind_one_write),
 	TEST(test_sink_flush_pipe_counts_the_writes_that_are_unread),
