@@ -558,9 +558,9 @@ bool view_is_missing(const struct view_service *service)
 	switch ((enum board_state)service->entry.state) {
 	case BOARD_STARTING:
 	case BOARD_UNREADY:
-	case BOARD_STOPPING: return true;
+	case BOARD_STOPPING:
 	case BOARD_FINISHING:
-	case BOARD_ENDED: return !(service->entry.flags & BOARD_FLAG_OPTIONAL);
+	case BOARD_ENDED: return true;
 	case BOARD_READY:
 	case BOARD_DISABLED:
 	case BOARD_DOWN:

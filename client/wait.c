@@ -19,9 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* With which run says that it has nothing more to do (dinit(8)). */
-#define STATUS_DISABLED 115
-
 /* As a shell has it, where a command cannot be executed, or found. */
 #define STATUS_NOT_EXECUTABLE 126
 #define STATUS_NOT_FOUND 127
@@ -48,32 +45,23 @@ static enum wait_verdict judge_unready(const struct snapshot *snapshot,
 	return WAIT_PENDING;
 }
 
-/* Judges one whose run has ended: that may be all that was expected of it, which is known when its
- * finish has ended, too. */
-static enum wait_verdict judge_finishing(const struct view_service *service,
-					 char why[VIEW_WHY_SIZE])
-{
-	if (!(service->entry.flags & BOARD_FLAG_OPTIONAL) &&
-	    service->entry.exit_status != STATUS_DISABLED)
-		return give_up(why, "it has ended", service->reason);
-	snprintf(why, VIEW_WHY_SIZE, "its finish runs");
-	return WAIT_PENDING;
-}
-
 static enum wait_verdict judge_ready(const struct snapshot *snapshot,
 				     const struct view_service *service, char why[VIEW_WHY_SIZE])
 {
-	if (service->entry.flags & BOARD_FLAG_DONE)
-		return WAIT_REACHED;
+	if (service->entry.flags & BOARD_FLAG_DONE) {
+		/* It is over when its finish is. */
+		snprintf(why, VIEW_WHY_SIZE, "its finish runs");
+		return service->entry.state == BOARD_FINISHING ? WAIT_PENDING : WAIT_REACHED;
+	}
 	switch ((enum board_state)service->entry.state) {
 	case BOARD_READY:
 	case BOARD_DISABLED: return WAIT_REACHED;
 	case BOARD_STARTING:
 	case BOARD_UNREADY: return judge_unready(snapshot, service, why);
-	case BOARD_FINISHING: return judge_finishing(service, why);
 	case BOARD_STOPPING: return give_up(why, "it is being stopped", "");
 	case BOARD_DOWN: return give_up(why, "it is down, by a file of that name", "");
 	case BOARD_SKIPPED: return give_up(why, "it is skipped (DINIT_SKIP)", "");
+	case BOARD_FINISHING:
 	case BOARD_ENDED:
 	case BOARD_STATES: break;
 	}

@@ -4,6 +4,7 @@
 #include "launch.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 #define TEXT LIST("DINIT_JSON_STDOUT=0")
 #define POLITE "trap 'exit 0' TERM; echo up; " SCENE_TRAPPING
@@ -91,6 +92,58 @@ static void test_wait_for_the_end_of_a_migration(struct scene *scene)
 	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
 	run_wait_line(run, RUN_STDOUT, " app/run: before$");
 	scene_let_go(scene, "go");
+	run_wait_line(run, RUN_STDOUT, " app/run: after$");
+	stop(run);
+}
+
+/* What finish does belongs to the work. (It goes on until both have looked.) */
+static void test_wait_lasts_until_finish_has_ended(struct scene *scene)
+{
+	struct run *run;
+
+	add_dinit(scene);
+	assert_int_equal(symlink("dinit", scene_path(scene, "sv")), 0);
+	scene_fifo(scene, "go");
+	scene_fifo(scene, "end");
+	scene_service(scene, "migrate", "exit 115");
+	scene_script(scene, "services/migrate/finish",
+		     "echo up; read end <\"$SCENE/end\"; echo >\"$SCENE/cleaned\"");
+	scene_service(scene, "app",
+		      "read go <\"$SCENE/go\"; \"$SCENE/dinit\" --wait -t 0 migrate\n"
+		      "\"$SCENE/sv\" -w 0 check migrate; echo \"looked $?\"\n"
+		      "\"$SCENE/dinit\" --wait migrate || exit 1\n"
+		      "test -e \"$SCENE/cleaned\" && echo after; exec sleep 1000");
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
+	run_wait_line(run, RUN_STDOUT, " migrate/finish: up$");
+	scene_let_go(scene, "go");
+	run_wait_line(run, RUN_STDOUT, " app/run: looked 1$");
+	run_expect_line(run, RUN_STDOUT, " app/run: timeout: finish: migrate: ");
+	scene_let_go(scene, "end");
+	run_wait_line(run, RUN_STDOUT, " app/run: after$");
+	stop(run);
+	run_expect_line(run, RUN_STDERR,
+			" dinit: migrate has not become ready within 0 s: its finish runs$");
+}
+
+/* An optional service is done in the same way, however it has ended. */
+static void test_wait_lasts_until_finish_of_an_optional_service_has_ended(struct scene *scene)
+{
+	struct run *run;
+
+	add_dinit(scene);
+	scene_fifo(scene, "go");
+	scene_fifo(scene, "end");
+	scene_service(scene, "warmup", "exit 3");
+	scene_file(scene, "services/warmup/optional", 0644, "");
+	scene_script(scene, "services/warmup/finish", "echo up; read end <\"$SCENE/end\"");
+	scene_service(scene, "app",
+		      "read go <\"$SCENE/go\"; \"$SCENE/dinit\" --wait -t 0; echo \"looked $?\"\n"
+		      "\"$SCENE/dinit\" --wait && echo after; exec sleep 1000");
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
+	run_wait_line(run, RUN_STDOUT, " warmup/finish: up$");
+	scene_let_go(scene, "go");
+	run_wait_line(run, RUN_STDOUT, " app/run: looked 1$");
+	scene_let_go(scene, "end");
 	run_wait_line(run, RUN_STDOUT, " app/run: after$");
 	stop(run);
 }
@@ -243,6 +296,8 @@ int main(void)
 		SCENE(test_wait_command_is_executed_when_the_other_is_ready),
 		SCENE(test_wait_as_interpreter_needs_no_shell),
 		SCENE(test_wait_for_the_end_of_a_migration),
+		SCENE(test_wait_lasts_until_finish_has_ended),
+		SCENE(test_wait_lasts_until_finish_of_an_optional_service_has_ended),
 		SCENE(test_wait_for_all_leaves_out_the_own_service),
 		SCENE(test_wait_that_is_in_vain_says_why),
 		SCENE(test_wait_in_terminate_stops_in_order),

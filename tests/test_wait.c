@@ -144,7 +144,8 @@ static void test_judge_ready_follows_the_state(void **state)
 static void test_judge_ready_optional_that_ends_is_done(void **state)
 {
 	(void)state;
-	expect_verdict(BOARD_FINISHING, BOARD_FLAG_OPTIONAL, WAIT_READY, WAIT_PENDING);
+	expect_verdict(BOARD_FINISHING, BOARD_FLAG_OPTIONAL | BOARD_FLAG_DONE, WAIT_READY,
+		       WAIT_PENDING);
 	expect_verdict(BOARD_ENDED, BOARD_FLAG_OPTIONAL | BOARD_FLAG_DONE, WAIT_READY,
 		       WAIT_REACHED);
 }
@@ -166,14 +167,16 @@ static void test_judge_ended_follows_the_state(void **state)
 /* With 115 it has done its work, which is known when its finish has ended. */
 static void test_judge_ready_disabled_is_waited_for_until_its_finish_ends(void **state)
 {
-	char why[VIEW_WHY_SIZE];
 	struct view_service *service;
 
 	(void)state;
 	moments_add();
 	service = moments_add_service("web", BOARD_FINISHING, 0);
 	service->entry.exit_status = 115;
-	assert_int_equal(wait_judge(&moments.list[0], service, WAIT_READY, why), WAIT_PENDING);
+	service->entry.flags = BOARD_FLAG_DONE;
+	assert_int_equal(run("-t 0 web"), 1);
+	expect_said("dinit: web has not become ready within 0 s: its finish runs\n");
+	expect_verdict(BOARD_DISABLED, BOARD_FLAG_DONE, WAIT_READY, WAIT_REACHED);
 }
 
 /* ---- waiting ---- */
