@@ -5,7 +5,6 @@
 #include "check.h"
 
 #include "signaller.h"
-#include "stamp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +20,6 @@
 /* At the end of a check its pipe is read out: so many reads take what a pipe holds. */
 #define READS_MAX 17
 #define PIPE_MODE 0666
-/* What is less stamp_duration() shows as nothing. */
-#define TENTH_MS 100
 /* As lastline.h wants to have it. */
 #define BEGUN_SIZE (2 * (size_t)LASTLINE_MAX)
 
@@ -142,7 +139,7 @@ static void kill_process(const struct check *check)
 static void on_timeout(void *ctx)
 {
 	struct check *check = ctx;
-	char how[64], duration[STAMP_DURATION_SIZE];
+	char how[64];
 
 	/* It has ended in time, which dinit is about to see. */
 	if (reaper_is_zombie(check->program.watch.pid))
@@ -153,11 +150,7 @@ static void on_timeout(void *ctx)
 		return;
 	}
 	kill_process(check);
-	if (check->timeout_ms < TENTH_MS)
-		snprintf(duration, sizeof duration, "%g s", (double)check->timeout_ms / 1000);
-	else
-		stamp_duration(check->timeout_ms, duration);
-	snprintf(how, sizeof how, "took longer than %s", duration);
+	snprintf(how, sizeof how, "took longer than %g s", (double)check->timeout_ms / 1000);
 	tell(check, false, how);
 }
 

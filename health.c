@@ -434,9 +434,8 @@ static void on_ready_timeout(void *ctx)
 	static const char without_result[] = "its check has not ended yet";
 	static const char without_newline[] = "it has not written a newline to its notification-fd";
 	struct health *health = ctx;
-	char words[CAUSE_SIZE], duration[STAMP_DURATION_SIZE];
+	char words[CAUSE_SIZE];
 
-	stamp_duration(health->means.config->ready_timeout_ms, duration);
 	for (size_t i = 0; i < health->watched_len; i++) {
 		struct health_watched *watched = &health->watched[i];
 
@@ -445,7 +444,8 @@ static void on_ready_timeout(void *ctx)
 		if (!watched->reason[0])
 			snprintf(watched->reason, sizeof watched->reason, "%s",
 				 watched->checking ? without_result : without_newline);
-		snprintf(words, sizeof words, "%s: not ready after %s", name_of(watched), duration);
+		snprintf(words, sizeof words, "%s: not ready after %g s", name_of(watched),
+			 (double)health->means.config->ready_timeout_ms / 1000);
 		report_limit(watched, words);
 	}
 }

@@ -9,7 +9,6 @@
 #include "config.h"
 #include "printable.h"
 #include "process.h"
-#include "stamp.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -49,14 +48,11 @@ static uint64_t now_ms(void)
 /* Sets the reason from errno. Returns -1. */
 static int explain(struct probe *probe)
 {
-	if (errno == ETIMEDOUT) {
-		char duration[STAMP_DURATION_SIZE];
-
-		stamp_duration(probe->timeout_ms, duration);
-		snprintf(probe->why, sizeof probe->why, "no answer within %s", duration);
-	} else {
+	if (errno == ETIMEDOUT)
+		snprintf(probe->why, sizeof probe->why, "no answer within %g s",
+			 (double)probe->timeout_ms / 1000);
+	else
 		snprintf(probe->why, sizeof probe->why, "%s", strerror(errno));
-	}
 	return -1;
 }
 

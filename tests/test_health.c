@@ -577,7 +577,7 @@ static void test_health_notification_that_will_not_come_is_the_reason(void **sta
 	assert_string_equal(reason_of(a), "its notification-fd was closed without a newline");
 	pass(5000);
 	assert_int_equal(failures, 1);
-	expect_said("error: a: not ready after 5.0 s, stopping the container: its notification-fd "
+	expect_said("error: a: not ready after 5 s, stopping the container: its notification-fd "
 		    "was closed without a newline\n",
 		    1);
 	assert_int_equal(plays[a].begun, 0);
@@ -1147,13 +1147,13 @@ static void test_health_ready_timeout_names_each_late_service(void **state)
 	assert_int_equal(failures, 0);
 	pass(1);
 	assert_int_equal(failures, 2);
-	expect_said("error: a: not ready after 5.0 s, stopping the container: exited with status "
+	expect_said("error: a: not ready after 5 s, stopping the container: exited with status "
 		    "1: refused\n",
 		    1);
-	expect_said("error: c: not ready after 5.0 s: it has not written a newline to its "
+	expect_said("error: c: not ready after 5 s: it has not written a newline to its "
 		    "notification-fd\n",
 		    1);
-	expect_said("warning: e: not ready after 5.0 s; the service is optional, the container "
+	expect_said("warning: e: not ready after 5 s; the service is optional, the container "
 		    "goes on: its check has not ended yet\n",
 		    1);
 	expect_said("not ready after", 3);
@@ -1189,6 +1189,18 @@ static void test_health_ready_timeout_counts_until_all_were_ready(void **state)
 	expect_said("not ready after", 0);
 }
 
+/* It is told as it was set. */
+static void test_health_ready_timeout_may_be_short(void **state)
+{
+	(void)state;
+	add_checked("a");
+	config.ready_timeout_ms = 50;
+	start_all();
+	pass(50);
+	assert_int_equal(failures, 1);
+	assert_string_equal(cause, "a: not ready after 0.05 s: its check has not ended yet");
+}
+
 /* What has ended by then is not late, and what is never ready for one letter's reason has that. */
 static void test_health_ready_timeout_names_none_that_has_ended(void **state)
 {
@@ -1202,7 +1214,7 @@ static void test_health_ready_timeout_names_none_that_has_ended(void **state)
 	say(b, false, "x");
 	pass(5000);
 	assert_int_equal(failures, 1);
-	assert_string_equal(cause, "b: not ready after 5.0 s: x");
+	assert_string_equal(cause, "b: not ready after 5 s: x");
 	expect_said("not ready after", 1);
 }
 
@@ -1428,6 +1440,7 @@ int main(void)
 		TEST(test_health_ready_timeout_names_each_late_service),
 		TEST(test_health_ready_timeout_of_a_millisecond_is_one),
 		TEST(test_health_ready_timeout_counts_until_all_were_ready),
+		TEST(test_health_ready_timeout_may_be_short),
 		TEST(test_health_ready_timeout_names_none_that_has_ended),
 		TEST(test_health_ready_timeout_of_services_that_are_done_is_nothing),
 		TEST(test_health_result_for_a_service_that_was_told_to_stop_is_nothing),
