@@ -349,7 +349,6 @@ static void note_orphan_end(struct orphan *orphan, int status)
 	}
 	if (orphan->state == ORPHAN_INHERITED) {
 		what = "inherited child";
-		policy->inherited--;
 	} else if (orphan->state == ORPHAN_FILTER) {
 		what = "filter";
 		expect_filters(policy);
@@ -412,7 +411,7 @@ static void on_child(void *ctx, pid_t pid)
 	const struct reaper_watch *watch = reaper_find(policy->reaper, pid);
 
 	if (!watch || !watch->unwaited)
-		policy->seen++;
+		policy->others_seen = true;
 	if (!watch)
 		add_orphan(policy, pid, ORPHAN_YOUNG);
 }
@@ -420,12 +419,16 @@ static void on_child(void *ctx, pid_t pid)
 static void on_inherited_child(void *ctx, pid_t pid)
 {
 	struct policy *policy = ctx;
-	const struct orphan *orphan = add_orphan(policy, pid, ORPHAN_INHERITED);
+	struct orphan *orphan;
 
+	/* Who loses its parent while the list is read may be in it twice. */
+	if (reaper_find(policy->reaper, pid))
+		return;
+	orphan = add_orphan(policy, pid, ORPHAN_INHERITED);
 	if (!orphan)
 		return;
+	orphan->watch.unwaited = true;
 	log_info("%s/%d: was there before dinit, leaving it alone", orphan_program(orphan), pid);
-	policy->inherited++;
 }
 
 /* Looks again at what was taken for a filter. (A shell that waited in "read line < pipe" has
@@ -446,11 +449,11 @@ static void look_for_orphans(struct policy *policy)
 {
 	policy->looked_ms = loop_now_ms(policy->loop);
 	policy->look_pending = false;
-	policy->seen = 0;
+	policy->others_seen = false;
 	if (policy->teardown && loop_now_ms(policy->loop) >= policy->review_ms)
 		review_filters(policy);
-	policy->others_seen = procfs_each_child(policy->proc, getpid(), on_child, policy) < 0 ||
-			      policy->seen > policy->inherited;
+	if (procfs_each_child(policy->proc, getpid(), on_child, policy) < 0)
+		policy->others_seen = true;
 	loop_timer_start(policy->loop, &policy->look_timer,
 			 policy->teardown ? POLICY_LOOK_TEARDOWN_MS : POLICY_LOOK_MS);
 }

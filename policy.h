@@ -83,11 +83,7 @@ struct policy {
 	struct loop_timer look_timer;
 	/* The time of the last look. */
 	uint64_t looked_ms;
-	/* How many children were there before dinit, and still are. */
-	size_t inherited;
-	/* How many children the current look has found. */
-	size_t seen;
-	/* The last look found more children than the inherited ones. */
+	/* The last look found a child that a teardown may have to wait for. */
 	bool others_seen;
 	/* Something has ended since the last look, and the next one is due soon. */
 	bool look_pending;

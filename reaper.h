@@ -29,7 +29,7 @@ struct reaper_watch {
 	 * expects a stop: the reaper then lets the tracee go by itself. */
 	void (*on_stop)(void *ctx, pid_t pid, int status);
 	void *ctx;
-	/* It is a child of dinit's own whose end a teardown does not wait for. */
+	/* It is a child whose end a teardown does not wait for. */
 	bool unwaited;
 };
 

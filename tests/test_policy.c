@@ -47,6 +47,10 @@ static bool ends_slowly;
 /* The children that a test makes before it opens the policy: were they there before dinit, too?
  * The first look says. */
 static bool inherits, nobody_yet;
+/* A child that a look misses, as it may where others end while the list is read; and each child is
+ * in the list twice. */
+static pid_t missed;
+static bool listed_twice;
 static struct rig *current;
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
@@ -216,16 +220,34 @@ bool __wrap_logmux_reads(const struct logmux *mux, dev_t device, ino_t inode)
 	       (device == current->ours.st_dev && inode == current->ours.st_ino);
 }
 
+struct listing_of_children {
+	void (*on_child)(void *ctx, pid_t pid);
+	void *ctx;
+};
+
+static void list_child(void *ctx, pid_t pid)
+{
+	const struct listing_of_children *children = ctx;
+
+	if (pid == missed)
+		return;
+	children->on_child(children->ctx, pid);
+	if (listed_twice)
+		children->on_child(children->ctx, pid);
+}
+
 int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent,
 			     void (*on_child)(void *ctx, pid_t pid), void *ctx)
 {
+	struct listing_of_children children = { .on_child = on_child, .ctx = ctx };
+
 	assert_int_equal(parent, getpid());
 	if (nobody_yet) {
 		nobody_yet = false;
 		return 0;
 	}
 	looks++;
-	return __real_procfs_each_child(proc, parent, on_child, ctx);
+	return __real_procfs_each_child(proc, parent, list_child, &children);
 }
 
 int __wrap_procfs_read_stat(const struct procfs *proc, pid_t pid, struct procfs_stat *stat)
@@ -315,6 +337,8 @@ static int setup(void **state)
 	clock_ms = 1000000;
 	looks = 0;
 	memory_fails = strdup_fails = adopt_fails = inherits = ends_slowly = false;
+	listed_twice = false;
+	missed = 0;
 	log_set_writer(keep, rig);
 	log_set_level(CONFIG_LOG_WARN);
 	sigemptyset(&none);
@@ -666,6 +690,41 @@ static void test_policy_child_from_before_that_ended_counts_no_more(void **state
 	end_and_reap(rig, orphan, SIGKILL);
 	pass(rig, POLICY_LOOK_MS);
 	assert_false(policy_may_have_orphans(&rig->policy));
+}
+
+/* An orphan is one, whoever else was seen. */
+static void test_policy_child_from_before_that_a_look_misses_hides_no_orphan(void **state)
+{
+	struct rig *rig = *state;
+
+	inherits = true;
+	make_child(rig);
+	make_child(rig);
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	missed = rig->children[0];
+	make_child(rig);
+	policy_begin_teardown(&rig->policy);
+	assert_true(policy_has_to_wait(&rig->policy));
+	missed = rig->children[2];
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	assert_false(policy_has_to_wait(&rig->policy));
+}
+
+static void test_policy_children_from_before_have_one_record_each(void **state)
+{
+	struct reaper_watch watch = { .on_exit = nothing };
+	struct rig *rig = *state;
+	pid_t pid = make_child(rig);
+
+	reaper_watch(&rig->reaper, &watch, make_child(rig));
+	inherits = listed_twice = true;
+	log_set_level(CONFIG_LOG_INFO);
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	assert_int_equal(count(rig, ": was there before dinit, leaving it alone\n"), 1);
+	assert_ptr_equal(reaper_find(&rig->reaper, rig->children[1]), &watch);
+	end_and_reap(rig, pid, SIGKILL);
+	assert_int_equal(count(rig, ": inherited child was killed by signal 9 (Killed)\n"), 1);
+	end_and_reap(rig, rig->children[1], SIGKILL);
 }
 
 static void test_policy_watched_children_are_no_orphans(void **state)
@@ -2131,6 +2190,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_terminate_orphan_that_obeys_is_not_killed),
 	TEST(test_policy_orphan_that_ends_young_is_not_spoken_of),
 	TEST(test_policy_child_from_before_that_ended_counts_no_more),
+	TEST(test_policy_child_from_before_that_a_look_misses_hides_no_orphan),
+	TEST(test_policy_children_from_before_have_one_record_each),
 	TEST(test_policy_children_from_before_are_left_alone),
 	TEST(test_policy_watched_children_are_no_orphans),
 	TEST(test_policy_watched_child_that_is_not_waited_for_counts_for_nothing),
