@@ -4,9 +4,10 @@
 #ifndef DINIT_ARCH_NONE_H
 #define DINIT_ARCH_NONE_H
 
+#include "adopt/arch/plain.h"
+
 #include <stdint.h>
 #include <sys/syscall.h>
-#include <sys/types.h>
 
 /* 32-bit processors have the one or the other. */
 #ifndef SYS_mmap
@@ -17,13 +18,8 @@
 #define ARCH_CALL_INSN "\0"
 #define ARCH_CALL_INSN_LEN 1
 #define ARCH_CALL_INSN_ALIGN 1
-#define ARCH_HIDES_RESTART 0
 
 struct arch_regs {
-	char none;
-};
-
-struct arch_vectors {
 	char none;
 };
 
@@ -41,35 +37,6 @@ static inline void arch_set_call(struct arch_regs *regs, uint64_t insn, long num
 static inline long arch_result(const struct arch_regs *regs)
 {
 	return regs->none;
-}
-
-static inline int arch_skip_call(pid_t tid)
-{
-	(void)tid;
-	return -1;
-}
-
-static inline void arch_take_restart(struct arch_regs *saved, const struct arch_regs *at_entry)
-{
-	*saved = *at_entry;
-}
-
-static inline int arch_save_vectors(pid_t tid, struct arch_vectors *vectors)
-{
-	(void)tid;
-	(void)vectors;
-	return -1;
-}
-
-static inline void arch_restore_vectors(pid_t tid, struct arch_vectors *vectors)
-{
-	(void)tid;
-	(void)vectors;
-}
-
-static inline void arch_drop_vectors(struct arch_vectors *vectors)
-{
-	(void)vectors;
 }
 
 #endif
