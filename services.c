@@ -88,22 +88,10 @@ const struct program *services_find_command(const struct services *services)
 	return command && program_is_running(&command->run) ? &command->run : NULL;
 }
 
-static void count_program(void *ctx, const struct program *program)
-{
-	size_t *count = ctx;
-
-	(void)program;
-	++*count;
-}
-
 bool services_is_command_last(const struct services *services)
 {
-	size_t count = 0;
-
-	if (services->phase != SERVICES_COMMAND_STOPPED || !services_find_command(services))
-		return false;
-	services_list_running(services, count_program, &count);
-	return count == 1;
+	return services->phase == SERVICES_COMMAND_STOPPED && services_find_command(services) &&
+	       services->programs->living == 1;
 }
 
 void services_signal_command(const struct services *services, int signal)

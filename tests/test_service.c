@@ -2421,6 +2421,30 @@ static void test_services_stop_command_starts_nothing_more(void **state)
 	assert_int_equal(count(rig->out[0], "never"), 0);
 }
 
+static bool one_lives(struct rig *rig)
+{
+	return rig->programs.living == 1;
+}
+
+static void test_services_command_is_last_when_no_other_program_lives(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_shell(rig, "trap '' TERM; echo up; exec sleep 1000");
+	run_all(rig);
+	wait_for(rig, " job/run: up\n");
+	services_stop_command(&rig->services, SIGTERM);
+	assert_false(services_is_command_last(&rig->services));
+	kill(rig->services.list[0].run.watch.pid, SIGKILL);
+	wait_until(rig, one_lives, "the end of web");
+	assert_true(services_is_command_last(&rig->services));
+	services_stop(&rig->services);
+	assert_false(services_is_command_last(&rig->services));
+	services_kill(&rig->services, false);
+	wait_for_all(rig);
+}
+
 /* The services run on as usual: the end of one is what it always is, and finish runs. */
 static void test_services_stop_command_leaves_ends_what_they_are(void **state)
 {
@@ -2603,6 +2627,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_services_stop_tells_the_command_too),
 	TEST(test_services_signal_command_passes_it_on_and_stops_nothing),
 	TEST(test_services_stop_command_starts_nothing_more),
+	TEST(test_services_command_is_last_when_no_other_program_lives),
 	TEST(test_services_stop_command_leaves_ends_what_they_are),
 	TEST(test_services_list_running_names_the_command),
 	TEST(test_services_command_that_cannot_be_started_says_with_which_status),
