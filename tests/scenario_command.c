@@ -327,18 +327,20 @@ static void test_stdin_that_is_not_read_is_left_alone(struct scene *scene)
 {
 	struct run *run;
 
+	scene_fifo(scene, "go");
 	scene_service(scene, "web", "readlink /proc/self/fd/0; exec sleep 1000");
 	scene_file(scene, "input", 0644, "first\nsecond\n");
 	run = run_start(scene, &(struct run_spec){
 				       .arguments = SHELL("read line; cat /proc/$PPID/fdinfo/0; "
-							  "echo \"$line\""),
+							  "echo \"$line\"; read go <\"$SCENE/go\""),
 				       .environment = LIST(TEXT),
 				       .in = RUN_FD_FILE,
 				       .in_path = "input" });
+	run_wait_line(run, RUN_STDOUT, " web/run: /dev/null$");
+	scene_let_go(scene, "go");
 	run_expect_exit(run, 0);
 	run_expect_line(run, RUN_STDOUT, LABEL "pos:[^0-9]*6$");
 	run_expect_line(run, RUN_STDOUT, LABEL "first$");
-	run_expect_line(run, RUN_STDOUT, " web/run: /dev/null$");
 }
 
 /* Pseudo random bytes, the same for the same place. */
