@@ -18,7 +18,7 @@ LDFLAGS = $(LINK_HARDEN)
 STANDARD = -std=gnu11 -D_GNU_SOURCE $(WARN) $(WERROR)
 ALL_CFLAGS = $(STANDARD) -DDINIT_VERSION='"$(VERSION)"' $(CFLAGS)
 
-# From the top down; tests/lint knows the same order, and who may include whom.
+# From the top down: tests/lint looks that each includes only what is below it.
 MODULES = dinit client/cli client/http client/listener client/answers client/page \
 	client/httprequest client/probe client/target client/sv client/signal client/watch \
 	client/wait client/metrics client/status client/statusjson client/cells client/usage \
