@@ -316,13 +316,11 @@ static bool is_delayed(const struct dinit *dinit)
 
 static void check_idleness(struct dinit *dinit)
 {
-	const char *cause = "all services have disabled themselves and nothing else is running";
+	static const char cause[] = "all services have disabled themselves, or are optional and "
+				    "have ended, and nothing else is running";
 
 	if (is_anybody_left(dinit) || dinit->services.disabled < dinit->services.len)
 		return;
-	if (services_have_optional(&dinit->services))
-		cause = "all services have disabled themselves, or are optional and have ended, "
-			"and nothing else is running";
 	log_warn("%s: stopping the container", cause);
 	note_failure(dinit, cause, PROCESS_STATUS_STOPPED);
 }

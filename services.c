@@ -41,14 +41,6 @@ size_t services_control(struct services *services, enum svdir_control which)
 	return asked;
 }
 
-bool services_have_optional(const struct services *services)
-{
-	for (size_t i = 0; i < services->len; i++)
-		if (services->list[i].entry->optional)
-			return true;
-	return false;
-}
-
 /* Enters a phase in which no service is started any more, nor a program in a control directory. */
 static void enter_phase(struct services *services, enum services_phase phase)
 {

@@ -34,9 +34,6 @@ bool services_have_control(const struct services *services, enum svdir_control w
  * services were asked. */
 size_t services_control(struct services *services, enum svdir_control which);
 
-/* Returns whether any service that is to be started is optional. */
-bool services_have_optional(const struct services *services);
-
 /* Begins the teardown: no further service is started. Starts the prestop of every running service
  * that has one. The services run on as usual; `prestopping` becomes 0 when all these programs have
  * ended. Does nothing where the teardown has begun already. */
