@@ -28,7 +28,7 @@ static bool is_new(const struct policy *policy, pid_t pid)
 	const struct orphan *orphan = orphan_find(&policy->orphans, pid);
 
 	if (!orphan)
-		return !reaper_knows(policy->reaper, pid);
+		return !reaper_find(policy->reaper, pid);
 	return orphan->state == ORPHAN_YOUNG || orphan->state == ORPHAN_UNSETTLED ||
 	       orphan->state == ORPHAN_IGNORED;
 }

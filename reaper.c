@@ -59,11 +59,6 @@ struct reaper_watch *reaper_find(const struct reaper *reaper, pid_t pid)
 	return watch;
 }
 
-bool reaper_knows(const struct reaper *reaper, pid_t pid)
-{
-	return reaper_find(reaper, pid) != NULL;
-}
-
 /* Returns the status that waitpid(2) would give, from what waitid(2) gave: the encoding is the
  * kernel's, and the same on every Linux. */
 static int status_of(const siginfo_t *info)

@@ -68,9 +68,6 @@ void reaper_unwatch(struct reaper *reaper, struct reaper_watch *watch);
 /* Returns the watch of pid, or NULL where nobody watches it. */
 struct reaper_watch *reaper_find(const struct reaper *reaper, pid_t pid);
 
-/* Returns whether anybody watches pid. */
-bool reaper_knows(const struct reaper *reaper, pid_t pid);
-
 /* Reaps everything that has ended, and passes on the stops of tracees, until there is no more
  * news; never blocks. Returns whether dinit has any child left (living, or not yet reaped). */
 bool reaper_drain(struct reaper *reaper);

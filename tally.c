@@ -19,11 +19,6 @@ void tally_show(struct tally *tally, struct board_stream *shown)
 	write_out(tally);
 }
 
-void tally_hide(struct tally *tally)
-{
-	tally->shown = NULL;
-}
-
 void tally_add(struct tally *tally, size_t lines, size_t bytes)
 {
 	tally->lines += lines;

@@ -15,11 +15,8 @@ struct tally {
 	struct board_stream *shown;
 };
 
-/* Shows the counts in *shown, too, from now on; it must stay where it is until tally_hide. */
+/* Shows the counts in *shown, too, from now on; it must stay where it is as long as they grow. */
 void tally_show(struct tally *tally, struct board_stream *shown);
-
-/* Ends that; the counts go on. */
-void tally_hide(struct tally *tally);
 
 /* Adds to the counts; to be called at most once for each read. */
 void tally_add(struct tally *tally, size_t lines, size_t bytes);

@@ -171,7 +171,7 @@ static void wait_longer(struct redirect *redirect)
 /* Returns whether another redirection works on that process or thread already. */
 static bool is_taken(const struct redirect *redirect, pid_t pid)
 {
-	return pid != redirect->group->watched_pid && reaper_knows(redirect->group->reaper, pid);
+	return pid != redirect->group->watched_pid && reaper_find(redirect->group->reaper, pid);
 }
 
 static void trace_thread(struct redirect *redirect, pid_t tid)

@@ -1541,7 +1541,7 @@ static void test_adopt_orphan_that_does_not_stop_is_not_waited_for(void **state)
 	kill(test->pid, SIGKILL);
 	turn_until(test, is_ended);
 	assert_int_equal(tracer_of(test, child), getpid());
-	assert_false(reaper_knows(&test->reaper, child));
+	assert_null(reaper_find(&test->reaper, child));
 	assert_int_equal(__real_ptrace(PTRACE_INTERRUPT, child, NULL, NULL), 0);
 	while (thread_state(child) != 't')
 		;
@@ -2976,9 +2976,9 @@ static void test_redirect_tracee_that_has_gone_is_tried_again_soon(void **state)
 	script.after_seize = kill_and_wait;
 	begin_lone(test, test->pid);
 	assert_int_equal(pass_time(test), 0);
-	assert_true(reaper_knows(&test->reaper, test->pid));
+	assert_non_null(reaper_find(&test->reaper, test->pid));
 	assert_int_equal(pass_time(test), 10);
-	assert_false(reaper_knows(&test->reaper, test->pid));
+	assert_null(reaper_find(&test->reaper, test->pid));
 	assert_int_equal(pass_time(test), 10);
 	assert_int_equal(lone.ends + lone.troubles, 0);
 	redirect_cancel(&lone.redirect);
@@ -3095,7 +3095,7 @@ static void test_redirect_end_of_a_thread_lets_another_be_tried(void **state)
 	begin_lone(test, test->pid);
 	assert_int_equal(pass_time(test), 0);
 	assert_int_equal(script.seizes, 1);
-	while (reaper_knows(&test->reaper, script.seized))
+	while (reaper_find(&test->reaper, script.seized))
 		reaper_drain(&test->reaper);
 	assert_int_equal(pass_time(test), 10);
 	assert_int_equal(script.seizes, 2);
@@ -3136,8 +3136,8 @@ static void test_redirect_watches_thread_and_process_that_nobody_else_does(void 
 		lone.group.watched_pid = own ? test->pid : getpid();
 		assert_int_equal(pass_time(test), 0);
 		assert_int_not_equal(script.seized, 0);
-		assert_true(reaper_knows(&test->reaper, script.seized));
-		assert_int_equal(reaper_knows(&test->reaper, test->pid), !own);
+		assert_non_null(reaper_find(&test->reaper, script.seized));
+		assert_int_equal(reaper_find(&test->reaper, test->pid) != NULL, !own);
 		redirect_cancel(&lone.redirect);
 		assert_int_equal(__real_ptrace(PTRACE_INTERRUPT, script.seized, NULL, NULL), 0);
 		while (lone.redirect.tracee.state != TRACEE_STATE_LOOSE)

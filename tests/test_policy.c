@@ -585,7 +585,7 @@ static void test_policy_terminate_orphan_is_told_when_mature_and_killed_when_lat
 	pid_t pid = make_child(rig);
 
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
-	assert_true(reaper_knows(&rig->reaper, pid));
+	assert_non_null(reaper_find(&rig->reaper, pid));
 	pass(rig, POLICY_MATURE_MS - 1);
 	assert_int_equal(rig->sent_len, 0);
 	pass(rig, 1);
@@ -605,7 +605,7 @@ static void test_policy_terminate_orphan_is_told_when_mature_and_killed_when_lat
 	pass(rig, 10 * KILL_TIMEOUT_MS);
 	assert_int_equal(rig->sent_len, 2);
 	end_and_reap(rig, pid, SIGKILL);
-	assert_false(reaper_knows(&rig->reaper, pid));
+	assert_null(reaper_find(&rig->reaper, pid));
 	assert_int_equal(rig->ends, 0);
 }
 
@@ -1358,7 +1358,7 @@ static void test_policy_orphan_that_takes_long_to_end_is_not_spoken_of(void **st
 	assert_int_equal(rig->sent_len, 0);
 	assert_string_equal(rig->said, "");
 	end_and_reap(rig, pid, SIGKILL);
-	assert_false(reaper_knows(&rig->reaper, pid));
+	assert_null(reaper_find(&rig->reaper, pid));
 }
 
 static void test_policy_orphan_that_runs_on_is_terminated(void **state)
@@ -1408,7 +1408,7 @@ static void test_policy_filter_that_is_none_any_more_is_terminated_in_the_teardo
 	assert_int_equal(rig->sent_len, 1);
 	assert_sent(rig, 0, none, SIGTERM);
 	end_and_reap(rig, none, SIGTERM);
-	assert_true(reaper_knows(&rig->reaper, filter));
+	assert_non_null(reaper_find(&rig->reaper, filter));
 }
 
 static void test_policy_ignore_filter_whose_time_is_over_is_not_waited_for(void **state)
@@ -2043,7 +2043,7 @@ static void test_policy_close_forgets_orphans_in_every_state(void **state)
 	policy_close(&rig->policy);
 	rig->open = false;
 	for (size_t i = 0; i < 4; i++)
-		assert_false(reaper_knows(&rig->reaper, pids[i]));
+		assert_null(reaper_find(&rig->reaper, pids[i]));
 	pass(rig, 2 * KILL_TIMEOUT_MS);
 	assert_int_equal(rig->sent_len, 1);
 }

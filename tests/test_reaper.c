@@ -128,7 +128,7 @@ static void on_exit_(void *ctx, pid_t pid, int status)
 {
 	struct rig *rig = ctx;
 
-	assert_false(reaper_knows(&rig->reaper, pid));
+	assert_null(reaper_find(&rig->reaper, pid));
 	see(rig->exit, &rig->exits, pid, status);
 	if (rig->also_watch)
 		reaper_watch(&rig->reaper, rig->also_watch, rig->also_pid);
@@ -234,7 +234,7 @@ static void test_reaper_drain_with_a_living_child_says_so_and_does_not_block(voi
 	reaper_watch(&rig->reaper, &watch, make_child(rig, 0, 0));
 	assert_true(reaper_drain(&rig->reaper));
 	assert_int_equal(rig->exits, 0);
-	assert_true(reaper_knows(&rig->reaper, watch.pid));
+	assert_non_null(reaper_find(&rig->reaper, watch.pid));
 }
 
 static void assert_end(struct rig *rig, int exit_status, int signal_)
@@ -251,7 +251,7 @@ static void assert_end(struct rig *rig, int exit_status, int signal_)
 	assert_int_equal(rig->exit[0].pid, pid);
 	assert_int_equal(rig->exit[0].state, 0);
 	assert_int_equal(watch.pid, 0);
-	assert_false(reaper_knows(&rig->reaper, pid));
+	assert_null(reaper_find(&rig->reaper, pid));
 	expected = signal_ ? signal_ : exit_status << 8;
 	assert_int_equal(rig->exit[0].status, expected);
 	assert_int_equal(rig->orphans, 0);
@@ -347,7 +347,7 @@ static void test_reaper_unwatch_makes_a_orphan_of_it(void **state)
 	reaper_watch(&rig->reaper, &watch, pid);
 	reaper_unwatch(&rig->reaper, &watch);
 	assert_int_equal(watch.pid, 0);
-	assert_false(reaper_knows(&rig->reaper, pid));
+	assert_null(reaper_find(&rig->reaper, pid));
 	reaper_unwatch(&rig->reaper, &watch);
 	open_gate(rig);
 	await_zombie(pid);
@@ -370,22 +370,20 @@ static void test_reaper_unwatch_in_a_chain_leaves_the_others(void **state)
 		}
 		reaper_unwatch(&rig->reaper, &watches[out]);
 		for (int i = 0; i < 4; i++)
-			assert_int_equal(reaper_knows(&rig->reaper, 5 + i * REAPER_BUCKETS),
-					 i != out);
+			assert_ptr_equal(reaper_find(&rig->reaper, 5 + i * REAPER_BUCKETS),
+					 i != out ? &watches[i] : NULL);
 		for (int i = 0; i < 4; i++)
 			reaper_unwatch(&rig->reaper, &watches[i]);
 		assert_null(rig->reaper.buckets[5]);
 	}
 }
 
-static void test_reaper_knows_only_the_very_pid(void **state)
+static void test_reaper_find_finds_only_the_very_pid(void **state)
 {
 	struct rig *rig = *state;
 	struct reaper_watch watch = watch_of(rig);
 
 	reaper_watch(&rig->reaper, &watch, 5);
-	assert_true(reaper_knows(&rig->reaper, 5));
-	assert_false(reaper_knows(&rig->reaper, 5 + REAPER_BUCKETS));
 	assert_ptr_equal(reaper_find(&rig->reaper, 5), &watch);
 	assert_null(reaper_find(&rig->reaper, 5 + REAPER_BUCKETS));
 	reaper_unwatch(&rig->reaper, &watch);
@@ -406,8 +404,8 @@ static void test_reaper_on_exit_may_watch_and_unwatch_others(void **state)
 	await_zombie(pid);
 	assert_false(reaper_drain(&rig->reaper));
 	assert_int_equal(rig->exits, 1);
-	assert_false(reaper_knows(&rig->reaper, pid + REAPER_BUCKETS));
-	assert_true(reaper_knows(&rig->reaper, pid + 2 * REAPER_BUCKETS));
+	assert_null(reaper_find(&rig->reaper, pid + REAPER_BUCKETS));
+	assert_non_null(reaper_find(&rig->reaper, pid + 2 * REAPER_BUCKETS));
 	reaper_unwatch(&rig->reaper, &third);
 	/* the watch of one that has ended can be used again at once */
 	assert_int_equal(pipe2(rig->gate, O_CLOEXEC), 0);
@@ -453,7 +451,7 @@ static void test_reaper_drain_stop_of_a_tracee_goes_to_its_watch(void **state)
 	assert_int_equal(rig->stop[0].pid, pid);
 	assert_true(WIFSTOPPED(rig->stop[0].status));
 	assert_int_equal(rig->exits, 0);
-	assert_true(reaper_knows(&rig->reaper, pid));
+	assert_non_null(reaper_find(&rig->reaper, pid));
 	assert_int_equal(ptrace(PTRACE_DETACH, pid, 0, 0), 0);
 	open_gate(rig);
 	await_zombie(pid);
@@ -488,7 +486,7 @@ static void test_reaper_drain_tracee_killed_meanwhile_is_an_end(void **state)
 	assert_int_equal(rig->exits, 1);
 	assert_int_equal(rig->exit[0].pid, pid);
 	assert_int_equal(rig->exit[0].status, SIGKILL);
-	assert_false(reaper_knows(&rig->reaper, pid));
+	assert_null(reaper_find(&rig->reaper, pid));
 }
 
 static void test_reaper_drain_stop_refused_does_not_spin_and_comes_back(void **state)
@@ -594,7 +592,7 @@ static void test_reaper_drain_wait_refused_does_not_spin_and_comes_back(void **s
 	wait_error = ECHILD;
 	assert_true(reaper_drain(&rig->reaper));
 	assert_int_equal(rig->exits, 0);
-	assert_true(reaper_knows(&rig->reaper, pid));
+	assert_non_null(reaper_find(&rig->reaper, pid));
 	assert_false(reaper_drain(&rig->reaper));
 	assert_int_equal(rig->exits, 1);
 }
@@ -668,7 +666,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_reaper_drain_takes_a_burst_whole),
 	TEST(test_reaper_unwatch_makes_a_orphan_of_it),
 	TEST(test_reaper_unwatch_in_a_chain_leaves_the_others),
-	TEST(test_reaper_knows_only_the_very_pid),
+	TEST(test_reaper_find_finds_only_the_very_pid),
 	TEST(test_reaper_on_exit_may_watch_and_unwatch_others),
 	TEST(test_reaper_is_zombie_tells_the_ended_from_the_living),
 	TEST(test_reaper_drain_stop_of_a_tracee_goes_to_its_watch),

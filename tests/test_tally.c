@@ -58,21 +58,6 @@ static void test_tally_add_garbage_that_others_wrote_is_gone(void **state)
 	assert_int_equal(shown.bytes, 20);
 }
 
-static void test_tally_hide_what_comes_then_is_not_seen(void **state)
-{
-	struct tally tally = { 0 };
-	struct board_stream shown;
-
-	(void)state;
-	tally_show(&tally, &shown);
-	tally_add(&tally, 1, 10);
-	tally_hide(&tally);
-	tally_add(&tally, 1, 10);
-	assert_int_equal(shown.lines, 1);
-	assert_int_equal(shown.bytes, 10);
-	assert_int_equal(tally.lines, 2);
-}
-
 static void test_tally_add_more_than_32_bits_grows_on(void **state)
 {
 	struct tally tally = { 0 };
@@ -93,7 +78,6 @@ int main(void)
 		cmocka_unit_test(test_tally_show_what_was_counted_before_is_seen),
 		cmocka_unit_test(test_tally_show_nothing_was_counted_overwrites_what_was_there),
 		cmocka_unit_test(test_tally_add_garbage_that_others_wrote_is_gone),
-		cmocka_unit_test(test_tally_hide_what_comes_then_is_not_seen),
 		cmocka_unit_test(test_tally_add_more_than_32_bits_grows_on),
 	};
 
