@@ -10,7 +10,8 @@
 
 struct ownfds {
 	/* At 1 and 2, the descriptors that stdout and stderr are written to: -1 where the one that
-	 * we were started with was closed, else what process_copy_standard_fd returned. */
+	 * we were started with was closed; the same number where it is a terminal, which is to
+	 * stay, or cannot be copied; else a copy above 9. */
 	int output_fds[3];
 };
 

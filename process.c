@@ -6,7 +6,6 @@
 
 #include "log.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
@@ -16,10 +15,6 @@
 #include <unistd.h>
 
 #define KERNEL_SIGNALS 64
-
-/* The lowest number of a copy of a standard descriptor: whoever lists ours sees at once which these
- * are. (Shells keep theirs there as well, and leave 3 to 9 to scripts.) */
-#define COPY_MIN 10
 
 /* How long a serial line may take to send what the kernel has queued for it (up to 4 kB, at 9600
  * bit/s), and how often it is asked. */
@@ -36,40 +31,6 @@ int process_fill_standard_fds(bool closed[3])
 			return -1;
 	}
 	return 0;
-}
-
-int process_copy_standard_fd(int fd)
-{
-	int copy_fd;
-
-	if (isatty(fd))
-		return fd;
-	copy_fd = fcntl(fd, F_DUPFD_CLOEXEC, COPY_MIN);
-	if (copy_fd >= 0)
-		return copy_fd;
-	log_info("descriptor %d cannot be copied, what other processes write to it is not "
-		 "labelled: %s",
-		 fd, strerror(errno));
-	return fd;
-}
-
-int process_replace_standard_fd(int fd)
-{
-	int ends[2], result;
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -1;
-	result = dup2(ends[1], fd);
-	close(ends[1]);
-	if (result >= 0)
-		return ends[0];
-	close(ends[0]);
-	return -1;
-}
-
-void process_restore_standard_fd(int fd, int copy_fd)
-{
-	dup2(copy_fd, fd);
 }
 
 bool process_has_foreground(void)

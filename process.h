@@ -25,19 +25,6 @@ enum process_status {
  * lands there, and sets closed[] for it. Returns 0, or -1 with errno. */
 int process_fill_standard_fds(bool closed[3]);
 
-/* Returns a descriptor for what standard descriptor fd is open on: a copy of it above 9, which the
- * programs we start do not inherit, so that a pipe may take the place of fd. Returns fd itself
- * where it is a terminal, which is to stay, and where no copy can be made, which is said. */
-int process_copy_standard_fd(int fd);
-
-/* Puts a pipe in place of standard descriptor fd, so that what other processes write to it through
- * /proc/PID/fd arrives there. Returns the read end, which is the caller's, or -1 with errno, and fd
- * is what it was. */
-int process_replace_standard_fd(int fd);
-
-/* Puts the copy of standard descriptor fd, which stays the caller's, back in its place. */
-void process_restore_standard_fd(int fd, int copy_fd);
-
 /* Returns whether our process group is in the foreground of the terminal on stdin; false where
  * stdin is no terminal, or not that of our session. */
 bool process_has_foreground(void);

@@ -29,7 +29,7 @@ UNITS = adopt answers bytes fdtable json names signame printable lastline config
 	logmux filter sender request service lives ration policy left ending waited overtime \
 	announce pace board check cli command health http httprequest listener listing metrics \
 	nearest notify page pick probe signal status statusjson sv tally target usage verdict view \
-	wait watch shebang
+	wait watch shebang ownfds
 
 # The functions whose calls a test takes (ld's --wrap), so that they can be made to fail.
 wrap_adopt = ptrace tracee_call malloc calloc clock_gettime epoll_wait
@@ -39,7 +39,7 @@ wrap_fdtable = syscall
 wrap_lastline = realloc
 wrap_svdir = malloc calloc realloc strdup opendir access open
 wrap_procfs = read
-wrap_process = dup2
+wrap_ownfds = dup2 logmux_add
 wrap_log = write
 wrap_spawn = fork read write setsid setpgid
 wrap_notify = malloc epoll_ctl read
@@ -207,9 +207,10 @@ check-size: static
 	@size=$$(stat -c %s dinit-static); echo "dinit-static: $$size bytes"; test $$size -le 220000
 
 # Those that start programs are left out: valgrind makes a fork of vfork, and dies of an execve that
-# fails. So is test_process: valgrind has signals and limits of its own.
+# fails. So are test_process and test_ownfds: valgrind has signals and limits of its own.
 VALGRIND = valgrind --quiet --error-exitcode=99 --leak-check=full --suppressions=tests/valgrind.supp
-VALGRIND_PROGRAMS = $(filter-out %/test_adopt %/test_spawn %/test_process,$(UNIT_PROGRAMS))
+VALGRIND_PROGRAMS = $(filter-out %/test_adopt %/test_spawn %/test_process \
+	%/test_ownfds,$(UNIT_PROGRAMS))
 
 check-valgrind: setup $(VALGRIND_PROGRAMS)
 	@tests/setup valgrind

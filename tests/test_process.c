@@ -101,163 +101,6 @@ static void test_process_fill_standard_fds_that_cannot_be_opened_fails(void **st
 	run_in_child(fill_without_descriptors);
 }
 
-/* ---- our own descriptors ---- */
-
-/* How often dup2 fails from here on. */
-static int dup2_failures;
-
-int __real_dup2(int from, int to);
-int __wrap_dup2(int from, int to);
-
-int __wrap_dup2(int from, int to)
-{
-	if (dup2_failures > 0) {
-		dup2_failures--;
-		errno = EMFILE;
-		return -1;
-	}
-	return __real_dup2(from, to);
-}
-
-static bool are_same_file(int a, int b)
-{
-	struct stat of_a, of_b;
-
-	return fstat(a, &of_a) == 0 && fstat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
-	       of_a.st_ino == of_b.st_ino;
-}
-
-static int count_fds(void)
-{
-	int fds = 0;
-
-	for (int fd = 0; fd < 100; fd++)
-		fds += fcntl(fd, F_GETFD) >= 0;
-	return fds;
-}
-
-/* Makes fd a pipe, and returns its read end. */
-static int become_pipe(int fd)
-{
-	int ends[2];
-
-	CHECK(pipe2(ends, O_CLOEXEC) == 0 && dup2(ends[1], fd) == fd && close(ends[1]) == 0);
-	return ends[0];
-}
-
-static bool holds(int fd, const char *text)
-{
-	char bytes[64] = "";
-
-	return read(fd, bytes, sizeof bytes - 1) == (ssize_t)strlen(text) &&
-	       strcmp(bytes, text) == 0;
-}
-
-static void copy_pipe(void)
-{
-	int copy_fd;
-
-	become_pipe(STDOUT_FILENO);
-	copy_fd = process_copy_standard_fd(STDOUT_FILENO);
-	CHECK(copy_fd >= 10 && are_same_file(copy_fd, STDOUT_FILENO));
-	CHECK(fcntl(copy_fd, F_GETFD) == FD_CLOEXEC);
-	CHECK(fcntl(STDOUT_FILENO, F_GETFD) == 0);
-}
-
-static void test_process_copy_standard_fd_is_above_9_and_not_inherited(void **state)
-{
-	(void)state;
-	run_in_child(copy_pipe);
-}
-
-static void copy_terminal(void)
-{
-	int terminal = posix_openpt(O_RDWR | O_NOCTTY), fds;
-
-	CHECK(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
-	CHECK(dup2(open(ptsname(terminal), O_RDWR | O_NOCTTY), STDERR_FILENO) == STDERR_FILENO);
-	fds = count_fds();
-	CHECK(process_copy_standard_fd(STDERR_FILENO) == STDERR_FILENO);
-	CHECK(count_fds() == fds);
-}
-
-static void test_process_copy_standard_fd_of_a_terminal_is_itself(void **state)
-{
-	(void)state;
-	run_in_child(copy_terminal);
-}
-
-static void copy_without_descriptors(void)
-{
-	const struct rlimit few = { 10, 10 };
-
-	become_pipe(STDOUT_FILENO);
-	CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
-	log_set_level(CONFIG_LOG_INFO);
-	log_set_writer(on_line, NULL);
-	CHECK(process_copy_standard_fd(STDOUT_FILENO) == STDOUT_FILENO);
-	CHECK(strstr(said, " dinit: info: descriptor 1 cannot be copied, "));
-}
-
-static void test_process_copy_standard_fd_without_descriptors_is_itself(void **state)
-{
-	(void)state;
-	run_in_child(copy_without_descriptors);
-}
-
-static void replace_and_restore(void)
-{
-	int given_fd = become_pipe(STDOUT_FILENO), other_fd = become_pipe(STDERR_FILENO),
-	    copy_fd = process_copy_standard_fd(STDOUT_FILENO), fds = count_fds(), read_fd;
-
-	read_fd = process_replace_standard_fd(STDOUT_FILENO);
-	CHECK(read_fd > STDERR_FILENO && count_fds() == fds + 1);
-	CHECK(fcntl(read_fd, F_GETFD) == FD_CLOEXEC);
-	CHECK(write(STDOUT_FILENO, "by others", 9) == 9 && holds(read_fd, "by others"));
-	CHECK(write(copy_fd, "ours", 4) == 4 && holds(given_fd, "ours"));
-	process_restore_standard_fd(STDOUT_FILENO, copy_fd);
-	CHECK(count_fds() == fds + 1 && holds(read_fd, ""));
-	CHECK(write(STDOUT_FILENO, "at the end", 10) == 10 && holds(given_fd, "at the end"));
-	CHECK(write(STDERR_FILENO, "other", 5) == 5 && holds(other_fd, "other"));
-}
-
-static void test_process_replace_standard_fd_is_read_until_it_is_restored(void **state)
-{
-	(void)state;
-	run_in_child(replace_and_restore);
-}
-
-static void replace_without_descriptors(void)
-{
-	const struct rlimit none = { 3, 3 };
-	int given_fd = become_pipe(STDOUT_FILENO), fds = count_fds();
-
-	CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
-	CHECK(process_replace_standard_fd(STDOUT_FILENO) == -1 && errno == EMFILE);
-	CHECK(count_fds() == fds);
-	CHECK(write(STDOUT_FILENO, "as it was", 9) == 9 && holds(given_fd, "as it was"));
-}
-
-static void test_process_replace_standard_fd_without_descriptors_changes_nothing(void **state)
-{
-	(void)state;
-	run_in_child(replace_without_descriptors);
-}
-
-static void test_process_replace_standard_fd_that_cannot_be_placed_changes_nothing(void **state)
-{
-	int same_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3), fds = count_fds();
-
-	(void)state;
-	dup2_failures = 1;
-	assert_int_equal(process_replace_standard_fd(STDOUT_FILENO), -1);
-	assert_int_equal(errno, EMFILE);
-	assert_int_equal(dup2_failures, 0);
-	assert_int_equal(count_fds(), fds);
-	assert_true(are_same_file(same_fd, STDOUT_FILENO));
-	close(same_fd);
-}
-
 /* ---- signals and limits ---- */
 
 /* The set of signals in a line of /proc/self/status, the first signal lowest. */
@@ -496,6 +339,15 @@ static void test_process_take_foreground_takes_it_back(void **state)
 	run_in_child(give_and_take_foreground);
 }
 
+/* Makes fd a pipe, and returns its read end. */
+static int become_pipe(int fd)
+{
+	int ends[2];
+
+	CHECK(pipe2(ends, O_CLOEXEC) == 0 && dup2(ends[1], fd) == fd && close(ends[1]) == 0);
+	return ends[0];
+}
+
 static void ask_without_terminal(void)
 {
 	int fd = become_pipe(STDERR_FILENO), other_fd, terminal_fd;
@@ -541,14 +393,6 @@ int main(void)
 		cmocka_unit_test(test_process_forget_code_gives_back_whole_pages_behind),
 		cmocka_unit_test(test_process_fill_standard_fds_closed_ones_become_null),
 		cmocka_unit_test(test_process_fill_standard_fds_that_cannot_be_opened_fails),
-		cmocka_unit_test(test_process_copy_standard_fd_is_above_9_and_not_inherited),
-		cmocka_unit_test(test_process_copy_standard_fd_of_a_terminal_is_itself),
-		cmocka_unit_test(test_process_copy_standard_fd_without_descriptors_is_itself),
-		cmocka_unit_test(test_process_replace_standard_fd_is_read_until_it_is_restored),
-		cmocka_unit_test(
-			test_process_replace_standard_fd_without_descriptors_changes_nothing),
-		cmocka_unit_test(
-			test_process_replace_standard_fd_that_cannot_be_placed_changes_nothing),
 		cmocka_unit_test(test_process_block_signals_blocks_all_but_faults),
 		cmocka_unit_test(test_process_reset_dispositions_ignores_and_catches_none),
 		cmocka_unit_test(test_process_raise_nofile_raises_and_remembers),
