@@ -120,13 +120,17 @@ struct board_output {
 	uint64_t stalled_ms;
 };
 
+/* What was done to orphans since the start. */
+struct board_orphans {
+	uint64_t terminated, adopted, killed;
+	/* They had ended before a look found them. */
+	uint64_t zombies;
+};
+
 /* Counts that change outside the sequence. */
 struct board_counts {
 	struct board_output outputs[2];
-	/* What was done to orphans. */
-	uint64_t orphans_terminated, orphans_adopted, orphans_killed;
-	/* Orphans that had ended before dinit saw them. */
-	uint64_t zombies;
+	struct board_orphans orphans;
 	/* Adopted processes that run and have no place. */
 	uint64_t adopted_unlisted;
 };

@@ -408,13 +408,9 @@ static bool conclude(struct dinit *dinit)
 static void show_counts(struct dinit *dinit)
 {
 	struct board_counts *shown = board_find_counts(&dinit->board);
-	const struct policy_counts *counts = &dinit->policy.counts;
 
 	outputs_show(&dinit->base.outputs, shown->outputs);
-	shown->orphans_terminated = counts->terminated;
-	shown->orphans_adopted = counts->adopted;
-	shown->orphans_killed = counts->killed;
-	shown->zombies = counts->zombies;
+	shown->orphans = dinit->policy.counts;
 	shown->adopted_unlisted = dinit->policy.listing.unlisted;
 }
 

@@ -51,13 +51,6 @@ enum policy_force {
 	POLICY_FORCE_ALL,
 };
 
-/* What was done to orphans since the start. */
-struct policy_counts {
-	uint64_t terminated, adopted, killed;
-	/* They had ended before a look found them. */
-	uint64_t zombies;
-};
-
 struct policy {
 	struct loop *loop;
 	struct reaper *reaper;
@@ -77,7 +70,7 @@ struct policy {
 	struct policy_last last;
 	/* A program of dinit's has ended: orphans may be in its session. */
 	bool program_ended;
-	struct policy_counts counts;
+	struct board_orphans counts;
 	/* Where adopted processes are shown. */
 	struct listing listing;
 	struct loop_timer look_timer;

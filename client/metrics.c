@@ -176,15 +176,15 @@ static void print_orphans(FILE *to, const struct board_counts *counts)
 	print_head(to, "orphans_total", "counter",
 		   "What was done to processes that had lost their parent.");
 	begin_sample(to, "orphans_total", "action", "terminated");
-	print_number(to, counts->orphans_terminated);
+	print_number(to, counts->orphans.terminated);
 	begin_sample(to, "orphans_total", "action", "adopted");
-	print_number(to, counts->orphans_adopted);
+	print_number(to, counts->orphans.adopted);
 	begin_sample(to, "orphans_total", "action", "killed");
-	print_number(to, counts->orphans_killed);
+	print_number(to, counts->orphans.killed);
 	print_head(to, "zombies_total", "counter",
 		   "Processes that had lost their parent and ended before dinit saw them.");
 	fputs("dinit_zombies_total", to);
-	print_number(to, counts->zombies);
+	print_number(to, counts->orphans.zombies);
 }
 
 void metrics_print(FILE *to, const struct snapshot *snapshot, const struct usage *usages)

@@ -135,11 +135,11 @@ static void print_counts(FILE *to, const struct board_counts *counts)
 	print_output(to, "stdout", &counts->outputs[0]);
 	fputc(',', to);
 	print_output(to, "stderr", &counts->outputs[1]);
-	fprintf(to, "},\"orphans\":{\"terminated\":%" PRIu64, counts->orphans_terminated);
-	print_number(to, "adopted", counts->orphans_adopted);
-	print_number(to, "killed", counts->orphans_killed);
+	fprintf(to, "},\"orphans\":{\"terminated\":%" PRIu64, counts->orphans.terminated);
+	print_number(to, "adopted", counts->orphans.adopted);
+	print_number(to, "killed", counts->orphans.killed);
 	fputc('}', to);
-	print_number(to, "zombies", counts->zombies);
+	print_number(to, "zombies", counts->orphans.zombies);
 }
 
 void statusjson_print(FILE *to, const struct snapshot *snapshot, const struct usage *usages)

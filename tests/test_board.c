@@ -310,7 +310,7 @@ static void test_board_no_page_everything_written_is_lost(void **state)
 		board_end(&board);
 		board_find_streams(&board, place)[1].lines = 7;
 	}
-	board_find_counts(&board)->zombies = 7;
+	board_find_counts(&board)->orphans.zombies = 7;
 	board_wake(&board);
 	assert_int_equal(woken, 0);
 	board_close(&board);
@@ -395,7 +395,7 @@ static void test_board_wake_only_after_a_change(void **state)
 	board_wake(&board);
 	board_wake(&board);
 	assert_int_equal(woken, 1);
-	board_find_counts(&board)->zombies++;
+	board_find_counts(&board)->orphans.zombies++;
 	board_find_streams(&board, 0)->lines++;
 	board_wake(&board);
 	assert_int_equal(woken, 1);

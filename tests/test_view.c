@@ -617,7 +617,7 @@ static void test_take_older_page_has_zeros_for_the_rest(void **state)
 
 	take_made(rig, offsetof(struct board_header, counts),
 		  offsetof(struct board_entry, streams));
-	assert_int_equal(rig->snapshot.header.counts.zombies, 0);
+	assert_int_equal(rig->snapshot.header.counts.orphans.zombies, 0);
 	assert_int_equal(rig->snapshot.list[1].entry.streams[0].lines, 0);
 }
 
