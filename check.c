@@ -73,9 +73,8 @@ static bool read_output(struct check *check)
 	return false;
 }
 
-static void on_readable(void *ctx, uint32_t events)
+static void on_readable(void *ctx)
 {
-	(void)events;
 	read_output(ctx);
 }
 

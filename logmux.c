@@ -395,9 +395,8 @@ static void run_source(struct logmux_source *source)
 		read_source(source);
 }
 
-static void on_source_ready(void *ctx, uint32_t events)
+static void on_source_ready(void *ctx)
 {
-	(void)events;
 	run_source(ctx);
 }
 

@@ -21,13 +21,12 @@ static void read_clock(struct loop *loop)
 	loop->now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void read_signals(void *ctx, uint32_t events)
+static void read_signals(void *ctx)
 {
 	struct loop *loop = ctx;
 	struct signalfd_siginfo infos[SIGNALS_AT_A_TIME];
 	ssize_t n;
 
-	(void)events;
 	/* Once a turn: real-time signals queue, and may come faster than they are read. */
 	n = read(loop->signal_fd, infos, sizeof infos);
 	for (ssize_t i = 0; i < n / (ssize_t)sizeof *infos; i++)
@@ -178,7 +177,7 @@ static int wait_and_dispatch(struct loop *loop, int timeout_ms)
 		struct loop_io *io = event->data.ptr;
 
 		if (io)
-			io->on_ready(io->ctx, event->events);
+			io->on_ready(io->ctx);
 	}
 	return 0;
 }

@@ -22,8 +22,7 @@
 /* A descriptor's place in the loop. The caller owns it, and keeps it where it is from loop_watch to
  * loop_unwatch. */
 struct loop_io {
-	/* events are EPOLLIN, EPOLLOUT, EPOLLERR and EPOLLHUP. */
-	void (*on_ready)(void *ctx, uint32_t events);
+	void (*on_ready)(void *ctx);
 	void *ctx;
 };
 

@@ -32,7 +32,7 @@ static void close_read_end(struct notify *notify)
 	notify->fd = -1;
 }
 
-static void on_readable(void *ctx, uint32_t events)
+static void on_readable(void *ctx)
 {
 	struct notify *notify = ctx;
 	char bytes[READ_SIZE];
@@ -40,7 +40,6 @@ static void on_readable(void *ctx, uint32_t events)
 	bool ended = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 	bool ready = n > 0 && memchr(bytes, '\n', (size_t)n);
 
-	(void)events;
 	if (ended)
 		close_read_end(notify);
 	if (notify->said || !(ready || ended))

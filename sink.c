@@ -101,11 +101,10 @@ static void classify(struct sink *sink, int fd)
 	}
 }
 
-static void on_ready(void *ctx, uint32_t events)
+static void on_ready(void *ctx)
 {
 	struct sink *sink = ctx;
 
-	(void)events;
 	sink->stalled_ms = sink_total_stall_ms(sink);
 	sink->blocked = false;
 }

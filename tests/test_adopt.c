@@ -294,13 +294,12 @@ static void on_orphan(void *ctx, pid_t pid, int status)
 	test->orphans++;
 }
 
-static void on_readable(void *ctx, uint32_t events)
+static void on_readable(void *ctx)
 {
 	struct reading *reading = ctx;
 	struct output *into = reading->into;
 	ssize_t n;
 
-	(void)events;
 	while ((n = read(reading->fd, into->text + into->len, BUFFER_SIZE - 1 - into->len)) > 0)
 		into->len += (size_t)n;
 	into->text[into->len] = '\0';
@@ -322,13 +321,12 @@ static void read_from(struct test *test, int fd, struct output *into)
 	assert_int_equal(loop_watch(&test->loop, fd, EPOLLIN, &reading->io), 0);
 }
 
-static void on_ready_said(void *ctx, uint32_t events)
+static void on_ready_said(void *ctx)
 {
 	struct test *test = ctx;
 
 	char byte;
 
-	(void)events;
 	/* No byte: it has ended. */
 	test->ready = read(test->ready_fd, &byte, 1) == 1;
 }

@@ -1521,7 +1521,7 @@ static void test_sink_total_stall_ms_is_the_sum_of_the_times_it_was_blocked(void
 		;
 	/* What tells the sink is the loop, at the time of that turn. */
 	rig->loop.now_ms = 5000;
-	rig->sink.io.on_ready(rig->sink.io.ctx, 0);
+	rig->sink.io.on_ready(rig->sink.io.ctx);
 	assert_int_equal(total_at(rig, 9000), 4000);
 	block_at(rig, 10000);
 	assert_int_equal(total_at(rig, 10500), 4500);
