@@ -176,12 +176,13 @@ static pid_t find_pid(const struct program *program)
 	return program && program_is_running(program) ? program->watch.pid : 0;
 }
 
-/* Shows the PIDs of the service, when they were started, and how its run has ended, if it has. */
+/* Shows the PIDs of the service, when they were started, and how its run has ended, if it has, or
+ * why it could not be started. */
 static void show_programs(struct health *health, size_t place, struct board_entry *shown,
 			  const struct service *service)
 {
 	struct health_service *known = &health->list[place];
-	char how[REAPER_STATUS_SIZE];
+	char how[BOARD_REASON_SIZE];
 
 	if (!known->started && service->state == SERVICE_RUNNING) {
 		known->started = true;
@@ -190,6 +191,10 @@ static void show_programs(struct health *health, size_t place, struct board_entr
 	shown->pid = find_pid(&service->run);
 	shown->log_pid = find_pid(service->log);
 	shown->finish_pid = find_pid(service->finish);
+	if (service->unstarted) {
+		snprintf(how, sizeof how, "cannot be started: %s", service->unstarted);
+		board_write_reason(health->means.board, place, how);
+	}
 	if (service->run_status < 0)
 		return;
 	shown->exit_status = reaper_count_status(service->run_status);

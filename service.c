@@ -466,7 +466,9 @@ void service_start(struct service *service)
 	if (start_programs(service, &failed, reason, &status) == 0) {
 		handle(service, EVENT_STARTED, NULL);
 	} else {
+		service->unstarted = reason;
 		handle(service, EVENT_START_FAILED, NULL);
+		service->unstarted = NULL;
 		tell_start_failure(service, failed, reason, status);
 	}
 }

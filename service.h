@@ -54,6 +54,8 @@ struct service {
 	struct tally tallies[LOGMUX_STREAMS];
 	/* How run has ended, as of wait(2); -1: it has not. */
 	int run_status;
+	/* Why it could not be started, while on_change tells so; else NULL. */
+	const char *unstarted;
 	/* Its notification-fd, while run runs; NULL where it has none. */
 	struct notify *notify;
 	/* It has said there that it is ready. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Services that the container goes on without: those with a file named optional. */
 #include "harness.h"
+#include "launch.h"
 
 #include <string.h>
 
@@ -55,6 +56,25 @@ static void test_optional_service_that_cannot_be_started_is_a_warning(struct sce
 	scene_mkdir(scene, "services/extra/log");
 	scene_file(scene, "services/extra/log/run", 0755, "#!/nonexistent\n");
 	expect_to_go_on(scene, "extra/log: cannot be started; " GOES_ON ": .*/nonexistent");
+}
+
+/* --status says why it does not run, as the message did. */
+static void test_optional_service_that_cannot_be_started_has_a_reason(struct scene *scene)
+{
+	struct run *run;
+
+	scene_copy_file(launch_binary_name(), scene_path(scene, "dinit"));
+	add_optional(scene, "extra", "exit 0");
+	scene_file(scene, "services/extra/run", 0755, "#!/nonexistent\n");
+	scene_service(
+		scene, "other",
+		"trap 'exit 0' TERM; $SCENE/dinit --status --json extra; echo up; " SCENE_TRAPPING);
+	run = run_start(scene, &(struct run_spec){ .environment = TEXT });
+	run_wait_line(run, RUN_STDOUT, " other/run: up$");
+	run_signal(run, SIGTERM);
+	run_expect_exit(run, 0);
+	run_expect_line(run, RUN_STDOUT,
+			"\"reason\":\"cannot be started: .* needs the interpreter /nonexistent, ");
 }
 
 /* What its logging program left unread is written out, and what it writes after that. */
@@ -133,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCENE(test_optional_service_ending_is_a_warning),
 		SCENE(test_optional_service_that_cannot_be_started_is_a_warning),
+		SCENE(test_optional_service_that_cannot_be_started_has_a_reason),
 		SCENE(test_optional_service_goes_on_without_its_logging_program),
 		SCENE(test_optional_services_that_have_all_ended_end_the_container),
 		SCENE(test_optional_service_is_stopped_like_any_other),

@@ -539,6 +539,32 @@ static void test_health_optional_service_that_ends_has_ended(void **state)
 	expect_whole(BOARD_WHOLE_RUNNING, true);
 }
 
+/* The reason is that of the moment, and stays: the service has none later on. */
+static void test_health_shows_why_a_service_cannot_be_started(void **state)
+{
+	size_t a = add("a"), b = add("b");
+	char why[2 * BOARD_REASON_SIZE];
+
+	(void)state;
+	entries[a].optional = true;
+	open_health();
+	services[a].unstarted = "a/run has no interpreter";
+	note(a, SERVICE_DISABLED);
+	services[a].unstarted = NULL;
+	expect_state(a, BOARD_ENDED);
+	assert_int_equal(entry_of(a)->exit_status, -1);
+	assert_string_equal(reason_of(a), "cannot be started: a/run has no interpreter");
+	note(a, SERVICE_DISABLED);
+	assert_string_equal(reason_of(a), "cannot be started: a/run has no interpreter");
+	memset(why, 'x', sizeof why - 1);
+	why[sizeof why - 1] = '\0';
+	services[b].unstarted = why;
+	note(b, SERVICE_FAILED);
+	expect_state(b, BOARD_ENDED);
+	assert_memory_equal(reason_of(b), "cannot be started: xxx", 22);
+	assert_true(strlen(reason_of(b)) < BOARD_REASON_SIZE);
+}
+
 /* ---- notification-fd ---- */
 
 static void test_health_notification_makes_ready(void **state)
@@ -1412,6 +1438,7 @@ int main(void)
 		TEST(test_health_command_that_cannot_be_started_has_ended),
 		TEST(test_health_shows_since_when),
 		TEST(test_health_optional_service_that_ends_has_ended),
+		TEST(test_health_shows_why_a_service_cannot_be_started),
 		TEST(test_health_notification_makes_ready),
 		TEST(test_health_notification_that_will_not_come_is_the_reason),
 		TEST(test_health_checks_begin_with_the_notification),
