@@ -182,6 +182,13 @@ static int finish_output(int status)
 	return PROCESS_STATUS_UNABLE;
 }
 
+static void end_with_arguments(char *const *arguments)
+{
+	for (; *arguments; arguments++)
+		fprintf(stderr, " %s", *arguments);
+	fputs("\n", stderr);
+}
+
 /* The last line says what is wrong: where a service has run this, it is cited as the cause of the
  * end. */
 static int refuse_arguments(char *const *arguments)
@@ -193,22 +200,23 @@ static int refuse_arguments(char *const *arguments)
 	}
 	print_usage(stderr);
 	if (strcmp(arguments[0], "--") == 0 && !arguments[1]) {
-		fputs("\ndinit: no command follows --", stderr);
+		fputs("\ndinit: no command follows --\n", stderr);
 	} else {
 		fputs("\ndinit: unexpected arguments:", stderr);
-		for (; *arguments; arguments++)
-			fprintf(stderr, " %s", *arguments);
+		end_with_arguments(arguments);
 	}
-	fputs("\n", stderr);
 	return PROCESS_STATUS_UNABLE;
 }
 
-/* Says what the option takes, and in the last line what is wrong. */
-static int refuse_operands(const struct option *option)
+/* Says what the option takes, and in the last line also what it was given: one that is missing is
+ * seen there as well as one that is wrong. */
+static int refuse_operands(const struct option *option, char *const *arguments)
 {
 	fputs("usage:\n", stderr);
 	print_option(stderr, option);
-	fprintf(stderr, "dinit: unexpected arguments: they are not what %s takes\n", option->name);
+	fprintf(stderr, "dinit: %s takes %s, but was given%s", option->name,
+		*option->operands ? option->operands : "nothing", *arguments ? ":" : " nothing");
+	end_with_arguments(arguments);
 	return PROCESS_STATUS_UNABLE;
 }
 
@@ -331,7 +339,7 @@ static int run_option(char **arguments)
 	if (!option)
 		return refuse_arguments(arguments);
 	status = act(option->action, arguments + 1, pid);
-	return status == USAGE ? refuse_operands(option) : status;
+	return status == USAGE ? refuse_operands(option, arguments + 1) : status;
 }
 
 static int run_script(char **argv)
