@@ -292,6 +292,16 @@ static int report(bool as_json, const struct snapshot *snapshot, char *const *na
 	return good ? PROCESS_STATUS_STOPPED : PROCESS_STATUS_UNABLE;
 }
 
+/* Returns whether one of them looks like an option, and not like the name of an adopted process. As
+ * with --wait, no service is asked for by a name that begins so. */
+static bool has_option(char *const *names)
+{
+	for (; *names; names++)
+		if (**names == '-' && !strchr(*names, '/'))
+			return true;
+	return false;
+}
+
 int status_run(char *const *arguments, pid_t pid)
 {
 	struct snapshot snapshot;
@@ -301,6 +311,8 @@ int status_run(char *const *arguments, pid_t pid)
 
 	if (as_json)
 		arguments++;
+	if (has_option(arguments))
+		return -1;
 	if (view_look(pid, &snapshot, why) < 0)
 		return view_fail(why);
 	status = report(as_json, &snapshot, arguments);

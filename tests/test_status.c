@@ -612,6 +612,23 @@ static void test_status_unknown_name_is_told_the_nearest(void **state)
 	assert_string_equal(err, "dinit: there is no service alpha22; did you mean alpha2?\n");
 }
 
+static void test_status_option_that_is_none_is_no_name(void **state)
+{
+	(void)state;
+	add("web", BOARD_READY, "");
+	add("-bash/7", BOARD_READY, "");
+	assert_int_equal(run("--jsn"), -1);
+	assert_int_equal(run("-j web"), -1);
+	assert_int_equal(run("web --json"), -1);
+	assert_int_equal(run("--json --json"), -1);
+	assert_string_equal(out, "");
+	assert_string_equal(err, "");
+	assert_int_equal(run("-bash/7"), 0);
+	/* That there is no dinit matters less. */
+	nothing_runs = true;
+	assert_int_equal(run("--jsn"), -1);
+}
+
 static void test_status_without_a_dinit_says_so(void **state)
 {
 	(void)state;
@@ -655,6 +672,7 @@ int main(void)
 		STATUS_TEST(test_status_all_is_judged_by_dinit),
 		STATUS_TEST(test_status_names_alone_are_shown_and_judged),
 		STATUS_TEST(test_status_unknown_name_is_told_the_nearest),
+		STATUS_TEST(test_status_option_that_is_none_is_no_name),
 		STATUS_TEST(test_status_without_a_dinit_says_so),
 		STATUS_TEST(test_status_without_memory_says_so),
 	};
