@@ -53,7 +53,7 @@ static int check(const char *dir)
 		svdir_warn_of_skip(&svdir, config.skip);
 		if (svdir.len == 0)
 			log_warn("%s: there is no service in it", shown);
-		printf("%s: %zu service%s, no problem found\n", shown, svdir.len,
+		printf("%s: %zu service%s, no error found\n", shown, svdir.len,
 		       svdir.len == 1 ? "" : "s");
 	}
 	svdir_free(&svdir);

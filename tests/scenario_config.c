@@ -488,7 +488,7 @@ static void test_argument_check_warns_of_what_only_runit_has(struct scene *scene
 	run_expect_line(run, RUN_STDERR,
 			WARNING ".*/e/finish names supervise/, .*: do without it in line 3$");
 	assert_int_equal(run_count_lines(run, RUN_STDERR, "."), 5);
-	run_expect_line(run, RUN_STDOUT, ": 5 services, no problem found$");
+	run_expect_line(run, RUN_STDOUT, ": 5 services, no error found$");
 	expect_nothing_started(scene, run);
 }
 

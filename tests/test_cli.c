@@ -351,9 +351,9 @@ static void test_check_counts_services_and_fails_with_a_problem(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
-	expect_checked(dir, 0, ": 0 services, no problem found\n");
+	expect_checked(dir, 0, ": 0 services, no error found\n");
 	add_service(dir, "web", "#!/bin/sh\n");
-	expect_checked(dir, 0, ": 1 service, no problem found\n");
+	expect_checked(dir, 0, ": 1 service, no error found\n");
 	setenv("DINIT_DIR", dir, 1);
 	assert_int_equal(run("dinit|--check"), 0);
 	unsetenv("DINIT_DIR");
@@ -376,7 +376,7 @@ static void test_check_directory_of_a_strange_name_is_shown_in_one_line(void **s
 	assert_non_null(mkdtemp(dir));
 	snprintf(line, sizeof line, "dinit|--check|%s", dir);
 	snprintf(expected, sizeof expected,
-		 "/tmp/test_cli\\x0a\\x1b%s: 0 services, no problem found\n", strrchr(dir, '_'));
+		 "/tmp/test_cli\\x0a\\x1b%s: 0 services, no error found\n", strrchr(dir, '_'));
 	assert_int_equal(run(line), 0);
 	assert_string_equal(out, expected);
 	assert_int_equal(rmdir(dir), 0);
