@@ -572,6 +572,10 @@ bool execfail_doubt(const char *path, char *text, size_t size)
 
 	file.text = text;
 	read_head(&file, path, path, ROLE_PROGRAM);
+	/* Whether it is a script cannot be read, either. */
+	if (file.error == 0 && access(path, R_OK) < 0)
+		return say_of(&file, "is not readable for this user, and can run only if it is no "
+				     "script (permit it with chmod a+r)");
 	if (!list || !shebang_find_program(&file.shebang, program) || is_in_path(list, program))
 		return false;
 	snprintf(problem, sizeof problem,

@@ -24,7 +24,8 @@ void execfail_explain(const char *path, int error, char *text, size_t size);
 bool execfail_foresee(const char *path, char *text, size_t size);
 
 /* Tells in the same way whether path is a script that has env look for a program which no directory
- * of the environment's PATH has. A script before dinit may set another. */
+ * of the environment's PATH has (a script before dinit may set another); or whether this user may
+ * not read it, which its interpreter has to where it is a script. */
 bool execfail_doubt(const char *path, char *text, size_t size);
 
 #endif

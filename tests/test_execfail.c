@@ -1014,6 +1014,28 @@ static void test_execfail_doubt_what_env_will_not_find(void **state)
 	assert_false(doubt("run", ""));
 }
 
+static int check_unreadable(void)
+{
+	char text[TEXT_SIZE];
+
+	return !doubt("run", "/run is not readable for this user, and can run only if it is no ") ||
+	       execfail_foresee(path_of("run"), text, sizeof text);
+}
+
+/* Its interpreter could not open it. */
+static void test_execfail_doubt_what_cannot_be_read(void **state)
+{
+	int status;
+
+	(void)state;
+	put_bytes("run", "#!/bin/sh\n", 10, 0311);
+	status = run_as_ordinary_user(check_unreadable);
+	rig_need(status != SKIPPED, RIG_WHY_USER);
+	assert_int_equal(status, 0);
+	/* What is wrong with one that is not there is not a doubt. */
+	assert_false(doubt("none", ""));
+}
+
 static void test_execfail_foresee_carriage_returns_that_do_no_harm(void **state)
 {
 	char line[256];
@@ -1124,6 +1146,7 @@ int main(void)
 		TEST(test_execfail_foresee_scripts_that_cannot_run_are_told),
 		TEST(test_execfail_foresee_programs_that_cannot_run_are_told),
 		TEST(test_execfail_doubt_what_env_will_not_find),
+		TEST(test_execfail_doubt_what_cannot_be_read),
 		TEST(test_execfail_foresee_carriage_returns_that_do_no_harm),
 		TEST(test_execfail_foresee_what_may_run_is_no_problem),
 	};
