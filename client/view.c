@@ -237,7 +237,9 @@ static void explain(const struct search *search, char why[VIEW_WHY_SIZE])
 	else if (search->pid != 0)
 		snprintf(why, VIEW_WHY_SIZE, "no dinit with PID %d runs here", (int)search->pid);
 	else
-		snprintf(why, VIEW_WHY_SIZE, "no dinit runs here");
+		snprintf(why, VIEW_WHY_SIZE,
+			 "no dinit shows itself here (is it in another container, or without "
+			 "System V shared memory?)");
 }
 
 int view_open(struct view *view, pid_t pid, char why[VIEW_WHY_SIZE])
