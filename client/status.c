@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the table for people, and the judgement that the exit status is; not where that comes from
  * (view.h, usage.h). Invariant: no line is wider than the terminal, or 80 columns where there is
- * none or it is narrower, unless it begins with a word that is. */
+ * none or it is narrower, unless it begins with a word that is; but where there is none, a reason is
+ * whole, however long it is. */
 #include "client/status.h"
 
 #include "client/cells.h"
@@ -13,6 +14,7 @@
 #include "procfs.h"
 
 #include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -256,6 +258,8 @@ static void print_for_people(const struct snapshot *whole, const struct snapshot
 	cells_describe_whole(sentence, whole, snapshot == whole);
 	print_wrapped(stdout, sentence, width);
 	lay_out(&table, width, snapshot, usages);
+	if (!on_terminal)
+		table.reason_width = SIZE_MAX;
 	print_table(&table, snapshot, usages);
 	cells_describe_unlisted(brief, whole);
 	if (snapshot == whole)

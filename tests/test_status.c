@@ -337,6 +337,8 @@ static const char *make_long(const char *part)
 static void test_status_long_texts_fit_eighty_columns(void **state)
 {
 	(void)state;
+	setenv("NO_COLOR", "1", 1);
+	columns = 80;
 	add("web", BOARD_UNREADY, make_long("\xc3\xa9t "));
 	add("db", BOARD_READY, "");
 	run("");
@@ -361,6 +363,8 @@ static void test_status_texts_that_just_fit_are_whole(void **state)
 	char *line;
 
 	(void)state;
+	setenv("NO_COLOR", "1", 1);
+	columns = 80;
 	add("web", BOARD_READY, "");
 	run("");
 	/* What stands before the reason, of which the name column takes four. */
@@ -385,6 +389,24 @@ static void test_status_texts_that_just_fit_are_whole(void **state)
 	run("");
 	expect_width(80);
 	assert_null(strstr(out, services[0].name));
+}
+
+/* Whoever reads a file, or what docker exec without -t prints, wants to know the end of it. */
+static void test_status_reason_is_whole_where_there_is_no_terminal(void **state)
+{
+	char line[sizeof long_text + 2];
+
+	(void)state;
+	add("web", BOARD_UNREADY, make_long("x"));
+	add("db", BOARD_UNREADY, "short");
+	run("");
+	snprintf(line, sizeof line, " %s\n", long_text);
+	assert_non_null(strstr(out, line));
+	assert_non_null(strstr(out, " short\n"));
+	/* A name still is cut. */
+	services[1].name = long_text;
+	run("");
+	assert_non_null(strstr(out, "...  unready"));
 }
 
 static void test_status_wide_terminal_is_used(void **state)
@@ -664,6 +686,7 @@ int main(void)
 		STATUS_TEST(test_status_sentence_says_that_dinit_is_stopped),
 		STATUS_TEST(test_status_sentence_fills_its_line),
 		STATUS_TEST(test_status_long_texts_fit_eighty_columns),
+		STATUS_TEST(test_status_reason_is_whole_where_there_is_no_terminal),
 		STATUS_TEST(test_status_wide_terminal_is_used),
 		STATUS_TEST(test_status_terminal_has_colours),
 		STATUS_TEST(test_status_without_usage_shows_the_rest),
