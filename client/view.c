@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the search for the page of a running dinit, and the making of snapshots of it; not what is
  * told of them. Invariant: the page is only read, every size and offset in it is checked against
- * the size that the kernel tells before it is used, and nothing waits for dinit without a limit but
- * view_wait, for which that was asked. */
+ * the size that the kernel tells before it is used, and only view_wait waits without a limit. */
 #include "client/view.h"
 
 #include "printable.h"
@@ -35,8 +34,7 @@
 /* What printable_copy wants at least. */
 #define TEXT_ROOM_MIN 4
 
-/* How long dinit may take for a change, and how often we look whether it is done. A change is some
- * hundred bytes: only one that was stopped in the middle of it, or garbage, takes long. */
+/* How long dinit may take for a change of some hundred bytes, and how often we look meanwhile. */
 #define CHANGE_MS 1000
 #define CHANGE_PAUSE_MS 1
 /* How often a sleeper looks whether dinit was killed, which wakes nobody. */
@@ -73,8 +71,7 @@ struct search {
 	pid_t pid;
 	/* Of our own mount namespace; 0 where that is unknown. */
 	uint64_t device, inode;
-	/* The best page so far, and how good it is: the generations between it and us, or one of
-	 * the two below. */
+	/* The best page so far, and the generations between it and us, or one of the two below. */
 	struct view best;
 	unsigned rank;
 	/* So many pages of dinits were found, and their PIDs as text. */
@@ -410,9 +407,8 @@ static enum trouble copy_page(const struct view *view, struct snapshot *snapshot
 	return copy_texts(view, snapshot);
 }
 
-/* Takes a snapshot if dinit is not changing anything meanwhile. Returns whether it is whole;
- * *trouble says what is wrong with it then. Where it is not, or is no good, nothing is left
- * allocated. */
+/* Takes a snapshot if dinit changes nothing meanwhile. Returns whether it is whole; *trouble says
+ * what is wrong with it then. Where it is not, or is no good, nothing is left allocated. */
 static bool try_to_take(const struct view *view, struct snapshot *snapshot, enum trouble *trouble)
 {
 	uint32_t sequence = view_sequence(view);
