@@ -75,7 +75,7 @@ void process_raise_nofile(struct rlimit *original)
 	if (getrlimit(RLIMIT_NOFILE, original) < 0)
 		*original = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 	raised = (struct rlimit){ original->rlim_max, original->rlim_max };
-	setrlimit(RLIMIT_NOFILE, &raised);
+	prlimit(0, RLIMIT_NOFILE, &raised, NULL);
 }
 
 /* Says a problem. All variables have been read, or have their defaults, before the first warning

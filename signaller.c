@@ -6,6 +6,7 @@
 
 #include "log.h"
 #include "signame.h"
+#include "user.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -63,7 +64,7 @@ static void on_errand_done(void *ctx, pid_t pid, int status)
  * (kill(2)). Does not return: the helper exits with 0, or with the errno of what failed. */
 static void send_as(uid_t uid, int pidfd, int signal, bool then_continue)
 {
-	if (setresuid((uid_t)-1, uid, (uid_t)-1) < 0 ||
+	if (user_set((uid_t)-1, uid, (uid_t)-1) < 0 ||
 	    syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0)
 		_exit(errno);
 	if (then_continue && syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0) < 0)

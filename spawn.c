@@ -94,7 +94,8 @@ static void unblock_signals(void)
 }
 
 /* Becomes the program. Returns only where that failed, with the stage. The limit is lowered
- * after the descriptors are in place, because it would refuse them. */
+ * after the descriptors are in place, because it would refuse them (by prlimit: musl's setrlimit
+ * brings what reaches all threads, and there is one). */
 static enum spawn_stage become_program(const struct spawn_spec *spec, int *report_fd)
 {
 	/* execve never writes to argv (POSIX, execve, "Rationale"). */
@@ -104,7 +105,7 @@ static enum spawn_stage become_program(const struct spawn_spec *spec, int *repor
 	if (leave_group(spec->on_terminal) < 0)
 		return SPAWN_SESSION;
 	if (place_fds(spec->fds) < 0 || place_extra(spec, report_fd) < 0 ||
-	    setrlimit(RLIMIT_NOFILE, spec->nofile) < 0)
+	    prlimit(0, RLIMIT_NOFILE, spec->nofile, NULL) < 0)
 		return SPAWN_SETUP;
 	if (spec->dir && chdir(spec->dir) < 0)
 		return SPAWN_CHDIR;

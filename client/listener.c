@@ -4,8 +4,9 @@
  * again. */
 #include "client/listener.h"
 
+#include "user.h"
+
 #include <errno.h>
-#include <grp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,8 +65,9 @@ int listener_drop_root(char why[LISTENER_WHY_SIZE])
 	static const uint32_t none[6];
 
 	if ((geteuid() == 0 || getuid() == 0) &&
-	    (setgroups(0, NULL) < 0 || setresgid(LISTENER_USER, LISTENER_USER, LISTENER_USER) < 0 ||
-	     setresuid(LISTENER_USER, LISTENER_USER, LISTENER_USER) < 0)) {
+	    (user_leave_groups() < 0 ||
+	     user_set_group(LISTENER_USER, LISTENER_USER, LISTENER_USER) < 0 ||
+	     user_set(LISTENER_USER, LISTENER_USER, LISTENER_USER) < 0)) {
 		snprintf(why, LISTENER_WHY_SIZE,
 			 "does not answer as root, and cannot become user %d: %s "
 			 "(start it as another user)",

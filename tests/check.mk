@@ -49,7 +49,7 @@ wrap_announce = clock_gettime epoll_wait
 wrap_check = pipe2 calloc epoll_ctl spawn_program_unwaited read
 wrap_loop = clock_gettime epoll_wait ppoll epoll_create1 signalfd epoll_ctl
 wrap_reaper = waitpid waitid
-wrap_signaller = kill malloc fork setresuid syscall
+wrap_signaller = kill malloc fork user_set syscall
 wrap_service = pipe2 malloc calloc spawn_program spawn_program_unwaited logmux_release \
 	command_take_terminal
 wrap_lives = spawn_program spawn_program_unwaited spawn_read_failure pipe2 open close logmux_add \
@@ -94,7 +94,7 @@ wrap_command = malloc program_start process_has_foreground process_take_foregrou
 wrap_http = answers_open answers_close answers_find answers_find_error view_is_gone board_now \
 	listener_open listener_drop_root process_raise_nofile getrlimit calloc free close \
 	epoll_create1 epoll_ctl epoll_wait accept4 recv __recv_chk sendmsg
-wrap_listener = socket bind listen setsockopt getuid geteuid setgroups setresgid setresuid prctl \
+wrap_listener = socket bind listen setsockopt getuid geteuid user_leave_groups user_set_group user_set prctl \
 	syscall
 wrap_listing = calloc logmux_forget_tallies
 wrap_board = shmget shmat shmctl stat syscall

@@ -34,7 +34,7 @@
 
 /* What each call fails with; 0: it does not. no_ipv6 and no_ipv6_address: only for that family. */
 static int no_ipv6, no_ipv6_address, bind_error, listen_error, setsockopt_error;
-static int setgroups_error, setresgid_error, setresuid_error;
+static int groups_error, group_error, user_error;
 /* Who this process seems to be, and what it asks to be goes no further; false: who it is. */
 static bool plays_user;
 static uid_t played_uid, played_euid;
@@ -54,12 +54,12 @@ uid_t __real_getuid(void);
 uid_t __wrap_getuid(void);
 uid_t __real_geteuid(void);
 uid_t __wrap_geteuid(void);
-int __real_setgroups(size_t len, const gid_t *list);
-int __wrap_setgroups(size_t len, const gid_t *list);
-int __real_setresgid(gid_t real, gid_t effective, gid_t saved);
-int __wrap_setresgid(gid_t real, gid_t effective, gid_t saved);
-int __real_setresuid(uid_t real, uid_t effective, uid_t saved);
-int __wrap_setresuid(uid_t real, uid_t effective, uid_t saved);
+int __real_user_leave_groups(void);
+int __wrap_user_leave_groups(void);
+int __real_user_set_group(gid_t real, gid_t effective, gid_t saved);
+int __wrap_user_set_group(gid_t real, gid_t effective, gid_t saved);
+int __real_user_set(uid_t real, uid_t effective, uid_t saved);
+int __wrap_user_set(uid_t real, uid_t effective, uid_t saved);
 int __real_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 int __wrap_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 long __real_syscall(long number, ...);
@@ -117,25 +117,25 @@ static int note(const char *what, int a, int b, int c, int error)
 	return error ? fail_with(error) : 0;
 }
 
-int __wrap_setgroups(size_t len, const gid_t *list)
+int __wrap_user_leave_groups(void)
 {
 	if (!plays_user)
-		return __real_setgroups(len, list);
-	return note("groups", (int)len, 0, 0, setgroups_error);
+		return __real_user_leave_groups();
+	return note("groups", 0, 0, 0, groups_error);
 }
 
-int __wrap_setresgid(gid_t real, gid_t effective, gid_t saved)
+int __wrap_user_set_group(gid_t real, gid_t effective, gid_t saved)
 {
 	if (!plays_user)
-		return __real_setresgid(real, effective, saved);
-	return note("gid", (int)real, (int)effective, (int)saved, setresgid_error);
+		return __real_user_set_group(real, effective, saved);
+	return note("gid", (int)real, (int)effective, (int)saved, group_error);
 }
 
-int __wrap_setresuid(uid_t real, uid_t effective, uid_t saved)
+int __wrap_user_set(uid_t real, uid_t effective, uid_t saved)
 {
 	if (!plays_user)
-		return __real_setresuid(real, effective, saved);
-	return note("uid", (int)real, (int)effective, (int)saved, setresuid_error);
+		return __real_user_set(real, effective, saved);
+	return note("uid", (int)real, (int)effective, (int)saved, user_error);
 }
 
 int __wrap_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
@@ -177,7 +177,7 @@ static int setup(void **state)
 {
 	(void)state;
 	no_ipv6 = no_ipv6_address = bind_error = listen_error = setsockopt_error = 0;
-	setgroups_error = setresgid_error = setresuid_error = 0;
+	groups_error = group_error = user_error = 0;
 	plays_user = false;
 	*asked = *why = '\0';
 	fds_len = 0;
@@ -627,13 +627,13 @@ static void expect_still_root(const char *expected, const char *error)
 static void test_drop_root_that_is_refused_says_so(void **state)
 {
 	(void)state;
-	setgroups_error = EPERM;
+	groups_error = EPERM;
 	expect_still_root(GROUPS, "Operation not permitted");
-	setgroups_error = 0;
-	setresgid_error = EINVAL;
+	groups_error = 0;
+	group_error = EINVAL;
 	expect_still_root(GID, "Invalid argument");
-	setresgid_error = 0;
-	setresuid_error = EAGAIN;
+	group_error = 0;
+	user_error = EAGAIN;
 	expect_still_root(UID, "Resource temporarily unavailable");
 }
 

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "rig.h"
 #include "signaller.h"
+#include "user.h"
 
 /* What every kill(2) fails with, and how many there were. */
 static int kill_error, kills;
@@ -34,8 +35,8 @@ void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 pid_t __real_fork(void);
 pid_t __wrap_fork(void);
-int __real_setresuid(uid_t real, uid_t effective, uid_t saved);
-int __wrap_setresuid(uid_t real, uid_t effective, uid_t saved);
+int __real_user_set(uid_t real, uid_t effective, uid_t saved);
+int __wrap_user_set(uid_t real, uid_t effective, uid_t saved);
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 
@@ -65,7 +66,7 @@ pid_t __wrap_fork(void)
 
 /* In the helper. It must take on the target's user and nobody else, and stay out of that user's
  * reach. */
-int __wrap_setresuid(uid_t real, uid_t effective, uid_t saved)
+int __wrap_user_set(uid_t real, uid_t effective, uid_t saved)
 {
 	const uid_t own = getuid();
 	uid_t now[3];
@@ -75,8 +76,7 @@ int __wrap_setresuid(uid_t real, uid_t effective, uid_t saved)
 	errno = user_error ? user_error : EDOM;
 	if (user_error || effective != target_uid)
 		return -1;
-	if (__real_setresuid(real, effective, saved) < 0 ||
-	    getresuid(&now[0], &now[1], &now[2]) < 0)
+	if (__real_user_set(real, effective, saved) < 0 || getresuid(&now[0], &now[1], &now[2]) < 0)
 		return -1;
 	errno = EDOM;
 	return now[0] == own && now[1] == target_uid && now[2] == own ? 0 : -1;
@@ -148,8 +148,7 @@ static pid_t make_target(void)
 	assert_int_equal(pipe(pair), 0);
 	pid = __real_fork();
 	if (pid == 0) {
-		if (target_uid != getuid() &&
-		    __real_setresuid(target_uid, target_uid, target_uid) < 0)
+		if (target_uid != getuid() && setresuid(target_uid, target_uid, target_uid) < 0)
 			_exit(1);
 		/* A change of user takes it away. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
