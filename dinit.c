@@ -4,16 +4,14 @@
  * record what happened, and only advance() changes the state. */
 #include "base.h"
 #include "board.h"
+#include "cause.h"
 #include "client/cli.h"
-#include "ending.h"
-#include "health.h"
 #include "log.h"
 #include "overtime.h"
 #include "policy.h"
 #include "process.h"
 #include "request.h"
 #include "services.h"
-#include "verdict.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -42,12 +40,10 @@ struct dinit {
 	struct policy policy;
 	struct oom oom;
 	struct termlog termlog;
-	struct ending ending;
+	struct cause cause;
 	enum state state;
-	struct verdict verdict;
-	/* Something has happened after which DINIT_STOP_DELAY is not waited for. */
-	bool undelayed;
-	/* A signal has come in the teardown, and the prestop programs are not waited for either. */
+	/* A signal has come in the teardown: neither DINIT_STOP_DELAY nor the prestop programs are
+	 * waited for. */
 	bool hurried;
 	/* A service that has not been started yet is not started any more. */
 	bool start_abandoned;
@@ -62,65 +58,25 @@ struct dinit {
 	struct loop_timer delay_timer;
 };
 
-/* ---- what begins a teardown: the first cause decides ---- */
+/* ---- what begins a teardown ---- */
 
 static bool has_cause(const struct dinit *dinit)
 {
-	return dinit->verdict.cause != VERDICT_NONE;
-}
-
-/* Says that a process has ended after the teardown has begun. */
-static void note_later_end(struct dinit *dinit, const struct reaper_end *end)
-{
-	reaper_say_end(end);
-	dinit->undelayed = true;
-}
-
-static void note_command_end(struct dinit *dinit, const struct service *service,
-			     const struct reaper_end *end)
-{
-	if (has_cause(dinit))
-		note_later_end(dinit, end);
-	else
-		ending_tell_command(&dinit->ending, service, end);
-	verdict_note_command_end(&dinit->verdict, end->status);
-}
-
-/* Notes an end that begins the teardown, unless it has begun. An orphan's has no service. */
-static void note_end(struct dinit *dinit, const struct service *service,
-		     const struct reaper_end *end)
-{
-	if (has_cause(dinit)) {
-		note_later_end(dinit, end);
-		return;
-	}
-	ending_tell(&dinit->ending, service, end);
-	verdict_note_end(&dinit->verdict, end->status);
+	return cause_is_there(&dinit->cause);
 }
 
 static void on_service_end(void *ctx, const struct service *service, const struct reaper_end *end)
 {
-	if (service_is_command(service))
-		note_command_end(ctx, service, end);
-	else
-		note_end(ctx, service, end);
+	struct dinit *dinit = ctx;
+
+	cause_note_end(&dinit->cause, service, end);
 }
 
 static void on_adopted_end(void *ctx, const struct reaper_end *end)
 {
-	note_end(ctx, NULL, end);
-}
+	struct dinit *dinit = ctx;
 
-/* Notes a cause that no end of a process is, and that a message of the caller's tells. Returns
- * whether it is the first. */
-static bool note_failure(struct dinit *dinit, const char *cause, int status)
-{
-	bool first = !has_cause(dinit);
-
-	if (first)
-		ending_note(&dinit->ending, cause);
-	verdict_note_failure(&dinit->verdict, status);
-	return first;
+	cause_note_orphan_end(&dinit->cause, end);
 }
 
 static bool on_start_failure(void *ctx, const char *cause, int status)
@@ -128,13 +84,15 @@ static bool on_start_failure(void *ctx, const char *cause, int status)
 	struct dinit *dinit = ctx;
 
 	dinit->start_abandoned = true;
-	return note_failure(dinit, cause, status);
+	return cause_note_failure(&dinit->cause, cause, status);
 }
 
 /* Notes that a service is past the limits of its readiness. */
 static bool on_unhealthy(void *ctx, const char *cause)
 {
-	return note_failure(ctx, cause, PROCESS_STATUS_FAILED);
+	struct dinit *dinit = ctx;
+
+	return cause_note_failure(&dinit->cause, cause, PROCESS_STATUS_FAILED);
 }
 
 static void on_service_change(void *ctx, const struct service *service)
@@ -172,16 +130,14 @@ static void note_stop(struct dinit *dinit, const struct signalfd_siginfo *info)
 			log_warn("%s: stopping the container", text);
 		else
 			log_info("%s: stopping the container", text);
-		ending_note_stop(&dinit->ending, text);
 	}
 	dinit->command_signals |= 1U << request_choose_command_signal(info);
 	if (dinit->state == STATE_STOPPING_COMMAND)
 		tell_command(dinit);
 	dinit->hurried = has_cause(dinit);
-	dinit->undelayed |= dinit->hurried;
 	dinit->start_abandoned = true;
 	overtime_limit(&dinit->overtime, "DINIT_GRACE_PERIOD", dinit->base.config.grace_period_ms);
-	verdict_note_stop(&dinit->verdict);
+	cause_note_stop(&dinit->cause, text);
 }
 
 /* Runs the programs that a signal asks for. */
@@ -212,10 +168,16 @@ static void on_signal(void *ctx, const struct signalfd_siginfo *info)
 	struct dinit *dinit = ctx;
 	enum svdir_control control;
 
+	/* Nothing is said after the last message. */
+	if (dinit->concluded)
+		return;
 	dinit->requests.command_runs = services_find_command(&dinit->services) != NULL;
 	switch (request_read(&dinit->requests, info, &control)) {
 	case REQUEST_NOTHING: return;
-	case REQUEST_CHILDREN: dinit->children_changed = true; return;
+	case REQUEST_CHILDREN:
+		dinit->children_changed = true;
+		reaper_note_signal(&dinit->base.reaper, (pid_t)info->ssi_pid);
+		return;
 	case REQUEST_CONTROL: note_control(dinit, info, control); __attribute__((fallthrough));
 	case REQUEST_FORWARD:
 		services_signal_command(&dinit->services, (int)info->ssi_signo);
@@ -230,19 +192,25 @@ static void show_teardown(struct dinit *dinit, enum board_whole whole)
 {
 	char cause[BOARD_CAUSE_SIZE];
 
-	ending_copy_bare_cause(&dinit->ending, cause, sizeof cause);
+	ending_copy_bare_cause(&dinit->cause.ending, cause, sizeof cause);
 	health_begin_teardown(&dinit->health, whole, cause);
+}
+
+/* Returns whether something has happened after which DINIT_STOP_DELAY is not waited for. */
+static bool is_undelayed(const struct dinit *dinit)
+{
+	return dinit->hurried || dinit->cause.followed;
 }
 
 /* Begins the teardown: its limits start, but the services are not told to stop yet. */
 static void begin_delay(struct dinit *dinit)
 {
-	uint64_t delay_ms = dinit->verdict.cause == VERDICT_OUTSIDE && !dinit->undelayed
+	uint64_t delay_ms = dinit->cause.verdict.cause == VERDICT_OUTSIDE && !is_undelayed(dinit)
 				    ? dinit->base.config.stop_delay_ms
 				    : 0;
 
 	dinit->state = STATE_DELAYING;
-	if (dinit->verdict.cause == VERDICT_INSIDE)
+	if (dinit->cause.verdict.cause == VERDICT_INSIDE)
 		overtime_limit(&dinit->overtime, "DINIT_STOP_TIMEOUT",
 			       dinit->base.config.stop_timeout_ms);
 	overtime_expect(&dinit->overtime);
@@ -310,7 +278,7 @@ static bool is_delayed(const struct dinit *dinit)
 {
 	if (overtime_is_over(&dinit->overtime) || !is_anybody_left(dinit))
 		return false;
-	return (dinit->delay_timer.running && !dinit->undelayed) ||
+	return (dinit->delay_timer.running && !is_undelayed(dinit)) ||
 	       (dinit->services.prestopping > 0 && !dinit->hurried);
 }
 
@@ -322,7 +290,7 @@ static void check_idleness(struct dinit *dinit)
 	if (is_anybody_left(dinit) || dinit->services.disabled < dinit->services.len)
 		return;
 	log_warn("%s: stopping the container", cause);
-	note_failure(dinit, cause, PROCESS_STATUS_STOPPED);
+	cause_note_failure(&dinit->cause, cause, PROCESS_STATUS_STOPPED);
 }
 
 /* Returns whether the services are still to be told to stop, when the command has ended. */
@@ -357,7 +325,7 @@ static bool advance(struct dinit *dinit)
 	case STATE_RUNNING:
 		if (!has_cause(dinit))
 			check_idleness(dinit);
-		if (!has_cause(dinit) || !ending_is_told(&dinit->ending))
+		if (!has_cause(dinit) || !ending_is_told(&dinit->cause.ending))
 			return false;
 		begin_delay(dinit);
 		__attribute__((fallthrough));
@@ -390,6 +358,7 @@ static void reap(struct dinit *dinit)
 
 	dinit->children_changed = false;
 	dinit->children_left = reaper_drain(&dinit->base.reaper);
+	firstend_review(&dinit->cause.firstend);
 	policy_children_changed(&dinit->policy, dinit->base.programs.reaped > reaped);
 }
 
@@ -400,7 +369,7 @@ static bool conclude(struct dinit *dinit)
 	if (dinit->concluded || !dinit->base.programs.started)
 		return true;
 	dinit->concluded = true;
-	ending_say_last(&dinit->ending, dinit->verdict.status);
+	ending_say_last(&dinit->cause.ending, dinit->cause.verdict.status);
 	return outputs_are_empty(&dinit->base.outputs);
 }
 
@@ -414,15 +383,21 @@ static void show_counts(struct dinit *dinit)
 	shown->adopted_unlisted = dinit->policy.listing.unlisted;
 }
 
+static void on_dispatched(void *ctx)
+{
+	struct dinit *dinit = ctx;
+
+	logmux_read_busy(&dinit->base.mux);
+	if (dinit->children_changed)
+		reap(dinit);
+}
+
 static enum loop_verdict on_turn_end(void *ctx)
 {
 	struct dinit *dinit = ctx;
 	enum loop_verdict verdict;
 	bool more;
 
-	logmux_read_busy(&dinit->base.mux);
-	if (dinit->children_changed)
-		reap(dinit);
 	if (!has_cause(dinit))
 		oom_forget(&dinit->oom, loop_now_ms(&dinit->base.loop));
 	more = advance(dinit);
@@ -430,7 +405,7 @@ static enum loop_verdict on_turn_end(void *ctx)
 	show_counts(dinit);
 	board_wake(&dinit->board);
 	if (dinit->state == STATE_DRAINING && logmux_is_drained(&dinit->base.mux) &&
-	    !termlog_is_busy(&dinit->termlog) && !health_is_busy(&dinit->health)) {
+	    !termlog_is_busy(&dinit->termlog) && !overtime_awaits_checks(&dinit->overtime)) {
 		if (conclude(dinit))
 			return LOOP_STOP;
 		more = true;
@@ -453,10 +428,8 @@ static int prepare_services(struct dinit *dinit)
 			  &dinit->base.loop, &dinit->base.programs, &owner) < 0)
 		return base_fail("cannot set up the services");
 	services_show_tallies(&dinit->services, &dinit->base.svdir, &dinit->board);
-	if (dinit->services.len == 0) {
+	if (dinit->services.len == 0)
 		base_warn_of_idleness(&dinit->base);
-		verdict_note_failure(&dinit->verdict, PROCESS_STATUS_STOPPED);
-	}
 	return 0;
 }
 
@@ -524,7 +497,10 @@ static void prepare_end(struct dinit *dinit)
 	oom_open(&dinit->oom, &dinit->base.proc, "/sys/fs/cgroup");
 	termlog_open(&dinit->termlog, &dinit->base.loop, &dinit->base.reaper,
 		     dinit->base.config.termination_log);
-	ending_init(&dinit->ending, &means);
+	cause_init(&dinit->cause, &means, dinit->base.config.exit_status, &dinit->services,
+		   &dinit->health, &dinit->base.proc);
+	if (dinit->services.len == 0)
+		verdict_note_failure(&dinit->cause.verdict, PROCESS_STATUS_STOPPED);
 	overtime_init(&dinit->overtime, &dinit->base.loop, &dinit->services, &dinit->policy);
 }
 
@@ -542,6 +518,7 @@ static int supervise(struct dinit *dinit)
 	prepare_policy(dinit);
 	prepare_end(dinit);
 	prepare_requests(dinit);
+	dinit->base.loop.on_dispatched = on_dispatched;
 	result = loop_run(&dinit->base.loop, on_turn_end, dinit);
 	ownfds_restore(&dinit->base.ownfds);
 	if (result < 0) {
@@ -549,7 +526,7 @@ static int supervise(struct dinit *dinit)
 		log_error("cannot wait for events: %s", strerror(errno));
 	}
 	policy_close(&dinit->policy);
-	return result == 0 ? dinit->verdict.status : PROCESS_STATUS_UNABLE;
+	return result == 0 ? dinit->cause.verdict.status : PROCESS_STATUS_UNABLE;
 }
 
 static int run_services(char *const *command)
@@ -565,7 +542,6 @@ static int run_services(char *const *command)
 
 	if (base_open(&dinit.base, command, environ, &dinit.oom, &callbacks) < 0)
 		return PROCESS_STATUS_UNABLE;
-	dinit.verdict.exit_status = dinit.base.config.exit_status;
 	if (prepare_health(&dinit) < 0)
 		goto close_base;
 	if (prepare_services(&dinit) == 0) {

@@ -20,6 +20,8 @@
 #define CAUSE_SIZE (CHECK_REASON_SIZE + 512)
 /* How often it is looked whether the process of a check that was killed has gone. */
 #define GONE_LOOK_MS 100
+/* From when on a warning says that a service is not ready yet. */
+#define UNREADY_WARN_MS 60000
 
 /* What messages say of an optional service. */
 #define OPTIONAL_GOES_ON "; the service is optional, the container goes on"
@@ -69,7 +71,7 @@ static void review_whole(struct health *health)
 
 	switch (health->whole) {
 	case BOARD_WHOLE_STARTING:
-		if (all)
+		if (all && !health->stopped)
 			finish_start(health);
 		return;
 	case BOARD_WHOLE_RUNNING: show_whole(health, BOARD_WHOLE_RUNNING, all); return;
@@ -294,17 +296,20 @@ static void plan_check(struct health_watched *watched)
 					    : pace_retry(interval, age));
 }
 
-/* Says that a check has failed. One that cannot be started at all is not a service's failure but a
- * mistake in its directory, or a limit: of a service that was never ready nothing else would say
- * so. */
+/* Says that a check has failed. Of a service that was never ready nothing else would say so: a
+ * warning does, after a minute, or at once where the check cannot be started at all, which is not
+ * the service's failure but a mistake in its directory, or a limit. */
 static void say_failure(struct health_watched *watched)
 {
-	if (watched->was_ready || !watched->check.unstarted || watched->warned) {
+	bool late = now_ms(watched->health) - watched->health->began_ms >= UNREADY_WARN_MS;
+
+	if (watched->was_ready || watched->warned || !(watched->check.unstarted || late)) {
 		log_debug("%s/check: failed: %s", name_of(watched), watched->reason);
 		return;
 	}
 	watched->warned = true;
-	log_warn("%s/check: %s", name_of(watched), watched->reason);
+	log_warn("%s/check: %s%s", name_of(watched), late ? "not ready after a minute: " : "",
+		 watched->reason);
 }
 
 /* said_at is where in the reason begins what the check said itself: that alone is shown. */
@@ -345,6 +350,8 @@ static void on_check_due(void *ctx)
 	struct health *health = watched->health;
 	uint64_t interval = health->means.config->check_interval_ms, now = now_ms(health);
 
+	if (health->stopped)
+		return;
 	if (!check_is_running(&watched->check)) {
 		watched->began_ms = now;
 		check_start(&watched->check, watched->run_pid, interval);
@@ -434,13 +441,24 @@ void health_note_service(struct health *health, const struct service *service)
 
 /* ---- the time until all are ready ---- */
 
+static const char *explain_unready(const struct health_watched *watched)
+{
+	return watched->health->list[watched->place].waiting ? "it was not started yet"
+	       : watched->checking ? "its check has not ended yet"
+				   : "it has not written a newline to its notification-fd";
+}
+
+/* Where dinit itself was stopped so long (docker pause), the services have their time once more. */
 static void on_ready_timeout(void *ctx)
 {
-	static const char without_result[] = "its check has not ended yet";
-	static const char without_newline[] = "it has not written a newline to its notification-fd";
 	struct health *health = ctx;
 	char words[CAUSE_SIZE];
 
+	if (now_ms(health) - health->timer.due_ms >= CHECK_LATE_MS) {
+		loop_timer_start(health->means.loop, &health->timer,
+				 health->means.config->ready_timeout_ms);
+		return;
+	}
 	for (size_t i = 0; i < health->watched_len; i++) {
 		struct health_watched *watched = &health->watched[i];
 
@@ -448,7 +466,7 @@ static void on_ready_timeout(void *ctx)
 			continue;
 		if (!watched->reason[0])
 			snprintf(watched->reason, sizeof watched->reason, "%s",
-				 watched->checking ? without_result : without_newline);
+				 explain_unready(watched));
 		snprintf(words, sizeof words, "%s: not ready after %g s", name_of(watched),
 			 (double)health->means.config->ready_timeout_ms / 1000);
 		report_limit(watched, words);
@@ -563,6 +581,11 @@ static void show_cause(const struct health *health, const char *cause)
 	board_end(health->means.board);
 }
 
+void health_note_cause(struct health *health)
+{
+	health->stopped = true;
+}
+
 void health_begin_teardown(struct health *health, enum board_whole whole, const char *cause)
 {
 	health->stopped = true;
@@ -572,21 +595,4 @@ void health_begin_teardown(struct health *health, enum board_whole whole, const 
 		stop_checking(&health->watched[i]);
 	show_cause(health, cause);
 	show_whole(health, whole, false);
-}
-
-static void on_gone_due(void *ctx)
-{
-	struct health *health = ctx;
-
-	health->abandoned = true;
-}
-
-bool health_is_busy(struct health *health)
-{
-	if (health->means.programs->aside == 0 || health->abandoned)
-		return false;
-	health->timer.on_due = on_gone_due;
-	if (!health->timer.running)
-		loop_timer_start(health->means.loop, &health->timer, HEALTH_GONE_MS);
-	return true;
 }

@@ -98,15 +98,9 @@ struct health {
 	struct announce announce;
 	/* No check is begun any more. */
 	bool stopped;
-	/* Runs while DINIT_READY_TIMEOUT does; in the end, while killed checks are waited for. */
+	/* Runs while DINIT_READY_TIMEOUT does. */
 	struct loop_timer timer;
-	/* They are not waited for any more. */
-	bool abandoned;
 };
-
-/* How long dinit waits, when nothing else is left to be done, for checks that it has killed: one
- * may wait in the kernel for something that does not come. */
-#define HEALTH_GONE_MS 1000
 
 /* Prepares health, and shows all services on the board as they are before the start. Returns 0, or
  * -1 with errno (memory) and nothing left allocated. */
@@ -119,13 +113,13 @@ void health_close(struct health *health);
 /* Notes that a service has changed (service_owner.on_change). */
 void health_note_service(struct health *health, const struct service *service);
 
+/* Notes that there is a cause for a teardown, which begins soon: no check is begun any more, and
+ * nobody is told that all services are ready. */
+void health_note_cause(struct health *health);
+
 /* Notes how far the teardown has come, and shows why it has begun (without last words); at the
  * first call, checks that run are killed, and none is begun any more. whole is BOARD_WHOLE_DELAYING
  * or BOARD_WHOLE_STOPPING. */
 void health_begin_teardown(struct health *health, enum board_whole whole, const char *cause);
-
-/* Returns whether a check that was killed is still to be reaped, for HEALTH_GONE_MS after the first
- * call at most. To be called when nothing else is left to be done. */
-bool health_is_busy(struct health *health);
 
 #endif

@@ -191,6 +191,8 @@ int loop_run(struct loop *loop, enum loop_verdict (*on_turn_end)(void *ctx), voi
 			wait_a_moment(loop);
 		if (wait_and_dispatch(loop, verdict == LOOP_SLEEP ? sleep_ms(loop) : 0) < 0)
 			return -1;
+		if (loop->on_dispatched)
+			loop->on_dispatched(ctx);
 		fire_timers(loop);
 		verdict = on_turn_end(ctx);
 	}

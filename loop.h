@@ -56,6 +56,9 @@ struct loop {
 	struct loop_io signal_io;
 	void (*on_signal)(void *ctx, const struct signalfd_siginfo *info);
 	void *signal_ctx;
+	/* Called in each turn when its events have been dispatched, before the timers: what has
+	 * happened counts before what falls due. ctx is that of loop_run. May be NULL. */
+	void (*on_dispatched)(void *ctx);
 	/* The events that are being dispatched; loop_unwatch strikes entries out of them. */
 	struct epoll_event batch[LOOP_BATCH];
 	int batch_at, batch_len;

@@ -97,6 +97,24 @@ bool overtime_is_hopeless(const struct overtime *overtime)
 	return overtime->step == OVERTIME_LEAVE;
 }
 
+/* ---- checks that were killed ---- */
+
+static void on_aside_due(void *ctx)
+{
+	struct overtime *overtime = ctx;
+
+	overtime->abandoned = true;
+}
+
+bool overtime_awaits_checks(struct overtime *overtime)
+{
+	if (overtime->services->programs->aside == 0 || overtime->abandoned)
+		return false;
+	if (!overtime->aside_timer.running)
+		loop_timer_start(overtime->loop, &overtime->aside_timer, OVERTIME_ASIDE_MS);
+	return true;
+}
+
 /* ---- the whole ---- */
 
 void overtime_init(struct overtime *overtime, struct loop *loop, struct services *services,
@@ -108,6 +126,7 @@ void overtime_init(struct overtime *overtime, struct loop *loop, struct services
 		.policy = policy,
 		.limit_timer = { .on_due = on_limit_due, .ctx = overtime },
 		.word_timer = { .on_due = on_word_due, .ctx = overtime },
+		.aside_timer = { .on_due = on_aside_due, .ctx = overtime },
 	};
 }
 

@@ -17,6 +17,9 @@
 /* How long each step of the killing takes: time for a logging program to write what it has read,
  * and for the kernel to end what was killed. */
 #define OVERTIME_STEP_MS 2000
+/* How long dinit waits, when nothing else is left to be done, for checks that it has killed: one
+ * may wait in the kernel for something that does not come. */
+#define OVERTIME_ASIDE_MS 1000
 
 /* What was done so far because the teardown takes longer than its limit. */
 enum overtime_step {
@@ -41,6 +44,9 @@ struct overtime {
 	uint64_t limit_ms;
 	const char *variable;
 	struct loop_timer limit_timer, word_timer;
+	/* Killed checks are not waited for any more, and how long they are. */
+	bool abandoned;
+	struct loop_timer aside_timer;
 };
 
 /* Prepares the limits of a teardown; none is set yet. loop, services and policy must outlive it. */
@@ -61,8 +67,12 @@ bool overtime_is_over(const struct overtime *overtime);
 /* Returns whether what is left cannot be killed, so that there is no point in waiting for it. */
 bool overtime_is_hopeless(const struct overtime *overtime);
 
-/* Stops both timers, and takes no limit any more. To be called when no process is left that the
+/* Stops the timers of the teardown, and takes no limit any more. To be called when no process is left that the
  * teardown waits for. */
 void overtime_end(struct overtime *overtime);
+
+/* Returns whether a check that was killed is still to be reaped, for OVERTIME_ASIDE_MS after the
+ * first call at most. To be called when nothing else is left to be done. */
+bool overtime_awaits_checks(struct overtime *overtime);
 
 #endif

@@ -90,7 +90,7 @@ static void warn_of_termination(struct orphan *orphan, const char *label,
 	orphan->unsaid = !ration_take(&policy->ration, command->program, &first);
 	if (orphan->unsaid)
 		return;
-	if (first && !policy->teardown)
+	if (first && !policy->has_cause)
 		make_hint(command->program, hint);
 	log_warn("%s: lost its parent, terminating it: %s%s", label, command->line, hint);
 }
@@ -341,15 +341,13 @@ static void limit_wait(struct policy *policy)
 static void note_orphan_end(struct orphan *orphan, int status)
 {
 	struct policy *policy = policy_of(orphan);
-	const char *what = "orphan";
+	const char *what = orphan->state == ORPHAN_INHERITED ? "inherited child" : "orphan";
 
 	if (orphan->state == ORPHAN_ADOPTED) {
 		tell_adopted_end(orphan, status);
 		return;
 	}
-	if (orphan->state == ORPHAN_INHERITED) {
-		what = "inherited child";
-	} else if (orphan->state == ORPHAN_FILTER) {
+	if (orphan->state == ORPHAN_FILTER) {
 		what = "filter";
 		expect_filters(policy);
 	}
@@ -419,12 +417,10 @@ static void on_child(void *ctx, pid_t pid)
 static void on_inherited_child(void *ctx, pid_t pid)
 {
 	struct policy *policy = ctx;
-	struct orphan *orphan;
-
 	/* Who loses its parent while the list is read may be in it twice. */
-	if (reaper_find(policy->reaper, pid))
-		return;
-	orphan = add_orphan(policy, pid, ORPHAN_INHERITED);
+	struct orphan *orphan =
+		reaper_find(policy->reaper, pid) ? NULL : add_orphan(policy, pid, ORPHAN_INHERITED);
+
 	if (!orphan)
 		return;
 	orphan->watch.unwaited = true;
@@ -558,6 +554,11 @@ void policy_close(struct policy *policy)
 }
 
 /* ---- teardown ---- */
+
+void policy_note_cause(struct policy *policy)
+{
+	policy->has_cause = true;
+}
 
 void policy_begin_teardown(struct policy *policy)
 {

@@ -61,6 +61,8 @@ struct policy {
 	/* The patterns of DINIT_KEEP. */
 	const char *keep;
 	bool teardown;
+	/* There is a cause for a teardown. */
+	bool has_cause;
 	enum policy_force force;
 	/* There is no /proc, or a foreign one: living orphans cannot be found. */
 	bool blind;
@@ -128,6 +130,10 @@ bool policy_may_have_orphans(const struct policy *policy);
 /* Returns whether an orphan may be left that a teardown waits for: any; but with ignore only
  * filters, and without /proc none. */
 bool policy_has_to_wait(const struct policy *policy);
+
+/* Notes that there is a cause for a teardown, which begins soon: no warning says any more how an
+ * orphan could be left alone. */
+void policy_note_cause(struct policy *policy);
 
 /* Begins the teardown: from now on adopt and DINIT_KEEP terminate, too, and looks are more
  * frequent. */

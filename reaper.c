@@ -141,10 +141,35 @@ static bool take_end(struct reaper *reaper, const siginfo_t *info)
 	return true;
 }
 
+void reaper_note_signal(struct reaper *reaper, pid_t pid)
+{
+	if (reaper->first == 0)
+		reaper->first = pid;
+}
+
+/* Looks whether the child has ended, and leaves it to be reaped. */
+static bool peek_end(pid_t pid, siginfo_t *info)
+{
+	*info = (siginfo_t){ 0 };
+	return waitid(P_PID, (id_t)pid, info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 &&
+	       info->si_pid == pid && has_ended(info);
+}
+
+static void take_first(struct reaper *reaper)
+{
+	pid_t first = reaper->first;
+	siginfo_t info;
+
+	reaper->first = 0;
+	if (first > 0 && peek_end(first, &info))
+		take_end(reaper, &info);
+}
+
 bool reaper_drain(struct reaper *reaper)
 {
 	siginfo_t info;
 
+	take_first(reaper);
 	for (;;) {
 		info.si_pid = 0;
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0) {
@@ -161,10 +186,9 @@ bool reaper_drain(struct reaper *reaper)
 
 bool reaper_is_zombie(pid_t pid)
 {
-	siginfo_t info = { 0 };
+	siginfo_t info;
 
-	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0 &&
-	       info.si_pid == pid && has_ended(&info);
+	return peek_end(pid, &info);
 }
 
 void reaper_describe_status(int status, char text[REAPER_STATUS_SIZE])

@@ -51,6 +51,8 @@ struct reaper_end {
 
 struct reaper {
 	struct reaper_watch *buckets[REAPER_BUCKETS];
+	/* Of the children that have ended since the last drain, the first; 0: not known. */
+	pid_t first;
 	/* Called when an orphan that nobody watches has ended: still a zombie, so that
 	 * /proc/PID/comm tells its name, and reaped right after. */
 	void (*on_orphan)(void *ctx, pid_t pid, int status);
@@ -70,7 +72,12 @@ void reaper_unwatch(struct reaper *reaper, struct reaper_watch *watch);
 /* Returns the watch of pid, or NULL where nobody watches it. */
 struct reaper_watch *reaper_find(const struct reaper *reaper, pid_t pid);
 
-/* Reaps everything that has ended, and passes on the stops of tracees, until there is no more
+/* Notes that SIGCHLD has told of a child. The first one that it tells of was the first to end: what
+ * comes while a signal is pending adds nothing to it (signal(7)). */
+void reaper_note_signal(struct reaper *reaper, pid_t pid);
+
+/* Reaps everything that has ended, the first to end first, the others in the order in which they
+ * were started (wait(2) shows no other); and passes on the stops of tracees, until there is no more
  * news; never blocks. Returns whether dinit has any child left (living, or not yet reaped). */
 bool reaper_drain(struct reaper *reaper);
 

@@ -156,7 +156,7 @@ static void say_optional_end(const struct service *service, const struct reaper_
 {
 	char how[DEATH_SIZE];
 
-	if (service->all->phase != SERVICES_UP) {
+	if (service->all->has_cause) {
 		reaper_say_end(end);
 		return;
 	}

@@ -128,6 +128,8 @@ struct services {
 	/* What the command is sent when it is told to stop. */
 	int command_signal;
 	enum services_phase phase;
+	/* There is a cause for a teardown. */
+	bool has_cause;
 };
 
 /* The next program of each kind that was allocated for the services and is not yet that of one. */

@@ -41,13 +41,33 @@ size_t services_control(struct services *services, enum svdir_control which)
 	return asked;
 }
 
+void services_note_cause(struct services *services)
+{
+	services->has_cause = true;
+	for (size_t i = 0; i < services->started; i++)
+		control_forget(services->list[i].controls);
+}
+
+bool services_have_ending(const struct services *services, const struct procfs *proc)
+{
+	struct procfs_stat stat;
+
+	for (size_t i = 0; i < services->started; i++) {
+		const struct program *run = &services->list[i].run;
+
+		if (program_is_running(run) && procfs_read_stat(proc, run->watch.pid, &stat) == 0 &&
+		    stat.ending)
+			return true;
+	}
+	return false;
+}
+
 /* Enters a phase in which no service is started any more, nor a program in a control directory. */
 static void enter_phase(struct services *services, enum services_phase phase)
 {
 	if (services->phase < phase)
 		services->phase = phase;
-	for (size_t i = 0; i < services->started; i++)
-		control_forget(services->list[i].controls);
+	services_note_cause(services);
 }
 
 void services_prestop(struct services *services)

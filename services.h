@@ -34,6 +34,14 @@ bool services_have_control(const struct services *services, enum svdir_control w
  * services were asked. */
 size_t services_control(struct services *services, enum svdir_control which);
 
+/* Notes that there is a cause for a teardown, which begins soon: no program in a control directory
+ * is begun any more. */
+void services_note_cause(struct services *services);
+
+/* Returns whether a run is about to end (struct procfs_stat), and not yet a zombie that was
+ * reaped. */
+bool services_have_ending(const struct services *services, const struct procfs *proc);
+
 /* Begins the teardown: no further service is started. Starts the prestop of every running service
  * that has one. The services run on as usual; `prestopping` becomes 0 when all these programs have
  * ended. Does nothing where the teardown has begun already. */

@@ -26,7 +26,7 @@ setup-all:
 
 UNITS = adopt answers bytes fdtable json names signame printable lastline config process svdir \
 	script execfail procfs oom stamp log line loop spawn reaper death termlog signaller sink outputs \
-	logmux filter sender request service lives ration policy left ending waited overtime \
+	logmux filter sender request service firstend lives ration policy left ending waited overtime \
 	announce pace board check cli command health http httprequest listener listing metrics \
 	nearest notify page pick probe signal status statusjson sv tally target usage verdict view \
 	wait watch shebang ownfds
@@ -64,6 +64,7 @@ wrap_ration = clock_gettime epoll_wait strdup
 wrap_ending = clock_gettime epoll_wait left_find left_has_filter service_was_logged \
 	logmux_end_last oom_has_killed termlog_write
 wrap_sender = getpid kill
+wrap_firstend = clock_gettime epoll_wait services_have_ending
 wrap_overtime = clock_gettime epoll_wait services_kill_prestops services_kill policy_kill \
 	waited_describe
 wrap_waited = services_list_running procfs_read_command

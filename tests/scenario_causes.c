@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* What the message about the cause of a teardown adds: the process that a service left in the
- * background, and the logging program that has its output. */
+/* Which service is the cause of a teardown, and what the message about it adds: the process that it
+ * left in the background, and the logging program that has its output. */
 #include "harness.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -344,9 +345,43 @@ static void test_cause_says_both_what_was_left_and_where_output_went(struct scen
 				LOGGED("web/log") STOPPING);
 }
 
+/* ---- which of two is the cause ---- */
+
+/* app ends in order because db has failed, whose files the kernel closes before it tells dinit: so
+ * app is often through first, and it was started first. */
+#define ROUNDS 12
+
+static void expect_failure_to_be_the_cause(struct scene *scene)
+{
+	struct run *run = run_start(scene, &(struct run_spec){ .environment = TEXT });
+
+	run_wait_line(run, RUN_STDOUT, " db/run: connected$");
+	scene_let_go(scene, "go");
+	run_expect_exit(run, 3);
+	run_expect_line(run, RUN_STDERR,
+			CAUSE("error", "db/run",
+			      "exited with status 5, stopping the container; its last line was: "
+			      "disk full$"));
+	run_expect_no_line(run, RUN_STDERR, " app/run: .*stopping the container");
+}
+
+static void test_cause_is_the_service_that_failed_and_not_one_that_it_took_along(
+	struct scene *scene)
+{
+	scene_fifo(scene, "go");
+	assert_int_equal(mkfifo(scene_path(scene, "link"), 0666), 0);
+	scene_service(scene, "app", "read -r line <\"$SCENE/link\"; exit 0");
+	scene_service(scene, "db",
+		      "exec 3>\"$SCENE/link\"; echo connected; read -r go <\"$SCENE/go\"; "
+		      "echo 'disk full' >&2; exit 5");
+	for (int round = 0; round < ROUNDS; round++)
+		expect_failure_to_be_the_cause(scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		SCENE(test_cause_is_the_service_that_failed_and_not_one_that_it_took_along),
 		SCENE(test_left_helper_in_the_background_is_named),
 		SCENE(test_left_daemon_with_its_own_session_is_named),
 		SCENE(test_left_daemon_of_two_forks_without_a_session_is_named),

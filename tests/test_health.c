@@ -1188,6 +1188,80 @@ static void test_health_ready_timeout_names_each_late_service(void **state)
 	expect_said("not ready after", 3);
 }
 
+static void test_health_ready_timeout_names_one_that_was_not_started_yet(void **state)
+{
+	size_t a = add("a"), b = add_checked("b");
+
+	(void)state;
+	config.ready_timeout_ms = 50;
+	open_health();
+	note(a, SERVICE_RUNNING);
+	pass(50);
+	expect_state(b, BOARD_STARTING);
+	expect_said("error: b: not ready after 0.05 s, stopping the container: it was not started "
+		    "yet\n",
+		    1);
+}
+
+/* As by docker pause: the services were stopped as well. */
+static void test_health_ready_timeout_begins_anew_where_dinit_was_stopped(void **state)
+{
+	(void)state;
+	add_checked("a");
+	config.ready_timeout_ms = 5000;
+	start_all();
+	pass(2);
+	say(0, false, "exited with status 1");
+	clock_ms += 4998 + CHECK_LATE_MS;
+	turn();
+	assert_int_equal(failures, 0);
+	pass(4999);
+	assert_int_equal(failures, 0);
+	pass(1);
+	assert_int_equal(failures, 1);
+}
+
+static void test_health_service_that_is_not_ready_for_a_minute_is_warned_of_once(void **state)
+{
+	(void)state;
+	add_checked("a");
+	config.check_interval_ms = 1000;
+	start_all();
+	pass(1);
+	for (int second = 0; second < 59; second++) {
+		say(0, false, "exited with status 1: no db");
+		pass(1000);
+	}
+	expect_said("not ready", 0);
+	say(0, false, "exited with status 1: no db");
+	pass(1000);
+	for (int second = 0; second < 10; second++) {
+		say(0, false, "exited with status 1: no db");
+		pass(1000);
+	}
+	expect_said("warning: a/check: not ready after a minute: exited with status 1: no db\n", 1);
+	expect_said("not ready", 1);
+}
+
+/* The teardown begins when the cause is told, which can take a moment. */
+static void test_health_note_cause_begins_nothing_any_more(void **state)
+{
+	size_t a = add_checked("a"), b = add("b");
+
+	(void)state;
+	entries[b].notification_fd = 3;
+	start_all();
+	health_note_cause(&health);
+	pass(1000);
+	assert_int_equal(plays[a].begun, 0);
+	entries[a].check = NULL;
+	services[b].notified = true;
+	note(b, SERVICE_RUNNING);
+	end(a, EXITED(115), SERVICE_DISABLED);
+	assert_int_equal(announced, 0);
+	expect_said("all services", 0);
+}
+
 static void test_health_ready_timeout_of_a_millisecond_is_one(void **state)
 {
 	(void)state;
@@ -1319,28 +1393,6 @@ static void test_health_teardown_begins_no_check(void **state)
 	expect_said("all services", 0);
 }
 
-/* They are not waited for without end. */
-static void test_health_is_busy_while_killed_checks_are_left_but_not_for_ever(void **state)
-{
-	add_checked("a");
-	(void)state;
-	config.ready_timeout_ms = 5000;
-	start_all();
-	pass(0);
-	health_begin_teardown(&health, BOARD_WHOLE_STOPPING, "");
-	programs.aside = 2;
-	assert_true(health_is_busy(&health));
-	pass(HEALTH_GONE_MS / 2);
-	assert_true(health_is_busy(&health));
-	programs.aside = 0;
-	assert_false(health_is_busy(&health));
-	programs.aside = 1;
-	pass(HEALTH_GONE_MS / 2);
-	assert_false(health_is_busy(&health));
-	assert_int_equal(failures, 0);
-	programs.aside = 0;
-}
-
 /* A check that is past the limit in the very turn in which its process was found to stay. */
 static void test_health_teardown_that_a_stuck_check_begins_stops_it(void **state)
 {
@@ -1465,6 +1517,10 @@ int main(void)
 		TEST(test_health_reason_is_shown_from_what_the_check_said),
 		TEST(test_health_optional_service_past_the_limit_is_a_warning),
 		TEST(test_health_ready_timeout_names_each_late_service),
+		TEST(test_health_ready_timeout_names_one_that_was_not_started_yet),
+		TEST(test_health_ready_timeout_begins_anew_where_dinit_was_stopped),
+		TEST(test_health_service_that_is_not_ready_for_a_minute_is_warned_of_once),
+		TEST(test_health_note_cause_begins_nothing_any_more),
 		TEST(test_health_ready_timeout_of_a_millisecond_is_one),
 		TEST(test_health_ready_timeout_counts_until_all_were_ready),
 		TEST(test_health_ready_timeout_may_be_short),
@@ -1472,7 +1528,6 @@ int main(void)
 		TEST(test_health_ready_timeout_of_services_that_are_done_is_nothing),
 		TEST(test_health_result_for_a_service_that_was_told_to_stop_is_nothing),
 		TEST(test_health_teardown_begins_no_check),
-		TEST(test_health_is_busy_while_killed_checks_are_left_but_not_for_ever),
 		TEST(test_health_teardown_that_a_stuck_check_begins_stops_it),
 		TEST(test_health_cause_that_is_too_long_is_cut),
 		TEST(test_health_ready_is_announced_once),

@@ -231,6 +231,22 @@ static void test_loop_timers_fire_in_the_order_they_fall_due(void **state)
 	assert_null(rig->loop.last);
 }
 
+static void on_dispatched(void *ctx)
+{
+	note(ctx, '!');
+}
+
+static void test_loop_what_has_happened_comes_before_what_falls_due(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->loop.on_dispatched = on_dispatched;
+	start(rig, 0, 10);
+	clock_ms += 10;
+	run_turns(rig, 2);
+	assert_string_equal(rig->log, "!a.!.");
+}
+
 static void test_loop_timer_is_not_early_and_fires_once(void **state)
 {
 	struct rig *rig = *state;
@@ -775,6 +791,7 @@ static void test_loop_open_descriptors_are_not_inherited(void **state)
 
 static const struct CMUnitTest tests[] = {
 	TEST(test_loop_timers_fire_in_the_order_they_fall_due),
+	TEST(test_loop_what_has_happened_comes_before_what_falls_due),
 	TEST(test_loop_timer_is_not_early_and_fires_once),
 	TEST(test_loop_timer_start_running_starts_anew),
 	TEST(test_loop_timer_stop_at_every_place_of_the_list),

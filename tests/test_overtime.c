@@ -296,6 +296,24 @@ static void test_overtime_expect_nothing_waited_for_is_not_said(void **state)
 	assert_string_equal(said, "");
 }
 
+/* ---- checks that were killed ---- */
+
+static void test_overtime_awaits_checks_but_not_for_ever(void **state)
+{
+	struct programs programs = { .aside = 2 };
+
+	(void)state;
+	services.programs = &programs;
+	assert_true(overtime_awaits_checks(&overtime));
+	expect_done(OVERTIME_ASIDE_MS - 1, "");
+	assert_true(overtime_awaits_checks(&overtime));
+	programs.aside = 0;
+	assert_false(overtime_awaits_checks(&overtime));
+	programs.aside = 1;
+	expect_done(1, "");
+	assert_false(overtime_awaits_checks(&overtime));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -311,6 +329,7 @@ int main(void)
 		TEST(test_overtime_expect_says_once_what_is_waited_for),
 		TEST(test_overtime_expect_counts_anew),
 		TEST(test_overtime_expect_nothing_waited_for_is_not_said),
+		TEST(test_overtime_awaits_checks_but_not_for_ever),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1702,9 +1702,23 @@ static void test_policy_first_warning_in_a_teardown_does_not_say_how_to_keep_it(
 	struct rig *rig = *state;
 
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	policy_note_cause(&rig->policy);
 	policy_begin_teardown(&rig->policy);
 	make_child(rig);
 	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(count(rig, ": lost its parent, terminating it: "), 1);
+	assert_int_equal(count(rig, "DINIT_KEEP"), 0);
+}
+
+/* It may be that of which the cause speaks: "it left nginx in the background". */
+static void test_policy_warning_once_there_is_a_cause_does_not_say_how_to_keep_it(void **state)
+{
+	struct rig *rig = *state;
+
+	make_child(rig);
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	policy_note_cause(&rig->policy);
 	pass(rig, POLICY_MATURE_MS);
 	assert_int_equal(count(rig, ": lost its parent, terminating it: "), 1);
 	assert_int_equal(count(rig, "DINIT_KEEP"), 0);
@@ -2234,6 +2248,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_keep_has_no_meaning_for_what_is_found_in_a_teardown),
 	TEST(test_policy_first_warning_for_a_program_says_how_to_keep_it),
 	TEST(test_policy_first_warning_in_a_teardown_does_not_say_how_to_keep_it),
+	TEST(test_policy_warning_once_there_is_a_cause_does_not_say_how_to_keep_it),
 	TEST(test_policy_many_orphans_of_one_program_get_ten_warnings_and_one_a_minute),
 	TEST(test_policy_end_teardown_says_how_many_warnings_were_not_written),
 	TEST(test_policy_orphan_that_runs_may_become_a_filter),

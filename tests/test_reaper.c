@@ -312,6 +312,51 @@ static void test_reaper_drain_orphan_is_still_a_zombie_when_told_and_gone_after(
 	}
 }
 
+/* wait(2) shows children in the order in which they were started. */
+static void test_reaper_drain_the_first_that_sigchld_told_of_comes_first(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pids[3];
+
+	for (int i = 0; i < 3; i++)
+		pids[i] = make_child(rig, i, 0);
+	open_gate(rig);
+	for (int i = 0; i < 3; i++)
+		await_zombie(pids[i]);
+	reaper_note_signal(&rig->reaper, pids[1]);
+	reaper_note_signal(&rig->reaper, pids[2]);
+	assert_false(reaper_drain(&rig->reaper));
+	assert_int_equal(rig->orphans, 3);
+	assert_int_equal(rig->orphan[0].pid, pids[1]);
+	assert_int_equal(rig->orphan[1].pid, pids[0]);
+	assert_int_equal(rig->orphan[2].pid, pids[2]);
+}
+
+/* Then that child has been reaped, or was a tracee that has stopped. */
+static void test_reaper_drain_sigchld_of_one_that_has_not_ended_changes_nothing(void **state)
+{
+	struct rig *rig = *state;
+	pid_t ended = make_child(rig, 3, 0), living;
+
+	open_gate(rig);
+	await_zombie(ended);
+	assert_int_equal(pipe2(rig->gate, O_CLOEXEC), 0);
+	living = make_child(rig, 0, 0);
+	reaper_note_signal(&rig->reaper, living);
+	assert_true(reaper_drain(&rig->reaper));
+	assert_int_equal(rig->orphans, 1);
+	assert_int_equal(rig->orphan[0].pid, ended);
+	/* It was noted for that drain only. */
+	ended = make_child(rig, 4, 0);
+	reaper_note_signal(&rig->reaper, ended);
+	open_gate(rig);
+	await_zombie(living);
+	await_zombie(ended);
+	assert_false(reaper_drain(&rig->reaper));
+	assert_int_equal(rig->orphans, 3);
+	assert_int_equal(rig->orphan[1].pid, ended);
+}
+
 static void test_reaper_drain_takes_a_burst_whole(void **state)
 {
 	struct rig *rig = *state;
@@ -663,6 +708,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_reaper_drain_signal_is_told),
 	TEST(test_reaper_drain_core_dump_is_told_as_waitpid_does),
 	TEST(test_reaper_drain_orphan_is_still_a_zombie_when_told_and_gone_after),
+	TEST(test_reaper_drain_the_first_that_sigchld_told_of_comes_first),
+	TEST(test_reaper_drain_sigchld_of_one_that_has_not_ended_changes_nothing),
 	TEST(test_reaper_drain_takes_a_burst_whole),
 	TEST(test_reaper_unwatch_makes_a_orphan_of_it),
 	TEST(test_reaper_unwatch_in_a_chain_leaves_the_others),

@@ -1711,6 +1711,20 @@ static void test_service_optional_goes_on_without_its_log(void **state)
 }
 
 /* In a teardown its end is what was asked for. */
+/* The container does not go on. */
+static void test_service_optional_that_ends_after_the_cause_gets_no_warning(void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", "exit 2")->optional = true;
+	open_services(rig, "");
+	start_all(rig);
+	services_note_cause(&rig->services);
+	wait_for_all(rig);
+	assert_optional(rig);
+	assert_int_equal(count(rig->out[1], " dinit: warning: "), 0);
+}
+
 static void test_service_optional_that_is_stopped_gets_no_warning(void **state)
 {
 	struct rig *rig = *state;
@@ -1879,6 +1893,27 @@ static bool control_ran_twice(struct rig *rig)
 static bool controls_over(struct rig *rig)
 {
 	return !program_is_running(&rig->services.list[0].controls->program);
+}
+
+/* The teardown begins when the cause is told, which can take a moment. */
+static void test_services_note_cause_forgets_what_control_was_asked_for(void **state)
+{
+	struct rig *rig = *state;
+	int go;
+
+	put_service(rig, "web", "exec sleep 1000");
+	put_control(rig, SVDIR_CONTROL_HUP, "echo begun; read -r x < go");
+	go = put_fifo(rig, "go");
+	run_all(rig);
+	services_control(&rig->services, SVDIR_CONTROL_HUP);
+	wait_for(rig, " web/control: begun\n");
+	services_control(&rig->services, SVDIR_CONTROL_HUP);
+	services_note_cause(&rig->services);
+	let_run(go);
+	wait_until(rig, controls_over, "the end of the program");
+	services_stop(&rig->services);
+	wait_for_all(rig);
+	assert_int_equal(count(rig->out[0], " web/control: begun\n"), 1);
 }
 
 /* However often it is asked for while it runs. */
@@ -2626,12 +2661,14 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_service_optional_115_is_no_warning),
 	TEST(test_service_optional_that_cannot_be_started_is_a_warning),
 	TEST(test_service_optional_goes_on_without_its_log),
+	TEST(test_service_optional_that_ends_after_the_cause_gets_no_warning),
 	TEST(test_service_optional_that_is_stopped_gets_no_warning),
 	TEST(test_services_prestop_runs_it_beside_the_services),
 	TEST(test_services_prestop_that_fails_is_a_warning),
 	TEST(test_services_prestop_leaves_ends_what_they_are),
 	TEST(test_control_count_is_that_of_the_programs),
 	TEST(test_services_control_runs_the_program_of_each_running_service),
+	TEST(test_services_note_cause_forgets_what_control_was_asked_for),
 	TEST(test_services_control_while_it_runs_runs_it_once_more),
 	TEST(test_services_control_begins_nothing_in_a_teardown),
 	TEST(test_services_control_is_not_run_again_after_the_end_of_run),
