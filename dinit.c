@@ -299,12 +299,13 @@ static bool is_command_waited_for(const struct dinit *dinit)
 	return services_find_command(&dinit->services) && !overtime_is_over(&dinit->overtime);
 }
 
-/* Starts the next service. The command, which may need them all, is not begun when the teardown has
- * a cause already. Returns false where there is nothing to be started. */
+/* Starts the next service. The command, which may need them all, is not begun when a service has
+ * ended that is, or may be, the cause of a teardown. Returns false where there is nothing to be started. */
 static bool start_next(struct dinit *dinit)
 {
-	if (dinit->start_abandoned ||
-	    (has_cause(dinit) && services_is_command_next(&dinit->services)))
+	bool has_ended = has_cause(dinit) || dinit->cause.firstend.held;
+
+	if (dinit->start_abandoned || (has_ended && services_is_command_next(&dinit->services)))
 		return false;
 	return services_start_next(&dinit->services);
 }

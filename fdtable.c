@@ -165,8 +165,8 @@ bool fdtable_is_writable(int flags)
 	return (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH);
 }
 
-/* Returns whether a link in /proc leads to a pipe without a name. No file system is asked, whose
- * server may never answer (fstatfs(2) would ask it). */
+/* Returns whether a link in /proc leads to a pipe without a name. (fstatfs(2) would ask the file
+ * system, whose server may never answer.) */
 static bool leads_to_pipe(const char *path)
 {
 	char target[sizeof PIPE_LINK - 1];

@@ -49,8 +49,7 @@ bool fdtable_is_writable(int flags);
 
 /* Opens the pipe that fd of process pid refers to, for reading and non-blocking, with a file
  * description of our own. Returns the descriptor (O_CLOEXEC), or -1 with errno (EBADF: it is no
- * pipe, or one that has a name). No other file is opened, and no file system asked, whatever the
- * process does meanwhile. */
+ * pipe, or one that has a name). No other file is opened, whatever the process does meanwhile. */
 int fdtable_open_pipe(const struct procfs *proc, pid_t pid, int fd);
 
 #endif

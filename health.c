@@ -23,9 +23,6 @@
 /* From when on a warning says that a service is not ready yet. */
 #define UNREADY_WARN_MS 60000
 
-/* What messages say of an optional service. */
-#define OPTIONAL_GOES_ON "; the service is optional, the container goes on"
-
 static uint64_t now_ms(const struct health *health)
 {
 	return loop_now_ms(health->means.loop);
@@ -260,7 +257,7 @@ static void report_limit(struct health_watched *watched, const char *words)
 	bool first;
 
 	if (find_entry(health, watched->place)->optional) {
-		log_warn("%s" OPTIONAL_GOES_ON "%s%s", words, colon, watched->reason);
+		log_warn("%s; " SERVICE_GOES_ON "%s%s", words, colon, watched->reason);
 		return;
 	}
 	snprintf(cause, sizeof cause, "%s%s%s", words, colon, watched->reason);
@@ -443,9 +440,10 @@ void health_note_service(struct health *health, const struct service *service)
 
 static const char *explain_unready(const struct health_watched *watched)
 {
-	return watched->health->list[watched->place].waiting ? "it was not started yet"
-	       : watched->checking ? "its check has not ended yet"
-				   : "it has not written a newline to its notification-fd";
+	if (watched->health->list[watched->place].waiting)
+		return "it was not started yet";
+	return watched->checking ? "its check has not ended yet"
+				 : "it has not written a newline to its notification-fd";
 }
 
 /* Where dinit itself was stopped so long (docker pause), the services have their time once more. */
@@ -454,6 +452,8 @@ static void on_ready_timeout(void *ctx)
 	struct health *health = ctx;
 	char words[CAUSE_SIZE];
 
+	if (health->stopped)
+		return;
 	if (now_ms(health) - health->timer.due_ms >= CHECK_LATE_MS) {
 		loop_timer_start(health->means.loop, &health->timer,
 				 health->means.config->ready_timeout_ms);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Time and readiness: one epoll instance, one signalfd, timers on the monotonic clock. One turn
- * is: wait, dispatch what is ready, fire the timers that are due, call the end-of-turn hook.
+ * is: wait, dispatch what is ready, look what that was (on_dispatched), fire the timers that are
+ * due, call the end-of-turn hook.
  * Nothing here blocks but the wait itself.
  *
  * All memory belongs to the callers; the loop only links what it is given. */

@@ -67,8 +67,8 @@ bool overtime_is_over(const struct overtime *overtime);
 /* Returns whether what is left cannot be killed, so that there is no point in waiting for it. */
 bool overtime_is_hopeless(const struct overtime *overtime);
 
-/* Stops the timers of the teardown, and takes no limit any more. To be called when no process is left that the
- * teardown waits for. */
+/* Stops the timers of the teardown, and takes no limit any more. To be called when no process is
+ * left that the teardown waits for. */
 void overtime_end(struct overtime *overtime);
 
 /* Returns whether a check that was killed is still to be reaped, for OVERTIME_ASIDE_MS after the

@@ -30,7 +30,7 @@
 /* How much of the arguments is looked at: as much as a path can be long. */
 #define ARGS_SIZE 4096
 /* How many threads of one process are looked at. */
-#define THREADS_MAX 1024
+#define THREADS_MAX 4096
 /* The kernel's PF_EXITING, in the flags of proc(5). */
 #define FLAG_EXITING 4
 

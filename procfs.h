@@ -33,7 +33,8 @@ struct procfs_stat {
 	uint64_t start_time;
 	/* It has more than one thread. */
 	bool threaded;
-	/* It is about to end, or has ended, and nothing can change that. (gVisor does not tell.) */
+	/* It is about to end, or has ended, and nothing can change that; where others of its threads
+	 * go on (then it is a zombie all the same), its first one. (gVisor does not tell.) */
 	bool ending;
 	/* The time of processors that it has used, and the children that it has waited for, in
 	 * clock ticks; and its resident memory in pages. */
@@ -83,7 +84,7 @@ struct procfs_guard {
 	int seccomp_filters;
 };
 
-/* The next three look at a thousand threads of a process at most, and take any further one to be
+/* The next three look at 4096 threads of a process at most, and take any further one to be
  * what is asked for. */
 
 /* Returns a thread of the process that has not ended: the first one, or, where that has ended

@@ -23,8 +23,6 @@
 /* Room for a name, a stage, and why that program cannot be started. */
 #define CAUSE_SIZE (PROGRAM_REASON_SIZE + 300)
 
-/* What messages say of an optional service. */
-#define OPTIONAL_GOES_ON "the service is optional, the container goes on"
 /* What they say of one whose logging program has ended. */
 #define READS_DIRECTLY "; dinit reads the service's output directly"
 
@@ -117,7 +115,7 @@ static void tell_start_failure(const struct service *service, const struct progr
 	bool first;
 
 	if (service->entry->optional) {
-		log_warn("%s/%s: cannot be started; " OPTIONAL_GOES_ON ": %s", failed->service,
+		log_warn("%s/%s: cannot be started; " SERVICE_GOES_ON ": %s", failed->service,
 			 failed->stage, reason);
 		return;
 	}
@@ -161,7 +159,7 @@ static void say_optional_end(const struct service *service, const struct reaper_
 		return;
 	}
 	death_describe(service->all->programs->means.oom, end->status, how);
-	log_warn("%s/%s: PID %d %s; " OPTIONAL_GOES_ON "%s", end->name, end->stage, end->pid, how,
+	log_warn("%s/%s: PID %d %s; " SERVICE_GOES_ON "%s", end->name, end->stage, end->pid, how,
 		 then);
 }
 

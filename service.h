@@ -78,6 +78,9 @@ struct service {
 	struct reaper_end log_end;
 };
 
+/* What messages say of an optional service. */
+#define SERVICE_GOES_ON "the service is optional, the container goes on"
+
 /* What services tell their owner. */
 struct service_owner {
 	/* The run of the service has ended (its finish may be running), or its logging program

@@ -55,8 +55,9 @@ bool services_have_ending(const struct services *services, const struct procfs *
 	for (size_t i = 0; i < services->started; i++) {
 		const struct program *run = &services->list[i].run;
 
+		/* Of one whose first thread alone has ended, that is a zombie. */
 		if (program_is_running(run) && procfs_read_stat(proc, run->watch.pid, &stat) == 0 &&
-		    stat.ending)
+		    stat.ending && (stat.state != 'Z' || reaper_is_zombie(run->watch.pid)))
 			return true;
 	}
 	return false;

@@ -38,8 +38,7 @@ size_t services_control(struct services *services, enum svdir_control which);
  * is begun any more. */
 void services_note_cause(struct services *services);
 
-/* Returns whether a run is about to end (struct procfs_stat), and not yet a zombie that was
- * reaped. */
+/* Returns whether a run that was not reaped yet is about to end, or has ended. */
 bool services_have_ending(const struct services *services, const struct procfs *proc);
 
 /* Begins the teardown: no further service is started. Starts the prestop of every running service

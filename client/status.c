@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the table for people, and the judgement that the exit status is; not where that comes from
  * (view.h, usage.h). Invariant: no line is wider than the terminal, or 80 columns where there is
- * none or it is narrower, unless it begins with a word that is; but where there is none, a reason is
- * whole, however long it is. */
+ * none or it is narrower, unless it begins with a word that is; but where there is none, a reason
+ * is whole, however long it is. */
 #include "client/status.h"
 
 #include "client/cells.h"

@@ -235,8 +235,8 @@ static void explain(const struct search *search, char why[VIEW_WHY_SIZE])
 		snprintf(why, VIEW_WHY_SIZE, "no dinit with PID %d runs here", (int)search->pid);
 	else
 		snprintf(why, VIEW_WHY_SIZE,
-			 "no dinit shows itself here (is it in another container, or without "
-			 "System V shared memory?)");
+			 "no dinit runs here (or it is in another container, or has no System V "
+			 "shared memory)");
 }
 
 int view_open(struct view *view, pid_t pid, char why[VIEW_WHY_SIZE])

@@ -833,7 +833,7 @@ static void test_http_without_a_dinit_is_refused(struct scene *scene)
 								 httpclient_reserve_port())) });
 
 	run_expect_exit(run, 1);
-	run_expect_line(run, RUN_STDERR, "^dinit: no dinit shows itself here \\(is it in .*\\)$");
+	run_expect_line(run, RUN_STDERR, "^dinit: no dinit runs here \\(or it is in .*\\)$");
 	assert_int_equal(run_count_lines(run, RUN_STDERR, ""), 1);
 }
 

@@ -943,17 +943,17 @@ static void test_find_thread_looks_at_single_threads_only(void **state)
 
 /* So many are looked at, the first one included; one more is taken to be alive, and to be in a
  * system call that cannot be interrupted. */
-static void test_find_thread_of_more_than_a_thousand_is_one_not_looked_at(void **state)
+static void test_find_thread_of_more_than_4096_is_one_not_looked_at(void **state)
 {
 	const struct fake *fake = *state;
 
-	put_stat_of(fake, 7, "x", 'S', 1, 1025);
-	for (int tid = 7; tid < 7 + 1024; tid++)
+	put_stat_of(fake, 7, "x", 'S', 1, 4097);
+	for (int tid = 7; tid < 7 + 4096; tid++)
 		put_thread(fake, 7, tid, 'Z');
 	assert_int_equal(procfs_find_thread(&fake->proc, 7), 0);
 	assert_false(procfs_is_uninterruptible(&fake->proc, 7));
 	assert_false(procfs_is_executing(&fake->proc, 7));
-	put_thread(fake, 7, 7 + 1024, 'Z');
+	put_thread(fake, 7, 7 + 4096, 'Z');
 	assert_int_not_equal(procfs_find_thread(&fake->proc, 7), 0);
 	assert_true(procfs_is_uninterruptible(&fake->proc, 7));
 	assert_true(procfs_is_executing(&fake->proc, 7));
@@ -1358,7 +1358,7 @@ int main(void)
 		TEST(test_find_thread_first_one_ended_is_another),
 		TEST(test_find_thread_all_ended_or_gone_is_none),
 		TEST(test_find_thread_looks_at_single_threads_only),
-		TEST(test_find_thread_of_more_than_a_thousand_is_one_not_looked_at),
+		TEST(test_find_thread_of_more_than_4096_is_one_not_looked_at),
 		TEST(test_read_guard_finds_tracer_and_filters),
 		TEST(test_read_guard_lines_that_are_missing_have_their_defaults),
 		TEST(test_read_uid_effective_user_is_read),

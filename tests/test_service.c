@@ -1710,7 +1710,6 @@ static void test_service_optional_goes_on_without_its_log(void **state)
 	assert_int_equal(count(rig->out[1], "\n"), 2);
 }
 
-/* In a teardown its end is what was asked for. */
 /* The container does not go on. */
 static void test_service_optional_that_ends_after_the_cause_gets_no_warning(void **state)
 {
@@ -1725,6 +1724,7 @@ static void test_service_optional_that_ends_after_the_cause_gets_no_warning(void
 	assert_int_equal(count(rig->out[1], " dinit: warning: "), 0);
 }
 
+/* In a teardown its end is what was asked for. */
 static void test_service_optional_that_is_stopped_gets_no_warning(void **state)
 {
 	struct rig *rig = *state;

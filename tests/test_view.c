@@ -327,8 +327,8 @@ static bool chooses_among_others(struct rig *rig)
 
 	if (unshare(CLONE_NEWIPC) < 0 || view_open(&view, 0, rig->why) == 0)
 		return false;
-	good = strcmp(rig->why, "no dinit shows itself here (is it in another container, or "
-				"without System V shared memory?)") == 0;
+	good = strcmp(rig->why, "no dinit runs here (or it is in another container, or has no "
+				"System V shared memory)") == 0;
 	one = start_other();
 	good = good && view_open(&view, 0, rig->why) == 0 && view.pid == one;
 	view_close(&view);
