@@ -300,7 +300,8 @@ static bool is_command_waited_for(const struct dinit *dinit)
 }
 
 /* Starts the next service. The command, which may need them all, is not begun when a service has
- * ended that is, or may be, the cause of a teardown. Returns false where there is nothing to be started. */
+ * ended that is, or may be, the cause of a teardown. Returns false where there is nothing to be
+ * started. */
 static bool start_next(struct dinit *dinit)
 {
 	bool has_ended = has_cause(dinit) || dinit->cause.firstend.held;

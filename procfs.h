@@ -33,8 +33,9 @@ struct procfs_stat {
 	uint64_t start_time;
 	/* It has more than one thread. */
 	bool threaded;
-	/* It is about to end, or has ended, and nothing can change that; where others of its threads
-	 * go on (then it is a zombie all the same), its first one. (gVisor does not tell.) */
+	/* It is about to end, or has ended, and nothing can change that; where others of its
+	 * threads go on (then it is a zombie all the same), its first one. (gVisor does not
+	 * tell.) */
 	bool ending;
 	/* The time of processors that it has used, and the children that it has waited for, in
 	 * clock ticks; and its resident memory in pages. */
