@@ -510,7 +510,7 @@ static void test_ending_tell_adopted_orphan_has_its_lines_taken_over(void **stat
 {
 	struct rig *rig = *state;
 	char name[] = "daemon", stage[] = "9";
-	struct reaper_end end = { name, stage, 9, SIGSEGV, rig->last, false };
+	struct reaper_end end = { name, stage, 9, SIGSEGV, rig->last };
 
 	write_line(rig, LOGMUX_STDERR, "assertion failed\n");
 	rest[LOGMUX_STDERR] = LOGMUX_REST_UNREAD;
@@ -530,7 +530,7 @@ static void test_ending_tell_longest_parts_fit(void **state)
 {
 	struct rig *rig = *state;
 	char name[256], line[300];
-	struct reaper_end end = { name, "run", 7, SIGKILL, rig->last, false };
+	struct reaper_end end = { name, "run", 7, SIGKILL, rig->last };
 
 	memset(name, 'n', 255);
 	name[255] = '\0';
