@@ -27,8 +27,7 @@ void hook_say_end(const struct reaper_end *end, const char *failure)
 	reaper_describe_status(end->status, how);
 	if (failure)
 		log_warn("%s/%s: cannot be started: %s", end->name, end->stage, failure);
-	/* That dinit kills what is left was a warning already. */
-	else if (end->status != 0 && !end->killed)
+	else if (end->status != 0)
 		log_warn("%s/%s: PID %d %s", end->name, end->stage, end->pid, how);
 	else
 		reaper_say_end(end);

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* NAME_MAX, a slash, a stage. */
@@ -224,7 +223,6 @@ static void on_process_exit(void *ctx, pid_t pid, int status)
 		.pid = pid,
 		.status = status,
 		.last = program->keeps_last ? program->last : NULL,
-		.killed = program->all->killing && WTERMSIG(status) == SIGKILL,
 	};
 	enum program_state state = program->state;
 	struct spawn_failure failure;
@@ -319,7 +317,6 @@ bool program_kill(const struct program *program)
 	if (!program_is_running(program) || reaper_is_zombie(program->watch.pid))
 		return false;
 	make_name(program, name);
-	program->all->killing = true;
 	log_warn("%s: PID %d is still running: killing it", name, program->watch.pid);
 	signaller_send(program->all->means.signaller, program->watch.pid, SIGKILL, name);
 	return true;

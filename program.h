@@ -40,8 +40,6 @@ struct programs {
 	char dinit_pid[sizeof "DINIT_PID=" + 3 * sizeof(pid_t)];
 	/* A program was started, whatever has become of it. */
 	bool started;
-	/* A program was killed. */
-	bool killing;
 	/* Processes that were started and have not been reaped, those included that could not
 	 * become their program. */
 	size_t living;

@@ -45,8 +45,6 @@ struct reaper_end {
 	/* The last line of its stdout and of its stderr (by enum logmux_stream), as far as they
 	 * were read; NULL: they were not kept. */
 	struct lastline *last;
-	/* SIGKILL has ended it, and dinit was killing what is left, which it has said. */
-	bool killed;
 };
 
 struct reaper {

@@ -144,7 +144,6 @@ static void test_finish_that_hangs_is_killed_after_the_limit(struct scene *scene
 	scene_fifo(scene, "go");
 	scene_service(scene, "trigger", "read go <\"$SCENE/go\"; exit 5");
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
-								       "DINIT_LOG_LEVEL=info",
 								       "DINIT_STOP_TIMEOUT=0.1") });
 	run_wait_line(run, RUN_STDOUT, " web/run: up$");
 	scene_let_go(scene, "go");
@@ -154,8 +153,6 @@ static void test_finish_that_hangs_is_killed_after_the_limit(struct scene *scene
 			WARNING "web/run: PID [0-9]+ is still running: killing it$");
 	run_expect_line(run, RUN_STDERR,
 			WARNING "web/finish: PID [0-9]+ is still running: killing it$");
-	run_expect_line(run, RUN_STDERR,
-			" dinit: info: web/finish: PID [0-9]+ was killed by signal 9 ");
 }
 
 int main(void)

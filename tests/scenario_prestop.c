@@ -198,8 +198,6 @@ static void test_prestop_that_hangs_is_killed_after_the_limit(struct scene *scen
 	run_expect_line(run, RUN_STDERR,
 			WARNING "web/prestop: PID [0-9]+ is still running: killing it$");
 	run_expect_line(run, RUN_STDERR,
-			" dinit: info: web/prestop: PID [0-9]+ was killed by signal 9 ");
-	run_expect_line(run, RUN_STDERR,
 			WARNING "deaf/run: PID [0-9]+ is still running: killing it$");
 	run_expect_line(run, RUN_STDOUT, " web/run: told");
 	run_expect_no_line(run, RUN_STDERR, "web/run: PID [0-9]+ is still running");

@@ -2143,33 +2143,6 @@ static void test_services_kill_takes_runs_and_terminates_and_says_so(void **stat
 	assert_int_equal(rig->end_status, SIGKILL);
 }
 
-/* That it is killed is the warning; how it ended then is no other one. */
-static void test_services_kill_of_hooks_is_one_warning(void **state)
-{
-	struct rig *rig = *state;
-
-	put_service(rig, "gone", "exit 115");
-	put_finish(rig, "exec sleep 1000");
-	put_service(rig, "web", "echo up >&2; exec sleep 1000");
-	put_control(rig, SVDIR_CONTROL_HUP, "exec sleep 1000");
-	put_prestop(rig, "exec sleep 1000");
-	put_finish(rig, "exit 3");
-	open_services(rig, "");
-	start_all(rig);
-	wait_for(rig, "up\n");
-	while (rig->services.list[0].state != SERVICE_FINISHING)
-		reaper_drain(&rig->reaper);
-	services_control(&rig->services, SVDIR_CONTROL_HUP);
-	services_prestop(&rig->services);
-	assert_true(services_kill(&rig->services, false));
-	wait_for_all(rig);
-	assert_int_equal(count(rig->out[1], "is still running: killing it\n"), 4);
-	assert_int_equal(count(rig->out[1], "was killed by signal 9"), 0);
-	/* One that fails by itself is another matter. */
-	assert_int_equal(count(rig->out[1], " dinit: warning: web/finish: PID "), 1);
-	assert_has(rig->out[1], " exited with status 3\n");
-}
-
 static void test_services_kill_takes_every_service(void **state)
 {
 	struct rig *rig = *state;
@@ -2677,7 +2650,6 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_services_kill_with_logs_starts_no_finish),
 	TEST(test_services_stop_after_the_kill_starts_nothing),
 	TEST(test_services_kill_takes_runs_and_terminates_and_says_so),
-	TEST(test_services_kill_of_hooks_is_one_warning),
 	TEST(test_services_kill_takes_every_service),
 	TEST(test_services_kill_says_nothing_of_who_has_ended),
 	TEST(test_services_open_skips_no_command),
