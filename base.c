@@ -57,32 +57,6 @@ static bool is_repetition(const struct procfs *proc)
 	return true;
 }
 
-/* Returns whether PID 1 is in another container that shares its PIDs with ours. */
-static bool is_first_elsewhere(void)
-{
-	struct stat own, first;
-
-	return stat("/proc/self/ns/mnt", &own) == 0 && stat("/proc/1/ns/mnt", &first) == 0 &&
-	       (own.st_dev != first.st_dev || own.st_ino != first.st_ino);
-}
-
-/* Returns whether PID 1 is dinit already, known by its name, and we are beside it: our parent is
- * not in the container, as with "docker exec". */
-static bool is_second(const struct base *base)
-{
-	struct procfs_command own, first;
-
-	if (getppid() != 0 || getpid() == 1 || !procfs_usable(&base->proc) || is_first_elsewhere())
-		return false;
-	procfs_read_command(&base->proc, getpid(), &own);
-	procfs_read_command(&base->proc, 1, &first);
-	if (strcmp(own.program, first.program) != 0)
-		return false;
-	log_error("PID 1 is dinit already: this one would start the services once more (to ask it "
-		  "something, or to tell it something: dinit --status, --signal; dinit --help)");
-	return true;
-}
-
 static bool is_absent(const char *path)
 {
 	struct stat status;
@@ -90,8 +64,7 @@ static bool is_absent(const char *path)
 	return lstat(path, &status) < 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
-/* Returns whether a service is to be started. */
-static bool has_service(const struct base *base)
+bool base_has_service(const struct base *base)
 {
 	for (size_t i = 0; i < base->svdir.len; i++) {
 		const struct svdir_entry *entry = &base->svdir.entries[i];
@@ -110,8 +83,6 @@ static int find_services(struct base *base, char *const *command)
 		return -1;
 	if (!(command && is_absent(base->config.dir)) &&
 	    svdir_scan(&base->svdir, base->config.dir, SVDIR_FILES, on_finding, NULL) > 0)
-		return -1;
-	if (has_service(base) && is_second(base))
 		return -1;
 	if (!command)
 		return 0;
@@ -202,7 +173,7 @@ int base_open(struct base *base, char *const *command, char *const *environment,
 		goto free_svdir;
 	if (command)
 		command_init(&base->command, command, base->config.command_output,
-			     !has_service(base), base->ownfds.output_fds);
+			     !base_has_service(base), base->ownfds.output_fds);
 	if (open_programs(base, environment, oom) == 0)
 		return 0;
 	base_fail("cannot set up the services");

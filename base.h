@@ -64,6 +64,9 @@ int base_open(struct base *base, char *const *command, char *const *environment,
 /* Closes what base_open opened. No program may be running. */
 void base_close(struct base *base);
 
+/* Returns whether a service of the directory is to be started. */
+bool base_has_service(const struct base *base);
+
 /* Says at the start what is going to run: so many of the entries of the directory, the command
  * included. */
 void base_say_start(const struct base *base, size_t len);

@@ -126,6 +126,18 @@ int board_open(struct board *board, size_t services, size_t names_size)
 	return 0;
 }
 
+void board_show_directory(struct board *board, const char *dir)
+{
+	struct board_header *header = board_begin(board);
+	struct stat status;
+
+	if (stat(dir, &status) == 0) {
+		header->dir_device = status.st_dev;
+		header->dir_inode = status.st_ino;
+	}
+	board_end(board);
+}
+
 void board_publish(struct board *board)
 {
 	static const char magic[sizeof board->header->magic] = BOARD_MAGIC;

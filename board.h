@@ -160,6 +160,8 @@ struct board_header {
 	/* Why the teardown has begun; "" where it has not. */
 	char cause[BOARD_CAUSE_SIZE];
 	struct board_counts counts;
+	/* Which directory's services they are (stat(2)); 0 where that is unknown. */
+	uint64_t dir_device, dir_inode;
 };
 
 struct board {
@@ -179,6 +181,9 @@ struct board {
  * its NUL. Returns 0, or -1 with errno: there is no page then, and all that is written is lost
  * (board_close is harmless). */
 int board_open(struct board *board, size_t services, size_t names_size);
+
+/* Shows which directory's services they are. */
+void board_show_directory(struct board *board, const char *dir);
 
 /* Marks the page as one that readers may take, when its services are shown. */
 void board_publish(struct board *board);

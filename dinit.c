@@ -5,6 +5,7 @@
 #include "base.h"
 #include "board.h"
 #include "cause.h"
+#include "client/beside.h"
 #include "client/cli.h"
 #include "log.h"
 #include "overtime.h"
@@ -458,6 +459,7 @@ static int prepare_health(struct dinit *dinit)
 		board_close(&dinit->board);
 		return base_fail("cannot set up the services");
 	}
+	board_show_directory(&dinit->board, dinit->base.config.dir);
 	board_publish(&dinit->board);
 	return 0;
 }
@@ -531,6 +533,21 @@ static int supervise(struct dinit *dinit)
 	return result == 0 ? dinit->cause.verdict.status : PROCESS_STATUS_UNABLE;
 }
 
+/* Returns whether the services run already, below another dinit (reported): this one was started
+ * beside it, as by somebody in a shell of docker exec, or as its command. */
+static bool is_second(const struct base *base)
+{
+	pid_t first = getpid() == 1 || !base_has_service(base) ? 0 : beside_find(base->config.dir);
+
+	if (first == 0)
+		return false;
+	log_error("%s: dinit runs these services already, as PID %d: this one would start them once "
+		  "more (to ask it something, or to tell it something: dinit --status, --signal; "
+		  "dinit --help)",
+		  base->config.dir, (int)first);
+	return true;
+}
+
 static int run_services(char *const *command)
 {
 	struct dinit dinit = { .delay_timer = { .on_due = on_delay_over, .ctx = &dinit } };
@@ -544,7 +561,7 @@ static int run_services(char *const *command)
 
 	if (base_open(&dinit.base, command, environ, &dinit.oom, &callbacks) < 0)
 		return PROCESS_STATUS_UNABLE;
-	if (prepare_health(&dinit) < 0)
+	if (is_second(&dinit.base) || prepare_health(&dinit) < 0)
 		goto close_base;
 	if (prepare_services(&dinit) == 0) {
 		status = supervise(&dinit);

@@ -642,6 +642,8 @@ static void test_bad_directories_are_errors(struct scene *scene)
 	run_expect_line(run, RUN_STDERR, "error: .*web/run");
 }
 
+#define SECOND ": dinit runs these services already, as PID 1: "
+
 /* What somebody types who means dinit --status would start each service once more. */
 static void test_command_of_exec_does_not_start_the_services_again(struct scene *scene)
 {
@@ -659,8 +661,14 @@ static void test_command_of_exec_does_not_start_the_services_again(struct scene 
 			     "DINIT_DIR=%s nsenter -t %d -p -m %s status >%s 2>&1 </dev/null",
 			     scene->services, (int)run->pid, dinit, said));
 	assert_int_equal(WEXITSTATUS(status), 1);
-	assert_non_null(
-		strstr(scene_read(scene, "said"), "dinit: error: PID 1 is dinit already: "));
+	assert_non_null(strstr(scene_read(scene, "said"), SECOND));
+	/* In a shell, whatever the path and the name. */
+	status = system(scene_format(
+		scene,
+		"ln %s %s-2 && DINIT_DIR=%s/. nsenter -t %d -p -m sh -c '%s-2; exit $?' >%s 2>&1",
+		dinit, dinit, scene->services, (int)run->pid, dinit, said));
+	assert_int_equal(WEXITSTATUS(status), 1);
+	assert_non_null(strstr(scene_read(scene, "said"), SECOND));
 	/* Where no service would be started it is a command like any other. */
 	status = system(scene_format(
 		scene, "DINIT_DIR=%s DINIT_SKIP='*' nsenter -t %d -p -m %s sh -c 'exit 9' >%s 2>&1",
@@ -674,15 +682,28 @@ static void test_command_of_exec_does_not_start_the_services_again(struct scene 
 		"exec %s sh -c \"exit 8\"' >%s 2>&1",
 		scene_path(scene, "others"), (int)run->pid, dinit, said));
 	assert_int_equal(WEXITSTATUS(status), 8);
-	/* Beside a PID 1 of another name as well. */
+	/* So does one that has another directory. */
 	status = system(scene_format(scene,
-				     "ln %s %s-2 && DINIT_DIR=%s nsenter -t %d -p -m %s-2 sh -c "
-				     "'exit 7' >%s 2>&1",
-				     dinit, dinit, scene_path(scene, "others"), (int)run->pid,
-				     dinit, said));
+				     "DINIT_DIR=%s nsenter -t %d -p -m %s sh -c 'exit 7' >%s 2>&1",
+				     scene_path(scene, "others"), (int)run->pid, dinit, said));
 	assert_int_equal(WEXITSTATUS(status), 7);
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);
+	assert_int_equal(run_count_lines(run, RUN_STDOUT, " app/run: up$"), 1);
+}
+
+/* An image whose entry point is dinit, and whose CMD is, too. */
+static void test_command_that_is_dinit_does_not_start_the_services_again(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(scene, "app", "echo up; exec sleep 1000");
+	run = run_start(scene, &(struct run_spec){
+				       .environment = LIST(TEXT),
+				       .arguments = LIST(scene_add_dinit(scene)) });
+	run_expect_exit(run, 1);
+	run_expect_line(run, RUN_STDERR,
+			": dinit runs these services already, as PID [0-9]*: this one would ");
 	assert_int_equal(run_count_lines(run, RUN_STDOUT, " app/run: up$"), 1);
 }
 
@@ -1435,6 +1456,7 @@ static int run_life(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCENE_AS_INIT(test_command_of_exec_does_not_start_the_services_again),
+		SCENE(test_command_that_is_dinit_does_not_start_the_services_again),
 		SCENE(test_command_is_started_last),
 		SCENE(test_command_is_stopped_first),
 		SCENE(test_orphans_are_told_when_the_command_has_ended),

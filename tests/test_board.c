@@ -178,6 +178,23 @@ static void test_board_open_page_is_found_and_says_its_sizes(void **state)
 	shmdt(page);
 }
 
+static void test_show_directory_is_told_by_device_and_inode(void **state)
+{
+	const struct board_header *page;
+	struct stat directory;
+
+	(void)state;
+	assert_int_equal(board_open(&board, 1, 10), 0);
+	page = attach();
+	board_show_directory(&board, "/nowhere/at/all");
+	assert_int_equal(page->dir_inode, 0);
+	board_show_directory(&board, "/tmp");
+	assert_int_equal(__real_stat("/tmp", &directory), 0);
+	assert_int_equal(page->dir_device, directory.st_dev);
+	assert_int_equal(page->dir_inode, directory.st_ino);
+	shmdt(page);
+}
+
 static void test_board_open_segment_is_private_removed_and_readable_by_all(void **state)
 {
 	struct shmid_ds about;
@@ -613,6 +630,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_board_open_page_is_found_and_says_its_sizes),
+		TEST(test_show_directory_is_told_by_device_and_inode),
 		TEST(test_board_open_segment_is_private_removed_and_readable_by_all),
 		TEST(test_board_open_not_yet_published_has_no_magic),
 		TEST(test_board_open_no_namespace_is_shown_as_unknown),
