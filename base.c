@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -75,14 +76,25 @@ bool base_has_service(const struct base *base)
 	return false;
 }
 
+/* Warns where somebody has named a directory that is not there: it may be a mistake, and the command
+ * runs without the services. */
+static void warn_of_absence(const char *dir)
+{
+	const char *named = getenv("DINIT_DIR");
+
+	if (named && *named)
+		log_warn("DINIT_DIR: %s does not exist: the command runs without services", dir);
+}
+
 /* Finds what is to be run: the services of the directory, and the command, with which there need
  * not be such a directory. Returns 0, or -1 (reported). */
 static int find_services(struct base *base, char *const *command)
 {
 	if (command && is_repetition(&base->proc))
 		return -1;
-	if (!(command && is_absent(base->config.dir)) &&
-	    svdir_scan(&base->svdir, base->config.dir, SVDIR_FILES, on_finding, NULL) > 0)
+	if (command && is_absent(base->config.dir))
+		warn_of_absence(base->config.dir);
+	else if (svdir_scan(&base->svdir, base->config.dir, SVDIR_FILES, on_finding, NULL) > 0)
 		return -1;
 	if (!command)
 		return 0;
