@@ -76,8 +76,8 @@ bool base_has_service(const struct base *base)
 	return false;
 }
 
-/* Warns where somebody has named a directory that is not there: it may be a mistake, and the command
- * runs without the services. */
+/* Warns where somebody has named a directory that is not there: that may be a mistake, and the
+ * command runs without the services. */
 static void warn_of_absence(const char *dir)
 {
 	const char *named = getenv("DINIT_DIR");

@@ -541,9 +541,9 @@ static bool is_second(const struct base *base)
 
 	if (first == 0)
 		return false;
-	log_error("%s: dinit runs these services already, as PID %d: this one would start them once "
-		  "more (to ask it something, or to tell it something: dinit --status, --signal; "
-		  "dinit --help)",
+	log_error("%s: dinit runs these services already, as PID %d: this one would start them "
+		  "once more (to ask it something, or to tell it something: dinit --status, "
+		  "--signal; dinit --help)",
 		  base->config.dir, (int)first);
 	return true;
 }
