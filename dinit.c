@@ -359,8 +359,8 @@ static void reap(struct dinit *dinit)
 {
 	size_t reaped = dinit->base.programs.reaped;
 
-	dinit->children_changed = false;
 	dinit->children_left = reaper_drain(&dinit->base.reaper);
+	dinit->children_changed = dinit->base.reaper.more;
 	firstend_review(&dinit->cause.firstend);
 	policy_children_changed(&dinit->policy, dinit->base.programs.reaped > reaped);
 }
@@ -413,7 +413,7 @@ static enum loop_verdict on_turn_end(void *ctx)
 			return LOOP_STOP;
 		more = true;
 	}
-	return more ? LOOP_AGAIN : verdict;
+	return more || dinit->children_changed ? LOOP_AGAIN : verdict;
 }
 
 /* ---- getting ready ---- */

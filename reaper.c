@@ -169,8 +169,9 @@ bool reaper_drain(struct reaper *reaper)
 {
 	siginfo_t info;
 
+	reaper->more = false;
 	take_first(reaper);
-	for (;;) {
+	for (unsigned i = 0; i < REAPER_AT_A_TIME; i++) {
 		info.si_pid = 0;
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0) {
 			if (errno == EINTR)
@@ -182,6 +183,8 @@ bool reaper_drain(struct reaper *reaper)
 		if (!(has_ended(&info) ? take_end(reaper, &info) : take_stop(reaper, info.si_pid)))
 			return true;
 	}
+	reaper->more = true;
+	return true;
 }
 
 bool reaper_is_zombie(pid_t pid)

@@ -15,6 +15,9 @@ struct lastline;
 
 /* The size of the table of pids: 8 kB, and chains of one or two at 1000 services. */
 #define REAPER_BUCKETS 1024
+/* So many ends and stops are taken in one go at most: more than services have at once, and some
+ * ten milliseconds' worth. Orphans may end faster than they can be reaped. */
+#define REAPER_AT_A_TIME 2048
 
 /* The interest in one process or (traced) thread; a pid has one watch at most. The caller owns it,
  * and it is linked in the table while it watches. */
@@ -51,6 +54,8 @@ struct reaper {
 	struct reaper_watch *buckets[REAPER_BUCKETS];
 	/* Of the children that have ended since the last drain, the first; 0: not known. */
 	pid_t first;
+	/* The last drain has taken its most, and there may be more. */
+	bool more;
 	/* Called when an orphan that nobody watches has ended: still a zombie, so that
 	 * /proc/PID/comm tells its name, and reaped right after. */
 	void (*on_orphan)(void *ctx, pid_t pid, int status);
@@ -76,7 +81,8 @@ void reaper_note_signal(struct reaper *reaper, pid_t pid);
 
 /* Reaps everything that has ended, the first to end first, the others in the order in which they
  * were started (wait(2) shows no other); and passes on the stops of tracees, until there is no more
- * news; never blocks. Returns whether dinit has any child left (living, or not yet reaped). */
+ * news, or REAPER_AT_A_TIME of it was taken (sets more: to be called again); never blocks. Returns
+ * whether dinit has any child left (living, or not yet reaped). */
 bool reaper_drain(struct reaper *reaper);
 
 /* Detaches a tracee that has stopped, status as of wait(2), where nothing is expected of it: it
