@@ -183,10 +183,8 @@ static void show_programs(struct health *health, size_t place, struct board_entr
 	struct health_service *known = &health->list[place];
 	char how[BOARD_REASON_SIZE];
 
-	if (!known->started && service->state == SERVICE_RUNNING) {
-		known->started = true;
+	if (known->waiting && service->state == SERVICE_RUNNING)
 		shown->started = shown->log_started = board_now();
-	}
 	shown->pid = find_pid(&service->run);
 	shown->log_pid = find_pid(service->log);
 	shown->finish_pid = find_pid(service->finish);
@@ -257,7 +255,8 @@ static void report_limit(struct health_watched *watched, const char *words)
 	bool first;
 
 	if (find_entry(health, watched->place)->optional) {
-		log_warn("%s; " SERVICE_GOES_ON "%s%s", words, colon, watched->reason);
+		log_warn("%s%s%s%s", words, health->stopped ? "" : "; " SERVICE_GOES_ON, colon,
+			 watched->reason);
 		return;
 	}
 	snprintf(cause, sizeof cause, "%s%s%s", words, colon, watched->reason);
@@ -428,11 +427,11 @@ void health_note_service(struct health *health, const struct service *service)
 
 	if (known->watched)
 		watch_run(known->watched, service);
-	count_start(health, known);
 	shown = board_begin_entry(health->means.board, place);
 	show_programs(health, place, shown, service);
 	set_state(health, place, shown, choose_state(known, service), is_done(service));
 	board_end(health->means.board);
+	count_start(health, known);
 	review_whole(health);
 }
 

@@ -26,21 +26,6 @@
 /* What they say of one whose logging program has ended. */
 #define READS_DIRECTLY "; dinit reads the service's output directly"
 
-/* What happens to a service. */
-enum service_event {
-	EVENT_STARTED,
-	EVENT_NOTIFIED,
-	EVENT_NEVER_NOTIFIED,
-	EVENT_START_FAILED,
-	EVENT_RUN_ENDED,
-	EVENT_LOG_ENDED,
-	EVENT_LOG_GRACE_OVER,
-	EVENT_TERMINATE_SUCCEEDED,
-	EVENT_TERMINATE_FAILED,
-	EVENT_FINISH_ENDED,
-	EVENT_STOP,
-};
-
 static void tell_change(const struct service *service)
 {
 	const struct service_owner *owner = &service->all->owner;
@@ -115,8 +100,8 @@ static void tell_start_failure(const struct service *service, const struct progr
 	bool first;
 
 	if (service->entry->optional) {
-		log_warn("%s/%s: cannot be started; " SERVICE_GOES_ON ": %s", failed->service,
-			 failed->stage, reason);
+		log_warn("%s/%s: cannot be started%s: %s", failed->service, failed->stage,
+			 service->all->has_cause ? "" : "; " SERVICE_GOES_ON, reason);
 		return;
 	}
 	snprintf(cause, sizeof cause, "%s/%s: cannot be started: %s", failed->service,
@@ -270,8 +255,9 @@ static void on_log_ended(struct service *service, const struct reaper_end *end)
 	}
 }
 
-static void on_log_grace_over(struct service *service)
+static void on_log_grace_over(void *ctx)
 {
+	struct service *service = ctx;
 	struct service_owner *owner = &service->all->owner;
 
 	set_state(service, SERVICE_RUNNING);
@@ -335,7 +321,7 @@ static void stop_service(struct service *service)
 	}
 }
 
-static void on_stop(struct service *service)
+void service_stop(struct service *service)
 {
 	switch (service->state) {
 	case SERVICE_UNLOGGED: settle_log_end(service); break;
@@ -371,54 +357,25 @@ static void on_finish_ended(struct service *service)
 
 /* ---- events ---- */
 
-/* Does what follows from an event; everything that happens to a service comes through here. end is
- * that of the process that has ended, else NULL. */
-static void handle(struct service *service, enum service_event event, const struct reaper_end *end)
-{
-	switch (event) {
-	case EVENT_STARTED: set_state(service, SERVICE_RUNNING); return;
-	case EVENT_NOTIFIED:
-		service->notified = true;
-		tell_change(service);
-		return;
-	case EVENT_NEVER_NOTIFIED:
-		/* (A run that ends closes it, too; that is told next, and shown in its place.) */
-		service->never_notified = true;
-		tell_change(service);
-		return;
-	case EVENT_START_FAILED:
-		set_state(service, service->entry->optional ? SERVICE_DISABLED : SERVICE_FAILED);
-		return;
-	case EVENT_RUN_ENDED: on_run_ended(service, end); return;
-	case EVENT_LOG_ENDED: on_log_ended(service, end); return;
-	case EVENT_LOG_GRACE_OVER: on_log_grace_over(service); return;
-	case EVENT_TERMINATE_SUCCEEDED: on_terminate_ended(service, true); return;
-	case EVENT_TERMINATE_FAILED: on_terminate_ended(service, false); return;
-	case EVENT_FINISH_ENDED: on_finish_ended(service); return;
-	case EVENT_STOP: on_stop(service); return;
-	}
-}
-
+/* (A run that ends closes it, too; that is told next, and shown in its place.) */
 static void on_said(void *ctx, bool ready)
 {
-	handle(ctx, ready ? EVENT_NOTIFIED : EVENT_NEVER_NOTIFIED, NULL);
+	struct service *service = ctx;
+
+	*(ready ? &service->notified : &service->never_notified) = true;
+	tell_change(service);
 }
 
 static void on_run_exit(void *ctx, const struct reaper_end *end, const char *failure)
 {
 	(void)failure;
-	handle(ctx, EVENT_RUN_ENDED, end);
+	on_run_ended(ctx, end);
 }
 
 static void on_log_exit(void *ctx, const struct reaper_end *end, const char *failure)
 {
 	(void)failure;
-	handle(ctx, EVENT_LOG_ENDED, end);
-}
-
-static void on_log_grace_due(void *ctx)
-{
-	handle(ctx, EVENT_LOG_GRACE_OVER, NULL);
+	on_log_ended(ctx, end);
 }
 
 static void on_terminate_exit(void *ctx, const struct reaper_end *end, const char *failure)
@@ -436,13 +393,13 @@ static void on_terminate_exit(void *ctx, const struct reaper_end *end, const cha
 			 end->pid, how, signal);
 	else
 		reaper_say_end(end);
-	handle(service, failed ? EVENT_TERMINATE_FAILED : EVENT_TERMINATE_SUCCEEDED, end);
+	on_terminate_ended(service, !failed);
 }
 
 static void on_finish_exit(void *ctx, const struct reaper_end *end, const char *failure)
 {
 	hook_say_end(end, failure);
-	handle(ctx, EVENT_FINISH_ENDED, end);
+	on_finish_ended(ctx);
 }
 
 static void on_prestop_exit(void *ctx, const struct reaper_end *end, const char *failure)
@@ -462,10 +419,10 @@ void service_start(struct service *service)
 	int status;
 
 	if (start_programs(service, &failed, reason, &status) == 0) {
-		handle(service, EVENT_STARTED, NULL);
+		set_state(service, SERVICE_RUNNING);
 	} else {
 		service->unstarted = reason;
-		handle(service, EVENT_START_FAILED, NULL);
+		set_state(service, service->entry->optional ? SERVICE_DISABLED : SERVICE_FAILED);
 		service->unstarted = NULL;
 		tell_start_failure(service, failed, reason, status);
 	}
@@ -490,11 +447,6 @@ bool service_prestop(struct service *service)
 	};
 
 	return service->prestop && service_is_up(service) && hook_start(service->prestop, &spec);
-}
-
-void service_stop(struct service *service)
-{
-	handle(service, EVENT_STOP, NULL);
 }
 
 /* Calls on_program if there is such a program, and it is running. */
@@ -549,7 +501,7 @@ void service_init(struct service *service, struct services *all, const struct sv
 	service->prestop = add_program(service, spares, entry->prestop, "prestop", on_prestop_exit);
 	service->controls = control_init(spares->control, entry, programs, &service->run);
 	spares->control += control_count(entry);
-	service->log_grace = (struct loop_timer){ .on_due = on_log_grace_due, .ctx = service };
+	service->log_grace = (struct loop_timer){ .on_due = on_log_grace_over, .ctx = service };
 }
 
 size_t service_count_programs(const struct svdir_entry *entry)

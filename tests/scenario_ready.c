@@ -53,6 +53,8 @@ static void test_ready_timeout_ends_the_container(struct scene *scene)
 
 	scene_service(scene, "other", POLITE);
 	add_unready(scene, "db", "starting up");
+	add_unready(scene, "extra", "no matter");
+	scene_file(scene, "services/extra/optional", 0644, "");
 	add_unready(scene, "web", "refused");
 	run = start(scene, short_timeout(scene), "DINIT_EXIT_STATUS=service");
 	run_expect_exit(run, 3);
@@ -62,11 +64,15 @@ static void test_ready_timeout_ends_the_container(struct scene *scene)
 	run_expect_line(run, RUN_STDERR,
 			ERROR "web: not ready after " LIMIT ": exited "
 			      "with status 1: refused$");
+	/* The container does not go on without it any more. */
+	run_expect_line(run, RUN_STDERR,
+			WARNING "extra: not ready after " LIMIT ": exited with status 1: no "
+				"matter$");
 	/* The first one is the cause. */
 	run_expect_line(run, RUN_STDERR,
 			ERROR "stopped after " TIME " with status 3: db: not ready after " LIMIT
 			      ": exited with status 1: starting up$");
-	assert_int_equal(run_count_lines(run, RUN_STDOUT, "/run: told$"), 3);
+	assert_int_equal(run_count_lines(run, RUN_STDOUT, "/run: told$"), 4);
 	run_expect_no_line(run, RUN_STDERR, "all services are ready");
 }
 

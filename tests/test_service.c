@@ -1724,6 +1724,20 @@ static void test_service_optional_that_ends_after_the_cause_gets_no_warning(void
 	assert_int_equal(count(rig->out[1], " dinit: warning: "), 0);
 }
 
+static void test_service_optional_that_cannot_be_started_after_the_cause_says_just_that(
+	void **state)
+{
+	struct rig *rig = *state;
+
+	put_service(rig, "web", NULL)->optional = true;
+	open_services(rig, "");
+	services_note_cause(&rig->services);
+	start_all(rig);
+	wait_for_all(rig);
+	assert_optional(rig);
+	assert_has(rig->out[1], " dinit: warning: web/run: cannot be started: ");
+}
+
 /* In a teardown its end is what was asked for. */
 static void test_service_optional_that_is_stopped_gets_no_warning(void **state)
 {
@@ -2635,6 +2649,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_service_optional_that_cannot_be_started_is_a_warning),
 	TEST(test_service_optional_goes_on_without_its_log),
 	TEST(test_service_optional_that_ends_after_the_cause_gets_no_warning),
+	TEST(test_service_optional_that_cannot_be_started_after_the_cause_says_just_that),
 	TEST(test_service_optional_that_is_stopped_gets_no_warning),
 	TEST(test_services_prestop_runs_it_beside_the_services),
 	TEST(test_services_prestop_that_fails_is_a_warning),
