@@ -44,7 +44,7 @@ struct health_watched {
 	size_t number;
 	/* Checks have begun. */
 	bool checking;
-	/* A warning has said that its check cannot be started. */
+	/* A warning has said why it is not ready. */
 	bool warned;
 	/* Whether it has ever been ready, and whether it is now. */
 	bool was_ready, ready;
@@ -52,7 +52,8 @@ struct health_watched {
 	uint64_t lost_ms;
 	/* Failed checks, in a row and in all. */
 	uint32_t failures, failures_total;
-	/* How the last check ended, and from said_at on what it said; or why none begins. */
+	/* How the last check ended, and from said_at on what it said; or why none begins, or why it
+	 * was not ready in time. */
 	char reason[CHECK_REASON_SIZE];
 	size_t said_at;
 };
@@ -63,8 +64,6 @@ struct health_service {
 	enum board_state state;
 	/* It is still to be started. */
 	bool waiting;
-	/* Its run has been started. */
-	bool started;
 	/* Nobody waits for it: it has disabled itself, or is optional and has ended. */
 	bool done;
 	/* NULL where it has neither a check nor a notification-fd. */

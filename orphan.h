@@ -103,7 +103,7 @@ bool orphans_move_all(struct orphans *orphans, enum orphan_state state,
 /* Returns the first orphan of that state, or NULL. */
 struct orphan *orphans_first(const struct orphans *orphans, enum orphan_state state);
 
-/* Forgets them all; none may have a redirection under way. */
+/* Forgets them all, at the very end: what is under way is not awaited. */
 void orphans_forget(struct orphans *orphans);
 
 /* Adds an orphan, which the reaper watches from here on. Returns its record, or NULL where memory

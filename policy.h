@@ -111,7 +111,8 @@ void policy_open(struct policy *policy, const struct config *config,
 		 const struct policy_means *means,
 		 void (*on_adopted_end)(void *ctx, const struct reaper_end *end), void *ctx);
 
-/* Forgets the orphans that are left: the inherited ones, and those that could not be killed. */
+/* Forgets the orphans that are left: the inherited ones, those that are ignored, and those that
+ * could not be killed. */
 void policy_close(struct policy *policy);
 
 /* Logs the end of an orphan that nobody watched: it was dead before a look could find it, or

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns how the streams of run and its logging program hang together; not what happens to the two
  * afterwards. Invariant: the read end that the logging program gets blocks, as the stdin of a
- * program has to, and the one that is held does not. */
+ * program has to, and what is read from the one that is held never does. */
 #include "start.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns one look at a target, and its deadline; not what follows from it. Invariant: whatever the
- * other side does, it is over when the deadline is, and no more of an answer is kept than its first
- * line. */
+ * other side of a connection does, it is over when the deadline is, and no more of an answer is
+ * kept than its first line. */
 #include "client/probe.h"
 
 #include "board.h"

@@ -485,7 +485,6 @@ static void test_health_shows_since_when(void **state)
 	(void)state;
 	open_health();
 	assert_int_equal(entry_of(a)->since.monotonic_ms, BEGIN_MS);
-	note(a, SERVICE_WAITING);
 	assert_int_equal(entry_of(a)->started.monotonic_ms, 0);
 	assert_int_equal(entry_of(a)->exit_status, -1);
 	assert_int_equal(entry_of(a)->flags, 0);
