@@ -154,6 +154,14 @@ struct orphan *orphans_first(const struct orphans *orphans, enum orphan_state st
 	return orphans->queues[state].first;
 }
 
+bool orphans_any_to_end(const struct orphans *orphans)
+{
+	for (enum orphan_state state = ORPHAN_YOUNG; state < ORPHAN_REAPED; state++)
+		if (state != ORPHAN_IGNORED && orphans->queues[state].first)
+			return true;
+	return false;
+}
+
 static void forget_queue(struct orphans *orphans, struct orphan_queue *queue)
 {
 	struct orphan *next;

@@ -103,6 +103,9 @@ bool orphans_move_all(struct orphans *orphans, enum orphan_state state,
 /* Returns the first orphan of that state, or NULL. */
 struct orphan *orphans_first(const struct orphans *orphans, enum orphan_state state);
 
+/* Returns whether there is one that is to end, or may have to: neither inherited nor ignored. */
+bool orphans_any_to_end(const struct orphans *orphans);
+
 /* Forgets them all, at the very end: what is under way is not awaited. */
 void orphans_forget(struct orphans *orphans);
 

@@ -20,8 +20,6 @@
 #define LABEL_SIZE (PROCFS_NAME_SIZE + 12)
 /* Room for a PID in digits. */
 #define PID_SIZE (3 * sizeof(pid_t) + 1)
-/* Room for the words of make_hint. */
-#define HINT_SIZE (PROCFS_NAME_SIZE + 40)
 /* An orphan that is not at rest (filter_rest) is looked at again: after POLICY_MATURE_MS each of
  * the first times, for most are soon, then after UNSETTLED_MS. A second is enough for a shell on a
  * busy machine to set up its filter, and for a disk to answer, mostly. */
@@ -68,31 +66,6 @@ static void kill_orphan(struct orphan *orphan)
 		policy_of(orphan)->counts.killed++;
 	}
 	orphan_set_state(orphan, ORPHAN_DYING);
-}
-
-/* Puts into words how the program can be left alone, with its name as a pattern, in which no comma
- * may stand. */
-static void make_hint(const char *program, char hint[HINT_SIZE])
-{
-	snprintf(hint, HINT_SIZE, " (DINIT_KEEP=%s leaves it alone)", program);
-	for (char *comma = hint; (comma = strchr(comma, ',')); comma++)
-		*comma = '?';
-}
-
-/* Writes the warning, unless there were many alike. In a teardown nothing could be left alone. */
-static void warn_of_termination(struct orphan *orphan, const char *label,
-				const struct procfs_command *command)
-{
-	struct policy *policy = policy_of(orphan);
-	char hint[HINT_SIZE] = "";
-	bool first;
-
-	orphan->unsaid = !ration_take(&policy->ration, command->program, &first);
-	if (orphan->unsaid)
-		return;
-	if (first && !policy->has_cause)
-		make_hint(command->program, hint);
-	log_warn("%s: lost its parent, terminating it: %s%s", label, command->line, hint);
 }
 
 static void terminate_orphan(struct orphan *orphan, const char *label)
@@ -263,20 +236,26 @@ static void deal_with(struct orphan *orphan)
 		log_warn("%s: lost its parent, adopting it: %s", label, command.line);
 		adopt_orphan(orphan);
 	} else {
-		warn_of_termination(orphan, label, &command);
+		orphan->unsaid = !ration_warn(&policy->ration, command.program, label, command.line,
+					      !policy->has_cause);
 		terminate_orphan(orphan, label);
 	}
 }
 
 /* Decides what becomes of a new orphan, or of a filter that has had its time. It may have ended
  * since the last reaping: then it is a zombie like any other, and not to be adopted. As that can
- * happen at any moment, and a process that ends closes its descriptors first, it is asked last. */
+ * happen at any moment, and a process that ends closes its descriptors first, it is asked last. (Of
+ * what cannot be seen any more nothing is known.) */
 static void decide(struct orphan *orphan)
 {
 	struct policy *policy = policy_of(orphan);
 	bool undecided = orphan->state != ORPHAN_FILTER, early;
 	enum filter_rest rest;
 
+	if (!procfs_usable(policy->proc)) {
+		orphan_set_state(orphan, ORPHAN_IGNORED);
+		return;
+	}
 	if (undecided && is_filter(policy, orphan->pid)) {
 		deal_with_filter(orphan);
 		return;
@@ -402,12 +381,14 @@ static struct orphan *add_orphan(struct policy *policy, pid_t pid, enum orphan_s
 }
 
 /* Takes a child that nobody watches for an orphan. Where memory is lacking the next look finds it
- * again. */
+ * again. (That it is a child is the kernel's word: what is mounted on /proc may have changed.) */
 static void on_child(void *ctx, pid_t pid)
 {
 	struct policy *policy = ctx;
 	const struct reaper_watch *watch = reaper_find(policy->reaper, pid);
 
+	if (!watch && !reaper_is_child(pid))
+		return;
 	if (!watch || !watch->unwaited)
 		policy->others_seen = true;
 	if (!watch)
@@ -441,14 +422,29 @@ static void review_filters(struct policy *policy)
 	}
 }
 
+/* Finds out whether /proc is there and shows our own processes: a program may mount on it. */
+static void look_at_proc(struct policy *policy)
+{
+	bool was_blind = policy->blind;
+
+	policy->blind = !procfs_usable(policy->proc);
+	if (policy->blind && !was_blind && policy->reparenting != CONFIG_REPARENTING_IGNORE)
+		log_warn("%s does not show this PID namespace's processes: running orphans "
+			 "cannot be found (mount proc there)",
+			 policy->proc->root);
+}
+
 static void look_for_orphans(struct policy *policy)
 {
 	policy->looked_ms = loop_now_ms(policy->loop);
 	policy->look_pending = false;
 	policy->others_seen = false;
-	if (policy->teardown && loop_now_ms(policy->loop) >= policy->review_ms)
+	look_at_proc(policy);
+	if (!policy->blind && policy->teardown && policy->looked_ms >= policy->review_ms)
 		review_filters(policy);
-	if (procfs_each_child(policy->proc, getpid(), on_child, policy) < 0)
+	if (policy->blind)
+		policy->others_seen = orphans_any_to_end(&policy->orphans);
+	else if (procfs_each_child(policy->proc, getpid(), on_child, policy) < 0)
 		policy->others_seen = true;
 	loop_timer_start(policy->loop, &policy->look_timer,
 			 policy->teardown ? POLICY_LOOK_TEARDOWN_MS : POLICY_LOOK_MS);
@@ -501,8 +497,6 @@ static bool may_have_filters(const struct policy *policy)
 
 bool policy_has_to_wait(const struct policy *policy)
 {
-	if (policy->blind)
-		return false;
 	return policy->reparenting == CONFIG_REPARENTING_IGNORE ? may_have_filters(policy)
 								: policy->others_seen;
 }
@@ -533,17 +527,11 @@ void policy_open(struct policy *policy, const struct config *config,
 	orphans_set_delay(orphans, ORPHAN_TERMINATED, config->kill_timeout_ms, kill_orphan);
 	ration_init(&policy->ration, means->loop);
 	listing_init(&policy->listing, means->board, means->mux);
-	policy->blind = !procfs_usable(policy->proc);
-	if (!policy->blind) {
+	if (procfs_usable(policy->proc))
 		procfs_each_child(policy->proc, getpid(), on_inherited_child, policy);
-		look_for_orphans(policy);
-		/* What is started from here on may leave orphans before the next look. */
-		policy->others_seen = true;
-	} else if (policy->reparenting != CONFIG_REPARENTING_IGNORE) {
-		log_warn("%s does not show this PID namespace's processes: running orphans "
-			 "cannot be found (mount proc there)",
-			 policy->proc->root);
-	}
+	look_for_orphans(policy);
+	/* What is started from here on may leave orphans before the next look. */
+	policy->others_seen = !policy->blind;
 }
 
 void policy_close(struct policy *policy)
@@ -563,13 +551,10 @@ void policy_note_cause(struct policy *policy)
 void policy_begin_teardown(struct policy *policy)
 {
 	policy->teardown = true;
-	if (policy->blind)
-		return;
 	orphans_move_all(&policy->orphans, ORPHAN_ADOPTED, terminate_known);
 	orphans_move_all(&policy->orphans, ORPHAN_KEPT, terminate_known);
 	expect_filters(policy);
 	limit_wait(policy);
-	review_filters(policy);
 	look_for_orphans(policy);
 }
 
@@ -583,8 +568,6 @@ bool policy_kill(struct policy *policy, bool with_filters)
 	struct orphans *orphans = &policy->orphans;
 	bool any = false;
 
-	if (policy->blind)
-		return false;
 	policy->force = with_filters ? POLICY_FORCE_ALL : POLICY_FORCE_ORPHANS;
 	/* With ignore, a new orphan still gets the time that shows whether it is a filter. */
 	if (policy->reparenting != CONFIG_REPARENTING_IGNORE) {

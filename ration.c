@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* Owns the counts of warnings that were written and withheld, and the line that stands for those
- * withheld; not the warnings. Invariant: the timer runs while some of an entry are withheld, and
+/* Owns the warnings, the counts of those that were written and withheld, and the line that stands
+ * for those withheld; not what they are about. Invariant: the timer runs while some of an entry are withheld, and
  * falls due when the minute of the first such entry is over. */
 #include "ration.h"
 
 #include "log.h"
+#include "procfs.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Room for the words of make_hint. */
+#define HINT_SIZE (PROCFS_NAME_SIZE + 40)
 
 static uint64_t end_of_minute(const struct ration_entry *entry)
 {
@@ -114,6 +119,29 @@ bool ration_take(struct ration *ration, const char *program, bool *first)
 	if (entry->withheld++ == 0)
 		arm_timer(ration);
 	return false;
+}
+
+/* Puts into words how the program can be left alone, with its name as a pattern, in which no comma
+ * may stand. */
+static void make_hint(const char *program, char hint[HINT_SIZE])
+{
+	snprintf(hint, HINT_SIZE, " (DINIT_KEEP=%s leaves it alone)", program);
+	for (char *comma = hint; (comma = strchr(comma, ',')); comma++)
+		*comma = '?';
+}
+
+bool ration_warn(struct ration *ration, const char *program, const char *label, const char *line,
+		 bool may_keep)
+{
+	char hint[HINT_SIZE] = "";
+	bool first;
+
+	if (!ration_take(ration, program, &first))
+		return false;
+	if (first && may_keep)
+		make_hint(program, hint);
+	log_warn("%s: lost its parent, terminating it: %s%s", label, line, hint);
+	return true;
 }
 
 void ration_say_rest(struct ration *ration)

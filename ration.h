@@ -43,6 +43,12 @@ void ration_init(struct ration *ration, struct loop *loop);
  * false. */
 bool ration_take(struct ration *ration, const char *program, bool *first);
 
+/* Writes the warning that an orphan of that program is terminated, with its label and its command
+ * line, unless there were many alike; returns whether it is written. If the program may be left
+ * alone the first one says how. */
+bool ration_warn(struct ration *ration, const char *program, const char *label, const char *line,
+		 bool may_keep);
+
 /* Says now how many warnings were withheld, if any, and stops the timer. */
 void ration_say_rest(struct ration *ration);
 

@@ -187,6 +187,13 @@ bool reaper_drain(struct reaper *reaper)
 	return true;
 }
 
+bool reaper_is_child(pid_t pid)
+{
+	siginfo_t info;
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;
+}
+
 bool reaper_is_zombie(pid_t pid)
 {
 	siginfo_t info;

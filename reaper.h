@@ -90,6 +90,9 @@ bool reaper_drain(struct reaper *reaper);
  * is what stopped it (ptrace(2), "Signal-delivery-stop"). */
 void reaper_let_go(pid_t tid, int status);
 
+/* Returns whether pid is a child of dinit's, living or not yet reaped. */
+bool reaper_is_child(pid_t pid);
+
 /* Returns whether pid, an unreaped child, has ended and only waits to be reaped. */
 bool reaper_is_zombie(pid_t pid);
 

@@ -95,6 +95,11 @@ bool waited_describe(const struct services *services, const struct policy *polic
 	services_list_running(services, on_program, &names);
 	if (services->phase >= SERVICES_STOPPED)
 		add_orphans(&names, policy);
+	if (names.count == 0 && policy_has_to_wait(policy) && !policy->look_pending) {
+		snprintf(text, WAITED_TEXT_SIZE, "processes that %s does not show",
+			 policy->proc->root);
+		return true;
+	}
 	if (names.count > WAITED_NAMED_MAX)
 		snprintf(text + names.len, WAITED_TEXT_SIZE - names.len, " and %u more",
 			 names.count - WAITED_NAMED_MAX);

@@ -128,6 +128,42 @@ static void test_zombie_with_foreign_proc_has_no_name(struct scene *scene)
 	expect_stop(run);
 }
 
+/* A sandbox that covers /proc for all, as unshare without -m does: what it shows has the numbers of
+ * the other service's processes. */
+static void test_proc_covered_by_another_namespace_harms_nobody(struct scene *scene)
+{
+	struct run *run;
+
+	scene_need_program("unshare");
+	scene_fifo(scene, "go");
+	scene_service(scene, "db",
+		      "for n in 1 2 3 4 5 6 7 8; do sleep 1000 & all=\"$all $!\"; done; "
+		      "trap 'kill $all' TERM; echo up; wait; wait");
+	scene_service(scene, "job",
+		      "unshare -pf sh -c 'mount -t proc proc /proc; "
+		      "for n in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1000 & done; "
+		      "read go <\"$SCENE/go\"; umount /proc'");
+	scene_script(scene, "services/job/terminate", "echo >\"$SCENE/go\"");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene)) });
+	run_wait_line(run, RUN_STDERR,
+		      WARNING "/proc does not show this PID namespace's processes");
+	expect_stop(run);
+	run_expect_no_line(run, RUN_STDERR, "lost its parent");
+}
+
+static void test_proc_that_goes_away_is_not_waited_for(struct scene *scene)
+{
+	struct run *run;
+
+	scene_service(
+		scene, "web",
+		"mount -t tmpfs none /proc; sh -c 'sleep 1000 & echo; exit'; exec sleep 1000");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene)) });
+	run_wait_line(run, RUN_STDERR,
+		      WARNING "/proc does not show this PID namespace's processes");
+	expect_stop(run);
+}
+
 /* ---- terminate ---- */
 
 static void test_orphan_terminated_command_line_is_escaped(struct scene *scene)
@@ -891,6 +927,8 @@ int main(void)
 		SCENE(test_zombies_under_ignore_are_reaped_and_told),
 		SCENE(test_zombies_in_burst_leave_none),
 		SCENE_AS_INIT(test_zombie_with_foreign_proc_has_no_name),
+		SCENE_AS_INIT(test_proc_covered_by_another_namespace_harms_nobody),
+		SCENE_AS_INIT(test_proc_that_goes_away_is_not_waited_for),
 		SCENE(test_orphan_terminated_command_line_is_escaped),
 		SCENE(test_orphan_terminated_is_called_the_same_at_its_end),
 		SCENE(test_orphan_stopped_is_terminated),

@@ -135,6 +135,22 @@ static void test_waited_describe_nothing_left_is_false(void **state)
 	expect(*state, "");
 }
 
+/* It cannot be read, but for the first time: descriptors may be lacking. */
+static void test_waited_describe_what_cannot_be_found_is_said(void **state)
+{
+	static const struct procfs proc = { .root = "/proc" };
+	struct rig *rig = *state;
+
+	rig->policy.proc = &proc;
+	rig->policy.others_seen = true;
+	rig->policy.look_pending = true;
+	expect(rig, "");
+	rig->policy.look_pending = false;
+	expect(rig, "processes that /proc does not show");
+	rig->policy.others_seen = false;
+	expect(rig, "");
+}
+
 static void test_waited_describe_names_programs_and_orphans(void **state)
 {
 	struct rig *rig = *state;
@@ -253,6 +269,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_waited_describe_nothing_left_is_false),
+		TEST(test_waited_describe_what_cannot_be_found_is_said),
 		TEST(test_waited_describe_names_programs_and_orphans),
 		TEST(test_waited_describe_names_only_orphans_that_are_waited_for),
 		TEST(test_waited_describe_names_only_prestops_before_the_stop),
