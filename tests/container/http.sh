@@ -162,7 +162,8 @@ test_container_with_and_without_ipv6_is_answered() {
 
 # The recipe of dinit.8.
 test_token_of_one_service_is_seen_by_no_other() {
-	script http/run 'exec chpst -e ./env dinit --http 9100'
+	script http/run '[ -s env/DINIT_HTTP_TOKEN ] || { echo "no token" >&2; exit 1; }
+		exec chpst -e ./env dinit --http 9100'
 	script app/run 'env | sed -n "s/^DINIT_HTTP_TOKEN=/seen: /p"; echo done; exec sleep 1000'
 	mkdir "$dir/services/http/env"
 	echo open-sesame > "$dir/services/http/env/DINIT_HTTP_TOKEN"
@@ -178,7 +179,11 @@ test_token_of_one_service_is_seen_by_no_other() {
 	expect_no_line web out ' seen: '
 	stop web 0 3000
 
-	# A secret that is missing opens nothing. (In the environment of all it is no secret among services.)
+	# A secret that is missing or empty opens nothing. (In the environment of all it is no secret among services.)
+	: > "$dir/services/http/env/DINIT_HTTP_TOKEN"
+	start missing "$dir/services"
+	wait_status missing 3
+	expect_line missing err ' http/run: PID [0-9]+ exited with status 1, .*: no token$'
 	script http/run 'exec dinit --http 9100'
 	start empty "$dir/services" --env DINIT_HTTP_TOKEN=
 	wait_status empty 3
