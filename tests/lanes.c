@@ -120,6 +120,8 @@ int scene_run_side_by_side(const char *name, const struct CMUnitTest *tests, siz
 	count = choose_tests(tests, count, chosen);
 	if (count == 0 || !prepare_tests())
 		return 1;
+	/* Else each lane would write once more what has been said before. */
+	fflush(stdout);
 	for (int i = 0; i < LANES; i++) {
 		outputs[i] = tmpfile();
 		pids[i] = outputs[i] && begun != MAP_FAILED ? fork() : -1;
