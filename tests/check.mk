@@ -172,9 +172,12 @@ check: setup check-suites
 # All that the tests run, and both binaries.
 programs: dinit dinit-static $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
 
-check-built: $(BUILD)/dinit $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
+# Those that play the scenarios.
+PLAYERS = $(SCENARIO_PROGRAMS)
+
+check-built: $(BUILD)/dinit $(UNIT_PROGRAMS) $(PLAYERS)
 	@DINIT_BINARY=$${DINIT_BINARY:-$(CURDIR)/$(BUILD)/dinit} \
-		tests/suites $(UNIT_PROGRAMS) $(SCENARIO_PROGRAMS)
+		tests/suites $(UNIT_PROGRAMS) $(PLAYERS)
 
 # Whether what runs the tests keeps them apart.
 check-suites:
@@ -188,6 +191,10 @@ scenarios: $(BUILD)/dinit $(SCENARIO_PROGRAMS)
 
 # ---- the same in other builds ----
 
+# What plays the scenarios is not what is tested: it is as make check has it, and only the dinit that
+# it starts is of the other build.
+OWN_PLAYERS = $(OWN_SCENARIOS:%=$(BUILD)/scenario_%)
+
 # With the address and undefined behaviour sanitizers.
 ASAN_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 
@@ -195,9 +202,10 @@ ASAN_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-s
 # for reports (log_path). gcc's libubsan heeds that only if both libraries are linked statically.
 $(BUILD)/dinit: override LDFLAGS += $(BINARY_LDFLAGS)
 
-check-asan: setup
-	@DINIT_BINARY= TEST_ONCE=1 $(MAKE) --no-print-directory SCENARIOS='$(OWN_SCENARIOS)' \
-		BUILD=$(BUILD)/asan CFLAGS='$(ASAN_CFLAGS)' LDFLAGS='$(ASAN_CFLAGS)' \
+check-asan: setup $(OWN_PLAYERS)
+	@DINIT_BINARY= TEST_SANITIZED=1 TEST_ONCE=1 $(MAKE) --no-print-directory \
+		PLAYERS='$(OWN_PLAYERS)' BUILD=$(BUILD)/asan \
+		CFLAGS='$(ASAN_CFLAGS)' LDFLAGS='$(ASAN_CFLAGS)' \
 		BINARY_LDFLAGS='-static-libasan -static-libubsan' check-built
 
 # The whole program as it is shipped, and how large it is: at most 220 kB.
@@ -245,11 +253,12 @@ COVERAGE_WITHOUT = apps badclients check complete delay filters jsonstderr keep 
 COVERAGE = $(BUILD)/coverage
 COVERAGE_CFLAGS = -O0 -g --coverage -fno-builtin
 
-coverage: setup
+COVERAGE_PLAYERS = $(filter-out $(COVERAGE_WITHOUT:%=$(BUILD)/scenario_%),$(OWN_PLAYERS))
+
+coverage: setup $(COVERAGE_PLAYERS)
 	@mkdir -p $(COVERAGE) && find $(COVERAGE) -name '*.gcda' -delete
 	@DINIT_BINARY= TEST_COUNTED=1 TEST_BRIEF=1 TEST_ONCE=1 $(MAKE) --no-print-directory \
-		SCENARIOS='$(filter-out $(COVERAGE_WITHOUT),$(OWN_SCENARIOS))' \
-		BUILD=$(COVERAGE) CC=gcc \
+		PLAYERS='$(COVERAGE_PLAYERS)' BUILD=$(COVERAGE) CC=gcc \
 		CFLAGS='$(COVERAGE_CFLAGS)' LDFLAGS=--coverage check-built; \
 		tests=$$?; tests/coverage $(COVERAGE) $(MODULES) && exit $$tests
 

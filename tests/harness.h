@@ -43,6 +43,7 @@
  * 	TEST_SERVICES		where the examples are (test-services)
  * 	TEST_COUNTED		set where dinit counts its lines, for which it writes files when it
  * 				ends (make coverage)
+ * 	TEST_SANITIZED		set where dinit has the address sanitizer (make check-asan)
  * 	TMPDIR			where the scenes keep their files (/tmp) */
 #ifndef TESTS_HARNESS_H
 #define TESTS_HARNESS_H
@@ -164,6 +165,9 @@ const char *scene_read(struct scene *scene, const char *path);
 
 /* A user id that nobody else uses (limits of processes are counted by user): for run_spec.user. */
 uid_t scene_user(void);
+
+/* Whether dinit has the address sanitizer, which needs memory, signals and /proc itself. */
+bool scene_is_sanitized(void);
 
 /* Ends the test as skipped, saying why, unless the condition holds. */
 void scene_need(bool condition, const char *why);

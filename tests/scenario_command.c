@@ -1417,9 +1417,7 @@ static void test_command_without_proc(struct scene *scene)
 {
 	struct run *run;
 
-#ifdef __SANITIZE_ADDRESS__
-	scene_need(false, "the sanitizers need /proc");
-#endif
+	scene_need(!scene_is_sanitized(), "the sanitizers need /proc");
 	run = run_start(scene, &(struct run_spec){ .arguments = SHELL("echo on; exit 6"),
 						   .no_proc = true });
 	run_expect_exit(run, 6);

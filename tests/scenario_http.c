@@ -1012,9 +1012,7 @@ static void test_http_orphan_ends(struct scene *scene)
 
 static void need_plain_memory(void)
 {
-#ifdef __SANITIZE_ADDRESS__
-	scene_need(false, "the sanitizers need memory of their own");
-#endif
+	scene_need(!scene_is_sanitized(), "the sanitizers need memory of their own");
 	scene_need(!getenv("TEST_COUNTED"), "a dinit that counts needs memory of its own");
 }
 

@@ -163,9 +163,7 @@ static void test_stdout_tty_stalled_stops_nothing_else(struct scene *scene)
 
 static void test_stdout_without_proc_stalled_stops_nothing_else(struct scene *scene)
 {
-#ifdef __SANITIZE_ADDRESS__
-	scene_need(false, "the sanitizers need /proc");
-#endif
+	scene_need(!scene_is_sanitized(), "the sanitizers need /proc");
 	check_stall(scene, RUN_STDOUT, &(struct run_spec){ .no_proc = true });
 }
 
@@ -222,9 +220,7 @@ static void test_stderr_tty_stalled_term_is_acted_on_at_once(struct scene *scene
 /* It is not dinit's controlling terminal, and so out of reach without /proc: byte by byte. */
 static void test_stdout_tty_without_proc_stalled_term_is_acted_on_at_once(struct scene *scene)
 {
-#ifdef __SANITIZE_ADDRESS__
-	scene_need(false, "the sanitizers need /proc");
-#endif
+	scene_need(!scene_is_sanitized(), "the sanitizers need /proc");
 	check_term(scene, RUN_STDOUT, &(struct run_spec){ .no_proc = true, .out = RUN_FD_TTY });
 }
 

@@ -325,6 +325,11 @@ uid_t scene_user(void)
 	return 200000 + (uid_t)(namespace.st_ino % 4096) * 100000 + (uid_t)getpid() % 100000;
 }
 
+bool scene_is_sanitized(void)
+{
+	return getenv("TEST_SANITIZED") != NULL;
+}
+
 void scene_need(bool condition, const char *why)
 {
 	rig_need(condition, why);
