@@ -6,13 +6,11 @@ CHECK_PACKAGES = libcmocka-dev jq nginx-light redis-server postgresql dumb-init 
 	prometheus bash less vim-tiny python3-minimal etcd-server etcd-client curl haproxy wrk socat \
 	openssl rsyslog rsyslog-openssl php-fpm cron python3 supervisor hey
 LINT_PACKAGES = clang clang-format clang-tidy cppcheck shellcheck mandoc
-BUILDS_PACKAGES = clang gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-linux-gnu \
-	libc6-dev-riscv64-cross gcc-arm-linux-gnueabi libc6-dev-armel-cross
 HTTP_PACKAGES = curl apache2-utils wrk hey haproxy prometheus tidy chromium jq iproute2
 ENGINES_PACKAGES = podman netavark iptables crun runc uidmap catatonit systemd-container \
 	bubblewrap busybox-static nginx-light curl jq yq python3
 DOCS_PACKAGES = graphviz fonts-liberation
-ALL_PACKAGES = $(sort $(CHECK_PACKAGES) $(LINT_PACKAGES) $(BUILDS_PACKAGES) $(DOCS_PACKAGES) \
+ALL_PACKAGES = $(sort $(CHECK_PACKAGES) $(LINT_PACKAGES) $(DOCS_PACKAGES) \
 	$(HTTP_PACKAGES) $(ENGINES_PACKAGES) $(FUZZ_PACKAGES) $(BOOT_PACKAGES) $(AARCH64_PACKAGES) \
 	$(RELEASE_PACKAGES) $(DEB_PACKAGES) valgrind strace lintian file qemu-user mmdebstrap)
 
@@ -233,14 +231,6 @@ check-portable: setup
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/portable CFLAGS='$(PORTABLE_CFLAGS)' $(PORTABLE)
 	@tests/suites $(PORTABLE)
 
-# Warnings are errors here, for every compiler and processor that dinit is meant for.
-check-builds:
-	@tests/setup $(BUILDS_PACKAGES)
-	$(MAKE) BUILD=$(BUILD)/clang CC=clang WERROR=-Werror $(BUILD)/clang/dinit
-	$(MAKE) BUILD=$(BUILD)/aarch64 CC=aarch64-linux-gnu-gcc WERROR=-Werror $(BUILD)/aarch64/dinit
-	$(MAKE) BUILD=$(BUILD)/arm CC='$(ARM_CC)' WERROR=-Werror $(BUILD)/arm/dinit
-	$(MAKE) BUILD=$(BUILD)/riscv64 CC=riscv64-linux-gnu-gcc WERROR=-Werror $(BUILD)/riscv64/dinit
-
 # Which lines and branches the tests reach, and why they do not reach the others: see
 # tests/coverage. (gcc's own fork and exec for programs that count would hide the one from --wrap,
 # and end the counting where the other follows vfork.)
@@ -304,7 +294,7 @@ check-docs: dinit
 	@tests/docs
 
 .PHONY: setup setup-all programs check check-built check-suites units scenarios check-asan \
-	check-static check-size check-valgrind check-portable check-builds coverage lint \
+	check-static check-size check-valgrind check-portable coverage lint \
 	check-faults check-container check-engines check-http check-package docs check-docs
 
 include tests/fuzz/fuzz.mk tests/soak/soak.mk tests/bench/bench.mk tests/boot/boot.mk

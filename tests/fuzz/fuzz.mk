@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Each fuzzer runs FUZZ_SECONDS on a copy of its corpus; what it finds stays in build/fuzz. What is
-# JSON jansson says.
+# JSON jansson says. All of dinit is compiled, for clang's warnings, which are errors here.
 
 FUZZ_SECONDS = 20
 FUZZ_PACKAGES = clang libclang-rt-14-dev libjansson-dev
@@ -15,9 +15,10 @@ $(FUZZERS:%=$(BUILD)/%): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/
 
 fuzz:
 	@tests/setup $(FUZZ_PACKAGES)
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang CFLAGS='$(FUZZ_CFLAGS)' fuzz-built
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang WERROR=-Werror \
+		CFLAGS='$(FUZZ_CFLAGS)' fuzz-built
 
-fuzz-built: $(FUZZERS:%=$(BUILD)/%)
+fuzz-built: $(FUZZERS:%=$(BUILD)/%) $(BUILD)/dinit.o
 	@cd $(BUILD) && for fuzzer in $(FUZZERS); do \
 		corpus=$(CURDIR)/tests/fuzz/corpus/$${fuzzer#fuzz_}; \
 		rm -rf $$fuzzer.corpus && cp -r $$corpus $$fuzzer.corpus && \
