@@ -134,6 +134,7 @@ static void test_proc_covered_by_another_namespace_harms_nobody(struct scene *sc
 {
 	struct run *run;
 
+	scene_need(!scene_is_sanitized(), "the sanitizers need /proc");
 	scene_need_program("unshare");
 	scene_fifo(scene, "go");
 	scene_service(scene, "db",
@@ -155,6 +156,7 @@ static void test_proc_that_goes_away_is_not_waited_for(struct scene *scene)
 {
 	struct run *run;
 
+	scene_need(!scene_is_sanitized(), "the sanitizers need /proc");
 	scene_service(
 		scene, "web",
 		"mount -t tmpfs none /proc; sh -c 'sleep 1000 & echo; exit'; exec sleep 1000");
