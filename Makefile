@@ -21,8 +21,8 @@ ALL_CFLAGS = $(STANDARD) -DDINIT_VERSION='"$(VERSION)"' $(CFLAGS)
 # From the top down: tests/lint looks that each includes only what is below it.
 MODULES = dinit client/cli client/http client/listener client/answers client/page \
 	client/httprequest client/probe client/target client/sv client/signal client/watch \
-	client/wait client/metrics client/beside client/status client/statusjson client/cells client/usage \
-	client/pick client/view base cause health check pace announce overtime waited \
+	client/wait client/metrics client/beside client/status client/statusjson client/cells \
+	client/usage client/pick client/view base cause health check pace announce overtime waited \
 	verdict ending firstend services service control command hook start left policy ration \
 	listing orphan adopt/adopt adopt/redirect adopt/obstacle adopt/tracee request sender \
 	program ownfds filter logmux splitter outputs signaller svdir foreign svvalue termlog death \

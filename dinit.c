@@ -50,6 +50,8 @@ struct dinit {
 	bool start_abandoned;
 	/* Whether children are to be reaped in this turn, and whether the last reaping left any. */
 	bool children_changed, children_left;
+	/* The process of a program has been reaped since orphans were last looked for. */
+	bool program_ended;
 	/* The last message of all has been written. */
 	bool concluded;
 	struct requests requests;
@@ -261,7 +263,7 @@ static void stop_everything(struct dinit *dinit)
 /* Returns whether a process is left that dinit has started, or an orphan may be left. */
 static bool is_anybody_left(const struct dinit *dinit)
 {
-	return dinit->base.programs.living > 0 ||
+	return dinit->base.programs.living > 0 || dinit->base.reaper.more ||
 	       (dinit->children_left && policy_may_have_orphans(&dinit->policy));
 }
 
@@ -270,7 +272,7 @@ static bool is_waiting(const struct dinit *dinit)
 {
 	if (overtime_is_hopeless(&dinit->overtime))
 		return false;
-	return dinit->base.programs.living > 0 ||
+	return dinit->base.programs.living > 0 || dinit->base.reaper.more ||
 	       (dinit->children_left && policy_has_to_wait(&dinit->policy));
 }
 
@@ -361,8 +363,12 @@ static void reap(struct dinit *dinit)
 
 	dinit->children_left = reaper_drain(&dinit->base.reaper);
 	dinit->children_changed = dinit->base.reaper.more;
+	dinit->program_ended |= dinit->base.programs.reaped > reaped;
 	firstend_review(&dinit->cause.firstend);
-	policy_children_changed(&dinit->policy, dinit->base.programs.reaped > reaped);
+	if (dinit->children_changed)
+		return;
+	policy_children_changed(&dinit->policy, dinit->program_ended);
+	dinit->program_ended = false;
 }
 
 /* Writes the last message of all, when everything else is written out. Returns whether there is
@@ -533,15 +539,15 @@ static int supervise(struct dinit *dinit)
 	return result == 0 ? dinit->cause.verdict.status : PROCESS_STATUS_UNABLE;
 }
 
-/* Returns whether the services run already, below another dinit (reported): this one was started
- * beside it, as by somebody in a shell of docker exec, or as its command. */
+/* Returns whether another dinit runs the directory already (reported): this one was started beside
+ * it, as by somebody in a shell of docker exec, or as its command. */
 static bool is_second(const struct base *base)
 {
 	pid_t first = getpid() == 1 || !base_has_service(base) ? 0 : beside_find(base->config.dir);
 
 	if (first == 0)
 		return false;
-	log_error("%s: dinit runs these services already, as PID %d: this one would start them "
+	log_error("%s: dinit runs this directory already, as PID %d: this one would start services "
 		  "once more (to ask it something, or to tell it something: dinit --status, "
 		  "--signal; dinit --help)",
 		  base->config.dir, (int)first);

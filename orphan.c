@@ -4,6 +4,7 @@
  * timer of a queue runs while something in it is to fall due. */
 #include "orphan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,6 +94,17 @@ void orphan_set_program(struct orphan *orphan, const char *program)
 const char *orphan_program(const struct orphan *orphan)
 {
 	return orphan->program ? orphan->program : "?";
+}
+
+void orphan_read_command(const struct orphan *orphan, const struct procfs *proc,
+			 struct procfs_command *command)
+{
+	if (procfs_usable(proc)) {
+		procfs_read_command(proc, orphan->pid, command);
+		return;
+	}
+	snprintf(command->program, sizeof command->program, "%s", orphan_program(orphan));
+	snprintf(command->line, sizeof command->line, "[%s]", command->program);
 }
 
 static void free_orphan(struct orphan *orphan)

@@ -6,6 +6,7 @@
 
 #include "logmux.h"
 #include "loop.h"
+#include "procfs.h"
 #include "reaper.h"
 
 #include <stdbool.h>
@@ -124,6 +125,11 @@ void orphan_set_program(struct orphan *orphan, const char *program);
 
 /* Returns what the orphan is called, or "?". */
 const char *orphan_program(const struct orphan *orphan);
+
+/* Reads what the orphan is called, and its command line, as /proc shows it; where that is not ours
+ * any more it is what it was called before. */
+void orphan_read_command(const struct orphan *orphan, const struct procfs *proc,
+			 struct procfs_command *command);
 
 /* Removes the record. */
 void orphan_remove(struct orphan *orphan);

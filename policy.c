@@ -46,7 +46,7 @@ static struct policy *policy_of(const struct orphan *orphan)
 static void read_orphan_name(struct orphan *orphan, struct procfs_command *command,
 			     char label[LABEL_SIZE])
 {
-	procfs_read_command(policy_of(orphan)->proc, orphan->pid, command);
+	orphan_read_command(orphan, policy_of(orphan)->proc, command);
 	orphan_set_program(orphan, command->program);
 	snprintf(label, LABEL_SIZE, "%s/%d", command->program, orphan->pid);
 }
@@ -189,6 +189,13 @@ static void deal_with_filter(struct orphan *orphan)
 	orphan_set_state(orphan, ORPHAN_FILTER);
 }
 
+/* Returns whether new orphans are killed, for lack of time. */
+static bool is_forced(const struct policy *policy)
+{
+	return policy->force > POLICY_FORCE_NONE &&
+	       policy->reparenting != CONFIG_REPARENTING_IGNORE;
+}
+
 static void put_off(struct orphan *orphan)
 {
 	orphan->delays++;
@@ -242,20 +249,16 @@ static void deal_with(struct orphan *orphan)
 	}
 }
 
-/* Decides what becomes of a new orphan, or of a filter that has had its time. It may have ended
- * since the last reaping: then it is a zombie like any other, and not to be adopted. As that can
- * happen at any moment, and a process that ends closes its descriptors first, it is asked last. (Of
- * what cannot be seen any more nothing is known.) */
-static void decide(struct orphan *orphan)
+/* Decides what becomes of a new orphan, or of a filter that has had its time, which /proc shows. It
+ * may have ended since the last reaping: then it is a zombie like any other, and not to be adopted.
+ * As that can happen at any moment, and a process that ends closes its descriptors first, it is
+ * asked last. */
+static void decide_seen(struct orphan *orphan)
 {
 	struct policy *policy = policy_of(orphan);
 	bool undecided = orphan->state != ORPHAN_FILTER, early;
 	enum filter_rest rest;
 
-	if (!procfs_usable(policy->proc)) {
-		orphan_set_state(orphan, ORPHAN_IGNORED);
-		return;
-	}
 	if (undecided && is_filter(policy, orphan->pid)) {
 		deal_with_filter(orphan);
 		return;
@@ -264,13 +267,25 @@ static void decide(struct orphan *orphan)
 	early = undecided && rest != FILTER_AT_REST && orphan->delays < DELAYS_MAX;
 	if ((rest == FILTER_ENDING && !early) || reaper_is_zombie(orphan->pid))
 		orphan_set_state(orphan, ORPHAN_DYING);
-	else if (policy->force > POLICY_FORCE_NONE &&
-		 policy->reparenting != CONFIG_REPARENTING_IGNORE)
+	else if (is_forced(policy))
 		kill_orphan(orphan);
 	else if (early)
 		put_off(orphan);
 	else
 		deal_with(orphan);
+}
+
+/* Decides the same; what /proc does not show any more is to be found again. */
+static void decide(struct orphan *orphan)
+{
+	const struct policy *policy = policy_of(orphan);
+
+	if (procfs_usable(policy->proc))
+		decide_seen(orphan);
+	else if (is_forced(policy))
+		kill_orphan(orphan);
+	else
+		orphan_remove(orphan);
 }
 
 /* ---- the end of an orphan ---- */
@@ -360,7 +375,7 @@ void policy_on_unwatched_end(void *ctx, pid_t pid, int status)
 	if (!log_enabled(CONFIG_LOG_INFO))
 		return;
 	/* Another PID namespace's /proc has somebody else under that number. */
-	if (!policy->blind)
+	if (procfs_usable(policy->proc))
 		procfs_read_comm(policy->proc, pid, name);
 	log_end(name, pid, "orphan", status);
 }
@@ -380,8 +395,8 @@ static struct orphan *add_orphan(struct policy *policy, pid_t pid, enum orphan_s
 	return orphan;
 }
 
-/* Takes a child that nobody watches for an orphan. Where memory is lacking the next look finds it
- * again. (That it is a child is the kernel's word: what is mounted on /proc may have changed.) */
+/* Takes a living child that nobody watches for an orphan. Where memory is lacking the next look
+ * finds it again. (The kernel is asked: what is mounted on /proc may have changed.) */
 static void on_child(void *ctx, pid_t pid)
 {
 	struct policy *policy = ctx;
@@ -391,7 +406,7 @@ static void on_child(void *ctx, pid_t pid)
 		return;
 	if (!watch || !watch->unwaited)
 		policy->others_seen = true;
-	if (!watch)
+	if (!watch && !reaper_is_zombie(pid))
 		add_orphan(policy, pid, ORPHAN_YOUNG);
 }
 
@@ -440,6 +455,10 @@ static void look_for_orphans(struct policy *policy)
 	policy->look_pending = false;
 	policy->others_seen = false;
 	look_at_proc(policy);
+	if (!policy->blind && !policy->knows_inherited) {
+		policy->knows_inherited = true;
+		procfs_each_child(policy->proc, getpid(), on_inherited_child, policy);
+	}
 	if (!policy->blind && policy->teardown && policy->looked_ms >= policy->review_ms)
 		review_filters(policy);
 	if (policy->blind)
@@ -460,12 +479,12 @@ void policy_children_changed(struct policy *policy, bool program_ended)
 	uint64_t since = loop_now_ms(policy->loop) - policy->looked_ms;
 
 	policy->program_ended |= program_ended;
-	if (policy->blind)
-		return;
 	if (program_ended) {
 		expect_filters(policy);
 		limit_wait(policy);
 	}
+	if (policy->blind)
+		return;
 	if (since >= POLICY_LOOK_APART_MS) {
 		look_for_orphans(policy);
 	} else {
@@ -527,8 +546,6 @@ void policy_open(struct policy *policy, const struct config *config,
 	orphans_set_delay(orphans, ORPHAN_TERMINATED, config->kill_timeout_ms, kill_orphan);
 	ration_init(&policy->ration, means->loop);
 	listing_init(&policy->listing, means->board, means->mux);
-	if (procfs_usable(policy->proc))
-		procfs_each_child(policy->proc, getpid(), on_inherited_child, policy);
 	look_for_orphans(policy);
 	/* What is started from here on may leave orphans before the next look. */
 	policy->others_seen = !policy->blind;

@@ -66,6 +66,8 @@ struct policy {
 	enum policy_force force;
 	/* There is no /proc, or a foreign one: living orphans cannot be found. */
 	bool blind;
+	/* Who was there before dinit is known: whoever was there when /proc was first seen. */
+	bool knows_inherited;
 	struct orphans orphans;
 	/* Says which warnings that an orphan is terminated are written. */
 	struct ration ration;

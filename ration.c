@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Owns the warnings, the counts of those that were written and withheld, and the line that stands
- * for those withheld; not what they are about. Invariant: the timer runs while some of an entry are withheld, and
- * falls due when the minute of the first such entry is over. */
+ * for those withheld; not what they are about. Invariant: the timer runs while some of an entry are
+ * withheld, and falls due when the minute of the first such entry is over. */
 #include "ration.h"
 
 #include "log.h"

@@ -310,7 +310,7 @@ static ssize_t write_polled(const struct sink *sink, size_t len, size_t max)
 		return -1;
 	}
 	n = syscall(SYS_pwritev2, sink->fd, &some, 1UL, -1L, -1L, NO_WAIT);
-	/* (What refuses a call, as a seccomp filter does, may choose any error.) */
+	/* (What refuses a call, as a seccomp filter does, chooses the error.) */
 	if (n < 0 && errno != EAGAIN && errno != EINTR && errno != EPIPE)
 		n = write(sink->fd, some.iov_base, some.iov_len);
 	return n;

@@ -65,7 +65,7 @@ static void add_orphan(struct names *names, const struct policy *policy,
 	struct procfs_command command = { .program = "" };
 
 	if (names->count < WAITED_NAMED_MAX)
-		procfs_read_command(policy->proc, orphan->pid, &command);
+		orphan_read_command(orphan, policy->proc, &command);
 	add_name(names, orphan->state == ORPHAN_FILTER ? "the filter " : "the orphan ",
 		 command.program, "", orphan->pid);
 }
@@ -95,7 +95,9 @@ bool waited_describe(const struct services *services, const struct policy *polic
 	services_list_running(services, on_program, &names);
 	if (services->phase >= SERVICES_STOPPED)
 		add_orphans(&names, policy);
-	if (names.count == 0 && policy_has_to_wait(policy) && !policy->look_pending) {
+	if (names.count == 0 && services->phase >= SERVICES_STOPPED &&
+	    policy->reparenting != CONFIG_REPARENTING_IGNORE && policy_has_to_wait(policy) &&
+	    !policy->look_pending) {
 		snprintf(text, WAITED_TEXT_SIZE, "processes that %s does not show",
 			 policy->proc->root);
 		return true;

@@ -341,6 +341,11 @@ static void on_adopt_due(void *ctx)
 			end_adoption(adopt);
 		return;
 	}
+	/* (Those numbers are others' then.) */
+	if (!procfs_usable(adopt->proc)) {
+		adopt_cancel(adopt);
+		return;
+	}
 	if (adopt->settling)
 		adopt->looks++;
 	look_at_tree(adopt);

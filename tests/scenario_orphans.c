@@ -166,6 +166,21 @@ static void test_proc_that_goes_away_is_not_waited_for(struct scene *scene)
 	expect_stop(run);
 }
 
+/* It was found before /proc was covered, and falls due while it is. */
+static void test_orphan_found_before_proc_was_covered_is_found_again(struct scene *scene)
+{
+	struct run *run;
+
+	scene_need(!scene_is_sanitized(), "the sanitizers need /proc");
+	scene_service(scene, "web",
+		      "(sleep 1000 & ); mount -t tmpfs none /proc; sleep 1.5; umount /proc; "
+		      "exec sleep 1000");
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene)) });
+	run_wait_line(run, RUN_STDERR,
+		      WARNING "sleep/[0-9]+: lost its parent, terminating it: sleep 1000");
+	expect_stop(run);
+}
+
 /* ---- terminate ---- */
 
 static void test_orphan_terminated_command_line_is_escaped(struct scene *scene)
@@ -931,6 +946,7 @@ int main(void)
 		SCENE_AS_INIT(test_zombie_with_foreign_proc_has_no_name),
 		SCENE_AS_INIT(test_proc_covered_by_another_namespace_harms_nobody),
 		SCENE_AS_INIT(test_proc_that_goes_away_is_not_waited_for),
+		SCENE_AS_INIT(test_orphan_found_before_proc_was_covered_is_found_again),
 		SCENE(test_orphan_terminated_command_line_is_escaped),
 		SCENE(test_orphan_terminated_is_called_the_same_at_its_end),
 		SCENE(test_orphan_stopped_is_terminated),

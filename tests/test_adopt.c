@@ -2067,11 +2067,17 @@ static void link_to(const char *dir, const char *name, const char *target_dir)
 	assert_int_equal(symlink(target, link), 0);
 }
 
+/* It is the /proc of our own PID namespace. */
 static void make_root(struct test *test)
 {
+	char number[16], self[64];
+
 	strcpy(test->root, "/tmp/test_adopt.XXXXXX");
 	assert_non_null(mkdtemp(test->root));
 	test->proc.root = test->root;
+	snprintf(number, sizeof number, "%d", (int)getpid());
+	snprintf(self, sizeof self, "%s/self", test->root);
+	assert_int_equal(symlink(number, self), 0);
 }
 
 /* Shows the victim as /proc does, but for these files, which are left out or to be made. */

@@ -880,7 +880,7 @@ static void test_policy_on_unwatched_end_without_proc_knows_no_name(void **state
 
 	open_policy(rig, CONFIG_REPARENTING_IGNORE);
 	log_set_level(CONFIG_LOG_INFO);
-	rig->policy.blind = true;
+	rig->proc.root = "/nonexistent";
 	policy_on_unwatched_end(&rig->policy, getpid(), 3 << 8);
 	snprintf(message, sizeof message, " ?/%d: orphan exited with status 3\n", getpid());
 	assert_int_equal(count(rig, message), 1);

@@ -63,6 +63,8 @@ struct rig {
 	char text[WAITED_TEXT_SIZE];
 };
 
+static const struct procfs proc = { .root = "/proc" };
+
 static int setup(void **state)
 {
 	struct rig *rig = calloc(1, sizeof *rig);
@@ -72,6 +74,7 @@ static int setup(void **state)
 	commands_read = 0;
 	reaper_init(&rig->reaper, NULL, NULL);
 	orphans_init(&rig->policy.orphans, &rig->loop, &rig->reaper, &rig->policy, NULL);
+	rig->policy.proc = &proc;
 	rig->policy.reparenting = CONFIG_REPARENTING_TERMINATE;
 	rig->services.phase = SERVICES_STOPPED;
 	*state = rig;
@@ -138,15 +141,20 @@ static void test_waited_describe_nothing_left_is_false(void **state)
 /* It cannot be read, but for the first time: descriptors may be lacking. */
 static void test_waited_describe_what_cannot_be_found_is_said(void **state)
 {
-	static const struct procfs proc = { .root = "/proc" };
 	struct rig *rig = *state;
 
-	rig->policy.proc = &proc;
 	rig->policy.others_seen = true;
 	rig->policy.look_pending = true;
 	expect(rig, "");
 	rig->policy.look_pending = false;
 	expect(rig, "processes that /proc does not show");
+	rig->policy.reparenting = CONFIG_REPARENTING_IGNORE;
+	expect(rig, "");
+	rig->policy.reparenting = CONFIG_REPARENTING_TERMINATE;
+	/* In a delay it is the services that are still there. */
+	rig->services.phase = SERVICES_DELAYED;
+	expect(rig, "");
+	rig->services.phase = SERVICES_STOPPED;
 	rig->policy.others_seen = false;
 	expect(rig, "");
 }
