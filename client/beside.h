@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Whether a dinit that is about to start is a second one, for services that run already. */
+/* Whether a dinit that is about to start is a second one, for a directory that is run already. */
 #ifndef DINIT_CLIENT_BESIDE_H
 #define DINIT_CLIENT_BESIDE_H
 
