@@ -65,14 +65,24 @@ static bool is_absent(const char *path)
 	return lstat(path, &status) < 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
-bool base_has_service(const struct base *base)
+static bool is_to_be_started(const struct base *base, const struct svdir_entry *entry)
 {
-	for (size_t i = 0; i < base->svdir.len; i++) {
-		const struct svdir_entry *entry = &base->svdir.entries[i];
+	return !entry->command && !entry->down && !svdir_is_skipped(entry, base->config.skip);
+}
 
-		if (!entry->command && !entry->down && !svdir_is_skipped(entry, base->config.skip))
+static bool has_service(const struct base *base)
+{
+	for (size_t i = 0; i < base->svdir.len; i++)
+		if (is_to_be_started(base, &base->svdir.entries[i]))
 			return true;
-	}
+	return false;
+}
+
+bool base_would_start(const struct base *base, const char *name)
+{
+	for (size_t i = 0; i < base->svdir.len; i++)
+		if (strcmp(base->svdir.entries[i].name, name) == 0)
+			return is_to_be_started(base, &base->svdir.entries[i]);
 	return false;
 }
 
@@ -185,7 +195,7 @@ int base_open(struct base *base, char *const *command, char *const *environment,
 		goto free_svdir;
 	if (command)
 		command_init(&base->command, command, base->config.command_output,
-			     !base_has_service(base), base->ownfds.output_fds);
+			     !has_service(base), base->ownfds.output_fds);
 	if (open_programs(base, environment, oom) == 0)
 		return 0;
 	base_fail("cannot set up the services");

@@ -64,8 +64,8 @@ int base_open(struct base *base, char *const *command, char *const *environment,
 /* Closes what base_open opened. No program may be running. */
 void base_close(struct base *base);
 
-/* Returns whether a service of the directory is to be started. */
-bool base_has_service(const struct base *base);
+/* Returns whether there is a service of that name, and it is to be started. */
+bool base_would_start(const struct base *base, const char *name);
 
 /* Says at the start what is going to run: so many of the entries of the directory, the command
  * included. */

@@ -539,15 +539,20 @@ static int supervise(struct dinit *dinit)
 	return result == 0 ? dinit->cause.verdict.status : PROCESS_STATUS_UNABLE;
 }
 
-/* Returns whether another dinit runs the directory already (reported): this one was started beside
- * it, as by somebody in a shell of docker exec, or as its command. */
-static bool is_second(const struct base *base)
+static bool would_start(void *ctx, const char *name)
 {
-	pid_t first = getpid() == 1 || !base_has_service(base) ? 0 : beside_find(base->config.dir);
+	return base_would_start(ctx, name);
+}
+
+/* Returns whether services that are to be started run already (reported): this dinit was started
+ * beside another, as by somebody in a shell of docker exec, or as its command. */
+static bool is_second(struct base *base)
+{
+	pid_t first = getpid() == 1 ? 0 : beside_find(base->config.dir, would_start, base);
 
 	if (first == 0)
 		return false;
-	log_error("%s: dinit runs this directory already, as PID %d: this one would start services "
+	log_error("%s: dinit runs these services already, as PID %d: this one would start them "
 		  "once more (to ask it something, or to tell it something: dinit --status, "
 		  "--signal; dinit --help)",
 		  base->config.dir, (int)first);

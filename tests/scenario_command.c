@@ -664,7 +664,7 @@ static void test_bad_directories_are_errors(struct scene *scene)
 	run_expect_line(run, RUN_STDERR, "error: .*web/run");
 }
 
-#define SECOND ": dinit runs this directory already, as PID 1: "
+#define SECOND ": dinit runs these services already, as PID 1: "
 
 /* What somebody types who means dinit --status would start each service once more. */
 static void test_command_of_exec_does_not_start_the_services_again(struct scene *scene)
@@ -724,7 +724,7 @@ static void test_command_that_is_dinit_does_not_start_the_services_again(struct 
 						   .arguments = LIST(scene_add_dinit(scene)) });
 	run_expect_exit(run, 1);
 	run_expect_line(run, RUN_STDERR,
-			": dinit runs this directory already, as PID [0-9]*: this one would ");
+			": dinit runs these services already, as PID [0-9]*: this one would ");
 	/* (It may be told to stop before it prints that.) */
 	assert_true(run_count_lines(run, RUN_STDOUT, " app/run: up$") <= 1);
 }
