@@ -1493,6 +1493,24 @@ static void test_adopt_cancelled_while_its_thread_ends_lets_go(void **state)
 	assert_last_words_in(test->old);
 }
 
+/* Another PID namespace's has others' processes under those numbers. */
+static void test_adopt_looks_at_nothing_where_proc_is_not_ours(void **state)
+{
+	struct test *test = *state;
+
+	start(test, "told");
+	test->proc.root = "/nonexistent";
+	begin(test);
+	turn_until(test, is_ended);
+	test->proc.root = "/proc";
+	assert_int_equal(script.seizes, 0);
+	assert_int_equal(test->pipes, 0);
+	assert_string_equal(test->trouble, "");
+	tell(test);
+	finish(test);
+	assert_last_words_in(test->old);
+}
+
 static pid_t killed_not;
 
 static void kill_other(pid_t tid)
@@ -3609,6 +3627,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_adopt_thread_that_ends_is_replaced_by_another),
 	TEST(test_adopt_first_thread_that_ends_is_replaced_by_another),
 	TEST(test_adopt_pid_of_child_reused_is_left_alone),
+	TEST(test_adopt_looks_at_nothing_where_proc_is_not_ours),
 	TEST(test_adopt_cancelled_while_its_thread_ends_lets_go),
 	TEST(test_adopt_descendant_killed_while_traced_is_forgotten),
 	TEST(test_adopt_orphan_that_does_not_stop_is_not_waited_for),

@@ -236,6 +236,9 @@ static void list_child(void *ctx, pid_t pid)
 		children->on_child(children->ctx, pid);
 }
 
+/* Another one in the list; 0: none. */
+static pid_t stranger;
+
 int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent,
 			     void (*on_child)(void *ctx, pid_t pid), void *ctx)
 {
@@ -247,6 +250,8 @@ int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent,
 		return 0;
 	}
 	looks++;
+	if (stranger > 0)
+		on_child(ctx, stranger);
 	return __real_procfs_each_child(proc, parent, list_child, &children);
 }
 
@@ -338,7 +343,7 @@ static int setup(void **state)
 	looks = 0;
 	memory_fails = strdup_fails = adopt_fails = inherits = ends_slowly = false;
 	listed_twice = false;
-	missed = 0;
+	missed = stranger = 0;
 	log_set_writer(keep, rig);
 	log_set_level(CONFIG_LOG_WARN);
 	sigemptyset(&none);
@@ -1002,6 +1007,80 @@ static void test_policy_without_proc_under_ignore_says_nothing(void **state)
 
 	rig->proc.root = "/nonexistent";
 	open_policy(rig, CONFIG_REPARENTING_IGNORE);
+	assert_string_equal(rig->said, "");
+}
+
+/* ---- a /proc that changes ---- */
+
+static void cover_proc(struct rig *rig)
+{
+	rig->proc.root = "/nonexistent";
+}
+
+static void test_policy_orphan_that_proc_hides_when_it_is_due_is_found_again(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_child(rig);
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	cover_proc(rig);
+	pass(rig, POLICY_MATURE_MS);
+	pass(rig, POLICY_LOOK_MS);
+	assert_int_equal(count(rig, "/nonexistent does not show this PID namespace's processes"),
+			 1);
+	assert_int_equal(rig->sent_len, 0);
+	assert_false(policy_has_to_wait(&rig->policy));
+	rig->proc.root = "/proc";
+	pass(rig, POLICY_LOOK_MS);
+	assert_true(policy_has_to_wait(&rig->policy));
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 1);
+	assert_sent(rig, 0, pid, SIGTERM);
+}
+
+static void test_policy_orphan_that_was_told_is_waited_for_without_proc(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_child(rig);
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	pass(rig, POLICY_MATURE_MS);
+	cover_proc(rig);
+	policy_begin_teardown(&rig->policy);
+	assert_true(policy_has_to_wait(&rig->policy));
+	assert_true(policy_kill(&rig->policy, false));
+	assert_int_equal(rig->sent_len, 2);
+	assert_sent(rig, 1, pid, SIGKILL);
+	assert_string_equal(rig->sent[1].name, rig->sent[0].name);
+	end_and_reap(rig, pid, SIGKILL);
+	pass(rig, POLICY_LOOK_TEARDOWN_MS);
+	assert_false(policy_has_to_wait(&rig->policy));
+}
+
+static void test_policy_kill_kills_new_orphans_without_proc(void **state)
+{
+	struct rig *rig = *state;
+	pid_t pid = make_child(rig);
+
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	cover_proc(rig);
+	policy_begin_teardown(&rig->policy);
+	assert_true(policy_kill(&rig->policy, false));
+	assert_int_equal(rig->sent_len, 1);
+	assert_sent(rig, 0, pid, SIGKILL);
+}
+
+/* As from the list of another PID namespace. */
+static void test_policy_process_that_is_no_child_is_no_orphan(void **state)
+{
+	struct rig *rig = *state;
+
+	stranger = getppid();
+	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
+	policy_begin_teardown(&rig->policy);
+	assert_false(policy_has_to_wait(&rig->policy));
+	pass(rig, POLICY_MATURE_MS);
+	assert_int_equal(rig->sent_len, 0);
 	assert_string_equal(rig->said, "");
 }
 
@@ -2224,6 +2303,10 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_policy_ignore_never_signals_and_never_waits),
 	TEST(test_policy_without_proc_says_so_once_and_does_nothing),
 	TEST(test_policy_without_proc_under_ignore_says_nothing),
+	TEST(test_policy_process_that_is_no_child_is_no_orphan),
+	TEST(test_policy_kill_kills_new_orphans_without_proc),
+	TEST(test_policy_orphan_that_was_told_is_waited_for_without_proc),
+	TEST(test_policy_orphan_that_proc_hides_when_it_is_due_is_found_again),
 	TEST(test_policy_filter_is_left_alone_until_its_time_is_over),
 	TEST(test_policy_filter_that_ends_ends_nothing),
 	TEST(test_policy_filter_whose_input_has_ended_is_terminated_in_the_teardown),
