@@ -26,7 +26,7 @@
 #define TERMED " dinit: info: [^ ]+/[0-9]+: orphan was killed by signal 15 "
 #define KILLED " dinit: info: [^ ]+/[0-9]+: orphan was killed by signal 9 "
 #define WAIT "exec \"$ACTOR\" wait"
-#define BURST 2000
+#define BURST 2500
 
 static struct run *start(struct scene *scene, const char *policy, const char *mode,
 			 const char *more)
