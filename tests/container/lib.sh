@@ -138,13 +138,13 @@ is_state() {
 
 # wait_status NAME STATUS [SECONDS]: until the container has ended, with this exit status.
 wait_status() {
-	eventually "${3:-10}" has_ended "$1" || fail "$1: does not end: $(inspect "$1" '{{.State.Status}}')"
+	eventually "${3:-10}" is_exited "$1" || fail "$1: does not end: $(inspect "$1" '{{.State.Status}}')"
 	_status=$(cat "$dir/eventually")
 	[ "$_status" = "exited $2" ] || fail "$1: exit status ${_status#exited }, not $2"
 }
 
-# has_ended NAME: prints its exit status, too.
-has_ended() {
+# is_exited NAME: prints its exit status, too.
+is_exited() {
 	inspect "$1" '{{.State.Status}} {{.State.ExitCode}}' | grep '^exited '
 }
 
