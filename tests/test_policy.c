@@ -237,7 +237,7 @@ static void list_child(void *ctx, pid_t pid)
 }
 
 /* Another one in the list; 0: none. */
-static pid_t stranger;
+static pid_t no_child;
 
 int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent,
 			     void (*on_child)(void *ctx, pid_t pid), void *ctx)
@@ -250,8 +250,8 @@ int __wrap_procfs_each_child(const struct procfs *proc, pid_t parent,
 		return 0;
 	}
 	looks++;
-	if (stranger > 0)
-		on_child(ctx, stranger);
+	if (no_child > 0)
+		on_child(ctx, no_child);
 	return __real_procfs_each_child(proc, parent, list_child, &children);
 }
 
@@ -343,7 +343,7 @@ static int setup(void **state)
 	looks = 0;
 	memory_fails = strdup_fails = adopt_fails = inherits = ends_slowly = false;
 	listed_twice = false;
-	missed = stranger = 0;
+	missed = no_child = 0;
 	log_set_writer(keep, rig);
 	log_set_level(CONFIG_LOG_WARN);
 	sigemptyset(&none);
@@ -1075,7 +1075,7 @@ static void test_policy_process_that_is_no_child_is_no_orphan(void **state)
 {
 	struct rig *rig = *state;
 
-	stranger = getppid();
+	no_child = getppid();
 	open_policy(rig, CONFIG_REPARENTING_TERMINATE);
 	policy_begin_teardown(&rig->policy);
 	assert_false(policy_has_to_wait(&rig->policy));
