@@ -128,13 +128,14 @@ int board_open(struct board *board, size_t services, size_t names_size)
 
 void board_show_directory(struct board *board, const char *dir)
 {
-	struct board_header *header = board_begin(board);
+	struct board_header *header;
 	struct stat status;
 
-	if (stat(dir, &status) == 0) {
-		header->dir_device = status.st_dev;
-		header->dir_inode = status.st_ino;
-	}
+	if (stat(dir, &status) < 0)
+		return;
+	header = board_begin(board);
+	header->dir_device = status.st_dev;
+	header->dir_inode = status.st_ino;
 	board_end(board);
 }
 

@@ -108,7 +108,7 @@ struct policy_means {
 
 /* Opens the policy; to be called before anything is started, as the children found now are taken
  * for the inherited ones. on_adopted_end is called when an adopted process has ended outside a
- * teardown. Warns, once, where there is no usable /proc. */
+ * teardown. Warns, then and whenever that changes, where there is no usable /proc. */
 void policy_open(struct policy *policy, const struct config *config,
 		 const struct policy_means *means,
 		 void (*on_adopted_end)(void *ctx, const struct reaper_end *end), void *ctx);

@@ -86,6 +86,13 @@ static void add_orphans(struct names *names, const struct policy *policy)
 			add_orphan(names, policy, orphan);
 }
 
+/* Returns whether it waits for orphans because a look could not find out whether there are any. */
+static bool waits_for_unseen(const struct policy *policy)
+{
+	return policy->reparenting != CONFIG_REPARENTING_IGNORE && !policy->look_pending &&
+	       policy_has_to_wait(policy);
+}
+
 bool waited_describe(const struct services *services, const struct policy *policy,
 		     char text[WAITED_TEXT_SIZE])
 {
@@ -95,9 +102,7 @@ bool waited_describe(const struct services *services, const struct policy *polic
 	services_list_running(services, on_program, &names);
 	if (services->phase >= SERVICES_STOPPED)
 		add_orphans(&names, policy);
-	if (names.count == 0 && services->phase >= SERVICES_STOPPED &&
-	    policy->reparenting != CONFIG_REPARENTING_IGNORE && policy_has_to_wait(policy) &&
-	    !policy->look_pending) {
+	if (names.count == 0 && services->phase >= SERVICES_STOPPED && waits_for_unseen(policy)) {
 		snprintf(text, WAITED_TEXT_SIZE, "processes that %s does not show",
 			 policy->proc->root);
 		return true;

@@ -4,21 +4,8 @@
 #include "client/beside.h"
 
 #include "client/view.h"
-#include "procfs.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
-
-static bool is_above(pid_t pid)
-{
-	static const struct procfs proc = { .root = "/proc" };
-	struct procfs_stat stat = { .parent = getppid() };
-
-	while (stat.parent > 1 && stat.parent != pid)
-		if (!procfs_usable(&proc) || procfs_read_stat(&proc, stat.parent, &stat) < 0)
-			break;
-	return pid == 1 || stat.parent == pid;
-}
 
 static bool runs(const struct view_service *service)
 {
@@ -37,6 +24,16 @@ static bool runs(const struct view_service *service)
 	return false;
 }
 
+/* Returns whether a service runs there that is to be started here, too. */
+static bool is_started(const struct snapshot *snapshot,
+		       bool (*would_start)(void *ctx, const char *name), void *ctx)
+{
+	for (size_t i = 0; i < snapshot->services; i++)
+		if (runs(&snapshot->list[i]) && would_start(ctx, snapshot->list[i].name))
+			return true;
+	return false;
+}
+
 static bool is_of(const struct board_header *header, const char *dir)
 {
 	struct stat status;
@@ -49,14 +46,16 @@ pid_t beside_find(const char *dir, bool (*would_start)(void *ctx, const char *na
 {
 	char why[VIEW_WHY_SIZE];
 	struct snapshot snapshot;
+	struct view view;
 	pid_t pid = 0;
 
-	if (view_look(0, &snapshot, why) < 0)
+	if (view_open(&view, 0, why) < 0)
 		return 0;
-	if (is_of(&snapshot.header, dir) && is_above(snapshot.header.pid))
-		for (size_t i = 0; i < snapshot.services; i++)
-			if (runs(&snapshot.list[i]) && would_start(ctx, snapshot.list[i].name))
-				pid = snapshot.header.pid;
-	snapshot_free(&snapshot);
+	if (view.above && view_take(&view, &snapshot, why) == 0) {
+		if (is_of(&snapshot.header, dir) && is_started(&snapshot, would_start, ctx))
+			pid = view.pid;
+		snapshot_free(&snapshot);
+	}
+	view_close(&view);
 	return pid;
 }

@@ -117,8 +117,7 @@ static bool is_below(pid_t pid, pid_t ancestor)
 	       count_generations(ancestor, stat.parent) != RANK_OTHER;
 }
 
-/* Returns whether the process has ended. (It may be a zombie, which holds no page, or about to
- * become one.) */
+/* Returns whether the process has ended: it may be a zombie still, or about to become one. */
 static bool has_ended(pid_t pid)
 {
 	struct procfs_stat stat;
@@ -199,6 +198,7 @@ static void consider(struct search *search, struct view *view)
 	}
 	view_close(&search->best);
 	search->best = *view;
+	search->best.above = its_rank != RANK_OTHER;
 	search->rank = its_rank;
 }
 

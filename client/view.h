@@ -25,6 +25,8 @@ struct view {
 	size_t size;
 	/* The PID of that dinit, as the kernel has it. */
 	pid_t pid;
+	/* It is an ancestor of this process, or PID 1. */
+	bool above;
 };
 
 /* A service or an adopted process. The strings belong to the snapshot, and are printable UTF-8. */

@@ -157,9 +157,7 @@ static void test_proc_that_goes_away_is_not_waited_for(struct scene *scene)
 	struct run *run;
 
 	scene_need(!scene_is_sanitized(), "the sanitizers need /proc");
-	scene_service(
-		scene, "web",
-		"mount -t tmpfs none /proc; sh -c 'sleep 1000 & echo; exit'; exec sleep 1000");
+	scene_service(scene, "web", "mount -t tmpfs none /proc; (sleep 1000 & ); exec sleep 1000");
 	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene)) });
 	run_wait_line(run, RUN_STDERR,
 		      WARNING "/proc does not show this PID namespace's processes");
