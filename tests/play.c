@@ -48,7 +48,7 @@ static pid_t start_orphan(unsigned n, void (*orphan)(unsigned n))
 	pid_t pid = fork();
 
 	if (pid < 0)
-		_exit(99);
+		play_die("fork");
 	if (pid == 0) {
 		orphan(n);
 		_exit(0);
@@ -61,12 +61,15 @@ void play_leave_behind(unsigned first, unsigned last, void (*orphan)(unsigned n)
 {
 	pid_t parent = fork(), pid;
 	siginfo_t info;
+	int status;
 
 	if (parent < 0)
 		play_die("fork");
 	if (parent > 0) {
-		if (waitpid(parent, NULL, 0) != parent)
+		if (waitpid(parent, &status, 0) != parent)
 			play_die("waitpid");
+		if (status != 0)
+			exit(99);
 		return;
 	}
 	for (unsigned n = first; n <= last; n++) {
@@ -74,7 +77,7 @@ void play_leave_behind(unsigned first, unsigned last, void (*orphan)(unsigned n)
 		if (pids)
 			pids[n - first] = pid;
 		if (dead && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) < 0)
-			_exit(99);
+			play_die("waitid");
 	}
 	_exit(0);
 }

@@ -21,6 +21,9 @@
 #include <unistd.h>
 
 #define READ_SIZE 65536
+#define PROC_TEXT_SIZE 1024
+/* How many processes are shown where a test has failed. */
+#define SHOWN_MAX 40
 
 struct scene_string {
 	struct scene_string *next;
@@ -369,62 +372,77 @@ static void print_output(const struct run *run, enum run_stream stream)
 	fputs(output->len > 0 && output->bytes[output->len - 1] != '\n' ? "\n" : "", stderr);
 }
 
-/* Says what a process is, for the message about one that was left behind. */
-static void read_command(pid_t pid, char command[256])
+/* Returns the beginning of a process's file in /proc: "" where it is gone. */
+static const char *read_of_process(pid_t pid, const char *file, char text[PROC_TEXT_SIZE])
 {
 	char path[64];
 	ssize_t len = 0;
 	int fd;
 
-	snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
-		len = read(fd, command, 255);
+		len = read(fd, text, PROC_TEXT_SIZE - 1);
 		close(fd);
 	}
-	for (ssize_t i = 0; i < len; i++)
-		if (command[i] == '\0')
-			command[i] = ' ';
-	command[len > 0 ? len : 0] = '\0';
+	text[len > 0 ? len : 0] = '\0';
+	for (ssize_t i = 0; i < len - 1; i++)
+		if (text[i] == '\0')
+			text[i] = ' ';
+	return text;
 }
 
-static bool is_child(const char *pid)
+static bool is_child(pid_t pid)
 {
-	char path[300], stat[512];
+	char stat[PROC_TEXT_SIZE];
 	const char *after;
-	int parent = 0, fd;
-	ssize_t len;
+	int parent = 0;
 
-	if (atoi(pid) <= 0)
+	if (pid <= 0)
 		return false;
-	snprintf(path, sizeof path, "/proc/%s/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	len = fd < 0 ? -1 : read(fd, stat, sizeof stat - 1);
-	scene_close_fd(fd);
-	if (len <= 0)
-		return false;
-	stat[len] = '\0';
-	after = strrchr(stat, ')');
+	after = strrchr(read_of_process(pid, "stat", stat), ')');
 	return after && sscanf(after + 1, " %*c %d", &parent) == 1 && parent == getpid();
+}
+
+/* Prints the state of the process and of those below it, as far as there are lines left, and the
+ * system call that each is in. Returns how many lines are left. */
+static unsigned print_processes(pid_t pid, unsigned left)
+{
+	char text[PROC_TEXT_SIZE], file[64], *at = text, *end;
+	pid_t child;
+
+	if (left == 0)
+		return 0;
+	fprintf(stderr, "%s", read_of_process(pid, "stat", text));
+	fprintf(stderr, "  in the system call %s", read_of_process(pid, "syscall", text));
+	left--;
+	snprintf(file, sizeof file, "task/%d/children", (int)pid);
+	read_of_process(pid, file, text);
+	while ((child = (pid_t)strtol(at, &end, 10)) > 0 && *end == ' ') {
+		left = print_processes(child, left);
+		at = end;
+	}
+	return left;
 }
 
 static size_t kill_children(bool say)
 {
 	const struct dirent *entry;
-	char command[256];
+	char command[PROC_TEXT_SIZE];
 	size_t count = 0;
 	DIR *proc = opendir("/proc");
 
 	SCENE_CHECK(proc, "/proc");
 	while ((entry = readdir(proc))) {
-		if (!is_child(entry->d_name))
+		pid_t pid = atoi(entry->d_name);
+
+		if (!is_child(pid))
 			continue;
 		count++;
-		read_command(atoi(entry->d_name), command);
 		if (say)
-			print_error("a process was left behind: PID %s: %s\n", entry->d_name,
-				    command);
-		kill(atoi(entry->d_name), SIGKILL);
+			print_error("a process was left behind: PID %d: %s\n", (int)pid,
+				    read_of_process(pid, "cmdline", command));
+		kill(pid, SIGKILL);
 	}
 	closedir(proc);
 	return count;
@@ -533,8 +551,11 @@ int scene_tear_down(void **state)
 	struct scene *scene = *state;
 
 	for (struct run *run = scene->runs; run; run = run->next) {
-		if (run->pid > 0 && !run->ended)
-			run_kill(run);
+		if (run->pid <= 0 || run->ended)
+			continue;
+		if (!scene->passed)
+			print_processes(run->pid, SHOWN_MAX);
+		run_kill(run);
 	}
 	clear_leftovers(false);
 	if (!scene->passed)
