@@ -306,6 +306,7 @@ static void test_collector_away_until_the_stop_does_not_delay_it(struct scene *s
 	scene_example(scene, "collector");
 	sender = start_sender(scene, tcp(scene, port));
 	run_wait_line(sender, RUN_STDERR, " web/log: .*Connection refused");
+	run_wait_line(sender, RUN_STDOUT, " web/run: request 1 answered$");
 	began_ms = scene_now_ms();
 	stop(sender);
 	assert_true(scene_now_ms() - began_ms < scene_deadline_ms(AT_ONCE_MS));
