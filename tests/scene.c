@@ -404,8 +404,8 @@ static bool is_child(pid_t pid)
 	return after && sscanf(after + 1, " %*c %d", &parent) == 1 && parent == getpid();
 }
 
-/* Prints the state of the process and of those below it, as far as there are lines left, and the
- * system call that each is in. Returns how many lines are left. */
+/* Prints the state of the process and of those below it (a zombie's line ends with how it ended),
+ * and the system call that each is in, as far as there are lines left. Returns how many are. */
 static unsigned print_processes(pid_t pid, unsigned left)
 {
 	char text[PROC_TEXT_SIZE], file[64], *at = text, *end;

@@ -592,7 +592,7 @@ test_status_shows_the_command() {
 	grep -Eq '^sleep +ready +[0-9]+ ' "$dir/status" || fail "$(cat "$dir/status")"
 	in_container app dinit --status --json > "$dir/status"
 	jq -e '.ready and ([.services[].name] | sort == ["sleep", "web"])' "$dir/status" > /dev/null || fail "$(cat "$dir/status")"
-	in_container app dinit --signal sleep TERM
+	end_from_inside app dinit --signal sleep TERM
 	wait_status app 143
 }
 

@@ -87,6 +87,13 @@ in_container() {
 	docker exec "$(container "$_name")" "$@"
 }
 
+# end_from_inside NAME COMMAND...: what it does ends the container, which may end before the command.
+end_from_inside() {
+	_name=$1
+	shift
+	docker exec --detach "$(container "$_name")" "$@"
+}
+
 # output NAME out|err
 output() {
 	case $2 in

@@ -130,7 +130,7 @@ test_cron_with_careless_job_adopted() {
 	wait_line cron err 'dinit: warning: sleep/[0-9]+: lost its parent, adopting it: sleep 1000$'
 	expect_running cron
 	_pid=$(output cron err | sed -n 's/.* sleep\/\([0-9]*\): lost its parent.*/\1/p')
-	in_container cron sh -c "kill -KILL $_pid"
+	end_from_inside cron sh -c "kill -KILL $_pid"
 	wait_status cron 3
 	expect_line cron err "dinit: error: sleep/$_pid: PID $_pid was killed by signal 9"
 }
