@@ -99,7 +99,9 @@ static struct ration_entry *add_entry(struct ration *ration, const char *program
 	return entry;
 }
 
-bool ration_take(struct ration *ration, const char *program, bool *first)
+/* Takes one more warning from the program's ration. Returns whether it is to be written, and sets
+ * *first to whether it is the first one that is counted for the program. */
+static bool take(struct ration *ration, const char *program, bool *first)
 {
 	struct ration_entry *entry = find_entry(ration, program);
 
@@ -136,7 +138,7 @@ bool ration_warn(struct ration *ration, const char *program, const char *label, 
 	char hint[HINT_SIZE] = "";
 	bool first;
 
-	if (!ration_take(ration, program, &first))
+	if (!take(ration, program, &first))
 		return false;
 	if (first && may_keep)
 		make_hint(program, hint);

@@ -37,22 +37,17 @@ struct ration {
 /* Prepares the counts. */
 void ration_init(struct ration *ration, struct loop *loop);
 
-/* Returns whether one more warning that an orphan of that program is terminated is to be written;
- * if not, it is counted as withheld. Sets *first to whether it is the first one that is counted for
- * the program. Where memory is lacking, the warning is written but not counted, and *first is
- * false. */
-bool ration_take(struct ration *ration, const char *program, bool *first);
-
 /* Writes the warning that an orphan of that program is terminated, with its label and its command
- * line, unless there were many alike; returns whether it is written. If the program may be left
- * alone the first one says how. */
+ * line; where there were many alike it is only counted as withheld. Returns whether it is written.
+ * If the program may be left alone, the first one that is counted for it says how. Where memory is
+ * lacking it is written, but neither counted nor the first. */
 bool ration_warn(struct ration *ration, const char *program, const char *label, const char *line,
 		 bool may_keep);
 
 /* Says now how many warnings were withheld, if any, and stops the timer. */
 void ration_say_rest(struct ration *ration);
 
-/* Frees what ration_take allocated. */
+/* Frees what was allocated for the counts. */
 void ration_close(struct ration *ration);
 
 #endif

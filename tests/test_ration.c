@@ -17,7 +17,7 @@
 #include "ration.h"
 
 static uint64_t clock_ms;
-static bool strdup_fails;
+static bool strdup_fails, hinted;
 static char said[20000];
 static struct loop loop;
 static struct ration ration;
@@ -108,38 +108,67 @@ static size_t count(const char *part)
 	return n;
 }
 
-/* Takes so many times for a program. Returns how many of the warnings are to be written. */
-static unsigned take(const char *program, unsigned times)
+/* Warns of one orphan of a program, and takes that line out of what was said. Returns whether it was
+ * written, and sets hinted to whether it says how to leave the program alone. */
+static bool warn(const char *program)
 {
-	unsigned written = 0;
-	bool first;
+	bool written = ration_warn(&ration, program, "label/7", "its command", true);
+	char *line = strstr(said, "label/7: lost its parent, terminating it: its command");
 
-	for (unsigned i = 0; i < times; i++)
-		written += ration_take(&ration, program, &first);
+	assert_int_equal(written, line != NULL);
+	hinted = line && strstr(line, "DINIT_KEEP=");
+	while (line && line > said && line[-1] != '\n')
+		line--;
+	if (line)
+		memset(line, 0, strlen(line));
 	return written;
 }
 
-static void test_ration_take_first_one_is_the_first_once(void **state)
+/* Warns so many times. Returns how many of the warnings were written. */
+static unsigned warn_times(const char *program, unsigned times)
 {
-	bool first;
+	unsigned written = 0;
 
-	(void)state;
-	assert_true(ration_take(&ration, "epmd", &first));
-	assert_true(first);
-	assert_true(ration_take(&ration, "epmd", &first));
-	assert_false(first);
-	assert_true(ration_take(&ration, "screen", &first));
-	assert_true(first);
-	pass(3 * RATION_MINUTE_MS);
-	assert_true(ration_take(&ration, "epmd", &first));
-	assert_false(first);
+	for (unsigned i = 0; i < times; i++)
+		written += warn(program);
+	return written;
 }
 
-static void test_ration_take_ten_within_a_minute_are_written_and_the_rest_counted(void **state)
+static void test_ration_warn_first_one_says_once_how_to_keep_it(void **state)
 {
 	(void)state;
-	assert_int_equal(take("chrome", 25), RATION_WARNINGS);
-	assert_int_equal(take("sh", 3), 3);
+	assert_true(warn("epmd"));
+	assert_true(hinted);
+	assert_true(warn("epmd"));
+	assert_false(hinted);
+	assert_true(warn("screen"));
+	assert_true(hinted);
+	pass(3 * RATION_MINUTE_MS);
+	assert_true(warn("epmd"));
+	assert_false(hinted);
+}
+
+static void test_ration_warn_hint_has_no_comma_of_the_name(void **state)
+{
+	(void)state;
+	assert_true(ration_warn(&ration, "a,b,c", "a,b,c/7", "its command", true));
+	assert_int_equal(count("a,b,c/7: lost its parent, terminating it: its command "
+			       "(DINIT_KEEP=a?b?c leaves it alone)\n"),
+			 1);
+}
+
+static void test_ration_warn_of_what_cannot_be_kept_has_no_hint(void **state)
+{
+	(void)state;
+	assert_true(ration_warn(&ration, "epmd", "epmd/7", "its command", false));
+	assert_int_equal(count("epmd/7: lost its parent, terminating it: its command\n"), 1);
+}
+
+static void test_ration_warn_ten_within_a_minute_are_written_and_the_rest_counted(void **state)
+{
+	(void)state;
+	assert_int_equal(warn_times("chrome", 25), RATION_WARNINGS);
+	assert_int_equal(warn_times("sh", 3), 3);
 	pass(RATION_MINUTE_MS - 1);
 	assert_string_equal(said, "");
 	pass(1);
@@ -148,13 +177,13 @@ static void test_ration_take_ten_within_a_minute_are_written_and_the_rest_counte
 	assert_int_equal(count("\n"), 1);
 }
 
-static void test_ration_take_while_there_are_many_one_line_a_minute_is_written(void **state)
+static void test_ration_warn_while_there_are_many_one_line_a_minute_is_written(void **state)
 {
 	(void)state;
-	assert_int_equal(take("chrome", 11), RATION_WARNINGS);
+	assert_int_equal(warn_times("chrome", 11), RATION_WARNINGS);
 	pass(RATION_MINUTE_MS);
 	for (int i = 0; i < 5; i++) {
-		assert_int_equal(take("chrome", 100), 0);
+		assert_int_equal(warn_times("chrome", 100), 0);
 		pass(RATION_MINUTE_MS);
 	}
 	assert_int_equal(count("chrome: 1 more orphan was terminated within a minute\n"), 1);
@@ -162,78 +191,75 @@ static void test_ration_take_while_there_are_many_one_line_a_minute_is_written(v
 	assert_int_equal(count("\n"), 6);
 	/* One minute without any. */
 	pass(RATION_MINUTE_MS);
-	assert_int_equal(take("chrome", 11), RATION_WARNINGS);
+	assert_int_equal(warn_times("chrome", 11), RATION_WARNINGS);
 	assert_int_equal(count("\n"), 6);
 }
 
-static void test_ration_take_few_a_minute_are_all_written(void **state)
+static void test_ration_warn_few_a_minute_are_all_written(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 5; i++) {
-		assert_int_equal(take("cron", RATION_WARNINGS), RATION_WARNINGS);
+		assert_int_equal(warn_times("cron", RATION_WARNINGS), RATION_WARNINGS);
 		pass(RATION_MINUTE_MS);
 	}
 	assert_string_equal(said, "");
 }
 
-static void test_ration_take_two_programs_each_have_a_minute_of_their_own(void **state)
+static void test_ration_warn_two_programs_each_have_a_minute_of_their_own(void **state)
 {
 	(void)state;
-	take("quiet", 3);
-	take("a", 12);
+	warn_times("quiet", 3);
+	warn_times("a", 12);
 	pass(RATION_MINUTE_MS / 2);
-	take("b", 13);
+	warn_times("b", 13);
 	pass(RATION_MINUTE_MS / 2);
 	assert_int_equal(count("a: 2 more "), 1);
 	assert_int_equal(count("\n"), 1);
-	assert_int_equal(take("quiet", RATION_WARNINGS), RATION_WARNINGS);
+	assert_int_equal(warn_times("quiet", RATION_WARNINGS), RATION_WARNINGS);
 	pass(RATION_MINUTE_MS / 2);
 	assert_int_equal(count("b: 3 more "), 1);
 	assert_int_equal(count("\n"), 2);
 }
 
-static void test_ration_take_more_programs_than_it_counts_forgets_the_oldest(void **state)
+static void test_ration_warn_more_programs_than_it_counts_forgets_the_oldest(void **state)
 {
 	char name[16];
-	bool first;
 
 	(void)state;
-	take("oldest", 14);
+	warn_times("oldest", 14);
 	for (int i = 0; i < RATION_PROGRAMS; i++) {
 		pass(1);
 		snprintf(name, sizeof name, "p%d", i);
-		assert_true(ration_take(&ration, name, &first));
-		assert_true(first);
+		assert_true(warn(name));
+		assert_true(hinted);
 	}
 	assert_int_equal(count("oldest: 4 more orphans were terminated within a minute\n"), 1);
-	assert_true(ration_take(&ration, "p1", &first));
-	assert_false(first);
-	assert_true(ration_take(&ration, "oldest", &first));
-	assert_true(first);
-	assert_true(ration_take(&ration, "p0", &first));
-	assert_true(first);
+	assert_true(warn("p1"));
+	assert_false(hinted);
+	assert_true(warn("oldest"));
+	assert_true(hinted);
+	assert_true(warn("p0"));
+	assert_true(hinted);
 	pass(RATION_MINUTE_MS);
 	assert_int_equal(count("\n"), 1);
 }
 
-static void test_ration_take_without_memory_writes_all(void **state)
+static void test_ration_warn_without_memory_writes_all(void **state)
 {
-	bool first = true;
-
 	(void)state;
 	strdup_fails = true;
 	for (int i = 0; i < 3 * RATION_WARNINGS; i++) {
-		assert_true(ration_take(&ration, "chrome", &first));
-		assert_false(first);
+		assert_true(warn("chrome"));
+		assert_false(hinted);
 	}
 }
 
 static void test_ration_say_rest_says_it_now_and_not_again(void **state)
 {
 	(void)state;
-	take("a", 12);
-	take("b", 13);
-	take("c", 1);
+	warn_times("a", 12);
+	warn_times("b", 13);
+	warn_times("c", 1);
 	ration_say_rest(&ration);
 	assert_int_equal(count("a: 2 more "), 1);
 	assert_int_equal(count("b: 3 more "), 1);
@@ -247,13 +273,15 @@ static void test_ration_say_rest_says_it_now_and_not_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_ration_take_first_one_is_the_first_once),
-		TEST(test_ration_take_ten_within_a_minute_are_written_and_the_rest_counted),
-		TEST(test_ration_take_while_there_are_many_one_line_a_minute_is_written),
-		TEST(test_ration_take_few_a_minute_are_all_written),
-		TEST(test_ration_take_two_programs_each_have_a_minute_of_their_own),
-		TEST(test_ration_take_more_programs_than_it_counts_forgets_the_oldest),
-		TEST(test_ration_take_without_memory_writes_all),
+		TEST(test_ration_warn_first_one_says_once_how_to_keep_it),
+		TEST(test_ration_warn_hint_has_no_comma_of_the_name),
+		TEST(test_ration_warn_of_what_cannot_be_kept_has_no_hint),
+		TEST(test_ration_warn_ten_within_a_minute_are_written_and_the_rest_counted),
+		TEST(test_ration_warn_while_there_are_many_one_line_a_minute_is_written),
+		TEST(test_ration_warn_few_a_minute_are_all_written),
+		TEST(test_ration_warn_two_programs_each_have_a_minute_of_their_own),
+		TEST(test_ration_warn_more_programs_than_it_counts_forgets_the_oldest),
+		TEST(test_ration_warn_without_memory_writes_all),
 		TEST(test_ration_say_rest_says_it_now_and_not_again),
 	};
 
