@@ -294,8 +294,9 @@ int run_wait_exit_at(struct run *run, const char *where);
 #define run_expect_exit(run, status) run_expect_exit_at(run, status, SCENE_HERE)
 void run_expect_exit_at(struct run *run, int status, const char *where);
 
-/* What was collected so far: the number of lines that match; and fail unless there is one, or
- * none. */
+/* What was collected so far: the number of lines that match; and fail unless there is one, or none.
+ * (For the first and the last, dinit's warning of a long teardown is not there unless the regular
+ * expression names it: any stop may take long on a busy machine.) */
 size_t run_count_lines(struct run *run, enum run_stream stream, const char *regex);
 #define run_expect_line(run, stream, regex) run_expect_line_at(run, stream, regex, SCENE_HERE)
 const char *run_expect_line_at(struct run *run, enum run_stream stream, const char *regex,
@@ -310,7 +311,7 @@ void run_expect_no_line_at(struct run *run, enum run_stream stream, const char *
 const char *run_match_at(struct run *run, enum run_stream stream, const char *regex, size_t group,
 			 const char *where);
 
-/* When dinit wrote the first line on stderr that matches, in milliseconds of the day; fails
+/* When dinit wrote the first line on stderr that matches, in milliseconds of the month; fails
  * unless there is one. */
 long run_stamp_ms(struct run *run, const char *regex);
 

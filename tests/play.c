@@ -59,7 +59,8 @@ static pid_t start_orphan(unsigned n, void (*orphan)(unsigned n))
 void play_leave_behind(unsigned first, unsigned last, void (*orphan)(unsigned n), bool dead,
 		       pid_t *pids)
 {
-	pid_t parent = fork(), pid;
+	pid_t parent = fork();
+	unsigned count = last - first + 1;
 	siginfo_t info;
 	int status;
 
@@ -72,13 +73,16 @@ void play_leave_behind(unsigned first, unsigned last, void (*orphan)(unsigned n)
 			exit(99);
 		return;
 	}
-	for (unsigned n = first; n <= last; n++) {
-		pid = start_orphan(n, orphan);
-		if (pids)
-			pids[n - first] = pid;
-		if (dead && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) < 0)
+	if (!pids)
+		pids = calloc(count, sizeof *pids);
+	if (!pids)
+		play_die("calloc");
+	for (unsigned i = 0; i < count; i++)
+		pids[i] = start_orphan(first + i, orphan);
+	/* Not one after the other, as on a busy processor each would wait for two turns of it. */
+	for (unsigned i = 0; dead && i < count; i++)
+		if (waitid(P_PID, (id_t)pids[i], &info, WEXITED | WNOWAIT) < 0)
 			play_die("waitid");
-	}
 	_exit(0);
 }
 

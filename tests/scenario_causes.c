@@ -182,7 +182,8 @@ static void test_left_nothing_is_said_of(struct scene *scene)
 	static const char *const bodies[] = {
 		"exit 0",
 		"sleep 0.01 & wait; exit 0",
-		"(true &); sleep 0.1; exit 0",
+		"(true & echo $! >\"$SCENE/pid\"); "
+		"while kill -0 $(cat \"$SCENE/pid\") 2>/dev/null; do :; done; exit 0",
 		"echo line | cat; exit 0",
 	};
 

@@ -154,6 +154,7 @@ static void test_check_failures_of_an_optional_service_are_a_warning(struct scen
 	run_wait_line(run, RUN_STDERR,
 		      WARNING "web/check: failed 1 time in a row; the service is optional, the "
 			      "container goes on: exited with status 1$");
+	run_wait_line(run, RUN_STDOUT, " other/run: up$");
 	stop(run);
 	run_expect_line(run, RUN_STDOUT, " other/run: told$");
 }
@@ -173,6 +174,7 @@ static void expect_too_long(struct scene *scene, const char *check, const char *
 				    said),
 		       2);
 	run_expect_no_line(run, RUN_STDERR, "ready after");
+	run_wait_line(run, RUN_STDOUT, " web/run: up$");
 	stop(run);
 	run_expect_line(run, RUN_STDOUT, " web/run: told$");
 }

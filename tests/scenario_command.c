@@ -402,7 +402,7 @@ static bool pass_out(struct run *run, struct passage *out)
 static void test_large_volume_passes_untouched(struct scene *scene)
 {
 	static struct passage in, out;
-	uint64_t until_ms = scene_now_ms() + scene_deadline_ms(60000);
+	uint64_t until_ms = scene_now_ms() + scene_deadline_ms(180000);
 	struct run *run;
 	bool more = true;
 
@@ -520,8 +520,13 @@ static void test_output_raw_beside_a_service(struct scene *scene)
 	struct run *run;
 
 	scene_fifo(scene, "go");
-	scene_service(scene, "web", "echo up; read line <\"$SCENE/go\"; echo on; " POLITE);
-	run = start_shell(scene, "echo raw; echo bad >&2; echo >\"$SCENE/go\"; sleep 0.1; exit 1",
+	scene_fifo(scene, "heard");
+	scene_service(
+		scene, "web",
+		"echo up; read line <\"$SCENE/go\"; echo on; echo >\"$SCENE/heard\"; " POLITE);
+	run = start_shell(scene,
+			  "echo raw; echo bad >&2; echo >\"$SCENE/go\"; "
+			  "read line <\"$SCENE/heard\"; exit 1",
 			  LIST(TEXT, "DINIT_COMMAND_OUTPUT=raw"));
 	run_expect_exit(run, 1);
 	run_expect_line(run, RUN_STDOUT, "^raw$");
@@ -836,7 +841,9 @@ static void test_service_never_ready_decides(struct scene *scene)
 	scene_service(scene, "db", "exec sleep 1000");
 	scene_script(scene, "services/db/check", "exit 1");
 	run = start_waiting(scene, "trap 'echo told; exit 9' TERM",
-			    LIST(TEXT, INFO, "DINIT_READY_TIMEOUT=0.3"));
+			    LIST(TEXT, INFO,
+				 scene_format(scene, "DINIT_READY_TIMEOUT=%g",
+					      (double)scene_deadline_ms(3000) / 1000)));
 	run_expect_exit(run, 3);
 	run_expect_line(run, RUN_STDOUT, LABEL "told$");
 	expect_order(run, RUN_STDERR, "info: sh/run: PID [0-9]+ exited with status 9",

@@ -171,10 +171,11 @@ static struct run *start_terminating(struct scene *scene)
 
 	make_services(scene, "read", "#!/bin/sh\nkill $DINIT_PID");
 	scene_file(scene, "mnt/file", 0755, "#!/bin/sh\n");
-	scene_service(scene, "early", "trap 'echo ended; exit' TERM\n" SCENE_TRAPPING);
+	scene_service(scene, "early", "trap 'echo ended; exit' TERM; echo up\n" SCENE_TRAPPING);
 	scene_need(symlink("../../mnt/file", scene_path(scene, "services/early/terminate")) == 0,
 		   "cannot make a link");
 	run = start(scene, "terminate");
+	run_wait_line(run, RUN_STDOUT, " early/run: up$");
 	expect_flow(scene, run);
 	run_signal(run, SIGTERM);
 	streams_wait_report(scene, "held");

@@ -202,7 +202,7 @@ static void test_grace_period_culprit_is_named_and_killed(struct scene *scene)
 		      "up; " SCENE_TRAPPING);
 	run = start(scene,
 		    scene_format(scene, "DINIT_GRACE_PERIOD=%g",
-				 (double)scene_deadline_ms(2000) / 1000),
+				 (double)scene_deadline_ms(5000) / 1000),
 		    NULL);
 	run_wait_lines(run, RUN_STDOUT, "up$", 2);
 	run_signal(run, SIGTERM);

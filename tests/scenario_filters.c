@@ -184,7 +184,7 @@ static void test_filter_that_goes_on_is_terminated_after_the_kill_timeout(struct
 
 	scene_file(scene, "services/web/run", 0755,
 		   "#!/bin/bash\nexec > >(exec sleep 1000)\nexec sh -c 'exit 5'\n");
-	run = start(scene, "terminate", "DINIT_KILL_TIMEOUT=0.3");
+	run = start(scene, "terminate", "DINIT_KILL_TIMEOUT=1");
 	run_expect_exit(run, 3);
 	run_expect_line(run, RUN_STDERR,
 			" [a-z]+/[0-9]+: lost its parent and is a filter: waiting until its input "
@@ -259,7 +259,7 @@ static void test_filter_in_overtime_is_killed_last(struct scene *scene)
 
 	scene_file(scene, "services/web/run", 0755,
 		   "#!/bin/bash\nexec > >(exec sleep 1000)\nexec sh -c 'exit 5'\n");
-	run = start(scene, "ignore", "DINIT_STOP_TIMEOUT=0.3");
+	run = start(scene, "ignore", "DINIT_STOP_TIMEOUT=1");
 	run_expect_exit(run, 3);
 	run_expect_line(run, RUN_STDERR, "longer than DINIT_STOP_TIMEOUT allows");
 	run_expect_line(run, RUN_STDERR, " sleep/[0-9]+: orphan is still running: killing it$");

@@ -158,9 +158,12 @@ static void test_http_is_not_live_when_a_service_failed_too_often(struct scene *
 	site.port = httpclient_add_service(scene);
 	site.run =
 		run_start(scene,
-			  &(struct run_spec){ .environment = LIST(INFO, "DINIT_CHECK_INTERVAL=0.5",
-								  "DINIT_CHECK_FAILURES=3",
-								  "DINIT_STOP_TIMEOUT=0") });
+			  &(struct run_spec){
+				  .environment =
+					  LIST(INFO,
+					       scene_format(scene, "DINIT_CHECK_INTERVAL=%g",
+							    (double)scene_deadline_ms(1000) / 1000),
+					       "DINIT_CHECK_FAILURES=3", "DINIT_STOP_TIMEOUT=0") });
 	run_wait_line(site.run, RUN_STDERR, "all services are ready");
 	expect(&site, "/livez", 200, "ok\n");
 	scene_file(scene, "bad", 0644, "");
@@ -999,11 +1002,12 @@ static void test_http_orphan_ends(struct scene *scene)
 {
 	struct site site = start(scene, NULL);
 	struct httpclient *client;
+	pid_t http = atoi(httpclient_find_pid(site.run));
 
 	expect(&site, "/livez", 200, "ok\n");
 	client = httpclient_open(scene, "127.0.0.1", site.port);
 	run_kill(site.run);
-	scene_wait_process(atoi(httpclient_find_pid(site.run)));
+	scene_wait_process(http);
 	httpclient_sees_end(client);
 	httpclient_close(client);
 }

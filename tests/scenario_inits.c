@@ -428,7 +428,7 @@ static const struct init_case cases[] = {
 	{
 		.name = "orphan",
 		SHELL("sh -c 'sleep 1000 & echo $! >$SCENE/pid'; i=0; pid=$(cat $SCENE/pid); "
-		      "while [ $i -lt 75 ] && kill -0 $pid 2>/dev/null; do sleep 0.02; "
+		      "while [ $i -lt 150 ] && kill -0 $pid 2>/dev/null; do sleep 0.02; "
 		      "i=$((i+1)); done; kill -0 $pid 2>/dev/null && echo alive; exit 0"),
 		EACH(END(0, "alive\n", NULL), END(0, "alive\n", NULL),
 		     END(0, "", "warning: sleep/[0-9]+: lost its parent, terminating it")),
@@ -436,7 +436,7 @@ static const struct init_case cases[] = {
 	},
 	{
 		.name = "process that is left at the end",
-		SHELL("(trap 'sleep 0.1; echo ended; exit 0' TERM; echo >$SCENE/go; " SCENE_TRAPPING
+		SHELL("(trap 'sleep 1; echo ended; exit 0' TERM; echo >$SCENE/go; " SCENE_TRAPPING
 		      ") & read -r line <$SCENE/go; exit 7"),
 		EACH(END(7, "", NULL), END(7, "", ANYTHING), END(7, "ended\n", "lost its parent")),
 		.why = "dinit tells what is left to end, and waits for it; with the others the "

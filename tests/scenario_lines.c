@@ -401,12 +401,24 @@ static void add_long(enum mode mode, size_t len, struct bytes *in, struct bytes 
 	bytes_free(&line);
 }
 
+/* Waits for one line after the other, so that each has a deadline of its own: but for the last, which
+ * may come at the end. */
+static void wait_for_all(struct run *run, enum run_stream stream, const struct bytes *bytes)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < bytes->len; i++)
+		if (bytes->at[i] == '\n' && ++count > 1)
+			run_wait_lines(run, stream, "", count - 1);
+}
+
 /* Every length around so many pieces and fewer, each with its newline, with '\r' and newline, and
  * last without any. */
 static void check_long(struct scene *scene, enum mode mode, const char *how, size_t most)
 {
 	static const char *const ends[] = { "\n", "\r\n" };
 	struct bytes in = { 0 }, out = { 0 }, err = { 0 };
+	struct run *run;
 
 	for (size_t pieces = 1; pieces <= most; pieces++)
 		for (size_t more = 0; more <= 4; more++)
@@ -416,7 +428,10 @@ static void check_long(struct scene *scene, enum mode mode, const char *how, siz
 			}
 	add_long(mode, 2 * MAX_LINE + 1, &in, &out, &err);
 	make_writer(scene, how, &in);
-	expect_both(start(scene, mode, "DINIT_MAX_LINE=4k"), &out, &err);
+	run = start(scene, mode, "DINIT_MAX_LINE=4k");
+	wait_for_all(run, RUN_STDOUT, &out);
+	wait_for_all(run, RUN_STDERR, &err);
+	expect_both(run, &out, &err);
 	bytes_free(&in);
 	bytes_free(&out);
 	bytes_free(&err);

@@ -213,11 +213,13 @@ static void test_logging_program_never_reading_stops_its_service_only(struct sce
 	scene_fifo(scene, "go");
 	scene_service(scene, "other",
 		      "trap '' TERM; read go <\"$SCENE/go\"; exec \"$ACTOR\" count 1 text 50000");
-	run = start_text(scene);
+	run = run_start(scene, &(struct run_spec){ .environment = LIST(STREAMS(scene),
+								       "DINIT_JSON_STDOUT=0") });
 	log = (pid_t)atoi(streams_wait_report(scene, "pid"));
 	streams_wait_report(scene, "stalled web");
 	scene_let_go(scene, "go");
 	run_wait_line(run, RUN_STDOUT, " other/run: 50000$");
+	run_wait_line(run, RUN_STDERR, " other/run: PID [0-9]+ exited with status 0, stopping");
 	assert_int_equal(kill(log, SIGKILL), 0);
 	run_expect_exit(run, 0);
 	streams_expect_numbers(run, RUN_STDOUT, other, 1, 50000);

@@ -104,7 +104,7 @@ static void test_notification_without_a_newline_is_no_failure(struct scene *scen
 	add(scene, "late", 3, "exec 3>&-; " POLITE);
 	scene_service(scene, "other", POLITE);
 	run = start(scene, scene_format(scene, "DINIT_READY_TIMEOUT=%g",
-					(double)scene_deadline_ms(2000) / 1000));
+					(double)scene_deadline_ms(5000) / 1000));
 	run_expect_exit(run, 3);
 	run_expect_line(run, RUN_STDERR,
 			ERROR "late: not ready after [0-9.]+ s, stopping the container" NO_NEWLINE
@@ -146,10 +146,10 @@ static void test_notification_pipe_is_not_that_of_other_programs(struct scene *s
 	scene_script(scene, "services/web/control/h", LOOK " >&2");
 	run = start(scene, NULL);
 	run_wait_line(run, RUN_STDERR, INFO "all services are ready after ");
+	run_wait_line(run, RUN_STDERR, " other/run: other/run 0$");
 	run_signal(run, SIGHUP);
 	run_wait_line(run, RUN_STDERR, "web/control: ");
 	stop(run);
-	run_expect_line(run, RUN_STDERR, " other/run: other/run 0$");
 	run_expect_line(run, RUN_STDERR, " web/log: web/log/run 0$");
 	run_expect_line(run, RUN_STDERR, " web/term: web/terminate 0$");
 	run_expect_line(run, RUN_STDERR, " web/finish: web/finish 0$");
@@ -263,10 +263,10 @@ static void test_notify_socket_is_kept_back(struct scene *scene)
 								"DINIT_LOG_LEVEL=info", NEVER,
 								setting(scene), "OTHER=x") });
 	expect_ready(fd);
+	run_wait_line(run, RUN_STDERR, " web/run: web/run none x$");
 	run_signal(run, SIGHUP);
 	run_wait_line(run, RUN_STDERR, "web/control: ");
 	stop(run);
-	run_expect_line(run, RUN_STDERR, " web/run: web/run none x$");
 	run_expect_line(run, RUN_STDERR, " web/log: web/log/run none x$");
 	run_expect_line(run, RUN_STDERR, " web/term: web/terminate none x$");
 	run_expect_line(run, RUN_STDERR, " web/finish: web/finish none x$");

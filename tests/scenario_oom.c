@@ -87,14 +87,15 @@ static void limit(const char *dir, unsigned mib)
 	set(dir, unified ? "memory.swap.max" : "memory.memsw.limit_in_bytes", unified ? "0" : text);
 }
 
-/* Makes the two control groups, without a limit; skips the test where that cannot be done. */
-static void make_groups(void)
+/* Makes the two control groups, without a limit, with the name of the scene's directory, which no
+ * other has; skips the test where that cannot be done. */
+static void make_groups(struct scene *scene)
 {
 	char own[PATH_SIZE];
 	bool made;
 
 	made = find_own(own) &&
-	       snprintf(outer, sizeof outer, "%s/dinit-test-%d", own, (int)getpid()) > 0 &&
+	       snprintf(outer, sizeof outer, "%s/%s", own, strrchr(scene->dir, '/') + 1) > 0 &&
 	       (!unified || set(own, "cgroup.subtree_control", "+memory")) &&
 	       (mkdir(outer, 0755) == 0 || errno == EEXIST) &&
 	       (!unified || set(outer, "cgroup.subtree_control", "+memory")) &&
@@ -174,7 +175,7 @@ static void check_hog(struct scene *scene, void (*prepare)(void *ctx), const cha
 {
 	struct run *run;
 
-	make_groups();
+	make_groups(scene);
 	limit(group, LIMIT_MIB);
 	scene_service(scene, "web", HOG);
 	run = run_in_group(scene, prepare);
@@ -190,7 +191,7 @@ static void test_service_out_of_memory_of_the_group_around_names_its_limit(struc
 {
 	struct run *run;
 
-	make_groups();
+	make_groups(scene);
 	limit(outer, LIMIT_MIB);
 	scene_service(scene, "web", HOG);
 	run = run_in_group(scene, enter_group);
@@ -221,7 +222,7 @@ static void test_service_killed_otherwise_says_nothing_of_memory(struct scene *s
 {
 	struct run *run;
 
-	make_groups();
+	make_groups(scene);
 	limit(group, LIMIT_MIB);
 	scene_service(scene, "web", "kill -KILL $$");
 	run = run_in_group(scene, enter_group);
@@ -234,7 +235,7 @@ static void test_service_whose_child_is_out_of_memory_says_nothing_of_it(struct 
 {
 	struct run *run;
 
-	make_groups();
+	make_groups(scene);
 	limit(group, LIMIT_MIB);
 	scene_service(scene, "web", "tail /dev/zero; exit 7");
 	run = run_in_group(scene, enter_group);
@@ -249,7 +250,7 @@ static void test_kill_after_an_optional_service_was_out_of_memory_says_nothing_o
 {
 	struct run *run;
 
-	make_groups();
+	make_groups(scene);
 	limit(group, LIMIT_MIB);
 	scene_fifo(scene, "go");
 	scene_service(scene, "hog", HOG);

@@ -85,15 +85,20 @@ static void test_logging_program_ending_under_service_stops_container(struct sce
 
 	add_polite(scene, "web");
 	add_polite(scene, "other");
+	scene_fifo(scene, "go");
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct run *run;
 
 		scene_script(scene, "services/web/log/run",
-			     scene_format(scene, "read line; echo \"$line\"; %s", cases[i].how));
+			     scene_format(scene,
+					  "read line; echo \"$line\"; read go <\"$SCENE/go\"; %s",
+					  cases[i].how));
 		run = run_start(scene, &(struct run_spec){ .environment = TEXT });
+		run_wait_lines(run, RUN_STDOUT, "/run: up$", 2);
+		scene_let_go(scene, "go");
 		run_expect_exit(run, cases[i].status);
 		run_expect_line(run, RUN_STDERR, cases[i].message);
-		run_expect_line(run, RUN_STDOUT, " other/run: (up|told)$");
+		run_expect_line(run, RUN_STDOUT, " other/run: told$");
 		run_expect_line(run, RUN_STDOUT, " web/run: told$");
 	}
 }
@@ -627,6 +632,12 @@ static void test_logging_program_left_alone_is_killed_after_stop_timeout(struct 
 		    1000);
 }
 
+/* One within which something is to be done before. */
+static const char *long_limit(struct scene *scene)
+{
+	return scene_format(scene, "DINIT_STOP_TIMEOUT=%g", (double)scene_deadline_ms(2000) / 1000);
+}
+
 static void test_terminate_hanging_is_killed_after_stop_timeout(struct scene *scene)
 {
 	struct run *run;
@@ -636,8 +647,8 @@ static void test_terminate_hanging_is_killed_after_stop_timeout(struct scene *sc
 	scene_service(scene, "web", "echo up; exec sleep 1000");
 	scene_script(scene, "services/web/terminate",
 		     "trap '' TERM; echo hanging; exec sleep 1000");
-	run = run_start(scene, &(struct run_spec){
-				       .environment = LIST("DINIT_JSON_STDOUT=0", SHORT_LIMIT) });
+	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
+								       long_limit(scene)) });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	scene_let_go(scene, "trigger");
 	run_expect_exit(run, 0);
@@ -655,7 +666,7 @@ static void test_signal_during_own_teardown_keeps_the_limit(struct scene *scene)
 	scene_service(scene, "web", STUBBORN);
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",
 								       "DINIT_LOG_LEVEL=info",
-								       SHORT_LIMIT) });
+								       long_limit(scene)) });
 	run_wait_line(run, RUN_STDOUT, "up$");
 	scene_let_go(scene, "trigger");
 	run_wait_line(run, RUN_STDERR, "web/run: sending TERM");

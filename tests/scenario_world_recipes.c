@@ -76,7 +76,7 @@ static void test_runsv_restarts_what_has_crashed(struct scene *scene)
 	struct run *run;
 
 	put_runsv(scene);
-	run = start_runsv(scene, "DINIT_CHECK_INTERVAL=0.2", "DINIT_CHECK_FAILURES=0");
+	run = start_runsv(scene, "DINIT_CHECK_INTERVAL=1", "DINIT_CHECK_FAILURES=0");
 	scene_file(scene, "crash", 0666, "");
 	run_wait_lines(run, RUN_STDOUT, " worker/run: started$", 2);
 	run_expect_line(run, RUN_STDOUT, " worker/run: crashed$");
@@ -114,7 +114,7 @@ static void test_runsv_restarting_for_ever_ends_the_container(struct scene *scen
 	put_runsv(scene);
 	scene_script(scene, "services/worker/restarted/run",
 		     "echo started; until [ -e \"$SCENE/bad\" ]; do sleep 0.02; done; exit 1");
-	run = start_runsv(scene, "DINIT_CHECK_INTERVAL=0.2", "DINIT_CHECK_FAILURES=3");
+	run = start_runsv(scene, "DINIT_CHECK_INTERVAL=1", "DINIT_CHECK_FAILURES=3");
 	scene_file(scene, "bad", 0666, "");
 	run_expect_exit(run, 3);
 	run_expect_line(run, RUN_STDERR, "error: worker/check: .*(down|finish): .*want up");

@@ -205,11 +205,11 @@ static void test_key_is_there_while_web_is_good(struct scene *scene)
 		      scene_format(scene,
 				   "exec dinit --wait etcd -- "
 				   "sh -c 'sleep %u; echo over; exec sleep 1000'",
-				   2 * scaled(2)));
+				   scaled(6)));
 	etcd = start_etcd(&world);
 	web = start_web(&world, "DINIT_SKIP=etcd,watcher,configure,clock",
-			scene_format(scene, "REGISTER_TTL=%u", scaled(2)),
-			"DINIT_CHECK_INTERVAL=0.5");
+			scene_format(scene, "REGISTER_TTL=%u", scaled(5)),
+			scene_format(scene, "DINIT_CHECK_INTERVAL=%u", scaled(2)));
 	run_wait_line(etcd, RUN_STDOUT, PUT);
 	run_wait_line(etcd, RUN_STDOUT, " clock/run: over$");
 	run_expect_no_line(etcd, RUN_STDOUT, DELETE);

@@ -248,9 +248,9 @@ static void test_server_that_was_away_gets_the_state(struct scene *scene)
 	receiver = start_receiver(&world);
 	run_wait_line(container, RUN_STDERR, " hook/run: the server takes states again$");
 	wait_state(receiver, RUNNING);
+	assert_int_equal(run_count_lines(container, RUN_STDERR, "cannot send"), 1);
 	run_kill(receiver);
 	stop_in_vain(container);
-	assert_int_equal(run_count_lines(container, RUN_STDERR, "cannot send"), 1);
 }
 
 /* It takes connections, and says nothing. */

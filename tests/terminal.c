@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -176,9 +177,24 @@ static bool is_front(const struct terminal *terminal, pid_t group)
 	return terminal_front(terminal) == group;
 }
 
+/* Returns whether two processes execute the same program. */
+static bool are_alike(pid_t one, pid_t other)
+{
+	char path[64];
+	struct stat files[2];
+
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof path, "/proc/%d/exe", (int)(i ? other : one));
+		if (stat(path, &files[i]) < 0)
+			return false;
+	}
+	return files[0].st_dev == files[1].st_dev && files[0].st_ino == files[1].st_ino;
+}
+
+/* A child of dinit takes the terminal before it executes the program. */
 static bool is_taken(const struct terminal *terminal, pid_t group)
 {
-	return !is_front(terminal, group);
+	return !is_front(terminal, group) && !are_alike(terminal_front(terminal), group);
 }
 
 /* Returns whether the leader of the group in the foreground is in the state T of proc(5). */
