@@ -401,8 +401,8 @@ static void add_long(enum mode mode, size_t len, struct bytes *in, struct bytes 
 	bytes_free(&line);
 }
 
-/* Waits for one line after the other, so that each has a deadline of its own: but for the last, which
- * may come at the end. */
+/* Waits for one line after the other, so that each has a deadline of its own: but for the last,
+ * which may come at the end. */
 static void wait_for_all(struct run *run, enum run_stream stream, const struct bytes *bytes)
 {
 	size_t count = 0;

@@ -108,8 +108,8 @@ static size_t count(const char *part)
 	return n;
 }
 
-/* Warns of one orphan of a program, and takes that line out of what was said. Returns whether it was
- * written, and sets hinted to whether it says how to leave the program alone. */
+/* Warns of one orphan of a program, and takes that line out of what was said. Returns whether it
+ * was written, and sets hinted to whether it says how to leave the program alone. */
 static bool warn(const char *program)
 {
 	bool written = ration_warn(&ration, program, "label/7", "its command", true);

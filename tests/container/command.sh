@@ -271,8 +271,8 @@ test_command_reads_pipe_to_its_end() {
 # Beside services its output is lines as theirs, unless it is to go through as it is.
 test_pipe_beside_services_goes_through_raw() {
 	alone
-	script web/run 'echo "I am here" >&2; exec sleep 1000'
-	script web/check 'exit 0'
+	script web/run 'echo "I am here" >&2; touch /run/here; exec sleep 1000'
+	script web/check 'test -e /run/here'
 	printf 'no newline' > "$dir/sent"
 	_mount="--volume $dir/services:/etc/service"
 	once "--interactive $_mount --env DINIT_COMMAND_OUTPUT=raw" dinit --wait web -- cat < "$dir/sent"
@@ -493,10 +493,15 @@ has_lines() {
 	[ "$(count_lines "$1" out "$2")" -ge "$3" ]
 }
 
+is_stopped() {
+	states_of "$1" | grep -q '^T'
+}
+
 test_stopped_command_is_continued_to_stop() {
 	alone
 	begin app '' sh -c 'trap "echo told; exit 0" TERM; echo ready; kill -STOP $$; while :; do sleep 0.1; done'
 	wait_line app out '^ready$'
+	eventually 10 is_stopped app
 	stop app 0 3000
 	expect_line app out '^told$'
 }

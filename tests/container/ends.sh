@@ -70,8 +70,8 @@ test_exit_status_of_a_killed_service_is_that_of_a_shell() {
 LIMIT=', out of memory \(the container.s limit is 64 MiB\), stopping the container'
 
 test_out_of_memory_is_named_with_the_limit() {
-	script web/run 'exec tail /dev/zero'
-	script_saying_stop other
+	script web/run 'until [ -e /dev/shm/ready ]; do sleep 0.1; done; exec tail /dev/zero'
+	script other/run 'trap "echo told; exit 0" TERM; touch /dev/shm/ready; while :; do sleep 0.1; done'
 	# Both namespaces of control groups that an engine gives, with as little as can be beside.
 	for namespace in private host; do
 		start $namespace "$dir/services" --memory 64m --cgroupns $namespace --env DINIT_JSON_STDOUT=0 --read-only \
@@ -95,14 +95,14 @@ test_kill_under_a_limit_is_not_taken_for_memory() {
 test_grace_period_below_that_of_the_engine_ends_in_order() {
 	script deaf/run 'trap "" TERM; echo ready; while :; do sleep 0.1; done'
 	script web/run 'trap "seq 1000; echo told; exit 0" TERM; echo ready; while :; do sleep 0.1; done'
-	start web "$dir/services" --env DINIT_JSON_STDOUT=0 --env DINIT_GRACE_PERIOD=1
+	start web "$dir/services" --env DINIT_JSON_STDOUT=0 --env DINIT_GRACE_PERIOD=4
 	wait_line web out ' deaf/run: ready$'
 	wait_line web out ' web/run: ready$'
 	began=$(now_ms)
 	docker stop "$(container web)" > /dev/null
 	[ $(($(now_ms) - began)) -lt 9000 ] || fail "docker stop took $(($(now_ms) - began)) ms"
 	wait_status web 0
-	expect_line web err 'dinit: warning: .*DINIT_GRACE_PERIOD.*1 s'
+	expect_line web err 'dinit: warning: .*DINIT_GRACE_PERIOD.*4 s'
 	expect_line web err 'dinit: warning: deaf/run: PID [0-9]+ is still running: killing it'
 	expect_count web out ' web/run: [0-9]+$' 1000
 	expect_line web out ' web/run: told$'

@@ -45,7 +45,7 @@ test_daemon_adopted_logs_under_its_name() {
 test_daemon_adopted_failing_ends_container() {
 	start_daemon adopt
 	expect_adopted_with_output
-	in_container old sh -c 'echo 5 > /run/legacyd.end'
+	end_from_inside old sh -c 'echo 5 > /run/legacyd.end'
 	wait_status old 3
 	expect_line old err 'dinit: error: sh/[0-9]+: PID [0-9]+ exited with status 5, stopping the container'
 }
@@ -53,7 +53,7 @@ test_daemon_adopted_failing_ends_container() {
 test_daemon_adopted_ending_well_ends_container_well() {
 	start_daemon adopt
 	expect_adopted_with_output
-	in_container old sh -c 'echo 0 > /run/legacyd.end'
+	end_from_inside old sh -c 'echo 0 > /run/legacyd.end'
 	wait_status old 0
 	expect_line old err 'dinit: warning: sh/[0-9]+: PID [0-9]+ exited with status 0, stopping the container'
 }
@@ -204,6 +204,7 @@ save_was_heard() {
 test_orphan_of_exec_terminated() {
 	script web/run 'exec sleep 1000'
 	start web "$dir/services"
+	eventually 10 top_has web 'sleep 1000$'
 	in_container web sh -c 'sleep 2000 > /dev/null 2>&1 &'
 	wait_line web err 'dinit: warning: sleep/[0-9]+: lost its parent, terminating it: sleep 2000( |$)'
 	expect_running web
@@ -214,6 +215,7 @@ test_orphan_of_exec_terminated() {
 test_job_of_detached_exec_is_left_alone() {
 	script web/run 'exec sleep 1000'
 	start web "$dir/services"
+	eventually 10 top_has web 'sleep 1000$'
 	docker exec -d "$(container web)" sleep 2000
 	eventually 5 top_has web 'sleep 2000$'
 	# When dinit has seen this orphan, it has looked at that job.
@@ -227,6 +229,7 @@ test_job_of_detached_exec_is_left_alone() {
 test_job_of_exec_kept_by_name_is_left_alone() {
 	script web/run 'exec sleep 1000'
 	start web "$dir/services" --env DINIT_KEEP=sleep
+	eventually 10 top_has web 'sleep 1000$'
 	in_container web sh -c 'nohup sleep 2000 > /dev/null 2>&1 &'
 	in_container web sh -c 'nohup tail -f /dev/null > /dev/null 2>&1 &'
 	wait_line web err 'dinit: warning: tail/[0-9]+: lost its parent, terminating it: '

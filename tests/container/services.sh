@@ -108,6 +108,7 @@ below_dinit() {
 test_runit_directory_unchanged_works() {
 	start app runit --env DINIT_LOG_LEVEL=info
 	eventually 10 in_container app grep -q 'hello world, I am nobody and may open 64 files' /var/log/app/current
+	eventually 10 top_has app 'sleep 1000$'
 	# stdout is svlogd's affair, which prints nothing.
 	expect_equal stdout "$(output app out)" ''
 	stop app 0 3000

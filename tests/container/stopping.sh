@@ -65,7 +65,7 @@ test_service_that_ignores_term_is_killed_after_a_failure() {
 	script web/run 'while [ ! -e /run/fail ]; do sleep 0.1; done; exit 9'
 	start web "$dir/services" --env DINIT_JSON_STDOUT=0 --env DINIT_STOP_TIMEOUT=1
 	wait_line web out ' stubborn/run: ready$'
-	in_container web touch /run/fail
+	end_from_inside web touch /run/fail
 	wait_status web 3
 	expect_line web err 'dinit: error: web/run: PID [0-9]+ exited with status 9, stopping the container'
 	expect_line web err 'dinit: warning: stubborn/run: PID [0-9]+ is still running: killing it'

@@ -65,7 +65,7 @@ test_deployment_is_played() {
 	docker healthcheck run web-pod-0-web
 	expect_equal health "$(inspect web '{{.State.Health.Status}}')" healthy
 	in_container web dinit --status
-	in_container web nginx -e stderr -c /etc/service/web/nginx.conf -s stop
+	end_from_inside web nginx -e stderr -c /etc/service/web/nginx.conf -s stop
 	eventually 20 is_restarted
 	eventually 20 answers 9100/readyz 200
 	docker pod stop -t 60 web-pod-0

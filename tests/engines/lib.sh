@@ -39,11 +39,12 @@ seq 1 1000
 printf "%060000d|\n" 0
 (sleep 1000 &)
 echo "on stderr" >&2
-[ -e /state/bad ] && exit 7
+[ ! -e /state/bad ] || { until [ -e /state/begun ]; do sleep 0.1; done; exit 7; }
 echo up
 while :; do sleep 0.1; done'
 	script db/run 'trap "echo {\\\"state\\\":\\\"flushed\\\"}; exit 5" TERM
 echo "socket ${NOTIFY_SOCKET-none}"
+touch /state/begun
 while :; do sleep 0.1; done'
 	script db/check 'test -e /state/good'
 	services=$work/services
@@ -81,11 +82,13 @@ in_own_root() {
 	mknod -m 666 "$dir/root/dev/null" c 1 3
 	chmod 777 "$dir/root/state"
 	ln -s root/state "$dir/state"
-	export DINIT_JSON_STDOUT=0 DINIT_LOG_LEVEL=info DINIT_CHECK_INTERVAL=0.2
+	export DINIT_JSON_STDOUT=0 DINIT_LOG_LEVEL=info DINIT_CHECK_INTERVAL=1
 }
 
 # run_command LINE: in the background, as $_pid. (`exec`, so that this is the engine's own.)
 run_command() {
+	: > "$dir/out"
+	: > "$dir/err"
 	sh -c "exec $1" > "$dir/out" 2> "$dir/err" < /dev/null &
 	_pid=$!
 	echo $_pid > "$dir/pid"
@@ -133,7 +136,8 @@ expect_service() {
 	wait_line "$1" out 'Z web/run: up$'
 	wait_line "$1" err 'dinit: warning: sleep/[0-9]+: lost its parent, terminating it: sleep 1000'
 	wait_line "$1" err 'dinit: info: sleep/[0-9]+: orphan was killed by signal 15'
-	expect_line "$1" err 'Z web/run: on stderr$'
+	wait_line "$1" err 'Z web/run: on stderr$'
+	wait_line "$1" out 'Z db/run: socket '
 	output "$1" out | sed -nE 's/.*Z web\/run: ([0-9]{1,4})$/\1/p' | cmp - "$work/numbers" || fail "lines are missing"
 	expect_equal "length of the long line" "$(output "$1" out | grep -oE 'Z web/run: 0+\|$' | wc -c)" $((60000 + 13))
 }

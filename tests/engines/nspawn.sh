@@ -19,7 +19,7 @@ begin_nspawn() {
 }
 
 nspawn_command() {
-	_environment='--setenv=DINIT_JSON_STDOUT=0 --setenv=DINIT_LOG_LEVEL=info --setenv=DINIT_CHECK_INTERVAL=0.2'
+	_environment='--setenv=DINIT_JSON_STDOUT=0 --setenv=DINIT_LOG_LEVEL=info --setenv=DINIT_CHECK_INTERVAL=1'
 	readme_command systemd-nspawn | sed "s/^systemd-nspawn/& --quiet --register=no --keep-unit $_environment/; $1"
 }
 

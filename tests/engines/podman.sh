@@ -70,7 +70,7 @@ begin() {
 	_begin=$1
 	shift
 	start "$_begin" "$services" --volume "$dir/state:/state" --env DINIT_JSON_STDOUT=0 --env DINIT_LOG_LEVEL=info \
-		--env DINIT_CHECK_INTERVAL=0.2 "$@"
+		--env DINIT_CHECK_INTERVAL=1 "$@"
 }
 
 # become_ready NAME

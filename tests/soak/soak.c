@@ -263,7 +263,7 @@ static void set_environment(const struct run *run, const char *services)
 		set("SOAK_PORT", "%u", find_port());
 	set("DINIT_DIR", "%s", services);
 	set("DINIT_KILL_TIMEOUT", "2");
-	set("DINIT_CHECK_INTERVAL", "0.5");
+	set("DINIT_CHECK_INTERVAL", "3");
 	set("DINIT_MAX_LINE", "%s", SOAK_MAX_LINE_TEXT);
 }
 
