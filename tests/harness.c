@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LINE_DEADLINE_MS 20000
@@ -296,15 +297,14 @@ const char *run_expect_line_at(struct run *run, enum run_stream stream, const ch
 	return run_match_at(run, stream, regex, SIZE_MAX, where);
 }
 
-long run_stamp_ms(struct run *run, const char *regex)
+int64_t run_stamp_ms(struct run *run, const char *regex)
 {
-	unsigned day, hours, minutes, seconds, ms;
 	const char *line = run_expect_line(run, RUN_STDERR, regex);
+	struct tm date = { 0 };
+	const char *rest = strptime(line, "%Y-%m-%dT%T.", &date);
 
-	assert_int_equal(sscanf(line, "%*4u-%*2u-%2uT%2u:%2u:%2u.%3uZ", &day, &hours, &minutes,
-				&seconds, &ms),
-			 5);
-	return (long)(((day * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 + (long)ms;
+	assert_non_null(rest);
+	return (int64_t)timegm(&date) * 1000 + strtol(rest, NULL, 10);
 }
 
 void run_expect_no_line_at(struct run *run, enum run_stream stream, const char *regex,

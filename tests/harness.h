@@ -135,6 +135,9 @@ void scene_script(struct scene *scene, const char *path, const char *body);
  * commands, and one that comes right before a long wait (a read, an exec) would come too early
  * for ever. */
 #define SCENE_TRAPPING "while :; do sleep 0.02; done"
+/* How a script waits until the shell that has started it has a trap for TERM. */
+#define SCENE_UNTIL_PARENT_TRAPS \
+	"until grep -Eq '^SigCgt:.*[4-7c-f][0-9a-f]{3}$' /proc/$PPID/status; do sleep 0.02; done"
 
 /* Writes a file below $SCENE, byte for byte, with these permissions (whatever the umask). */
 void scene_file(struct scene *scene, const char *path, mode_t mode, const char *content);
@@ -294,9 +297,10 @@ int run_wait_exit_at(struct run *run, const char *where);
 #define run_expect_exit(run, status) run_expect_exit_at(run, status, SCENE_HERE)
 void run_expect_exit_at(struct run *run, int status, const char *where);
 
-/* What was collected so far: the number of lines that match; and fail unless there is one, or none.
- * (For the first and the last, dinit's warning of a long teardown is not there unless the regular
- * expression names it: any stop may take long on a busy machine.) */
+/* The number of lines that match among those that were collected so far; and fail unless there is
+ * one, also among what can be read now, or if there is one. (For the first and the last, dinit's
+ * warning of a long teardown is not there unless the regular expression names it: any stop may take
+ * long on a busy machine.) */
 size_t run_count_lines(struct run *run, enum run_stream stream, const char *regex);
 #define run_expect_line(run, stream, regex) run_expect_line_at(run, stream, regex, SCENE_HERE)
 const char *run_expect_line_at(struct run *run, enum run_stream stream, const char *regex,
@@ -311,9 +315,9 @@ void run_expect_no_line_at(struct run *run, enum run_stream stream, const char *
 const char *run_match_at(struct run *run, enum run_stream stream, const char *regex, size_t group,
 			 const char *where);
 
-/* When dinit wrote the first line on stderr that matches, in milliseconds of the month; fails
- * unless there is one. */
-long run_stamp_ms(struct run *run, const char *regex);
+/* When dinit wrote the first line on stderr that matches, in milliseconds since 1970; fails unless
+ * there is one. */
+int64_t run_stamp_ms(struct run *run, const char *regex);
 
 void run_signal(struct run *run, int signal);
 

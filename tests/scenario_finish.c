@@ -139,8 +139,7 @@ static void test_finish_that_hangs_is_killed_after_the_limit(struct scene *scene
 
 	scene_fifo(scene, "never");
 	scene_service(scene, "web", "trap '' TERM; echo up; read go <\"$SCENE/never\"");
-	scene_script(scene, "services/web/finish",
-		     "trap '' TERM; echo \"begun $*\"; read go <\"$SCENE/never\"");
+	scene_script(scene, "services/web/finish", "trap '' TERM; read go <\"$SCENE/never\"");
 	scene_fifo(scene, "go");
 	scene_service(scene, "trigger", "read go <\"$SCENE/go\"; exit 5");
 	run = run_start(scene, &(struct run_spec){ .environment = LIST("DINIT_JSON_STDOUT=0",

@@ -97,10 +97,10 @@ static void make_groups(struct scene *scene)
 	made = find_own(own) &&
 	       snprintf(outer, sizeof outer, "%s/%s", own, strrchr(scene->dir, '/') + 1) > 0 &&
 	       (!unified || set(own, "cgroup.subtree_control", "+memory")) &&
-	       (mkdir(outer, 0755) == 0 || errno == EEXIST) &&
+	       mkdir(outer, 0755) == 0 &&
 	       (!unified || set(outer, "cgroup.subtree_control", "+memory")) &&
 	       snprintf(group, sizeof group, "%s/inner", outer) < (int)sizeof group &&
-	       (mkdir(group, 0755) == 0 || errno == EEXIST);
+	       mkdir(group, 0755) == 0;
 	if (!made)
 		rmdir(outer);
 	scene_need(made, "no control group with a limit of memory can be made here: run as root, "

@@ -11,8 +11,6 @@
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-/* what "at once" means for a stop, in milliseconds: less than recipes wait (8 s) */
-#define AT_ONCE_MS 7000
 /* after how long su kills, in milliseconds */
 #define SU_PATIENCE_MS 2000
 #define TEXT "DINIT_JSON_STDOUT=0"
@@ -23,6 +21,13 @@ static struct run *start_recipe(struct scene *scene)
 			 &(struct run_spec){ .environment = LIST(TEXT, "DINIT_LOG_LEVEL=info",
 								 scene_format(scene, "SCRATCH=%s",
 									      scene->dir)) });
+}
+
+/* What "at once" means for a stop, in milliseconds: less than recipes wait (8 s), unless this
+ * machine is very slow. */
+static uint64_t at_once_ms(void)
+{
+	return scene_deadline_ms(3500) > 7000 ? scene_deadline_ms(3500) : 7000;
 }
 
 /* Stops dinit, and returns how many milliseconds that took. */
@@ -39,7 +44,7 @@ static void stop_at_once(struct run *run)
 {
 	uint64_t took_ms = stop(run);
 
-	if (took_ms > AT_ONCE_MS)
+	if (took_ms > at_once_ms())
 		scene_fail("the stop took %lu ms", (unsigned long)took_ms);
 }
 
@@ -186,7 +191,8 @@ static void test_restart_loop_in_bash_restarts_and_stops(struct scene *scene)
 	expect_restart_and_clean_stop(scene, "bash");
 }
 
-/* TERM comes when the program has just ended: in the pause, before it, or at the next start. */
+/* TERM comes when the program has just ended: in the pause, or right before it. (That is so long
+ * that there is no second start.) */
 static void expect_stop_between_two_starts(struct scene *scene, const char *shell)
 {
 	struct run *run = start_loop(scene, shell, "run sleep 1000");
@@ -252,6 +258,11 @@ static void test_setup_service_stopped_during_set_up_ends_at_once(struct scene *
 	struct run *run;
 
 	scene_example(scene, "setup");
+	assert_int_equal(rename(scene_path(scene, "services/migrate/migrate"),
+				scene_path(scene, "services/migrate/program")),
+			 0);
+	scene_script(scene, "services/migrate/migrate",
+		     SCENE_UNTIL_PARENT_TRAPS "; exec ./program");
 	scene_add_dinit(scene);
 	run = start_recipe(scene);
 	run_wait_line(run, RUN_STDOUT, " migrate/run: waiting for the dump$");
@@ -327,7 +338,7 @@ static void test_entry_script_with_trap_stops_during_set_up(struct scene *scene)
 	began_ms = scene_now_ms();
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 128 + SIGTERM);
-	assert_true(scene_now_ms() - began_ms < AT_ONCE_MS);
+	assert_true(scene_now_ms() - began_ms < at_once_ms());
 	run_expect_line(run, RUN_STDOUT, "^preparation stopped$");
 }
 
@@ -370,13 +381,6 @@ static struct run *start_ordered(struct scene *scene, const char *variable)
 	return run;
 }
 
-/* How long after web the database has ended, in milliseconds. */
-static long count_ms_from_web_to_database(struct run *run)
-{
-	return run_stamp_ms(run, "info: db/run: PID [0-9]+ exited with status 0") -
-	       run_stamp_ms(run, "info: web/run: PID [0-9]+ exited with status 0");
-}
-
 static void test_stop_order_keeps_database_until_web_has_ended(struct scene *scene)
 {
 	struct run *run;
@@ -386,7 +390,8 @@ static void test_stop_order_keeps_database_until_web_has_ended(struct scene *sce
 	run_wait_line(run, RUN_STDOUT, " web/run: open$");
 	stop(run);
 	run_expect_line(run, RUN_STDOUT, " web/run: closed$");
-	assert_true(count_ms_from_web_to_database(run) >= 0);
+	assert_true(run_stamp_ms(run, "info: web/run: PID [0-9]+ exited with status 0") <=
+		    run_stamp_ms(run, "info: db/run: PID [0-9]+ exited with status 0"));
 	expect_no_warning(run);
 }
 
@@ -433,7 +438,7 @@ static void test_stop_order_after_web_has_crashed_stops_at_once(struct scene *sc
 	began_ms = scene_now_ms();
 	scene_let_go(scene, "go");
 	run_expect_exit(run, 3);
-	assert_true(scene_now_ms() - began_ms < AT_ONCE_MS);
+	assert_true(scene_now_ms() - began_ms < at_once_ms());
 	run_expect_line(run, RUN_STDERR, "error: web/run: PID [0-9]+ was killed by signal 9");
 	run_expect_line(run, RUN_STDOUT, " db/run: stopped$");
 }

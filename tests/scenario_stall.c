@@ -796,8 +796,6 @@ static void test_drain_longer_than_stop_timeout_kills_nothing(struct scene *scen
 
 #define PINGS 100
 #define FAIR_MS 20
-/* what no busy machine explains */
-#define UNFAIR_MS 500
 
 struct reader {
 	int fd;
@@ -878,9 +876,8 @@ static void check_fairness(struct scene *scene, const char *mode, const char *ki
 	run_expect_exit(run, 0);
 	end_drain(pid);
 	close(pair[0]);
-	if (ms > (double)scene_deadline_ms(UNFAIR_MS))
+	if (ms > (double)scene_deadline_ms(FAIR_MS))
 		scene_fail("beside a flood a line needs %f ms", ms);
-	scene_need(ms <= (double)scene_deadline_ms(FAIR_MS), "this machine is too slow");
 }
 
 static void test_flood_text_mode_does_not_delay_others(struct scene *scene)

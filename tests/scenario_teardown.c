@@ -632,7 +632,7 @@ static void test_logging_program_left_alone_is_killed_after_stop_timeout(struct 
 		    1000);
 }
 
-/* One within which something is to be done before. */
+/* A limit that leaves time for what is to happen before it is over. */
 static const char *long_limit(struct scene *scene)
 {
 	return scene_format(scene, "DINIT_STOP_TIMEOUT=%g", (double)scene_deadline_ms(2000) / 1000);

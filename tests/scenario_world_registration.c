@@ -200,17 +200,18 @@ static void test_key_is_there_while_web_is_good(struct scene *scene)
 	struct world world = make_world(scene);
 	struct run *etcd, *web;
 
-	/* One of the container with etcd: its line comes when the lease would be over. */
+	scene_fifo(scene, "go");
+	/* One of the container with etcd: its line comes when the first lease would be over. */
 	scene_service(scene, "clock",
 		      scene_format(scene,
-				   "exec dinit --wait etcd -- "
-				   "sh -c 'sleep %u; echo over; exec sleep 1000'",
-				   scaled(6)));
+				   "read go <\"$SCENE/go\"; sleep %u; echo over; exec sleep 1000",
+				   scaled(7)));
 	etcd = start_etcd(&world);
 	web = start_web(&world, "DINIT_SKIP=etcd,watcher,configure,clock",
 			scene_format(scene, "REGISTER_TTL=%u", scaled(5)),
 			scene_format(scene, "DINIT_CHECK_INTERVAL=%u", scaled(2)));
 	run_wait_line(etcd, RUN_STDOUT, PUT);
+	scene_let_go(scene, "go");
 	run_wait_line(etcd, RUN_STDOUT, " clock/run: over$");
 	run_expect_no_line(etcd, RUN_STDOUT, DELETE);
 	scene_file(scene, "web/maintenance", 0644, "");

@@ -405,16 +405,18 @@ static bool is_child(pid_t pid)
 }
 
 /* Prints the state of the process and of those below it (a zombie's line ends with how it ended),
- * and the system call that each is in, as far as there are lines left. Returns how many are. */
+ * and the system call that each is in; left: how many may still be shown. Returns how many may
+ * after that. */
 static unsigned print_processes(pid_t pid, unsigned left)
 {
 	char text[PROC_TEXT_SIZE], file[64], *at = text, *end;
 	pid_t child;
 
-	if (left == 0)
-		return 0;
-	fprintf(stderr, "%s", read_of_process(pid, "stat", text));
-	fprintf(stderr, "  in the system call %s", read_of_process(pid, "syscall", text));
+	if (left == 0 || !*read_of_process(pid, "stat", text))
+		return left;
+	fprintf(stderr, "%s", text);
+	fprintf(stderr, "  in the system call %s",
+		*read_of_process(pid, "syscall", text) ? text : "?\n");
 	left--;
 	snprintf(file, sizeof file, "task/%d/children", (int)pid);
 	read_of_process(pid, file, text);

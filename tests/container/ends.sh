@@ -95,14 +95,14 @@ test_kill_under_a_limit_is_not_taken_for_memory() {
 test_grace_period_below_that_of_the_engine_ends_in_order() {
 	script deaf/run 'trap "" TERM; echo ready; while :; do sleep 0.1; done'
 	script web/run 'trap "seq 1000; echo told; exit 0" TERM; echo ready; while :; do sleep 0.1; done'
-	start web "$dir/services" --env DINIT_JSON_STDOUT=0 --env DINIT_GRACE_PERIOD=4
+	start web "$dir/services" --env DINIT_JSON_STDOUT=0 --env DINIT_GRACE_PERIOD=3
 	wait_line web out ' deaf/run: ready$'
 	wait_line web out ' web/run: ready$'
 	began=$(now_ms)
 	docker stop "$(container web)" > /dev/null
 	[ $(($(now_ms) - began)) -lt 9000 ] || fail "docker stop took $(($(now_ms) - began)) ms"
 	wait_status web 0
-	expect_line web err 'dinit: warning: .*DINIT_GRACE_PERIOD.*4 s'
+	expect_line web err 'dinit: warning: .*DINIT_GRACE_PERIOD.*3 s'
 	expect_line web err 'dinit: warning: deaf/run: PID [0-9]+ is still running: killing it'
 	expect_count web out ' web/run: [0-9]+$' 1000
 	expect_line web out ' web/run: told$'

@@ -27,15 +27,16 @@ expect_seen() {
 	expect_equal "$_seen: a writer is" "$(docker exec "$@" "$(container "$_seen")" page write | sort -u)" refused
 }
 
-# expect_wakes NAME [OPTION...]: one that waits is woken by the change, and not by the clock. (The file may be an earlier one's.)
+# expect_wakes NAME [OPTION...]: one that waits is woken by the change, and not by the clock.
 expect_wakes() {
 	_seen=$1
 	shift
+	# What an earlier call has left there would be found at once.
 	: > "$dir/watch"
 	docker exec "$@" "$(container "$_seen")" dinit --watch > "$dir/watch" &
 	_watch=$!
 	eventually 10 grep -q '"service":"web"' "$dir/watch"
-	stop "$_seen" 0 3000
+	stop "$_seen" 0 5000
 	wait $_watch || :
 	grep -q '"service":"web","state":"stopping"' "$dir/watch" || fail "not seen: $(cat "$dir/watch")"
 }
@@ -84,7 +85,6 @@ test_below_docker_init_is_seen() {
 # Each sees its own; the other's page is that of PID 0.
 test_shared_ipc_namespace_shows_only_its_own() {
 	start_seen one --ipc shareable
-	script web/run 'trap "sleep 1; exit 0" TERM; echo "{\"up\":true}"; while :; do sleep 0.1; done'
 	start_seen two --ipc "container:$(container one)"
 	expect_equal pages "$(in_container two page list | cut -d , -f 1 | sort)" "page of 0
 page of 1"
@@ -97,7 +97,7 @@ page of 1"
 	wait_status two 137
 	in_container one dinit --status
 	eventually 5 only_page_of one 1
-	stop one 0 3000
+	stop one 0 5000
 }
 
 only_page_of() {
@@ -111,9 +111,9 @@ test_shared_pid_and_ipc_namespaces_show_the_own() {
 	_pid=$(in_container two dinit --status --json | jq .pid)
 	[ "$_pid" -gt 1 ] || fail "PID $_pid is the other's"
 	expect_equal "PID seen by the first" "$(in_container one dinit --status --json | jq .pid)" 1
-	stop two 0 3000
+	stop two 0 5000
 	in_container one dinit --status
-	stop one 0 3000
+	stop one 0 5000
 }
 
 test_shared_pid_namespace_alone_shows_the_own() {
@@ -121,8 +121,8 @@ test_shared_pid_namespace_alone_shows_the_own() {
 	start_seen two --pid "container:$(container one)"
 	[ "$(in_container two dinit --status --json | jq .pid)" -gt 1 ] || fail "the other's"
 	expect_equal "PID seen by the first" "$(in_container one dinit --status --json | jq .pid)" 1
-	stop two 0 3000
-	stop one 0 3000
+	stop two 0 5000
+	stop one 0 5000
 }
 
 # logged NAME TEXT: the engine has that of the container's health.
@@ -143,7 +143,7 @@ test_healthcheck_turns_healthy_and_unhealthy() {
 	rm "$dir/state/good"
 	eventually 20 is_health web unhealthy
 	wait_line web err 'web/check: not ready any more'
-	stop web 0 3000
+	stop web 0 5000
 }
 
 # Whoever runs as dinit's own user may allow itself to write there. Readers bear it, and dinit does not notice.
@@ -161,7 +161,7 @@ test_garbage_by_the_own_user_disturbs_only_readers() {
 	done
 	wait $_garbler || fail "nobody wrote: $(cat "$dir/garbled")"
 	expect_running web
-	stop web 0 3000
+	stop web 0 5000
 	expect_no_line web err 'dinit: (warning|error)'
 }
 
@@ -171,7 +171,7 @@ test_forged_page_is_not_believed() {
 	docker exec --detach --user 1000 "$(container web)" page forge
 	eventually 20 forged web
 	expect_seen web
-	stop web 0 3000
+	stop web 0 5000
 }
 
 # dinit is neither PID 1 nor an ancestor of who asks then, but the outermost.
@@ -181,7 +181,7 @@ trap "exit 0" TERM; echo "{\"up\":true}"; while :; do sleep 0.1; done'
 	start_seen web --init --env DINIT_KEEP=page
 	eventually 20 forged web
 	expect_seen web
-	stop web 0 3000
+	stop web 0 5000
 }
 
 forged() {
