@@ -135,9 +135,10 @@ void scene_script(struct scene *scene, const char *path, const char *body);
  * commands, and one that comes right before a long wait (a read, an exec) would come too early
  * for ever. */
 #define SCENE_TRAPPING "while :; do sleep 0.02; done"
-/* How a script waits until the shell that has started it has a trap for TERM. */
-#define SCENE_UNTIL_PARENT_TRAPS \
-	"until grep -Eq '^SigCgt:.*[4-7c-f][0-9a-f]{3}$' /proc/$PPID/status; do sleep 0.02; done"
+
+/* Makes a program wait, before it begins, until the shell that has started it has its trap for
+ * TERM. */
+void scene_await_trap(struct scene *scene, const char *path);
 
 /* Writes a file below $SCENE, byte for byte, with these permissions (whatever the umask). */
 void scene_file(struct scene *scene, const char *path, mode_t mode, const char *content);
@@ -186,6 +187,9 @@ void scene_fail_at(const char *where, const char *format, ...)
  * machine. */
 uint64_t scene_now_ms(void);
 uint64_t scene_deadline_ms(uint64_t ms);
+
+/* A setting of so many milliseconds, as dinit has it, NAME=SECONDS: longer where deadlines are. */
+const char *scene_seconds(struct scene *scene, const char *name, uint64_t ms);
 
 /* ---- runs: one dinit ---- */
 
@@ -297,10 +301,10 @@ int run_wait_exit_at(struct run *run, const char *where);
 #define run_expect_exit(run, status) run_expect_exit_at(run, status, SCENE_HERE)
 void run_expect_exit_at(struct run *run, int status, const char *where);
 
-/* The number of lines that match among those that were collected so far; and fail unless there is
- * one, also among what can be read now, or if there is one. (For the first and the last, dinit's
- * warning of a long teardown is not there unless the regular expression names it: any stop may take
- * long on a busy machine.) */
+/* How many lines match; fail unless one does, or if one does. What was collected so far counts, and
+ * for run_expect_line what can be read now as well. dinit's warning of a long teardown is neither
+ * counted nor an unexpected line unless the regular expression names it: any stop may take long on
+ * a busy machine. */
 size_t run_count_lines(struct run *run, enum run_stream stream, const char *regex);
 #define run_expect_line(run, stream, regex) run_expect_line_at(run, stream, regex, SCENE_HERE)
 const char *run_expect_line_at(struct run *run, enum run_stream stream, const char *regex,

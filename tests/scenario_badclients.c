@@ -283,7 +283,8 @@ static void expect_flood(struct site *site, const char *begin, const char *more,
 			look(site);
 	}
 	assert_int_equal(httpclient_read(client).status, status);
-	/* What more there is is read for 2 s, and then the connection is broken off. */
+	/* The rest is read and dropped for 2 s, and then the connection is broken off: how it ends
+	 * is left open where this took nearly as long. */
 	if (scene_now_ms() - began_ms < 1000) {
 		assert_true(taken);
 		httpclient_end_sending(client);

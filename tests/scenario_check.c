@@ -18,7 +18,7 @@
 /* An interval of so many milliseconds, or of more where this machine is slow. */
 static const char *interval(struct scene *scene, uint64_t ms)
 {
-	return scene_format(scene, "DINIT_CHECK_INTERVAL=%g", (double)scene_deadline_ms(ms) / 1000);
+	return scene_seconds(scene, "DINIT_CHECK_INTERVAL", ms);
 }
 
 /* One in which a shell has done its work. */

@@ -845,9 +845,7 @@ static void test_service_never_ready_decides(struct scene *scene)
 	scene_service(scene, "db", "exec sleep 1000");
 	scene_script(scene, "services/db/check", "exit 1");
 	run = start_waiting(scene, "trap 'echo told; exit 9' TERM",
-			    LIST(TEXT, INFO,
-				 scene_format(scene, "DINIT_READY_TIMEOUT=%g",
-					      (double)scene_deadline_ms(3000) / 1000)));
+			    LIST(TEXT, INFO, scene_seconds(scene, "DINIT_READY_TIMEOUT", 3000)));
 	run_expect_exit(run, 3);
 	run_expect_line(run, RUN_STDOUT, LABEL "told$");
 	expect_order(run, RUN_STDERR, "info: sh/run: PID [0-9]+ exited with status 9",

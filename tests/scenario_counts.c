@@ -80,10 +80,9 @@ static void test_counts_of_orphans_tell_what_was_done_to_them(struct scene *scen
 			  "dinit --metrics | grep orphans_total{");
 	run = run_start(scene,
 			&(struct run_spec){
-				.environment = LIST("DINIT_JSON_STDOUT=0",
-						    scene_format(scene, "DINIT_KILL_TIMEOUT=%g",
-								 (double)scene_deadline_ms(3000) /
-									 1000)) });
+				.environment =
+					LIST("DINIT_JSON_STDOUT=0",
+					     scene_seconds(scene, "DINIT_KILL_TIMEOUT", 3000)) });
 	run_wait_lines(run, RUN_STDERR, ": lost its parent, terminating it", 2);
 	run_wait_line(run, RUN_STDERR, ": orphan is still running: killing it");
 	let_client_go(scene, run);

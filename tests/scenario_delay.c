@@ -200,10 +200,7 @@ static void test_grace_period_culprit_is_named_and_killed(struct scene *scene)
 	scene_service(scene, "web",
 		      "trap 'seq -f \"word %g\" 1 4000; echo told; exit 0' TERM; echo "
 		      "up; " SCENE_TRAPPING);
-	run = start(scene,
-		    scene_format(scene, "DINIT_GRACE_PERIOD=%g",
-				 (double)scene_deadline_ms(5000) / 1000),
-		    NULL);
+	run = start(scene, scene_seconds(scene, "DINIT_GRACE_PERIOD", 5000), NULL);
 	run_wait_lines(run, RUN_STDOUT, "up$", 2);
 	run_signal(run, SIGTERM);
 	run_expect_exit(run, 0);

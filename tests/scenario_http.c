@@ -161,8 +161,7 @@ static void test_http_is_not_live_when_a_service_failed_too_often(struct scene *
 			  &(struct run_spec){
 				  .environment =
 					  LIST(INFO,
-					       scene_format(scene, "DINIT_CHECK_INTERVAL=%g",
-							    (double)scene_deadline_ms(1000) / 1000),
+					       scene_seconds(scene, "DINIT_CHECK_INTERVAL", 1000),
 					       "DINIT_CHECK_FAILURES=3", "DINIT_STOP_TIMEOUT=0") });
 	run_wait_line(site.run, RUN_STDERR, "all services are ready");
 	expect(&site, "/livez", 200, "ok\n");

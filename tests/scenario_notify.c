@@ -103,8 +103,7 @@ static void test_notification_without_a_newline_is_no_failure(struct scene *scen
 	add(scene, "web", 3, "printf bye >&3; exec 3>&-; " POLITE);
 	add(scene, "late", 3, "exec 3>&-; " POLITE);
 	scene_service(scene, "other", POLITE);
-	run = start(scene, scene_format(scene, "DINIT_READY_TIMEOUT=%g",
-					(double)scene_deadline_ms(5000) / 1000));
+	run = start(scene, scene_seconds(scene, "DINIT_READY_TIMEOUT", 5000));
 	run_expect_exit(run, 3);
 	run_expect_line(run, RUN_STDERR,
 			ERROR "late: not ready after [0-9.]+ s, stopping the container" NO_NEWLINE

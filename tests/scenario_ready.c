@@ -18,8 +18,7 @@
 /* In which a shell has done its work on this machine. */
 static const char *short_timeout(struct scene *scene)
 {
-	return scene_format(scene, "DINIT_READY_TIMEOUT=%g",
-			    (double)scene_deadline_ms(2000) / 1000);
+	return scene_seconds(scene, "DINIT_READY_TIMEOUT", 2000);
 }
 
 static struct run *start(struct scene *scene, const char *setting, const char *setting2)

@@ -258,11 +258,7 @@ static void test_setup_service_stopped_during_set_up_ends_at_once(struct scene *
 	struct run *run;
 
 	scene_example(scene, "setup");
-	assert_int_equal(rename(scene_path(scene, "services/migrate/migrate"),
-				scene_path(scene, "services/migrate/program")),
-			 0);
-	scene_script(scene, "services/migrate/migrate",
-		     SCENE_UNTIL_PARENT_TRAPS "; exec ./program");
+	scene_await_trap(scene, "services/migrate/migrate");
 	scene_add_dinit(scene);
 	run = start_recipe(scene);
 	run_wait_line(run, RUN_STDOUT, " migrate/run: waiting for the dump$");
@@ -628,8 +624,7 @@ static struct run *start_http(struct scene *scene, unsigned port)
 					 LIST(scene_format(scene, "SCRATCH=%s", scene->dir),
 					      scene_format(scene, "HTTP_LISTEN=127.0.0.1:%u", port),
 					      /* a check may take as long as this */
-					      scene_format(scene, "DINIT_CHECK_INTERVAL=%g",
-							   (double)scene_deadline_ms(3000) / 1000),
+					      scene_seconds(scene, "DINIT_CHECK_INTERVAL", 3000),
 					      "DINIT_LOG_LEVEL=info") });
 }
 

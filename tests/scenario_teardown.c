@@ -635,7 +635,7 @@ static void test_logging_program_left_alone_is_killed_after_stop_timeout(struct 
 /* A limit that leaves time for what is to happen before it is over. */
 static const char *long_limit(struct scene *scene)
 {
-	return scene_format(scene, "DINIT_STOP_TIMEOUT=%g", (double)scene_deadline_ms(2000) / 1000);
+	return scene_seconds(scene, "DINIT_STOP_TIMEOUT", 2000);
 }
 
 static void test_terminate_hanging_is_killed_after_stop_timeout(struct scene *scene)

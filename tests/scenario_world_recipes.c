@@ -306,11 +306,7 @@ static struct run *start_setup(struct scene *scene)
 	struct run *run;
 
 	scene_example(scene, "setup");
-	assert_int_equal(rename(scene_path(scene, "services/migrate/migrate"),
-				scene_path(scene, "services/migrate/program")),
-			 0);
-	scene_script(scene, "services/migrate/migrate",
-		     SCENE_UNTIL_PARENT_TRAPS "; exec ./program");
+	scene_await_trap(scene, "services/migrate/migrate");
 	scene_service(scene, "mail",
 		      "dinit --wait migrate || exit 1; echo 'mail is open'; exec sleep 1000");
 	scene_service(scene, "cache",

@@ -70,6 +70,11 @@ uint64_t scene_deadline_ms(uint64_t ms)
 	return (uint64_t)((double)ms * (times > 0 ? times : 1));
 }
 
+const char *scene_seconds(struct scene *scene, const char *name, uint64_t ms)
+{
+	return scene_format(scene, "%s=%g", name, (double)scene_deadline_ms(ms) / 1000);
+}
+
 int scene_left_ms(uint64_t until_ms)
 {
 	uint64_t now = scene_now_ms();
@@ -176,6 +181,16 @@ void scene_script(struct scene *scene, const char *path, const char *body)
 void scene_service(struct scene *scene, const char *name, const char *body)
 {
 	scene_script(scene, scene_format(scene, "services/%s/run", name), body);
+}
+
+void scene_await_trap(struct scene *scene, const char *path)
+{
+	SCENE_CHECK(rename(scene_path(scene, "%s", path), scene_path(scene, "%s.program", path)) ==
+			    0,
+		    path);
+	scene_script(scene, path,
+		     "until grep -Eq '^SigCgt:.*[4-7c-f][0-9a-f]{3}$' /proc/$PPID/status; do "
+		     "sleep 0.02; done; exec \"$0.program\"");
 }
 
 void scene_copy_file(const char *from, const char *to)
